@@ -1,0 +1,69 @@
+"""The cache of stages: folders named after a hash of what made them, written aside and renamed when whole."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cadc.paths import cache_dir
+
+STAGES = ("raw", "prepared", "factors")
+
+
+def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder of a stage's result, and have `build` fill it first if it is not there.
+
+    Parameters
+    ----------
+    stage : one of `STAGES`.
+    key : hash of all that the content depends on.
+    build : writes the content into the empty folder that it is given.
+    """
+    folder = cache_dir() / stage / key
+    if not folder.is_dir():
+        write_folder(folder, build)
+    return folder
+
+
+def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
+    """Fill a temporary folder beside `folder` and rename it, so that others see all of it or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        build(aside)
+        aside.chmod(0o777 & ~_umask())
+        try:
+            aside.rename(folder)
+        except OSError:
+            # Another process was first; both results are the same.
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cached folder."""
+
+    stage: str
+    key: str
+    folder: Path
+    size: int
+    """Bytes on disk."""
+
+
+def entries() -> Iterator[Entry]:
+    """Yield what the cache holds, leftovers of killed processes included."""
+    for stage in STAGES:
+        for folder in sorted((cache_dir() / stage).glob("*")):
+            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            yield Entry(stage, folder.name, folder, size)

@@ -1,0 +1,152 @@
+"""Components: plain classes that a configuration names by `_target_` and whose options are their keyword arguments.
+
+Only classes defined in `cadc`, or in packages that the user installed as plug-ins (entry points of the group
+`cadc.plugins`), can be built: the name is checked before anything is imported.
+"""
+
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Literal, Union, get_args, get_origin
+
+from cadc.errors import UsageError
+
+TARGET = "_target_"
+
+
+@cache
+def allowed_packages() -> tuple[str, ...]:
+    """Return `cadc` and the packages of installed plug-ins."""
+    plugins = {point.module.split(".")[0] for point in entry_points(group="cadc.plugins")}
+    return ("cadc", *sorted(plugins))
+
+
+@cache
+def load_class(target: str) -> type:
+    """Import the class that a configuration names.
+
+    Raises
+    ------
+    UsageError : where the name leads outside the allowed packages, or to no class defined there.
+    """
+    module_name, _, class_name = str(target).rpartition(".")
+    if module_name.split(".")[0] not in allowed_packages():
+        raise UsageError(
+            f"_target_ {target!r} is not allowed: only classes of {', '.join(allowed_packages())} can be built; "
+            "install a package with an entry point in the group cadc.plugins to add your own."
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"_target_ {target!r} names nothing that exists ({error}).") from error
+    if not isinstance(found, type) or found.__module__ != module_name:
+        raise UsageError(f"_target_ {target!r} is no class defined in {module_name}.")
+    return found
+
+
+def parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the keyword arguments of a class, `self` left out."""
+    return dict(inspect.signature(cls).parameters)
+
+
+def wants(node: Mapping[str, Any], name: str) -> bool:
+    """Tell whether the class that a configuration node names takes an argument of this name."""
+    return name in parameters(load_class(node[TARGET]))
+
+
+def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return a node's options, each checked against the class's signature and cast to its type.
+
+    Raises
+    ------
+    UsageError : for an option that the class does not have, or a value of the wrong type.
+    """
+    from difflib import get_close_matches
+
+    cls = load_class(node[TARGET])
+    known = parameters(cls)
+    hints = typing.get_type_hints(cls.__init__)
+    options = {}
+    for key, value in node.items():
+        if key == TARGET:
+            continue
+        where = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            near = get_close_matches(str(key), known, n=3) or sorted(known)
+            raise UsageError(f"{where} is no option of {cls.__name__}; did you mean {' or '.join(near)}?")
+        options[str(key)] = cast(value, hints.get(str(key), Any), where)
+    return options
+
+
+def build(node: Mapping[str, Any], path: str = "", **provided: Any) -> Any:
+    """Build the component that a node describes.
+
+    Parameters
+    ----------
+    node : `_target_` and options.
+    path : where the node stands in the configuration, for messages.
+    provided : arguments that are made at run time; the class gets those that it asks for by name. A callable
+        among them is called only if asked for.
+    """
+    cls = load_class(node[TARGET])
+    asked = {
+        name: value() if isinstance(value, types.FunctionType | types.MethodType) else value
+        for name, value in provided.items()
+        if name in parameters(cls)
+    }
+    return cls(**options_of(node, path), **asked)
+
+
+def cast(value: Any, hint: Any, where: str) -> Any:
+    """Return `value` as the type of an annotation, or say what was expected.
+
+    >>> cast(1, float, "rate"), cast("a", Literal["a", "b"], "kind"), cast([1, 2], tuple[int, ...], "top_mlp")
+    (1.0, 'a', (1, 2))
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any or hint is inspect.Parameter.empty:
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _first_that_fits(value, [kind for kind in arguments if kind is not type(None)], hint, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise UsageError(f"{where} is {value!r}; choose one of {', '.join(map(str, arguments))}.")
+        return value
+    if origin in (tuple, list, Sequence):
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise UsageError(f"{where} is {value!r}; expected a list such as [64, 32].")
+        cast_values = [cast(item, arguments[0], where) for item in value]
+        return cast_values if origin is list else tuple(cast_values)
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and value == int(value):
+        return int(value)
+    if hint is float and not isinstance(value, bool) and isinstance(value, int | float):
+        return float(value)
+    if hint is str and isinstance(value, str | int):
+        return str(value)
+    raise UsageError(f"{where} is {value!r}; expected {_in_words(hint)}.")
+
+
+def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) -> Any:
+    for kind in kinds:
+        try:
+            return cast(value, kind, where)
+        except UsageError:
+            continue
+    raise UsageError(f"{where} is {value!r}; expected {_in_words(hint)}.")
+
+
+def _in_words(hint: Any) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(_in_words(kind) for kind in get_args(hint))
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    return names.get(hint, str(hint))

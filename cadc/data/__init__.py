@@ -1,0 +1,1 @@
+"""What a log of interactions is: raw files → `InteractionLog` → split → batches."""

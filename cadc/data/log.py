@@ -1,0 +1,213 @@
+"""The log of interactions: memory-mapped columns, each entity's side features once, and batches cut from them."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cadc.data.schema import Schema, Side, entity_sides
+from cadc.data.split import SPLITS
+from cadc.errors import DataError
+
+
+@dataclass
+class Bag:
+    """Ids of a multi-valued field: row b holds `values[offsets[b]:offsets[b + 1]]`, the last row the rest.
+
+    Parameters
+    ----------
+    values : int32, shape [V].
+    offsets : int32, shape [B].
+    """
+
+    values: Tensor
+    offsets: Tensor
+
+    def to(self, device: torch.device | str) -> "Bag":
+        """Copy to a device."""
+        return Bag(self.values.to(device), self.offsets.to(device))
+
+
+@dataclass
+class Batch:
+    """Rows ready for a model.
+
+    Parameters
+    ----------
+    ids : int32, shape [B, F], a column for each of `schema.single`.
+    bags : a `Bag` for each of `schema.bags`, by name.
+    dense : float32, shape [B, D].
+    label : float32, shape [B].
+    oracle : true probability of label 1, float32, shape [B], where known.
+    """
+
+    ids: Tensor
+    bags: dict[str, Bag]
+    dense: Tensor
+    label: Tensor
+    oracle: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Copy to a device."""
+        return Batch(
+            self.ids.to(device),
+            {name: bag.to(device) for name, bag in self.bags.items()},
+            self.dense.to(device),
+            self.label.to(device),
+            None if self.oracle is None else self.oracle.to(device),
+        )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+class EntityFeatures:
+    """Ids of every user's, or item's, fields; row 0 is an entity that nothing is known of.
+
+    Parameters
+    ----------
+    ids : int32, shape [n + 1, F].
+    bags : by field name, (values int32 [V], offsets int64 [n + 2]).
+    """
+
+    def __init__(self, ids: Tensor, bags: dict[str, tuple[Tensor, Tensor]]) -> None:
+        self.ids = ids
+        self.bags = bags
+
+    def gather_bag(self, name: str, entities: Tensor) -> Bag:
+        """Join the bags of these entities (int64, shape [B])."""
+        values, offsets = self.bags[name]
+        start = offsets[entities]
+        length = offsets[entities + 1] - start
+        first = length.cumsum(0) - length
+        within = torch.arange(int(length.sum())) + torch.repeat_interleave(start - first, length)
+        return Bag(values[within], first.int())
+
+
+class InteractionLog:
+    """A prepared log, opened from its folder without reading the columns.
+
+    Rows lie in the order of the splits: training rows first, then validation, then test.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
+            self.schema = Schema.from_json(self.meta["schema"])
+            bounds = np.cumsum([0, *(self.meta["rows"][split] for split in SPLITS)])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder} holds no prepared log ({error}); delete it and it is made again.") from error
+        self._slices = {split: slice(int(a), int(b)) for split, a, b in zip(SPLITS, bounds, bounds[1:], strict=False)}
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the schema and of all columns."""
+        return str(self.meta["content_hash"])
+
+    def n_rows(self, split: str) -> int:
+        """Return the number of rows of `train`, `validation` or `test`."""
+        return int(self.meta["rows"][split])
+
+    def rows(self, split: str) -> Tensor:
+        """Return the row numbers of a split, int64."""
+        part = self._slices[split]
+        return torch.arange(part.start, part.stop)
+
+    def column(self, name: str, split: str | None = None) -> NDArray[Any]:
+        """Return a memory-mapped column: `label`, `time`, `oracle`, `row` (place in the raw log), `user`, ….
+
+        `user` and `item` hold rows of the entity tables; `entity_ids` leads from those to field ids.
+        """
+        path = self.folder / f"{name}.npy"
+        if not path.exists():
+            raise DataError(f"the log {self.meta['name']} has no column {name!r}.")
+        values = np.load(path, mmap_mode="r")
+        return values if split is None else values[self._slices[split]]
+
+    def has_column(self, name: str) -> bool:
+        """Tell whether the log holds this optional column."""
+        return (self.folder / f"{name}.npy").exists()
+
+    def vocabulary(self, field: str) -> NDArray[Any]:
+        """Return the raw value of each id from 1 on."""
+        return pd.read_parquet(self.folder / f"vocabulary_{field}.parquet")["value"].to_numpy()
+
+    def entity_keys(self, side: Side) -> NDArray[Any]:
+        """Return the raw id of each entity row from 1 on, cold ones (without training rows) last."""
+        return pd.read_parquet(self.folder / f"entities_{side}.parquet")["key"].to_numpy()
+
+    @cached_property
+    def entities(self) -> dict[Side, EntityFeatures]:
+        """Side features of users and items, where the log has them."""
+        found: dict[Side, EntityFeatures] = {}
+        for side in entity_sides(self.schema):
+            bags = {
+                field.name: (self._tensor(f"{side}_bag_{field.name}"), self._tensor(f"{side}_bag_{field.name}_offsets"))
+                for field in self.schema.of(side, bag=True)
+            }
+            found[side] = EntityFeatures(self._tensor(f"{side}_ids"), bags)
+        return found
+
+    @cached_property
+    def _columns(self) -> dict[str, Tensor]:
+        names = ["label", *self.entities]
+        names += [name for name in ("context_ids", "dense", "oracle") if self.has_column(name)]
+        return {name: self._tensor(name) for name in names}
+
+    def _tensor(self, name: str) -> Tensor:
+        # Copy-on-write, since torch warns of read-only memory; pages are still read only when touched.
+        return torch.from_numpy(np.load(self.folder / f"{name}.npy", mmap_mode="c"))
+
+    def field_ids(self, field: str, rows: Tensor) -> Tensor:
+        """Return the ids of one single-valued field for these rows, int32."""
+        side = self.schema[field].side
+        names = [other.name for other in self.schema.of(side, bag=False)]
+        if side == "context":
+            return self._columns["context_ids"][rows, names.index(field)]
+        entities = self._columns[side].index_select(0, rows)
+        return self.entities[side].ids[:, names.index(field)].contiguous().index_select(0, entities)
+
+    def labels(self, rows: Tensor) -> Tensor:
+        """Return the labels of these rows, float32."""
+        return self._columns["label"].index_select(0, rows)
+
+    def gather(self, rows: Tensor) -> Batch:
+        """Join rows with the features of their user and item.
+
+        Parameters
+        ----------
+        rows : row numbers, int64, shape [B].
+        """
+        columns = self._columns
+        entities = {side: columns[side].index_select(0, rows) for side in self.entities}
+        dense = columns["dense"].index_select(0, rows) if "dense" in columns else torch.empty(len(rows), 0)
+        context = columns["context_ids"].index_select(0, rows) if "context_ids" in columns else None
+        oracle = columns["oracle"].index_select(0, rows) if "oracle" in columns else None
+        return self.join(entities, context, dense, self.labels(rows), oracle)
+
+    def join(
+        self,
+        entities: dict[Side, Tensor],
+        context: Tensor | None,
+        dense: Tensor,
+        label: Tensor,
+        oracle: Tensor | None = None,
+    ) -> Batch:
+        """Make a batch of entity rows (int32, shape [B] each), context ids [B, C] and dense features [B, D]."""
+        ids = [self.entities[side].ids.index_select(0, rows) for side, rows in entities.items()]
+        if context is not None:
+            ids.append(context)
+        bags = {
+            field.name: self.entities[side].gather_bag(field.name, rows.long())
+            for side, rows in entities.items()
+            for field in self.schema.of(side, bag=True)
+        }
+        return Batch(torch.cat(ids, 1), bags, dense, label, oracle)

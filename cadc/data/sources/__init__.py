@@ -1,0 +1,1 @@
+"""The data sets that cadc can read, one file each."""

@@ -1,0 +1,58 @@
+"""MovieLens 100K: a hundred thousand ratings with the demographics of the users."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from cadc.data.raw import EntityTable
+from cadc.data.sources.movielens import MovieLens, movie_table
+from cadc.data.text import read_table, whole_numbers
+from cadc.errors import DataError
+
+GENRES = (
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
+    "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
+).split()
+
+
+class MovieLens100K(MovieLens):
+    """MovieLens 100K: `u.data` (tabs), `u.user` and `u.item` (`|`), in Latin-1."""
+
+    name: ClassVar[str] = "ml-100k"
+    url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+    checksum: ClassVar[str] = "md5:0e33842e24a9c977be4e0107933c0723"
+    ratings_file: ClassVar[str] = "u.data"
+    separator: ClassVar[str] = "\t"
+    files: ClassVar[tuple[str, ...]] = ("u.data", "u.user", "u.item")
+    published_rows: ClassVar[int] = 100_000
+    published_hashes: ClassVar[dict[str, str]] = {
+        "u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
+        "u.user": "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c",
+        "u.item": "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
+    }
+
+    def read_users(self) -> EntityTable:
+        """Read `u.user`: id, age in years (the field holds decades), gender, occupation, ZIP code."""
+        path = self.folder / "u.user"
+        keys, age, gender, occupation, zip_code = read_table(path, "|", 5, "latin-1")
+        for number, text in enumerate(age, 1):
+            if not text.isdecimal():
+                raise DataError(f"{path}, row {number}: {text!r} in column age is no whole number.")
+        return EntityTable(
+            whole_numbers(keys, path, "user"),
+            {
+                "gender": np.array(gender),
+                "age": np.array([str(int(text) // 10 * 10) for text in age]),
+                "occupation": np.array(occupation),
+                "zip3": np.array([code[:3] for code in zip_code]),
+            },
+        )
+
+    def read_movies(self) -> EntityTable:
+        """Read `u.item`: id, title, release date ending in the year, two more columns, a 0/1 flag for each genre."""
+        path = self.folder / "u.item"
+        keys, _, released, _, _, *flags = read_table(path, "|", 5 + len(GENRES), "latin-1")
+        genres = [
+            [name for name, flag in zip(GENRES, row, strict=True) if flag == "1"] for row in zip(*flags, strict=True)
+        ]
+        return movie_table(whole_numbers(keys, path, "item"), [date[-4:] for date in released], genres)

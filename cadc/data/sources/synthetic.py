@@ -1,0 +1,147 @@
+"""A generated log whose true probabilities are known, so that the best achievable AUC is known too."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
+from cadc.data.schema import Field, Schema
+from cadc.errors import UsageError
+from cadc.randomness import numpy_generator
+
+CHUNK_ROWS = 1 << 20
+AGE_GROUPS, GENDERS, CATEGORIES, TAGS, HOURS = 7, 2, 18, 30, 24
+
+
+class Synthetic:
+    """Interactions of users and items with power-law activity and planted preferences.
+
+    The logit of a row is the sum of a low-rank preference (user vector times item vector), a user bias, an item
+    bias, and the effects of the hour and of a dense feature; its label is drawn from the logit's probability.
+    `side_share` of the variance of vectors and biases follows from the side features (age group and gender;
+    category and tags), the rest is each entity's own.
+
+    Parameters
+    ----------
+    n_rows, n_users, n_items : sizes; the default is that of MovieLens 100K.
+    rank : length of the planted vectors.
+    preference_std, bias_std, context_std : standard deviations of the parts of the logit.
+    side_share : share of variance that side features explain, in [0, 1].
+    activity_exponent : a user's or item's activity falls with the power of its rank.
+    seed : of the generator; another seed is another data set.
+    """
+
+    name: ClassVar[str] = "synthetic"
+
+    def __init__(
+        self,
+        n_rows: int = 100_000,
+        n_users: int = 943,
+        n_items: int = 1_682,
+        rank: int = 4,
+        preference_std: float = 1.2,
+        bias_std: float = 0.6,
+        context_std: float = 0.3,
+        side_share: float = 0.3,
+        activity_exponent: float = 0.8,
+        seed: int = 0,
+    ) -> None:
+        sizes = {"n_rows": n_rows, "n_users": n_users, "n_items": n_items, "rank": rank}
+        for option, value in sizes.items():
+            if value < 1:
+                raise UsageError(f"data.{option} is {value}; it must be at least 1.")
+        if not 0 <= side_share <= 1:
+            raise UsageError(f"data.side_share is {side_share}; it is a share between 0 and 1.")
+        self.n_rows, self.n_users, self.n_items, self.rank = n_rows, n_users, n_items, rank
+        self.preference_std, self.bias_std, self.context_std = preference_std, bias_std, context_std
+        self.side_share, self.activity_exponent = side_share, activity_exponent
+        self.seed = seed
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return nothing: there are no raw files."""
+        return {}
+
+    def edition(self) -> str:
+        """Return `generated`."""
+        return "generated"
+
+    def read(self) -> RawLog:
+        """Generate users and items now, and the rows chunk by chunk when they are asked for."""
+        fields = (
+            Field("user", "user"),
+            Field("age", "user"),
+            Field("gender", "user"),
+            Field("item", "item"),
+            Field("category", "item"),
+            Field("tags", "item", bag=True),
+            Field("hour", "context"),
+        )
+        rng = numpy_generator(self.seed, "entities")
+        age = rng.integers(AGE_GROUPS, size=self.n_users)
+        gender = rng.integers(GENDERS, size=self.n_users)
+        category = rng.integers(CATEGORIES, size=self.n_items)
+        n_tags = rng.integers(1, 5, size=self.n_items)
+        tags = rng.integers(TAGS, size=n_tags.sum())
+        offsets = np.concatenate([[0], np.cumsum(n_tags)]).astype(np.int64)
+        # One column more than the rank: the bias is explained by side features as the vectors are.
+        width = self.rank + 1
+        user_side = (rng.normal(size=(AGE_GROUPS, width))[age] + rng.normal(size=(GENDERS, width))[gender]) / 2**0.5
+        tag_sum = np.add.reduceat(rng.normal(size=(TAGS, width))[tags], offsets[:-1])
+        item_side = (rng.normal(size=(CATEGORIES, width))[category] + tag_sum / n_tags[:, None] ** 0.5) / 2**0.5
+        user = self._mix(user_side, rng)
+        item = self._mix(item_side, rng)
+        hour_effect = self.context_std * rng.normal(size=HOURS)
+        users = EntityTable(
+            np.arange(1, self.n_users + 1), {"age": _names("age", age), "gender": _names("gender", gender)}
+        )
+        items = EntityTable(
+            np.arange(1, self.n_items + 1),
+            {"category": _names("category", category)},
+            {"tags": RaggedValues(_names("tag", tags), offsets)},
+        )
+        chunks = self._chunks(user, item, hour_effect, self._activity(self.n_users, rng), self._activity(self.n_items, rng))
+        return RawLog(Schema(fields, ("recency",)), {"user": users, "item": items}, chunks)
+
+    def _mix(self, side: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Add each entity's own part to what its side features explain, at unit variance."""
+        return self.side_share**0.5 * side + (1 - self.side_share) ** 0.5 * rng.normal(size=side.shape)
+
+    def _activity(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the cumulative shares of rows of n entities, in random order of activity."""
+        weight = (rng.permutation(n) + 10.0) ** -self.activity_exponent
+        return np.asarray(np.cumsum(weight) / weight.sum())
+
+    def _chunks(
+        self,
+        user: NDArray[np.float64],
+        item: NDArray[np.float64],
+        hour_effect: NDArray[np.float64],
+        user_activity: NDArray[np.float64],
+        item_activity: NDArray[np.float64],
+    ) -> Iterator[Chunk]:
+        scale = self.preference_std / self.rank**0.5
+        for first in range(0, self.n_rows, CHUNK_ROWS):
+            rng = numpy_generator(self.seed, f"rows from {first}")
+            n = min(CHUNK_ROWS, self.n_rows - first)
+            u = np.searchsorted(user_activity, rng.random(n)).clip(max=self.n_users - 1).astype(np.int32)
+            i = np.searchsorted(item_activity, rng.random(n)).clip(max=self.n_items - 1).astype(np.int32)
+            hour = rng.integers(HOURS, size=n)
+            recency = rng.normal(size=n)
+            preference = scale * np.einsum("nk,nk->n", user[u, :-1], item[i, :-1])
+            bias = self.bias_std * (user[u, -1] + item[i, -1])
+            logit = preference + bias + hour_effect[hour] + self.context_std * recency
+            probability = 1 / (1 + np.exp(-logit))
+            yield Chunk(
+                label=(rng.random(n) < probability).astype(np.float32),
+                entities={"user": u, "item": i},
+                context={"hour": hour},
+                dense=recency.astype(np.float32)[:, None],
+                time=np.arange(first, first + n, dtype=np.int64),
+                oracle=probability.astype(np.float32),
+            )
+
+
+def _names(prefix: str, codes: NDArray[np.int64]) -> NDArray[np.str_]:
+    return np.char.add(f"{prefix}-", (codes + 1).astype(str))

@@ -1,0 +1,137 @@
+"""Strict reading of text files: every line has the columns it should, or the first one that has not is named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from cadc.errors import DataError
+
+BLOCK_BYTES = 8 << 20
+
+
+def read_numbers(path: Path, separator: str, columns: dict[str, type]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield blocks of a numeric text file without header.
+
+    Parameters
+    ----------
+    path : the file.
+    separator : what stands between two columns, one character or the same character several times.
+    columns : name and NumPy type of each column.
+
+    Raises
+    ------
+    DataError : for a file that cannot be read, or the first line with a wrong number of columns or no number.
+    """
+    # A separator of two characters leaves empty columns between; as type null they must be empty.
+    width = len(separator)
+    names, types = [], {}
+    for index, (name, dtype) in enumerate(columns.items()):
+        gaps = [f"gap_{index}_{gap}" for gap in range(width - 1)] if index else []
+        names += [*gaps, name]
+        types |= {gap: pa.null() for gap in gaps} | {name: pa.from_numpy_dtype(dtype)}
+    try:
+        with pa.csv.open_csv(
+            path,
+            pa.csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+            pa.csv.ParseOptions(delimiter=separator[0], quote_char=False),
+            pa.csv.ConvertOptions(column_types=types, null_values=[""]),
+        ) as reader:
+            for block in reader:
+                for name, dtype in columns.items():
+                    column = block.column(name)
+                    if column.null_count or (np.issubdtype(dtype, np.floating) and not np.isfinite(column).all()):
+                        raise pa.ArrowInvalid(f"column {name} has an empty or infinite value")
+                yield {name: block.column(name).to_numpy(zero_copy_only=False) for name in columns}
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):
+            raise DataError(f"{path} is empty; expected lines of {separator.join(columns)}.") from error
+        raise DataError(_first_fault(path, separator, columns) or f"{path}: {error}") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _first_fault(path: Path, separator: str, columns: dict[str, type]) -> str | None:
+    """Find the line that a fast reader stumbled over, and say what is wrong with it."""
+    with path.open(encoding="latin-1") as file:
+        for number, line in enumerate(file, 1):
+            parts = line.rstrip("\r\n").split(separator)
+            if parts == [""]:
+                continue
+            if len(parts) != len(columns):
+                return (
+                    f"{path}, line {number}: {len(parts)} columns where {len(columns)} are expected "
+                    f"({separator.join(columns)})."
+                )
+            for text, (name, dtype) in zip(parts, columns.items(), strict=True):
+                kind = "whole number" if np.issubdtype(dtype, np.integer) else "number"
+                try:
+                    value = int(text) if kind == "whole number" else float(text)
+                    fits = np.isfinite(value) and text == text.strip()
+                    if fits and kind == "whole number":
+                        fits = np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
+                except ValueError:
+                    fits = False
+                if not fits:
+                    return f"{path}, line {number}: {text!r} in column {name} is no {kind}."
+    return None
+
+
+def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> list[list[str]]:
+    """Return the columns of a small text file as texts.
+
+    Raises
+    ------
+    DataError : for a file that cannot be read or decoded, is empty, or has a line of another width.
+    """
+    rows = []
+    try:
+        with path.open(encoding=encoding) as file:
+            for number, line in enumerate(file, 1):
+                parts = line.rstrip("\r\n").split(separator)
+                if parts == [""]:
+                    continue
+                if len(parts) != n_columns:
+                    raise DataError(
+                        f"{path}, line {number}: {len(parts)} columns where {n_columns} are expected, "
+                        f"separated by {separator!r}."
+                    )
+                rows.append(parts)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not text in {encoding}: {error.reason} at byte {error.start}.") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not rows:
+        raise DataError(f"{path} is empty; expected lines of {n_columns} columns separated by {separator!r}.")
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def whole_numbers(texts: list[str], path: Path, name: str) -> NDArray[np.int64]:
+    """Return ids that must be different whole numbers, or name the first that is not."""
+    for number, text in enumerate(texts, 1):
+        if not text.isdecimal():
+            raise DataError(f"{path}, row {number}: {text!r} in column {name} is no whole number.")
+    values = np.array(texts, np.int64)
+    uniques, counts = np.unique(values, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(f"{path}: {name} {uniques[counts > 1][0]} stands there twice; every {name} has one line.")
+    return values
+
+
+def positions(ids: NDArray[np.int64], keys: NDArray[np.int64], name: str, path: Path, listed: Path) -> NDArray[np.int32]:
+    """Return where each id stands among `keys`, int32, or name the first id that stands nowhere."""
+    order = np.argsort(keys)
+    at = order[np.searchsorted(keys, ids, sorter=order).clip(max=len(keys) - 1)]
+    strange = keys[at] != ids
+    if strange.any():
+        raise DataError(f"{path} rates {name} {ids[strange][0]}, which {listed.name} does not list.")
+    return at.astype(np.int32)
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """Return the sentence for a file that the system does not let us read."""
+    return DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")

@@ -1,0 +1,63 @@
+"""Vocabularies: raw values → ids in descending training frequency, id 0 for what training never saw."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cadc.data.schema import UNKNOWN
+
+
+def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which raw values are missing: None, NaN and the empty string."""
+    return np.asarray(pd.isna(values)) | (values == "" if values.dtype.kind in "OUST" else False)
+
+
+def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Return 1 + each value's rank by descending count, ties in the order of `order` (a sort of the values)."""
+    position = np.empty(len(counts), np.intp)
+    position[order] = np.arange(len(counts))
+    ranks = np.empty(len(counts), np.int32)
+    ranks[np.lexsort((position, -counts))] = np.arange(1, len(counts) + 1, dtype=np.int32)
+    return ranks
+
+
+def encode(
+    values: NDArray[Any], weights: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Turn raw values into ids.
+
+    Parameters
+    ----------
+    values : integers or strings, shape [n].
+    weights : how many training rows hold each of them, shape [n]; None counts each once.
+
+    Returns
+    -------
+    ids : int32, shape [n]; missing values and those without training rows are 0.
+    vocabulary : raw value of each id from 1 on, shape [vocabulary size - 1].
+    """
+    missing = is_missing(values)
+    codes, uniques = pd.factorize(np.where(missing, None, values) if missing.any() else values)
+    present = codes >= 0
+    counts = np.bincount(
+        codes[present], weights=None if weights is None else weights[present], minlength=len(uniques)
+    ).astype(np.float64)
+    uniques = np.asarray(uniques)
+    ranks = rank_by_frequency(counts, np.argsort(uniques, kind="stable"))
+    ids_of_codes = np.where(counts > 0, ranks, UNKNOWN).astype(np.int32)
+    ids = np.full(len(values), UNKNOWN, np.int32)
+    ids[present] = ids_of_codes[codes[present]]
+    vocabulary = uniques[np.argsort(ranks)][: int((counts > 0).sum())]
+    return ids, vocabulary
+
+
+def look_up(values: NDArray[Any], vocabulary: NDArray[Any]) -> NDArray[np.int32]:
+    """Return the ids of raw values in a vocabulary that `encode` made; unseen values are 0."""
+    index = pd.Index(vocabulary)
+    if index.dtype.kind in "iu" and values.dtype.kind not in "iu":
+        values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy()
+    elif index.dtype.kind not in "iu" and values.dtype.kind in "iuf":
+        values = values.astype(str)
+    return (index.get_indexer(pd.Index(values)) + 1).astype(np.int32)

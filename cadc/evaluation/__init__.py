@@ -1,0 +1,1 @@
+"""How good scores are: every metric is computed from the saved scores."""

@@ -1,0 +1,47 @@
+"""Where things lie: the folders of configurations and experiments, of caches, runs and raw data."""
+
+import os
+from pathlib import Path
+
+from cadc.errors import UsageError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def _packaged(name: str) -> Path:
+    """Return the folder `name` of an installed wheel, or that of a source tree."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def conf_dir() -> Path:
+    """Folder of the Hydra configuration."""
+    return _packaged("conf")
+
+
+def experiments_dir() -> Path:
+    """Folder of the experiments, one sub-folder each."""
+    return _packaged("experiments")
+
+
+def runs_dir() -> Path:
+    """Folder of the ledger: `$CADC_RUNS`, else `runs` in the working directory."""
+    return Path(os.environ.get("CADC_RUNS", "runs")).absolute()
+
+
+def cache_dir() -> Path:
+    """Folder of downloads, prepared data and factors: `$CADC_CACHE`, else the user's cache folder."""
+    from platformdirs import user_cache_dir
+
+    return Path(os.environ.get("CADC_CACHE") or user_cache_dir("cadc")).absolute()
+
+
+def data_dir() -> Path | None:
+    """Folder with the publishers' files, one sub-folder a data set: `$CADC_DATA_DIR`, if set."""
+    value = os.environ.get("CADC_DATA_DIR")
+    if not value:
+        return None
+    folder = Path(value).absolute()
+    if not folder.is_dir():
+        raise UsageError(f"CADC_DATA_DIR is {value!r}, which is no folder; correct it or unset it to download.")
+    return folder

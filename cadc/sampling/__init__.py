@@ -1,0 +1,1 @@
+"""Which training rows stay: a log, a rate and a generator in, row numbers out."""
