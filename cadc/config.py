@@ -1,0 +1,167 @@
+"""Composing a run's configuration from the words of a command, with messages that name what was meant."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from cadc.components import TARGET, allowed_packages, options_of
+from cadc.errors import UsageError
+from cadc.paths import conf_dir
+
+
+def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of one run as plain dictionaries, every option checked.
+
+    Parameters
+    ----------
+    overrides : words such as `data=ml-1m` and `sampler.rate=0.1`.
+
+    Raises
+    ------
+    UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
+    """
+    parsed = _parse(overrides)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
+    config = _compose(parsed)
+    for group, node in config.items():
+        if isinstance(node, Mapping):
+            _check(node, group)
+    return config
+
+
+def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            words = [*_plugin_paths(), *(override.input_line or "" for override in parsed)]
+            config = OmegaConf.to_container(compose("config", words), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = _wrong_group(parsed) or _wrong_key(parsed) or str(error).splitlines()[0]
+        raise UsageError(reason) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def _check(node: Mapping[str, Any], path: str) -> None:
+    """Check the options of a component and of those inside it; `data` also carries its split."""
+    if TARGET not in node:
+        raise UsageError(f"{path} has no {TARGET}, so nothing says which class it is.")
+    options_of({key: value for key, value in node.items() if key not in BESIDE.get(path, ())}, path)
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            _check(value, f"{path}.{key}")
+
+
+BESIDE = {"data": ("split", "split_seed")}
+"""Keys that stand in a group beside the options of its class."""
+
+
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """Return the overrides of every run of a multirun, the last sweep varying fastest.
+
+    >>> expand(["seed=0,1", "model=bias"])
+    [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
+    """
+    choices = []
+    for override in _parse(overrides):
+        key = override.get_key_element()
+        if override.is_sweep_override():
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([override.input_line or ""])
+    return [list(words) for words in product(*choices)]
+
+
+def key_of(override: str) -> str:
+    """Return the key that a word sets: `sampler.rate` of `sampler.rate=0.1`."""
+    return str(_parse([override])[0].key_or_group)
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed = []
+    for word in overrides:
+        try:
+            override = parser.parse_override(word)
+        except HydraException as error:
+            raise UsageError(f"{word!r} is no override; write key=value, such as sampler.rate=0.1.") from error
+        if str(override.key_or_group).startswith("hydra"):
+            raise UsageError(f"{word!r} sets Hydra itself, which cadc drives; it is not supported.")
+        parsed.append(override)
+    return parsed
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the options of every configuration group, plug-ins included."""
+    found: dict[str, set[str]] = {}
+    for folder in (conf_dir(), *_plugin_folders()):
+        for path in folder.rglob("*.yaml"):
+            group = path.parent.relative_to(folder).as_posix()
+            if group != ".":
+                found.setdefault(group, set()).add(path.stem)
+    return {group: sorted(options) for group, options in sorted(found.items())}
+
+
+def _plugin_folders() -> Iterator[Path]:
+    """Yield the folders `conf` of installed plug-ins."""
+    from importlib.util import find_spec
+
+    for package in allowed_packages()[1:]:
+        spec = find_spec(package)
+        for location in (spec.submodule_search_locations or []) if spec else []:
+            if (Path(location) / "conf").is_dir():
+                yield Path(location) / "conf"
+
+
+def _plugin_paths() -> list[str]:
+    folders = ",".join(f"file://{folder}" for folder in _plugin_folders())
+    return [f"hydra.searchpath=[{folders}]"] if folders else []
+
+
+def _wrong_group(parsed: Sequence[Override]) -> str | None:
+    """Say which word asks for an option that its group does not have."""
+    known = groups()
+    for override in parsed:
+        group, option = str(override.key_or_group), override.value()
+        if group in known and option not in known[group]:
+            near = get_close_matches(str(option), known[group], n=3) or known[group]
+            return f"{group}={option} does not exist; did you mean {_one_of(f'{group}={name}' for name in near)}?"
+    return None
+
+
+def _wrong_key(parsed: Sequence[Override]) -> str | None:
+    """Say which word sets a key that the chosen options do not have."""
+    known = groups()
+    chosen = [override for override in parsed if str(override.key_or_group) in known]
+    keys = [*_keys(_compose(chosen)), *known] if len(chosen) < len(parsed) else []
+    for override in parsed:
+        key = str(override.key_or_group)
+        if override not in chosen and key not in keys:
+            near = get_close_matches(key, keys, n=3)
+            if not near:
+                last = key.rpartition(".")[2]
+                near = [other for other in keys if get_close_matches(last, [other.rpartition(".")[2]], cutoff=0.7)][:3]
+            hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --dry-run` shows all keys."
+            return f"there is no key {key}; {hint}"
+    return None
+
+
+def _one_of(names: Any) -> str:
+    return " or ".join(names)
+
+
+def _keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in node.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")

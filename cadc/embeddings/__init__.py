@@ -1,0 +1,1 @@
+"""How embedding tables are stored, and what values they start from."""

@@ -1,0 +1,109 @@
+"""What a run costs: seconds of its stages and its own peak of memory, and the machine that it ran on."""
+
+import ctypes
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "pandas", "hydra-core", "pyarrow", "safetensors")
+
+
+class Stopwatch:
+    """Adds up the seconds of named stages."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the body under a name."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+def reset_peak_memory() -> None:
+    """Forget the peak of what this process did before, where the system allows it (Linux)."""
+    try:
+        # Memory that earlier runs freed but the allocator kept would count as ours.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, AttributeError):
+        pass
+
+
+def peak_memory_mb() -> float:
+    """Return the peak resident memory since `reset_peak_memory`, in MiB; elsewhere that of the whole process."""
+    try:
+        match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        if match:
+            return int(match[1]) / 1024
+    except OSError:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+@cache
+def _processor() -> str:
+    try:
+        match = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+        return match[1] if match else platform.processor()
+    except OSError:
+        return platform.processor()
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, processor and threads, as recorded beside every result."""
+    import torch
+
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = None
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "cpu": _processor(),
+        "cpus": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+@cache
+def source_version() -> dict[str, Any]:
+    """Return the package's version, and commit and state of the source tree where it runs from one."""
+    from cadc import __version__
+    from cadc.paths import PACKAGE
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", PACKAGE.parent, *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # An installed wheel may lie inside somebody else's repository.
+    is_ours = git("ls-files", "--error-unmatch", "cadc/__init__.py") is not None
+    status = git("status", "--porcelain", "--", "cadc", "conf") if is_ours else None
+    return {
+        "version": __version__,
+        "commit": git("rev-parse", "HEAD") if is_ours else None,
+        "dirty": None if status is None else bool(status),
+    }

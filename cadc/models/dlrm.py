@@ -1,0 +1,56 @@
+"""Deep learning recommendation model (Naumov et al., arXiv 1906.00091)."""
+
+import torch
+from torch import Tensor, nn
+
+from cadc.data.log import Batch
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.models.mlp import mlp
+
+
+class DLRM(nn.Module):
+    """Dot products of all pairs of field vectors, then an MLP.
+
+    Dense features become one more vector by a bottom MLP, which also enters the top MLP beside the products.
+
+    Parameters
+    ----------
+    embeddings : the tables.
+    n_dense : number of dense features.
+    generator : of the initial weights.
+    bottom_mlp : hidden widths of the bottom MLP; its output has the tables' dimension.
+    top_mlp : hidden widths of the top MLP; its output is the logit.
+    """
+
+    trainable = True
+
+    def __init__(
+        self,
+        embeddings: EmbeddingCollection,
+        n_dense: int,
+        generator: torch.Generator,
+        bottom_mlp: tuple[int, ...] = (64,),
+        top_mlp: tuple[int, ...] = (128, 64),
+    ) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        dim = embeddings.dim
+        self.bottom = mlp((n_dense, *bottom_mlp, dim), generator, last_relu=True) if n_dense else None
+        n_vectors = len(embeddings.field_names) + bool(n_dense)
+        first, second = torch.triu_indices(n_vectors, n_vectors, 1)
+        self.register_buffer("pairs", first * n_vectors + second, persistent=False)
+        self.top = mlp((len(first) + dim * bool(n_dense), *top_mlp, 1), generator, last_relu=False)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits of a batch, shape [B]."""
+        vectors = self.embeddings(batch)
+        if self.bottom is None:
+            return self.top(self._interact(vectors)).squeeze(1)
+        dense = self.bottom(batch.dense)
+        products = self._interact(torch.cat([vectors, dense.unsqueeze(1)], 1))
+        return self.top(torch.cat([dense, products], 1)).squeeze(1)
+
+    def _interact(self, vectors: Tensor) -> Tensor:
+        """Return the products of all pairs among [B, F, dim], shape [B, F·(F-1)/2]."""
+        products = torch.bmm(vectors, vectors.transpose(1, 2))
+        return products.flatten(1).index_select(1, self.pairs)

@@ -1,0 +1,45 @@
+"""The factorisation alone, as a model of its own: what the network has to beat."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn.functional import embedding
+
+from cadc.data.log import Batch
+from cadc.data.schema import Schema
+from cadc.factorization.factors import Factors, pairwise_logits
+
+
+class FactorizationModel(nn.Module):
+    """Scores a row by the factorisation's logit.
+
+    Parameters
+    ----------
+    factors : of some single-valued fields.
+    schema : of the log, to find their columns in a batch.
+    """
+
+    trainable = False
+    factor_dim: ClassVar[int | None] = None
+    """Length of the vectors that the model insists on; None leaves it to the configuration."""
+
+    def __init__(self, factors: Factors, schema: Schema) -> None:
+        super().__init__()
+        single = [field.name for field in schema.single]
+        self.columns = [single.index(name) for name in factors.fields]
+        self.vectors = nn.ParameterList([nn.Parameter(factors.vectors[name], False) for name in factors.fields])
+        self.biases = nn.ParameterList([nn.Parameter(factors.biases[name][:, None], False) for name in factors.fields])
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits of a batch, shape [B]."""
+        ids = [batch.ids[:, column] for column in self.columns]
+        return pairwise_logits(
+            [embedding(column, table) for column, table in zip(ids, self.vectors, strict=True)],
+            [embedding(column, table)[:, 0] for column, table in zip(ids, self.biases, strict=True)],
+        )
+
+
+class BiasModel(FactorizationModel):
+    """Scores a row by user and item bias alone."""
+
+    factor_dim: ClassVar[int | None] = 0

@@ -1,0 +1,26 @@
+"""Multi-layer perceptrons whose initial weights come from a given generator."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+
+def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> nn.Sequential:
+    """Return linear layers of the given widths with ReLU between them, weights as torch's default.
+
+    Parameters
+    ----------
+    sizes : widths, input first.
+    generator : of the initial weights, uniform in ±1/sqrt(fan in).
+    last_relu : whether the last layer is followed by a ReLU as well.
+    """
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        linear = nn.utils.skip_init(nn.Linear, n_in, n_out)
+        bound = n_in**-0.5
+        nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
+        nn.init.uniform_(linear.bias, -bound, bound, generator=generator)
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*(layers if last_relu else layers[:-1]))

@@ -1,0 +1,227 @@
+"""One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save, save_file
+from torch import Tensor, nn
+
+from cadc.components import build, load_class, wants
+from cadc.data.batches import BatchLoader
+from cadc.data.log import InteractionLog
+from cadc.data.prepare import prepare
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.errors import CadcError, DataError
+from cadc.evaluation.auc import auc
+from cadc.evaluation.logloss import logloss
+from cadc.factorization.cached import factor_dim, factorize
+from cadc.factorization.factors import Factors
+from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
+from cadc.randomness import numpy_generator, torch_generator
+from cadc.training.fit import EVALUATION_BATCH, FitResult
+
+Config = Mapping[str, Any]
+SCHEMA_VERSION = 1
+
+
+def run(config: Config, run_id: str, code: str, folder: Path) -> None:
+    """Carry out one run; write record, scores, model and curves into `folder`.
+
+    Parameters
+    ----------
+    config : composed configuration, as `cadc.config.compose_config` returns it.
+    run_id, code : the run's id and the hash of the code behind it, see `cadc.ledger.identity`.
+    folder : exists and is empty.
+
+    Raises
+    ------
+    CadcError : for data, options or numbers that allow no result.
+    """
+    reset_peak_memory()
+    watch = Stopwatch()
+    log = open_log(config)
+    _require_both_classes(log)
+    with watch.stage("sample_s"):
+        rows = sample_rows(config, log)
+    factors, factorization_cost = factorize_log(config, log)
+    with watch.stage("initialise_s"):
+        model = make_model(config, log, factors)
+    fit = train(config, model, log, rows, run_id, folder)
+    with watch.stage("evaluate_s"):
+        scores = score(model, log, "test")
+        metrics = {f"test/{name}": value for name, value in metrics_of(scores).items()}
+    scores.to_parquet(folder / "scores.parquet", index=False)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    if fit is None:
+        metrics |= {f"val/{name}": value for name, value in metrics_of(score(model, log, "validation")).items()}
+    else:
+        metrics |= fit.validation
+    seconds = {
+        "prepare_s": log.meta["prepare_s"],
+        "factorize_s": factorization_cost["seconds"],
+        "train_s": fit.seconds if fit else 0.0,
+        **watch.seconds,
+    }
+    record = {
+        "id": run_id,
+        "schema_version": SCHEMA_VERSION,
+        "status": "finished",
+        "config": config,
+        "seed": config["seed"],
+        "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")},
+        "code": source_version() | {"hash": code},
+        "environment": environment(),
+        "metrics": metrics,
+        "cost": seconds
+        | {
+            "total_s": sum(seconds.values()),
+            "factorize_cached": bool(factorization_cost["cached"]),
+            "factorize_epochs": factorization_cost["epochs"],
+            "epochs": fit.epochs if fit else 0,
+            "best_epoch": fit.best_epoch if fit else 0,
+            "examples_per_s": fit.examples_per_s if fit else None,
+            "peak_rss_mb": peak_memory_mb(),
+        },
+        "bytes": {"embedding": table_bytes(model), "optimizer": fit.optimizer_bytes if fit else None},
+        "rows": {"kept": len(rows) if is_trained(config) else None, "full": log.n_rows("train")},
+    }
+    (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+
+
+def open_log(config: Config) -> InteractionLog:
+    """Return the prepared log that a configuration names."""
+    data = config["data"]
+    options = {key: value for key, value in data.items() if key not in ("split", "split_seed")}
+    return prepare(build(options, "data"), build(data["split"], "data.split"), data["split_seed"])
+
+
+def seeds(config: Config) -> dict[str, int]:
+    """Return the seeds of sample and weights; each is `seed` unless set apart."""
+    return {
+        name: config["seed"] if config[f"{name}_seed"] is None else config[f"{name}_seed"]
+        for name in ("sample", "weight")
+    }
+
+
+def is_trained(config: Config) -> bool:
+    """Tell whether the model is a network that trains on the sample."""
+    return bool(load_class(config["model"]["_target_"]).trainable)  # type: ignore[attr-defined]
+
+
+def needs_factors(config: Config) -> bool:
+    """Tell whether the model, or what its tables start from, asks for a factorisation."""
+    initializer = load_class(config["initializer"]["_target_"])
+    starts_from_factors = is_trained(config) and initializer.needs_factors  # type: ignore[attr-defined]
+    return wants(config["model"], "factors") or starts_from_factors
+
+
+def dim_of_factors(config: Config) -> int:
+    """Return the length of the factors' vectors, or raise where factorisation and table do not fit."""
+    forced = getattr(load_class(config["model"]["_target_"]), "factor_dim", None)
+    if forced is not None:
+        return int(forced)
+    factorization = build(config["factorization"], "factorization")
+    if not is_trained(config) and factorization.dim is not None:
+        return int(factorization.dim)
+    extra_columns = build(config["initializer"], "initializer").extra_columns if is_trained(config) else 0
+    return factor_dim(factorization, config["embedding"]["dim"], extra_columns)
+
+
+def sample_rows(config: Config, log: InteractionLog) -> Tensor:
+    """Return the numbers of the training rows that the network sees, int64."""
+    if not is_trained(config):
+        return torch.arange(0)
+    sampler = build(config["sampler"], "sampler")
+    rows: Tensor = sampler(log, numpy_generator(seeds(config)["sample"], "sample"))
+    return rows
+
+
+def factorize_log(config: Config, log: InteractionLog) -> tuple[Factors | None, dict[str, float]]:
+    """Return the factors of the whole training part and their cost, if this run asks for any."""
+    if not needs_factors(config):
+        return None, {"seconds": 0.0, "epochs": 0, "cached": 0}
+    factorization = build(config["factorization"], "factorization")
+    return factorize(factorization, log, log.rows("train"), dim_of_factors(config))
+
+
+def make_model(config: Config, log: InteractionLog, factors: Factors | None) -> nn.Module:
+    """Return the model with its initial weights."""
+    weight_seed = seeds(config)["weight"]
+
+    def embeddings() -> EmbeddingCollection:
+        initializer = build(config["initializer"], "initializer")
+        generator = torch_generator(weight_seed, "tables")
+        targets = initializer.targets(log.schema, config["embedding"]["dim"], factors, generator)
+        return EmbeddingCollection(
+            log.schema,
+            lambda fields: build(config["embedding"], "embedding", fields=fields),
+            targets,
+            initializer.frozen_fields(),
+        )
+
+    model: nn.Module = build(
+        config["model"],
+        "model",
+        embeddings=embeddings,
+        factors=factors,
+        schema=log.schema,
+        n_dense=len(log.schema.dense),
+        generator=torch_generator(weight_seed, "network"),
+    )
+    return model
+
+
+def train(
+    config: Config, model: nn.Module, log: InteractionLog, rows: Tensor, run_id: str, folder: Path
+) -> FitResult | None:
+    """Fit the model in place, if it is one that is trained."""
+    if not is_trained(config):
+        return None
+    loggers = build(config["logger"], "logger").loggers(folder, run_id, dict(config))
+    shuffle = torch_generator(seeds(config)["weight"], "batches")
+    result: FitResult = build(config["trainer"], "trainer")(model, log, rows, shuffle, loggers)
+    return result
+
+
+def score(model: nn.Module, log: InteractionLog, split: str) -> pd.DataFrame:
+    """Return row (place in the raw log), user, label and float64 probability of every row of a split.
+
+    Raises
+    ------
+    CadcError : where a probability is NaN.
+    """
+    model.eval()
+    with torch.inference_mode():
+        logits = torch.cat([model(batch) for batch in BatchLoader(log, log.rows(split), EVALUATION_BATCH)])
+    probability = logits.double().sigmoid().numpy()
+    if np.isnan(probability).any():
+        raise CadcError(f"{np.isnan(probability).sum()} scores of the {split} part are NaN; no metric is computed.")
+    columns = {"row": log.column("row", split), "label": log.column("label", split), "probability": probability}
+    if "user" in log.entities:
+        columns["user"] = log.entity_keys("user")[log.column("user", split) - 1]
+    return pd.DataFrame(columns)
+
+
+def metrics_of(scores: pd.DataFrame) -> dict[str, float]:
+    """Return AUC and logloss of saved scores."""
+    label, probability = scores["label"].to_numpy(), scores["probability"].to_numpy()
+    return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
+
+
+def table_bytes(model: nn.Module) -> int:
+    """Return the size of the model's embedding tables when written to disk for serving."""
+    return len(save(getattr(model, "embeddings", model).state_dict()))
+
+
+def _require_both_classes(log: InteractionLog) -> None:
+    for split, n_positive in log.meta["positives"].items():
+        if n_positive in (0, log.n_rows(split)):
+            raise DataError(
+                f"all {log.n_rows(split)} labels of the {split} part of {log.meta['name']} are "
+                f"{int(n_positive > 0)}, so AUC is undefined; choose another data.threshold or split."
+            )

@@ -1,0 +1,1 @@
+"""How a model is fitted: Lightning module, optimiser grouping, callbacks."""
