@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from cadc.components import TARGET, allowed_packages, options_of
@@ -25,6 +25,10 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     ----------
     overrides : words such as `data=ml-1m` and `sampler.rate=0.1`.
 
+    Returns
+    -------
+    config : groups and seeds, and under `choices` the option taken from each group.
+
     Raises
     ------
     UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
@@ -34,9 +38,9 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
         if override.is_sweep_override():
             raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
     config = _compose(parsed)
-    for group, node in config.items():
-        if isinstance(node, Mapping):
-            _check(node, group)
+    for group in config["choices"]:
+        if group in config:
+            _check(config[group], group)
     return config
 
 
@@ -44,12 +48,17 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             words = [*_plugin_paths(), *(override.input_line or "" for override in parsed)]
-            config = OmegaConf.to_container(compose("config", words), resolve=True)
+            composed = compose("config", words, return_hydra_config=True)
+            choices = OmegaConf.to_container(composed.hydra.runtime.choices)
+            with open_dict(composed):
+                del composed["hydra"]
+            config = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         reason = _wrong_group(parsed) or _wrong_key(parsed) or str(error).splitlines()[0]
         raise UsageError(reason) from error
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    assert isinstance(config, dict) and isinstance(choices, dict)
+    names = {key: name for key, name in choices.items() if not str(key).startswith("hydra")}
+    return {str(key): value for key, value in config.items()} | {"choices": names}
 
 
 def _check(node: Mapping[str, Any], path: str) -> None:
@@ -143,7 +152,7 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
     """Say which word sets a key that the chosen options do not have."""
     known = groups()
     chosen = [override for override in parsed if str(override.key_or_group) in known]
-    keys = [*_keys(_compose(chosen)), *known] if len(chosen) < len(parsed) else []
+    keys = [*_keys(_without_choices(_compose(chosen))), *known] if len(chosen) < len(parsed) else []
     for override in parsed:
         key = str(override.key_or_group)
         if override not in chosen and key not in keys:
@@ -154,6 +163,10 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
             hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --dry-run` shows all keys."
             return f"there is no key {key}; {hint}"
     return None
+
+
+def _without_choices(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key != "choices"}
 
 
 def _one_of(names: Any) -> str:

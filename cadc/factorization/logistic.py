@@ -21,7 +21,8 @@ class LogisticMF:
     ----------
     dim : length of the vectors; 0 leaves the biases alone; None takes what the initialiser needs.
     learning_rate : of Adam.
-    weight_decay : L2 penalty, added to the gradient.
+    l2, l2_bias : penalties on the squared norms of vectors and of biases, beside the loss summed over all rows;
+        so they need no change when the log grows. The global bias has none.
     batch_size : rows a step.
     max_epochs : upper bound.
     patience : epochs without a better validation logloss before it stops.
@@ -33,7 +34,8 @@ class LogisticMF:
         self,
         dim: int | None = None,
         learning_rate: float = 3e-3,
-        weight_decay: float = 1e-5,
+        l2: float = 8.0,
+        l2_bias: float = 1.0,
         batch_size: int = 4096,
         max_epochs: int = 100,
         patience: int = 2,
@@ -43,7 +45,8 @@ class LogisticMF:
         if dim is not None and dim < 0:
             raise UsageError(f"factorization.dim is {dim}; it must be 0 or more.")
         self.dim = dim
-        self.learning_rate, self.weight_decay, self.batch_size = learning_rate, weight_decay, batch_size
+        self.learning_rate, self.batch_size = learning_rate, batch_size
+        self.l2, self.l2_bias = l2, l2_bias
         self.max_epochs, self.patience, self.init_std, self.seed = max_epochs, patience, init_std, seed
 
     def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
@@ -73,10 +76,14 @@ class LogisticMF:
         ]
         biases = [nn.Parameter(torch.zeros(size, 1)) for size in sizes.values()]
         global_bias = nn.Parameter(torch.zeros(()))
-        parameters = [value for value in (*tables, *biases, global_bias) if value.numel()]
-        optimizer = torch.optim.Adam(
-            parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
-        )
+        parameters = [*tables, *biases, global_bias]
+        # Steps follow the mean loss of a batch, so a penalty beside the summed loss is divided by the rows.
+        groups = [
+            {"params": [table for table in tables if dim], "weight_decay": self.l2 / len(rows)},
+            {"params": biases, "weight_decay": self.l2_bias / len(rows)},
+            {"params": [global_bias]},
+        ]
+        optimizer = torch.optim.Adam([group for group in groups if group["params"]], lr=self.learning_rate, fused=True)
 
         def logits(ids: list[Tensor]) -> Tensor:
             vectors = [embedding(column, table) for column, table in zip(ids, tables, strict=True)]

@@ -1,0 +1,51 @@
+"""The words a person types: `cadc COMMAND ...`.
+
+Each command is a module with `NAME`, `HELP`, `add_arguments(parser)` and `main(arguments)`, which imports what it
+needs only when it is called, so that `cadc --help` answers at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from cadc import __version__
+from cadc.errors import CadcError
+
+COMMANDS = ("train", "experiment", "report", "predict", "export", "data", "cache")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 for failures, 2 for wrong usage, 130 for Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="cadc", description="How little training data, and how few bytes of table, does a recommender need?"
+    )
+    parser.add_argument("--version", action="version", version=f"cadc {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    modules = {}
+    for name in COMMANDS:
+        module = modules[name] = importlib.import_module(f"cadc.cli.{name}")
+        subparser = subparsers.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
+        module.add_arguments(subparser)
+        subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
+    arguments = parser.parse_args(words)
+    try:
+        return int(modules[arguments.command].main(arguments))
+    except CadcError as error:
+        if arguments.debug:
+            raise
+        print(f"cadc: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("cadc: interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`cadc ... | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        if arguments.debug:
+            raise
+        print(f"cadc: {error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.", file=sys.stderr)
+        return 1

@@ -1,0 +1,58 @@
+"""`cadc train`: one run, or with -m a multirun."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cadc.errors import UsageError
+
+if TYPE_CHECKING:
+    from cadc.ledger import Ledger
+    from cadc.sweep import Job
+
+HELP = "train and evaluate one configuration, or with -m all combinations of several values"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data=ml-1m sampler.rate=0.1")
+    parser.add_argument("-m", "--multirun", action="store_true", help="run all combinations of comma-separated values")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the configuration, the run ids and which are finished"
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.config import expand
+    from cadc.ledger import Ledger
+    from cadc.sweep import execute, plan
+
+    combinations = expand(arguments.overrides) if arguments.multirun else [arguments.overrides]
+    if not combinations:
+        raise UsageError("the sweep is empty: a key has no value.")
+    jobs = plan(combinations)
+    ledger = Ledger()
+    if arguments.dry_run:
+        _show(jobs, ledger)
+        return 0
+    outcome = execute(jobs, ledger)
+    for job in jobs:
+        if job.run_id in ledger:
+            print(ledger.path(job.run_id) / "record.json")
+    if len(jobs) > 1:
+        print(
+            f"{len(outcome.finished)} finished, {len(outcome.skipped)} skipped as finished before, "
+            f"{len(outcome.failed)} failed"
+        )
+    return max((error.exit_status for error in outcome.failed.values()), default=0)
+
+
+def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
+    """Print the first configuration whole and each run in a line."""
+    from omegaconf import OmegaConf
+
+    print(OmegaConf.to_yaml(OmegaConf.create(jobs[0].config)).rstrip())
+    for job in jobs:
+        state = "finished" if job.run_id in ledger else "to run"
+        print(f"{job.run_id}  {state:8}  {' '.join(job.words)}".rstrip())
