@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cadc.paths import cache_dir
 
-STAGES = ("raw", "prepared", "factors")
+STAGES = ("downloads", "raw", "prepared", "factors")
 
 
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
@@ -52,18 +52,22 @@ def _umask() -> int:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cached folder."""
+    """One cached folder, or a downloaded file.
+
+    Parameters
+    ----------
+    size : bytes on disk.
+    """
 
     stage: str
     key: str
-    folder: Path
+    path: Path
     size: int
-    """Bytes on disk."""
 
 
 def entries() -> Iterator[Entry]:
     """Yield what the cache holds, leftovers of killed processes included."""
     for stage in STAGES:
-        for folder in sorted((cache_dir() / stage).glob("*")):
-            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            yield Entry(stage, folder.name, folder, size)
+        for path in sorted((cache_dir() / stage).glob("*")):
+            files = path.rglob("*") if path.is_dir() else [path]
+            yield Entry(stage, path.name, path, sum(file.stat().st_size for file in files if file.is_file()))

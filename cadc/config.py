@@ -152,11 +152,11 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
     """Say which word sets a key that the chosen options do not have."""
     known = groups()
     chosen = [override for override in parsed if str(override.key_or_group) in known]
-    keys = [*_keys(_without_choices(_compose(chosen))), *known] if len(chosen) < len(parsed) else []
+    keys = sorted({*_keys(_without_choices(_compose(chosen))), *known}) if len(chosen) < len(parsed) else []
     for override in parsed:
         key = str(override.key_or_group)
         if override not in chosen and key not in keys:
-            near = get_close_matches(key, keys, n=3)
+            near = get_close_matches(key, keys, n=3, cutoff=0.75)
             if not near:
                 last = key.rpartition(".")[2]
                 near = [other for other in keys if get_close_matches(last, [other.rpartition(".")[2]], cutoff=0.7)][:3]
@@ -175,6 +175,7 @@ def _one_of(names: Any) -> str:
 
 def _keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in node.items():
-        yield f"{prefix}{key}"
+        if key != TARGET:
+            yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _keys(value, f"{prefix}{key}.")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from cadc.components import build, load_class, wants
-from cadc.data.batches import BatchLoader
+from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.embeddings.collection import EmbeddingCollection
@@ -23,7 +24,7 @@ from cadc.factorization.cached import factor_dim, factorize
 from cadc.factorization.factors import Factors
 from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
 from cadc.randomness import numpy_generator, torch_generator
-from cadc.training.fit import EVALUATION_BATCH, FitResult
+from cadc.training.fit import FitResult
 
 Config = Mapping[str, Any]
 SCHEMA_VERSION = 1
@@ -89,6 +90,9 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
         },
         "bytes": {"embedding": table_bytes(model), "optimizer": fit.optimizer_bytes if fit else None},
         "rows": {"kept": len(rows) if is_trained(config) else None, "full": log.n_rows("train")},
+        "uses": used_groups(config),
+        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
 
@@ -98,6 +102,15 @@ def open_log(config: Config) -> InteractionLog:
     data = config["data"]
     options = {key: value for key, value in data.items() if key not in ("split", "split_seed")}
     return prepare(build(options, "data"), build(data["split"], "data.split"), data["split_seed"])
+
+
+def check(config: Config) -> None:
+    """Raise a UsageError for options that no component accepts, before data is read or anything is run."""
+    build(config["data"]["split"], "data.split")
+    for group in set(used_groups(config)) & {"sampler", "initializer", "factorization", "trainer"}:
+        build(config[group], group)
+    if needs_factors(config):
+        dim_of_factors(config)
 
 
 def seeds(config: Config) -> dict[str, int]:
@@ -118,6 +131,16 @@ def needs_factors(config: Config) -> bool:
     initializer = load_class(config["initializer"]["_target_"])
     starts_from_factors = is_trained(config) and initializer.needs_factors  # type: ignore[attr-defined]
     return wants(config["model"], "factors") or starts_from_factors
+
+
+def used_groups(config: Config) -> list[str]:
+    """Return the groups of the configuration that this model uses, beside the data."""
+    used = ["model"]
+    if is_trained(config):
+        used += ["sampler", "initializer", "embedding", "trainer"]
+    if needs_factors(config):
+        used += ["factorization"]
+    return used
 
 
 def dim_of_factors(config: Config) -> int:
@@ -213,9 +236,10 @@ def metrics_of(scores: pd.DataFrame) -> dict[str, float]:
     return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
 
 
-def table_bytes(model: nn.Module) -> int:
-    """Return the size of the model's embedding tables when written to disk for serving."""
-    return len(save(getattr(model, "embeddings", model).state_dict()))
+def table_bytes(model: nn.Module) -> int | None:
+    """Return the size of the model's embedding tables when written to disk for serving, if it has any."""
+    tables = getattr(model, "embeddings", model).state_dict()
+    return len(save(tables)) if tables else None
 
 
 def _require_both_classes(log: InteractionLog) -> None:

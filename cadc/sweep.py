@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cadc.components import TARGET, load_class
 from cadc.config import compose_config
 from cadc.errors import CadcError
+from cadc.experiment import Cell
 from cadc.ledger.identity import run_identity
 from cadc.ledger.store import Ledger, Record
-from cadc.pipeline import open_log, run
+from cadc.pipeline import check, open_log, run
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,34 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     CadcError : for the first wrong word or unreadable data, before anything is run.
     """
     configs = [compose_config(words) for words in combinations]
+    for config in configs:
+        check(config)
     jobs = []
     for words, config in zip(combinations, configs, strict=True):
         run_id, code = run_identity(config, open_log(config))
         jobs.append(Job(tuple(words), config, run_id, code))
     return jobs
+
+
+def without_impossible(cells: Sequence[Cell], say: Callable[[str], None] | None = None) -> list[Cell]:
+    """Leave out the cells whose model needs a column that the data set cannot have (an oracle of real data)."""
+    kept = []
+    left_out = set()
+    for cell in cells:
+        config = compose_config(cell.words)
+        needed = getattr(load_class(config["model"][TARGET]), "needs_columns", ())
+        offered = getattr(load_class(config["data"][TARGET]), "extra_columns", ())
+        if set(needed) <= set(offered):
+            kept.append(cell)
+        else:
+            left_out.add(f"the arm {cell.arm!r} is left out: {config['choices']['data']} has no {', '.join(needed)}")
+    for line in sorted(left_out):
+        (say or _say)(line)
+    return kept
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | None = None) -> Outcome:
@@ -65,10 +90,11 @@ def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | No
     ledger : where finished runs are found and written.
     say : takes a line about each run.
     """
-    say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+    say = say or _say
     outcome = Outcome()
+    shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
     for number, job in enumerate(jobs, 1):
-        label = f"[{number}/{len(jobs)}] {job.run_id} {' '.join(job.words)}".rstrip()
+        label = f"[{number}/{len(jobs)}] {job.run_id} {' '.join(word for word in job.words if word not in shared)}".rstrip()
         if job.run_id in outcome.finished or job.run_id in outcome.skipped:
             continue
         if job.run_id in ledger:

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from cadc.data.log import Batch, InteractionLog
 
+EVALUATION_BATCH = 1 << 15
+"""Rows scored at once where no gradient is needed."""
+
 
 class BatchLoader:
     """Walks through some rows of a log in batches; an epoch is one walk.

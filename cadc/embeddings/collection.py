@@ -52,3 +52,12 @@ class EmbeddingCollection(nn.Module):
                 parts.append(table(batch.ids if len(self.tables) == 1 else batch.ids[:, columns]))
             parts += [table.pooled(name, batch.bags[name]).unsqueeze(1) for name in bags]
         return torch.cat(parts, 1)
+
+    def dense_tables(self, schema: Schema) -> dict[str, Tensor]:
+        """Return each field's table as it is looked up, shape [vocabulary size, dim], by field name."""
+        found: dict[str, Tensor] = {}
+        for table in self.tables:
+            dense = table.reconstruct()
+            sizes = [schema[name].vocabulary_size for name in table.names]
+            found |= dict(zip(table.names, dense.split(sizes), strict=True))
+        return {name: value.clone() for name, value in found.items()}

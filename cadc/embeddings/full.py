@@ -43,3 +43,7 @@ class FullTable(nn.Module):
     def pooled(self, name: str, bag: Bag) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
         return embedding_bag(bag.values + self.first_row[name], self.weight, bag.offsets, mode="mean")
+
+    def reconstruct(self) -> Tensor:
+        """Return the rows of all fields one after the other, shape [n, dim]."""
+        return self.weight.detach()

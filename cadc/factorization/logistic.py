@@ -22,7 +22,8 @@ class LogisticMF:
     dim : length of the vectors; 0 leaves the biases alone; None takes what the initialiser needs.
     learning_rate : of Adam.
     l2, l2_bias : penalties on the squared norms of vectors and of biases, beside the loss summed over all rows;
-        so they need no change when the log grows. The global bias has none.
+        so they need no change when the log grows. The global bias has none. The more a bias costs, the more of
+        it the vectors carry, and only these enrich tables; MF by itself is best with `l2_bias` near 1.
     batch_size : rows a step.
     max_epochs : upper bound.
     patience : epochs without a better validation logloss before it stops.
@@ -35,7 +36,7 @@ class LogisticMF:
         dim: int | None = None,
         learning_rate: float = 3e-3,
         l2: float = 8.0,
-        l2_bias: float = 1.0,
+        l2_bias: float = 16.0,
         batch_size: int = 4096,
         max_epochs: int = 100,
         patience: int = 2,

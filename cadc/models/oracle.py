@@ -11,6 +11,7 @@ class OracleModel(nn.Module):
     """Scores a row by its true probability, which only generated logs hold."""
 
     trainable = False
+    needs_columns = ("oracle",)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B].

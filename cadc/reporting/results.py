@@ -1,16 +1,16 @@
 """The results of an experiment: table, figure, the records behind them, and where they came from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from cadc.config import compose_config
-from cadc.errors import CadcError
+from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment
-from cadc.identity import describe, digest
+from cadc.ledger.identity import signature
 from cadc.ledger.store import Ledger, Record
 from cadc.measure import source_version
 from cadc.reporting.figure import write_rate_figure
@@ -71,28 +71,16 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, folder: Path) -> list[tuple
     """
     known: dict[str, Record] = {}
     for record in sorted([*_committed(folder), *ledger], key=lambda record: str(record["finished_at"])):
-        known[_signature(record["config"], record["uses"])] = record
-    runs, missing = [], 0
-    for cell in cells:
-        config = compose_config(cell.words)
-        record = next(
-            (known[key] for uses in _uses(known) if (key := _signature(config, uses)) in known), None
+        # A record of a component that is no longer installed cannot be asked for either.
+        with suppress(UsageError):
+            known[signature(record["config"])] = record
+    wanted = [(cell.arm, known.get(signature(compose_config(cell.words)))) for cell in cells]
+    runs = [(arm, record) for arm, record in wanted if record is not None]
+    if len(runs) < len(wanted):
+        raise CadcError(
+            f"{len(wanted) - len(runs)} of {len(wanted)} runs are not in {ledger.folder}; `cadc experiment` runs them."
         )
-        if record is None:
-            missing += 1
-        else:
-            runs.append((cell.arm, record))
-    if missing:
-        raise CadcError(f"{missing} of {len(cells)} runs are not in {ledger.folder}; `cadc experiment` runs them.")
     return runs
-
-
-def _uses(known: Mapping[str, Record]) -> list[list[str]]:
-    return sorted({tuple(record["uses"]) for record in known.values()}, key=len, reverse=True)  # type: ignore[arg-type]
-
-
-def _signature(config: Mapping[str, Any], uses: Sequence[str]) -> str:
-    ...
 
 
 def _committed(folder: Path) -> list[Record]:

@@ -119,14 +119,10 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     for name in ("arm", "rate", "seeds", "AUC", "± std", "logloss", "± std", "rows kept", "seconds", "table bytes"):
         shown.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     for row in table.to_dict("records"):
-        rate = _cell("rate", row["rate"])
-        shown.add_row(
-            row["arm"],
-            f"{100 * float(rate):g} %" if rate else "",
-            *(_cell(name, row[name]) for name in ("seeds", "auc_mean", "auc_std", "logloss_mean", "logloss_std")),
-            *("" if row[name] is pd.NA else f"{row[name]:,}" for name in ("rows_kept",)),
-            f"{row['total_s_mean']:.1f}",
-            *("" if row[name] is pd.NA else f"{row[name]:,}" for name in ("embedding_bytes",)),
-        )
+        cells = {str(name): _cell(str(name), value) for name, value in row.items()}
+        means = [cells[name] for name in ("seeds", "auc_mean", "auc_std", "logloss_mean", "logloss_std")]
+        rows_kept, size = (f"{int(cells[name]):,}" if cells[name] else "" for name in ("rows_kept", "embedding_bytes"))
+        rate = f"{100 * float(cells['rate']):g} %" if cells["rate"] else ""
+        shown.add_row(cells["arm"], rate, *means, rows_kept, f"{row['total_s_mean']:.1f}", size)
     console = Console(width=None if Console().is_terminal else 110)
     console.print(shown)

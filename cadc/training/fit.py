@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 
-from cadc.data.batches import BatchLoader
+from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
-from cadc.training.module import RecommenderModule
-from cadc.training.progress import progress_bar
-
-EVALUATION_BATCH = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -110,6 +104,13 @@ class Fit:
         ------
         CadcError : where the loss is no longer finite.
         """
+        # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
+        import pytorch_lightning as pl
+        from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+        from cadc.training.module import RecommenderModule
+        from cadc.training.progress import progress_bar
+
         started = time.perf_counter()
         _quiet()
         module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)

@@ -1,15 +1,16 @@
 """Where the curves of a run go: a CSV file in its folder, wandb, or nowhere."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytorch_lightning.loggers import CSVLogger, Logger
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
 
 
 class NoCurves:
     """Keeps no curves."""
 
-    def loggers(self, folder: Path, run_id: str, config: dict[str, Any]) -> list[Logger]:
+    def loggers(self, folder: Path, run_id: str, config: dict[str, Any]) -> "list[Logger]":
         """Return Lightning's loggers of a run."""
         return []
 
@@ -17,12 +18,14 @@ class NoCurves:
 class CSVCurves(NoCurves):
     """Writes `metrics.csv` into the run's folder: a row an epoch."""
 
-    def loggers(self, folder: Path, run_id: str, config: dict[str, Any]) -> list[Logger]:
+    def loggers(self, folder: Path, run_id: str, config: dict[str, Any]) -> "list[Logger]":
         """Return Lightning's loggers of a run."""
+        from pytorch_lightning.loggers import CSVLogger
+
         return [CSVLogger(folder, name="", version="")]
 
 
-class WandbCurves(NoCurves):
+class WandbCurves(CSVCurves):
     """Mirrors a run in Weights & Biases, in files only until switched online.
 
     Parameters
@@ -39,7 +42,7 @@ class WandbCurves(NoCurves):
         self.mode = mode
         self.folder = folder
 
-    def loggers(self, folder: Path, run_id: str, config: dict[str, Any]) -> list[Logger]:
+    def loggers(self, folder: Path, run_id: str, config: dict[str, Any]) -> "list[Logger]":
         """Return Lightning's loggers of a run: the CSV file, and wandb."""
         from pytorch_lightning.loggers import WandbLogger
 
@@ -47,4 +50,4 @@ class WandbCurves(NoCurves):
         wandb = WandbLogger(
             project=self.project, id=run_id, name=run_id, save_dir=self.folder, offline=self.mode == "offline", config=config
         )
-        return [CSVLogger(folder, name="", version=""), wandb]
+        return [*super().loggers(folder, run_id, config), wandb]

@@ -34,6 +34,7 @@ class Synthetic:
     """
 
     name: ClassVar[str] = "synthetic"
+    extra_columns: ClassVar[tuple[str, ...]] = ("oracle",)
 
     def __init__(
         self,

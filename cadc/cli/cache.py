@@ -1,0 +1,33 @@
+"""`cadc cache`: what the cache of stages holds, and removing it."""
+
+import argparse
+
+HELP = "list or remove downloads, prepared data and factors"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument("action", choices=["list", "clean"])
+    parser.add_argument("stage", nargs="?", choices=["downloads", "raw", "prepared", "factors"], help="only this stage")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    import shutil
+
+    from cadc.cache import entries
+    from cadc.paths import cache_dir
+
+    total = 0
+    for entry in entries():
+        if arguments.stage not in (None, entry.stage):
+            continue
+        total += entry.size
+        print(f"{entry.size / 1e6:10.1f} MB  {entry.stage:10} {entry.key}")
+        if arguments.action == "clean":
+            if entry.path.is_dir():
+                shutil.rmtree(entry.path)
+            else:
+                entry.path.unlink()
+    print(f"{total / 1e6:10.1f} MB  {'removed from' if arguments.action == 'clean' else 'in'} {cache_dir()}")
+    return 0

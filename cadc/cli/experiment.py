@@ -1,0 +1,67 @@
+"""`cadc experiment`: run the grid of an experiment and write its table and figure."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cadc.experiment import Cell, Experiment
+
+HELP = "run the grid of an experiment, then write its table and figure"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument("name", help="folder under experiments/, such as cadc_ml1m")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="laid over the grid, such as data=ml-100k seed=0,1"
+    )
+    parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
+    parser.add_argument(
+        "--output", type=Path, help="folder of table and figure (results/NAME; outputs/NAME for --fast and overrides)"
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.errors import CadcError
+    from cadc.experiment import load_experiment
+    from cadc.ledger import Ledger
+    from cadc.reporting.results import write_results
+    from cadc.reporting.table import print_table
+    from cadc.sweep import execute, plan, without_impossible
+
+    experiment = load_experiment(arguments.name)
+    cells, folder = wanted(experiment, arguments)
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = without_impossible(cells)
+    jobs = plan([cell.words for cell in cells])
+    ledger = Ledger()
+    outcome = execute(jobs, ledger)
+    if outcome.failed:
+        raise CadcError(
+            f"{len(outcome.failed)} of {len(jobs)} runs failed, so no table is written; "
+            f"the first: {next(iter(outcome.failed.values()))}"
+        )
+    runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
+    table = write_results(experiment, runs, folder, command(arguments))
+    print_table(experiment.title, table)
+    print(f"{len(outcome.finished)} runs, {len(outcome.skipped)} finished before; written to {folder}")
+    return 0
+
+
+def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[list[Cell], Path]":
+    """Return the runs that the words ask for, and the folder of their results.
+
+    Only the whole grid, untouched, goes into `results`.
+    """
+    overrides: Sequence[str] = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
+    default = Path("outputs" if overrides else "results") / experiment.name
+    return experiment.cells(overrides), (arguments.output or default)
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """Return the words that make the same table again."""
+    words = ["cadc", "experiment", arguments.name, *(["--fast"] if arguments.fast else []), *arguments.overrides]
+    return " ".join(words)

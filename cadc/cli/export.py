@@ -1,0 +1,25 @@
+"""`cadc export`: write model and tables of a finished run as safetensors."""
+
+import argparse
+from pathlib import Path
+
+HELP = "write model, tables and vocabularies of a finished run for use elsewhere"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument("run", help="id of a finished run, or its beginning")
+    parser.add_argument("--output", type=Path, help="folder to write (outputs/export-RUN)")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.ledger import Ledger
+    from cadc.serving import export
+
+    ledger = Ledger()
+    run_id = ledger.find(arguments.run)
+    folder = arguments.output or Path("outputs") / f"export-{run_id}"
+    export(ledger, run_id, folder)
+    print(folder)
+    return 0

@@ -1,0 +1,43 @@
+"""`cadc predict`: score new rows with the model of a finished run."""
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "score new rows (CSV or Parquet) with the model of a finished run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument("run", help="id of a finished run, or its beginning")
+    parser.add_argument("file", type=Path, help="CSV with a header, or Parquet: user, item and the log's other columns")
+    parser.add_argument("--output", type=Path, help="CSV or Parquet file to write (CSV on standard output)")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    import pandas as pd
+    import pyarrow as pa
+
+    from cadc.data.text import unreadable
+    from cadc.errors import DataError
+    from cadc.ledger import Ledger
+    from cadc.serving import load_run, predict
+
+    path = arguments.file
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
+    ledger = Ledger()
+    _, log, model = load_run(ledger, ledger.find(arguments.run))
+    table["probability"] = predict(log, model, table, str(path))
+    if arguments.output is None:
+        table.to_csv(sys.stdout, index=False)
+    elif arguments.output.suffix == ".parquet":
+        table.to_parquet(arguments.output, index=False)
+    else:
+        table.to_csv(arguments.output, index=False)
+    return 0

@@ -1,0 +1,26 @@
+"""`cadc report`: rebuild table and figure of an experiment from the ledger alone."""
+
+import argparse
+
+from cadc.cli.experiment import add_arguments, command, wanted
+
+__all__ = ["HELP", "add_arguments", "main"]
+
+HELP = "rebuild the table and figure of an experiment from finished runs, without data"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.experiment import load_experiment
+    from cadc.ledger import Ledger
+    from cadc.reporting.results import find_runs, write_results
+    from cadc.reporting.table import print_table
+    from cadc.sweep import without_impossible
+
+    experiment = load_experiment(arguments.name)
+    cells, folder = wanted(experiment, arguments)
+    runs = find_runs(without_impossible(cells), Ledger(), folder)
+    table = write_results(experiment, runs, folder, command(arguments))
+    print_table(experiment.title, table)
+    print(f"written to {folder}")
+    return 0

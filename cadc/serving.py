@@ -1,0 +1,115 @@
+"""A finished run put to use: scoring new rows, and model and tables for other frameworks."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from cadc.data.batches import EVALUATION_BATCH
+from cadc.data.log import InteractionLog
+from cadc.data.schema import Side
+from cadc.data.vocabulary import look_up
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.errors import CadcError, DataError
+from cadc.ledger.store import Ledger, Record
+from cadc.pipeline import factorize_log, make_model, open_log
+
+
+def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Module]:
+    """Return a finished run's record, its log (prepared anew if need be) and its model with the final weights.
+
+    Raises
+    ------
+    CadcError : where the data is no longer what the run was trained on, or the weights cannot be read.
+    """
+    record = ledger.record(run_id)
+    log = open_log(record["config"])
+    if log.content_hash != record["data"]["content_hash"]:
+        raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
+    factors, _ = factorize_log(record["config"], log)
+    model = make_model(record["config"], log, factors)
+    path = ledger.path(run_id) / "model.safetensors"
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception as error:  # safetensors has its own classes of error for broken files
+        raise CadcError(f"{path} holds no weights of this model ({type(error).__name__}); train again.") from error
+    return record, log, model.eval()
+
+
+def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return the probability of label 1 of new rows, float64, shape [n].
+
+    Parameters
+    ----------
+    log : gives vocabularies and the side features of users and items.
+    model : maps a batch to logits.
+    table : raw `user` and `item` ids and the log's context fields and dense features, a column each; users, items
+        and values that training never saw count as unknown.
+    name : of the table, for messages.
+
+    Raises
+    ------
+    DataError : for a missing column, or a dense value that is no finite number.
+    """
+    context_fields = [field.name for field in log.schema.of("context", bag=False)]
+    needed = [*log.entities, *context_fields, *log.schema.dense]
+    missing = [column for column in needed if column not in table]
+    if missing:
+        raise DataError(f"{name} lacks the columns {', '.join(missing)}; needed are {', '.join(needed)}.")
+    entities: dict[Side, Tensor] = {
+        side: torch.from_numpy(look_up(table[side].to_numpy(), log.entity_keys(side))) for side in log.entities
+    }
+    context = None
+    if context_fields:
+        columns = [look_up(table[field].to_numpy(), log.vocabulary(field)) for field in context_fields]
+        context = torch.from_numpy(np.stack(columns, 1))
+    dense = torch.empty(len(table), 0)
+    if log.schema.dense:
+        values = table[list(log.schema.dense)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise DataError(f"{name}, row {row + 1}: column {log.schema.dense[column]} is no finite number.")
+        dense = torch.from_numpy(values)
+    label = torch.zeros(len(table))
+    parts = []
+    with torch.inference_mode():
+        for rows in torch.arange(len(table)).split(EVALUATION_BATCH):
+            batch = log.join(
+                {side: ids[rows] for side, ids in entities.items()},
+                None if context is None else context[rows],
+                dense[rows],
+                label[rows],
+            )
+            parts.append(model(batch).double().sigmoid())
+    return torch.cat(parts).numpy() if parts else np.empty(0)
+
+
+def export(ledger: Ledger, run_id: str, folder: Path) -> None:
+    """Write a run's model and tables for use elsewhere.
+
+    `model.safetensors` holds all weights, `tables.safetensors` a float32 table for each field, its row i belonging
+    to line i of `vocabulary_FIELD.parquet` (line 0 is *unknown*), and `record.json` what the run was.
+    """
+    record, log, model = load_run(ledger, run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ledger.path(run_id) / "model.safetensors", folder / "model.safetensors")
+    save_file(tables_of(model, log), folder / "tables.safetensors")
+    for field in log.schema.fields:
+        values: list[Any] = [None, *log.vocabulary(field.name).tolist()]
+        pd.DataFrame({"value": values}).to_parquet(folder / f"vocabulary_{field.name}.parquet")
+    (folder / "record.json").write_text(json.dumps(record, indent=1))
+
+
+def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
+    """Return the dense table of each field, float32, shape [vocabulary size, dim]."""
+    for module in model.modules():
+        if isinstance(module, EmbeddingCollection):
+            return module.dense_tables(log.schema)
+    return {name: value.detach() for name, value in model.state_dict().items()}
