@@ -69,7 +69,7 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 
     cls = load_class(node[TARGET])
     known = parameters(cls)
-    hints = typing.get_type_hints(cls.__init__)
+    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
     options = {}
     for key, value in node.items():
         if key == TARGET:
@@ -144,7 +144,13 @@ def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) ->
 
 
 def _in_words(hint: Any) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+    names = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        type(None): "null",
+    }
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(_in_words(kind) for kind in get_args(hint))
     if get_origin(hint) is Literal:

@@ -94,4 +94,3 @@ def load_experiment(name: str) -> Experiment:
         )
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is no description of an experiment ({error!r}).") from error
-

@@ -61,9 +61,7 @@ def describe(component: Any) -> dict[str, Any]:
         options = {name: getattr(component, name) for name in parameters(cls)}
     skipped = getattr(cls, "without_effect", ())
     differing = {
-        name: value
-        for name, value in options.items()
-        if name not in skipped and value != parameters(cls)[name].default
+        name: value for name, value in options.items() if name not in skipped and value != parameters(cls)[name].default
     }
     return {"class": f"{cls.__module__}.{cls.__qualname__}", **differing}
 
@@ -97,9 +95,7 @@ def _drop_docstrings(tree: ast.AST) -> None:
         if isinstance(body, list):
             # Strings standing alone document a module, a class, a function or a constant.
             node.body = [  # type: ignore[attr-defined]
-                line
-                for line in body
-                if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+                line for line in body if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
             ]
 
 

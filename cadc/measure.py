@@ -69,7 +69,7 @@ def environment() -> dict[str, Any]:
     """Return versions, processor and threads, as recorded beside every result."""
     import torch
 
-    packages = {}
+    packages: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
             packages[name] = version(name)

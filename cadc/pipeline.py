@@ -224,7 +224,11 @@ def score(model: nn.Module, log: InteractionLog, split: str) -> pd.DataFrame:
     probability = logits.double().sigmoid().numpy()
     if np.isnan(probability).any():
         raise CadcError(f"{np.isnan(probability).sum()} scores of the {split} part are NaN; no metric is computed.")
-    columns = {"row": log.column("row", split), "label": log.column("label", split), "probability": probability}
+    columns = {
+        "row": log.column("row", split),
+        "label": log.column("label", split),
+        "probability": probability,
+    }
     if "user" in log.entities:
         columns["user"] = log.entity_keys("user")[log.column("user", split) - 1]
     return pd.DataFrame(columns)

@@ -94,7 +94,9 @@ def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | No
     outcome = Outcome()
     shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
     for number, job in enumerate(jobs, 1):
-        label = f"[{number}/{len(jobs)}] {job.run_id} {' '.join(word for word in job.words if word not in shared)}".rstrip()
+        label = (
+            f"[{number}/{len(jobs)}] {job.run_id} {' '.join(word for word in job.words if word not in shared)}".rstrip()
+        )
         if job.run_id in outcome.finished or job.run_id in outcome.skipped:
             continue
         if job.run_id in ledger:

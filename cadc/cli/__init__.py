@@ -19,7 +19,8 @@ COMMANDS = ("train", "experiment", "report", "predict", "export", "data", "cache
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 for failures, 2 for wrong usage, 130 for Ctrl-C."""
     parser = argparse.ArgumentParser(
-        prog="cadc", description="How little training data, and how few bytes of table, does a recommender need?"
+        prog="cadc",
+        description="How little training data, and how few bytes of table, does a recommender need?",
     )
     parser.add_argument("--version", action="version", version=f"cadc {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

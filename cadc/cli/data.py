@@ -102,6 +102,9 @@ def _describe(words: list[str]) -> None:
         )
     if len(sides) == 2:
         print(f"density     {total / (counts['user'] * counts['item']):>12.4%}")
-    print("fields      " + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields))
+    print(
+        "fields      "
+        + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields)
+    )
     if log.schema.dense:
         print("dense       " + ", ".join(log.schema.dense))

@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
     parser.add_argument(
-        "--output", type=Path, help="folder of table and figure (results/NAME; outputs/NAME for --fast and overrides)"
+        "--output",
+        type=Path,
+        help="folder of table and figure (results/NAME; outputs/NAME for --fast and overrides)",
     )
 
 
@@ -63,5 +65,11 @@ def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[li
 
 def command(arguments: argparse.Namespace) -> str:
     """Return the words that make the same table again."""
-    words = ["cadc", "experiment", arguments.name, *(["--fast"] if arguments.fast else []), *arguments.overrides]
+    words = [
+        "cadc",
+        "experiment",
+        arguments.name,
+        *(["--fast"] if arguments.fast else []),
+        *arguments.overrides,
+    ]
     return " ".join(words)

@@ -76,14 +76,18 @@ def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
             for info in file.infolist():
                 path = PurePosixPath(info.filename.replace("\\", "/"))
                 if path.is_absolute() or ".." in path.parts:
-                    raise DataError(f"{archive} holds the path {info.filename!r}, which leads outside; it was not unpacked.")
+                    raise DataError(
+                        f"{archive} holds the path {info.filename!r}, which leads outside; it was not unpacked."
+                    )
                 if path.name in members and not info.is_dir():
                     found[path.name] = info
             missing = [name for name in members if name not in found]
             if missing:
                 raise DataError(f"{archive} lacks {', '.join(missing)}.")
             if sum(info.file_size for info in found.values()) > MAX_UNPACKED_BYTES:
-                raise DataError(f"{archive} would unpack to more than {MAX_UNPACKED_BYTES >> 30} GiB; it was not unpacked.")
+                raise DataError(
+                    f"{archive} would unpack to more than {MAX_UNPACKED_BYTES >> 30} GiB; it was not unpacked."
+                )
             for name, info in found.items():
                 with file.open(info) as source, (folder / name).open("wb") as target:
                     shutil.copyfileobj(source, target)

@@ -150,7 +150,10 @@ class InteractionLog:
         found: dict[Side, EntityFeatures] = {}
         for side in entity_sides(self.schema):
             bags = {
-                field.name: (self._tensor(f"{side}_bag_{field.name}"), self._tensor(f"{side}_bag_{field.name}_offsets"))
+                field.name: (
+                    self._tensor(f"{side}_bag_{field.name}"),
+                    self._tensor(f"{side}_bag_{field.name}_offsets"),
+                )
                 for field in self.schema.of(side, bag=True)
             }
             found[side] = EntityFeatures(self._tensor(f"{side}_ids"), bags)

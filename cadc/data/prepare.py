@@ -17,7 +17,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.raw import EntityTable, RawLog, Source
 from cadc.data.schema import Schema, Side
 from cadc.data.split import SPLITS, RandomSplit
-from cadc.data.vocabulary import encode, is_missing, rank_by_frequency
+from cadc.data.vocabulary import encode, rank_by_frequency, without_missing
 from cadc.errors import DataError
 from cadc.identity import code_hash, describe, digest
 from cadc.randomness import numpy_generator
@@ -52,9 +52,7 @@ def prepare(source: Source, split: RandomSplit, split_seed: int = 0) -> Interact
     return InteractionLog(folder)
 
 
-def _prepare(
-    source: Source, fingerprint: dict[str, str], split: RandomSplit, split_seed: int, folder: Path
-) -> None:
+def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, split_seed: int, folder: Path) -> None:
     started = time.perf_counter()
     raw = source.read()
     if any(field.side == "context" and field.bag for field in raw.schema.fields):
@@ -76,12 +74,14 @@ def _prepare(
         parts = [np.flatnonzero(place == index).astype(_row_type(n_rows)) for index in range(len(SPLITS))]
         for name, part in zip(SPLITS, parts, strict=True):
             if len(part) == 0:
-                raise DataError(f"the {name} part of {source.name} is left without rows; {n_rows} are too few to split.")
+                raise DataError(
+                    f"the {name} part of {source.name} is left without rows; {n_rows} are too few to split."
+                )
         del place
         order = np.concatenate(parts)
         n_train = len(parts[0])
         write("row", order)
-        sizes = {}
+        sizes: dict[str, int] = {}
         for side, table in raw.entities.items():
             entities = columns[side][order]
             sizes |= _write_entities(folder, write, raw.schema, side, table, entities, n_train)
@@ -92,16 +92,13 @@ def _prepare(
                 ids[:, index], vocabulary = _encode_context(columns[name][order], vocabularies[name], n_train)
                 sizes[name] = _write_vocabulary(folder, name, vocabulary)
             write("context_ids", ids)
-        positives = {}
         for name in ("label", "dense", "time", "oracle"):
             if name in columns:
                 write(name, columns[name][order])
         labels = columns["label"]
         positives = {split_name: int(labels[part].sum()) for split_name, part in zip(SPLITS, parts, strict=True)}
         del columns, labels
-    fields = tuple(
-        type(field)(field.name, field.side, sizes[field.name], field.bag) for field in raw.schema.fields
-    )
+    fields = tuple(type(field)(field.name, field.side, sizes[field.name], field.bag) for field in raw.schema.fields)
     schema = Schema(fields, raw.schema.dense).to_json()
     content.update(digest(schema).encode())
     meta = {
@@ -136,7 +133,7 @@ def _spool(raw: RawLog, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str
                 "dense": chunk.dense,
                 "time": chunk.time,
                 "oracle": chunk.oracle,
-                **chunk.entities,
+                **{str(side): rows for side, rows in chunk.entities.items()},
                 **{name: _codes(values, codes[name]) for name, values in chunk.context.items()},
             }
             for name, values in parts.items():
@@ -158,7 +155,7 @@ def _spool(raw: RawLog, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str
 
 def _codes(values: NDArray[Any], known: dict[Any, int]) -> NDArray[np.int32]:
     """Return codes of raw values, -1 where missing, and add new values to `known`."""
-    codes, uniques = pd.factorize(np.where(is_missing(values), None, values))
+    codes, uniques = pd.factorize(without_missing(values))
     table = np.array([known.setdefault(value, len(known)) for value in uniques.tolist()] + [-1], np.int32)
     return table[codes]
 

@@ -32,7 +32,9 @@ class Field:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][\w-]*", self.name):
-            raise DataError(f"a field is named {self.name!r}; names start with a letter and hold letters, digits, _ and -.")
+            raise DataError(
+                f"a field is named {self.name!r}; names start with a letter and hold letters, digits, _ and -."
+            )
 
 
 @dataclass(frozen=True)

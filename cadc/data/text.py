@@ -1,6 +1,6 @@
 """Strict reading of text files: every line has the columns it should, or the first one that has not is named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cadc.errors import DataError
 BLOCK_BYTES = 8 << 20
 
 
-def read_numbers(path: Path, separator: str, columns: dict[str, type]) -> Iterator[dict[str, NDArray[Any]]]:
+def read_numbers(path: Path, separator: str, columns: Mapping[str, type]) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield blocks of a numeric text file without header.
 
     Parameters
@@ -29,7 +29,8 @@ def read_numbers(path: Path, separator: str, columns: dict[str, type]) -> Iterat
     """
     # A separator of two characters leaves empty columns between; as type null they must be empty.
     width = len(separator)
-    names, types = [], {}
+    names: list[str] = []
+    types: dict[str, pa.DataType] = {}
     for index, (name, dtype) in enumerate(columns.items()):
         gaps = [f"gap_{index}_{gap}" for gap in range(width - 1)] if index else []
         names += [*gaps, name]
@@ -55,7 +56,7 @@ def read_numbers(path: Path, separator: str, columns: dict[str, type]) -> Iterat
         raise unreadable(path, error) from error
 
 
-def _first_fault(path: Path, separator: str, columns: dict[str, type]) -> str | None:
+def _first_fault(path: Path, separator: str, columns: Mapping[str, type]) -> str | None:
     """Find the line that a fast reader stumbled over, and say what is wrong with it."""
     with path.open(encoding="latin-1") as file:
         for number, line in enumerate(file, 1):
@@ -122,7 +123,9 @@ def whole_numbers(texts: list[str], path: Path, name: str) -> NDArray[np.int64]:
     return values
 
 
-def positions(ids: NDArray[np.int64], keys: NDArray[np.int64], name: str, path: Path, listed: Path) -> NDArray[np.int32]:
+def positions(
+    ids: NDArray[np.int64], keys: NDArray[np.int64], name: str, path: Path, listed: Path
+) -> NDArray[np.int32]:
     """Return where each id stands among `keys`, int32, or name the first id that stands nowhere."""
     order = np.argsort(keys)
     at = order[np.searchsorted(keys, ids, sorter=order).clip(max=len(keys) - 1)]

@@ -14,6 +14,16 @@ def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(pd.isna(values)) | (values == "" if values.dtype.kind in "OUST" else False)
 
 
+def without_missing(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the raw values with None in place of the missing ones."""
+    missing = is_missing(values)
+    if not missing.any():
+        return values
+    marked = values.astype(object)
+    marked[missing] = None
+    return marked
+
+
 def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.int32]:
     """Return 1 + each value's rank by descending count, ties in the order of `order` (a sort of the values)."""
     position = np.empty(len(counts), np.intp)
@@ -23,9 +33,7 @@ def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> N
     return ranks
 
 
-def encode(
-    values: NDArray[Any], weights: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.int32], NDArray[Any]]:
+def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Turn raw values into ids.
 
     Parameters
@@ -38,8 +46,7 @@ def encode(
     ids : int32, shape [n]; missing values and those without training rows are 0.
     vocabulary : raw value of each id from 1 on, shape [vocabulary size - 1].
     """
-    missing = is_missing(values)
-    codes, uniques = pd.factorize(np.where(missing, None, values) if missing.any() else values)
+    codes, uniques = pd.factorize(without_missing(values))
     present = codes >= 0
     counts = np.bincount(
         codes[present], weights=None if weights is None else weights[present], minlength=len(uniques)

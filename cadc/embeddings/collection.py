@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from cadc.data.log import Batch
 from cadc.data.schema import Field, Schema
+from cadc.embeddings.full import FullTable
 
-MakeTable = Callable[[Sequence[Field]], nn.Module]
+MakeTable = Callable[[Sequence[Field]], FullTable]
 
 
 class EmbeddingCollection(nn.Module):
@@ -23,11 +24,15 @@ class EmbeddingCollection(nn.Module):
     """
 
     def __init__(
-        self, schema: Schema, make_table: MakeTable, targets: Mapping[str, Tensor], frozen: Collection[str] = ()
+        self,
+        schema: Schema,
+        make_table: MakeTable,
+        targets: Mapping[str, Tensor],
+        frozen: Collection[str] = (),
     ) -> None:
         super().__init__()
         single = [field.name for field in schema.single]
-        self.tables = nn.ModuleList()
+        tables: list[FullTable] = []
         self.columns: list[list[int]] = []
         self.bags: list[list[str]] = []
         self.field_names: list[str] = []
@@ -38,16 +43,18 @@ class EmbeddingCollection(nn.Module):
             table = make_table(fields)
             table.initialise_from([targets[field.name] for field in fields])
             table.requires_grad_(not is_frozen)
-            self.tables.append(table)
+            tables.append(table)
             self.columns.append([single.index(field.name) for field in fields if not field.bag])
             self.bags.append([field.name for field in fields if field.bag])
             self.field_names += [field.name for field in fields]
+        self.tables = nn.ModuleList(tables)
+        self._tables = tuple(tables)
         self.dim = next(iter(targets.values())).shape[1]
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the vectors of all fields, in the order of `field_names`, shape [B, F, dim]."""
         parts = []
-        for table, columns, bags in zip(self.tables, self.columns, self.bags, strict=True):
+        for table, columns, bags in zip(self._tables, self.columns, self.bags, strict=True):
             if columns:
                 parts.append(table(batch.ids if len(self.tables) == 1 else batch.ids[:, columns]))
             parts += [table.pooled(name, batch.bags[name]).unsqueeze(1) for name in bags]
@@ -56,7 +63,7 @@ class EmbeddingCollection(nn.Module):
     def dense_tables(self, schema: Schema) -> dict[str, Tensor]:
         """Return each field's table as it is looked up, shape [vocabulary size, dim], by field name."""
         found: dict[str, Tensor] = {}
-        for table in self.tables:
+        for table in self._tables:
             dense = table.reconstruct()
             sizes = [schema[name].vocabulary_size for name in table.names]
             found |= dict(zip(table.names, dense.split(sizes), strict=True))

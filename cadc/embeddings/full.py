@@ -20,6 +20,8 @@ class FullTable(nn.Module):
     dim : columns.
     """
 
+    offsets: Tensor
+
     def __init__(self, fields: Sequence[Field], dim: int = 16) -> None:
         super().__init__()
         if dim < 1:

@@ -80,9 +80,7 @@ def factor_dim(factorization: Factorization, table_dim: int | None, extra_column
         return 16 if wanted is None else wanted
     if wanted is not None and factorization.dim != wanted:
         raise UsageError(
-            f"factorization.dim is {factorization.dim}, but embedding.dim {table_dim} needs factors of {wanted} columns: "
-            f"set factorization.dim={wanted}, or embedding.dim={factorization.dim + extra_columns}."
+            f"factorization.dim is {factorization.dim}, but embedding.dim {table_dim} needs factors of {wanted} "
+            f"columns: set factorization.dim={wanted}, or embedding.dim={factorization.dim + extra_columns}."
         )
     return factorization.dim
-
-

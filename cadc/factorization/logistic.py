@@ -1,6 +1,7 @@
 """Logistic matrix factorisation (arXiv 2407.08108, section on collaborative enrichment)."""
 
 import time
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,15 +73,13 @@ class LogisticMF:
         started = time.perf_counter()
         sizes = {name: log.schema[name].vocabulary_size for name in FIELDS}
         generator = torch_generator(self.seed, "factorize")
-        tables = [
-            nn.Parameter(self.init_std * torch.randn(size, dim, generator=generator)) for size in sizes.values()
-        ]
+        tables = [nn.Parameter(self.init_std * torch.randn(size, dim, generator=generator)) for size in sizes.values()]
         biases = [nn.Parameter(torch.zeros(size, 1)) for size in sizes.values()]
         global_bias = nn.Parameter(torch.zeros(()))
         parameters = [*tables, *biases, global_bias]
         # Steps follow the mean loss of a batch, so a penalty beside the summed loss is divided by the rows.
-        groups = [
-            {"params": [table for table in tables if dim], "weight_decay": self.l2 / len(rows)},
+        groups: list[dict[str, Any]] = [
+            {"params": tables if dim else [], "weight_decay": self.l2 / len(rows)},
             {"params": biases, "weight_decay": self.l2_bias / len(rows)},
             {"params": [global_bias]},
         ]
@@ -93,8 +92,16 @@ class LogisticMF:
 
         ids, labels = [log.field_ids(name, rows) for name in FIELDS], log.labels(rows)
         held_out = log.rows("validation")
-        held_out_ids, held_out_labels = [log.field_ids(name, held_out) for name in FIELDS], log.labels(held_out)
-        best, best_loss, best_epoch, epoch = [value.detach().clone() for value in parameters], float("inf"), 0, 0
+        held_out_ids, held_out_labels = (
+            [log.field_ids(name, held_out) for name in FIELDS],
+            log.labels(held_out),
+        )
+        best, best_loss, best_epoch, epoch = (
+            [value.detach().clone() for value in parameters],
+            float("inf"),
+            0,
+            0,
+        )
         while epoch < self.max_epochs and epoch - best_epoch < self.patience:
             epoch += 1
             for batch in torch.randperm(len(rows), generator=generator).split(self.batch_size):
@@ -108,7 +115,11 @@ class LogisticMF:
             if held_out_loss != held_out_loss:
                 raise CadcError(f"the factorisation's loss is NaN in epoch {epoch}; lower factorization.learning_rate.")
             if held_out_loss < best_loss:
-                best, best_loss, best_epoch = [value.detach().clone() for value in parameters], held_out_loss, epoch
+                best, best_loss, best_epoch = (
+                    [value.detach().clone() for value in parameters],
+                    held_out_loss,
+                    epoch,
+                )
         with torch.no_grad():
             for value, kept in zip(parameters, best, strict=True):
                 value.copy_(kept)

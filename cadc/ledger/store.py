@@ -70,8 +70,8 @@ class Ledger:
             write_folder(self.folder / run_id, build)
         except OSError as error:
             raise CadcError(
-                f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it writable, "
-                "or set CADC_RUNS to another folder."
+                f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it "
+                "writable, or set CADC_RUNS to another folder."
             ) from error
 
     def frame(self) -> "pd.DataFrame":

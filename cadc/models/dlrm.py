@@ -23,6 +23,7 @@ class DLRM(nn.Module):
     """
 
     trainable = True
+    pairs: Tensor
 
     def __init__(
         self,

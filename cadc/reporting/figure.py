@@ -1,14 +1,15 @@
 """The standard figure: a metric against the sampling rate, one line an arm."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -39,8 +40,8 @@ def write_rate_figure(title: str, table: pd.DataFrame, folder: Path) -> None:
             colour = next(colours)
             axes.plot(percent, mean, marker="o", markersize=4, color=colour, label=str(arm))
             axes.fill_between(percent, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
-        for arm, mean, style in _levels(table):
-            axes.axhline(mean, color="0.35", linestyle=style, linewidth=1.1, label=f"{arm} ({mean:.4f})")
+        for arm, level, style in _levels(table):
+            axes.axhline(level, color="0.35", linestyle=style, linewidth=1.1, label=f"{arm} ({level:.4f})")
         axes.set_xscale("log")
         rates = sorted(100 * table["rate"].dropna().unique())
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
@@ -54,12 +55,14 @@ def write_rate_figure(title: str, table: pd.DataFrame, folder: Path) -> None:
         plt.close(figure)
 
 
-def _levels(table: pd.DataFrame) -> list[tuple[str, float, str]]:
+def _levels(table: pd.DataFrame) -> list[tuple[str, float, Any]]:
     """Return name, AUC and line style of the horizontal lines."""
-    levels = []
+    levels: list[tuple[str, float]] = []
     plain = table[(table["initializer"] == "random") & (table["rate"] == table["rate"].max())]
     if len(plain):
-        levels.append(("full data" if plain["rate"].iloc[0] == 1 else "most data", float(plain["auc_mean"].iloc[0])))
-    levels += [(str(row.arm), float(row.auc_mean)) for row in table[table["rate"].isna()].itertuples()]
-    styles = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
-    return [(name, mean, styles[index % len(styles)]) for index, (name, mean) in enumerate(levels)]  # type: ignore[misc]
+        name = "full data" if plain["rate"].max() == 1 else "most data"
+        levels.append((f"{plain['arm'].iloc[0]}, {name}", plain["auc_mean"].max()))
+    without_rate = table[table["rate"].isna()]
+    levels += list(zip(without_rate["arm"].astype(str), without_rate["auc_mean"].astype(float), strict=True))
+    styles: list[Any] = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
+    return [(name, mean, styles[index % len(styles)]) for index, (name, mean) in enumerate(levels)]

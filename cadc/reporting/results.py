@@ -19,7 +19,9 @@ from cadc.reporting.table import build_table, write_table
 RECORDS = "records.jsonl"
 
 
-def write_results(experiment: Experiment, runs: Sequence[tuple[str, Record]], folder: Path, command: str) -> pd.DataFrame:
+def write_results(
+    experiment: Experiment, runs: Sequence[tuple[str, Record]], folder: Path, command: str
+) -> pd.DataFrame:
     """Write table, figure, records and provenance of (arm, record) pairs; return the table.
 
     Raises

@@ -116,7 +116,18 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     from rich.table import Table
 
     shown = Table(title=title)
-    for name in ("arm", "rate", "seeds", "AUC", "± std", "logloss", "± std", "rows kept", "seconds", "table bytes"):
+    for name in (
+        "arm",
+        "rate",
+        "seeds",
+        "AUC",
+        "± std",
+        "logloss",
+        "± std",
+        "rows kept",
+        "seconds",
+        "table bytes",
+    ):
         shown.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     for row in table.to_dict("records"):
         cells = {str(name): _cell(str(name), value) for name, value in row.items()}

@@ -41,7 +41,9 @@ class Sampler(ABC):
         n_rows = log.n_rows("train")
         n_kept = round(self.rate * n_rows)
         if n_kept == 0:
-            raise UsageError(f"sampler.rate {self.rate} of {n_rows} training rows leaves none; at least {1 / n_rows:.1g} is needed.")
+            raise UsageError(
+                f"sampler.rate {self.rate} of {n_rows} training rows leaves none; at least {1 / n_rows:.1g} is needed."
+            )
         if n_kept == n_rows:
             return torch.arange(n_rows)
         kept = np.argpartition(self.keys(log, generator), n_kept - 1)[:n_kept]

@@ -36,7 +36,10 @@ class WandbCurves(CSVCurves):
     """
 
     def __init__(
-        self, project: str = "cadc", mode: Literal["offline", "online"] = "offline", folder: str = "outputs/wandb"
+        self,
+        project: str = "cadc",
+        mode: Literal["offline", "online"] = "offline",
+        folder: str = "outputs/wandb",
     ) -> None:
         self.project = project
         self.mode = mode
@@ -48,6 +51,11 @@ class WandbCurves(CSVCurves):
 
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         wandb = WandbLogger(
-            project=self.project, id=run_id, name=run_id, save_dir=self.folder, offline=self.mode == "offline", config=config
+            project=self.project,
+            id=run_id,
+            name=run_id,
+            save_dir=self.folder,
+            offline=self.mode == "offline",
+            config=config,
         )
         return [*super().loggers(folder, run_id, config), wandb]

@@ -2,16 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.log import Batch
+from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.logloss import logloss
-from cadc.embeddings.collection import EmbeddingCollection
 
 
 class RecommenderModule(pl.LightningModule):
@@ -85,7 +86,7 @@ class RecommenderModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log logloss and AUC over all validation rows."""
         probability, label = (torch.cat(parts).numpy() for parts in zip(*self._held_out, strict=True))
-        if probability.size != (probability == probability).sum():
+        if np.isnan(probability).any():
             raise CadcError(
                 f"the network's scores are NaN in epoch {self.current_epoch + 1}; lower trainer.learning_rate "
                 f"(now {self.learning_rate})."

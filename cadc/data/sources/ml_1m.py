@@ -41,4 +41,6 @@ class MovieLens1M(MovieLens):
         path = self.folder / "movies.dat"
         keys, titles, genres = read_table(path, "::", 3, "latin-1")
         years = [match[1] if (match := re.search(r"\((\d{4})\)\s*$", title)) else "" for title in titles]
-        return movie_table(whole_numbers(keys, path, "item"), years, [[g for g in names.split("|") if g] for names in genres])
+        return movie_table(
+            whole_numbers(keys, path, "item"), years, [[g for g in names.split("|") if g] for names in genres]
+        )

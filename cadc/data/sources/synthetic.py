@@ -102,7 +102,9 @@ class Synthetic:
             {"category": _names("category", category)},
             {"tags": RaggedValues(_names("tag", tags), offsets)},
         )
-        chunks = self._chunks(user, item, hour_effect, self._activity(self.n_users, rng), self._activity(self.n_items, rng))
+        chunks = self._chunks(
+            user, item, hour_effect, self._activity(self.n_users, rng), self._activity(self.n_items, rng)
+        )
         return RawLog(Schema(fields, ("recency",)), {"user": users, "item": items}, chunks)
 
     def _mix(self, side: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -1,0 +1,20 @@
+# Makes .venv from requirements.lock and leaves it alone while nothing changed. Sourced by the other scripts.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+python=${PYTHON:-$(command -v python3.11 || command -v python3)}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+  echo "cadc needs Python 3.11 or newer; $python is $("$python" --version). Set PYTHON to a newer one." >&2
+  exit 2
+}
+stamp=$(cat requirements.lock pyproject.toml | cksum)
+if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
+  echo "making .venv (once; a few minutes)" >&2
+  "$python" -m venv --clear .venv
+  pip=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
+  # torch first and by itself, so that no other package picks a build for it.
+  $pip "$(grep '^torch==' requirements.lock)"
+  $pip --requirement requirements.lock
+  $pip --no-deps --no-build-isolation --editable .
+  echo "$stamp" > .venv/stamp
+fi
+export PATH="$PWD/.venv/bin:$PATH"

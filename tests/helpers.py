@@ -1,0 +1,67 @@
+"""Small inputs that several tests share."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cadc.data.sources.ml_100k import GENRES
+
+N_USERS, N_MOVIES, N_RATINGS = 40, 60, 2000
+JOBS_100K = ("artist", "doctor", "engineer", "student", "writer")
+
+
+def write_small_movielens(folder: Path, seed: int = 0) -> None:
+    """Write made-up copies of ml-1m and ml-100k, a sub-folder each, with the quirks of the real files.
+
+    40 users and 60 movies, of which the last is never rated, and 2000 ratings that follow tastes for genres.
+    """
+    rng = np.random.default_rng(seed)
+    genres = [rng.choice(np.arange(1, 19), size=rng.integers(1, 4), replace=False) for _ in range(N_MOVIES)]
+    taste = rng.normal(size=(N_USERS, 19))
+    quality = rng.normal(scale=0.5, size=N_MOVIES)
+    pairs = rng.permutation(N_USERS * (N_MOVIES - 1))[:N_RATINGS]
+    users, movies = pairs // (N_MOVIES - 1), pairs % (N_MOVIES - 1)
+    liking = np.array([taste[u, genres[m]].mean() + quality[m] for u, m in zip(users, movies, strict=True)])
+    ratings = np.clip(np.round(3.6 + 1.2 * liking + 0.5 * rng.normal(size=N_RATINGS)), 1, 5).astype(int)
+    times = 956_000_000 + rng.integers(10_000_000, size=N_RATINGS)
+    genders = rng.choice(["F", "M"], size=N_USERS)
+    ages = rng.integers(7, 74, size=N_USERS)
+    zip_codes = [f"{code:05d}" for code in rng.choice([2139, 10001, 48067, 55117, 94110], size=N_USERS)]
+    years = rng.integers(1930, 2000, size=N_MOVIES)
+    titles = [f"Film {number}" for number in range(N_MOVIES)]
+    titles[3], titles[4] = "Misérables: The Beginning, Les", "Movie (The) (Le Film)"
+    movie_ids = 3 * np.arange(N_MOVIES) + 1
+
+    def write(name: str, lines: list[str]) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="latin-1")
+
+    rows = list(zip(users + 1, movie_ids[movies], ratings, times, strict=True))
+    write("ml-1m/ratings.dat", ["::".join(map(str, row)) for row in rows])
+    write(
+        "ml-1m/users.dat",
+        [f"{u + 1}::{genders[u]}::{ages[u] // 10 * 10}::{u % 7}::{zip_codes[u]}" for u in range(N_USERS)],
+    )
+    write(
+        "ml-1m/movies.dat",
+        [
+            f"{movie_ids[m]}::{titles[m]} ({years[m]})::{'|'.join(GENRES[g] for g in genres[m])}"
+            for m in range(N_MOVIES)
+        ],
+    )
+    write("ml-100k/u.data", ["\t".join(map(str, row)) for row in rows])
+    write(
+        "ml-100k/u.user",
+        [f"{u + 1}|{ages[u]}|{genders[u]}|{JOBS_100K[u % 5]}|{zip_codes[u]}" for u in range(N_USERS)],
+    )
+    write(
+        "ml-100k/u.item",
+        [
+            "|".join(
+                [str(movie_ids[m]), f"{titles[m]} ({years[m]})", f"01-Jan-{years[m]}", "", "http://example.org"]
+                + [str(int(g in genres[m])) for g in range(19)]
+            )
+            for m in range(N_MOVIES)
+        ],
+    )
