@@ -205,9 +205,13 @@ def train(
     """Fit the model in place, if it is one that is trained."""
     if not is_trained(config):
         return None
-    loggers = build(config["logger"], "logger").loggers(folder, run_id, dict(config))
+    curves = build(config["logger"], "logger")
     shuffle = torch_generator(seeds(config)["weight"], "batches")
-    result: FitResult = build(config["trainer"], "trainer")(model, log, rows, shuffle, loggers)
+    try:
+        loggers = curves.loggers(folder, run_id, dict(config))
+        result: FitResult = build(config["trainer"], "trainer")(model, log, rows, shuffle, loggers)
+    finally:
+        curves.close()
     return result
 
 

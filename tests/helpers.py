@@ -1,10 +1,19 @@
 """Small inputs that several tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from cadc.data.log import InteractionLog
+from cadc.data.prepare import prepare
+from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
+from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_100k import GENRES
+from cadc.data.sources.synthetic import Synthetic
+from cadc.data.split import RandomSplit
 
 N_USERS, N_MOVIES, N_RATINGS = 40, 60, 2000
 JOBS_100K = ("artist", "doctor", "engineer", "student", "writer")
@@ -65,3 +74,77 @@ def write_small_movielens(folder: Path, seed: int = 0) -> None:
             for m in range(N_MOVIES)
         ],
     )
+
+
+def replace_rows(path: Path, separator: str, rows: np.ndarray, change: Callable[[list[str]], list[str]]) -> None:
+    """Rewrite some lines of a raw file; `change` gets and returns the parts of a line."""
+    lines = path.read_text(encoding="latin-1").splitlines()
+    for row in rows:
+        lines[row] = separator.join(change(lines[row].split(separator)))
+    path.write_text("\n".join(lines) + "\n", encoding="latin-1")
+
+
+def small_synthetic_log(**options: Any) -> InteractionLog:
+    """A generated log of 6000 rows, 60 users and 80 items, with bags, a context field and a dense feature."""
+    sizes = {"n_rows": 6000, "n_users": 60, "n_items": 80}
+    return prepare(Synthetic(**(sizes | options)), RandomSplit())
+
+
+def decode(log: InteractionLog, rows: Tensor) -> dict[str, list[Any]]:
+    """Raw values of a batch by field name, None for *unknown*; bags as sorted lists."""
+    batch = log.gather(rows)
+    raw: dict[str, list[Any]] = {}
+    for column, field in enumerate(log.schema.single):
+        values = [None, *log.vocabulary(field.name).tolist()]
+        raw[field.name] = [values[number] for number in batch.ids[:, column].tolist()]
+    for field in log.schema.bags:
+        values = [None, *log.vocabulary(field.name).tolist()]
+        bag = batch.bags[field.name]
+        bounds = [*bag.offsets.tolist(), len(bag.values)]
+        raw[field.name] = [
+            sorted(values[number] for number in bag.values[first:last].tolist())
+            for first, last in zip(bounds, bounds[1:], strict=False)
+        ]
+    return raw
+
+
+class ListSource:
+    """A data set given as lists: users with a gender, items with tags, and the hour of each row.
+
+    Parameters
+    ----------
+    rows : (user, item, label, hour) each, users and items counted from 0.
+    genders : of each user; an empty string is missing.
+    tags : of each item.
+    """
+
+    name = "list"
+
+    def __init__(self, rows: list[tuple], genders: list[str], tags: list[list[str]]) -> None:
+        self.rows, self.genders, self.tags = rows, genders, tags
+
+    def fingerprint(self) -> dict[str, str]:
+        return {}
+
+    def edition(self) -> str:
+        return "generated"
+
+    def read(self) -> RawLog:
+        fields = (
+            Field("user", "user"),
+            Field("gender", "user"),
+            Field("item", "item"),
+            Field("tags", "item", bag=True),
+            Field("hour", "context"),
+        )
+        offsets = np.cumsum([0, *map(len, self.tags)])
+        bags = {"tags": RaggedValues(np.array([tag for tags in self.tags for tag in tags], dtype=str), offsets)}
+        users = EntityTable(100 + np.arange(len(self.genders)), {"gender": np.array(self.genders)})
+        items = EntityTable(200 + np.arange(len(self.tags)), {}, bags)
+        user, item, label, hour = (np.array(column) for column in zip(*self.rows, strict=True))
+        chunk = Chunk(
+            label.astype(np.float32),
+            {"user": user.astype(np.int32), "item": item.astype(np.int32)},
+            {"hour": hour},
+        )
+        return RawLog(Schema(fields), {"user": users, "item": items}, [chunk])

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ class InteractionLog:
             bounds = np.cumsum([0, *(self.meta["rows"][split] for split in SPLITS)])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{folder} holds no prepared log ({error}); delete it and it is made again.") from error
-        self._slices = {split: slice(int(a), int(b)) for split, a, b in zip(SPLITS, bounds, bounds[1:], strict=False)}
+        self._slices = {split: slice(int(a), int(b)) for split, (a, b) in zip(SPLITS, pairwise(bounds), strict=True)}
 
     @property
     def content_hash(self) -> str:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,14 @@ from numpy.typing import NDArray
 
 from cadc.cache import cached_folder
 from cadc.data.log import InteractionLog
-from cadc.data.raw import EntityTable, RawLog, Source
-from cadc.data.schema import Schema, Side
+from cadc.data.raw import EntityTable, Source
+from cadc.data.schema import UNKNOWN, Field, Schema, Side
 from cadc.data.split import SPLITS, RandomSplit
-from cadc.data.vocabulary import encode, rank_by_frequency, without_missing
+from cadc.data.spool import Columns, spool
+from cadc.data.vocabulary import encode, rank_by_frequency
 from cadc.errors import DataError
 from cadc.identity import code_hash, describe, digest
 from cadc.randomness import numpy_generator
-
-Write = Callable[[str, NDArray[Any]], None]
 
 
 def prepare(source: Source, split: RandomSplit, split_seed: int = 0) -> InteractionLog:
@@ -57,157 +57,131 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
     raw = source.read()
     if any(field.side == "context" and field.bag for field in raw.schema.fields):
         raise DataError(f"{source.name}: bags of the context side are not supported; make them item or user fields.")
-    content = hashlib.sha256()
-
-    def write(name: str, values: NDArray[Any]) -> None:
-        values = np.ascontiguousarray(values)
-        content.update(f"{name} {values.dtype} {values.shape}".encode())
-        content.update(values.data)
-        np.save(folder / f"{name}.npy", values)
-
-    with tempfile.TemporaryDirectory(dir=folder, prefix="spool-") as spool:
-        columns, vocabularies = _spool(raw, Path(spool))
-        n_rows = len(columns["label"])
-        if n_rows == 0:
-            raise DataError(f"{source.name} holds no rows, so there is nothing to train on.")
-        place = split.assign(n_rows, numpy_generator(split_seed, "split"))
-        parts = [np.flatnonzero(place == index).astype(_row_type(n_rows)) for index in range(len(SPLITS))]
-        for name, part in zip(SPLITS, parts, strict=True):
-            if len(part) == 0:
-                raise DataError(
-                    f"the {name} part of {source.name} is left without rows; {n_rows} are too few to split."
-                )
-        del place
-        order = np.concatenate(parts)
-        n_train = len(parts[0])
-        write("row", order)
-        sizes: dict[str, int] = {}
-        for side, table in raw.entities.items():
-            entities = columns[side][order]
-            sizes |= _write_entities(folder, write, raw.schema, side, table, entities, n_train)
-        context = [field.name for field in raw.schema.of("context", bag=False)]
-        if context:
-            ids = np.empty((n_rows, len(context)), np.int32)
-            for index, name in enumerate(context):
-                ids[:, index], vocabulary = _encode_context(columns[name][order], vocabularies[name], n_train)
-                sizes[name] = _write_vocabulary(folder, name, vocabulary)
-            write("context_ids", ids)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="spool-") as aside:
+        columns, context_values = spool(raw, Path(aside))
+        order, rows = _order(columns, source.name, split, split_seed)
+        writer = _Writer(folder, raw.schema, order, rows["train"])
+        writer.column("row", order)
         for name in ("label", "dense", "time", "oracle"):
             if name in columns:
-                write(name, columns[name][order])
-        labels = columns["label"]
-        positives = {split_name: int(labels[part].sum()) for split_name, part in zip(SPLITS, parts, strict=True)}
-        del columns, labels
-    fields = tuple(type(field)(field.name, field.side, sizes[field.name], field.bag) for field in raw.schema.fields)
-    schema = Schema(fields, raw.schema.dense).to_json()
-    content.update(digest(schema).encode())
+                writer.column(name, columns[name][order])
+        for side, table in raw.entities.items():
+            writer.entities(side, table, columns[side])
+        if context_values:
+            writer.context(columns, context_values)
+        bounds = np.cumsum([0, *rows.values()])
+        labels = np.load(folder / "label.npy", mmap_mode="r")
+        positives = [int(labels[a:b].sum()) for a, b in pairwise(bounds)]
+        del columns
+    schema = writer.sized_schema().to_json()
+    writer.content.update(digest(schema).encode())
     meta = {
         "name": source.name,
         "edition": source.edition(),
         "files": fingerprint,
         "schema": schema,
-        "rows": {name: len(part) for name, part in zip(SPLITS, parts, strict=True)},
-        "positives": positives,
-        "content_hash": content.hexdigest(),
+        "rows": rows,
+        "positives": dict(zip(SPLITS, positives, strict=True)),
+        "content_hash": writer.content.hexdigest(),
         "prepare_s": time.perf_counter() - started,
     }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
 
-def _row_type(n_rows: int) -> type[np.integer[Any]]:
-    return np.uint32 if n_rows < 2**32 else np.int64
+def _order(
+    columns: Columns, name: str, split: RandomSplit, split_seed: int
+) -> tuple[NDArray[np.integer[Any]], dict[str, int]]:
+    """Return the raw rows in the order train, validation, test, and how many fall into each."""
+    n_rows = len(columns["label"])
+    if n_rows == 0:
+        raise DataError(f"{name} holds no rows, so there is nothing to train on.")
+    place = split.assign(n_rows, numpy_generator(split_seed, "split"))
+    row_type = np.uint32 if n_rows < 2**32 else np.int64
+    parts = [np.flatnonzero(place == index).astype(row_type) for index in range(len(SPLITS))]
+    rows = {split_name: len(part) for split_name, part in zip(SPLITS, parts, strict=True)}
+    for split_name, count in rows.items():
+        if count == 0:
+            raise DataError(f"the {split_name} part of {name} is left without rows; {n_rows} are too few to split.")
+    return np.concatenate(parts), rows
 
 
-def _spool(raw: RawLog, folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, dict[Any, int]]]:
-    """Write the chunks' columns to disk one after the other and map them, so that no chunk is kept.
+class _Writer:
+    """Writes columns and vocabularies and hashes what it writes.
 
-    Context values become codes in order of appearance; the second result leads from values to codes.
+    Parameters
+    ----------
+    folder : of the prepared log.
+    schema : fields whose vocabularies are not counted yet.
+    order : raw rows in the order of the splits.
+    n_train : number of training rows; only these count for vocabularies.
     """
-    codes: dict[str, dict[Any, int]] = {field.name: {} for field in raw.schema.of("context", bag=False)}
-    files: dict[str, Any] = {}
-    shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
-    try:
-        for chunk in raw.chunks:
-            parts: dict[str, NDArray[Any] | None] = {
-                "label": chunk.label,
-                "dense": chunk.dense,
-                "time": chunk.time,
-                "oracle": chunk.oracle,
-                **{str(side): rows for side, rows in chunk.entities.items()},
-                **{name: _codes(values, codes[name]) for name, values in chunk.context.items()},
-            }
-            for name, values in parts.items():
-                if values is None:
-                    continue
-                if name not in files:
-                    files[name] = (folder / name).open("wb")
-                    shapes[name] = (values.dtype, values.shape[1:])
-                files[name].write(np.ascontiguousarray(values).data)
-    finally:
-        for file in files.values():
-            file.close()
-    columns: dict[str, NDArray[Any]] = {"label": np.empty(0, np.float32)}
-    for name, (dtype, shape) in shapes.items():
-        if (folder / name).stat().st_size:
-            columns[name] = np.memmap(folder / name, dtype, "r").reshape(-1, *shape)
-    return columns, codes
 
+    def __init__(self, folder: Path, schema: Schema, order: NDArray[np.integer[Any]], n_train: int) -> None:
+        self.folder = folder
+        self.schema = schema
+        self.order = order
+        self.n_train = n_train
+        self.content = hashlib.sha256()
+        self.sizes: dict[str, int] = {}
 
-def _codes(values: NDArray[Any], known: dict[Any, int]) -> NDArray[np.int32]:
-    """Return codes of raw values, -1 where missing, and add new values to `known`."""
-    codes, uniques = pd.factorize(without_missing(values))
-    table = np.array([known.setdefault(value, len(known)) for value in uniques.tolist()] + [-1], np.int32)
-    return table[codes]
+    def column(self, name: str, values: NDArray[Any]) -> None:
+        values = np.ascontiguousarray(values)
+        self.content.update(f"{name} {values.dtype} {values.shape}".encode())
+        self.content.update(values.data)
+        np.save(self.folder / f"{name}.npy", values)
 
+    def values(self, name: str, column: str, values: NDArray[Any]) -> None:
+        self.content.update("\0".join([name, *map(str, values.tolist())]).encode())
+        pd.DataFrame({column: values}).to_parquet(self.folder / f"{name}.parquet")
 
-def _encode_context(
-    codes: NDArray[np.int32], known: dict[Any, int], n_train: int
-) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    counts = np.bincount(codes[:n_train] + 1, minlength=len(known) + 1)[1:].astype(np.float64)
-    ids_of_codes, vocabulary = encode(np.array(list(known)), counts)
-    return np.append(ids_of_codes, np.int32(0))[codes], vocabulary
+    def vocabulary(self, field: Field, values: NDArray[Any]) -> None:
+        self.values(f"vocabulary_{field.name}", "value", values)
+        self.sizes[field.name] = len(values) + 1
 
+    def sized_schema(self) -> Schema:
+        fields = tuple(replace(field, vocabulary_size=self.sizes[field.name]) for field in self.schema.fields)
+        return Schema(fields, self.schema.dense)
 
-def _write_entities(
-    folder: Path,
-    write: Write,
-    schema: Schema,
-    side: Side,
-    table: EntityTable,
-    entities: NDArray[np.int32],
-    n_train: int,
-) -> dict[str, int]:
-    """Number the entities by descending training frequency, encode their side features, return vocabulary sizes."""
-    counts = np.bincount(entities[:n_train], minlength=len(table.keys)).astype(np.float64)
-    ranks = rank_by_frequency(counts, np.argsort(table.keys, kind="stable"))
-    write(side, ranks[entities])
-    by_rank = np.argsort(ranks)
-    counts = counts[by_rank]
-    pd.DataFrame({"key": table.keys[by_rank]}).to_parquet(folder / f"entities_{side}.parquet")
-    n_known = int((counts > 0).sum())
-    sizes: dict[str, int] = {}
-    columns = []
-    for field in schema.of(side, bag=False):
-        if field.name == side:
-            ids, vocabulary = np.arange(1, len(ranks) + 1, dtype=np.int32), table.keys[by_rank][:n_known]
-            ids[n_known:] = 0
-        else:
-            ids, vocabulary = encode(table.fields[field.name][by_rank], counts)
-        columns.append(np.concatenate([[0], ids]).astype(np.int32))
-        sizes[field.name] = _write_vocabulary(folder, field.name, vocabulary)
-    write(f"{side}_ids", np.stack(columns, 1))
-    for field in schema.of(side, bag=True):
-        bag = table.bags[field.name]
-        lengths = np.diff(bag.offsets)[by_rank]
-        first = np.cumsum(lengths) - lengths
-        within = np.arange(lengths.sum()) + np.repeat(bag.offsets[:-1][by_rank] - first, lengths)
-        ids, vocabulary = encode(bag.values[within], np.repeat(counts, lengths))
-        write(f"{side}_bag_{field.name}", ids)
-        write(f"{side}_bag_{field.name}_offsets", np.concatenate([[0, 0], np.cumsum(lengths)]).astype(np.int64))
-        sizes[field.name] = _write_vocabulary(folder, field.name, vocabulary)
-    return sizes
+    def context(self, columns: Columns, values: dict[str, NDArray[Any]]) -> None:
+        fields = self.schema.of("context", bag=False)
+        ids = np.empty((len(self.order), len(fields)), np.int32)
+        for index, field in enumerate(fields):
+            codes = columns[field.name][self.order]
+            # Codes start at -1 for missing values.
+            counts = np.bincount(codes[: self.n_train] + 1, minlength=len(values[field.name]) + 1)[1:]
+            ids_of_codes, vocabulary = encode(values[field.name], counts.astype(np.float64))
+            ids[:, index] = np.append(ids_of_codes, np.int32(0))[codes]
+            self.vocabulary(field, vocabulary)
+        self.column("context_ids", ids)
 
-
-def _write_vocabulary(folder: Path, field: str, vocabulary: NDArray[Any]) -> int:
-    pd.DataFrame({"value": vocabulary}).to_parquet(folder / f"vocabulary_{field}.parquet")
-    return len(vocabulary) + 1
+    def entities(self, side: Side, table: EntityTable, entities: NDArray[np.int32]) -> None:
+        """Number the entities by descending training frequency and encode their side features."""
+        entities = entities[self.order]
+        counts = np.bincount(entities[: self.n_train], minlength=len(table.keys)).astype(np.float64)
+        ranks = rank_by_frequency(counts, np.argsort(table.keys, kind="stable"))
+        self.column(side, ranks[entities])
+        by_rank = np.argsort(ranks)
+        counts, keys = counts[by_rank], table.keys[by_rank]
+        self.values(f"entities_{side}", "key", keys)
+        n_known = int((counts > 0).sum())
+        columns = []
+        for field in self.schema.of(side, bag=False):
+            if field.name == side:
+                ids, vocabulary = np.arange(1, len(keys) + 1, dtype=np.int32), keys[:n_known]
+                ids[n_known:] = UNKNOWN
+            else:
+                ids, vocabulary = encode(table.fields[field.name][by_rank], counts)
+            # Row 0 is the entity that nothing is known of.
+            columns.append(np.concatenate([[UNKNOWN], ids]).astype(np.int32))
+            self.vocabulary(field, vocabulary)
+        self.column(f"{side}_ids", np.stack(columns, 1))
+        for field in self.schema.of(side, bag=True):
+            bag = table.bags[field.name]
+            lengths = np.diff(bag.offsets)[by_rank]
+            first = np.cumsum(lengths) - lengths
+            within = np.arange(lengths.sum()) + np.repeat(bag.offsets[:-1][by_rank] - first, lengths)
+            ids, vocabulary = encode(bag.values[within], np.repeat(counts, lengths))
+            self.column(f"{side}_bag_{field.name}", ids)
+            offsets = np.concatenate([[0, 0], np.cumsum(lengths)]).astype(np.int64)
+            self.column(f"{side}_bag_{field.name}_offsets", offsets)
+            self.vocabulary(field, vocabulary)

@@ -14,6 +14,9 @@ class NoCurves:
         """Return Lightning's loggers of a run."""
         return []
 
+    def close(self) -> None:
+        """End what the loggers of the last run left open."""
+
 
 class CSVCurves(NoCurves):
     """Writes `metrics.csv` into the run's folder: a row an epoch."""
@@ -59,3 +62,9 @@ class WandbCurves(CSVCurves):
             config=config,
         )
         return [*super().loggers(folder, run_id, config), wandb]
+
+    def close(self) -> None:
+        """End the wandb run, or the next one of a sweep would go on in it."""
+        import wandb
+
+        wandb.finish()

@@ -1,0 +1,87 @@
+"""Every command and every Python block of the README runs; long ones on less data."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cadc.cli import main
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+SMALL = ["data.n_rows=4000", "trainer.max_epochs=1", "factorization.max_epochs=2"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("cadc ")]
+
+
+def on_less_data(words: list[str]) -> list[str]:
+    if words[0] in ("experiment", "report"):
+        return [*words, "--fast", *(SMALL if words[1] == "quickstart" else SMALL[1:])]
+    if words[0] == "train":
+        return [*[word for word in words if not word.startswith("data.n_rows")], *SMALL]
+    return words
+
+
+def is_real(command: str) -> bool:
+    return "ml-1m" in command or "ml1m" in command
+
+
+def test_readme_has_the_commands_that_this_file_knows() -> None:
+    assert {command.split()[1] for command in commands()} == {"train", "experiment", "report", "data"}
+
+
+def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in commands():
+        if not is_real(command):
+            assert main(on_less_data(shlex.split(command)[1:])) == 0, command
+    assert (tmp_path / "outputs" / "quickstart" / "figure.png").exists()
+
+
+@pytest.mark.realdata
+def test_commands_on_movielens_run(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in filter(is_real, commands()):
+        assert main(on_less_data(shlex.split(command)[1:])) == 0, command
+    assert (tmp_path / "outputs" / "cadc_ml1m" / "table.md").exists()
+
+
+def test_python_blocks_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "runs"))
+    assert main(["train", *SMALL, "initializer=mf", "initializer.freeze=true"]) == 0
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        if "(Sampler)" not in block:
+            exec(block, names)
+    assert len(names["runs"]) == 1
+    assert names["batch"].ids.shape == (256, 6)
+
+
+def test_the_sampler_of_the_readme_works(tmp_path) -> None:
+    import numpy as np
+
+    from cadc.data.prepare import prepare
+    from cadc.data.sources.synthetic import Synthetic
+    from cadc.data.split import RandomSplit
+    from cadc.randomness import numpy_generator
+    from cadc.sampling.sampler import Sampler
+
+    names: dict[str, object] = {"Sampler": Sampler, "np": np}
+    exec(next(block for block in blocks("python") if "(Sampler)" in block), names)
+    log = prepare(Synthetic(n_rows=1000), RandomSplit())
+    assert names["FirstRows"](rate=0.1)(log, numpy_generator(0, "sample")).tolist() == list(range(80))
+
+
+def test_every_linked_file_exists() -> None:
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert links
+    for link in links:
+        assert (Path(__file__).parents[1] / link).exists(), link
