@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from cadc.components import TARGET, allowed_packages, options_of
+from cadc.components import TARGET, allowed_packages, cast, options_of
 from cadc.errors import UsageError
 from cadc.paths import conf_dir
 
@@ -40,9 +40,15 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
         if override.is_sweep_override():
             raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
     config = deepcopy(_composed(tuple(overrides)))
-    for group in config["choices"]:
-        if group in config:
-            _check(config[group], group)
+    for key, value in config.items():
+        if key in config["choices"]:
+            _check(value, key)
+        elif key in SEEDS:
+            config[key] = cast(value, SEEDS[key], key)
+        elif key != "choices":
+            raise UsageError(f"there is no key {key}; the groups are {', '.join(config['choices'])}.")
+    data = config["data"]
+    data["split_seed"] = cast(data.get("split_seed"), int, "data.split_seed")
     return config
 
 
@@ -79,6 +85,9 @@ def _check(node: Mapping[str, Any], path: str) -> None:
             _check(value, f"{path}.{key}")
 
 
+SEEDS: dict[str, Any] = {"seed": int, "sample_seed": int | None, "weight_seed": int | None}
+"""Keys that stand beside the groups, and their types."""
+
 BESIDE = {"data": ("split", "split_seed")}
 """Keys that stand in a group beside the options of its class."""
 
@@ -93,7 +102,10 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     for override in _parse(overrides):
         key = override.get_key_element()
         if override.is_sweep_override():
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            try:
+                choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            except HydraException as error:
+                raise UsageError(f"{override.input_line} is no sweep that cadc knows; list the values.") from error
         else:
             choices.append([override.input_line or ""])
     return [list(words) for words in product(*choices)]
@@ -112,6 +124,8 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
             override = parser.parse_override(word)
         except HydraException as error:
             raise UsageError(f"{word!r} is no override; write key=value, such as sampler.rate=0.1.") from error
+        if override.is_delete():
+            raise UsageError(f"{word!r} takes something away; every group and key is needed, so choose another option.")
         if str(override.key_or_group).startswith("hydra"):
             raise UsageError(f"{word!r} sets Hydra itself, which cadc drives; it is not supported.")
         parsed.append(override)

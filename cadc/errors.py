@@ -15,3 +15,17 @@ class UsageError(CadcError):
 
 class DataError(CadcError):
     """A file, or what it holds, is not what the reader expects."""
+
+
+def require_at_least(minimum: float, group: str, **options: float) -> None:
+    """Raise a UsageError for the first option of a group that is below the minimum."""
+    for name, value in options.items():
+        if not value >= minimum:
+            raise UsageError(f"{group}.{name} is {value}; it must be at least {minimum}.")
+
+
+def require_positive(group: str, **options: float) -> None:
+    """Raise a UsageError for the first option of a group that is not above zero."""
+    for name, value in options.items():
+        if not 0 < value < float("inf"):
+            raise UsageError(f"{group}.{name} is {value}; it must be a finite number above 0.")

@@ -30,7 +30,12 @@ def main(words: Sequence[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
         module.add_arguments(subparser)
         subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
-    arguments = parser.parse_args(words)
+    arguments, rest = parser.parse_known_args(words)
+    if any(word.startswith("-") for word in rest) or (rest and not hasattr(arguments, "overrides")):
+        parser.error(f"{arguments.command} does not know {' '.join(rest)}")
+    if rest:
+        # argparse stops collecting overrides at an option that stands among them.
+        arguments.overrides += rest
     try:
         return int(modules[arguments.command].main(arguments))
     except CadcError as error:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.raw import EntityTable, Source
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
 from cadc.data.split import SPLITS, RandomSplit
-from cadc.data.spool import Columns, spool
+from cadc.data.spool import Spooled, spool
 from cadc.data.vocabulary import encode, rank_by_frequency
 from cadc.errors import DataError
 from cadc.identity import code_hash, describe, digest
@@ -61,10 +62,11 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
         columns, context_values = spool(raw, Path(aside))
         order, rows = _order(columns, source.name, split, split_seed)
         writer = _Writer(folder, raw.schema, order, rows["train"])
-        writer.column("row", order)
+        writer.whole("row", order)
         for name in ("label", "dense", "time", "oracle"):
             if name in columns:
-                writer.column(name, columns[name][order])
+                column = columns[name]
+                writer.rows(name, column.dtype, column.shape[1:], column.__getitem__)
         for side, table in raw.entities.items():
             writer.entities(side, table, columns[side])
         if context_values:
@@ -72,7 +74,6 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
         bounds = np.cumsum([0, *rows.values()])
         labels = np.load(folder / "label.npy", mmap_mode="r")
         positives = [int(labels[a:b].sum()) for a, b in pairwise(bounds)]
-        del columns
     schema = writer.sized_schema().to_json()
     writer.content.update(digest(schema).encode())
     meta = {
@@ -89,10 +90,10 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
 
 
 def _order(
-    columns: Columns, name: str, split: RandomSplit, split_seed: int
+    columns: Spooled, name: str, split: RandomSplit, split_seed: int
 ) -> tuple[NDArray[np.integer[Any]], dict[str, int]]:
     """Return the raw rows in the order train, validation, test, and how many fall into each."""
-    n_rows = len(columns["label"])
+    n_rows = columns.n_rows
     if n_rows == 0:
         raise DataError(f"{name} holds no rows, so there is nothing to train on.")
     place = split.assign(n_rows, numpy_generator(split_seed, "split"))
@@ -103,6 +104,9 @@ def _order(
         if count == 0:
             raise DataError(f"the {split_name} part of {name} is left without rows; {n_rows} are too few to split.")
     return np.concatenate(parts), rows
+
+
+BLOCK_ROWS = 1 << 22
 
 
 class _Writer:
@@ -124,11 +128,41 @@ class _Writer:
         self.content = hashlib.sha256()
         self.sizes: dict[str, int] = {}
 
-    def column(self, name: str, values: NDArray[Any]) -> None:
+    def whole(self, name: str, values: NDArray[Any]) -> None:
+        """Write an array that is in memory."""
         values = np.ascontiguousarray(values)
         self.content.update(f"{name} {values.dtype} {values.shape}".encode())
         self.content.update(values.data)
         np.save(self.folder / f"{name}.npy", values)
+
+    def rows(
+        self,
+        name: str,
+        dtype: np.dtype[Any] | type,
+        row_shape: tuple[int, ...],
+        of_raw_rows: Callable[[NDArray[Any]], NDArray[Any]],
+    ) -> None:
+        """Write a column in the order of the splits, block by block, so that no copy of it is in memory."""
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (len(self.order), *row_shape)}
+        self.content.update(f"{name} {header}".encode())
+        with (self.folder / f"{name}.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for raw_rows in self._blocks(self.order):
+                block = np.ascontiguousarray(of_raw_rows(raw_rows), dtype)
+                self.content.update(block.data)
+                file.write(block.data)
+
+    def counts(self, column: NDArray[Any], n_values: int) -> NDArray[np.float64]:
+        """Count the values 0 … n - 1 of a raw column in the training rows."""
+        counts = np.zeros(n_values)
+        for raw_rows in self._blocks(self.order[: self.n_train]):
+            values = column[raw_rows]
+            counts += np.bincount(values[values >= 0], minlength=n_values)
+        return counts
+
+    @staticmethod
+    def _blocks(order: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        return (order[first : first + BLOCK_ROWS] for first in range(0, len(order), BLOCK_ROWS))
 
     def values(self, name: str, column: str, values: NDArray[Any]) -> None:
         self.content.update("\0".join([name, *map(str, values.tolist())]).encode())
@@ -142,24 +176,26 @@ class _Writer:
         fields = tuple(replace(field, vocabulary_size=self.sizes[field.name]) for field in self.schema.fields)
         return Schema(fields, self.schema.dense)
 
-    def context(self, columns: Columns, values: dict[str, NDArray[Any]]) -> None:
+    def context(self, columns: Spooled, values: dict[str, NDArray[Any]]) -> None:
+        """Encode the context fields; their raw columns hold codes, -1 for missing values."""
         fields = self.schema.of("context", bag=False)
-        ids = np.empty((len(self.order), len(fields)), np.int32)
-        for index, field in enumerate(fields):
-            codes = columns[field.name][self.order]
-            # Codes start at -1 for missing values.
-            counts = np.bincount(codes[: self.n_train] + 1, minlength=len(values[field.name]) + 1)[1:]
-            ids_of_codes, vocabulary = encode(values[field.name], counts.astype(np.float64))
-            ids[:, index] = np.append(ids_of_codes, np.int32(0))[codes]
+        ids_of_codes = {}
+        for field in fields:
+            counts = self.counts(columns[field.name], len(values[field.name]))
+            ids, vocabulary = encode(values[field.name], counts)
+            ids_of_codes[field.name] = np.append(ids, np.int32(UNKNOWN))
             self.vocabulary(field, vocabulary)
-        self.column("context_ids", ids)
 
-    def entities(self, side: Side, table: EntityTable, entities: NDArray[np.int32]) -> None:
+        def ids_of(raw_rows: NDArray[Any]) -> NDArray[np.int32]:
+            return np.stack([ids_of_codes[field.name][columns[field.name][raw_rows]] for field in fields], 1)
+
+        self.rows("context_ids", np.int32, (len(fields),), ids_of)
+
+    def entities(self, side: Side, table: EntityTable, column: NDArray[np.int32]) -> None:
         """Number the entities by descending training frequency and encode their side features."""
-        entities = entities[self.order]
-        counts = np.bincount(entities[: self.n_train], minlength=len(table.keys)).astype(np.float64)
+        counts = self.counts(column, len(table.keys))
         ranks = rank_by_frequency(counts, np.argsort(table.keys, kind="stable"))
-        self.column(side, ranks[entities])
+        self.rows(side, np.int32, (), lambda raw_rows: ranks[column[raw_rows]])
         by_rank = np.argsort(ranks)
         counts, keys = counts[by_rank], table.keys[by_rank]
         self.values(f"entities_{side}", "key", keys)
@@ -174,14 +210,14 @@ class _Writer:
             # Row 0 is the entity that nothing is known of.
             columns.append(np.concatenate([[UNKNOWN], ids]).astype(np.int32))
             self.vocabulary(field, vocabulary)
-        self.column(f"{side}_ids", np.stack(columns, 1))
+        self.whole(f"{side}_ids", np.stack(columns, 1))
         for field in self.schema.of(side, bag=True):
             bag = table.bags[field.name]
             lengths = np.diff(bag.offsets)[by_rank]
             first = np.cumsum(lengths) - lengths
             within = np.arange(lengths.sum()) + np.repeat(bag.offsets[:-1][by_rank] - first, lengths)
             ids, vocabulary = encode(bag.values[within], np.repeat(counts, lengths))
-            self.column(f"{side}_bag_{field.name}", ids)
+            self.whole(f"{side}_bag_{field.name}", ids)
             offsets = np.concatenate([[0, 0], np.cumsum(lengths)]).astype(np.int64)
-            self.column(f"{side}_bag_{field.name}_offsets", offsets)
+            self.whole(f"{side}_bag_{field.name}_offsets", offsets)
             self.vocabulary(field, vocabulary)

@@ -10,15 +10,39 @@ from numpy.typing import NDArray
 from cadc.data.raw import RawLog
 from cadc.data.vocabulary import without_missing
 
-Columns = dict[str, NDArray[Any]]
+
+class Spooled:
+    """Columns on disk, each mapped anew whenever it is asked for, so that pages of the others are not kept.
+
+    Parameters
+    ----------
+    folder : holds a file a column.
+    shapes : type and shape of a row, by name of the column.
+    """
+
+    def __init__(self, folder: Path, shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]]) -> None:
+        self.folder = folder
+        self.shapes = shapes
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.shapes
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        dtype, shape = self.shapes[name]
+        return np.memmap(self.folder / name, dtype, "r").reshape(-1, *shape)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self["label"]) if "label" in self and (self.folder / "label").stat().st_size else 0
 
 
-def spool(raw: RawLog, folder: Path) -> tuple[Columns, dict[str, NDArray[Any]]]:
+def spool(raw: RawLog, folder: Path) -> tuple[Spooled, dict[str, NDArray[Any]]]:
     """Write the chunks of a log into `folder` and map their columns.
 
     Returns
     -------
-    columns : memory-mapped, by name; context fields hold codes in order of appearance, -1 for missing values.
+    columns : by name; context fields hold codes in order of appearance, -1 for missing values.
     values : the raw value of each code, by context field.
     """
     codes: dict[str, dict[Any, int]] = {field.name: {} for field in raw.schema.of("context", bag=False)}
@@ -44,11 +68,7 @@ def spool(raw: RawLog, folder: Path) -> tuple[Columns, dict[str, NDArray[Any]]]:
     finally:
         for file in files.values():
             file.close()
-    columns: Columns = {"label": np.empty(0, np.float32)}
-    for name, (dtype, shape) in shapes.items():
-        if (folder / name).stat().st_size:
-            columns[name] = np.memmap(folder / name, dtype, "r").reshape(-1, *shape)
-    return columns, {name: np.array(list(known)) for name, known in codes.items()}
+    return Spooled(folder, shapes), {name: np.array(list(known)) for name, known in codes.items()}
 
 
 def _codes(values: NDArray[Any], known: dict[Any, int]) -> NDArray[np.int32]:

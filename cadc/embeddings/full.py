@@ -8,7 +8,7 @@ from torch.nn.functional import embedding, embedding_bag
 
 from cadc.data.log import Bag
 from cadc.data.schema import Field
-from cadc.errors import UsageError
+from cadc.errors import require_at_least
 
 
 class FullTable(nn.Module):
@@ -24,8 +24,7 @@ class FullTable(nn.Module):
 
     def __init__(self, fields: Sequence[Field], dim: int = 16) -> None:
         super().__init__()
-        if dim < 1:
-            raise UsageError(f"embedding.dim is {dim}; it must be at least 1.")
+        require_at_least(1, "embedding", dim=dim)
         sizes = [field.vocabulary_size for field in fields]
         self.names = [field.name for field in fields]
         self.first_row = dict(zip(self.names, [sum(sizes[:index]) for index in range(len(sizes))], strict=True))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cadc.data.schema import UNKNOWN, Schema
-from cadc.errors import UsageError
+from cadc.errors import UsageError, require_at_least
 from cadc.factorization.factors import Factors
 
 ENRICHED = ("user", "item")
@@ -26,8 +26,7 @@ class RandomInitializer:
     extra_columns = 0
 
     def __init__(self, std: float = 0.05, freeze: bool = False) -> None:
-        if std < 0:
-            raise UsageError(f"initializer.std is {std}; a standard deviation is 0 or more.")
+        require_at_least(0, "initializer", std=std)
         self.std = std
         self.freeze = freeze
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
 
 from cadc.data.log import InteractionLog
-from cadc.errors import CadcError, UsageError
+from cadc.errors import CadcError, require_at_least, require_positive
 from cadc.factorization.factors import Factors, pairwise_logits
 from cadc.randomness import torch_generator
 
@@ -44,8 +44,9 @@ class LogisticMF:
         init_std: float = 0.1,
         seed: int = 0,
     ) -> None:
-        if dim is not None and dim < 0:
-            raise UsageError(f"factorization.dim is {dim}; it must be 0 or more.")
+        require_at_least(0, "factorization", dim=dim or 0, l2=l2, l2_bias=l2_bias, init_std=init_std)
+        require_at_least(1, "factorization", batch_size=batch_size, max_epochs=max_epochs, patience=patience)
+        require_positive("factorization", learning_rate=learning_rate)
         self.dim = dim
         self.learning_rate, self.batch_size = learning_rate, batch_size
         self.l2, self.l2_bias = l2, l2_bias

@@ -7,14 +7,18 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
-from cadc.errors import UsageError
+from cadc.errors import UsageError, require_at_least, require_positive
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+    from pytorch_lightning.callbacks import ModelCheckpoint
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,13 @@ class Fit:
         batch_size: int | Literal["auto"] = "auto",
         max_epochs: int = 50,
         patience: int = 3,
-        accelerator: str = "auto",
+        accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto",
         progress: bool = True,
     ) -> None:
-        for name, value in (("max_epochs", max_epochs), ("patience", patience), ("batch_size", batch_size)):
-            if value != "auto" and int(value) < 1:
-                raise UsageError(f"trainer.{name} is {value}; it must be at least 1.")
-        if learning_rate <= 0:
-            raise UsageError(f"trainer.learning_rate is {learning_rate}; it must be above 0.")
+        require_at_least(1, "trainer", max_epochs=max_epochs, patience=patience)
+        require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
+        require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
+        require_positive("trainer", learning_rate=learning_rate)
         self.learning_rate = learning_rate
         self.weight_decay_tables, self.weight_decay_mlp = weight_decay_tables, weight_decay_mlp
         self.batch_size = batch_size
@@ -104,36 +107,17 @@ class Fit:
         ------
         CadcError : where the loss is no longer finite.
         """
-        # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
-        import pytorch_lightning as pl
-        from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
-
-        from cadc.training.module import RecommenderModule
-        from cadc.training.progress import progress_bar
-
         started = time.perf_counter()
-        _quiet()
+        # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
+        from cadc.training.module import RecommenderModule
+
         module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
         with tempfile.TemporaryDirectory(prefix="cadc-") as folder:
-            best = ModelCheckpoint(folder, "best", monitor="val/logloss", save_weights_only=True)
-            stop = EarlyStopping("val/logloss", patience=self.patience)
-            callbacks: list[Callback] = [best, stop, *progress_bar(self.progress)]
-            trainer = pl.Trainer(
-                accelerator=self.accelerator,
-                devices=1,
-                max_epochs=self.max_epochs,
-                callbacks=callbacks,
-                logger=list(loggers) or False,
-                enable_progress_bar=len(callbacks) > 2,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-                default_root_dir=folder,
-            )
-            batch_size = self.rows_per_step(len(rows))
+            trainer, best = self._lightning(folder, loggers)
             try:
                 trainer.fit(
                     module,
-                    BatchLoader(log, rows, batch_size, generator),
+                    BatchLoader(log, rows, self.rows_per_step(len(rows)), generator),
                     BatchLoader(log, log.rows("validation"), EVALUATION_BATCH),
                 )
             except SystemExit as stopped:
@@ -152,6 +136,33 @@ class Fit:
             validation=module.history[int(checkpoint["epoch"])],
             optimizer_bytes=sum(value.nbytes for value in state),
         )
+
+    def _lightning(self, folder: str, loggers: Sequence[Any]) -> "tuple[pl.Trainer, ModelCheckpoint]":
+        """Return Lightning's trainer, and its callback that keeps the weights of the best epoch."""
+        import pytorch_lightning as pl
+        from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+        from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+        from cadc.training.progress import progress_bar
+
+        _quiet()
+        best = ModelCheckpoint(folder, "best", monitor="val/logloss", save_weights_only=True)
+        bar = progress_bar(self.progress)
+        try:
+            trainer = pl.Trainer(
+                accelerator=self.accelerator,
+                devices=1,
+                max_epochs=self.max_epochs,
+                callbacks=[best, EarlyStopping("val/logloss", patience=self.patience), *bar],
+                logger=list(loggers) or False,
+                enable_progress_bar=bool(bar),
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                default_root_dir=folder,
+            )
+        except MisconfigurationException as error:
+            raise UsageError(f"trainer.accelerator={self.accelerator} is not on this machine ({error})") from error
+        return trainer, best
 
 
 def _quiet() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
-from cadc.errors import UsageError
+from cadc.errors import UsageError, require_at_least
 from cadc.randomness import numpy_generator
 
 CHUNK_ROWS = 1 << 20
@@ -49,10 +49,8 @@ class Synthetic:
         activity_exponent: float = 0.8,
         seed: int = 0,
     ) -> None:
-        sizes = {"n_rows": n_rows, "n_users": n_users, "n_items": n_items, "rank": rank}
-        for option, value in sizes.items():
-            if value < 1:
-                raise UsageError(f"data.{option} is {value}; it must be at least 1.")
+        require_at_least(1, "data", n_rows=n_rows, n_users=n_users, n_items=n_items, rank=rank)
+        require_at_least(0, "data", preference_std=preference_std, bias_std=bias_std, context_std=context_std)
         if not 0 <= side_share <= 1:
             raise UsageError(f"data.side_share is {side_share}; it is a share between 0 and 1.")
         self.n_rows, self.n_users, self.n_items, self.rank = n_rows, n_users, n_items, rank
