@@ -43,8 +43,8 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     for key, value in config.items():
         if key in config["choices"]:
             _check(value, key)
-        elif key in SEEDS:
-            config[key] = cast(value, SEEDS[key], key)
+        elif key in BESIDE_GROUPS:
+            config[key] = cast(value, BESIDE_GROUPS[key], key)
         elif key != "choices":
             raise UsageError(f"there is no key {key}; the groups are {', '.join(config['choices'])}.")
     data = config["data"]
@@ -85,7 +85,12 @@ def _check(node: Mapping[str, Any], path: str) -> None:
             _check(value, f"{path}.{key}")
 
 
-SEEDS: dict[str, Any] = {"seed": int, "sample_seed": int | None, "weight_seed": int | None}
+BESIDE_GROUPS: dict[str, Any] = {
+    "seed": int,
+    "sample_seed": int | None,
+    "weight_seed": int | None,
+    "threads": int,
+}
 """Keys that stand beside the groups, and their types."""
 
 BESIDE = {"data": ("split", "split_seed")}

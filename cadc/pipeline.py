@@ -17,7 +17,7 @@ from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.errors import CadcError, DataError
+from cadc.errors import CadcError, DataError, UsageError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.logloss import logloss
 from cadc.factorization.cached import factor_dim, factorize
@@ -43,6 +43,7 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
     ------
     CadcError : for data, options or numbers that allow no result.
     """
+    torch.set_num_threads(config["threads"])
     reset_peak_memory()
     watch = Stopwatch()
     log = open_log(config)
@@ -106,6 +107,8 @@ def open_log(config: Config) -> InteractionLog:
 
 def check(config: Config) -> None:
     """Raise a UsageError for options that no component accepts, before data is read or anything is run."""
+    if config["threads"] < 1:
+        raise UsageError(f"threads is {config['threads']}; a run needs at least 1.")
     build(config["data"]["split"], "data.split")
     for group in set(used_groups(config)) & {"sampler", "initializer", "factorization", "trainer"}:
         build(config[group], group)

@@ -27,7 +27,6 @@ def main() -> None:
             print(f"{name:34} {seconds:8.3f} s {N_ROWS / seconds:14,.0f} rows/s")
             return result
 
-        print(f"{N_ROWS:,} rows, {torch.get_num_threads()} threads, torch {torch.__version__}")
         words = [f"data.n_rows={N_ROWS}", "data.n_users=6040", "data.n_items=3706"]
         limits = [
             "trainer.max_epochs=1",
@@ -36,6 +35,8 @@ def main() -> None:
             "factorization.max_epochs=1",
         ]
         config = compose_config([*words, *limits, "initializer=mf"])
+        torch.set_num_threads(config["threads"])
+        print(f"{N_ROWS:,} rows, {torch.get_num_threads()} thread, torch {torch.__version__}")
         timed("prepare", lambda: open_log(config))
         log = timed("open prepared", lambda: open_log(config))
         rows = timed("sample", lambda: sample_rows(config, log))

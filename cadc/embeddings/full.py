@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, embedding_bag
+from torch.nn.functional import embedding_bag
 
 from cadc.data.log import Bag
 from cadc.data.schema import Field
@@ -39,7 +39,9 @@ class FullTable(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim]."""
-        return embedding(ids + self.offsets, self.weight)
+        # index_select rather than embedding: its gradient is several times faster on CPUs.
+        rows = (ids + self.offsets).flatten().long()
+        return self.weight.index_select(0, rows).view(*ids.shape, -1)
 
     def pooled(self, name: str, bag: Bag) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""

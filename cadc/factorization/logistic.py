@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, embedding
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, require_at_least, require_positive
@@ -75,7 +75,7 @@ class LogisticMF:
         sizes = {name: log.schema[name].vocabulary_size for name in FIELDS}
         generator = torch_generator(self.seed, "factorize")
         tables = [nn.Parameter(self.init_std * torch.randn(size, dim, generator=generator)) for size in sizes.values()]
-        biases = [nn.Parameter(torch.zeros(size, 1)) for size in sizes.values()]
+        biases = [nn.Parameter(torch.zeros(size)) for size in sizes.values()]
         global_bias = nn.Parameter(torch.zeros(()))
         parameters = [*tables, *biases, global_bias]
         # Steps follow the mean loss of a batch, so a penalty beside the summed loss is divided by the rows.
@@ -87,14 +87,14 @@ class LogisticMF:
         optimizer = torch.optim.Adam([group for group in groups if group["params"]], lr=self.learning_rate, fused=True)
 
         def logits(ids: list[Tensor]) -> Tensor:
-            vectors = [embedding(column, table) for column, table in zip(ids, tables, strict=True)]
-            own = [embedding(column, bias)[:, 0] for column, bias in zip(ids, biases, strict=True)]
+            vectors = [table.index_select(0, column) for column, table in zip(ids, tables, strict=True)]
+            own = [bias.index_select(0, column) for column, bias in zip(ids, biases, strict=True)]
             return pairwise_logits(vectors, own) + global_bias
 
-        ids, labels = [log.field_ids(name, rows) for name in FIELDS], log.labels(rows)
+        ids, labels = [log.field_ids(name, rows).long() for name in FIELDS], log.labels(rows)
         held_out = log.rows("validation")
         held_out_ids, held_out_labels = (
-            [log.field_ids(name, held_out) for name in FIELDS],
+            [log.field_ids(name, held_out).long() for name in FIELDS],
             log.labels(held_out),
         )
         best, best_loss, best_epoch, epoch = (
@@ -124,7 +124,7 @@ class LogisticMF:
         with torch.no_grad():
             for value, kept in zip(parameters, best, strict=True):
                 value.copy_(kept)
-        final_biases = [bias.detach()[:, 0].clone() for bias in biases]
+        final_biases = [bias.detach().clone() for bias in biases]
         final_biases[1] += global_bias.detach()
         for table, bias in zip(tables, final_biases, strict=True):
             table.data[0] = 0

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from cadc.data.log import Batch
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
 
 
@@ -23,7 +24,6 @@ class DLRM(nn.Module):
     """
 
     trainable = True
-    pairs: Tensor
 
     def __init__(
         self,
@@ -38,20 +38,14 @@ class DLRM(nn.Module):
         dim = embeddings.dim
         self.bottom = mlp((n_dense, *bottom_mlp, dim), generator, last_relu=True) if n_dense else None
         n_vectors = len(embeddings.field_names) + bool(n_dense)
-        first, second = torch.triu_indices(n_vectors, n_vectors, 1)
-        self.register_buffer("pairs", first * n_vectors + second, persistent=False)
-        self.top = mlp((len(first) + dim * bool(n_dense), *top_mlp, 1), generator, last_relu=False)
+        self.products = PairwiseProducts(n_vectors)
+        self.top = mlp((self.products.n_pairs + dim * bool(n_dense), *top_mlp, 1), generator, last_relu=False)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
         vectors = self.embeddings(batch)
         if self.bottom is None:
-            return self.top(self._interact(vectors)).squeeze(1)
+            return self.top(self.products(vectors)).squeeze(1)
         dense = self.bottom(batch.dense)
-        products = self._interact(torch.cat([vectors, dense.unsqueeze(1)], 1))
+        products = self.products(torch.cat([vectors, dense.unsqueeze(1)], 1))
         return self.top(torch.cat([dense, products], 1)).squeeze(1)
-
-    def _interact(self, vectors: Tensor) -> Tensor:
-        """Return the products of all pairs among [B, F, dim], shape [B, F·(F-1)/2]."""
-        products = torch.bmm(vectors, vectors.transpose(1, 2))
-        return products.flatten(1).index_select(1, self.pairs)
