@@ -67,7 +67,7 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
             with open_dict(composed):
                 del composed["hydra"]
             config = OmegaConf.to_container(composed, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         reason = _wrong_group(parsed) or _wrong_key(parsed) or str(error).splitlines()[0]
         raise UsageError(reason) from error
     assert isinstance(config, dict) and isinstance(choices, dict)
@@ -77,11 +77,11 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
 
 def _check(node: Mapping[str, Any], path: str) -> None:
     """Check the options of a component and of those inside it; `data` also carries its split."""
-    if TARGET not in node:
+    if not isinstance(node, Mapping) or TARGET not in node:
         raise UsageError(f"{path} has no {TARGET}, so nothing says which class it is.")
     options_of({key: value for key, value in node.items() if key not in BESIDE.get(path, ())}, path)
     for key, value in node.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) or key == "split":
             _check(value, f"{path}.{key}")
 
 

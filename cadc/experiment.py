@@ -82,6 +82,8 @@ def load_experiment(name: str) -> Experiment:
         unknown = set(text) - KEYS
         if unknown:
             raise UsageError(f"{path} has the unknown keys {sorted(unknown)}; known are {sorted(KEYS)}.")
+        if not text["arms"] or not text["seeds"]:
+            raise UsageError(f"{path} needs at least one arm and one seed.")
         return Experiment(
             name=name,
             title=text["title"],

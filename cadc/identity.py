@@ -125,6 +125,9 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 @cache
 def _exists(module: str) -> bool:
     try:
+        parent = importlib.util.find_spec(module.rpartition(".")[0]) if "." in module else None
+        if parent is not None and parent.submodule_search_locations is None:
+            return False  # a name inside a module; asking for it would import the module
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False

@@ -112,6 +112,8 @@ def check(config: Config) -> None:
     build(config["data"]["split"], "data.split")
     for group in set(used_groups(config)) & {"sampler", "initializer", "factorization", "trainer"}:
         build(config[group], group)
+    if is_trained(config):
+        build(config["embedding"], "embedding", fields=())
     if needs_factors(config):
         dim_of_factors(config)
 

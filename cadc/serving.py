@@ -72,7 +72,7 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
         context = torch.from_numpy(np.stack(columns, 1))
     dense = torch.empty(len(table), 0)
     if log.schema.dense:
-        values = table[list(log.schema.dense)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
+        values = table[list(log.schema.dense)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32, copy=True)
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise DataError(f"{name}, row {row + 1}: column {log.schema.dense[column]} is no finite number.")

@@ -106,13 +106,19 @@ def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | No
         started = time.perf_counter()
         try:
             ledger.write(job.run_id, lambda folder, job=job: run(job.config, job.run_id, job.code, folder))  # type: ignore[misc]
-        except CadcError as error:
-            outcome.failed[job.run_id] = error
-            say(f"{label}: failed: {error}")
+        except Exception as error:
+            if len(jobs) == 1:
+                raise
+            outcome.failed[job.run_id] = error if isinstance(error, CadcError) else _unforeseen(error)
+            say(f"{label}: failed: {outcome.failed[job.run_id]}")
             continue
         outcome.finished.append(job.run_id)
         say(f"{label}: {summary(ledger.record(job.run_id))}, {time.perf_counter() - started:.1f} s")
     return outcome
+
+
+def _unforeseen(error: Exception) -> CadcError:
+    return CadcError(f"{type(error).__name__}: {error} (run it alone to see where)")
 
 
 def summary(record: Record) -> str:

@@ -1,11 +1,15 @@
 """Fixtures of all tests: every cache and run lies in a temporary folder, and real data is opt-in."""
 
+import importlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from cadc import config, identity
+from cadc.components import allowed_packages, load_class
 from tests.helpers import write_small_movielens
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
@@ -13,7 +17,8 @@ REAL_DATA = os.environ.get("CADC_DATA_DIR")
 
 
 def pytest_configure():
-    torch.set_num_threads(2)
+    # Small inputs are done sooner by one thread, the more so on a busy machine.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +54,46 @@ def empty_cache(monkeypatch, tmp_path):
     folder = tmp_path / "cache"
     monkeypatch.setenv("CADC_CACHE", str(folder))
     return folder
+
+
+def _forget_plugins():
+    """Empty the memories that assume one set of installed packages and files for the life of a process."""
+    for remembered in (allowed_packages, load_class, config._composed, identity._module, identity._exists):
+        remembered.cache_clear()
+    for name in [name for name in sys.modules if name.split(".")[0] == "plugged"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+@pytest.fixture
+def forget_plugins():
+    """Call it after a plug-in's files changed."""
+    return _forget_plugins
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Folder of an installed plug-in package `plugged`, with a sampler and an option of the group `sampler`."""
+    folder = tmp_path / "site" / "plugged"
+    (folder / "conf" / "sampler").mkdir(parents=True)
+    (folder / "conf" / "sampler" / "first.yaml").write_text("_target_: plugged.first.FirstRows\nrate: 1.0\n")
+    (folder / "__init__.py").touch()
+    (folder / "order.py").write_text("SIGN = 1\n")
+    (folder / "first.py").write_text(
+        '"""A sampler of a plug-in."""\n'
+        "import numpy as np\n"
+        "from cadc.sampling.sampler import Sampler\n"
+        "from plugged.order import SIGN\n"
+        "class FirstRows(Sampler):\n"
+        "    def keys(self, log, generator):\n"
+        '        return SIGN * np.arange(log.n_rows("train"), dtype=float)\n'
+    )
+    installed = folder.with_name("plugged-1.0.dist-info")
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[cadc.plugins]\nplugged = plugged\n")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    _forget_plugins()
+    yield folder
+    monkeypatch.undo()
+    _forget_plugins()

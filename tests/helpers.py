@@ -1,6 +1,7 @@
 """Small inputs that several tests share."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,13 @@ def write_small_movielens(folder: Path, seed: int = 0) -> None:
         "ml-100k/u.item",
         [
             "|".join(
-                [str(movie_ids[m]), f"{titles[m]} ({years[m]})", f"01-Jan-{years[m]}", "", "http://example.org"]
+                [
+                    str(movie_ids[m]),
+                    f"{titles[m]} ({years[m]})",
+                    f"01-Jan-{years[m]}",
+                    "",
+                    "http://example.org",
+                ]
                 + [str(int(g in genres[m])) for g in range(19)]
             )
             for m in range(N_MOVIES)
@@ -76,7 +83,9 @@ def write_small_movielens(folder: Path, seed: int = 0) -> None:
     )
 
 
-def replace_rows(path: Path, separator: str, rows: np.ndarray, change: Callable[[list[str]], list[str]]) -> None:
+def replace_rows(
+    path: Path, separator: str, rows: np.ndarray, change: Callable[[list[str]], list[str]]
+) -> None:
     """Rewrite some lines of a raw file; `change` gets and returns the parts of a line."""
     lines = path.read_text(encoding="latin-1").splitlines()
     for row in rows:
@@ -102,8 +111,8 @@ def decode(log: InteractionLog, rows: Tensor) -> dict[str, list[Any]]:
         bag = batch.bags[field.name]
         bounds = [*bag.offsets.tolist(), len(bag.values)]
         raw[field.name] = [
-            sorted(values[number] for number in bag.values[first:last].tolist())
-            for first, last in zip(bounds, bounds[1:], strict=False)
+            sorted((values[number] for number in bag.values[first:last].tolist()), key=str)
+            for first, last in pairwise(bounds)
         ]
     return raw
 
@@ -138,7 +147,9 @@ class ListSource:
             Field("hour", "context"),
         )
         offsets = np.cumsum([0, *map(len, self.tags)])
-        bags = {"tags": RaggedValues(np.array([tag for tags in self.tags for tag in tags], dtype=str), offsets)}
+        bags = {
+            "tags": RaggedValues(np.array([tag for tags in self.tags for tag in tags], dtype=str), offsets)
+        }
         users = EntityTable(100 + np.arange(len(self.genders)), {"gender": np.array(self.genders)})
         items = EntityTable(200 + np.arange(len(self.tags)), {}, bags)
         user, item, label, hour = (np.array(column) for column in zip(*self.rows, strict=True))

@@ -36,9 +36,9 @@ def main(arguments: argparse.Namespace) -> int:
 
     experiment = load_experiment(arguments.name)
     cells, folder = wanted(experiment, arguments)
-    folder.mkdir(parents=True, exist_ok=True)
     cells = without_impossible(cells)
     jobs = plan([cell.words for cell in cells])
+    folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
     outcome = execute(jobs, ledger)
     if outcome.failed:

@@ -26,6 +26,8 @@ def main(arguments: argparse.Namespace) -> int:
 
     path = arguments.file
     try:
+        with path.open("rb"):
+            pass
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except OSError as error:
         raise unreadable(path, error) from error

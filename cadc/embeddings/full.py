@@ -41,7 +41,7 @@ class FullTable(nn.Module):
         """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim]."""
         # index_select rather than embedding: its gradient is several times faster on CPUs.
         rows = (ids + self.offsets).flatten().long()
-        return self.weight.index_select(0, rows).view(*ids.shape, -1)
+        return self.weight.index_select(0, rows).view(*ids.shape, self.weight.shape[1])
 
     def pooled(self, name: str, bag: Bag) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""

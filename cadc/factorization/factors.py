@@ -52,7 +52,7 @@ class Factors:
         """Read what `save` wrote."""
         tensors = load_file(path)
         parts: dict[str, dict[str, Tensor]] = {"vectors": {}, "biases": {}}
-        for name, value in tensors.items():
+        for name, value in sorted(tensors.items()):
             kind, _, field = name.partition(".")
             parts[kind][field] = value
         return cls(**parts)

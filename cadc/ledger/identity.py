@@ -37,8 +37,11 @@ def _settings(config: Config) -> dict[str, Any]:
 
     Groups and seeds that a model does not use do not count, so that a control arm is run once in a grid.
     """
+    components = {group: describe(config[group]) for group in used_groups(config)}
+    # The length of the vectors counts as it comes out, whether spelled out or left to the table.
+    components.get("factorization", {}).pop("dim", None)
     return {
-        "components": {group: describe(config[group]) for group in used_groups(config)},
+        "components": components,
         "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
         "seeds": seeds(config) if is_trained(config) else None,
     }

@@ -45,7 +45,10 @@ class Ledger:
         if not path.exists():
             raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
         try:
-            return dict(json.loads(path.read_text()))
+            record = json.loads(path.read_text())
+            if not isinstance(record, dict):
+                raise TypeError("no object")
+            return record
         except (OSError, ValueError, TypeError) as error:
             raise CadcError(f"{path} is no record ({error}); delete its folder and run again.") from error
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from cadc.data.log import Batch
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.errors import require_at_least
 from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
 
@@ -34,6 +35,7 @@ class DLRM(nn.Module):
         top_mlp: tuple[int, ...] = (128, 64),
     ) -> None:
         super().__init__()
+        require_at_least(1, "model", bottom_mlp=min(bottom_mlp, default=1), top_mlp=min(top_mlp, default=1))
         self.embeddings = embeddings
         dim = embeddings.dim
         self.bottom = mlp((n_dense, *bottom_mlp, dim), generator, last_relu=True) if n_dense else None

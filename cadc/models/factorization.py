@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
 from cadc.data.log import Batch
 from cadc.data.schema import Schema
@@ -26,16 +25,16 @@ class FactorizationModel(nn.Module):
     def __init__(self, factors: Factors, schema: Schema) -> None:
         super().__init__()
         single = [field.name for field in schema.single]
-        self.columns = [single.index(name) for name in factors.fields]
-        self.vectors = nn.ParameterList([nn.Parameter(factors.vectors[name], False) for name in factors.fields])
-        self.biases = nn.ParameterList([nn.Parameter(factors.biases[name][:, None], False) for name in factors.fields])
+        self.columns = {name: single.index(name) for name in factors.fields}
+        self.vectors = nn.ParameterDict({name: nn.Parameter(factors.vectors[name], False) for name in factors.fields})
+        self.biases = nn.ParameterDict({name: nn.Parameter(factors.biases[name], False) for name in factors.fields})
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
-        ids = [batch.ids[:, column] for column in self.columns]
+        ids = {name: batch.ids[:, column] for name, column in self.columns.items()}
         return pairwise_logits(
-            [embedding(column, table) for column, table in zip(ids, self.vectors, strict=True)],
-            [embedding(column, table)[:, 0] for column, table in zip(ids, self.biases, strict=True)],
+            [self.vectors[name].index_select(0, rows) for name, rows in ids.items()],
+            [self.biases[name].index_select(0, rows) for name, rows in ids.items()],
         )
 
 

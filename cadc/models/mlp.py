@@ -6,8 +6,6 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from cadc.errors import require_at_least
-
 
 def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> nn.Sequential:
     """Return linear layers of the given widths with ReLU between them, weights as torch's default.
@@ -18,7 +16,6 @@ def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) ->
     generator : of the initial weights, uniform in ±1/sqrt(fan in).
     last_relu : whether the last layer is followed by a ReLU as well.
     """
-    require_at_least(1, "model", **{f"mlp width {index}": size for index, size in enumerate(sizes)})
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
         linear = nn.utils.skip_init(nn.Linear, n_in, n_out)

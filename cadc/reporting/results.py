@@ -87,4 +87,16 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, folder: Path) -> list[tuple
 
 def _committed(folder: Path) -> list[Record]:
     path = folder / RECORDS
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    records = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            record = json.loads(line)
+            record["id"], record["config"], record["finished_at"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise CadcError(
+                f"{path}, line {number} is no record ({error!r}); restore the file or delete it."
+            ) from error
+        records.append(record)
+    return records

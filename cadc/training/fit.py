@@ -1,6 +1,7 @@
 """Fitting: epochs over the sample, early stopping on validation logloss, the weights of the best epoch."""
 
 import logging
+import signal
 import tempfile
 import time
 import warnings
@@ -114,6 +115,7 @@ class Fit:
         module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
         with tempfile.TemporaryDirectory(prefix="cadc-") as folder:
             trainer, best = self._lightning(folder, loggers)
+            on_interrupt = signal.getsignal(signal.SIGINT)
             try:
                 trainer.fit(
                     module,
@@ -121,7 +123,8 @@ class Fit:
                     BatchLoader(log, log.rows("validation"), EVALUATION_BATCH),
                 )
             except SystemExit as stopped:
-                # Lightning turns Ctrl-C into an exit; whoever called us decides what it ends.
+                # Lightning turns Ctrl-C into an exit and ignores further ones; our caller decides what it ends.
+                signal.signal(signal.SIGINT, on_interrupt)
                 raise KeyboardInterrupt from stopped
             checkpoint = torch.load(Path(best.best_model_path), weights_only=True)
             module.load_state_dict(checkpoint["state_dict"])

@@ -27,7 +27,9 @@ def append(path, line):
         file.write(line + "\n")
 
 
-FILES = [(MovieLens1M, name) for name in MovieLens1M.files] + [(MovieLens100K, name) for name in MovieLens100K.files]
+FILES = [(MovieLens1M, name) for name in MovieLens1M.files] + [
+    (MovieLens100K, name) for name in MovieLens100K.files
+]
 
 
 @pytest.mark.parametrize(("source", "name"), FILES)
@@ -96,7 +98,7 @@ def test_faulty_user_or_movie_is_named(folder, source, name, line, says):
     assert re.search(f"{path}.*{says}", error_of(source))
 
 
-def test_published_files_with_a_wrong_number_of_ratings_are_refused(folder, monkeypatch):
+def test_published_files_with_a_wrong_number_of_ratings_are_refused(folder, monkeypatch, empty_cache):
     monkeypatch.setattr(MovieLens1M, "published_hashes", MovieLens1M().fingerprint())
     path = folder / "ml-1m" / "ratings.dat"
     assert f"{path} holds 2000 ratings where 1000209 were published" in error_of(MovieLens1M)

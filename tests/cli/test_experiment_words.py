@@ -1,0 +1,120 @@
+"""`cadc experiment`: overrides, where results go, and what goes wrong."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cadc.ledger import Ledger
+from tests.cli.conftest import write_experiment
+from tests.commands import TINY, cadc, runs
+
+QUICK = {"common": [*TINY], "seeds": [0], "arms": {"biases": ["model=bias"], "oracle": ["model=oracle"]}}
+
+
+@pytest.mark.parametrize("words", [["data.n_rows=2000"], ["--fast"]], ids=["override", "fast"])
+def test_only_the_whole_grid_goes_into_results(experiments, words):
+    write_experiment(experiments, "quick", **QUICK, fast=["data.n_rows=2000"])
+    assert cadc("experiment", "quick", *words).status == 0
+    assert Path("outputs/quick/table.csv").exists()
+    assert not Path("results").exists()
+    command = json.loads(Path("outputs/quick/provenance.json").read_text())["command"]
+    assert command == " ".join(["cadc experiment quick", *words])
+    assert {record["config"]["data"]["n_rows"] for record in Ledger()} == {2000}
+
+
+def test_the_whole_grid_goes_into_results(experiments):
+    write_experiment(experiments, "quick", **QUICK)
+    assert cadc("experiment", "quick").status == 0
+    assert Path("results/quick/table.csv").exists()
+    assert not Path("outputs").exists()
+
+
+def test_the_output_may_be_named(experiments, tmp_path):
+    write_experiment(experiments, "quick", **QUICK)
+    assert cadc("experiment", "quick", "--output", tmp_path / "here").status == 0
+    assert (tmp_path / "here" / "table.csv").exists()
+    assert not Path("results").exists()
+
+
+def test_an_override_replaces_seeds_and_sweeps(experiments):
+    assert cadc("experiment", "tiny", "seed=5", "sampler.rate=0.5", "model=bias").status == 0
+    table = pd.read_csv("outputs/tiny/table.csv")
+    assert (table["model"] == "bias").all()
+    assert {record["seed"] for record in Ledger()} == {5}
+
+
+def test_the_oracle_is_left_out_where_data_has_none(experiments, small_movielens, monkeypatch):
+    monkeypatch.setenv("CADC_DATA_DIR", str(small_movielens))
+    write_experiment(experiments, "quick", **QUICK | {"common": ["data=synthetic"]})
+    answer = cadc("experiment", "quick", "data=ml-1m")
+    assert answer.status == 0
+    assert "the arm 'oracle' is left out: ml-1m has no oracle" in answer.err
+    table = pd.read_csv("outputs/quick/table.csv")
+    assert list(table["arm"]) == ["biases"]
+    assert list(table["dataset"]) == ["ml-1m"]
+    assert cadc("report", "quick", "data=ml-1m").status == 0
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence_before_anything_runs(experiments, tmp_path):
+    write_experiment(experiments, "quick", **QUICK)
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        answer = cadc("experiment", "quick", "--output", output)
+        assert answer.status == 1
+        assert str(output) in answer.sentence
+        assert runs() == []
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_result_file_that_cannot_be_written_is_a_sentence(experiments):
+    write_experiment(experiments, "quick", **QUICK)
+    Path("results/quick/table.csv").mkdir(parents=True)
+    answer = cadc("experiment", "quick")
+    assert answer.status == 1
+    assert "results cannot be written to results/quick" in answer.err.splitlines()[-1]
+    assert len(runs()) == 2
+
+
+def test_an_unknown_name_is_answered_with_its_neighbours(experiments):
+    write_experiment(experiments, "quick", **QUICK)
+    for command in ("experiment", "report"):
+        answer = cadc(command, "tinny")
+        assert answer.status == 2
+        assert "there is no experiment 'tinny'; did you mean tiny?" in answer.sentence
+        assert "did you mean quick or tiny?" in cadc(command, "zzz").sentence
+
+
+def test_a_failing_run_does_not_end_the_others_but_no_table_is_written(experiments):
+    arms = {"wild": ["trainer.learning_rate=1e30"], "biases": ["model=bias"]}
+    write_experiment(experiments, "quick", **QUICK | {"arms": arms})
+    answer = cadc("experiment", "quick")
+    assert answer.status != 0
+    assert len(runs()) == 1
+    last = answer.err.splitlines()[-1]
+    assert last.startswith("cadc: 1 of 2 runs failed")
+    assert "lower trainer.learning_rate" in last
+    assert "Traceback" not in answer.err
+    assert not Path("results/quick/table.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"ams": {}}, {"arms": 3}, {"seeds": None}, {"arms": None}, {"arms": {}}, {"seeds": []}, {"common": 5}],
+    ids=str,
+)
+def test_a_description_that_is_not_understood_is_a_sentence(experiments, changes):
+    write_experiment(experiments, "wrong", **QUICK | changes)
+    answer = cadc("experiment", "wrong")
+    assert answer.status == 2
+    assert "experiment.yaml" in answer.sentence
+    assert runs() == []
+
+
+def test_a_wrong_word_in_an_experiment_runs_nothing(experiments):
+    answer = cadc("experiment", "tiny", "sampler.rte=1")
+    assert answer.status == 2
+    assert "no key sampler.rte" in answer.sentence
+    assert runs() == []
+    assert not Path("outputs").exists()

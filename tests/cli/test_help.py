@@ -1,0 +1,70 @@
+"""What answers at once: help, version, and an import that loads none of the heavy libraries."""
+
+import pytest
+
+import cadc as package
+from cadc.cli import COMMANDS
+from tests.commands import cadc, process
+
+HEAVY = (
+    "torch",
+    "hydra",
+    "omegaconf",
+    "pytorch_lightning",
+    "lightning",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "wandb",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    answer = cadc(command, "--help")
+    assert answer.status == 0
+    assert answer.out.startswith(f"usage: cadc {command}")
+    assert "--debug" in answer.out
+    assert answer.err == ""
+
+
+def test_help_lists_the_commands():
+    answer = cadc("--help")
+    assert answer.status == 0
+    listed = [
+        line.split()[0] for line in answer.out.splitlines() if line[:4].isspace() and line[4:5].isalpha()
+    ]
+    assert listed == list(COMMANDS)
+
+
+def test_version_is_that_of_the_package():
+    assert cadc("--version").out == f"cadc {package.__version__}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["frobnicate"], ["train", "--frobnicate"], ["predict"]])
+def test_words_that_are_no_command_show_the_usage(words):
+    answer = cadc(*words)
+    assert answer.status == 2
+    assert answer.err.startswith("usage: cadc")
+    assert answer.out == ""
+
+
+def test_help_loads_none_of_the_heavy_libraries():
+    code = (
+        "import sys; from cadc.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        f"except SystemExit: print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    answer = process(["-c", code])
+    assert answer.status == 0, answer.err
+    assert answer.out.splitlines()[-1] == "[]"
+
+
+def test_planning_a_run_loads_no_lightning():
+    code = (
+        "import sys; from cadc.cli import main\n"
+        "status = main(['train', 'data=synthetic', 'data.n_rows=500', 'trainer.max_epochs=1', '--dry-run'])\n"
+        "print(status, 'pytorch_lightning' in sys.modules)"
+    )
+    answer = process(["-c", code])
+    assert answer.out.splitlines()[-1] == "0 False", answer.err

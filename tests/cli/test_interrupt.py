@@ -1,0 +1,79 @@
+"""A sweep that is stopped in the middle, by Ctrl-C or killed, keeps what is finished and goes on from there."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from cadc.ledger import Ledger
+from cadc.sweep import plan
+from tests.commands import cadc, start
+
+SEEDS = range(6)
+WORDS = ("data=synthetic", "data.n_rows=10000", "trainer.max_epochs=4", "trainer.patience=9", "logger=none")
+
+
+def stop_in_the_middle(number):
+    """Start the sweep, send it a signal once a run is finished and the next has begun; return what it said."""
+    child = start(["-m", "cadc", "train", "-m", *WORDS, f"seed={','.join(map(str, SEEDS))}"])
+    ledger, folder = Ledger(), Path(os.environ["CADC_RUNS"])
+    limit = time.monotonic() + 90
+    try:
+        while not (ledger.ids() and list(folder.glob(".*"))):
+            assert child.poll() is None, child.communicate()
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        os.kill(child.pid, number)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    return child.returncode, out, err
+
+
+def identities():
+    """Return inode and time of every finished record: both change when one is written again."""
+    ledger = Ledger()
+    states = {run_id: (ledger.path(run_id) / "record.json").stat() for run_id in ledger.ids()}
+    return {run_id: (state.st_ino, state.st_mtime_ns) for run_id, state in states.items()}
+
+
+def finish(before):
+    """Start the sweep again; what was finished must not be touched, and in the end all is there."""
+    answer = cadc("train", "-m", *WORDS, f"seed={','.join(map(str, SEEDS))}")
+    assert answer.status == 0, answer.err
+    after = identities()
+    assert {run_id: after[run_id] for run_id in before} == before
+    assert set(after) == {job.run_id for job in plan([[*WORDS, f"seed={seed}"] for seed in SEEDS])}
+    assert answer.err.count("finished before, skipped") == len(before)
+    counts = f"{len(SEEDS) - len(before)} finished, {len(before)} skipped as finished before, 0 failed"
+    assert answer.out.splitlines()[-1] == counts
+    assert sorted(record["seed"] for record in Ledger()) == list(SEEDS)
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_sweep_goes_on_from_there():
+    status, out, err = stop_in_the_middle(signal.SIGINT)
+    assert status == 130
+    assert "Traceback" not in err
+    said = [line for line in err.splitlines() if not line.startswith("[")]
+    assert len(said) == 1, err
+    assert said[0].startswith("cadc: interrupted")
+    assert out == ""
+    before = identities()
+    assert 0 < len(before) < len(SEEDS)
+    folder = Path(os.environ["CADC_RUNS"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(before)
+    finish(before)
+
+
+def test_a_killed_sweep_leaves_nothing_that_disturbs():
+    status, _, _ = stop_in_the_middle(signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    folder = Path(os.environ["CADC_RUNS"])
+    before = identities()
+    assert 0 < len(before) < len(SEEDS)
+    assert all(path.name in before or path.name.startswith(".") for path in folder.iterdir())
+    assert len(Ledger().frame()) == len(before)
+    for run_id in before:
+        assert json.loads((folder / run_id / "record.json").read_text())["status"] == "finished"
+    finish(before)

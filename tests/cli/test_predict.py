@@ -1,0 +1,181 @@
+"""`cadc predict`: new rows get the probabilities that the run's model gives them."""
+
+import json
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cadc.config import compose_config
+from cadc.pipeline import open_log
+from tests.commands import TINY, cadc, folders, train
+
+WORDS = {
+    "dlrm": ("initializer=mf", "sampler.rate=0.5"),
+    "factorization": ("model=factorization",),
+    "bias": ("model=bias",),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(session_cache, tmp_path_factory):
+    """Folders of a network's and two controls' runs, in one ledger."""
+    with folders(session_cache, tmp_path_factory.mktemp("predict") / "runs"):
+        return {name: train(*words) for name, words in WORDS.items()}
+
+
+@pytest.fixture
+def ledger(finished, monkeypatch):
+    """Puts the ledger of the finished runs in place."""
+    monkeypatch.setenv("CADC_RUNS", str(finished["dlrm"].parent))
+
+
+def raw_rows(split="test"):
+    """Return rows of the log with the values that they had before they became ids."""
+    log = open_log(compose_config(TINY))
+    table = pd.DataFrame(
+        {side: log.entity_keys(side)[log.column(side, split) - 1] for side in ("user", "item")}
+    )
+    context = log.column("context_ids", split)
+    for index, field in enumerate(log.schema.of("context", bag=False)):
+        # A value without training rows has lost its name; any that is no value stands for it.
+        values = np.concatenate([[-1], log.vocabulary(field.name)])
+        table[field.name] = values[context[:, index]]
+    for index, name in enumerate(log.schema.dense):
+        table[name] = log.column("dense", split)[:, index]
+    return table
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", WORDS)
+def test_the_test_rows_get_the_scores_that_the_run_saved(name, finished, ledger, tmp_path):
+    raw_rows().to_parquet(tmp_path / "rows.parquet")
+    answer = cadc(
+        "predict", finished[name].name, tmp_path / "rows.parquet", "--output", tmp_path / "scored.parquet"
+    )
+    assert answer.status == 0, answer.err
+    scored = pd.read_parquet(tmp_path / "scored.parquet")["probability"]
+    saved = pd.read_parquet(finished[name] / "scores.parquet")["probability"]
+    # Both are scored in one batch, so no sum is taken in another order.
+    assert np.array_equal(scored, saved)
+
+
+def test_csv_in_and_out_give_the_same(finished, ledger, tmp_path):
+    table = raw_rows()
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    on_screen = cadc("predict", finished["dlrm"].name[:8], tmp_path / "rows.csv")
+    assert on_screen.status == 0, on_screen.err
+    scored = pd.read_csv(StringIO(on_screen.out))
+    assert list(scored) == [*table, "probability"]
+    saved = pd.read_parquet(finished["dlrm"] / "scores.parquet")["probability"]
+    # A float32 survives its decimal form, but reading may round differently in the last place.
+    assert scored["probability"].to_numpy() == pytest.approx(saved.to_numpy(), abs=1e-6)
+    assert (
+        cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv", "--output", tmp_path / "o.csv").out
+        == ""
+    )
+    assert (tmp_path / "o.csv").read_text() == on_screen.out
+
+
+def test_what_training_never_saw_counts_as_unknown(finished, ledger, tmp_path):
+    table = pd.DataFrame(
+        {"user": [10**6, -5, 1], "item": [10**6, 10**7, 1], "hour": [99, 77, 3], "recency": [0.0] * 3}
+    )
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    for run in finished.values():
+        answer = cadc("predict", run.name, tmp_path / "rows.csv")
+        assert answer.status == 0, answer.err
+        first, second, third = pd.read_csv(StringIO(answer.out))["probability"]
+        assert 0 < first < 1
+        assert first == second != third
+
+
+def test_ids_may_be_missing_or_texts(finished, ledger, tmp_path):
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n,2,3,0.5\nnobody,2,3,0.5\n")
+    answer = cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv")
+    assert answer.status == 0, answer.err
+    known, missing, strange = pd.read_csv(StringIO(answer.out))["probability"]
+    assert missing == strange != known
+
+
+def test_no_rows_give_no_rows(finished, ledger, tmp_path):
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n")
+    answer = cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv")
+    assert answer.status == 0, answer.err
+    assert answer.out == "user,item,hour,recency,probability\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("user,hour\n1,2\n", "lacks the columns item, recency; needed are user, item, hour, recency."),
+        ("user,item,hour,recency\n1,2,3,0.5\n1,2,3,much\n", "row 2: column recency is no finite number"),
+        ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is no finite number"),
+        ("", "cannot be read as .csv"),
+        ('user,item\n1,"2\n', "cannot be read as .csv"),
+        ("user,item\n1,2\n1,2,3,4\n", "cannot be read as .csv"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be(text, said, finished, ledger, tmp_path):
+    (tmp_path / "rows.csv").write_text(text)
+    answer = cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv")
+    assert answer.status == 1
+    assert str(tmp_path / "rows.csv") in answer.sentence
+    assert said in answer.sentence
+    assert answer.out == ""
+
+
+def test_a_file_that_cannot_be_read(finished, ledger, tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "rows.parquet").write_text("user,item\n")
+    (tmp_path / "bytes.csv").write_bytes(b"user,item\n\xff\xfe,1\n")
+    for name, said in [
+        ("folder.csv", "cannot be read: is a directory"),
+        ("nowhere.csv", "cannot be read: no such file or directory"),
+        ("nowhere.parquet", "cannot be read: no such file or directory"),
+        ("rows.parquet", "cannot be read as .parquet"),
+        ("bytes.csv", "cannot be read as .csv"),
+    ]:
+        answer = cadc("predict", finished["dlrm"].name, tmp_path / name)
+        assert answer.status == 1
+        assert f"{tmp_path / name} {said}" in answer.sentence
+
+
+@pytest.mark.parametrize(
+    "words", [["predict", "zzz", "{file}"], ["export", "zzz"]], ids=["predict", "export"]
+)
+def test_a_run_that_is_not_there(words, ledger, tmp_path):
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
+    answer = cadc(*[word.format(file=tmp_path / "rows.csv") for word in words])
+    assert answer.status == 2
+    assert "'zzz' names no single finished run" in answer.sentence
+
+
+def test_an_output_that_cannot_be_written(finished, ledger, tmp_path):
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
+    for name in ("no/folder/out.csv", "no/folder/out.parquet"):
+        output = tmp_path / name
+        answer = cadc("predict", finished["bias"].name, tmp_path / "rows.csv", "--output", output)
+        assert answer.status == 1
+        assert "no/folder" in answer.sentence
+
+
+def test_weights_that_are_broken_are_named(tmp_path):
+    folder = train("model=bias")
+    (folder / "model.safetensors").write_bytes(b"broken")
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
+    answer = cadc("predict", folder.name, tmp_path / "rows.csv")
+    assert answer.status == 1
+    assert f"{folder / 'model.safetensors'} holds no weights of this model" in answer.sentence
+
+
+def test_data_that_changed_since_is_refused(tmp_path):
+    folder = train("model=bias")
+    record = json.loads((folder / "record.json").read_text())
+    record["data"]["content_hash"] = "other"
+    (folder / "record.json").write_text(json.dumps(record))
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
+    answer = cadc("predict", folder.name, tmp_path / "rows.csv")
+    assert answer.status == 1
+    assert "has changed since" in answer.sentence

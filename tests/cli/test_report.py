@@ -1,0 +1,83 @@
+"""`cadc report`: the same table again from finished runs, without data, or from the committed records alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import N_RUNS
+from tests.commands import cadc
+
+SAME = ("table.csv", "table.md", "figure.svg", "records.jsonl")
+
+
+def assert_same(folder, expected):
+    for name in SAME:
+        assert (folder / name).read_bytes() == (expected / name).read_bytes(), name
+
+
+def test_the_ledger_alone_gives_the_same_table(finished, empty_cache):
+    answer = cadc("report", "tiny")
+    assert answer.status == 0
+    assert_same(Path("results/tiny"), finished)
+    assert not empty_cache.exists()  # nothing was prepared or factorised
+
+
+def test_the_committed_records_alone_give_the_same_table(finished, empty_cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
+    folder = Path("results/tiny")
+    folder.mkdir(parents=True)
+    shutil.copy(finished / "records.jsonl", folder)
+    answer = cadc("report", "tiny")
+    assert answer.status == 0, answer.err
+    assert_same(folder, finished)
+    assert not empty_cache.exists()
+    assert not (tmp_path / "no_runs").exists()
+
+
+def test_a_report_goes_where_it_is_told(finished, tmp_path):
+    answer = cadc("report", "tiny", "--output", tmp_path / "there")
+    assert answer.status == 0
+    assert f"written to {tmp_path / 'there'}" in answer.out
+    assert_same(tmp_path / "there", finished)
+    assert not Path("results").exists()
+
+
+def test_a_report_of_a_part_reads_the_same_runs(finished):
+    answer = cadc("report", "tiny", "seed=0", "sampler.rate=1")
+    assert answer.status == 0
+    lines = (Path("outputs/tiny") / "records.jsonl").read_text().splitlines()
+    assert len(lines) == 5
+    assert {json.loads(line)["seed"] for line in lines} == {0}
+    assert not Path("results").exists()
+
+
+def test_runs_that_are_missing_are_counted(finished, monkeypatch, tmp_path):
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
+    answer = cadc("report", "tiny")
+    assert answer.status == 1
+    assert f"{N_RUNS} of {N_RUNS} runs are not in {tmp_path / 'no_runs'}" in answer.sentence
+    assert not Path("results").exists()
+
+
+def test_of_two_runs_of_one_configuration_the_latest_counts(finished, monkeypatch, tmp_path):
+    first, *_ = [json.loads(line) for line in (finished / "records.jsonl").read_text().splitlines()]
+    later = first | {"id": "later", "finished_at": "9999-01-01T00:00:00+00:00"}
+    later["metrics"] = first["metrics"] | {"test/auc": 1.0}
+    folder = Path("results/tiny")
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_text(json.dumps(later) + "\n")
+    assert cadc("report", "tiny").status == 0
+    assert "later" in (folder / "provenance.json").read_text()
+    assert first["id"] not in (folder / "provenance.json").read_text()
+
+
+@pytest.mark.parametrize("text", ["{", "[]\n", '{"id": 1}\n'])
+def test_committed_records_that_are_none_are_a_sentence(finished, text):
+    folder = Path("results/tiny")
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_text(text)
+    answer = cadc("report", "tiny")
+    assert answer.status == 1
+    assert "records.jsonl" in answer.sentence

@@ -1,0 +1,122 @@
+import pytest
+import torch
+
+from cadc.errors import UsageError
+from cadc.factorization.cached import factor_dim, factorize
+from cadc.factorization.logistic import LogisticMF
+from tests.helpers import small_synthetic_log
+
+
+class Counted(LogisticMF):
+    """Logistic MF that counts how often it is fitted."""
+
+    n_fits = 0
+
+    def fit(self, log, rows, dim):
+        Counted.n_fits += 1
+        return super().fit(log, rows, dim)
+
+
+@pytest.fixture(autouse=True)
+def _from_zero(monkeypatch, empty_cache):
+    monkeypatch.setattr(Counted, "n_fits", 0)
+
+
+def quick(**options):
+    return Counted(max_epochs=1, **options)
+
+
+def test_same_factorisation_is_done_once_and_read_back_bit_by_bit():
+    log = small_synthetic_log()
+    first, cost = factorize(quick(), log, log.rows("train"), 3)
+    second, cost_again = factorize(quick(), log, log.rows("train"), 3)
+    assert Counted.n_fits == 1
+    assert torch.equal(first.vectors["user"], second.vectors["user"])
+    assert torch.equal(first.biases["item"], second.biases["item"])
+    assert cost_again["seconds"] == cost["seconds"] > 0
+    assert cost_again["epochs"] == cost["epochs"] == 1
+
+
+class Instant(LogisticMF):
+    """A factorisation that takes no time worth a measurement."""
+
+    def fit(self, log, rows, dim):
+        factors, _ = super().fit(log, rows, dim)
+        return factors, {"seconds": 0.0, "epochs": 1}
+
+
+def test_record_of_the_cache_does_not_depend_on_the_clock():
+    log = small_synthetic_log()
+    costs = [factorize(Instant(max_epochs=1), log, log.rows("train"), 3)[1] for _ in range(2)]
+    assert [cost["cached"] for cost in costs] == [0, 1]
+
+
+def test_first_result_equals_a_fit_without_cache():
+    log = small_synthetic_log()
+    cached, _ = factorize(quick(), log, log.rows("train"), 3)
+    direct, _ = quick().fit(log, log.rows("train"), 3)
+    assert torch.equal(cached.vectors["item"], direct.vectors["item"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda log: factorize(quick(), log, log.rows("train"), 4),
+        lambda log: factorize(quick(l2=1.0), log, log.rows("train"), 3),
+        lambda log: factorize(quick(seed=1), log, log.rows("train"), 3),
+        lambda log: factorize(quick(), log, log.rows("train")[:-1], 3),
+        lambda log: factorize(quick(), small_synthetic_log(seed=1), log.rows("train"), 3),
+    ],
+)
+def test_other_length_option_rows_or_data_are_factorised_anew(other):
+    log = small_synthetic_log()
+    first, _ = factorize(quick(), log, log.rows("train"), 3)
+    second, cost = other(log)
+    assert Counted.n_fits == 2
+    assert cost["cached"] == 0
+    assert not torch.equal(first.vectors["item"], second.vectors["item"])
+
+
+def test_length_given_as_an_option_or_by_the_table_is_one_factorisation():
+    log = small_synthetic_log()
+    factorize(quick(), log, log.rows("train"), 3)
+    factorize(quick(dim=3), log, log.rows("train"), 3)
+    assert Counted.n_fits == 1
+
+
+def test_failed_factorisation_leaves_no_folder(empty_cache):
+    log = small_synthetic_log()
+    with pytest.raises(Exception, match="NaN"):
+        factorize(Counted(learning_rate=1e38), log, log.rows("train"), 3)
+    assert not any((empty_cache / "factors").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fixed", "table", "extra", "expected"),
+    [
+        (None, 16, 0, 16),
+        (None, 16, 2, 14),
+        (None, None, 0, 16),
+        (8, None, 0, 8),
+        (0, None, 0, 0),
+        (14, 16, 2, 14),
+    ],
+)
+def test_length_of_factors_follows_the_table_or_the_option(fixed, table, extra, expected):
+    assert factor_dim(LogisticMF(dim=fixed), table, extra) == expected
+
+
+def test_lengths_that_do_not_fit_are_both_named_with_the_way_out():
+    with pytest.raises(UsageError) as error:
+        factor_dim(LogisticMF(dim=8), 16)
+    for text in ("factorization.dim is 8", "embedding.dim 16", "factorization.dim=16", "embedding.dim=8"):
+        assert text in str(error.value)
+    with pytest.raises(UsageError, match=r"factorization\.dim=14, or embedding\.dim=10"):
+        factor_dim(LogisticMF(dim=8), 16, 2)
+    with pytest.raises(UsageError):
+        factor_dim(LogisticMF(dim=0), 16)
+
+
+def test_table_too_narrow_for_its_extra_columns_is_a_usage_error():
+    with pytest.raises(UsageError):
+        factor_dim(LogisticMF(), 1, 2)

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.full import FullTable
+from cadc.embeddings.initializers import RandomInitializer
+from cadc.errors import UsageError
+from cadc.models.dlrm import DLRM
+from cadc.models.mlp import mlp
+from cadc.models.oracle import OracleModel
+from cadc.randomness import torch_generator
+from tests.helpers import small_synthetic_log
+
+
+def model_of(log, dim=4, n_dense=None, weight_seed=0, frozen=(), **options):
+    targets = RandomInitializer(std=0.5).targets(log.schema, dim, None, torch_generator(0, "tables"))
+    embeddings = EmbeddingCollection(log.schema, lambda fields: FullTable(fields, dim), targets, frozen)
+    n_dense = len(log.schema.dense) if n_dense is None else n_dense
+    return DLRM(embeddings, n_dense, torch_generator(weight_seed, "network"), **options)
+
+
+def layers(sequential):
+    return [layer for layer in sequential if isinstance(layer, torch.nn.Linear)]
+
+
+def naive_mlp(sequential, values, last_relu):
+    linear = layers(sequential)
+    for number, layer in enumerate(linear):
+        values = layer.weight.detach().double().numpy() @ values + layer.bias.detach().double().numpy()
+        if last_relu or number < len(linear) - 1:
+            values = np.maximum(values, 0)
+    return values
+
+
+def naive_forward(model, batch):
+    """Naumov et al.: dot products of all pairs of vectors, the dense vector beside them, then the top MLP."""
+    vectors = model.embeddings(batch).detach().double().numpy()
+    logits = []
+    for row in range(len(batch)):
+        own, head = list(vectors[row]), []
+        if model.bottom is not None:
+            dense = naive_mlp(model.bottom, batch.dense[row].double().numpy(), last_relu=True)
+            own.append(dense)
+            head = list(dense)
+        products = [own[a] @ own[b] for a in range(len(own)) for b in range(a + 1, len(own))]
+        logits.append(naive_mlp(model.top, np.array(head + products), last_relu=False)[0])
+    return np.array(logits)
+
+
+@pytest.mark.parametrize("n_dense", [0, 1])
+@pytest.mark.parametrize("frozen", [(), ("user", "item")])
+@pytest.mark.parametrize("top_mlp", [(16, 8), ()])
+def test_forward_equals_a_naive_implementation(n_dense, frozen, top_mlp):
+    log = small_synthetic_log()
+    model = model_of(log, n_dense=n_dense, frozen=frozen, bottom_mlp=(5,), top_mlp=top_mlp)
+    batch = log.gather(log.rows("test")[:20])
+    found = model(batch)
+    assert found.shape == (20,)
+    np.testing.assert_allclose(found.detach().numpy(), naive_forward(model, batch), atol=1e-5)
+
+
+def test_layers_have_the_widths_asked_for():
+    model = model_of(small_synthetic_log(), dim=4, bottom_mlp=(64,), top_mlp=(128, 64))
+    # Six single-valued fields, a bag and the dense vector make 28 pairs.
+    assert [tuple(layer.weight.shape) for layer in layers(model.bottom)] == [(64, 1), (4, 64)]
+    assert [tuple(layer.weight.shape) for layer in layers(model.top)] == [(128, 32), (64, 128), (1, 64)]
+
+
+def test_initial_weights_follow_their_seed_and_not_the_global_one():
+    log = small_synthetic_log()
+    torch.manual_seed(1)
+    one = model_of(log).state_dict()
+    torch.manual_seed(2)
+    two, other = model_of(log).state_dict(), model_of(log, weight_seed=1).state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    changed = {name for name in one if not torch.equal(one[name], other[name])}
+    assert changed == {name for name in one if not name.startswith("embeddings")}
+
+
+def test_weights_of_a_layer_are_uniform_within_the_bound_of_its_inputs():
+    network = mlp((100, 50, 1), torch.Generator().manual_seed(0), last_relu=False)
+    for layer, n_in in zip(layers(network), (100, 50), strict=True):
+        bound = n_in**-0.5
+        assert float(layer.weight.detach().abs().max()) <= bound
+        assert float(layer.bias.detach().abs().max()) <= bound
+    assert float(network[0].weight.detach().std()) == pytest.approx(0.1 / 3**0.5, rel=0.05)
+    assert isinstance(mlp((3, 2), torch.Generator(), last_relu=True)[-1], torch.nn.ReLU)
+
+
+def test_gradient_reaches_every_trained_weight():
+    log = small_synthetic_log()
+    model = model_of(log, frozen=("user",))
+    model(log.gather(log.rows("train")[:200])).square().mean().backward()
+    for name, weight in model.named_parameters():
+        assert (weight.grad is not None and bool(weight.grad.any())) == weight.requires_grad, name
+
+
+def test_oracle_needs_a_log_that_knows_its_probabilities():
+    log = small_synthetic_log()
+    batch = log.gather(log.rows("test")[:3])
+    batch.oracle = None
+    with pytest.raises(UsageError, match="model=oracle needs"):
+        OracleModel()(batch)

@@ -1,0 +1,76 @@
+import stat
+import threading
+
+import pytest
+
+from cadc.cache import cached_folder, entries, write_folder
+
+
+def test_build_is_called_once_and_its_folder_kept(empty_cache):
+    calls = []
+
+    def build(folder):
+        calls.append(folder)
+        (folder / "content").write_text("x")
+
+    first = cached_folder("factors", "key", build)
+    assert cached_folder("factors", "key", build) == first == empty_cache / "factors" / "key"
+    assert len(calls) == 1
+    assert calls[0] != first, "it is written aside"
+    assert (first / "content").read_text() == "x"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
+def test_failed_build_leaves_nothing_and_the_next_one_succeeds(empty_cache, error):
+    def fails(folder):
+        (folder / "half").write_text("x")
+        raise error
+
+    with pytest.raises(error):
+        cached_folder("factors", "key", fails)
+    assert list((empty_cache / "factors").iterdir()) == []
+    cached_folder("factors", "key", lambda folder: (folder / "whole").write_text("x"))
+    assert [path.name for path in (empty_cache / "factors" / "key").iterdir()] == ["whole"]
+
+
+def test_builders_at_once_all_see_one_whole_folder(empty_cache):
+    barrier = threading.Barrier(4)
+    seen = []
+
+    def work():
+        def build(folder):
+            for number in range(20):
+                (folder / str(number)).write_text("x")
+            barrier.wait()
+
+        seen.append(sorted(path.name for path in cached_folder("factors", "key", build).iterdir()))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [sorted(map(str, range(20)))] * 4
+    assert [path.name for path in (empty_cache / "factors").iterdir()] == ["key"]
+
+
+def test_cached_folder_can_be_read_by_whoever_the_umask_allows(tmp_path):
+    write_folder(tmp_path / "ordinary", lambda folder: None)
+    (tmp_path / "reference").mkdir()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "reference")]
+    assert modes[0] == modes[1]
+
+
+def test_entries_list_folders_files_and_leftovers_with_their_size(empty_cache):
+    cached_folder("factors", "key", lambda folder: (folder / "a").write_bytes(b"1234"))
+    leftover = empty_cache / "prepared" / ".partial-xyz"
+    leftover.mkdir(parents=True)
+    (leftover / "b").write_bytes(b"12")
+    (empty_cache / "downloads").mkdir()
+    (empty_cache / "downloads" / "made.zip").write_bytes(b"123")
+    found = {(entry.stage, entry.key): entry.size for entry in entries()}
+    assert found == {("factors", "key"): 4, ("prepared", ".partial-xyz"): 2, ("downloads", "made.zip"): 3}
+
+
+def test_empty_cache_has_no_entries(empty_cache):
+    assert list(entries()) == []
