@@ -25,15 +25,21 @@ def allowed_packages() -> tuple[str, ...]:
     return ("cadc", *sorted(plugins))
 
 
-@cache
-def load_class(target: str) -> type:
+def load_class(target: Any) -> type:
     """Import the class that a configuration names.
 
     Raises
     ------
     UsageError : where the name leads outside the allowed packages, or to no class defined there.
     """
-    module_name, _, class_name = str(target).rpartition(".")
+    if not isinstance(target, str):
+        raise UsageError(f"_target_ {target!r} is no text that names a class.")
+    return _load_class(target)
+
+
+@cache
+def _load_class(target: str) -> type:
+    module_name, _, class_name = target.rpartition(".")
     if module_name.split(".")[0] not in allowed_packages():
         raise UsageError(
             f"_target_ {target!r} is not allowed: only classes of {', '.join(allowed_packages())} can be built; "
@@ -49,8 +55,15 @@ def load_class(target: str) -> type:
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Return the keyword arguments of a class, `self` left out."""
-    return dict(inspect.signature(cls).parameters)
+    """Return the named arguments of a class, `self` left out."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: value for name, value in inspect.signature(cls).parameters.items() if value.kind not in variadic}
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Return the options of a class and their defaults; arguments without one are given at run time."""
+    found = parameters(cls).items()
+    return {name: value.default for name, value in found if value.default is not inspect.Parameter.empty}
 
 
 def wants(node: Mapping[str, Any], name: str) -> bool:
@@ -68,18 +81,25 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     from difflib import get_close_matches
 
     cls = load_class(node[TARGET])
-    known = parameters(cls)
-    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
-    options = {}
+    known = defaults(cls)
+    given = {}
     for key, value in node.items():
         if key == TARGET:
             continue
         where = f"{path}.{key}" if path else str(key)
         if key not in known:
-            near = get_close_matches(str(key), known, n=3) or sorted(known)
-            raise UsageError(f"{where} is no option of {cls.__name__}; did you mean {' or '.join(near)}?")
-        options[str(key)] = cast(value, hints.get(str(key), Any), where)
-    return options
+            near = " or ".join(get_close_matches(str(key), known, n=3) or sorted(known))
+            hint = f"did you mean {near}?" if near else "it has none."
+            raise UsageError(f"{where} is no option of {cls.__name__}; {hint}")
+        given[str(key)] = value
+    return cast_options(cls, given, path)
+
+
+def cast_options(cls: type, options: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return options of a class, each as the type that its signature gives it."""
+    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
+    prefix = f"{path}." if path else ""
+    return {name: cast(value, hints.get(name, Any), prefix + name) for name, value in options.items()}
 
 
 def build(node: Mapping[str, Any], path: str = "", **provided: Any) -> Any:
@@ -125,7 +145,7 @@ def cast(value: Any, hint: Any, where: str) -> Any:
         return cast_values if origin is list else tuple(cast_values)
     if hint is bool and isinstance(value, bool):
         return value
-    if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and value == int(value):
+    if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer():
         return int(value)
     if hint is float and not isinstance(value, bool) and isinstance(value, int | float):
         return float(value)

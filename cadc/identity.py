@@ -10,11 +10,13 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cadc.components import TARGET, allowed_packages, load_class, options_of, parameters
+from cadc.components import TARGET, allowed_packages, cast_options, load_class, options_of, parameters
+from cadc.errors import UsageError
 
 WITHOUT_EFFECT = (
     "cadc.cache",
@@ -59,10 +61,12 @@ def describe(component: Any) -> dict[str, Any]:
     else:
         cls = type(component)
         options = {name: getattr(component, name) for name in parameters(cls)}
-    skipped = getattr(cls, "without_effect", ())
-    differing = {
-        name: value for name, value in options.items() if name not in skipped and value != parameters(cls)[name].default
-    }
+        for name, value in options.items():
+            # An argument that no configuration could give stays as it is.
+            with suppress(UsageError):
+                options |= cast_options(cls, {name: value})
+    known, skipped = parameters(cls), getattr(cls, "without_effect", ())
+    differing = {name: value for name, value in options.items() if name not in skipped and value != known[name].default}
     return {"class": f"{cls.__module__}.{cls.__qualname__}", **differing}
 
 
@@ -86,7 +90,8 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
         return "", ()
     tree = ast.parse(Path(spec.origin).read_bytes())
     _drop_docstrings(tree)
-    return digest(_plain(tree)), tuple(_imports(tree))
+    package = spec.name if spec.submodule_search_locations else spec.parent
+    return digest(_plain(tree)), tuple(_imports(tree, package or ""))
 
 
 def _drop_docstrings(tree: ast.AST) -> None:
@@ -109,12 +114,14 @@ def _plain(node: Any) -> Any:
     return repr(node)
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Yield the modules that a module of this package imports, at its top or inside its functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
         else:
             continue
         for name in names:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cadc import config, identity
-from cadc.components import allowed_packages, load_class
+from cadc import components, config, identity
+from cadc.components import allowed_packages
 from tests.helpers import write_small_movielens
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
@@ -58,7 +58,7 @@ def empty_cache(monkeypatch, tmp_path):
 
 def _forget_plugins():
     """Empty the memories that assume one set of installed packages and files for the life of a process."""
-    for remembered in (allowed_packages, load_class, config._composed, identity._module, identity._exists):
+    for remembered in (allowed_packages, components._load_class, config._composed, identity._module, identity._exists):
         remembered.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "plugged"]:
         del sys.modules[name]

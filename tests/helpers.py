@@ -83,9 +83,7 @@ def write_small_movielens(folder: Path, seed: int = 0) -> None:
     )
 
 
-def replace_rows(
-    path: Path, separator: str, rows: np.ndarray, change: Callable[[list[str]], list[str]]
-) -> None:
+def replace_rows(path: Path, separator: str, rows: np.ndarray, change: Callable[[list[str]], list[str]]) -> None:
     """Rewrite some lines of a raw file; `change` gets and returns the parts of a line."""
     lines = path.read_text(encoding="latin-1").splitlines()
     for row in rows:
@@ -147,9 +145,7 @@ class ListSource:
             Field("hour", "context"),
         )
         offsets = np.cumsum([0, *map(len, self.tags)])
-        bags = {
-            "tags": RaggedValues(np.array([tag for tags in self.tags for tag in tags], dtype=str), offsets)
-        }
+        bags = {"tags": RaggedValues(np.array([tag for tags in self.tags for tag in tags], dtype=str), offsets)}
         users = EntityTable(100 + np.arange(len(self.genders)), {"gender": np.array(self.genders)})
         items = EntityTable(200 + np.arange(len(self.tags)), {}, bags)
         user, item, label, hour = (np.array(column) for column in zip(*self.rows, strict=True))

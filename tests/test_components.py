@@ -51,9 +51,7 @@ def test_target_that_is_no_class_of_cadc_is_refused(target):
 
 @pytest.mark.parametrize("package", ["hostile", "cadc_hostile", "cadchostile"])
 def test_module_outside_the_allowed_packages_is_refused_before_it_is_imported(tmp_path, monkeypatch, package):
-    (tmp_path / f"{package}.py").write_text(
-        f"open({str(tmp_path / 'ran')!r}, 'w').close()\nclass Evil: pass\n"
-    )
+    (tmp_path / f"{package}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nclass Evil: pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UsageError, match=f"'{package}.Evil' is not allowed"):
         build({"_target_": f"{package}.Evil"})

@@ -42,9 +42,7 @@ def test_every_option_composes(file):
 
 @pytest.mark.parametrize("file", [*FILES, "config.yaml"])
 def test_yaml_reads_the_same_by_another_reader(file):
-    assert yaml.safe_load((conf_dir() / file).read_text()) == OmegaConf.to_container(
-        OmegaConf.load(conf_dir() / file)
-    )
+    assert yaml.safe_load((conf_dir() / file).read_text()) == OmegaConf.to_container(OmegaConf.load(conf_dir() / file))
 
 
 def test_main_configuration_chooses_one_option_of_every_group():
@@ -57,9 +55,7 @@ def test_main_configuration_chooses_one_option_of_every_group():
     assert chosen == {group for group in groups() if "/" not in group}
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in FILES if file.startswith(("data", "factorization", "sampler"))]
-)
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith(("data", "factorization", "sampler"))])
 def test_class_keeps_each_option_in_an_attribute_of_its_name(file):
     # The description of an object, which names its cached results, reads them there.
     node = node_of(file)

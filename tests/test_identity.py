@@ -120,9 +120,7 @@ def test_comments_docstrings_and_layout_do_not_count_as_code(hash_of):
     relaid = MODULE.replace("[SIGN * value for", "[\n            SIGN * value for").replace(
         "from plugged.order import SIGN", "from plugged.order import (\n    SIGN,\n)"
     )
-    hashes = {
-        hash_of(first=text) for text in (MODULE, stripped, relaid, MODULE.replace("Return keys", "Give keys"))
-    }
+    hashes = {hash_of(first=text) for text in (MODULE, stripped, relaid, MODULE.replace("Return keys", "Give keys"))}
     assert len(hashes) == 1
 
 
@@ -175,7 +173,5 @@ def test_modules_that_cannot_change_a_result_do_not_count(hash_of):
 
 def test_two_processes_agree_on_the_hash():
     program = "from cadc.identity import code_hash; print(code_hash(['cadc.evaluation.auc', 'cadc.sampling.uniform']))"
-    printed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == code_hash(["cadc.sampling.uniform", "cadc.evaluation.auc"])

@@ -19,9 +19,7 @@ def test_a_run_with_its_curves_in_a_file_opens_no_socket():
 
 
 def test_the_watch_sees_a_socket():
-    code = WATCH.replace(
-        "from cadc.cli import main", "import socket\nmain = lambda words: socket.socket() and 0"
-    )
+    code = WATCH.replace("from cadc.cli import main", "import socket\nmain = lambda words: socket.socket() and 0")
     assert process(["-c", code]).out.splitlines()[-1] == "0 ['socket.__new__']"
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from cadc.cache import write_folder
@@ -91,7 +92,7 @@ def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
             for name, info in found.items():
                 with file.open(info) as source, (folder / name).open("wb") as target:
                     shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{archive} is no sound ZIP archive ({error}).") from error
     hashes = {name: file_hash(folder / name) for name in members}
     (folder / MANIFEST).write_text(json.dumps(hashes, indent=1))

@@ -1,5 +1,6 @@
 """Strict reading of text files: every line has the columns it should, or the first one that has not is named."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,20 @@ def _first_fault(path: Path, separator: str, columns: Mapping[str, type]) -> str
                 )
             for text, (name, dtype) in zip(parts, columns.items(), strict=True):
                 kind = "whole number" if np.issubdtype(dtype, np.integer) else "number"
-                try:
-                    value = int(text) if kind == "whole number" else float(text)
-                    fits = np.isfinite(value) and text == text.strip()
-                    if fits and kind == "whole number":
-                        fits = np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
-                except ValueError:
-                    fits = False
-                if not fits:
+                if not _fits(text, dtype):
                     return f"{path}, line {number}: {text!r} in column {name} is no {kind}."
     return None
+
+
+def _fits(text: str, dtype: type) -> bool:
+    """Tell whether a text is a number of a NumPy type."""
+    try:
+        if np.issubdtype(dtype, np.integer):
+            limits = np.iinfo(dtype)
+            return text == text.strip() and limits.min <= int(text) <= limits.max
+        return text == text.strip() and math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> list[list[str]]:
@@ -114,7 +119,7 @@ def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> lis
 def whole_numbers(texts: list[str], path: Path, name: str) -> NDArray[np.int64]:
     """Return ids that must be different whole numbers, or name the first that is not."""
     for number, text in enumerate(texts, 1):
-        if not text.isdecimal():
+        if not (text.isdecimal() and _fits(text, np.int64)):
             raise DataError(f"{path}, row {number}: {text!r} in column {name} is no whole number.")
     values = np.array(texts, np.int64)
     uniques, counts = np.unique(values, return_counts=True)

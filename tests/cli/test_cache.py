@@ -33,9 +33,7 @@ def test_list_shows_every_entry_and_its_size(filled):
     assert answer.status == 0
     on_disk = [path for stage in ("factors", "prepared") for path in (filled / stage).iterdir()]
     assert sorted(stages(answer)) == sorted((path.parent.name, path.name) for path in on_disk)
-    assert any(
-        line.split()[:4] == ["0.2", "MB", "prepared", ".partial-left"] for line in answer.out.splitlines()
-    )
+    assert any(line.split()[:4] == ["0.2", "MB", "prepared", ".partial-left"] for line in answer.out.splitlines())
     size = sum(file.stat().st_size for file in filled.rglob("*") if file.is_file())
     assert answer.out.splitlines()[-1].split() == [f"{size / 1e6:.1f}", "MB", "in", str(filled)]
 

@@ -61,9 +61,7 @@ def test_means_and_deviations_are_those_of_the_ledger(table):
 
 def test_what_does_not_apply_to_a_control_is_empty(table):
     controls = table.set_index("arm").loc[["MF alone", "biases only", "oracle"]]
-    assert (
-        controls[["initializer", "freeze", "sampler", "rate", "embedding", "rows_kept"]].isna().all(axis=None)
-    )
+    assert controls[["initializer", "freeze", "sampler", "rate", "embedding", "rows_kept"]].isna().all(axis=None)
     assert list(controls["factorization"].fillna("")) == ["logistic", "logistic", ""]
     assert list(controls["dim"].fillna(-1)) == [16, 0, -1]
     trained = table[table["model"] == "dlrm"]
@@ -72,9 +70,7 @@ def test_what_does_not_apply_to_a_control_is_empty(table):
 
 
 def test_the_table_in_markdown_says_the_same(finished, table):
-    header, _, *rows = [
-        line.strip("| ").split("|") for line in (finished / "table.md").read_text().splitlines()
-    ]
+    header, _, *rows = [line.strip("| ").split("|") for line in (finished / "table.md").read_text().splitlines()]
     assert [name.strip() for name in header] == list(table.columns)
     assert len(rows) == len(table)
     for cells, auc in zip(rows, table["auc_mean"], strict=True):

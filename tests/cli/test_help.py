@@ -31,9 +31,7 @@ def test_every_command_explains_itself(command):
 def test_help_lists_the_commands():
     answer = cadc("--help")
     assert answer.status == 0
-    listed = [
-        line.split()[0] for line in answer.out.splitlines() if line[:4].isspace() and line[4:5].isalpha()
-    ]
+    listed = [line.split()[0] for line in answer.out.splitlines() if line[:4].isspace() and line[4:5].isalpha()]
     assert listed == list(COMMANDS)
 
 

@@ -34,9 +34,7 @@ def ledger(finished, monkeypatch):
 def raw_rows(split="test"):
     """Return rows of the log with the values that they had before they became ids."""
     log = open_log(compose_config(TINY))
-    table = pd.DataFrame(
-        {side: log.entity_keys(side)[log.column(side, split) - 1] for side in ("user", "item")}
-    )
+    table = pd.DataFrame({side: log.entity_keys(side)[log.column(side, split) - 1] for side in ("user", "item")})
     context = log.column("context_ids", split)
     for index, field in enumerate(log.schema.of("context", bag=False)):
         # A value without training rows has lost its name; any that is no value stands for it.
@@ -51,9 +49,7 @@ def raw_rows(split="test"):
 @pytest.mark.parametrize("name", WORDS)
 def test_the_test_rows_get_the_scores_that_the_run_saved(name, finished, ledger, tmp_path):
     raw_rows().to_parquet(tmp_path / "rows.parquet")
-    answer = cadc(
-        "predict", finished[name].name, tmp_path / "rows.parquet", "--output", tmp_path / "scored.parquet"
-    )
+    answer = cadc("predict", finished[name].name, tmp_path / "rows.parquet", "--output", tmp_path / "scored.parquet")
     assert answer.status == 0, answer.err
     scored = pd.read_parquet(tmp_path / "scored.parquet")["probability"]
     saved = pd.read_parquet(finished[name] / "scores.parquet")["probability"]
@@ -71,17 +67,12 @@ def test_csv_in_and_out_give_the_same(finished, ledger, tmp_path):
     saved = pd.read_parquet(finished["dlrm"] / "scores.parquet")["probability"]
     # A float32 survives its decimal form, but reading may round differently in the last place.
     assert scored["probability"].to_numpy() == pytest.approx(saved.to_numpy(), abs=1e-6)
-    assert (
-        cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv", "--output", tmp_path / "o.csv").out
-        == ""
-    )
+    assert cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv", "--output", tmp_path / "o.csv").out == ""
     assert (tmp_path / "o.csv").read_text() == on_screen.out
 
 
 def test_what_training_never_saw_counts_as_unknown(finished, ledger, tmp_path):
-    table = pd.DataFrame(
-        {"user": [10**6, -5, 1], "item": [10**6, 10**7, 1], "hour": [99, 77, 3], "recency": [0.0] * 3}
-    )
+    table = pd.DataFrame({"user": [10**6, -5, 1], "item": [10**6, 10**7, 1], "hour": [99, 77, 3], "recency": [0.0] * 3})
     table.to_csv(tmp_path / "rows.csv", index=False)
     for run in finished.values():
         answer = cadc("predict", run.name, tmp_path / "rows.csv")
@@ -142,9 +133,7 @@ def test_a_file_that_cannot_be_read(finished, ledger, tmp_path):
         assert f"{tmp_path / name} {said}" in answer.sentence
 
 
-@pytest.mark.parametrize(
-    "words", [["predict", "zzz", "{file}"], ["export", "zzz"]], ids=["predict", "export"]
-)
+@pytest.mark.parametrize("words", [["predict", "zzz", "{file}"], ["export", "zzz"]], ids=["predict", "export"])
 def test_a_run_that_is_not_there(words, ledger, tmp_path):
     (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
     answer = cadc(*[word.format(file=tmp_path / "rows.csv") for word in words])

@@ -10,9 +10,7 @@ from tests.commands import TINY, cadc, runs
 
 def records(answer):
     """Return the records that a command names on standard output."""
-    return [
-        json.loads(Path(line).read_text()) for line in answer.out.splitlines() if line.endswith("record.json")
-    ]
+    return [json.loads(Path(line).read_text()) for line in answer.out.splitlines() if line.endswith("record.json")]
 
 
 def test_a_run_says_its_id_its_metrics_and_where_its_record_is():

@@ -145,9 +145,7 @@ def test_broken_archive_is_refused_and_leaves_no_folder(empty_cache, server, spo
     assert not any((empty_cache / "raw").iterdir())
 
 
-def test_movielens_is_fetched_where_no_local_copy_lies_and_counts_as_published(
-    server, small_movielens, monkeypatch
-):
+def test_movielens_is_fetched_where_no_local_copy_lies_and_counts_as_published(server, small_movielens, monkeypatch):
     files = {f"ml-1m/{name}": (small_movielens / "ml-1m" / name).read_bytes() for name in MovieLens1M.files}
     checksum = write_zip(server.folder / "ml-1m.zip", files)
     monkeypatch.setattr(MovieLens1M, "url", f"{server.address}/ml-1m.zip")

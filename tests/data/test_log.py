@@ -51,9 +51,7 @@ def test_entities_without_any_bag_value_give_empty_bags():
 def test_unknown_entity_joins_as_unknown_everywhere():
     log = small_synthetic_log()
     nobody = torch.zeros(2, dtype=torch.int32)
-    batch = log.join(
-        {"user": nobody, "item": nobody}, torch.zeros(2, 1, dtype=torch.int32), torch.zeros(2, 1), nobody
-    )
+    batch = log.join({"user": nobody, "item": nobody}, torch.zeros(2, 1, dtype=torch.int32), torch.zeros(2, 1), nobody)
     assert not batch.ids.any()
     assert batch.bags["tags"].values.numel() == 0
 

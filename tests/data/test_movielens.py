@@ -101,9 +101,7 @@ def test_small_copy_is_a_local_edition_with_all_its_users_and_movies(folder, sou
     assert log.meta["files"] == source().fingerprint()
     assert len(log.entity_keys("user")) == N_USERS
     assert len(log.entity_keys("item")) == N_MOVIES
-    assert log.schema["item"].vocabulary_size == N_MOVIES, (
-        "the movie without ratings has no id, unknown has one"
-    )
+    assert log.schema["item"].vocabulary_size == N_MOVIES, "the movie without ratings has no id, unknown has one"
 
 
 def test_threshold_moves_labels_alone(folder):
@@ -117,9 +115,7 @@ def test_threshold_moves_labels_alone(folder):
 
 def test_movie_without_genres_or_year_has_an_empty_bag_and_unknown_ids(folder):
     path = folder / "ml-1m" / "movies.dat"
-    changed = [
-        f"{line.split('::')[0]}::Untitled::" if line.startswith("1::") else line for line in lines(path)
-    ]
+    changed = [f"{line.split('::')[0]}::Untitled::" if line.startswith("1::") else line for line in lines(path)]
     path.write_text("\n".join(changed), encoding="latin-1")
     log = prepare(MovieLens1M(), RandomSplit())
     found = decode(log, log.rows("train"))

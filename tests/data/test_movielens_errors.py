@@ -27,9 +27,7 @@ def append(path, line):
         file.write(line + "\n")
 
 
-FILES = [(MovieLens1M, name) for name in MovieLens1M.files] + [
-    (MovieLens100K, name) for name in MovieLens100K.files
-]
+FILES = [(MovieLens1M, name) for name in MovieLens1M.files] + [(MovieLens100K, name) for name in MovieLens100K.files]
 
 
 @pytest.mark.parametrize(("source", "name"), FILES)

@@ -21,9 +21,7 @@ def tables(name):
         read = {"encoding": "latin-1", "header": None, "dtype": str, "engine": "python", "sep": "::"}
         folder = data_dir() / name
         ratings = pd.read_csv(folder / "ratings.dat", sep=":", header=None, usecols=[0, 2, 4, 6], engine="c")
-        users = pd.read_csv(
-            folder / "users.dat", names=["user", "gender", "age", "occupation", "zip"], **read
-        )
+        users = pd.read_csv(folder / "users.dat", names=["user", "gender", "age", "occupation", "zip"], **read)
         movies = pd.read_csv(folder / "movies.dat", names=["item", "title", "genres"], **read)
         movies["year"] = movies["title"].str[-5:-1]
         movies["genres"] = movies["genres"].str.split("|")
@@ -54,9 +52,7 @@ def test_published_files_give_the_published_counts_and_raw_values(source, n_rows
     assert sum(log.n_rows(split) for split in ("train", "validation", "test")) == n_rows == len(ratings)
     assert len(log.entity_keys("user")) == n_users == len(users)
     assert len(np.unique(log.column("item"))) == n_rated
-    assert log.column("label").mean(dtype=np.float64) == pytest.approx(
-        (ratings["rating"] >= 4).mean(), abs=1e-12
-    )
+    assert log.column("label").mean(dtype=np.float64) == pytest.approx((ratings["rating"] >= 4).mean(), abs=1e-12)
 
     rows = torch.from_numpy(np.random.default_rng(0).choice(n_rows, 3000, replace=False))
     found = decode(log, rows)

@@ -48,17 +48,13 @@ def test_rows_are_drawn_without_regard_to_their_place():
         assert abs(mean - 50_000) < 5 * 274, SPLITS[name]
 
 
-@pytest.mark.parametrize(
-    ("validation", "test"), [(0.0, 0.1), (0.1, 1.0), (-0.1, 0.1), (0.5, 0.5), (float("nan"), 0.1)]
-)
+@pytest.mark.parametrize(("validation", "test"), [(0.0, 0.1), (0.1, 1.0), (-0.1, 0.1), (0.5, 0.5), (float("nan"), 0.1)])
 def test_shares_that_leave_no_part_are_usage_errors(validation, test):
     with pytest.raises(UsageError, match=r"data\.split"):
         RandomSplit(validation, test)
 
 
 def test_too_few_rows_to_split_are_named_and_leave_no_folder(empty_cache):
-    with pytest.raises(
-        DataError, match="the validation part of synthetic is left without rows; 4 are too few"
-    ):
+    with pytest.raises(DataError, match="the validation part of synthetic is left without rows; 4 are too few"):
         prepare(Synthetic(n_rows=4), RandomSplit())
     assert not any((empty_cache / "prepared").iterdir())

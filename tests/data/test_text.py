@@ -25,9 +25,7 @@ def read(path, separator="::", columns=COLUMNS):
     st.sampled_from(["\n", "\r\n"]),
 )
 @settings(deadline=None, max_examples=60)
-def test_written_numbers_are_read_back_whatever_the_separator_and_line_end(
-    tmp_path_factory, rows, separator, end
-):
+def test_written_numbers_are_read_back_whatever_the_separator_and_line_end(tmp_path_factory, rows, separator, end):
     path = tmp_path_factory.mktemp("numbers") / "rows.dat"
     path.write_bytes("".join(separator.join(map(str, row)) + end for row in rows).encode())
     found = read(path, separator)
@@ -80,9 +78,7 @@ def test_a_file_without_numbers_is_called_empty_or_yields_no_rows(tmp_path, cont
         assert f"{path} is empty" in str(error)
 
 
-@pytest.mark.parametrize(
-    "reader", [lambda path: read(path), lambda path: read_table(path, "|", 2, "latin-1")]
-)
+@pytest.mark.parametrize("reader", [lambda path: read(path), lambda path: read_table(path, "|", 2, "latin-1")])
 def test_missing_file_and_folder_in_place_of_a_file_cannot_be_read(tmp_path, reader):
     with pytest.raises(DataError, match=r"nowhere\.dat cannot be read"):
         reader(tmp_path / "nowhere.dat")

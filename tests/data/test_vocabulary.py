@@ -53,9 +53,7 @@ def test_look_up_reads_numbers_given_as_texts_and_the_reverse():
     assert look_up(np.array([5, 7, 6]), texts).tolist() == [2, 1, 0]
 
 
-ROW = st.tuples(
-    st.integers(0, 5), st.integers(0, 6), st.booleans(), st.sampled_from(["am", "pm", "night", ""])
-)
+ROW = st.tuples(st.integers(0, 5), st.integers(0, 6), st.booleans(), st.sampled_from(["am", "pm", "night", ""]))
 
 
 @given(
@@ -75,9 +73,7 @@ def test_vocabularies_of_a_log_count_its_training_rows_alone(rows, genders, tags
         counts["gender"][genders[user]] += 1
         counts["hour"][hour] += 1
         counts["tags"].update(tags[item])
-    expected = {
-        name: naive_vocabulary(Counter({v: n for v, n in c.items() if v != ""})) for name, c in counts.items()
-    }
+    expected = {name: naive_vocabulary(Counter({v: n for v, n in c.items() if v != ""})) for name, c in counts.items()}
     for name, values in expected.items():
         assert log.vocabulary(name).tolist() == values, name
         assert log.schema[name].vocabulary_size == len(values) + 1

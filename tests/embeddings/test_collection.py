@@ -26,9 +26,7 @@ NAMES = [field.name for field in SCHEMA.fields]
 
 def targets(seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return {
-        field.name: torch.randn(field.vocabulary_size, DIM, generator=generator) for field in SCHEMA.fields
-    }
+    return {field.name: torch.randn(field.vocabulary_size, DIM, generator=generator) for field in SCHEMA.fields}
 
 
 def collection(frozen=(), start=None):

@@ -21,9 +21,7 @@ DIM = 8
 
 def factors(dim=DIM):
     generator = torch.Generator().manual_seed(9)
-    vectors = {
-        name: torch.randn(SCHEMA[name].vocabulary_size, dim, generator=generator) for name in ("user", "item")
-    }
+    vectors = {name: torch.randn(SCHEMA[name].vocabulary_size, dim, generator=generator) for name in ("user", "item")}
     return Factors(vectors, {name: torch.zeros(len(value)) for name, value in vectors.items()})
 
 

@@ -29,15 +29,12 @@ def test_pairwise_logits_equal_a_loop_over_pairs_of_fields(n_fields, dim, n_rows
         for first in range(n_fields):
             for second in range(first + 1, n_fields):
                 expected += sum(
-                    float(a) * float(b)
-                    for a, b in zip(vectors[first][row], vectors[second][row], strict=True)
+                    float(a) * float(b) for a, b in zip(vectors[first][row], vectors[second][row], strict=True)
                 )
         assert float(found[row]) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    "fields", [("user", "item"), ("item", "user"), ("user", "item", "age", "hour", "category")]
-)
+@pytest.mark.parametrize("fields", [("user", "item"), ("item", "user"), ("user", "item", "age", "hour", "category")])
 def test_logits_and_model_equal_a_naive_loop_over_rows(fields):
     log = small_synthetic_log()
     factors = random_factors(log, fields)
@@ -68,10 +65,7 @@ def test_bias_model_adds_user_and_item_bias():
     log = small_synthetic_log()
     factors = random_factors(log, dim=0)
     rows = log.rows("test")
-    expected = (
-        factors.biases["user"][log.field_ids("user", rows)]
-        + factors.biases["item"][log.field_ids("item", rows)]
-    )
+    expected = factors.biases["user"][log.field_ids("user", rows)] + factors.biases["item"][log.field_ids("item", rows)]
     torch.testing.assert_close(BiasModel(factors, log.schema)(log.gather(rows)), expected)
     assert BiasModel.factor_dim == 0
 

@@ -59,9 +59,7 @@ def reference_fit(log, dim, learning_rate, l2, l2_bias, n_epochs, init_std):
         np.add.at(gradients[2], ids[0], error)
         np.add.at(gradients[3], ids[1], error)
         gradients[4][:] = error.sum()
-        for value, gradient, penalty, (first, second) in zip(
-            values, gradients, penalties, moments, strict=True
-        ):
+        for value, gradient, penalty, (first, second) in zip(values, gradients, penalties, moments, strict=True):
             gradient += penalty / len(label) * value
             first += 0.1 * (gradient - first)
             second += 0.001 * (gradient**2 - second)
@@ -84,9 +82,7 @@ def best_biases(log, l2_bias):
     rows = log.rows("train")
     ids = [log.field_ids(name, rows).long() for name in ("user", "item")]
     one_hot = np.hstack([np.eye(int(column.max()) + 1)[column] for column in ids])
-    regression = LogisticRegression(C=1 / l2_bias, tol=1e-8, max_iter=2000).fit(
-        one_hot, log.labels(rows).numpy()
-    )
+    regression = LogisticRegression(C=1 / l2_bias, tol=1e-8, max_iter=2000).fit(one_hot, log.labels(rows).numpy())
     return regression.decision_function(one_hot)
 
 
@@ -124,12 +120,8 @@ def test_unknown_has_a_zero_vector_and_the_mean_bias():
     factors, _ = LogisticMF(max_epochs=2, batch_size=512).fit(log, log.rows("train"), 3)
     for name in ("user", "item"):
         assert not factors.vectors[name][0].any()
-        assert float(factors.biases[name][0]) == pytest.approx(
-            float(factors.biases[name][1:].mean()), abs=1e-6
-        )
-    assert not any(
-        value.requires_grad for part in (factors.vectors, factors.biases) for value in part.values()
-    )
+        assert float(factors.biases[name][0]) == pytest.approx(float(factors.biases[name][1:].mean()), abs=1e-6)
+    assert not any(value.requires_grad for part in (factors.vectors, factors.biases) for value in part.values())
 
 
 def test_global_bias_lies_inside_the_item_bias(log):
@@ -143,9 +135,7 @@ def test_global_bias_lies_inside_the_item_bias(log):
 
 def test_same_seed_same_factors_and_other_seed_other_factors():
     log = small_synthetic_log()
-    one, two, other = (
-        LogisticMF(max_epochs=2, seed=seed).fit(log, log.rows("train"), 3)[0] for seed in (0, 0, 1)
-    )
+    one, two, other = (LogisticMF(max_epochs=2, seed=seed).fit(log, log.rows("train"), 3)[0] for seed in (0, 0, 1))
     assert torch.equal(one.vectors["item"], two.vectors["item"])
     assert not torch.equal(one.vectors["item"], other.vectors["item"])
 
