@@ -1,5 +1,6 @@
 """The cache of stages: folders named after a hash of what made them, written aside and renamed when whole."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -8,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cadc.paths import cache_dir
+
+SIZES = "sizes.json"
+"""Beside the content of a cached folder: the size of each file, since a full disk can cut one off."""
 
 STAGES = ("downloads", "raw", "prepared", "factors")
 
@@ -22,9 +26,25 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     build : writes the content into the empty folder that it is given.
     """
     folder = cache_dir() / stage / key
+    if folder.is_dir() and not _is_whole(folder):
+        shutil.rmtree(folder)
     if not folder.is_dir():
-        write_folder(folder, build)
+        write_folder(folder, lambda aside: _build_with_sizes(aside, build))
     return folder
+
+
+def _build_with_sizes(folder: Path, build: Callable[[Path], None]) -> None:
+    build(folder)
+    (folder / SIZES).write_text(json.dumps({file.name: file.stat().st_size for file in folder.iterdir()}))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether every file is there in the size that it was written with."""
+    try:
+        sizes: dict[str, int] = json.loads((folder / SIZES).read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
@@ -34,6 +54,9 @@ def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
     try:
         build(aside)
         aside.chmod(0o777 & ~_umask())
+        for file in filter(Path.is_file, aside.rglob("*")):
+            # safetensors writes files that only their owner reads.
+            file.chmod(0o666 & ~_umask())
         try:
             aside.rename(folder)
         except OSError:

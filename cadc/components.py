@@ -6,6 +6,7 @@ Only classes defined in `cadc`, or in packages that the user installed as plug-i
 
 import importlib
 import inspect
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -47,10 +48,12 @@ def _load_class(target: str) -> type:
         )
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError) as error:
         raise UsageError(f"_target_ {target!r} names nothing that exists ({error}).") from error
     if not isinstance(found, type) or found.__module__ != module_name:
         raise UsageError(f"_target_ {target!r} is no class defined in {module_name}.")
+    if inspect.isabstract(found):
+        raise UsageError(f"_target_ {target!r} is what others are derived from; name one of those.")
     return found
 
 
@@ -147,7 +150,7 @@ def cast(value: Any, hint: Any, where: str) -> Any:
         return value
     if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer():
         return int(value)
-    if hint is float and not isinstance(value, bool) and isinstance(value, int | float):
+    if hint is float and not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     if hint is str and isinstance(value, str | int):
         return str(value)
@@ -167,7 +170,7 @@ def _in_words(hint: Any) -> str:
     names = {
         bool: "true or false",
         int: "a whole number",
-        float: "a number",
+        float: "a finite number",
         str: "a text",
         type(None): "null",
     }

@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from cadc.choices import BESIDE_SOURCE
 from cadc.components import TARGET, allowed_packages, cast, options_of
 from cadc.errors import UsageError
 from cadc.paths import conf_dir
@@ -63,6 +64,8 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             words = [*_plugin_paths(), *(override.input_line or "" for override in parsed)]
             composed = compose("config", words, return_hydra_config=True)
+            if "choices" in composed:
+                raise UsageError("choices cannot be set; it names the options taken from the groups.")
             choices = OmegaConf.to_container(composed.hydra.runtime.choices)
             with open_dict(composed):
                 del composed["hydra"]
@@ -79,7 +82,9 @@ def _check(node: Mapping[str, Any], path: str) -> None:
     """Check the options of a component and of those inside it; `data` also carries its split."""
     if not isinstance(node, Mapping) or TARGET not in node:
         raise UsageError(f"{path} has no {TARGET}, so nothing says which class it is.")
-    options_of({key: value for key, value in node.items() if key not in BESIDE.get(path, ())}, path)
+    options_of(
+        {key: value for key, value in node.items() if key not in (BESIDE_SOURCE if path == "data" else ())}, path
+    )
     for key, value in node.items():
         if isinstance(value, Mapping) or key == "split":
             _check(value, f"{path}.{key}")
@@ -92,9 +97,6 @@ BESIDE_GROUPS: dict[str, Any] = {
     "threads": int,
 }
 """Keys that stand beside the groups, and their types."""
-
-BESIDE = {"data": ("split", "split_seed")}
-"""Keys that stand in a group beside the options of its class."""
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -67,14 +68,19 @@ def names() -> list[str]:
 
 
 def load_experiment(name: str) -> Experiment:
-    """Read `experiments/NAME/experiment.yaml`.
+    """Read `experiments/NAME/experiment.yaml`, or that of a folder of one's own.
+
+    Parameters
+    ----------
+    name : of an experiment, or path of a folder that holds an `experiment.yaml`.
 
     Raises
     ------
     UsageError : where there is no such experiment, or its file says what is not understood.
     """
-    path = experiments_dir() / name / "experiment.yaml"
-    if name not in names():
+    own = Path(name) / "experiment.yaml"
+    path = own if own.exists() else experiments_dir() / name / "experiment.yaml"
+    if not path.exists():
         near = get_close_matches(name, names(), n=3) or names()
         raise UsageError(f"there is no experiment {name!r}; did you mean {' or '.join(near)}?")
     try:
@@ -85,7 +91,7 @@ def load_experiment(name: str) -> Experiment:
         if not text["arms"] or not text["seeds"]:
             raise UsageError(f"{path} needs at least one arm and one seed.")
         return Experiment(
-            name=name,
+            name=path.parent.resolve().name,
             title=text["title"],
             claim=text.get("claim", ""),
             source=text.get("source", ""),

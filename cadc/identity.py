@@ -30,6 +30,7 @@ WITHOUT_EFFECT = (
     "cadc.paths",
     "cadc.reporting",
     "cadc.sweep",
+    "cadc.training.progress",
 )
 """Modules that cannot change a result: they choose, store, measure or show it."""
 
@@ -70,13 +71,21 @@ def describe(component: Any) -> dict[str, Any]:
     return {"class": f"{cls.__module__}.{cls.__qualname__}", **differing}
 
 
-def code_hash(modules: Iterable[str]) -> str:
-    """Return a hash of the syntax trees of these modules and of all that they import from allowed packages."""
+def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:
+    """Return a hash of the syntax trees of these modules and of all that they import from allowed packages.
+
+    Parameters
+    ----------
+    modules : names to start from.
+    leave_out : modules and packages that do not count, nor what only they import; `WITHOUT_EFFECT` never counts.
+    """
+    skipped = {*WITHOUT_EFFECT, *leave_out}
     seen: set[str] = set()
     pending = list(modules)
     while pending:
         module = pending.pop()
-        if module not in seen and not module.startswith(WITHOUT_EFFECT):
+        parents = {module.rsplit(".", depth)[0] for depth in range(module.count(".") + 1)}
+        if module not in seen and not parents & skipped:
             seen.add(module)
             pending.extend(_module(module)[1])
     return digest({module: _module(module)[0] for module in sorted(seen)})

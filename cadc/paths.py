@@ -26,7 +26,7 @@ def experiments_dir() -> Path:
 
 def runs_dir() -> Path:
     """Folder of the ledger: `$CADC_RUNS`, else `runs` in the working directory."""
-    return Path(os.environ.get("CADC_RUNS", "runs")).absolute()
+    return Path(os.environ.get("CADC_RUNS") or "runs").absolute()
 
 
 def cache_dir() -> Path:

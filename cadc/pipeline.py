@@ -1,10 +1,8 @@
 """One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,21 +10,21 @@ import torch
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
-from cadc.components import build, load_class, wants
+from cadc.choices import Config, dim_of_factors, is_trained, needs_factors, seeds, source_options, used_groups
+from cadc.components import build
 from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.errors import CadcError, DataError, UsageError
+from cadc.errors import CadcError, DataError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.logloss import logloss
-from cadc.factorization.cached import factor_dim, factorize
+from cadc.factorization.cached import factorize
 from cadc.factorization.factors import Factors
 from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
 from cadc.randomness import numpy_generator, torch_generator
-from cadc.training.fit import FitResult
+from cadc.training.fit import FitResult, warm_up
 
-Config = Mapping[str, Any]
 SCHEMA_VERSION = 1
 
 
@@ -44,6 +42,7 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
     CadcError : for data, options or numbers that allow no result.
     """
     torch.set_num_threads(config["threads"])
+    warm_up(is_trained(config))
     reset_peak_memory()
     watch = Stopwatch()
     log = open_log(config)
@@ -101,63 +100,7 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
 def open_log(config: Config) -> InteractionLog:
     """Return the prepared log that a configuration names."""
     data = config["data"]
-    options = {key: value for key, value in data.items() if key not in ("split", "split_seed")}
-    return prepare(build(options, "data"), build(data["split"], "data.split"), data["split_seed"])
-
-
-def check(config: Config) -> None:
-    """Raise a UsageError for options that no component accepts, before data is read or anything is run."""
-    if config["threads"] < 1:
-        raise UsageError(f"threads is {config['threads']}; a run needs at least 1.")
-    build(config["data"]["split"], "data.split")
-    for group in set(used_groups(config)) & {"sampler", "initializer", "factorization", "trainer"}:
-        build(config[group], group)
-    if is_trained(config):
-        build(config["embedding"], "embedding", fields=())
-    if needs_factors(config):
-        dim_of_factors(config)
-
-
-def seeds(config: Config) -> dict[str, int]:
-    """Return the seeds of sample and weights; each is `seed` unless set apart."""
-    return {
-        name: config["seed"] if config[f"{name}_seed"] is None else config[f"{name}_seed"]
-        for name in ("sample", "weight")
-    }
-
-
-def is_trained(config: Config) -> bool:
-    """Tell whether the model is a network that trains on the sample."""
-    return bool(load_class(config["model"]["_target_"]).trainable)  # type: ignore[attr-defined]
-
-
-def needs_factors(config: Config) -> bool:
-    """Tell whether the model, or what its tables start from, asks for a factorisation."""
-    initializer = load_class(config["initializer"]["_target_"])
-    starts_from_factors = is_trained(config) and initializer.needs_factors  # type: ignore[attr-defined]
-    return wants(config["model"], "factors") or starts_from_factors
-
-
-def used_groups(config: Config) -> list[str]:
-    """Return the groups of the configuration that this model uses, beside the data."""
-    used = ["model"]
-    if is_trained(config):
-        used += ["sampler", "initializer", "embedding", "trainer"]
-    if needs_factors(config):
-        used += ["factorization"]
-    return used
-
-
-def dim_of_factors(config: Config) -> int:
-    """Return the length of the factors' vectors, or raise where factorisation and table do not fit."""
-    forced = getattr(load_class(config["model"]["_target_"]), "factor_dim", None)
-    if forced is not None:
-        return int(forced)
-    factorization = build(config["factorization"], "factorization")
-    if not is_trained(config) and factorization.dim is not None:
-        return int(factorization.dim)
-    extra_columns = build(config["initializer"], "initializer").extra_columns if is_trained(config) else 0
-    return factor_dim(factorization, config["embedding"]["dim"], extra_columns)
+    return prepare(build(source_options(config), "data"), build(data["split"], "data.split"), data["split_seed"])
 
 
 def sample_rows(config: Config, log: InteractionLog) -> Tensor:
@@ -260,5 +203,5 @@ def _require_both_classes(log: InteractionLog) -> None:
         if n_positive in (0, log.n_rows(split)):
             raise DataError(
                 f"all {log.n_rows(split)} labels of the {split} part of {log.meta['name']} are "
-                f"{int(n_positive > 0)}, so AUC is undefined; choose another data.threshold or split."
+                f"{int(n_positive > 0)}, so AUC is undefined; choose another label threshold or split."
             )

@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from cadc.data.schema import Side
 from cadc.data.vocabulary import look_up
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError, DataError
+from cadc.ledger.identity import run_code
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline import factorize_log, make_model, open_log
 
@@ -33,6 +35,8 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Mo
     log = open_log(record["config"])
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
+    if run_code(record["config"]) != record["code"]["hash"]:
+        print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
     factors, _ = factorize_log(record["config"], log)
     model = make_model(record["config"], log, factors)
     path = ledger.path(run_id) / "model.safetensors"
@@ -99,16 +103,25 @@ def export(ledger: Ledger, run_id: str, folder: Path) -> None:
     """
     record, log, model = load_run(ledger, run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ledger.path(run_id) / "model.safetensors", folder / "model.safetensors")
-    save_file(tables_of(model, log), folder / "tables.safetensors")
-    for field in log.schema.fields:
-        values: list[Any] = [None, *log.vocabulary(field.name).tolist()]
-        pd.DataFrame({"value": values}).to_parquet(folder / f"vocabulary_{field.name}.parquet")
-    (folder / "record.json").write_text(json.dumps(record, indent=1))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
+        aside = Path(name)
+        shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
+        save_file(tables_of(model, log), aside / "tables.safetensors")
+        for field in log.schema.fields:
+            # The nullable type keeps whole numbers whole beside the missing value of the unknown.
+            values = pd.Series(log.vocabulary(field.name)).convert_dtypes()
+            values = pd.concat([pd.Series([None], dtype=values.dtype), values], ignore_index=True)
+            values.to_frame("value").to_parquet(aside / f"vocabulary_{field.name}.parquet")
+        (aside / "record.json").write_text(json.dumps(record, indent=1))
+        for file in aside.iterdir():
+            file.replace(folder / file.name)
 
 
 def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
-    """Return the dense table of each field, float32, shape [vocabulary size, dim]."""
+    """Return the dense table of each field, float32, shape [vocabulary size, dim].
+
+    Of a factorisation these are `vectors.FIELD` and `biases.FIELD`.
+    """
     for module in model.modules():
         if isinstance(module, EmbeddingCollection):
             return module.dense_tables(log.schema)

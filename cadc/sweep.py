@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cadc.choices import check
 from cadc.components import TARGET, load_class
 from cadc.config import compose_config
-from cadc.errors import CadcError
+from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell
 from cadc.ledger.identity import run_identity
 from cadc.ledger.store import Ledger, Record
-from cadc.pipeline import check, open_log, run
+from cadc.pipeline import open_log, run
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def without_impossible(cells: Sequence[Cell], say: Callable[[str], None] | None 
             left_out.add(f"the arm {cell.arm!r} is left out: {config['choices']['data']} has no {', '.join(needed)}")
     for line in sorted(left_out):
         (say or _say)(line)
+    if not kept:
+        raise UsageError("no arm is left, so there is nothing to run.")
     return kept
 
 
@@ -99,12 +102,12 @@ def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | No
         )
         if job.run_id in outcome.finished or job.run_id in outcome.skipped:
             continue
-        if job.run_id in ledger:
-            outcome.skipped.append(job.run_id)
-            say(f"{label}: finished before, skipped")
-            continue
         started = time.perf_counter()
         try:
+            if job.run_id in ledger:
+                say(f"{label}: {summary(ledger.record(job.run_id))}, finished before, skipped")
+                outcome.skipped.append(job.run_id)
+                continue
             ledger.write(job.run_id, lambda folder, job=job: run(job.config, job.run_id, job.code, folder))  # type: ignore[misc]
         except Exception as error:
             if len(jobs) == 1:

@@ -9,7 +9,8 @@ python=${PYTHON:-$(command -v python3.11 || command -v python3)}
 stamp=$(cat requirements.lock pyproject.toml | cksum)
 if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
   echo "making .venv (once; a few minutes)" >&2
-  "$python" -m venv --clear .venv
+  # A .venv without our stamp is somebody's own, or half made: it is filled, not emptied.
+  "$python" -m venv $([ -f .venv/stamp ] && echo --clear) .venv
   pip=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
   # torch first and by itself, so that no other package picks a build for it.
   $pip "$(grep '^torch==' requirements.lock)"

@@ -133,7 +133,7 @@ class ListSource:
     def fingerprint(self) -> dict[str, str]:
         return {}
 
-    def edition(self) -> str:
+    def edition(self, fingerprint: dict[str, str]) -> str:
         return "generated"
 
     def read(self) -> RawLog:

@@ -3,7 +3,21 @@ import threading
 
 import pytest
 
-from cadc.cache import cached_folder, entries, write_folder
+from cadc.cache import SIZES, cached_folder, entries, write_folder
+
+
+def content(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != SIZES)
+
+
+def test_damaged_folder_is_made_again(empty_cache):
+    def build(folder):
+        (folder / "a").write_text("whole")
+
+    for damage in (lambda file: file.write_text("cut"), lambda file: file.unlink()):
+        folder = cached_folder("factors", "key", build)
+        damage(folder / "a")
+        assert (cached_folder("factors", "key", build) / "a").read_text() == "whole"
 
 
 def test_build_is_called_once_and_its_folder_kept(empty_cache):
@@ -30,7 +44,7 @@ def test_failed_build_leaves_nothing_and_the_next_one_succeeds(empty_cache, erro
         cached_folder("factors", "key", fails)
     assert list((empty_cache / "factors").iterdir()) == []
     cached_folder("factors", "key", lambda folder: (folder / "whole").write_text("x"))
-    assert [path.name for path in (empty_cache / "factors" / "key").iterdir()] == ["whole"]
+    assert content(empty_cache / "factors" / "key") == ["whole"]
 
 
 def test_builders_at_once_all_see_one_whole_folder(empty_cache):
@@ -43,7 +57,7 @@ def test_builders_at_once_all_see_one_whole_folder(empty_cache):
                 (folder / str(number)).write_text("x")
             barrier.wait()
 
-        seen.append(sorted(path.name for path in cached_folder("factors", "key", build).iterdir()))
+        seen.append(content(cached_folder("factors", "key", build)))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -69,7 +83,8 @@ def test_entries_list_folders_files_and_leftovers_with_their_size(empty_cache):
     (empty_cache / "downloads").mkdir()
     (empty_cache / "downloads" / "made.zip").write_bytes(b"123")
     found = {(entry.stage, entry.key): entry.size for entry in entries()}
-    assert found == {("factors", "key"): 4, ("prepared", ".partial-xyz"): 2, ("downloads", "made.zip"): 3}
+    sizes = (empty_cache / "factors" / "key" / SIZES).stat().st_size
+    assert found == {("factors", "key"): 4 + sizes, ("prepared", ".partial-xyz"): 2, ("downloads", "made.zip"): 3}
 
 
 def test_empty_cache_has_no_entries(empty_cache):

@@ -132,8 +132,10 @@ def test_values_are_cast_to_the_type_of_the_option(value, hint, expected):
     [
         (1.5, int, "a whole number"),
         (True, int, "a whole number"),
-        (True, float, "a number"),
-        ("1", float, "a number"),
+        (True, float, "a finite number"),
+        ("1", float, "a finite number"),
+        (float("nan"), float, "a finite number"),
+        (float("inf"), float, "a finite number"),
         ("1", int, "a whole number"),
         (None, int, "a whole number"),
         (float("inf"), int, "a whole number"),

@@ -6,8 +6,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from cadc.choices import BESIDE_SOURCE
 from cadc.components import TARGET, load_class, options_of
-from cadc.config import BESIDE, compose_config, groups
+from cadc.config import compose_config, groups
 from cadc.paths import conf_dir
 
 FILES = sorted(path.relative_to(conf_dir()).as_posix() for path in conf_dir().glob("*/**/*.yaml"))
@@ -16,7 +17,9 @@ FILES = sorted(path.relative_to(conf_dir()).as_posix() for path in conf_dir().gl
 def node_of(file):
     """Options of a YAML file that belong to its class."""
     node = OmegaConf.to_container(OmegaConf.load(conf_dir() / file))
-    beside = ("defaults", *BESIDE.get(file.split("/")[0], ())) if file.count("/") == 1 else ("defaults",)
+    beside = (
+        ("defaults", *(BESIDE_SOURCE if file.startswith("data/") else ())) if file.count("/") == 1 else ("defaults",)
+    )
     return {key: value for key, value in node.items() if key not in beside}
 
 

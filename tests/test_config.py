@@ -52,7 +52,7 @@ def test_a_changed_configuration_does_not_change_the_next_one():
             "initializer=zzz does not exist; did you mean initializer=mf or initializer=random?",
         ),
         ("qqqqq=1", "there is no key qqqqq"),
-        ("sampler.rate=high", "sampler.rate is 'high'; expected a number."),
+        ("sampler.rate=high", "sampler.rate is 'high'; expected a finite number."),
         ("embedding.dim=4.5", "embedding.dim is 4.5; expected a whole number."),
         ("trainer.max_epochs=inf", "trainer.max_epochs is inf; expected a whole number."),
         ("model.top_mlp=64", "model.top_mlp is 64; expected a list"),

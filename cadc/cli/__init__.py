@@ -1,6 +1,6 @@
 """The words a person types: `cadc COMMAND ...`.
 
-Each command is a module with `NAME`, `HELP`, `add_arguments(parser)` and `main(arguments)`, which imports what it
+Each command is a module with `HELP`, `add_arguments(parser)` and `main(arguments)`, which imports what it
 needs only when it is called, so that `cadc --help` answers at once.
 """
 
@@ -54,4 +54,10 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         print(f"cadc: {error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if arguments.debug:
+            raise
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        print(f"cadc: {type(error).__name__}: {reason} (not foreseen; --debug shows where)", file=sys.stderr)
         return 1

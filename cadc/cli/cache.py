@@ -2,13 +2,15 @@
 
 import argparse
 
+from cadc.cache import STAGES
+
 HELP = "list or remove downloads, prepared data and factors"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this command."""
     parser.add_argument("action", choices=["list", "clean"])
-    parser.add_argument("stage", nargs="?", choices=["downloads", "raw", "prepared", "factors"], help="only this stage")
+    parser.add_argument("stage", nargs="?", choices=STAGES, help="only this stage")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.overrides and arguments.action != "describe":
+        raise UsageError(f"`cadc data {arguments.action}` takes no {arguments.overrides[0]!r}; only describe does.")
     if arguments.action == "list":
         _list()
     elif arguments.name is None:
@@ -35,11 +37,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _source(words: list[str]) -> Any:
+    from cadc.choices import source_options
     from cadc.components import build
     from cadc.config import compose_config
 
-    data = compose_config(words)["data"]
-    return build({key: value for key, value in data.items() if key not in ("split", "split_seed")}, "data")
+    return build(source_options(compose_config(words)), "data")
 
 
 def _list() -> None:
@@ -60,15 +62,13 @@ def _list() -> None:
 
 
 def _verify(source: Any) -> None:
-    from cadc.data import archive
-
-    known = source.published_hashes | archive.manifest(source.folder)
+    known, fingerprint = source.known_hashes(), source.fingerprint()
     changed = []
-    for name, found in source.fingerprint().items():
+    for name, found in fingerprint.items():
         state = "published" if known.get(name) == found else "differs" if name in known else "no published hash known"
         changed += [name] if state == "differs" else []
         print(f"{name:14} {found}  {state}")
-    print(f"edition: {source.edition()}")
+    print(f"edition: {source.edition(fingerprint)}")
     if changed:
         raise DataError(
             f"{', '.join(changed)} in {source.folder} {'is' if len(changed) == 1 else 'are'} not the publisher's; "

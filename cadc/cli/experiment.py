@@ -1,6 +1,7 @@
 """`cadc experiment`: run the grid of an experiment and write its table and figure."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ HELP = "run the grid of an experiment, then write its table and figure"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this command."""
-    parser.add_argument("name", help="folder under experiments/, such as cadc_ml1m")
+    parser.add_argument("name", help="such as cadc_ml1m, or the path of a folder with an experiment.yaml")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="laid over the grid, such as data=ml-100k seed=0,1"
     )
@@ -65,11 +66,5 @@ def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[li
 
 def command(arguments: argparse.Namespace) -> str:
     """Return the words that make the same table again."""
-    words = [
-        "cadc",
-        "experiment",
-        arguments.name,
-        *(["--fast"] if arguments.fast else []),
-        *arguments.overrides,
-    ]
-    return " ".join(words)
+    fast = ["--fast"] if arguments.fast else []
+    return shlex.join(["cadc", "experiment", arguments.name, *fast, *arguments.overrides])

@@ -38,8 +38,11 @@ def main(arguments: argparse.Namespace) -> int:
     table["probability"] = predict(log, model, table, str(path))
     if arguments.output is None:
         table.to_csv(sys.stdout, index=False)
-    elif arguments.output.suffix == ".parquet":
-        table.to_parquet(arguments.output, index=False)
     else:
-        table.to_csv(arguments.output, index=False)
+        partial = arguments.output.with_name(f".partial-{arguments.output.name}")
+        if arguments.output.suffix == ".parquet":
+            table.to_parquet(partial, index=False)
+        else:
+            table.to_csv(partial, index=False)
+        partial.replace(arguments.output)
     return 0

@@ -1,6 +1,7 @@
 """`cadc report`: rebuild table and figure of an experiment from the ledger alone."""
 
 import argparse
+from pathlib import Path
 
 from cadc.cli.experiment import add_arguments, command, wanted
 
@@ -19,7 +20,8 @@ def main(arguments: argparse.Namespace) -> int:
 
     experiment = load_experiment(arguments.name)
     cells, folder = wanted(experiment, arguments)
-    runs = find_runs(without_impossible(cells), Ledger(), folder)
+    committed = dict.fromkeys([folder, Path("results") / experiment.name])
+    runs = find_runs(without_impossible(cells), Ledger(), list(committed))
     table = write_results(experiment, runs, folder, command(arguments))
     print_table(experiment.title, table)
     print(f"written to {folder}")

@@ -43,6 +43,7 @@ def prepare(source: Source, split: RandomSplit, split_seed: int = 0) -> Interact
     key = digest(
         {
             "files": fingerprint,
+            "edition": source.edition(fingerprint),
             "source": describe(source),
             "split": describe(split),
             "split_seed": split_seed,
@@ -60,6 +61,8 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
         raise DataError(f"{source.name}: bags of the context side are not supported; make them item or user fields.")
     with tempfile.TemporaryDirectory(dir=folder, prefix="spool-") as aside:
         columns, context_values = spool(raw, Path(aside))
+        if source.fingerprint() != fingerprint:
+            raise DataError(f"the files of {source.name} changed while they were read; run again.")
         order, rows = _order(columns, source.name, split, split_seed)
         writer = _Writer(folder, raw.schema, order, rows["train"])
         writer.whole("row", order)
@@ -78,7 +81,7 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
     writer.content.update(digest(schema).encode())
     meta = {
         "name": source.name,
-        "edition": source.edition(),
+        "edition": source.edition(fingerprint),
         "files": fingerprint,
         "schema": schema,
         "rows": rows,

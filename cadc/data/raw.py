@@ -79,7 +79,7 @@ class Source(Protocol):
     def fingerprint(self) -> dict[str, str]:
         """Return SHA-256 of every raw file, by file name; empty for generated data."""
 
-    def edition(self) -> str:
+    def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `published` for the publisher's own files, `local` for others, `generated`."""
 
     def read(self) -> RawLog:

@@ -1,6 +1,7 @@
 """Strict reading of text files: every line has the columns it should, or the first one that has not is named."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,8 @@ def _fits(text: str, dtype: type) -> bool:
     try:
         if np.issubdtype(dtype, np.integer):
             limits = np.iinfo(dtype)
-            return text == text.strip() and limits.min <= int(text) <= limits.max
-        return text == text.strip() and math.isfinite(float(text))
+            return re.fullmatch(r"-?[0-9]+", text) is not None and limits.min <= int(text) <= limits.max
+        return text == text.strip() and "_" not in text and math.isfinite(float(text))
     except ValueError:
         return False
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding, embedding_bag
 
 from cadc.data.log import Bag
 from cadc.data.schema import Field
@@ -39,8 +39,11 @@ class FullTable(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim]."""
-        # index_select rather than embedding: its gradient is several times faster on CPUs.
-        rows = (ids + self.offsets).flatten().long()
+        rows = ids + self.offsets
+        if self.weight.device.type != "cpu":
+            return embedding(rows, self.weight)
+        # On CPUs the gradient of index_select is several times faster; on GPUs it is not deterministic.
+        rows = rows.flatten().long()
         return self.weight.index_select(0, rows).view(*ids.shape, self.weight.shape[1])
 
     def pooled(self, name: str, bag: Bag) -> Tensor:

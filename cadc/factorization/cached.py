@@ -43,7 +43,7 @@ def factorize(
     key = digest(
         {
             "data": log.content_hash,
-            "rows": hashlib.sha256(rows.numpy().tobytes()).hexdigest(),
+            "rows": hashlib.sha256(rows.numpy().data).hexdigest(),
             "factorization": describe(factorization) | {"dim": dim},
             "code": code_hash([type(factorization).__module__, __name__]),
         }

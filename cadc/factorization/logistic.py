@@ -1,13 +1,16 @@
 """Logistic matrix factorisation (arXiv 2407.08108, section on collaborative enrichment)."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
+from cadc.data.schema import UNKNOWN
 from cadc.errors import CadcError, require_at_least, require_positive
 from cadc.factorization.factors import Factors, pairwise_logits
 from cadc.randomness import torch_generator
@@ -22,7 +25,7 @@ class LogisticMF:
     ----------
     dim : length of the vectors; 0 leaves the biases alone; None takes what the initialiser needs.
     learning_rate : of Adam.
-    l2, l2_bias : penalties on the squared norms of vectors and of biases, beside the loss summed over all rows;
+    l2, l2_bias : penalties on half the squared norms of vectors and of biases, beside the loss summed over all rows;
         so they need no change when the log grows. The global bias has none. The more a bias costs, the more of
         it the vectors carry, and only these enrich tables; MF by itself is best with `l2_bias` near 1.
     batch_size : rows a step.
@@ -75,6 +78,8 @@ class LogisticMF:
         sizes = {name: log.schema[name].vocabulary_size for name in FIELDS}
         generator = torch_generator(self.seed, "factorize")
         tables = [nn.Parameter(self.init_std * torch.randn(size, dim, generator=generator)) for size in sizes.values()]
+        for table in tables:
+            table.data[UNKNOWN] = 0
         biases = [nn.Parameter(torch.zeros(size)) for size in sizes.values()]
         global_bias = nn.Parameter(torch.zeros(()))
         parameters = [*tables, *biases, global_bias]
@@ -112,7 +117,8 @@ class LogisticMF:
                 loss.backward()
                 optimizer.step()
             with torch.no_grad():
-                held_out_loss = float(binary_cross_entropy_with_logits(logits(held_out_ids), held_out_labels))
+                held_out_logits = torch.cat([logits(list(part)) for part in _pieces(held_out_ids)])
+                held_out_loss = float(binary_cross_entropy_with_logits(held_out_logits, held_out_labels))
             if held_out_loss != held_out_loss:
                 raise CadcError(f"the factorisation's loss is NaN in epoch {epoch}; lower factorization.learning_rate.")
             if held_out_loss < best_loss:
@@ -127,10 +133,14 @@ class LogisticMF:
         final_biases = [bias.detach().clone() for bias in biases]
         final_biases[1] += global_bias.detach()
         for table, bias in zip(tables, final_biases, strict=True):
-            table.data[0] = 0
-            bias[0] = bias[1:].mean()
+            table.data[UNKNOWN] = 0
+            bias[UNKNOWN] = bias[UNKNOWN + 1 :].mean()
         factors = Factors(
             {name: table.detach() for name, table in zip(FIELDS, tables, strict=True)},
             dict(zip(FIELDS, final_biases, strict=True)),
         )
         return factors, {"seconds": time.perf_counter() - started, "epochs": epoch}
+
+
+def _pieces(columns: list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+    return zip(*(column.split(EVALUATION_BATCH) for column in columns), strict=True)

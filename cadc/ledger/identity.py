@@ -1,16 +1,14 @@
 """The id of a run: a hash of the configuration that matters, the data's content, the seeds and the code."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from cadc.choices import Config, dim_of_factors, is_trained, needs_factors, seeds, source_options, used_groups
 from cadc.components import TARGET
 from cadc.data.log import InteractionLog
 from cadc.identity import code_hash, describe, digest
-from cadc.pipeline import dim_of_factors, is_trained, needs_factors, seeds, used_groups
 
-ALWAYS = ("cadc.pipeline", "cadc.training.fit", "cadc.evaluation.auc", "cadc.evaluation.logloss")
-
-Config = Mapping[str, Any]
+COVERED_BY_CONTENT = ("cadc.data.prepare",)
+"""Code whose every effect on a run shows in the content of the prepared log."""
 
 
 def run_identity(config: Config, log: InteractionLog) -> tuple[str, str]:
@@ -21,15 +19,28 @@ def run_identity(config: Config, log: InteractionLog) -> tuple[str, str]:
     config : composed configuration.
     log : the prepared log that it names.
     """
-    code = code_hash([*ALWAYS, *(config[group][TARGET].rpartition(".")[0] for group in used_groups(config))])
+    code = run_code(config)
     return digest(_settings(config) | {"data": [log.meta["name"], log.content_hash], "code": code}), code
+
+
+def run_code(config: Config) -> str:
+    """Return the hash of the code that can change the result of a configuration."""
+    chosen = [config[group][TARGET].rpartition(".")[0] for group in used_groups(config)]
+    return code_hash(["cadc.pipeline", *chosen], leave_out=COVERED_BY_CONTENT)
 
 
 def signature(config: Config) -> str:
     """Return a hash of all that a configuration asks for; it needs neither the data nor the code of a run."""
-    data = {key: value for key, value in config["data"].items() if key not in ("split", "split_seed")}
-    asked = [describe(data), describe(config["data"]["split"]), config["data"]["split_seed"]]
-    return digest(_settings(config) | {"data": asked})
+    return digest(_settings(config) | {"data": _data(config), "split_seed": config["data"]["split_seed"]})
+
+
+def arm_signature(config: Config) -> str:
+    """Return a hash of all that a configuration asks for but its seeds: runs of one arm agree in it."""
+    return digest(_settings(config) | {"data": _data(config), "seeds": None})
+
+
+def _data(config: Config) -> list[Any]:
+    return [describe(source_options(config)), describe(config["data"]["split"])]
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+REQUIRED = ("id", "config", "metrics")
+"""Keys without which a file is no record."""
+
 
 class Ledger:
     """Finished runs on disk.
@@ -46,11 +49,12 @@ class Ledger:
             raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
         try:
             record = json.loads(path.read_text())
-            if not isinstance(record, dict):
-                raise TypeError("no object")
-            return record
+            missing = [key for key in REQUIRED if key not in record]
+            if missing or not isinstance(record, dict):
+                raise ValueError(f"it lacks {', '.join(missing)}" if missing else "it is no object")
         except (OSError, ValueError, TypeError) as error:
             raise CadcError(f"{path} is no record ({error}); delete its folder and run again.") from error
+        return record
 
     def find(self, prefix: str) -> str:
         """Return the id of the finished run that starts with `prefix`."""
@@ -69,9 +73,14 @@ class Ledger:
 
     def write(self, run_id: str, build: Callable[[Path], None]) -> None:
         """Let `build` fill a run's folder; it appears whole, or not at all."""
+        folder = self.folder / run_id
+        if folder.exists() and run_id not in self:
+            raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
         try:
-            write_folder(self.folder / run_id, build)
+            write_folder(folder, build)
         except OSError as error:
+            if error.filename is not None and not Path(error.filename).is_relative_to(self.folder):
+                raise
             raise CadcError(
                 f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it "
                 "writable, or set CADC_RUNS to another folder."

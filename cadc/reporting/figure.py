@@ -1,5 +1,6 @@
 """The standard figure: a metric against the sampling rate, one line an arm."""
 
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def write_rate_figure(title: str, table: pd.DataFrame, folder: Path) -> None:
     """
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
-        colours = iter(plt.get_cmap("tab10").colors)  # type: ignore[attr-defined]
+        colours = cycle(plt.get_cmap("tab10").colors)  # type: ignore[attr-defined]
         for arm, rows in table[table["rate"].notna()].groupby("arm", sort=False):
             rows = rows.sort_values("rate")
             percent, mean, spread = 100 * rows["rate"], rows["auc_mean"], rows["auc_std"].fillna(0)

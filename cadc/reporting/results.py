@@ -1,7 +1,9 @@
 """The results of an experiment: table, figure, the records behind them, and where they came from."""
 
 import json
-from collections.abc import Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pandas as pd
 from cadc.config import compose_config
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment
-from cadc.ledger.identity import signature
+from cadc.ledger.identity import run_code, signature
 from cadc.ledger.store import Ledger, Record
 from cadc.measure import source_version
 from cadc.reporting.figure import write_rate_figure
@@ -29,22 +31,27 @@ def write_results(
     CadcError : where the folder cannot be written to.
     """
     table = build_table(runs)
+    records = {record["id"]: record for _, record in runs}
+    provenance = {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "claim": experiment.claim,
+        "source": experiment.source,
+        "command": command,
+        "code": source_version(),
+        "runs": _ids_by_arm(runs),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_table(table, folder)
-        write_rate_figure(experiment.title, table, folder)
-        records = {record["id"]: record for _, record in runs}
-        (folder / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
-        provenance = {
-            "experiment": experiment.name,
-            "title": experiment.title,
-            "claim": experiment.claim,
-            "source": experiment.source,
-            "command": command,
-            "code": source_version(),
-            "runs": _ids_by_arm(runs),
-        }
-        (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+        # All files are made aside and then put in place, so that table and provenance always belong together.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
+            aside = Path(name)
+            write_table(table, aside)
+            write_rate_figure(f"{experiment.title} ({', '.join(table['dataset'].unique())})", table, aside)
+            (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
+            (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+            for file in aside.iterdir():
+                file.replace(folder / file.name)
     except OSError as error:
         raise CadcError(
             f"results cannot be written to {folder} ({(error.strerror or str(error)).lower()}); make it writable or "
@@ -61,28 +68,50 @@ def _ids_by_arm(runs: Sequence[tuple[str, Record]]) -> dict[str, list[str]]:
     return ids
 
 
-def find_runs(cells: Sequence[Cell], ledger: Ledger, folder: Path) -> list[tuple[str, Record]]:
-    """Find the records of an experiment's cells by their configuration, without data or code.
+def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) -> list[tuple[str, Record]]:
+    """Find the records of an experiment's cells by their configuration, without the data.
 
-    Records come from the ledger, else from those committed beside the results; of several of one configuration
-    the latest counts.
+    Records come from the ledger, else from those kept beside results; of several of one configuration the latest
+    made by the present code counts, else the latest.
+
+    Parameters
+    ----------
+    cells : the runs wanted.
+    ledger : where they are looked for.
+    committed : folders of results whose records count as well.
 
     Raises
     ------
     CadcError : where some have no record.
     """
-    known: dict[str, Record] = {}
-    for record in sorted([*_committed(folder), *ledger], key=lambda record: str(record["finished_at"])):
+    known: dict[str, list[Record]] = {}
+    kept = [record for folder in committed for record in _committed(folder)]
+    for record in sorted([*kept, *_readable(ledger)], key=lambda record: str(record.get("finished_at"))):
         # A record of a component that is no longer installed cannot be asked for either.
-        with suppress(UsageError):
-            known[signature(record["config"])] = record
-    wanted = [(cell.arm, known.get(signature(compose_config(cell.words)))) for cell in cells]
-    runs = [(arm, record) for arm, record in wanted if record is not None]
-    if len(runs) < len(wanted):
-        raise CadcError(
-            f"{len(wanted) - len(runs)} of {len(wanted)} runs are not in {ledger.folder}; `cadc experiment` runs them."
-        )
+        with suppress(UsageError, KeyError, TypeError):
+            known.setdefault(signature(record["config"]), []).append(record)
+    runs, n_missing, n_old = [], 0, 0
+    for cell in cells:
+        config = compose_config(cell.words)
+        found = known.get(signature(config), [])
+        present = [record for record in found if record["code"]["hash"] == run_code(config)]
+        n_missing += not found
+        n_old += bool(found) and not present
+        runs += [(cell.arm, (present or found)[-1])] if found else []
+    if n_missing:
+        raise CadcError(f"{n_missing} of {len(cells)} runs are not in {ledger.folder}; `cadc experiment` runs them.")
+    if n_old:
+        print(f"{n_old} of {len(cells)} runs were made by other code than the present one", file=sys.stderr)
     return runs
+
+
+def _readable(ledger: Ledger) -> Iterator[Record]:
+    """Yield the records of a ledger and name those that cannot be read."""
+    for run_id in ledger.ids():
+        try:
+            yield ledger.record(run_id)
+        except CadcError as error:
+            print(f"left out: {error}", file=sys.stderr)
 
 
 def _committed(folder: Path) -> list[Record]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from cadc.ledger.identity import arm_signature
 from cadc.ledger.store import Record
 
 ARM_COLUMNS = [
@@ -57,13 +58,13 @@ def build_table(runs: Sequence[tuple[str, Record]]) -> pd.DataFrame:
 
     `seeds` counts the runs behind a row; standard deviations are those of a sample (n - 1) and empty for one run.
     """
-    groups: dict[tuple[Any, ...], dict[str, Record]] = {}
-    rows: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    groups: dict[str, dict[str, Record]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for arm, record in runs:
-        columns = arm_columns(arm, record)
-        key = tuple(columns.values())
-        rows[key] = columns
+        key = f"{arm} {arm_signature(record['config'])}"
+        rows.setdefault(key, arm_columns(arm, record))
         groups.setdefault(key, {})[record["id"]] = record
+    _tell_apart(rows, {key: next(iter(records.values()))["config"] for key, records in groups.items()})
     table = []
     for key, records in groups.items():
         values = pd.json_normalize(list(records.values()))
@@ -84,6 +85,27 @@ def build_table(runs: Sequence[tuple[str, Record]]) -> pd.DataFrame:
     whole = ["dim", "rows_kept", "embedding_bytes"]
     frame[whole] = frame[whole].astype("Int64")
     return frame
+
+
+def _tell_apart(rows: dict[str, dict[str, Any]], configs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add to the names of arms that no column tells apart the keys in which they differ."""
+    same: dict[tuple[Any, ...], list[str]] = {}
+    for key, row in rows.items():
+        same.setdefault(tuple(row.values()), []).append(key)
+    for keys in same.values():
+        leaves = [_leaves(configs[key]) for key in keys]
+        differing = [name for name in leaves[0] if len({str(options.get(name)) for options in leaves}) > 1]
+        for key, options in zip(keys, leaves, strict=True):
+            told = ", ".join(f"{name}={options.get(name)}" for name in differing if "seed" not in name)
+            if told:
+                rows[key]["arm"] += f" ({told})"
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
 
 
 def write_table(table: pd.DataFrame, folder: Path) -> None:

@@ -67,7 +67,7 @@ class Fit:
         batch_size: int | Literal["auto"] = "auto",
         max_epochs: int = 50,
         patience: int = 3,
-        accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = "auto",
+        accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
         progress: bool = True,
     ) -> None:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=patience)
@@ -166,6 +166,13 @@ class Fit:
         except MisconfigurationException as error:
             raise UsageError(f"trainer.accelerator={self.accelerator} is not on this machine ({error})") from error
         return trainer, best
+
+
+def warm_up(with_lightning: bool) -> None:
+    """Load what torch and Lightning load at their first use, so that no run's clock counts it."""
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
+    if with_lightning:
+        import cadc.training.module  # noqa: F401
 
 
 def _quiet() -> None:

@@ -33,7 +33,7 @@ class RecommenderModule(pl.LightningModule):
         self.learning_rate = learning_rate
         self.weight_decay_tables = weight_decay_tables
         self.weight_decay_mlp = weight_decay_mlp
-        self._loss_sum = torch.zeros((), dtype=torch.float64)
+        self._loss_sum = torch.zeros(())
         self._held_out: list[tuple[Tensor, Tensor]] = []
         self.history: list[dict[str, float]] = []
         """Validation metrics of each epoch."""
@@ -57,7 +57,7 @@ class RecommenderModule(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Forget the losses of the epoch before."""
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._loss_sum = torch.zeros((), device=self.device)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the mean loss of a batch."""
@@ -81,7 +81,7 @@ class RecommenderModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Keep the scores of a batch, so that metrics see all rows at once."""
-        self._held_out.append((self.model(batch).double().sigmoid().cpu(), batch.label.cpu()))
+        self._held_out.append((self.model(batch).cpu().double().sigmoid(), batch.label.cpu()))
 
     def on_validation_epoch_end(self) -> None:
         """Log logloss and AUC over all validation rows."""

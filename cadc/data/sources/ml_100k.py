@@ -53,8 +53,8 @@ class MovieLens100K(MovieLens):
         path = self.folder / "u.user"
         keys, age, gender, occupation, zip_code = read_table(path, "|", 5, "latin-1")
         for number, text in enumerate(age, 1):
-            if not text.isdecimal():
-                raise DataError(f"{path}, row {number}: {text!r} in column age is no whole number.")
+            if not (text.isdecimal() and len(text) <= 3):
+                raise DataError(f"{path}, row {number}: {text!r} in column age is no whole number of years below 1000.")
         return EntityTable(
             whole_numbers(keys, path, "user"),
             {
@@ -69,6 +69,10 @@ class MovieLens100K(MovieLens):
         """Read `u.item`: id, title, release date ending in the year, two more columns, a 0/1 flag for each genre."""
         path = self.folder / "u.item"
         keys, _, released, _, _, *flags = read_table(path, "|", 5 + len(GENRES), "latin-1")
+        for name, column in zip(GENRES, flags, strict=True):
+            for number, flag in enumerate(column, 1):
+                if flag not in ("0", "1"):
+                    raise DataError(f"{path}, row {number}: the flag of {name} is {flag!r}; it must be 0 or 1.")
         genres = [
             [name for name, flag in zip(GENRES, row, strict=True) if flag == "1"] for row in zip(*flags, strict=True)
         ]

@@ -17,6 +17,8 @@ from cadc.errors import DataError
 from cadc.identity import file_hash
 from cadc.paths import data_dir
 
+MIN_RATING, MAX_RATING = 0.5, 5.0
+
 FIELDS = (
     Field("user", "user"),
     Field("gender", "user"),
@@ -69,10 +71,14 @@ class MovieLens(ABC):
                 raise unreadable(self.folder / name, error) from error
         return hashes
 
-    def edition(self) -> str:
+    def known_hashes(self) -> dict[str, str]:
+        """Return SHA-256 of the publisher's own files, as far as it is known."""
+        return self.published_hashes | archive.manifest(self.folder)
+
+    def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `published` if every file has the hash of the publisher's own, else `local`."""
-        known = self.published_hashes | archive.manifest(self.folder)
-        return "published" if all(known.get(name) == value for name, value in self.fingerprint().items()) else "local"
+        known = self.known_hashes()
+        return "published" if all(known.get(name) == value for name, value in fingerprint.items()) else "local"
 
     def read(self) -> RawLog:
         """Read users, movies and ratings."""
@@ -93,6 +99,12 @@ class MovieLens(ABC):
         columns = {"user": np.int64, "item": np.int64, "rating": np.float32, "time": np.int64}
         n_rows = 0
         for block in read_numbers(path, self.separator, columns):
+            outside = np.flatnonzero((block["rating"] < MIN_RATING) | (block["rating"] > MAX_RATING))
+            if len(outside):
+                raise DataError(
+                    f"{path}, line {n_rows + outside[0] + 1}: the rating {block['rating'][outside[0]]:g} is not "
+                    f"between {MIN_RATING} and {MAX_RATING}."
+                )
             n_rows += len(block["rating"])
             yield Chunk(
                 label=(block["rating"] >= self.threshold).astype(np.float32),
@@ -102,7 +114,7 @@ class MovieLens(ABC):
                 },
                 time=block["time"],
             )
-        if self.edition() == "published" and n_rows != self.published_rows:
+        if self.edition(self.fingerprint()) == "published" and n_rows != self.published_rows:
             raise DataError(f"{path} holds {n_rows} ratings where {self.published_rows} were published.")
 
 

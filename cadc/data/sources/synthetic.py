@@ -62,7 +62,7 @@ class Synthetic:
         """Return nothing: there are no raw files."""
         return {}
 
-    def edition(self) -> str:
+    def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `generated`."""
         return "generated"
 
