@@ -2,6 +2,8 @@
 
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -50,7 +52,8 @@ def _is_whole(folder: Path) -> bool:
 def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
     """Fill a temporary folder beside `folder` and rename it, so that others see all of it or nothing."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    _remove_leftovers(folder.parent)
+    aside = Path(tempfile.mkdtemp(prefix=f"{_partial_prefix()}{os.getpid()}-", dir=folder.parent))
     try:
         build(aside)
         aside.chmod(0o777 & ~_umask())
@@ -65,6 +68,29 @@ def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _partial_prefix() -> str:
+    """Return how partial folders of this machine's processes start; the folder may be shared with other machines."""
+    return f".partial-{re.sub('[^A-Za-z0-9]', '', platform.node())}-"
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the partial folders of processes of this machine that were killed."""
+    for path in parent.glob(f"{_partial_prefix()}*"):
+        process = path.name.removeprefix(_partial_prefix()).partition("-")[0]
+        if process.isdecimal() and not _is_alive(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _umask() -> int:

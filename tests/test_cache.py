@@ -1,4 +1,7 @@
+import os
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -89,3 +92,18 @@ def test_entries_list_folders_files_and_leftovers_with_their_size(empty_cache):
 
 def test_empty_cache_has_no_entries(empty_cache):
     assert list(entries()) == []
+
+
+def test_leftovers_of_killed_processes_are_removed_and_those_of_others_stay(empty_cache):
+    script = (
+        "import os, signal\nfrom cadc.cache import cached_folder\n"
+        "cached_folder('factors', 'key', lambda folder: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    (leftover,) = (empty_cache / "factors").iterdir()
+    elsewhere = leftover.with_name(".partial-anothermachine-1-x")
+    elsewhere.mkdir()
+    alive = leftover.with_name(leftover.name.rsplit("-", 2)[0] + f"-{os.getpid()}-x")
+    alive.mkdir()
+    cached_folder("factors", "key", lambda folder: (folder / "a").write_text("x"))
+    assert sorted((empty_cache / "factors").iterdir()) == sorted([elsewhere, alive, empty_cache / "factors" / "key"])

@@ -141,3 +141,12 @@ def test_a_run_folder_taken_by_a_file_is_a_sentence():
     assert answer.status == 1
     assert len(answer.err.splitlines()) == 1
     assert runs() == [folder.name]
+
+
+def test_a_run_folder_without_a_record_is_named_before_anything_is_run():
+    folder = train("model=bias")
+    (folder / "record.json").unlink()
+    answer = commands.cadc(*["train", *TINY, "model=bias"])
+    assert answer.status == 1
+    assert f"{folder} is there but holds no record" in answer.sentence
+    assert (folder / "scores.parquet").exists()

@@ -81,3 +81,32 @@ def test_committed_records_that_are_none_are_a_sentence(finished, text):
     answer = cadc("report", "tiny")
     assert answer.status == 1
     assert "records.jsonl" in answer.sentence
+
+
+def test_runs_of_other_code_are_counted_aloud(finished, monkeypatch, tmp_path):
+    lines = [json.loads(line) for line in (finished / "records.jsonl").read_text().splitlines()]
+    lines[0]["code"]["hash"] = "other"
+    folder = Path("results/tiny")
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
+    answer = cadc("report", "tiny")
+    assert answer.status == 0
+    assert f"1 of {N_RUNS} runs were made by other code" in answer.err
+
+
+def test_the_present_code_counts_before_a_later_record_of_other_code(finished):
+    first, *_ = [json.loads(line) for line in (finished / "records.jsonl").read_text().splitlines()]
+    later = first | {"id": "later", "finished_at": "9999-01-01T00:00:00+00:00", "code": first["code"] | {"hash": "x"}}
+    folder = Path("results/tiny")
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_text(json.dumps(later) + "\n")
+    assert cadc("report", "tiny").status == 0
+    assert_same(folder, finished)
+
+
+def test_an_experiment_of_ones_own_is_named_by_its_folder(finished, experiments):
+    folder = experiments.rename(experiments.parent / "mine") / "tiny"
+    answer = cadc("report", folder)
+    assert answer.status == 0, answer.err
+    assert_same(Path("results/tiny"), finished)

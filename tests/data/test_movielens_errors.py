@@ -88,6 +88,8 @@ def test_faulty_rating_is_named(folder, source, line, says):
         (MovieLens1M, "movies.dat", "4::Twice (1999)::War", "item 4 stands there twice"),
         (MovieLens100K, "u.user", "7|30|F|artist|1", "user 7 stands there twice"),
         (MovieLens100K, "u.user", "77|old|F|artist|1", "'old' in column age is no whole number"),
+        (MovieLens100K, "u.item", "999|Odd (1999)|01-Jan-1999|||7" + "|0" * 18, "the flag of unknown is '7'"),
+        (MovieLens1M, "ratings.dat", "1::1::9::1", "line 2001: the rating 9 is not between 0.5 and 5.0"),
     ],
 )
 def test_faulty_user_or_movie_is_named(folder, source, name, line, says):

@@ -139,6 +139,16 @@ class Rows:
         return RawLog(Schema(tuple(self._fields)), {}, [Chunk(labels)] if self.n_rows else [])
 
 
+def test_files_that_change_while_they_are_read_are_refused_and_nothing_is_cached(empty_cache):
+    source = Rows(10)
+    hashes = iter(["before", "after", "after", "after"])
+    source.fingerprint = lambda: {"rows.txt": next(hashes)}
+    with pytest.raises(DataError, match="changed while they were read"):
+        prepare(source, RandomSplit())
+    assert prepared(empty_cache) == []
+    assert prepare(source, RandomSplit()).n_rows("train") == 8
+
+
 def test_log_without_rows_is_refused(empty_cache):
     with pytest.raises(DataError, match="rows holds no rows"):
         prepare(Rows(0), RandomSplit())
