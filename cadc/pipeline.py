@@ -1,8 +1,10 @@
 """One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,7 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
     warm_up(is_trained(config))
     reset_peak_memory()
     watch = Stopwatch()
+
     log = open_log(config)
     _require_both_classes(log)
     with watch.stage("sample_s"):
@@ -56,18 +59,11 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
     with watch.stage("evaluate_s"):
         scores = score(model, log, "test")
         metrics = {f"test/{name}": value for name, value in metrics_of(scores).items()}
+
+    held_out = fit.validation if fit else metrics_of(score(model, log, "validation"))
+    metrics |= {f"val/{name}": value for name, value in held_out.items()}
     scores.to_parquet(folder / "scores.parquet", index=False)
     save_file(model.state_dict(), folder / "model.safetensors")
-    if fit is None:
-        metrics |= {f"val/{name}": value for name, value in metrics_of(score(model, log, "validation")).items()}
-    else:
-        metrics |= fit.validation
-    seconds = {
-        "prepare_s": log.meta["prepare_s"],
-        "factorize_s": factorization_cost["seconds"],
-        "train_s": fit.seconds if fit else 0.0,
-        **watch.seconds,
-    }
     record = {
         "id": run_id,
         "schema_version": SCHEMA_VERSION,
@@ -78,20 +74,11 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
         "code": source_version() | {"hash": code},
         "environment": environment(),
         "metrics": metrics,
-        "cost": seconds
-        | {
-            "total_s": sum(seconds.values()),
-            "factorize_cached": bool(factorization_cost["cached"]),
-            "factorize_epochs": factorization_cost["epochs"],
-            "epochs": fit.epochs if fit else 0,
-            "best_epoch": fit.best_epoch if fit else 0,
-            "examples_per_s": fit.examples_per_s if fit else None,
-            "peak_rss_mb": peak_memory_mb(),
-        },
+        "cost": costs(log, factorization_cost, fit, watch),
         "bytes": {"embedding": table_bytes(model), "optimizer": fit.optimizer_bytes if fit else None},
-        "rows": {"kept": len(rows) if is_trained(config) else None, "full": log.n_rows("train")},
+        "rows": {"kept": len(rows) if fit else None, "full": log.n_rows("train")},
         "uses": used_groups(config),
-        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
+        "factor_dim": dim_of_factors(config) if factors else None,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
@@ -190,6 +177,30 @@ def metrics_of(scores: pd.DataFrame) -> dict[str, float]:
     """Return AUC and logloss of saved scores."""
     label, probability = scores["label"].to_numpy(), scores["probability"].to_numpy()
     return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
+
+
+def costs(
+    log: InteractionLog, factorization_cost: Mapping[str, float], fit: FitResult | None, watch: Stopwatch
+) -> dict[str, Any]:
+    """Return seconds of every stage, epochs, speed and memory.
+
+    Preparing and factorising count what they took when they were done, also where they came from the cache.
+    """
+    seconds = {
+        "prepare_s": log.meta["prepare_s"],
+        "factorize_s": factorization_cost["seconds"],
+        "train_s": fit.seconds if fit else 0.0,
+        **watch.seconds,
+    }
+    return seconds | {
+        "total_s": sum(seconds.values()),
+        "factorize_cached": bool(factorization_cost["cached"]),
+        "factorize_epochs": factorization_cost["epochs"],
+        "epochs": fit.epochs if fit else 0,
+        "best_epoch": fit.best_epoch if fit else 0,
+        "examples_per_s": fit.examples_per_s if fit else None,
+        "peak_rss_mb": peak_memory_mb(),
+    }
 
 
 def table_bytes(model: nn.Module) -> int | None:

@@ -31,7 +31,7 @@ class FitResult:
     seconds : wall time, validation included.
     epochs, best_epoch : epochs begun, and the one whose weights were kept; both count from 1.
     examples_per_s : training rows read a second, validation included in the time.
-    validation : metrics of the kept weights, `val/logloss` and `val/auc`.
+    validation : metrics of the kept weights, `auc` and `logloss`.
     optimizer_bytes : of the optimiser's state.
     """
 

@@ -91,8 +91,8 @@ class RecommenderModule(pl.LightningModule):
                 f"the network's scores are NaN in epoch {self.current_epoch + 1}; lower trainer.learning_rate "
                 f"(now {self.learning_rate})."
             )
-        self.history.append({"val/logloss": logloss(label, probability), "val/auc": auc(label, probability)})
-        self.log_dict(self.history[-1], prog_bar=True)
+        self.history.append({"auc": auc(label, probability), "logloss": logloss(label, probability)})
+        self.log_dict({f"val/{name}": value for name, value in self.history[-1].items()}, prog_bar=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a batch to the device, unless it is there already."""
