@@ -150,12 +150,12 @@ def print_table(title: str, table: pd.DataFrame) -> None:
         "seconds",
         "table bytes",
     ):
-        shown.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
+        shown.add_column(name, justify="left" if name == "arm" else "right", no_wrap=name != "arm")
     for row in table.to_dict("records"):
         cells = {str(name): _cell(str(name), value) for name, value in row.items()}
         means = [cells[name] for name in ("seeds", "auc_mean", "auc_std", "logloss_mean", "logloss_std")]
         rows_kept, size = (f"{int(cells[name]):,}" if cells[name] else "" for name in ("rows_kept", "embedding_bytes"))
         rate = f"{100 * float(cells['rate']):g} %" if cells["rate"] else ""
         shown.add_row(cells["arm"], rate, *means, rows_kept, f"{row['total_s_mean']:.1f}", size)
-    console = Console(width=None if Console().is_terminal else 110)
+    console = Console(width=None if Console().is_terminal else 130)
     console.print(shown)
