@@ -1,6 +1,7 @@
 """What a run costs: seconds of its stages and its own peak of memory, and the machine that it ran on."""
 
 import ctypes
+import gc
 import os
 import platform
 import re
@@ -36,8 +37,9 @@ class Stopwatch:
 
 def reset_peak_memory() -> None:
     """Forget the peak of what this process did before, where the system allows it (Linux)."""
+    # What earlier runs left in reference cycles, or freed and the allocator kept, would count as ours.
+    gc.collect()
     try:
-        # Memory that earlier runs freed but the allocator kept would count as ours.
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
     except (OSError, AttributeError):
