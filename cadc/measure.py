@@ -6,14 +6,17 @@ import os
 import platform
 import re
 import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "pandas", "hydra-core", "pyarrow", "safetensors")
@@ -35,10 +38,28 @@ class Stopwatch:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold Ctrl-C back while the body runs: raised inside a finalizer, Python would drop it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if caught:
+        handler(*caught[0])
+
+
 def reset_peak_memory() -> None:
     """Forget the peak of what this process did before, where the system allows it (Linux)."""
     # What earlier runs left in reference cycles, or freed and the allocator kept, would count as ours.
-    gc.collect()
+    with _interrupt_later():
+        gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")

@@ -1,5 +1,7 @@
 """A run's peak of memory is its own, whatever the process did before."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -39,3 +41,18 @@ def test_environment_names_what_a_reader_needs():
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["packages"]["torch"]
     assert found["threads"] >= 1
+
+
+def test_ctrl_c_during_the_reset_is_not_lost():
+    class Interrupts:
+        """Python drops what a finalizer raises, as it would an interrupt that arrives inside one."""
+
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    cycle = {"interrupts": Interrupts()}
+    cycle["self"] = cycle
+    del cycle
+    with pytest.raises(KeyboardInterrupt):
+        reset_peak_memory()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
