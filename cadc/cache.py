@@ -70,6 +70,15 @@ def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
+    """Let `build` make files aside and move them into `folder`, so that files that belong together change together."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
+        build(Path(name))
+        for file in Path(name).iterdir():
+            file.replace(folder / file.name)
+
+
 def _partial_prefix() -> str:
     """Return how partial folders of this machine's processes start; the folder may be shared with other machines."""
     return f".partial-{re.sub('[^A-Za-z0-9]', '', platform.node())}-"

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from cadc.cache import put_in_place
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Side
@@ -102,9 +102,8 @@ def export(ledger: Ledger, run_id: str, folder: Path) -> None:
     to line i of `vocabulary_FIELD.parquet` (line 0 is *unknown*), and `record.json` what the run was.
     """
     record, log, model = load_run(ledger, run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
-        aside = Path(name)
+
+    def write(aside: Path) -> None:
         shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
         save_file(tables_of(model, log), aside / "tables.safetensors")
         for field in log.schema.fields:
@@ -113,8 +112,8 @@ def export(ledger: Ledger, run_id: str, folder: Path) -> None:
             values = pd.concat([pd.Series([None], dtype=values.dtype), values], ignore_index=True)
             values.to_frame("value").to_parquet(aside / f"vocabulary_{field.name}.parquet")
         (aside / "record.json").write_text(json.dumps(record, indent=1))
-        for file in aside.iterdir():
-            file.replace(folder / file.name)
+
+    put_in_place(folder, write)
 
 
 def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:

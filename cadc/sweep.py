@@ -100,7 +100,7 @@ def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | No
         label = (
             f"[{number}/{len(jobs)}] {job.run_id} {' '.join(word for word in job.words if word not in shared)}".rstrip()
         )
-        if job.run_id in outcome.finished or job.run_id in outcome.skipped:
+        if job.run_id in (*outcome.finished, *outcome.skipped, *outcome.failed):
             continue
         started = time.perf_counter()
         try:

@@ -2,13 +2,13 @@
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
+from cadc.cache import put_in_place
 from cadc.config import compose_config
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment
@@ -41,17 +41,15 @@ def write_results(
         "code": source_version(),
         "runs": _ids_by_arm(runs),
     }
+
+    def write(aside: Path) -> None:
+        write_table(table, aside)
+        write_rate_figure(f"{experiment.title} ({', '.join(table['dataset'].unique())})", table, aside)
+        (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
+        (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # All files are made aside and then put in place, so that table and provenance always belong together.
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
-            aside = Path(name)
-            write_table(table, aside)
-            write_rate_figure(f"{experiment.title} ({', '.join(table['dataset'].unique())})", table, aside)
-            (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
-            (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
-            for file in aside.iterdir():
-                file.replace(folder / file.name)
+        put_in_place(folder, write)
     except OSError as error:
         raise CadcError(
             f"results cannot be written to {folder} ({(error.strerror or str(error)).lower()}); make it writable or "
