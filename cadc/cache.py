@@ -1,15 +1,16 @@
 """The cache of stages: folders named after a hash of what made them, written aside and renamed when whole."""
 
+import errno
 import json
 import os
-import platform
-import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cadc.lease import Lease, holder, wait_for
 from cadc.paths import cache_dir
 
 SIZES = "sizes.json"
@@ -21,6 +22,8 @@ STAGES = ("downloads", "raw", "prepared", "factors")
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     """Return the folder of a stage's result, and have `build` fill it first if it is not there.
 
+    Of several processes that want it, one builds it and the others wait.
+
     Parameters
     ----------
     stage : one of `STAGES`.
@@ -28,10 +31,8 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     build : writes the content into the empty folder that it is given.
     """
     folder = cache_dir() / stage / key
-    if folder.is_dir() and not _is_whole(folder):
-        shutil.rmtree(folder)
-    if not folder.is_dir():
-        write_folder(folder, lambda aside: _build_with_sizes(aside, build))
+    if not _is_whole(folder):
+        build_once(folder, lambda aside: _build_with_sizes(aside, build), _is_whole)
     return folder
 
 
@@ -49,25 +50,86 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def write_folder(folder: Path, build: Callable[[Path], None]) -> None:
-    """Fill a temporary folder beside `folder` and rename it, so that others see all of it or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder.parent)
-    aside = Path(tempfile.mkdtemp(prefix=f"{_partial_prefix()}{os.getpid()}-", dir=folder.parent))
+def build_once(folder: Path, build: Callable[[Path], None], is_there: Callable[[Path], bool] = Path.is_dir) -> None:
+    """Have `build` fill `folder`, unless another process does or did; that one is waited for.
+
+    Parameters
+    ----------
+    folder : wanted; what is there and not right is replaced.
+    build : writes the content into the empty folder that it is given.
+    is_there : tells whether the folder holds what it should.
+    """
+    workplace = folder.parent / f".building-{folder.name}"
+    with _wait_for(workplace):
+        try:
+            if not is_there(folder):
+                if folder.exists():
+                    shutil.rmtree(folder)
+                write_folder(folder, workplace, build)
+        finally:
+            # While it is held: who waits makes it anew and looks whether the folder is there.
+            shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _wait_for(workplace: Path) -> Lease:
+    """Claim a workplace; who waits for long is told for whom."""
+    lease = wait_for(workplace, 2.0)
+    if lease is None:
+        other = holder(workplace) or {}
+        print(
+            f"waiting for process {other.get('process')} on {other.get('host')}, which makes {workplace.parent.name} "
+            f"{workplace.name.removeprefix('.building-')}",
+            file=sys.stderr,
+            flush=True,
+        )
+        lease = wait_for(workplace)
+    return lease
+
+
+def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], replace: bool = False) -> None:
+    """Fill a new folder inside `workplace` and rename it to `folder`, so that others see all of it or nothing.
+
+    Parameters
+    ----------
+    folder : if another process put it there meanwhile, its content, which is the same, stays.
+    workplace : of whoever holds its lease; partial folders of holders before are removed from it.
+    build : writes the content into the empty folder that it is given.
+    replace : whether the new folder takes the place of one that is there.
+    """
+    for left in workplace.glob(".partial-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=workplace))
     try:
         build(aside)
         aside.chmod(0o777 & ~_umask())
         for file in filter(Path.is_file, aside.rglob("*")):
             # safetensors writes files that only their owner reads.
             file.chmod(0o666 & ~_umask())
+            _flush(file)
+        if replace and folder.exists():
+            folder.rename(aside.with_name(f"{aside.name}-before"))
         try:
             aside.rename(folder)
         except OSError:
-            # Another process was first; both results are the same.
             if not folder.is_dir():
                 raise
+        _flush(folder.parent)
+        shutil.rmtree(aside.with_name(f"{aside.name}-before"), ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file or folder out, so that a power cut does not leave a name without content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Not every file system can do it for folders; a full disk may say so only here.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
@@ -77,29 +139,6 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
         build(Path(name))
         for file in Path(name).iterdir():
             file.replace(folder / file.name)
-
-
-def _partial_prefix() -> str:
-    """Return how partial folders of this machine's processes start; the folder may be shared with other machines."""
-    return f".partial-{re.sub('[^A-Za-z0-9]', '', platform.node())}-"
-
-
-def _remove_leftovers(parent: Path) -> None:
-    """Remove the partial folders of processes of this machine that were killed."""
-    for path in parent.glob(f"{_partial_prefix()}*"):
-        process = path.name.removeprefix(_partial_prefix()).partition("-")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _umask() -> int:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -95,6 +95,7 @@ BESIDE_GROUPS: dict[str, Any] = {
     "sample_seed": int | None,
     "weight_seed": int | None,
     "threads": int,
+    "evaluate": Literal["test", "validation"],
 }
 """Keys that stand beside the groups, and their types."""
 

@@ -17,6 +17,10 @@ class DataError(CadcError):
     """A file, or what it holds, is not what the reader expects."""
 
 
+class Pruned(Exception):
+    """A trial of a tuning was stopped early, since others did better at its age."""
+
+
 def require_at_least(minimum: float, group: str, **options: float) -> None:
     """Raise a UsageError for the first option of a group that is below the minimum."""
     for name, value in options.items():

@@ -25,12 +25,16 @@ WITHOUT_EFFECT = (
     "cadc.errors",
     "cadc.experiment",
     "cadc.identity",
+    "cadc.launching",
+    "cadc.lease",
     "cadc.ledger",
     "cadc.measure",
     "cadc.paths",
+    "cadc.progress",
     "cadc.reporting",
     "cadc.sweep",
     "cadc.training.progress",
+    "cadc.tuning",
 )
 """Modules that cannot change a result: they choose, store, measure or show it."""
 

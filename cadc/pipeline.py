@@ -1,7 +1,7 @@
 """One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cadc.choices import Config, dim_of_factors, is_trained, needs_factors, seeds, source_options, used_groups
@@ -23,14 +23,26 @@ from cadc.evaluation.auc import auc
 from cadc.evaluation.logloss import logloss
 from cadc.factorization.cached import factorize
 from cadc.factorization.factors import Factors
+from cadc.identity import file_hash
 from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
-from cadc.randomness import numpy_generator, torch_generator
-from cadc.training.fit import FitResult, warm_up
+from cadc.randomness import derive_seed, numpy_generator, torch_generator
+from cadc.training.fit import FitResult, History, warm_up
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of records; `cadc.ledger.store` reads the older ones too."""
+
+SHORT = {"test": "test", "validation": "val"}
+"""How the metrics of a part begin."""
 
 
-def run(config: Config, run_id: str, code: str, folder: Path) -> None:
+def run(
+    config: Config,
+    run_id: str,
+    code: str,
+    folder: Path,
+    checkpoints: Path | None = None,
+    tell: Callable[[History], None] | None = None,
+) -> None:
     """Carry out one run; write record, scores, model and curves into `folder`.
 
     Parameters
@@ -38,12 +50,16 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
     config : composed configuration, as `cadc.config.compose_config` returns it.
     run_id, code : the run's id and the hash of the code behind it, see `cadc.ledger.identity`.
     folder : exists and is empty.
+    checkpoints : folder that keeps the state of training, where an interrupted run goes on from; None keeps none.
+    tell : called after each epoch with the history so far; what it raises ends the run.
 
     Raises
     ------
     CadcError : for data, options or numbers that allow no result.
     """
     torch.set_num_threads(config["threads"])
+    # Our own components draw from generators that they are given; a plug-in's dropout may not.
+    torch.manual_seed(derive_seed(seeds(config)["weight"], "global"))
     warm_up(is_trained(config))
     reset_peak_memory()
     watch = Stopwatch()
@@ -55,15 +71,19 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
     factors, factorization_cost = factorize_log(config, log)
     with watch.stage("initialise_s"):
         model = make_model(config, log, factors)
-    fit = train(config, model, log, rows, run_id, folder)
+    fit = train(config, model, log, rows, checkpoints, tell)
     with watch.stage("evaluate_s"):
-        scores = score(model, log, "test")
-        metrics = {f"test/{name}": value for name, value in metrics_of(scores).items()}
+        scores = score(model, log, config["evaluate"])
+        metrics = {f"{SHORT[config['evaluate']]}/{name}": value for name, value in metrics_of(scores).items()}
 
-    held_out = fit.validation if fit else metrics_of(score(model, log, "validation"))
-    metrics |= {f"val/{name}": value for name, value in held_out.items()}
+    if config["evaluate"] == "test":
+        held_out = fit.validation if fit else metrics_of(score(model, log, "validation"))
+        metrics |= {f"val/{name}": value for name, value in held_out.items()}
     scores.to_parquet(folder / "scores.parquet", index=False)
-    save_file(model.state_dict(), folder / "model.safetensors")
+    # Not by safetensors' own writer, whose error on a full disk is no OSError.
+    (folder / "model.safetensors").write_bytes(save(model.state_dict()))
+    if fit:
+        pd.DataFrame(fit.history).to_csv(folder / "metrics.csv", index=False)
     record = {
         "id": run_id,
         "schema_version": SCHEMA_VERSION,
@@ -79,6 +99,7 @@ def run(config: Config, run_id: str, code: str, folder: Path) -> None:
         "rows": {"kept": len(rows) if fit else None, "full": log.n_rows("train")},
         "uses": used_groups(config),
         "factor_dim": dim_of_factors(config) if factors else None,
+        "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
@@ -102,7 +123,7 @@ def sample_rows(config: Config, log: InteractionLog) -> Tensor:
 def factorize_log(config: Config, log: InteractionLog) -> tuple[Factors | None, dict[str, float]]:
     """Return the factors of the whole training part and their cost, if this run asks for any."""
     if not needs_factors(config):
-        return None, {"seconds": 0.0, "epochs": 0, "cached": 0}
+        return None, {"seconds": 0.0, "epochs": 0}
     factorization = build(config["factorization"], "factorization")
     return factorize(factorization, log, log.rows("train"), dim_of_factors(config))
 
@@ -135,18 +156,18 @@ def make_model(config: Config, log: InteractionLog, factors: Factors | None) -> 
 
 
 def train(
-    config: Config, model: nn.Module, log: InteractionLog, rows: Tensor, run_id: str, folder: Path
+    config: Config,
+    model: nn.Module,
+    log: InteractionLog,
+    rows: Tensor,
+    checkpoints: Path | None = None,
+    tell: Callable[[History], None] | None = None,
 ) -> FitResult | None:
-    """Fit the model in place, if it is one that is trained."""
+    """Fit the model in place, if it is one that is trained; it goes on from the checkpoints that are there."""
     if not is_trained(config):
         return None
-    curves = build(config["logger"], "logger")
     shuffle = torch_generator(seeds(config)["weight"], "batches")
-    try:
-        loggers = curves.loggers(folder, run_id, dict(config))
-        result: FitResult = build(config["trainer"], "trainer")(model, log, rows, shuffle, loggers)
-    finally:
-        curves.close()
+    result: FitResult = build(config["trainer"], "trainer")(model, log, rows, shuffle, checkpoints, tell)
     return result
 
 
@@ -194,7 +215,6 @@ def costs(
     }
     return seconds | {
         "total_s": sum(seconds.values()),
-        "factorize_cached": bool(factorization_cost["cached"]),
         "factorize_epochs": factorization_cost["epochs"],
         "epochs": fit.epochs if fit else 0,
         "best_epoch": fit.best_epoch if fit else 0,

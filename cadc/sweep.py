@@ -1,19 +1,27 @@
-"""Many runs: each configuration is planned, those finished before are skipped, the others are carried out."""
+"""Many runs: each configuration is planned, those finished before are skipped, the others are carried out.
 
-import sys
+Any number of processes may carry out the same sweep on one ledger: a run belongs to whoever holds its lease.
+"""
+
+import errno
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from cadc.choices import check
 from cadc.components import TARGET, load_class
 from cadc.config import compose_config
-from cadc.errors import CadcError, UsageError
+from cadc.errors import CadcError, Pruned, UsageError
 from cadc.experiment import Cell
-from cadc.ledger.identity import run_identity
-from cadc.ledger.store import Ledger, Record
-from cadc.pipeline import open_log, run
+from cadc.ledger.identity import arm_signature, run_identity
+from cadc.ledger.store import Ledger, NotWritable, Record
+from cadc.pipeline import SCHEMA_VERSION, open_log, run
+from cadc.progress import Display, clock, display
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -33,13 +41,50 @@ class Job:
     code: str
 
 
+MEANING = {
+    "finished": "carried out now",
+    "resumed": "interrupted before, gone on with and finished now",
+    "skipped": "finished before",
+    "elsewhere": "finished meanwhile by another process",
+    "pruned": "stopped early",
+    "interrupted": "stopped by a lack of memory or space; the same command goes on with them",
+    "failed before": "not tried again without --retry-failed",
+    "failed": "failed now",
+}
+"""What can become of a run in a sweep."""
+
+
 @dataclass
 class Outcome:
-    """What became of a sweep: ids by what happened to them."""
+    """What became of a sweep.
 
-    finished: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    failed: dict[str, CadcError] = field(default_factory=dict)
+    Parameters
+    ----------
+    became : a key of `MEANING` by run id.
+    errors : by run id, of those that failed or were interrupted.
+    """
+
+    became: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, CadcError] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many runs became what, in the order of `MEANING`."""
+        found = Counter(self.became.values())
+        return {name: found[name] for name in MEANING if found[name]}
+
+    @property
+    def exit_status(self) -> int:
+        """Return 0 where every run has its record."""
+        return max((error.exit_status for error in self.errors.values()), default=0)
+
+    def summary(self, n_runs: int) -> list[str]:
+        """Return the lines that close a sweep: how many became what, and each run that is not finished."""
+        rows = [*self.counts.items()]
+        if left := n_runs - len(self.became):
+            rows.append(("left", left))
+        lines = [f"{count:6}  {name:14} {MEANING.get(name, 'not begun, or interrupted')}" for name, count in rows]
+        return lines + [f"        {run_id}  {self.became[run_id]}: {why}" for run_id, why in self.errors.items()]
 
 
 def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
@@ -59,7 +104,7 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     return jobs
 
 
-def without_impossible(cells: Sequence[Cell], say: Callable[[str], None] | None = None) -> list[Cell]:
+def without_impossible(cells: Sequence[Cell], say: Say | None = None) -> list[Cell]:
     """Leave out the cells whose model needs a column that the data set cannot have (an oracle of real data)."""
     kept = []
     left_out = set()
@@ -72,58 +117,241 @@ def without_impossible(cells: Sequence[Cell], say: Callable[[str], None] | None 
         else:
             left_out.add(f"the arm {cell.arm!r} is left out: {config['choices']['data']} has no {', '.join(needed)}")
     for line in sorted(left_out):
-        (say or _say)(line)
+        (say or display().say)(line)
     if not kept:
         raise UsageError("no arm is left, so there is nothing to run.")
     return kept
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def execute(jobs: Sequence[Job], ledger: Ledger, say: Callable[[str], None] | None = None) -> Outcome:
+def execute(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool = False, say: Say | None = None) -> Outcome:
     """Carry out the jobs that are not finished yet, one after the other.
 
-    A failing run does not end the others. Ctrl-C ends all; what is finished stays finished.
+    A failing run gets a record that says so and does not end the others. Ctrl-C, a full disk or a folder that cannot
+    be written end all; what is finished stays finished, and what was begun goes on from its last checkpoint next time.
+    Runs that another process works on are left to it, and waited for.
 
     Parameters
     ----------
     jobs : the runs; several of one id are run once.
-    ledger : where finished runs are found and written.
+    ledger : where runs are found and written.
+    retry_failed : whether runs that failed before are tried again, from their beginning.
     say : takes a line about each run.
     """
-    say = say or _say
-    outcome = Outcome()
-    shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
-    for number, job in enumerate(jobs, 1):
-        label = (
-            f"[{number}/{len(jobs)}] {job.run_id} {' '.join(word for word in job.words if word not in shared)}".rstrip()
-        )
-        if job.run_id in (*outcome.finished, *outcome.skipped, *outcome.failed):
-            continue
-        started = time.perf_counter()
+    left = list({job.run_id: job for job in jobs}.values())
+    with Display(len(left)) as shown:
+        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown)
         try:
-            if job.run_id in ledger:
-                say(f"{label}: {summary(ledger.record(job.run_id))}, finished before, skipped")
-                outcome.skipped.append(job.run_id)
-                continue
-            ledger.write(job.run_id, lambda folder, job=job: run(job.config, job.run_id, job.code, folder))  # type: ignore[misc]
+            sweep.carry_out()
+        finally:
+            if len(left) > 1:
+                for line in sweep.outcome.summary(len(left)):
+                    sweep.say(line)
+    return sweep.outcome
+
+
+class _Sweep:
+    """The state of `execute`."""
+
+    def __init__(self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display) -> None:
+        self.jobs = jobs
+        self.ledger = ledger
+        self.retry_failed = retry_failed
+        self.say = say
+        self.shown = shown
+        self.outcome = Outcome()
+        self.estimate = Estimate(jobs)
+        self.shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
+        self.numbers = {job.run_id: number for number, job in enumerate(jobs, 1)}
+
+    def carry_out(self) -> None:
+        left = self.jobs
+        told = False
+        while left:
+            self._show(0)
+            busy = [job for job in left if not self._settle(job)]
+            if len(busy) == len(left):
+                if not told:
+                    self.say(f"waiting for {len(busy)} runs that other processes work on")
+                told = True
+                time.sleep(0.5)
+            left = busy
+
+    def _settle(self, job: Job) -> bool:
+        """Find out what becomes of a run, carrying it out if that is ours to do; False while others work on it."""
+        became = settled(job, self.ledger, self.retry_failed)
+        started = time.perf_counter()
+        if became is None:
+            lease = self.ledger.claim(job.run_id)
+            if lease is None:
+                return False
+            with lease:
+                became = settled(job, self.ledger, self.retry_failed, "elsewhere")
+                if became is None:
+                    self._show(1)
+                    became = self._carry_out(job)
+        self.outcome.became[job.run_id] = became
+        self._report(job, became, time.perf_counter() - started)
+        return True
+
+    def _carry_out(self, job: Job) -> str:
+        try:
+            return carry_out(job, self.ledger)
+        except KeyboardInterrupt:
+            raise
         except Exception as error:
-            if len(jobs) == 1:
+            if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
-            outcome.failed[job.run_id] = error if isinstance(error, CadcError) else _unforeseen(error)
-            say(f"{label}: failed: {outcome.failed[job.run_id]}")
-            continue
-        outcome.finished.append(job.run_id)
-        say(f"{label}: {summary(ledger.record(job.run_id))}, {time.perf_counter() - started:.1f} s")
-    return outcome
+            self.outcome.errors[job.run_id] = error if isinstance(error, CadcError) else _unforeseen(error)
+            return "interrupted" if is_transient(error) else "failed"
+
+    def _report(self, job: Job, became: str, seconds: float) -> None:
+        own = " ".join(word for word in job.words if word not in self.shared)
+        label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {own}".rstrip()
+        if became in ("failed", "interrupted"):
+            self.say(f"{label}: {became}: {self.outcome.errors[job.run_id]}")
+        elif became == "failed before":
+            reason = self.ledger.record(job.run_id).get("reason", "")
+            self.outcome.errors[job.run_id] = CadcError(str(reason))
+            if len(self.jobs) == 1:
+                raise CadcError(f"{job.run_id} failed before: {reason} --retry-failed tries it again.")
+            self.say(f"{label}: failed before, not tried again: {reason}")
+        else:
+            record = self.ledger.record(job.run_id)
+            self.estimate.add(job, record, seconds if became in ("finished", "resumed") else None)
+            how = f"{seconds:.1f} s" if became in ("finished", "resumed") else MEANING[became]
+            also = ", resumed" if became == "resumed" else ", skipped" if became == "skipped" else ""
+            remaining = self.estimate.remaining(self.outcome.became)
+            left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 else ""
+            self.say(f"{label}: {summary(record)}, {how}{also}{left}")
+
+    def _counts(self) -> str:
+        counts = self.outcome.counts
+        failed = counts.get("failed", 0) + counts.get("failed before", 0)
+        n_settled = len(self.outcome.became)
+        return f"{n_settled - failed} done, {failed} failed, {len(self.jobs) - n_settled} left"
+
+    def _show(self, n_running: int) -> None:
+        state = f"{self._counts()}, {n_running} running{self.estimate.remaining(self.outcome.became)}"
+        self.shown.sweep(len(self.outcome.became), state)
+
+
+def settled(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipped") -> str | None:
+    """Return what became of a run that nothing is left to do for, else None."""
+    status = ledger.recorded(job.run_id)
+    if status == "finished":
+        ledger.tidy_if_free(job.run_id)
+        return finished
+    if status == "failed" and not retry_failed:
+        return "failed before"
+    return None
+
+
+def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]], None] | None = None) -> str:
+    """Carry out a run whose lease is held, going on from its last checkpoint; return what became of it.
+
+    Raises
+    ------
+    Exception : whatever the run raised; a record of its failure is written, unless trying again may help.
+    """
+    checkpoints = ledger.checkpoints(job.run_id)
+    if ledger.recorded(job.run_id) == "failed":
+        ledger.forget_checkpoints(job.run_id)
+    resumed = any(checkpoints.glob("*.ckpt"))
+    known = {
+        "id": job.run_id,
+        "words": list(job.words),
+        "config": job.config,
+        "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    ledger.begin(job.run_id, known)
+    try:
+        ledger.write(job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, tell))
+    except Pruned:
+        ledger.end(job.run_id, _without_result(job, "pruned", "others did better at its age"))
+        return "pruned"
+    except NotWritable:
+        raise
+    except Exception as error:
+        if is_transient(error):
+            ledger.begin(job.run_id, known | {"reason": _reason(error)})
+        else:
+            ledger.end(job.run_id, _without_result(job, "failed", _reason(error)))
+            ledger.tidy(job.run_id)
+        raise
+    ledger.tidy(job.run_id)
+    return "resumed" if resumed else "finished"
+
+
+def _without_result(job: Job, status: str, reason: str) -> Record:
+    from cadc.measure import environment, source_version
+
+    return {
+        "id": job.run_id,
+        "schema_version": SCHEMA_VERSION,
+        "status": status,
+        "reason": reason,
+        "config": job.config,
+        "seed": job.config["seed"],
+        "code": source_version() | {"hash": job.code},
+        "environment": environment(),
+        "metrics": {},
+        "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def is_transient(error: Exception) -> bool:
+    """Tell whether the same run may succeed another time: it lacked memory, space or a right, or the ledger did."""
+    from torch import OutOfMemoryError
+
+    # torch says so in words where it cannot allocate on the CPU.
+    lacks_memory = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, CadcError) else str(_unforeseen(error))
 
 
 def _unforeseen(error: Exception) -> CadcError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        return CadcError(f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.")
     return CadcError(f"{type(error).__name__}: {error} (run it alone to see where)")
 
 
 def summary(record: Record) -> str:
     """Return the metrics of a record in a few words."""
-    return ", ".join(f"{name} {value:.4f}" for name, value in record["metrics"].items() if name.startswith("test/"))
+    metrics: Mapping[str, float] = record["metrics"]
+    shown = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
+    return ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+
+
+class Estimate:
+    """Seconds that are left of a sweep, from those that its runs took.
+
+    A run is taken to last as long as others of its arm did, or else as long as the average run.
+
+    Parameters
+    ----------
+    jobs : of the sweep.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.arms = {job.run_id: arm_signature(job.config) for job in jobs}
+        self.took: dict[str, list[float]] = {}
+
+    def add(self, job: Job, record: Record, seconds: float | None) -> None:
+        """Learn from a run: what it took now, or where it was finished before, what its record says."""
+        if seconds is None:
+            cost = record.get("cost", {})
+            seconds = sum(cost.get(name, 0.0) for name in ("sample_s", "initialise_s", "train_s", "evaluate_s"))
+        self.took.setdefault(self.arms[job.run_id], []).append(seconds)
+
+    def remaining(self, became: Mapping[str, str]) -> str:
+        """Return the time left in words, empty where nothing is known yet or nothing is left."""
+        left = [arm for run_id, arm in self.arms.items() if run_id not in became]
+        known = [seconds for values in self.took.values() for seconds in values]
+        if not left or not known:
+            return ""
+        mean = sum(known) / len(known)
+        total = sum(sum(self.took[arm]) / len(self.took[arm]) if arm in self.took else mean for arm in left)
+        return f", about {clock(total)} to go"

@@ -1,8 +1,8 @@
-import os
 import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -50,16 +50,19 @@ def test_failed_build_leaves_nothing_and_the_next_one_succeeds(empty_cache, erro
     assert content(empty_cache / "factors" / "key") == ["whole"]
 
 
-def test_builders_at_once_all_see_one_whole_folder(empty_cache):
-    barrier = threading.Barrier(4)
+def test_of_builders_at_once_one_builds_and_all_see_the_whole_folder(empty_cache):
+    together = threading.Barrier(4)
+    built = []
     seen = []
 
     def work():
         def build(folder):
+            built.append(folder)
             for number in range(20):
+                time.sleep(0.005)
                 (folder / str(number)).write_text("x")
-            barrier.wait()
 
+        together.wait()
         seen.append(content(cached_folder("factors", "key", build)))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -67,12 +70,39 @@ def test_builders_at_once_all_see_one_whole_folder(empty_cache):
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(built) == 1
     assert seen == [sorted(map(str, range(20)))] * 4
     assert [path.name for path in (empty_cache / "factors").iterdir()] == ["key"]
 
 
+def test_who_waits_builds_it_if_the_builder_is_killed(empty_cache, capfd):
+    script = (
+        "import os, signal, time\nfrom cadc.cache import cached_folder\n"
+        "def build(folder):\n"
+        "    (folder / 'half').write_text('x'); print('building', flush=True); time.sleep(3)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "cached_folder('factors', 'key', build)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as builder:
+        builder.stdout.readline()
+        cached_folder("factors", "key", lambda folder: (folder / "whole").write_text("x"))
+    assert content(empty_cache / "factors" / "key") == ["whole"]
+    assert [path.name for path in (empty_cache / "factors").iterdir()] == ["key"]
+    assert f"waiting for process {builder.pid} on " in capfd.readouterr().err
+
+
+def test_a_folder_that_is_there_needs_no_right_to_write(empty_cache):
+    folder = cached_folder("factors", "key", lambda folder: (folder / "a").write_text("x"))
+    folder.parent.chmod(0o555)
+    try:
+        assert cached_folder("factors", "key", lambda folder: None) == folder
+    finally:
+        folder.parent.chmod(0o755)
+
+
 def test_cached_folder_can_be_read_by_whoever_the_umask_allows(tmp_path):
-    write_folder(tmp_path / "ordinary", lambda folder: None)
+    (tmp_path / "workplace").mkdir()
+    write_folder(tmp_path / "ordinary", tmp_path / "workplace", lambda folder: None)
     (tmp_path / "reference").mkdir()
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "reference")]
     assert modes[0] == modes[1]
@@ -94,16 +124,12 @@ def test_empty_cache_has_no_entries(empty_cache):
     assert list(entries()) == []
 
 
-def test_leftovers_of_killed_processes_are_removed_and_those_of_others_stay(empty_cache):
+def test_leftovers_of_a_killed_process_are_removed_by_the_next_that_builds(empty_cache):
     script = (
         "import os, signal\nfrom cadc.cache import cached_folder\n"
         "cached_folder('factors', 'key', lambda folder: os.kill(os.getpid(), signal.SIGKILL))"
     )
     subprocess.run([sys.executable, "-c", script], check=False)
-    (leftover,) = (empty_cache / "factors").iterdir()
-    elsewhere = leftover.with_name(".partial-anothermachine-1-x")
-    elsewhere.mkdir()
-    alive = leftover.with_name(leftover.name.rsplit("-", 2)[0] + f"-{os.getpid()}-x")
-    alive.mkdir()
+    assert [path.name for path in (empty_cache / "factors").iterdir()] == [".building-key"]
     cached_folder("factors", "key", lambda folder: (folder / "a").write_text("x"))
-    assert sorted((empty_cache / "factors").iterdir()) == sorted([elsewhere, alive, empty_cache / "factors" / "key"])
+    assert [path.name for path in (empty_cache / "factors").iterdir()] == ["key"]

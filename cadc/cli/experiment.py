@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.train import add_retry_failed
+
 if TYPE_CHECKING:
     from cadc.experiment import Cell, Experiment
 
@@ -14,6 +16,12 @@ HELP = "run the grid of an experiment, then write its table and figure"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this command."""
+    add_grid_arguments(parser)
+    add_retry_failed(parser)
+
+
+def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words that name a grid and where its results go."""
     parser.add_argument("name", help="such as cadc_ml1m, or the path of a folder with an experiment.yaml")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="laid over the grid, such as data=ml-100k seed=0,1"
@@ -41,16 +49,16 @@ def main(arguments: argparse.Namespace) -> int:
     jobs = plan([cell.words for cell in cells])
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
-    outcome = execute(jobs, ledger)
-    if outcome.failed:
+    outcome = execute(jobs, ledger, arguments.retry_failed)
+    if outcome.errors:
         raise CadcError(
-            f"{len(outcome.failed)} of {len(jobs)} runs failed, so no table is written; "
-            f"the first: {next(iter(outcome.failed.values()))}"
+            f"{len(outcome.errors)} of {len(jobs)} runs have no result, so no table is written; "
+            f"the first: {next(iter(outcome.errors.values()))}"
         )
     runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
     table = write_results(experiment, runs, folder, command(arguments))
     print_table(experiment.title, table)
-    print(f"{len(outcome.finished)} runs, {len(outcome.skipped)} finished before; written to {folder}")
+    print(f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}")
     return 0
 
 

@@ -3,11 +3,14 @@
 import argparse
 from pathlib import Path
 
-from cadc.cli.experiment import add_arguments, command, wanted
-
-__all__ = ["HELP", "add_arguments", "main"]
+from cadc.cli.experiment import add_grid_arguments, command, wanted
 
 HELP = "rebuild the table and figure of an experiment from finished runs, without data"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    add_grid_arguments(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -17,8 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this command."""
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data=ml-1m sampler.rate=0.1")
     parser.add_argument("-m", "--multirun", action="store_true", help="run all combinations of comma-separated values")
+    add_retry_failed(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="print the configuration, the run ids and which are finished"
+    )
+
+
+def add_retry_failed(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of all commands that carry out runs."""
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="try runs again that failed before, from their beginning"
     )
 
 
@@ -36,16 +44,11 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _show(jobs, ledger)
         return 0
-    outcome = execute(jobs, ledger)
+    outcome = execute(jobs, ledger, arguments.retry_failed)
     for job in jobs:
         if job.run_id in ledger:
             print(ledger.path(job.run_id) / "record.json")
-    if len(jobs) > 1:
-        print(
-            f"{len(outcome.finished)} finished, {len(outcome.skipped)} skipped as finished before, "
-            f"{len(outcome.failed)} failed"
-        )
-    return max((error.exit_status for error in outcome.failed.values()), default=0)
+    return outcome.exit_status
 
 
 def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
@@ -54,5 +57,4 @@ def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
 
     print(OmegaConf.to_yaml(OmegaConf.create(jobs[0].config)).rstrip())
     for job in jobs:
-        state = "finished" if job.run_id in ledger else "to run"
-        print(f"{job.run_id}  {state:8}  {' '.join(job.words)}".rstrip())
+        print(f"{job.run_id}  {ledger.status(job.run_id) or 'to run':11}  {' '.join(job.words)}".rstrip())

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from cadc.cache import write_folder
+from cadc.cache import build_once
 from cadc.errors import DataError
 from cadc.identity import file_hash
 from cadc.paths import cache_dir
@@ -32,8 +32,7 @@ def fetch(name: str, url: str, checksum: str, members: tuple[str, ...]) -> Path:
     """
     folder = cache_dir() / "raw" / name
     if not folder.is_dir():
-        archive = _download(url, checksum)
-        write_folder(folder, lambda aside: unpack(archive, aside, members))
+        build_once(folder, lambda aside: unpack(_download(url, checksum), aside, members))
     return folder
 
 

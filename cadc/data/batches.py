@@ -1,6 +1,7 @@
 """Batches cut from tensors in memory by a permuted index, with no worker processes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ EVALUATION_BATCH = 1 << 15
 
 
 class BatchLoader:
-    """Walks through some rows of a log in batches; an epoch is one walk.
+    """Walks through some rows of a log in batches; an epoch is one walk, and one broken off can be gone on with.
 
     Parameters
     ----------
@@ -29,13 +30,36 @@ class BatchLoader:
         self.rows = rows
         self.batch_size = batch_size
         self.generator = generator
+        self._at_start = self._generator_state()
+        """State of the generator before the order of this epoch was drawn."""
+        self._position = 0
+        """Batches of this epoch that were handed out."""
+        self._go_on_at = 0
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
+        self._position, self._go_on_at = self._go_on_at, 0
+        self._at_start = self._generator_state()
         rows = self.rows
         if self.generator is not None:
             rows = rows[torch.randperm(len(rows), generator=self.generator)]
-        for part in rows.split(self.batch_size):
+        for part in rows.split(self.batch_size)[self._position :]:
+            self._position += 1
             yield self.log.gather(part)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where in which epoch this is."""
+        if self._position == len(self):
+            return {"generator": self._generator_state(), "position": 0}
+        return {"generator": self._at_start, "position": self._position}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there with the next walk."""
+        self._go_on_at = state_dict["position"]
+        if self.generator is not None:
+            self.generator.set_state(state_dict["generator"])
+
+    def _generator_state(self) -> Tensor | None:
+        return None if self.generator is None else self.generator.get_state()

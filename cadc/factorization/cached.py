@@ -38,7 +38,7 @@ def factorize(
     Returns
     -------
     factors : from the cache where the same factorisation was done before.
-    cost : `seconds` and `epochs` of the original factorisation, `cached` (0 or 1).
+    cost : `seconds` and `epochs` of the original factorisation.
     """
     key = digest(
         {
@@ -48,19 +48,14 @@ def factorize(
             "code": code_hash([type(factorization).__module__, __name__]),
         }
     )
-    made_now = False
 
     def build(folder: Path) -> None:
-        nonlocal made_now
-        made_now = True
         factors, cost = factorization.fit(log, rows, dim)
         factors.save(folder / "factors.safetensors")
         (folder / "cost.json").write_text(json.dumps(cost))
 
     folder = cached_folder("factors", key, build)
-    cost = json.loads((folder / "cost.json").read_text())
-    cost["cached"] = float(not made_now)
-    return Factors.load(folder / "factors.safetensors"), cost
+    return Factors.load(folder / "factors.safetensors"), json.loads((folder / "cost.json").read_text())
 
 
 def factor_dim(factorization: Factorization, table_dim: int | None, extra_columns: int = 0) -> int:

@@ -55,4 +55,5 @@ def _settings(config: Config) -> dict[str, Any]:
         "components": components,
         "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
         "seeds": seeds(config) if is_trained(config) else None,
+        **({"evaluate": config["evaluate"]} if config.get("evaluate", "test") != "test" else {}),
     }

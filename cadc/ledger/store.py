@@ -1,12 +1,20 @@
-"""The ledger: a folder with one sub-folder per finished run, named after the run's id."""
+"""The ledger: a folder with one sub-folder per run that came to an end, named after the run's id.
+
+What is not finished lies under `.unfinished/ID`: the lease of whoever works on it, its checkpoints, and what is known
+about it. So a run's own folder is never half written, and any number of processes may work on one ledger.
+"""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.cache import write_folder
 from cadc.errors import CadcError, UsageError
+from cadc.lease import Lease, claim, holder
 from cadc.paths import runs_dir
 
 if TYPE_CHECKING:
@@ -17,9 +25,17 @@ Record = dict[str, Any]
 REQUIRED = ("id", "config", "metrics")
 """Keys without which a file is no record."""
 
+NEWEST_SCHEMA = 2
+"""Version 1 had no hashes of the run's files; it has all that is read here."""
+
+UNFINISHED = ".unfinished"
+
 
 class Ledger:
-    """Finished runs on disk.
+    """Runs on disk.
+
+    A run is *finished*; or *failed* or *pruned*, which its record says; or *running*, while a living process holds its
+    lease; or *interrupted*, when something of it is left and nobody works on it.
 
     Parameters
     ----------
@@ -30,31 +46,67 @@ class Ledger:
         self.folder = folder or runs_dir()
 
     def __contains__(self, run_id: str) -> bool:
-        return (self.folder / run_id / "record.json").exists()
+        return self.status(run_id) == "finished"
 
     def path(self, run_id: str) -> Path:
         """Return the folder of a run."""
         return self.folder / run_id
 
+    def checkpoints(self, run_id: str) -> Path:
+        """Return the folder where an unfinished run keeps the state of its training."""
+        return self._workplace(run_id) / "checkpoints"
+
+    def _workplace(self, run_id: str) -> Path:
+        return self.folder / UNFINISHED / run_id
+
+    def status(self, run_id: str) -> str | None:
+        """Return `finished`, `failed`, `pruned`, `running`, `interrupted`, or None for a run never begun."""
+        recorded = self.recorded(run_id)
+        if recorded == "finished" or not (workplace := self._workplace(run_id)).is_dir():
+            return recorded
+        if holder(workplace) is not None:
+            return "running"
+        return recorded or ("interrupted" if self.about(run_id) else None)
+
+    def recorded(self, run_id: str) -> str | None:
+        """Return what the record of a run says: `finished`, `failed` or `pruned`; None where there is no record."""
+        if not (self.path(run_id) / "record.json").exists():
+            return None
+        # Version 1 knew no other than finished runs.
+        return str(self.record(run_id).get("status", "finished"))
+
     def record(self, run_id: str) -> Record:
-        """Read the record of a finished run.
+        """Read the record of a run that came to an end.
 
         Raises
         ------
         UsageError : where there is no such run.
         CadcError : where its record cannot be read.
         """
-        path = self.folder / run_id / "record.json"
+        path = self.path(run_id) / "record.json"
         if not path.exists():
             raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
         try:
             record = json.loads(path.read_text())
+            if not isinstance(record, dict):
+                raise ValueError("it is no object")
             missing = [key for key in REQUIRED if key not in record]
-            if missing or not isinstance(record, dict):
-                raise ValueError(f"it lacks {', '.join(missing)}" if missing else "it is no object")
-        except (OSError, ValueError, TypeError) as error:
+            if missing:
+                raise ValueError(f"it lacks {', '.join(missing)}")
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise CadcError(f"{path} is no record ({error}); delete its folder and run again.") from error
+        version = record.get("schema_version", 1)
+        if not isinstance(version, int) or version > NEWEST_SCHEMA:
+            raise CadcError(f"{path} has the schema version {version!r}, newer than this cadc; install a newer one.")
         return record
+
+    def about(self, run_id: str) -> Record:
+        """Return what is known about an unfinished run: id, configuration, when it began, why it was interrupted."""
+        try:
+            known = json.loads((self._workplace(run_id) / "about.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
 
     def find(self, prefix: str) -> str:
         """Return the id of the finished run that starts with `prefix`."""
@@ -66,29 +118,92 @@ class Ledger:
 
     def ids(self) -> list[str]:
         """Return the ids of all finished runs."""
-        return sorted(path.parent.name for path in self.folder.glob("[!.]*/record.json"))
+        return [run_id for run_id, status in self.statuses().items() if status == "finished"]
+
+    def statuses(self) -> dict[str, str]:
+        """Return the status of every run that was ever begun, by id."""
+        ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
+        begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
+        found = {run_id: self.status(run_id) for run_id in sorted(ended | begun)}
+        return {run_id: status for run_id, status in found.items() if status is not None}
 
     def __iter__(self) -> Iterator[Record]:
         return (self.record(run_id) for run_id in self.ids())
 
+    def claim(self, run_id: str) -> Lease | None:
+        """Return the lease of a run; None while another living process works on it."""
+        try:
+            return claim(self._workplace(run_id))
+        except OSError as error:
+            raise self._not_writable(error) from error
+
+    def begin(self, run_id: str, known: Mapping[str, Any]) -> None:
+        """Note what is known about a run whose lease is held; see `about`."""
+        path = self._workplace(run_id) / "about.json"
+        try:
+            _write_whole(path, json.dumps(dict(known), indent=1))
+        except OSError as error:
+            raise self._not_writable(error) from error
+
     def write(self, run_id: str, build: Callable[[Path], None]) -> None:
-        """Let `build` fill a run's folder; it appears whole, or not at all."""
-        folder = self.folder / run_id
-        if folder.exists() and run_id not in self:
+        """Let `build` fill the folder of a run whose lease is held; it appears whole, or not at all.
+
+        A record of a failed or pruned attempt gives way.
+        """
+        folder, workplace = self.path(run_id), self._workplace(run_id)
+        if folder.exists() and not (folder / "record.json").exists():
             raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
         try:
-            write_folder(folder, build)
+            workplace.mkdir(parents=True, exist_ok=True)
+            write_folder(folder, workplace, build, replace=run_id not in self)
         except OSError as error:
             if error.filename is not None and not Path(error.filename).is_relative_to(self.folder):
                 raise
-            raise CadcError(
-                f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it "
-                "writable, or set CADC_RUNS to another folder."
-            ) from error
+            raise self._not_writable(error) from error
+
+    def end(self, run_id: str, record: Mapping[str, Any]) -> None:
+        """Write the record of a run that failed or was pruned."""
+        text = json.dumps(dict(record), indent=1)
+        self.write(run_id, lambda folder: _write_whole(folder / "record.json", text))
+
+    def tidy(self, run_id: str) -> None:
+        """Remove what is left of a run while it was unfinished; call it while its lease is held."""
+        shutil.rmtree(self._workplace(run_id), ignore_errors=True)
+        with suppress(OSError):  # others are in it
+            self._workplace(run_id).parent.rmdir()
+
+    def tidy_if_free(self, run_id: str) -> None:
+        """Remove what a run that finished just before its process was killed left behind."""
+        if self._workplace(run_id).is_dir() and (lease := self.claim(run_id)):
+            with lease:
+                self.tidy(run_id)
+
+    def forget_checkpoints(self, run_id: str) -> None:
+        """Remove the checkpoints of a run whose lease is held, so that it starts from its beginning."""
+        shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
+
+    def _not_writable(self, error: OSError) -> CadcError:
+        return NotWritable(
+            f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it "
+            "writable, or set CADC_RUNS to another folder."
+        )
 
     def frame(self) -> "pd.DataFrame":
-        """Return all records as a data frame, a row a run, nested keys joined by dots."""
+        """Return the records of all finished runs as a data frame, a row a run, nested keys joined by dots."""
         return frame(self)
+
+
+class NotWritable(CadcError):
+    """The ledger takes no more: the disk is full, or the folder read-only."""
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def frame(records: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":

@@ -3,23 +3,25 @@
 import logging
 import signal
 import tempfile
-import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
 from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
-from cadc.errors import UsageError, require_at_least, require_positive
+from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.training.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
-    from pytorch_lightning.callbacks import ModelCheckpoint
+
+History = list[dict[str, float]]
+"""A row an epoch: `epoch` (from 1), `train/loss`, `val/auc`, `val/logloss`."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,12 @@ class FitResult:
 
     Parameters
     ----------
-    seconds : wall time, validation included.
+    seconds : wall time, validation included; after an interruption, that up to the last checkpoint counts too.
     epochs, best_epoch : epochs begun, and the one whose weights were kept; both count from 1.
     examples_per_s : training rows read a second, validation included in the time.
     validation : metrics of the kept weights, `auc` and `logloss`.
     optimizer_bytes : of the optimiser's state.
+    history : a row an epoch.
     """
 
     seconds: float
@@ -41,6 +44,7 @@ class FitResult:
     examples_per_s: float
     validation: dict[str, float]
     optimizer_bytes: int
+    history: History
 
 
 class Fit:
@@ -54,10 +58,11 @@ class Fit:
     max_epochs : upper bound.
     patience : epochs without a better validation logloss before it stops.
     accelerator : as Lightning names it; `auto` takes a GPU where there is one.
+    checkpoint_minutes : minutes between checkpoints inside an epoch; one follows each epoch in any case.
     progress : whether to show a bar.
     """
 
-    without_effect = ("accelerator", "progress")
+    without_effect = ("accelerator", "checkpoint_minutes", "progress")
 
     def __init__(
         self,
@@ -68,17 +73,20 @@ class Fit:
         max_epochs: int = 50,
         patience: int = 3,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
+        checkpoint_minutes: float = 10.0,
         progress: bool = True,
     ) -> None:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=patience)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
+        require_at_least(0, "trainer", checkpoint_minutes=checkpoint_minutes)
         require_positive("trainer", learning_rate=learning_rate)
         self.learning_rate = learning_rate
         self.weight_decay_tables, self.weight_decay_mlp = weight_decay_tables, weight_decay_mlp
         self.batch_size = batch_size
         self.max_epochs, self.patience = max_epochs, patience
         self.accelerator, self.progress = accelerator, progress
+        self.checkpoint_minutes = checkpoint_minutes
 
     def rows_per_step(self, n_rows: int) -> int:
         """Return the batch size for so many training rows."""
@@ -92,7 +100,8 @@ class Fit:
         log: InteractionLog,
         rows: Tensor,
         generator: torch.Generator,
-        loggers: Sequence[Any] = (),
+        checkpoints: Path | None = None,
+        tell: Callable[[History], None] | None = None,
     ) -> FitResult:
         """Fit a model in place and leave it with the weights of its best epoch.
 
@@ -102,70 +111,84 @@ class Fit:
         log : the log; all its validation rows choose the epoch.
         rows : numbers of the training rows, int64.
         generator : shuffles the rows.
-        loggers : Lightning loggers.
+        checkpoints : folder that keeps the state after each epoch; where it holds some, the fit goes on from there
+            and ends bit-equal to one that was never interrupted. None keeps none.
+        tell : called after each epoch with the history so far; what it raises ends the fit.
 
         Raises
         ------
-        CadcError : where the loss is no longer finite.
+        CadcError : where the loss is no longer finite, or a checkpoint is damaged.
         """
-        started = time.perf_counter()
         # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
+        from cadc.training.callbacks import KeepBest, Resume
         from cadc.training.module import RecommenderModule
 
         module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
-        with tempfile.TemporaryDirectory(prefix="cadc-") as folder:
-            trainer, best = self._lightning(folder, loggers)
-            on_interrupt = signal.getsignal(signal.SIGINT)
-            try:
-                trainer.fit(
-                    module,
-                    BatchLoader(log, rows, self.rows_per_step(len(rows)), generator),
-                    BatchLoader(log, log.rows("validation"), EVALUATION_BATCH),
-                )
-            except SystemExit as stopped:
-                # Lightning turns Ctrl-C into an exit and ignores further ones; our caller decides what it ends.
-                signal.signal(signal.SIGINT, on_interrupt)
-                raise KeyboardInterrupt from stopped
-            checkpoint = torch.load(Path(best.best_model_path), weights_only=True)
-            module.load_state_dict(checkpoint["state_dict"])
-        seconds = time.perf_counter() - started
-        epochs = trainer.current_epoch
+        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator)
+        kept = CheckpointFolder(checkpoints) if checkpoints else None
+        best, resume = KeepBest(self.patience), Resume(loader, kept, self.checkpoint_minutes, tell)
+        trainer = self._lightning([best, resume])
+        on_interrupt = signal.getsignal(signal.SIGINT)
+        before = kept.newest() if kept else None
+        try:
+            trainer.fit(
+                module,
+                loader,
+                BatchLoader(log, log.rows("validation"), EVALUATION_BATCH),
+                ckpt_path=before,
+                weights_only=True,
+            )
+        except SystemExit as stopped:
+            # Lightning turns Ctrl-C into an exit and ignores further ones; our caller decides what it ends.
+            signal.signal(signal.SIGINT, on_interrupt)
+            raise KeyboardInterrupt from stopped
+        except (KeyError, RuntimeError, AttributeError) as error:
+            if before is None or module.history:
+                raise
+            raise CadcError(f"the checkpoint {before} is of another model or version ({error}); delete it.") from error
+        module.load_state_dict(best.weights)
+        seconds = resume.seconds
+        epochs = len(module.history)
         state = [value for values in trainer.optimizers[0].state.values() for value in values.values()]
         return FitResult(
             seconds=seconds,
             epochs=epochs,
-            best_epoch=int(checkpoint["epoch"]) + 1,
+            best_epoch=best.epoch + 1,
             examples_per_s=epochs * len(rows) / seconds,
-            validation=module.history[int(checkpoint["epoch"])],
+            validation={
+                name.removeprefix("val/"): value
+                for name, value in module.history[best.epoch].items()
+                if name.startswith("val/")
+            },
             optimizer_bytes=sum(value.nbytes for value in state),
+            history=module.history,
         )
 
-    def _lightning(self, folder: str, loggers: Sequence[Any]) -> "tuple[pl.Trainer, ModelCheckpoint]":
-        """Return Lightning's trainer, and its callback that keeps the weights of the best epoch."""
+    def _lightning(self, callbacks: "Sequence[pl.Callback]") -> "pl.Trainer":
+        """Return Lightning's trainer."""
         import pytorch_lightning as pl
-        from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+        from pytorch_lightning.plugins.environments import LightningEnvironment
         from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
         from cadc.training.progress import progress_bar
 
         _quiet()
-        best = ModelCheckpoint(folder, "best", monitor="val/logloss", save_weights_only=True)
-        bar = progress_bar(self.progress)
         try:
-            trainer = pl.Trainer(
+            return pl.Trainer(
                 accelerator=self.accelerator,
                 devices=1,
                 max_epochs=self.max_epochs,
-                callbacks=[best, EarlyStopping("val/logloss", patience=self.patience), *bar],
-                logger=list(loggers) or False,
-                enable_progress_bar=bool(bar),
+                callbacks=[*callbacks, *progress_bar(self.progress)],
+                # Inside a job of a cluster Lightning would take over its signals and its processes.
+                plugins=[LightningEnvironment()],
+                logger=False,
+                enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
-                default_root_dir=folder,
+                default_root_dir=tempfile.gettempdir(),
             )
         except MisconfigurationException as error:
             raise UsageError(f"trainer.accelerator={self.accelerator} is not on this machine ({error})") from error
-        return trainer, best
 
 
 def warm_up(with_lightning: bool) -> None:

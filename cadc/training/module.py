@@ -36,7 +36,7 @@ class RecommenderModule(pl.LightningModule):
         self._loss_sum = torch.zeros(())
         self._held_out: list[tuple[Tensor, Tensor]] = []
         self.history: list[dict[str, float]] = []
-        """Validation metrics of each epoch."""
+        """A row an epoch: number, training loss and validation metrics."""
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Put tables and other weights into groups of their own, frozen ones into none."""
@@ -66,14 +66,14 @@ class RecommenderModule(pl.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        """Log the mean loss of the epoch and stop with a sentence where it is not finite."""
+        """Note the mean loss of the epoch and stop with a sentence where it is not finite."""
         mean = float(self._loss_sum) / max(1, int(self.trainer.num_training_batches))
         if mean != mean or mean == float("inf"):
             raise CadcError(
                 f"the training loss is {mean} in epoch {self.current_epoch + 1}; lower trainer.learning_rate "
                 f"(now {self.learning_rate})."
             )
-        self.log("train/loss", mean)
+        self.history[-1]["train/loss"] = mean
 
     def on_validation_epoch_start(self) -> None:
         """Forget the scores of the epoch before."""
@@ -84,15 +84,25 @@ class RecommenderModule(pl.LightningModule):
         self._held_out.append((self.model(batch).cpu().double().sigmoid(), batch.label.cpu()))
 
     def on_validation_epoch_end(self) -> None:
-        """Log logloss and AUC over all validation rows."""
+        """Note logloss and AUC over all validation rows."""
         probability, label = (torch.cat(parts).numpy() for parts in zip(*self._held_out, strict=True))
         if np.isnan(probability).any():
             raise CadcError(
                 f"the network's scores are NaN in epoch {self.current_epoch + 1}; lower trainer.learning_rate "
                 f"(now {self.learning_rate})."
             )
-        self.history.append({"auc": auc(label, probability), "logloss": logloss(label, probability)})
-        self.log_dict({f"val/{name}": value for name, value in self.history[-1].items()}, prog_bar=True)
+        metrics = {"auc": auc(label, probability), "logloss": logloss(label, probability)}
+        self.history.append({"epoch": self.current_epoch + 1} | {f"val/{name}": metrics[name] for name in metrics})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what an epoch has gathered so far."""
+        checkpoint["history"] = self.history
+        checkpoint["loss_sum"] = self._loss_sum
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.history = checkpoint["history"]
+        self._loss_sum = checkpoint["loss_sum"].to(self.device)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a batch to the device, unless it is there already."""

@@ -1,12 +1,42 @@
 """The progress bar of a fit, where there is a terminal to show it."""
 
-import sys
+import time
+from typing import Any
 
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from cadc.progress import display
 
 
 def progress_bar(wanted: bool) -> list[Callback]:
-    """Return Lightning's bar with epoch, speed and validation metrics; nothing where no terminal is attached."""
-    if not (wanted and sys.stdout.isatty()):
-        return []
-    return [RichProgressBar(refresh_rate=10, leave=False)]
+    """Return the callback that moves the bar of the run; nothing where none is wanted."""
+    return [FitProgress()] if wanted else []
+
+
+class FitProgress(Callback):
+    """Moves the bar of the run: batches of the epoch, and the validation logloss of the one before."""
+
+    def __init__(self) -> None:
+        self._bar = display().run()
+        self._shown = 0.0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move, a few times a second at most."""
+        now = time.monotonic()
+        if now - self._shown > 0.2:
+            self._shown = now
+            history: Any = pl_module.history
+            reached = f", val/logloss {history[-1]['val/logloss']:.4f}" if history else ""
+            n_batches = int(trainer.num_training_batches)
+            self._bar.move(batch_idx + 1, n_batches, f"epoch {trainer.current_epoch + 1}{reached}")
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Take the bar away."""
+        self._bar.close()

@@ -1,0 +1,107 @@
+"""What a person sees of work that goes on: two bars on a terminal, the sweep above the run; plain lines elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_shown: list["Display"] = []
+
+
+class Display:
+    """Bars of a sweep and of the run inside it, for the time of a `with` block.
+
+    Parameters
+    ----------
+    n_runs : of the sweep; the bar of a single run stands alone.
+    """
+
+    def __init__(self, n_runs: int = 1) -> None:
+        self.n_runs = n_runs
+        self._bars: Progress | None = None
+        self._sweep: TaskID | None = None
+
+    def __enter__(self) -> "Display":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[state]}", markup=False),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bars.start()
+            if self.n_runs > 1:
+                self._sweep = self._bars.add_task("sweep", total=self.n_runs, state=f"0/{self.n_runs}")
+        _shown.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _shown.remove(self)
+        if self._bars is not None:
+            self._bars.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bars where there are any."""
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def sweep(self, n_done: int, state: str) -> None:
+        """Move the bar of the sweep."""
+        if self._bars is not None and self._sweep is not None:
+            self._bars.update(self._sweep, completed=n_done, state=state)
+
+    def run(self) -> "RunBar":
+        """Return a bar for one run."""
+        return RunBar(self._bars)
+
+
+class RunBar:
+    """The bar of one run; without a terminal it does nothing.
+
+    Parameters
+    ----------
+    bars : rich's bars, or None.
+    """
+
+    def __init__(self, bars: "Progress | None") -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def move(self, n_done: int, total: int, state: str) -> None:
+        """Show how far it is."""
+        if self._bars is not None:
+            if self._task is None:
+                self._task = self._bars.add_task("run", total=total, state=state)
+            self._bars.update(self._task, completed=n_done, total=total, state=state)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bars is not None and self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+
+
+def display() -> Display:
+    """Return the display that is shown, or one that shows nothing."""
+    return _shown[-1] if _shown else Display()
+
+
+def clock(seconds: float) -> str:
+    """Return a time in hours, minutes and seconds.
+
+    >>> clock(59), clock(3723)
+    ('0:59', '1:02:03')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

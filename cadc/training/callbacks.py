@@ -1,0 +1,129 @@
+"""What happens between the epochs of a fit: the best weights are kept, the state is saved, progress is told."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, Checkpoint
+from torch import Tensor
+
+from cadc.data.batches import BatchLoader
+from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.module import RecommenderModule
+
+
+class KeepBest(Callback):
+    """Keeps the weights of the epoch with the lowest validation logloss; stops when none was better for a while.
+
+    Parameters
+    ----------
+    patience : epochs without a better one before it stops.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.epoch = -1
+        self.logloss = float("inf")
+        self.weights: dict[str, Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare the epoch with the best one before."""
+        assert isinstance(pl_module, RecommenderModule)
+        logloss = pl_module.history[-1]["val/logloss"]
+        if logloss < self.logloss:
+            self.epoch, self.logloss = trainer.current_epoch, logloss
+            # A copy, on the CPU: the weights go on changing, and need no room on a GPU.
+            self.weights = {name: value.cpu().clone() for name, value in pl_module.state_dict().items()}
+        self._stop(trainer, trainer.current_epoch)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop at once where the epoch of the checkpoint was the last."""
+        self._stop(trainer, trainer.current_epoch - 1)
+
+    def _stop(self, trainer: pl.Trainer, epoch: int) -> None:
+        if self.epoch >= 0 and epoch - self.epoch >= self.patience:
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds."""
+        return {"epoch": self.epoch, "logloss": self.logloss, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.epoch, self.logloss = state_dict["epoch"], state_dict["logloss"]
+        self.weights = state_dict["weights"]
+
+
+class Resume(Checkpoint):
+    """Saves all that a fit needs to go on bit-equal: Lightning's state, the position in the epoch, the generators.
+
+    Parameters
+    ----------
+    loader : of the training rows.
+    folder : of the checkpoints; None saves none.
+    minutes : between checkpoints inside an epoch; one follows every epoch in any case.
+    tell : called after each epoch, when it is saved, with the history so far.
+    """
+
+    def __init__(
+        self,
+        loader: BatchLoader,
+        folder: CheckpointFolder | None,
+        minutes: float,
+        tell: Callable[[list[dict[str, float]]], None] | None,
+    ) -> None:
+        self.loader = loader
+        self.folder = folder
+        self.minutes = minutes
+        self.tell = tell
+        self.seconds_before = 0.0
+        self._started = self._saved = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the fit took, those before an interruption up to its last checkpoint included."""
+        return self.seconds_before + time.monotonic() - self._started
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save inside a long epoch."""
+        is_last = batch_idx + 1 == len(self.loader)
+        if not is_last and time.monotonic() - self._saved >= 60 * self.minutes:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save, and tell how far it is."""
+        self._save(trainer)
+        if self.tell is not None and isinstance(pl_module, RecommenderModule):
+            self.tell(pl_module.history)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        if self.folder is not None:
+            self.folder.save(trainer.save_checkpoint)
+        self._saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds beside Lightning's own state."""
+        return {"loader": self.loader.state_dict(), "random": random_state(), "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.loader.load_state_dict(state_dict["loader"])
+        set_random_state(state_dict["random"])
+        self.seconds_before = state_dict["seconds"]
+        self._started = time.monotonic()
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of torch's global generators, which a model may use (dropout)."""
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Set torch's global generators to a state that `random_state` returned."""
+    torch.set_rng_state(state["cpu"].cpu())
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])

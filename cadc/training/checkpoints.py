@@ -1,0 +1,62 @@
+"""Checkpoints on disk: whole or not at all, and known to be undamaged when they are read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cadc.errors import CadcError
+from cadc.identity import file_hash
+
+PARTIAL = ".partial.ckpt"
+
+
+class CheckpointFolder:
+    """The newest checkpoint of one fit; the one before goes when a newer one is whole.
+
+    Parameters
+    ----------
+    folder : made at the first checkpoint.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Have `write` make a file, and keep it under its number and hash."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        before = self._kept()
+        partial = self.folder / PARTIAL
+        try:
+            write(partial)
+            number = _number(before[-1]) + 1 if before else 0
+            partial.replace(self.folder / f"{number}-{file_hash(partial)}.ckpt")
+        finally:
+            partial.unlink(missing_ok=True)
+        for path in before:
+            path.unlink(missing_ok=True)
+
+    def newest(self) -> Path | None:
+        """Return the newest checkpoint, if there is any.
+
+        Raises
+        ------
+        CadcError : where it is not what was written.
+        """
+        kept = self._kept()
+        if not kept:
+            return None
+        path = kept[-1]
+        if not path.stem.endswith(file_hash(path)):
+            raise CadcError(
+                f"the checkpoint {path} is damaged; delete it to start this run from its beginning "
+                "(--retry-failed does so)."
+            )
+        return path
+
+    def _kept(self) -> list[Path]:
+        """Return the whole checkpoints, the newest last; a kill can leave two."""
+        found = [path for path in self.folder.glob("*-*.ckpt") if path.stem.partition("-")[0].isdecimal()]
+        return sorted(found, key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.partition("-")[0])
