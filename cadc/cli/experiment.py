@@ -38,18 +38,20 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.errors import CadcError
     from cadc.experiment import load_experiment
+    from cadc.launching import split_words
     from cadc.ledger import Ledger
     from cadc.reporting.results import write_results
     from cadc.reporting.table import print_table
     from cadc.sweep import execute, plan, without_impossible
 
     experiment = load_experiment(arguments.name)
+    arguments.overrides, launcher = split_words(arguments.overrides)
     cells, folder = wanted(experiment, arguments)
     cells = without_impossible(cells)
     jobs = plan([cell.words for cell in cells])
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
-    outcome = execute(jobs, ledger, arguments.retry_failed)
+    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher)
     if outcome.errors:
         raise CadcError(
             f"{len(outcome.errors)} of {len(jobs)} runs have no result, so no table is written; "
