@@ -36,7 +36,7 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     ------
     UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
     """
-    parsed = _parse(overrides)
+    parsed = parse_words(overrides)
     for override in parsed:
         if override.is_sweep_override():
             raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
@@ -56,7 +56,7 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     """Compose once for each list of words: Hydra takes a good part of a tenth of a second, and grids ask twice."""
-    return _compose(_parse(overrides))
+    return _compose(parse_words(overrides))
 
 
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
     """
     choices = []
-    for override in _parse(overrides):
+    for override in parse_words(overrides):
         key = override.get_key_element()
         if override.is_sweep_override():
             try:
@@ -121,10 +121,11 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 def key_of(override: str) -> str:
     """Return the key that a word sets: `sampler.rate` of `sampler.rate=0.1`."""
-    return str(_parse([override])[0].key_or_group)
+    return str(parse_words([override])[0].key_or_group)
 
 
-def _parse(overrides: Sequence[str]) -> list[Override]:
+def parse_words(overrides: Sequence[str]) -> list[Override]:
+    """Return Hydra's understanding of each word, or raise a UsageError for one that is no override."""
     parser = OverridesParser.create()
     parsed = []
     for word in overrides:
@@ -141,14 +142,20 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the options of every configuration group, plug-ins included."""
+    """Return the options of every configuration group of a run, plug-ins included."""
     found: dict[str, set[str]] = {}
     for folder in (conf_dir(), *_plugin_folders()):
         for path in folder.rglob("*.yaml"):
             group = path.parent.relative_to(folder).as_posix()
-            if group != ".":
+            if group not in (".", "tune"):
                 found.setdefault(group, set()).add(path.stem)
     return {group: sorted(options) for group, options in sorted(found.items())}
+
+
+def files_of(group: str) -> dict[str, Path]:
+    """Return the files of a group's options by name, plug-ins included."""
+    folders = (conf_dir(), *_plugin_folders())
+    return {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
 
 
 def _plugin_folders() -> Iterator[Path]:

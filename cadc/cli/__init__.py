@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from cadc import __version__
 from cadc.errors import CadcError
+from cadc.words import with_files
 
-COMMANDS = ("train", "experiment", "report", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "tune", "report", "predict", "export", "data", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -37,6 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
         # argparse stops collecting overrides at an option that stands among them.
         arguments.overrides += rest
     try:
+        if getattr(arguments, "overrides", None):
+            arguments.overrides = with_files(arguments.overrides)
         return int(modules[arguments.command].main(arguments))
     except CadcError as error:
         if arguments.debug:
