@@ -45,19 +45,21 @@ def _history(study: SharedStudy, axes: Axes) -> None:
         for state in (TrialState.COMPLETE, TrialState.PRUNED)
     }
     numbers, values = map(np.array, zip(*points[TrialState.COMPLETE], strict=True))
-    axes.plot(numbers, values, "o", markersize=4, label="finished trial")
-    if points[TrialState.PRUNED]:
-        axes.plot(*zip(*points[TrialState.PRUNED], strict=True), "x", color="0.5", label="stopped early")
     best = np.minimum if direction == "minimize" else np.maximum
     axes.step(numbers, best.accumulate(values), where="post", color="tab:red", label="best so far")
+    # One hopeless trial must not flatten the others: what lies beyond is drawn at the edge.
+    everything = [value for found in points.values() for _, value in found]
+    low, high = np.quantile(everything, [0, 0.9] if direction == "minimize" else [0.1, 1])
+    axes.plot(numbers, np.clip(values, low, high), "o", markersize=4, color="tab:blue", label="finished trial")
+    if points[TrialState.PRUNED]:
+        stopped, reached = map(np.array, zip(*points[TrialState.PRUNED], strict=True))
+        axes.plot(stopped, np.clip(reached, low, high), "x", color="0.5", label="stopped early")
+    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    axes.set_ylim(low - margin, high + margin)
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(metric))
-    # One hopeless trial must not flatten the others.
-    low, high = np.quantile(values, [0, 0.9] if direction == "minimize" else [0.1, 1])
-    margin = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
-    axes.set_ylim(low - margin, high + margin)
     axes.set_title(f"{study.name}: {len(done)} trials")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def _importances(study: SharedStudy) -> dict[str, float]:

@@ -81,7 +81,7 @@ def _work_on(trial: "Trial", study: SharedStudy, base: Sequence[str], ledger: Le
         trial.set_user_attr("run", job.run_id)
         record = _record_of(job, ledger, _reports(trial, study.tuning))
         study.tell(trial, values=study.tuning.values(record))
-        said = ", ".join(f"{m} {v:.4f}" for m, v in zip(study.tuning.metrics, study.tuning.values(record), strict=True))
+        said = ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, study.tuning.values(record), strict=True))
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
         said = "stopped early"
@@ -106,7 +106,7 @@ def _best(study: SharedStudy) -> str:
         best: FrozenTrial = study.study.best_trial
     except ValueError:
         return ""
-    return f"; best {best.value:.4f} (trial {best.number})"
+    return f"; best {best.value:.6g} (trial {best.number})"
 
 
 def _record_of(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]], None]) -> dict[str, Any]:
