@@ -16,14 +16,14 @@ MAX_UNPACKED_BYTES = 8 << 30
 """Larger archives than any of our data sets are taken for bombs."""
 
 
-def fetch(name: str, url: str, checksum: str, members: tuple[str, ...]) -> Path:
+def fetch(name: str, url: str, checksum: str | None, members: tuple[str, ...]) -> Path:
     """Return the cached folder with an archive's members, downloading it first if it is not there.
 
     Parameters
     ----------
     name : of the data set, and of the folder in the cache.
     url : address of a ZIP archive.
-    checksum : `md5:…` or `sha256:…` of the archive.
+    checksum : `md5:…` or `sha256:…` of the archive; None takes whatever comes.
     members : the files wanted, in whatever folder the archive keeps them.
 
     Raises
@@ -36,7 +36,31 @@ def fetch(name: str, url: str, checksum: str, members: tuple[str, ...]) -> Path:
     return folder
 
 
-def _download(url: str, checksum: str) -> Path:
+def fetch_files(name: str, base_url: str, hashes: dict[str, str]) -> Path:
+    """Return the cached folder with files that are offered one by one, downloading them first if it is not there.
+
+    Parameters
+    ----------
+    name : of the data set, and of the folder in the cache.
+    base_url : address of the folder that holds the files, with a slash at its end.
+    hashes : SHA-256 of each file, by name.
+
+    Raises
+    ------
+    DataError : when a download fails or its hash differs.
+    """
+    folder = cache_dir() / "raw" / name
+
+    def download(aside: Path) -> None:
+        for file_name, value in hashes.items():
+            shutil.copyfile(_download(base_url + file_name, f"sha256:{value}", name), aside / file_name)
+
+    if not folder.is_dir():
+        build_once(folder, download)
+    return folder
+
+
+def _download(url: str, checksum: str | None, name: str = "") -> Path:
     import logging
 
     import pooch
@@ -57,7 +81,7 @@ def _download(url: str, checksum: str) -> Path:
     except (OSError, requests.RequestException) as error:
         raise DataError(
             f"{url} cannot be downloaded ({type(error).__name__}); put the publisher's files into a folder "
-            f"{PurePosixPath(file_name).stem} and set CADC_DATA_DIR to the folder that holds it."
+            f"{name or PurePosixPath(file_name).stem} and set CADC_DATA_DIR to the folder that holds it."
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 
 from cadc.cache import cached_folder
 from cadc.data.log import InteractionLog
-from cadc.data.raw import EntityTable, Source
+from cadc.data.raw import EntityTable, RawLog, Source, Split
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
-from cadc.data.split import SPLITS, RandomSplit
+from cadc.data.split import SPLITS
 from cadc.data.spool import Spooled, spool
 from cadc.data.vocabulary import encode, rank_by_frequency
 from cadc.errors import DataError
@@ -26,7 +27,7 @@ from cadc.identity import code_hash, describe, digest
 from cadc.randomness import numpy_generator
 
 
-def prepare(source: Source, split: RandomSplit, split_seed: int = 0) -> InteractionLog:
+def prepare(source: Source, split: Split, split_seed: int = 0) -> InteractionLog:
     """Return the prepared log, from the cache where the same content was prepared before.
 
     Parameters
@@ -54,7 +55,7 @@ def prepare(source: Source, split: RandomSplit, split_seed: int = 0) -> Interact
     return InteractionLog(folder)
 
 
-def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, split_seed: int, folder: Path) -> None:
+def _prepare(source: Source, fingerprint: dict[str, str], split: Split, split_seed: int, folder: Path) -> None:
     started = time.perf_counter()
     raw = source.read()
     if any(field.side == "context" and field.bag for field in raw.schema.fields):
@@ -63,8 +64,8 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
         columns, context_values = spool(raw, Path(aside))
         if source.fingerprint() != fingerprint:
             raise DataError(f"the files of {source.name} changed while they were read; run again.")
-        order, rows = _order(columns, source.name, split, split_seed)
-        writer = _Writer(folder, raw.schema, order, rows["train"])
+        order, rows, remark = _order(columns, source.name, split, split_seed)
+        writer = _Writer(folder, raw, order, rows["train"])
         writer.whole("row", order)
         for name in ("label", "dense", "time", "oracle"):
             if name in columns:
@@ -86,6 +87,7 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
         "schema": schema,
         "rows": rows,
         "positives": dict(zip(SPLITS, positives, strict=True)),
+        "split_remark": remark,
         "content_hash": writer.content.hexdigest(),
         "prepare_s": time.perf_counter() - started,
     }
@@ -93,20 +95,41 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
 
 
 def _order(
-    columns: Spooled, name: str, split: RandomSplit, split_seed: int
-) -> tuple[NDArray[np.integer[Any]], dict[str, int]]:
-    """Return the raw rows in the order train, validation, test, and how many fall into each."""
+    columns: Spooled, name: str, split: Split, split_seed: int
+) -> tuple[NDArray[np.integer[Any]], dict[str, int], str]:
+    """Return the raw rows in the order train, validation, test, how many fall into each, and what to say of it."""
     n_rows = columns.n_rows
     if n_rows == 0:
         raise DataError(f"{name} holds no rows, so there is nothing to train on.")
-    place = split.assign(n_rows, numpy_generator(split_seed, "split"))
+    asked = _columns_for(split, columns, name)
+    place = split.assign(n_rows, numpy_generator(split_seed, "split"), **asked)
+    remark = split.remark(place, **asked) if hasattr(split, "remark") else ""
+    if remark:
+        print(f"{name}: {remark}", file=sys.stderr)
     row_type = np.uint32 if n_rows < 2**32 else np.int64
     parts = [np.flatnonzero(place == index).astype(row_type) for index in range(len(SPLITS))]
     rows = {split_name: len(part) for split_name, part in zip(SPLITS, parts, strict=True)}
     for split_name, count in rows.items():
         if count == 0:
             raise DataError(f"the {split_name} part of {name} is left without rows; {n_rows} are too few to split.")
-    return np.concatenate(parts), rows
+    return np.concatenate(parts), rows, remark
+
+
+def _columns_for(split: Split, columns: Spooled, name: str) -> dict[str, NDArray[Any] | None]:
+    """Return the columns that a split asks for: those that it `needs`, and those that it `takes` where there are any.
+
+    Raises
+    ------
+    DataError : where the log lacks a column that the split needs.
+    """
+    needs, takes = getattr(split, "needs", ()), getattr(split, "takes", ())
+    for column in needs:
+        if column not in columns:
+            raise DataError(
+                f"{name} has no {column} column, which {type(split).__name__} needs; choose data/split=random."
+            )
+    found = {column: columns[column] for column in (*needs, *takes) if column in columns}
+    return dict.fromkeys(takes) | found
 
 
 BLOCK_ROWS = 1 << 22
@@ -118,14 +141,15 @@ class _Writer:
     Parameters
     ----------
     folder : of the prepared log.
-    schema : fields whose vocabularies are not counted yet.
+    raw : gives the fields, whose vocabularies are not counted yet, and how rare a context value may be.
     order : raw rows in the order of the splits.
     n_train : number of training rows; only these count for vocabularies.
     """
 
-    def __init__(self, folder: Path, schema: Schema, order: NDArray[np.integer[Any]], n_train: int) -> None:
+    def __init__(self, folder: Path, raw: RawLog, order: NDArray[np.integer[Any]], n_train: int) -> None:
         self.folder = folder
-        self.schema = schema
+        self.schema = raw.schema
+        self.min_count = raw.min_count
         self.order = order
         self.n_train = n_train
         self.content = hashlib.sha256()
@@ -185,7 +209,7 @@ class _Writer:
         ids_of_codes = {}
         for field in fields:
             counts = self.counts(columns[field.name], len(values[field.name]))
-            ids, vocabulary = encode(values[field.name], counts)
+            ids, vocabulary = encode(values[field.name], np.where(counts < self.min_count, 0, counts))
             ids_of_codes[field.name] = np.append(ids, np.int32(UNKNOWN))
             self.vocabulary(field, vocabulary)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from cadc.data.schema import Schema, Side
@@ -48,7 +49,8 @@ class Chunk:
     ----------
     label : float32, 0 or 1, shape [B].
     entities : for `user` and `item`, the row of the entity table, int32, shape [B].
-    context : raw values of each context field, shape [B]; an empty string is a missing value.
+    context : raw values of each context field, shape [B], as a NumPy array or an Arrow array of texts; an empty
+        string is a missing value.
     dense : float32, shape [B, D].
     time : int64, seconds, shape [B].
     oracle : true probability of label 1 where a generator knows it, float32, shape [B].
@@ -56,7 +58,7 @@ class Chunk:
 
     label: NDArray[np.float32]
     entities: dict[Side, NDArray[np.int32]] = field(default_factory=dict)
-    context: dict[str, NDArray[Any]] = field(default_factory=dict)
+    context: dict[str, NDArray[Any] | pa.Array] = field(default_factory=dict)
     dense: NDArray[np.float32] | None = None
     time: NDArray[np.int64] | None = None
     oracle: NDArray[np.float32] | None = None
@@ -64,11 +66,20 @@ class Chunk:
 
 @dataclass
 class RawLog:
-    """A whole log as a source reads it; `chunks` may be walked through once."""
+    """A whole log as a source reads it.
+
+    Parameters
+    ----------
+    schema : the fields.
+    entities : users and items; those that no file lists may be put there while the chunks are walked through.
+    chunks : may be walked through once.
+    min_count : a context value that fewer training rows hold counts as unknown.
+    """
 
     schema: Schema
     entities: dict[Side, EntityTable]
     chunks: Iterable[Chunk]
+    min_count: int = 1
 
 
 class Source(Protocol):
@@ -80,7 +91,23 @@ class Source(Protocol):
         """Return SHA-256 of every raw file, by file name; empty for generated data."""
 
     def edition(self, fingerprint: dict[str, str]) -> str:
-        """Return `published` for the publisher's own files, `local` for others, `generated`."""
+        """Return what the files are.
+
+        `published` are the publisher's own; `local` are others; `rolling` are files that their publisher replaces
+        from time to time, so that no two downloads need agree; `generated` are none.
+        """
 
     def read(self) -> RawLog:
         """Read, or generate, the log."""
+
+
+class Split(Protocol):
+    """Assigns rows to train, validation and test.
+
+    A class may name the columns that it `needs`, and those that it `takes` where the log has them (`user`, `item`,
+    `time`); `assign` gets them by name, memory-mapped, None for one that is absent. A method `remark` with the
+    places and the same columns may return a sentence that is told and kept with the log.
+    """
+
+    def assign(self, n_rows: int, generator: np.random.Generator, **columns: Any) -> NDArray[np.uint8]:
+        """Return each row's place in `SPLITS`, uint8, shape [n_rows]."""

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from cadc.data.raw import RawLog
-from cadc.data.vocabulary import without_missing
+from cadc.data.vocabulary import codes_of
 
 
 class Spooled:
@@ -56,7 +55,7 @@ def spool(raw: RawLog, folder: Path) -> tuple[Spooled, dict[str, NDArray[Any]]]:
                 "time": chunk.time,
                 "oracle": chunk.oracle,
                 **{str(side): rows for side, rows in chunk.entities.items()},
-                **{name: _codes(values, codes[name]) for name, values in chunk.context.items()},
+                **{name: codes_of(values, codes[name]) for name, values in chunk.context.items()},
             }
             for name, values in parts.items():
                 if values is None:
@@ -69,10 +68,3 @@ def spool(raw: RawLog, folder: Path) -> tuple[Spooled, dict[str, NDArray[Any]]]:
         for file in files.values():
             file.close()
     return Spooled(folder, shapes), {name: np.array(list(known)) for name, known in codes.items()}
-
-
-def _codes(values: NDArray[Any], known: dict[Any, int]) -> NDArray[np.int32]:
-    """Return codes of raw values, -1 where missing, and add new values to `known`."""
-    codes, uniques = pd.factorize(without_missing(values))
-    table = np.array([known.setdefault(value, len(known)) for value in uniques.tolist()] + [-1], np.int32)
-    return table[codes]

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cadc.data.schema import UNKNOWN
@@ -68,3 +70,14 @@ def look_up(values: NDArray[Any], vocabulary: NDArray[Any]) -> NDArray[np.int32]
     elif index.dtype.kind not in "iu" and values.dtype.kind in "iuf":
         values = values.astype(str)
     return (index.get_indexer(pd.Index(values)) + 1).astype(np.int32)
+
+
+def codes_of(values: NDArray[Any] | pa.Array, known: dict[Any, int]) -> NDArray[np.int32]:
+    """Return codes of raw values in order of appearance, -1 where missing, and add new values to `known`."""
+    if isinstance(values, pa.Array):
+        encoded = pc.dictionary_encode(pc.if_else(pc.equal(values, ""), None, values))
+        codes, uniques = encoded.indices.fill_null(-1).to_numpy(), np.array(encoded.dictionary.to_pylist(), object)
+    else:
+        codes, uniques = pd.factorize(without_missing(values))
+    table = np.array([known.setdefault(value, len(known)) for value in uniques.tolist()] + [-1], np.int32)
+    return table[codes]

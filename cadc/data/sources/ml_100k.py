@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from cadc.data.raw import EntityTable
-from cadc.data.sources.movielens import MovieLens, movie_table
+from cadc.data.sources.movies import MovieRatings, movie_table
 from cadc.data.text import read_table, whole_numbers
 from cadc.errors import DataError
 
@@ -32,13 +32,15 @@ GENRES = [
 ]
 
 
-class MovieLens100K(MovieLens):
+class MovieLens100K(MovieRatings):
     """MovieLens 100K: `u.data` (tabs), `u.user` and `u.item` (`|`), in Latin-1."""
 
     name: ClassVar[str] = "ml-100k"
     url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
     checksum: ClassVar[str] = "md5:0e33842e24a9c977be4e0107933c0723"
     ratings_file: ClassVar[str] = "u.data"
+    users_file: ClassVar[str] = "u.user"
+    movies_file: ClassVar[str] = "u.item"
     separator: ClassVar[str] = "\t"
     files: ClassVar[tuple[str, ...]] = ("u.data", "u.user", "u.item")
     published_rows: ClassVar[int] = 100_000

@@ -1,0 +1,218 @@
+"""Columns of CSV and Parquet files by name, streamed in blocks; a wrong value is named by its row and column."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from cadc.data.text import BLOCK_BYTES, unreadable
+from cadc.errors import DataError
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+PARQUET_ROWS = 1 << 18
+"""Rows of a Parquet file that are read at once."""
+
+
+@dataclass
+class Block:
+    """Consecutive rows of a file.
+
+    Parameters
+    ----------
+    path : of the file.
+    first_row : number of rows before this block.
+    columns : by name; texts for CSV, what the file says for Parquet.
+    """
+
+    path: Path
+    first_row: int
+    columns: dict[str, pa.Array]
+
+    def texts(self, name: str, required: bool = False) -> pa.Array:
+        """Return a column as texts, missing values as empty ones.
+
+        Parameters
+        ----------
+        name : of the column.
+        required : whether a missing value is an error.
+
+        Raises
+        ------
+        DataError : for a column of numbers with fractions or of nested values, and for a missing value if required.
+        """
+        values = self.columns[name]
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        kinds = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
+        if not any(kind(values.type) for kind in (*kinds, pa.types.is_null)):
+            raise DataError(f"{self.path}: column {name} holds {values.type}; expected texts or whole numbers.")
+        values = pc.fill_null(pc.cast(values, pa.string()), "")
+        if required:
+            self._refuse(name, pc.equal(values, ""), "is missing; every row needs one")
+        return values
+
+    def numbers(self, name: str, dtype: type, missing: float | None = None) -> NDArray[Any]:
+        """Return a column as numbers.
+
+        Parameters
+        ----------
+        name : of the column.
+        dtype : NumPy type of the result.
+        missing : stands in for missing values; None makes them an error.
+
+        Raises
+        ------
+        DataError : for the first value that is no finite number of that type.
+        """
+        values = self.columns[name]
+        kind = "whole number" if np.issubdtype(dtype, np.integer) else "number"
+        if pa.types.is_string(values.type):
+            values = pc.if_else(pc.equal(values, ""), None, values)
+        elif not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or values.type == pa.bool_()):
+            raise DataError(f"{self.path}: column {name} holds {values.type}; expected a {kind}.")
+        if values.null_count:
+            if missing is None:
+                self._refuse(name, pc.is_null(values), f"is missing; expected a {kind}")
+            values = pc.fill_null(values, pa.scalar(missing).cast(values.type))
+        target = pa.from_numpy_dtype(dtype)
+        try:
+            cast = pc.cast(values, target)
+        except pa.ArrowInvalid:
+            self._refuse(name, pa.array([not _fits(value, target) for value in values]), f"is no {kind}")
+            raise
+        found = cast.to_numpy(zero_copy_only=False)
+        if np.issubdtype(dtype, np.floating):
+            self._refuse(name, pa.array(~np.isfinite(found)), f"is no finite {kind}")
+        return np.asarray(found)
+
+    def seconds(self, name: str) -> NDArray[np.int64]:
+        """Return a column of times as seconds: whole numbers as they are, dates and times since 1970 in UTC.
+
+        Raises
+        ------
+        DataError : for the first value that is neither.
+        """
+        values = self.columns[name]
+        if pa.types.is_string(values.type):
+            for zone in (None, "UTC"):
+                try:
+                    values = pc.cast(values, pa.timestamp("us", zone))
+                    break
+                except pa.ArrowInvalid:
+                    continue
+        if pa.types.is_date(values.type):
+            values = pc.cast(values, pa.timestamp("s"))
+        if pa.types.is_timestamp(values.type):
+            self._refuse(name, pc.is_null(values), "is missing; every row needs a time")
+            whole = pc.cast(values, pa.timestamp("s", values.type.tz), safe=False)
+            return np.asarray(pc.cast(whole, pa.int64()).to_numpy())
+        try:
+            return self.numbers(name, np.int64)
+        except DataError as error:
+            raise DataError(
+                f"{str(error).rstrip('.')}; a time is whole seconds, or such as 2024-12-31 23:59:59."
+            ) from None
+
+    def _refuse(self, name: str, wrong: pa.Array, reason: str) -> None:
+        """Raise for the first value that is wrong, if any."""
+        at = np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
+        if len(at):
+            value = self.columns[name][int(at[0])].as_py()
+            shown = "" if value in (None, "") else f" {str(value)[:40]!r}"
+            raise DataError(f"{self.path}, row {self.first_row + at[0] + 1}: column {name}{shown} {reason}.")
+
+
+def _fits(value: pa.Scalar, target: pa.DataType) -> bool:
+    try:
+        value.cast(target)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of a file's columns.
+
+    Raises
+    ------
+    DataError : for a file that is not there, empty, no CSV or Parquet file, or with two columns of one name.
+    """
+    try:
+        if path.suffix == ".parquet":
+            names = list(pa.parquet.read_schema(path).names)
+        elif path.suffix in SEPARATORS:
+            with _open_csv(path) as reader:
+                names = list(reader.schema.names)
+        else:
+            raise DataError(f"{path} is neither .csv (commas), .tsv (tabs) nor .parquet; rename or convert it.")
+    except pa.ArrowInvalid as error:
+        raise _broken(path, error) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has {names.count(name)} columns {name!r}; every column needs a name of its own.")
+    return names
+
+
+def read_columns(path: Path, names: Sequence[str]) -> Iterator[Block]:
+    """Yield blocks of some columns of a CSV file with a header, or of a Parquet file.
+
+    Raises
+    ------
+    DataError : for a column that the file does not have, or a file that cannot be read.
+    """
+    require_columns(path, names, column_names(path))
+    first_row = 0
+    try:
+        for batch in _batches(path, list(names)):
+            yield Block(path, first_row, dict(zip(batch.schema.names, batch.columns, strict=True)))
+            first_row += batch.num_rows
+    except pa.ArrowInvalid as error:
+        raise _broken(path, error) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> None:
+    """Raise a DataError for the first name that is no column of the file, with those that are near it."""
+    from difflib import get_close_matches
+
+    for name in names:
+        if name not in found:
+            by_lower = {other.lower(): other for other in found}
+            near = [by_lower[other] for other in get_close_matches(name.lower(), by_lower, n=3)]
+            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(found)}."
+            raise DataError(f"{path} has no column {name!r}; {hint}")
+
+
+def _batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+    if path.suffix == ".parquet":
+        with pa.parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(PARQUET_ROWS, columns=names)
+    else:
+        with _open_csv(path, names) as reader:
+            yield from reader
+
+
+def _open_csv(path: Path, names: list[str] | None = None) -> Any:
+    # All as texts: types guessed from the first block would not hold for the next ones, and would lose leading zeros.
+    convert = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(names or [], pa.string()), include_columns=names, strings_can_be_null=False
+    )
+    return pa.csv.open_csv(
+        path, pa.csv.ReadOptions(block_size=BLOCK_BYTES), pa.csv.ParseOptions(SEPARATORS[path.suffix]), convert
+    )
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    if "Empty CSV file" in str(error):
+        return DataError(f"{path} is empty; expected a line of column names, then rows.")
+    return DataError(f"{path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.")

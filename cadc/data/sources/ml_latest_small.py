@@ -1,0 +1,13 @@
+"""MovieLens latest-small: about a hundred thousand ratings, replaced from time to time."""
+
+from typing import ClassVar
+
+from cadc.data.sources.movielens_csv import MovieLensCsv
+
+
+class MovieLensLatestSmall(MovieLensCsv):
+    """MovieLens latest-small; its publisher replaces it, so that no two downloads need agree."""
+
+    name: ClassVar[str] = "ml-latest-small"
+    url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip"
+    rolling: ClassVar[bool] = True

@@ -1,0 +1,133 @@
+"""What data sets of movie ratings share: how users, movies and ratings become a log."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
+from cadc.data.schema import Field, Schema, Side
+from cadc.data.sources.published import PublishedFiles
+from cadc.data.sources.seen import SeenEntities
+from cadc.data.text import positions, read_numbers, read_table, whole_numbers
+from cadc.errors import DataError
+
+MOVIE_FIELDS = (
+    Field("item", "item"),
+    Field("year", "item"),
+    Field("genre", "item"),
+    Field("genres", "item", bag=True),
+)
+RATING_COLUMNS: dict[str, type] = {"user": np.int64, "item": np.int64, "rating": np.float32, "time": np.int64}
+
+
+class MovieRatings(PublishedFiles):
+    """Users who rate movies with a year and genres.
+
+    Parameters
+    ----------
+    threshold : a rating from here on is a positive label.
+    """
+
+    ratings_file: ClassVar[str]
+    movies_file: ClassVar[str]
+    users_file: ClassVar[str | None] = None
+    """None where no file describes the users; they are those who rate."""
+    separator: ClassVar[str] = "::"
+    min_rating: ClassVar[float] = 0.5
+    max_rating: ClassVar[float] = 5.0
+    published_rows: ClassVar[int | None] = None
+
+    def __init__(self, threshold: float = 4.0) -> None:
+        self.threshold = threshold
+
+    def read(self) -> RawLog:
+        """Read users and movies now, and the ratings chunk by chunk when they are asked for."""
+        users, movies = self.read_users(), self.read_movies()
+        user_fields = (Field("user", "user"), *(Field(name, "user") for name in (users.fields if users else ())))
+        entities: dict[Side, EntityTable] = {"user": users or EntityTable(np.empty(0, np.int64)), "item": movies}
+        return RawLog(Schema((*user_fields, *MOVIE_FIELDS)), entities, self._chunks(entities))
+
+    def read_users(self) -> EntityTable | None:
+        """Read the users and their demographics; None takes the users from the ratings."""
+        return None
+
+    @abstractmethod
+    def read_movies(self) -> EntityTable:
+        """Read the movies, their years and genres."""
+
+    def read_ratings(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield blocks of `RATING_COLUMNS`."""
+        return read_numbers(self.folder / self.ratings_file, self.separator, RATING_COLUMNS)
+
+    def _chunks(self, entities: dict[Side, EntityTable]) -> Iterator[Chunk]:
+        path = self.folder / self.ratings_file
+        users, movies = entities["user"].keys, entities["item"].keys
+        seen = None if self.users_file else SeenEntities("user")
+        n_rows = 0
+        for block in self.read_ratings():
+            outside = np.flatnonzero((block["rating"] < self.min_rating) | (block["rating"] > self.max_rating))
+            if len(outside):
+                raise DataError(
+                    f"{path}, line {n_rows + outside[0] + 1}: the rating {block['rating'][outside[0]]:g} is not "
+                    f"between {self.min_rating} and {self.max_rating}."
+                )
+            n_rows += len(block["rating"])
+            if seen:
+                user = seen.positions(block["user"])
+            else:
+                user = positions(block["user"], users, "user", path, self.folder / str(self.users_file))
+            yield Chunk(
+                label=(block["rating"] >= self.threshold).astype(np.float32),
+                entities={
+                    "user": user,
+                    "item": positions(block["item"], movies, "item", path, self.folder / self.movies_file),
+                },
+                time=block["time"],
+            )
+        if seen:
+            entities["user"] = seen.table()
+        if self.edition(self.fingerprint()) == "published" and n_rows != self.published_rows:
+            raise DataError(f"{path} holds {n_rows} ratings where {self.published_rows} were published.")
+
+
+class DatMovies(MovieRatings):
+    """Ratings with a file `movies.dat`: id, title ending in the year, genres separated by `|`; `::` between them."""
+
+    ratings_file: ClassVar[str] = "ratings.dat"
+    movies_file: ClassVar[str] = "movies.dat"
+    encoding: ClassVar[str]
+
+    def read_movies(self) -> EntityTable:
+        """Read `movies.dat`."""
+        path = self.folder / self.movies_file
+        keys, titles, genres = read_table(path, "::", 3, self.encoding)
+        return movie_table(whole_numbers(keys, path, "item"), years_of(titles), genres_of(genres))
+
+
+def years_of(titles: list[str]) -> list[str]:
+    """Return the year in parentheses at the end of each title, an empty text where there is none."""
+    return [match[1] if (match := re.search(r"\((\d{4})\)\s*$", title)) else "" for title in titles]
+
+
+def genres_of(texts: list[str]) -> list[list[str]]:
+    """Return the genres of each movie, which stand between `|`."""
+    return [[name for name in text.split("|") if name and name != "(no genres listed)"] for text in texts]
+
+
+def movie_table(keys: NDArray[np.int64], years: list[str], genres: list[list[str]]) -> EntityTable:
+    """Return the movies with year, first genre and the bag of all genres."""
+    lengths = np.array([len(names) for names in genres], np.int64)
+    return EntityTable(
+        keys,
+        {"year": np.array(years), "genre": np.array([names[0] if names else "" for names in genres])},
+        {
+            "genres": RaggedValues(
+                np.array([name for names in genres for name in names], dtype=str),
+                np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            )
+        },
+    )

@@ -1,0 +1,74 @@
+"""Data sets of a publisher: where their files are found, and whether they are the publisher's own."""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from cadc.data import archive
+from cadc.data.raw import RawLog
+from cadc.data.text import unreadable
+from cadc.errors import DataError
+from cadc.identity import file_hash
+from cadc.paths import data_dir
+
+
+class PublishedFiles(ABC):
+    """A data set whose files a publisher offers."""
+
+    name: ClassVar[str]
+    url: ClassVar[str]
+    """Of a ZIP archive; of the publisher's page where `by_hand`."""
+    checksum: ClassVar[str | None] = None
+    """`md5:…` or `sha256:…` of the archive; None where the publisher replaces it from time to time."""
+    by_hand: ClassVar[bool] = False
+    """Whether a person has to fetch the files, since the publisher asks for consent or names no lasting address."""
+    rolling: ClassVar[bool] = False
+    """Whether the publisher replaces the files from time to time."""
+    files: ClassVar[tuple[str, ...]]
+    published_hashes: ClassVar[dict[str, str]] = {}
+    """SHA-256 of those files that are known without the archive."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """Folder of the raw files: under `CADC_DATA_DIR` where it is there, else fetched into the cache."""
+        local = data_dir()
+        if local is not None and (local / self.name).is_dir():
+            return local / self.name
+        if self.by_hand:
+            raise DataError(
+                f"{self.name} has to be fetched by hand: put {', '.join(self.files)} from {self.url} into a folder "
+                f"{self.name} and set CADC_DATA_DIR to the folder that holds it."
+            )
+        return self.fetch()
+
+    def fetch(self) -> Path:
+        """Return the folder in the cache, downloading the files first if need be."""
+        return archive.fetch(self.name, self.url, self.checksum, self.files)
+
+    def fingerprint(self) -> dict[str, str]:
+        """Return SHA-256 of every raw file."""
+        hashes = {}
+        for name in self.files:
+            try:
+                hashes[name] = file_hash(self.folder / name)
+            except OSError as error:
+                raise unreadable(self.folder / name, error) from error
+        return hashes
+
+    def known_hashes(self) -> dict[str, str]:
+        """Return SHA-256 of the publisher's own files, as far as it is known."""
+        # What came without a checksum may have been changed on its way.
+        unpacked = archive.manifest(self.folder) if self.checksum else {}
+        return self.published_hashes | unpacked
+
+    def edition(self, fingerprint: dict[str, str]) -> str:
+        """Return `published` if every file has the hash of the publisher's own, `rolling` or `local` if not."""
+        if self.rolling:
+            return "rolling"
+        known = self.known_hashes()
+        return "published" if all(known.get(name) == value for name, value in fingerprint.items()) else "local"
+
+    @abstractmethod
+    def read(self) -> RawLog:
+        """Read the log."""

@@ -1,0 +1,99 @@
+"""Users and items that no file lists: known from the rows alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cadc.data.raw import EntityTable, RaggedValues
+from cadc.data.schema import Side
+from cadc.data.vocabulary import codes_of
+from cadc.errors import DataError
+
+UNSET, MISSING = -2, -1
+
+
+class SeenEntities:
+    """Numbers users, or items, as they appear, and keeps their features, which must agree in all rows.
+
+    Parameters
+    ----------
+    side : `user` or `item`.
+    fields, bags : names of the side features; a bag is one text with separators until the end.
+    path : of the file, for messages.
+    """
+
+    def __init__(
+        self, side: Side, fields: Sequence[str] = (), bags: Sequence[str] = (), path: Path | None = None
+    ) -> None:
+        self.side = side
+        self.fields, self.bags = tuple(fields), tuple(bags)
+        self.path = path
+        self._numbers: dict[Any, int] = {}
+        self._codes: dict[str, dict[Any, int]] = {name: {} for name in (*fields, *bags)}
+        self._features = {name: np.empty(0, np.int32) for name in self._codes}
+
+    def positions(
+        self, ids: NDArray[Any] | pa.Array, features: Mapping[str, pa.Array] | None = None, first_row: int = 0
+    ) -> NDArray[np.int32]:
+        """Return the number of each row's entity, int32, shape [B].
+
+        Parameters
+        ----------
+        ids : raw ids, shape [B].
+        features : texts of each side feature, shape [B].
+        first_row : rows of the file before these, for messages.
+
+        Raises
+        ------
+        DataError : for the first row whose entity has another feature than before.
+        """
+        numbers = codes_of(ids, self._numbers)
+        for name, values in (features or {}).items():
+            self._keep(name, numbers, codes_of(values, self._codes[name]), first_row)
+        return numbers
+
+    def _keep(self, name: str, numbers: NDArray[np.int32], codes: NDArray[np.int32], first_row: int) -> None:
+        kept = self._features[name]
+        if len(kept) < len(self._numbers):
+            more = np.full(max(len(self._numbers), 2 * len(kept)) - len(kept), UNSET, np.int32)
+            kept = self._features[name] = np.concatenate([kept, more])
+        fresh = np.flatnonzero(kept[numbers] == UNSET)
+        # Written backwards, the first row of each new entity is written last and stays.
+        kept[numbers[fresh][::-1]] = codes[fresh][::-1]
+        differs = np.flatnonzero(kept[numbers] != codes)
+        if len(differs):
+            row = differs[0]
+            values = [*self._codes[name], ""]
+            key = list(self._numbers)[numbers[row]]
+            raise DataError(
+                f"{self.path}, row {first_row + row + 1}: {self.side} {key!r} has {name} {values[codes[row]]!r} here "
+                f"and {values[kept[numbers[row]]]!r} before; a feature of the {self.side} is the same in all its rows, "
+                "others go to data.context_fields."
+            )
+
+    def table(self, separator: str = "|") -> EntityTable:
+        """Return the entities seen so far.
+
+        Parameters
+        ----------
+        separator : stands between two values of a bag.
+        """
+        keys = np.array(list(self._numbers))
+        columns = {name: self._values(name) for name in self._codes}
+        bags = {}
+        for name in self.bags:
+            parts = [[part for part in text.split(separator) if part] for text in columns[name].tolist()]
+            bags[name] = RaggedValues(
+                np.array([part for own in parts for part in own], dtype=str),
+                np.concatenate([[0], np.cumsum([len(own) for own in parts])]).astype(np.int64),
+            )
+        return EntityTable(keys, {name: columns[name] for name in self.fields}, bags)
+
+    def _values(self, name: str) -> NDArray[Any]:
+        # The code -1 of a missing value leads to the last text, which is empty.
+        texts = np.array([*self._codes[name], ""], dtype=object)
+        return np.asarray(texts[self._features[name][: len(self._numbers)]])

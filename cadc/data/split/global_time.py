@@ -1,0 +1,89 @@
+"""Global time split: train on the past, test on the future."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadc.data.split import RandomSplit
+from cadc.errors import DataError
+
+
+class GlobalTimeSplit:
+    """The last rows of the whole log by time: the last share tests, the share before it validates.
+
+    Rows of the same time at a boundary are divided by the seed, so that the shares are met exactly.
+
+    Parameters
+    ----------
+    validation, test : shares of the rows, each in (0, 1); training keeps the rest.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("time",)
+    takes: ClassVar[tuple[str, ...]] = ("user",)
+
+    def __init__(self, validation: float = 0.1, test: float = 0.1) -> None:
+        RandomSplit(validation, test)  # the same shares are refused
+        self.validation = validation
+        self.test = test
+
+    def assign(
+        self,
+        n_rows: int,
+        generator: np.random.Generator,
+        time: NDArray[np.int64],
+        user: NDArray[np.int32] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Return each row's place in `SPLITS`, uint8, shape [n_rows].
+
+        Parameters
+        ----------
+        n_rows : length of the columns.
+        generator : divides rows of equal time at a boundary.
+        time : column of the log, shape [n_rows]; it may be memory-mapped.
+        user : likewise; None for a log without users.
+
+        Raises
+        ------
+        DataError : for times that are all equal, or that count each user's own rows.
+        """
+        if user is not None and counts_own_rows(user, time):
+            raise DataError(
+                "the times are places in each user's own history, not a clock that users share, so there is no "
+                "global time to split at; choose data/split=chronological."
+            )
+        if n_rows and time.min() == time.max():
+            raise DataError("all rows have the same time, so none is later than others; choose data/split=random.")
+        n_validation, n_test = round(self.validation * n_rows), round(self.test * n_rows)
+        held_out = latest(time, n_validation + n_test, generator)
+        place = np.zeros(n_rows, np.uint8)
+        place[held_out] = 1
+        place[held_out[latest(time[held_out], n_test, generator)]] = 2
+        return place
+
+
+def latest(time: NDArray[np.int64], n: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    """Return the numbers of the n latest rows, without sorting them all; the seed chooses among equal times."""
+    if n == 0:
+        return np.empty(0, np.intp)
+    boundary = np.partition(time, len(time) - n)[len(time) - n]
+    later, equal = np.flatnonzero(time > boundary), np.flatnonzero(time == boundary)
+    return np.concatenate([later, generator.choice(equal, n - len(later), replace=False, shuffle=False)])
+
+
+def counts_own_rows(user: NDArray[np.int32], time: NDArray[np.int64]) -> bool:
+    """Tell whether the times number each user's own rows: s, s + 1, s + 2 … without a gap, the same s for everyone.
+
+    Copies of rating logs are shared with such a counter in place of the publisher's clock. On a clock that users
+    share, all of them would have to begin at the same tick and miss none afterwards.
+    """
+    counts = np.bincount(user)
+    start = int(time.min()) if len(time) else 0
+    # A clock in seconds ends here: it runs longer than anyone has rows.
+    if (counts > 0).sum() < 2 or int(time.max()) - start != counts.max() - 1:
+        return False
+    last = np.full(len(counts), start - 1, np.int64)
+    np.maximum.at(last, user, time)
+    # Times from s to s + n - 1 that add up to what the n different ones add up to.
+    total = np.bincount(user, time - float(start))
+    return bool((last - start == counts - 1).all() and (total == counts * (counts - 1) / 2).all())
