@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from cadc.data.text import BLOCK_BYTES, unreadable
 from cadc.errors import DataError
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET_ROWS = 1 << 18
 """Rows of a Parquet file that are read at once."""
+TIMES = (pa.int64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
+A_TIME = "whole seconds, or such as 2024-12-31 23:59:59"
 
 
 @dataclass
@@ -48,10 +50,8 @@ class Block:
         DataError : for a column of numbers with fractions or of nested values, and for a missing value if required.
         """
         values = self.columns[name]
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        kinds = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
-        if not any(kind(values.type) for kind in (*kinds, pa.types.is_null)):
+        kinds = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
+        if not any(kind(values.type) for kind in kinds):
             raise DataError(f"{self.path}: column {name} holds {values.type}; expected texts or whole numbers.")
         values = pc.fill_null(pc.cast(values, pa.string()), "")
         if required:
@@ -92,6 +92,12 @@ class Block:
             self._refuse(name, pa.array(~np.isfinite(found)), f"is no finite {kind}")
         return np.asarray(found)
 
+    def labels(self, name: str) -> NDArray[np.float32]:
+        """Return a column of 0 and 1, or raise a DataError for the first value that is neither."""
+        label = self.numbers(name, np.float32)
+        self._refuse(name, pa.array((label != 0) & (label != 1)), "is no label; it must be 0 or 1")
+        return label
+
     def seconds(self, name: str) -> NDArray[np.int64]:
         """Return a column of times as seconds: whole numbers as they are, dates and times since 1970 in UTC.
 
@@ -101,24 +107,26 @@ class Block:
         """
         values = self.columns[name]
         if pa.types.is_string(values.type):
-            for zone in (None, "UTC"):
-                try:
-                    values = pc.cast(values, pa.timestamp("us", zone))
-                    break
-                except pa.ArrowInvalid:
-                    continue
+            self._refuse(name, pc.equal(values, ""), f"is missing; expected {A_TIME}")
+            values = self._times(name, values)
         if pa.types.is_date(values.type):
             values = pc.cast(values, pa.timestamp("s"))
         if pa.types.is_timestamp(values.type):
-            self._refuse(name, pc.is_null(values), "is missing; every row needs a time")
+            self._refuse(name, pc.is_null(values), f"is missing; expected {A_TIME}")
             whole = pc.cast(values, pa.timestamp("s", values.type.tz), safe=False)
             return np.asarray(pc.cast(whole, pa.int64()).to_numpy())
-        try:
-            return self.numbers(name, np.int64)
-        except DataError as error:
-            raise DataError(
-                f"{str(error).rstrip('.')}; a time is whole seconds, or such as 2024-12-31 23:59:59."
-            ) from None
+        return self.numbers(name, np.int64)
+
+    def _times(self, name: str, texts: pa.Array) -> pa.Array:
+        """Return texts as whole numbers or as dates and times, whatever all of them are."""
+        for kind in TIMES:
+            try:
+                return pc.cast(texts, kind)
+            except pa.ArrowInvalid:
+                continue
+        wrong = [not any(_fits(text, kind) for kind in TIMES) for text in texts]
+        self._refuse(name, pa.array(wrong), f"is no time; expected {A_TIME}")
+        raise DataError(f"{self.path}: column {name} mixes ways to write a time; expected {A_TIME} in all rows.")
 
     def _refuse(self, name: str, wrong: pa.Array, reason: str) -> None:
         """Raise for the first value that is wrong, if any."""
@@ -151,7 +159,7 @@ def column_names(path: Path) -> list[str]:
             with _open_csv(path) as reader:
                 names = list(reader.schema.names)
         else:
-            raise DataError(f"{path} is neither .csv (commas), .tsv (tabs) nor .parquet; rename or convert it.")
+            raise DataError(f"{path} is neither .csv (commas), .tsv or .txt (tabs) nor .parquet; rename or convert it.")
     except pa.ArrowInvalid as error:
         raise _broken(path, error) from error
     except OSError as error:
@@ -162,23 +170,40 @@ def column_names(path: Path) -> list[str]:
     return names
 
 
-def read_columns(path: Path, names: Sequence[str]) -> Iterator[Block]:
-    """Yield blocks of some columns of a CSV file with a header, or of a Parquet file.
+def read_columns(path: Path, names: Sequence[str], header: bool = True) -> Iterator[Block]:
+    """Yield blocks of some columns of a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : the file; its suffix says what it is.
+    names : of the columns wanted; of all columns for a CSV file without header.
+    header : whether the first line of a CSV file names the columns.
 
     Raises
     ------
     DataError : for a column that the file does not have, or a file that cannot be read.
     """
-    require_columns(path, names, column_names(path))
+    if header:
+        require_columns(path, names, column_names(path))
     first_row = 0
     try:
-        for batch in _batches(path, list(names)):
-            yield Block(path, first_row, dict(zip(batch.schema.names, batch.columns, strict=True)))
+        for batch in _batches(path, list(names), header):
+            columns = map(_plain, batch.columns)
+            yield Block(path, first_row, dict(zip(batch.schema.names, columns, strict=True)))
             first_row += batch.num_rows
     except pa.ArrowInvalid as error:
         raise _broken(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """Return an array without the ways in which files spare space."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
+        values = values.cast(pa.string())
+    return values
 
 
 def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> None:
@@ -193,26 +218,27 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
             raise DataError(f"{path} has no column {name!r}; {hint}")
 
 
-def _batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, names: list[str], header: bool) -> Iterator[pa.RecordBatch]:
     if path.suffix == ".parquet":
         with pa.parquet.ParquetFile(path) as file:
             yield from file.iter_batches(PARQUET_ROWS, columns=names)
     else:
-        with _open_csv(path, names) as reader:
+        with _open_csv(path, names, header) as reader:
             yield from reader
 
 
-def _open_csv(path: Path, names: list[str] | None = None) -> Any:
+def _open_csv(path: Path, names: list[str] | None = None, header: bool = True) -> Any:
     # All as texts: types guessed from the first block would not hold for the next ones, and would lose leading zeros.
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(names or [], pa.string()), include_columns=names, strings_can_be_null=False
     )
-    return pa.csv.open_csv(
-        path, pa.csv.ReadOptions(block_size=BLOCK_BYTES), pa.csv.ParseOptions(SEPARATORS[path.suffix]), convert
-    )
+    read = pa.csv.ReadOptions(block_size=BLOCK_BYTES, column_names=None if header else names)
+    return pa.csv.open_csv(path, read, pa.csv.ParseOptions(delimiter=SEPARATORS[path.suffix]), convert)
 
 
 def _broken(path: Path, error: Exception) -> DataError:
     if "Empty CSV file" in str(error):
         return DataError(f"{path} is empty; expected a line of column names, then rows.")
+    if "UTF8" in str(error):
+        return DataError(f"{path} is not text in UTF-8; save it in that encoding.")
     return DataError(f"{path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.")

@@ -1,0 +1,74 @@
+"""Avazu click-through rates (Kaggle layout): clicks on mobile advertisements, of no named user or item."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cadc.data.columns import Block, read_columns
+from cadc.data.raw import Chunk, RawLog
+from cadc.data.schema import Field, Schema
+from cadc.data.sources.published import PublishedFiles
+from cadc.errors import DataError, require_at_least
+
+CATEGORIES = (
+    *("C1", "banner_pos", "site_id", "site_domain", "site_category", "app_id", "app_domain", "app_category"),
+    *("device_id", "device_ip", "device_model", "device_type", "device_conn_type"),
+    *(f"C{number}" for number in range(14, 22)),
+)
+
+
+class Avazu(PublishedFiles):
+    """Avazu's `train.csv`: click, the hour as YYMMDDHH, and 21 categories; the number of the row (`id`) is left out.
+
+    The hour becomes three things: the fields `hour` (0 to 23) and `weekday` (Monday is 0), and the time of the row.
+
+    Parameters
+    ----------
+    min_count : a category that fewer training rows hold counts as unknown.
+    """
+
+    name: ClassVar[str] = "avazu"
+    url: ClassVar[str] = "https://www.kaggle.com/c/avazu-ctr-prediction"
+    by_hand: ClassVar[bool] = True
+    files: ClassVar[tuple[str, ...]] = ("train.csv",)
+
+    def __init__(self, min_count: int = 10) -> None:
+        require_at_least(1, "data", min_count=min_count)
+        self.min_count = min_count
+
+    def read(self) -> RawLog:
+        """Read the rows chunk by chunk when they are asked for."""
+        fields = tuple(Field(name, "context") for name in ("hour", "weekday", *CATEGORIES))
+        return RawLog(Schema(fields), {}, self._chunks(), self.min_count)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        for block in read_columns(self.folder / self.files[0], ("click", "hour", *CATEGORIES)):
+            time = times_of(block)
+            # The first of January 1970 was a Thursday.
+            weekday = (time // 86400 + 3) % 7
+            yield Chunk(
+                label=block.labels("click"),
+                context={
+                    "hour": time // 3600 % 24,
+                    "weekday": weekday,
+                    **{name: block.texts(name) for name in CATEGORIES},
+                },
+                time=time,
+            )
+
+
+def times_of(block: Block) -> NDArray[np.int64]:
+    """Return the seconds since 1970 of the column `hour`, which holds YYMMDDHH."""
+    hours = block.numbers("hour", np.int64)
+    uniques, codes = np.unique(hours, return_inverse=True)
+    texts = pd.Series(uniques).map("{:08d}".format)
+    times = pd.to_datetime(texts, format="%y%m%d%H", errors="coerce")
+    if times.isna().any():
+        row = int(np.flatnonzero(times.isna().to_numpy()[codes])[0])
+        raise DataError(
+            f"{block.path}, row {block.first_row + row + 1}: column hour {hours[row]} is no hour written as YYMMDDHH."
+        )
+    return (times.to_numpy().astype("datetime64[s]").astype(np.int64))[codes]
