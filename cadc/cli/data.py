@@ -1,9 +1,15 @@
 """`cadc data`: which data sets there are, where they are, whether they are whole, and what they hold."""
 
 import argparse
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cadc.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from cadc.data.log import InteractionLog
+    from cadc.data.schema import Side
 
 HELP = "list, fetch, verify or describe data sets"
 
@@ -13,10 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["list", "fetch", "verify", "describe"])
     parser.add_argument("name", nargs="?", help="of a data set, as `cadc data list` shows them")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="for describe, such as data.threshold=3")
+    parser.add_argument("--output", help="folder of describe's figure (default outputs/data/NAME)")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.output and arguments.action != "describe":
+        raise UsageError(
+            f"`cadc data {arguments.action}` writes no figure, so it takes no --output; only describe does."
+        )
     if arguments.overrides and arguments.action != "describe":
         raise UsageError(f"`cadc data {arguments.action}` takes no {arguments.overrides[0]!r}; only describe does.")
     if arguments.action == "list":
@@ -24,11 +35,12 @@ def main(arguments: argparse.Namespace) -> int:
     elif arguments.name is None:
         raise UsageError(f"`cadc data {arguments.action}` needs the name of a data set; `cadc data list` shows them.")
     elif arguments.action == "describe":
-        _describe([f"data={arguments.name}", *arguments.overrides])
+        _describe(arguments.name, arguments.overrides, arguments.output)
     else:
         source = _source([f"data={arguments.name}"])
-        if not hasattr(source, "folder"):
-            print(f"{source.name} is generated; there are no files.")
+        # Asked of the class: a source's folder is fetched when it is first looked at.
+        if not hasattr(type(source), "folder"):
+            print(f"{source.name} is {getattr(source, 'place', 'generated')}; there are no files.")
         elif arguments.action == "fetch":
             print(source.folder)
         else:
@@ -51,14 +63,16 @@ def _list() -> None:
     for name in groups()["data"]:
         source = _source([f"data={name}"])
         if not hasattr(source, "files"):
-            place = "generated"
+            place = getattr(source, "place", "generated")
         elif (local := data_dir()) is not None and (local / source.name).is_dir():
             place = str(local / source.name)
         elif (cache_dir() / "raw" / source.name).is_dir():
             place = str(cache_dir() / "raw" / source.name)
+        elif source.by_hand:
+            place = f"to be put under CADC_DATA_DIR by hand, from {source.url}"
         else:
             place = f"to be fetched from {source.url}"
-        print(f"{name:12} {place}")
+        print(f"{name:16} {place}")
 
 
 def _verify(source: Any) -> None:
@@ -67,7 +81,7 @@ def _verify(source: Any) -> None:
     for name, found in fingerprint.items():
         state = "published" if known.get(name) == found else "differs" if name in known else "no published hash known"
         changed += [name] if state == "differs" else []
-        print(f"{name:14} {found}  {state}")
+        print(f"{name:{max(map(len, fingerprint))}} {found}  {state}")
     print(f"edition: {source.edition(fingerprint)}")
     if changed:
         raise DataError(
@@ -76,35 +90,60 @@ def _verify(source: Any) -> None:
         )
 
 
-def _describe(words: list[str]) -> None:
+def _describe(name: str, overrides: list[str], output: str | None) -> None:
+    from cadc.cache import put_in_place
     from cadc.config import compose_config
-    from cadc.data.split import SPLITS
     from cadc.pipeline import open_log
+    from cadc.reporting.activity import write_activity_figure
 
-    log = open_log(compose_config(words))
-    meta = log.meta
-    total = sum(meta["rows"].values())
-    print(f"{meta['name']} ({meta['edition']}), content {log.content_hash[:16]}")
-    for split in SPLITS:
-        rows = meta["rows"][split]
-        print(f"{split:11} {rows:>12,} rows, {100 * meta['positives'][split] / rows:5.1f} % positive")
-    sides = [side for side in ("user", "item") if side in log.entities]
-    counts = {side: len(log.entity_keys(side)) for side in sides}
-    for side in sides:
-        import numpy as np
-
-        activity = np.bincount(log.column(side), minlength=counts[side] + 1)[1:]
-        quartiles = np.percentile(activity[activity > 0], [5, 50, 95]).astype(int)
-        cold = float((log.column(side, "test") >= log.schema[side].vocabulary_size).mean())
-        print(
-            f"{side + 's':11} {counts[side]:>12,}, {int((activity > 0).sum()):,} with rows; rows of each "
-            f"(5, 50, 95 %): {', '.join(map(str, quartiles))}; cold in {100 * cold:.2f} % of test rows"
-        )
-    if len(sides) == 2:
-        print(f"density     {total / (counts['user'] * counts['item']):>12.4%}")
+    log = open_log(compose_config([f"data={name}", *overrides]))
+    _print_rows(log)
+    sides = _print_entities(log)
     print(
         "fields      "
         + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields)
     )
     if log.schema.dense:
         print("dense       " + ", ".join(log.schema.dense))
+    if sides:
+        folder = Path(output or Path("outputs", "data", name))
+        put_in_place(folder, lambda aside: write_activity_figure(log, sides, aside))
+        print(f"figure      {folder / 'activity.png'}", file=sys.stderr)
+
+
+def _print_rows(log: "InteractionLog") -> None:
+    from cadc.data.split import SPLITS
+
+    rows, positives = log.meta["rows"], log.meta["positives"]
+    total = sum(rows.values())
+    print(f"{log.meta['name']} ({log.meta['edition']}), content {log.content_hash[:16]}")
+    print(f"all         {total:>12,} rows, {100 * sum(positives.values()) / total:5.1f} % positive")
+    for split in SPLITS:
+        print(f"{split:11} {rows[split]:>12,} rows, {100 * positives[split] / rows[split]:5.1f} % positive")
+    if log.meta["split_remark"]:
+        print(f"split       {log.meta['split_remark']}")
+
+
+def _print_entities(log: "InteractionLog") -> list["Side"]:
+    import numpy as np
+
+    from cadc.data.schema import entity_sides
+    from cadc.reporting.activity import PERCENTILES, activity, cold_share
+
+    sides = list(entity_sides(log.schema))
+    listed = {side: len(log.entity_keys(side)) for side in sides}
+    for side in sides:
+        rows = activity(log, side)
+        shown = ", ".join(f"{value:,}" for value in np.percentile(rows, PERCENTILES).astype(int))
+        print(f"{side + 's':11} {listed[side]:>12,}, {len(rows):,} with rows")
+        print(f"  activity  rows of each {side} ({', '.join(map(str, PERCENTILES))} %): {shown}")
+        for split in ("validation", "test"):
+            of_rows, of_entities = cold_share(log, side, split)
+            print(
+                f"  cold      without training rows: {100 * of_entities:.2f} % of the {side}s of the {split} part, "
+                f"in {100 * of_rows:.2f} % of its rows"
+            )
+    if len(sides) == 2:
+        total = sum(log.meta["rows"].values())
+        print(f"density     {total / (listed['user'] * listed['item']):>12.4%}")
+    return sides
