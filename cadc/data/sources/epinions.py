@@ -74,9 +74,9 @@ class Epinions(PublishedFiles):
         path = self.folder / self.files[0]
         try:
             found = loadmat(path, variable_names=[VARIABLE])
-        except OSError as error:
-            raise unreadable(path, error) from error
         except Exception as error:  # the reader stumbles over broken files in many ways
+            if isinstance(error, OSError) and error.errno:
+                raise unreadable(path, error) from error
             raise DataError(f"{path} is no sound MATLAB file ({type(error).__name__}).") from error
         matrix = np.asarray(found.get(VARIABLE, np.empty(0)))
         if matrix.dtype.kind not in "iuf" or matrix.ndim != 2 or matrix.shape[1] != len(COLUMNS):

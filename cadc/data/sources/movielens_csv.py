@@ -24,6 +24,7 @@ class MovieLensCsv(MovieRatings):
     files: ClassVar[tuple[str, ...]] = ("ratings.csv", "movies.csv")
     ratings_file: ClassVar[str] = "ratings.csv"
     movies_file: ClassVar[str] = "movies.csv"
+    first_line: ClassVar[int] = 2
 
     def read_ratings(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield blocks of `RATING_COLUMNS`."""

@@ -37,6 +37,8 @@ class MovieRatings(PublishedFiles):
     users_file: ClassVar[str | None] = None
     """None where no file describes the users; they are those who rate."""
     separator: ClassVar[str] = "::"
+    first_line: ClassVar[int] = 1
+    """Of the ratings."""
     min_rating: ClassVar[float] = 0.5
     max_rating: ClassVar[float] = 5.0
     published_rows: ClassVar[int | None] = None
@@ -72,7 +74,7 @@ class MovieRatings(PublishedFiles):
             outside = np.flatnonzero((block["rating"] < self.min_rating) | (block["rating"] > self.max_rating))
             if len(outside):
                 raise DataError(
-                    f"{path}, line {n_rows + outside[0] + 1}: the rating {block['rating'][outside[0]]:g} is not "
+                    f"{path}, line {n_rows + outside[0] + self.first_line}: the rating {block['rating'][outside[0]]:g} is not "
                     f"between {self.min_rating} and {self.max_rating}."
                 )
             n_rows += len(block["rating"])
