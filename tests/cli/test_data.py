@@ -1,11 +1,16 @@
 """`cadc data`: which data sets there are, whether their files are whole, and what they hold."""
 
+from collections import Counter
+
+import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 
 from cadc.config import compose_config, groups
 from cadc.identity import file_hash
 from cadc.pipeline import open_log
 from tests.commands import cadc
+from tests.data.small_sources import write_criteo, write_movielens_csv
 from tests.helpers import N_MOVIES, N_USERS
 
 
@@ -58,8 +63,9 @@ def test_verify_says_that_files_are_not_the_publishers(publishers):
 
 
 @pytest.mark.realdata
-def test_the_publishers_files_are_whole():
-    answer = cadc("data", "verify", "ml-100k")
+@pytest.mark.parametrize("name", ["ml-100k", "epinions", "movietweetings"])
+def test_the_publishers_files_are_whole(name):
+    answer = cadc("data", "verify", name)
     assert answer.status == 0, answer.err
     assert answer.out.splitlines()[-1] == "edition: published"
 
@@ -71,7 +77,91 @@ def test_generated_data_has_no_files(action):
     assert answer.out == "synthetic is generated; there are no files.\n"
 
 
-def test_describe_counts_what_the_log_holds(publishers):
+@pytest.mark.parametrize("action", ["fetch", "verify"])
+def test_a_table_of_ones_own_is_not_fetched(action):
+    answer = cadc("data", action, "table")
+    assert answer.status == 0
+    assert answer.out == "table is your own file, data.path=FILE; there are no files.\n"
+
+
+@pytest.mark.parametrize("name", ["criteo", "avazu", "epinions"])
+@pytest.mark.parametrize("action", ["fetch", "verify", "describe"])
+def test_what_a_person_has_to_fetch_is_a_sentence(name, action):
+    answer = cadc("data", action, name)
+    assert answer.status == 1
+    assert f"{name} has to be fetched by hand" in answer.sentence
+
+
+@pytest.mark.parametrize("name", [name for name in groups()["data"] if name not in ("synthetic", "table")])
+def test_every_data_set_says_where_it_comes_from(name):
+    places = dict(line.split(maxsplit=1) for line in cadc("data", "list").out.splitlines())
+    assert "https://" in places[name]
+
+
+def test_edition_of_files_that_their_publisher_replaces_is_said(tmp_path, monkeypatch):
+    write_movielens_csv(tmp_path / "ml-latest")
+    monkeypatch.setenv("CADC_DATA_DIR", str(tmp_path))
+    answer = cadc("data", "verify", "ml-latest")
+    assert answer.status == 0
+    assert answer.out.splitlines()[-1] == "edition: rolling"
+
+
+@pytest.fixture
+def inside(tmp_path, monkeypatch):
+    """Makes a folder of its own the working directory."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def test_describe_draws_the_activity_curves(publishers, inside):
+    answer = cadc("data", "describe", "ml-1m", "--output", inside / "mine")
+    assert answer.status == 0
+    assert [path.name for path in (inside / "mine").iterdir()] == ["activity.png"]
+    image = plt.imread(inside / "mine" / "activity.png")
+    assert image.shape[1] > 1000
+    assert image[..., :3].std() > 0.05, "not an empty picture"
+    assert cadc("data", "describe", "ml-1m").status == 0
+    assert (inside / "outputs" / "data" / "ml-1m" / "activity.png").exists()
+
+
+def test_describe_counts_activity_and_cold_starts(inside):
+    words = ["data.n_rows=3000", "data.n_users=400", "data.n_items=500"]
+    answer = cadc("data", "describe", "synthetic", *words)
+    log = open_log(compose_config(["data=synthetic", *words]))
+    blocks = answer.out.split("users  ")[1].split("items  ")
+    for side, block in zip(("user", "item"), blocks, strict=True):
+        counts = Counter(log.column(side).tolist())
+        expected = [f"{int(np.percentile(list(counts.values()), p)):,}" for p in (5, 25, 50, 75, 95, 100)]
+        assert f"rows of each {side} (5, 25, 50, 75, 95, 100 %): {', '.join(expected)}\n" in block
+        known = set(log.column(side, "train").tolist())
+        for split in ("validation", "test"):
+            entities = log.column(side, split).tolist()
+            of_rows = 100 * np.mean([entity not in known for entity in entities])
+            of_entities = 100 * np.mean([entity not in known for entity in set(entities)])
+            assert of_rows > 0, "the test can fail"
+            said = f"{of_entities:.2f} % of the {side}s of the {split} part, in {of_rows:.2f} % of its rows"
+            assert said in block
+
+
+def test_describe_says_who_stays_in_training(inside):
+    answer = cadc("data", "describe", "synthetic", "data.n_rows=300", "data.n_users=200", "data/split=leave_one_out")
+    assert answer.status == 0
+    assert "users have too few rows for one in the test part" in answer.out
+
+
+def test_describe_of_clicks_has_no_users_and_draws_nothing(tmp_path, inside, monkeypatch):
+    write_criteo(tmp_path / "criteo")
+    monkeypatch.setenv("CADC_DATA_DIR", str(tmp_path))
+    answer = cadc("data", "describe", "criteo")
+    assert answer.status == 0
+    assert [line.split()[0] for line in answer.out.splitlines()][1:] == [
+        *("all", "train", "validation", "test", "fields", "dense"),
+    ]
+    assert list(inside.iterdir()) == []
+
+
+def test_describe_counts_what_the_log_holds(publishers, inside):
     answer = cadc("data", "describe", "ml-1m")
     assert answer.status == 0
     log = open_log(compose_config(["data=ml-1m"]))
@@ -87,12 +177,12 @@ def test_describe_counts_what_the_log_holds(publishers):
     assert "(bag)" in lines["fields"]
 
 
-def test_describe_follows_overrides(publishers):
+def test_describe_follows_overrides(publishers, inside):
     strict, lenient = (cadc("data", "describe", "ml-1m", f"data.threshold={value}").out for value in (5, 2))
     assert strict != lenient
 
 
-def test_describe_shows_dense_features():
+def test_describe_shows_dense_features(inside):
     answer = cadc("data", "describe", "synthetic", "data.n_rows=3000")
     assert answer.status == 0
     assert answer.out.splitlines()[-1].split() == ["dense", "recency"]
@@ -105,6 +195,7 @@ def test_describe_shows_dense_features():
         (["describe"], "`cadc data describe` needs the name of a data set"),
         (["describe", "ml-1mm"], "did you mean data=ml-1m"),
         (["verify", "nothing"], "data=nothing does not exist"),
+        (["list", "--output", "x"], "`cadc data list` writes no figure, so it takes no --output"),
         (["describe", "synthetic", "data.n_rws=5"], "there is no key data.n_rws; did you mean data.n_rows"),
     ],
 )

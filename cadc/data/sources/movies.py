@@ -73,9 +73,10 @@ class MovieRatings(PublishedFiles):
         for block in self.read_ratings():
             outside = np.flatnonzero((block["rating"] < self.min_rating) | (block["rating"] > self.max_rating))
             if len(outside):
+                line, rating = n_rows + outside[0] + self.first_line, block["rating"][outside[0]]
                 raise DataError(
-                    f"{path}, line {n_rows + outside[0] + self.first_line}: the rating {block['rating'][outside[0]]:g} is not "
-                    f"between {self.min_rating} and {self.max_rating}."
+                    f"{path}, line {line}: the rating {rating:g} is not between {self.min_rating} and "
+                    f"{self.max_rating}."
                 )
             n_rows += len(block["rating"])
             if seen:
