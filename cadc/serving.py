@@ -95,6 +95,13 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
     return torch.cat(parts).numpy() if parts else np.empty(0)
 
 
+def text_columns(log: InteractionLog) -> list[str]:
+    """Return the names of the raw columns of `predict` whose values are texts."""
+    values = {str(side): log.entity_keys(side) for side in log.entities}
+    values |= {field.name: log.vocabulary(field.name) for field in log.schema.of("context", bag=False)}
+    return [name for name, known in values.items() if known.dtype.kind not in "iu"]
+
+
 def export(ledger: Ledger, run_id: str, folder: Path) -> None:
     """Write a run's model and tables for use elsewhere.
 

@@ -22,19 +22,26 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.data.text import unreadable
     from cadc.errors import DataError
     from cadc.ledger import Ledger
-    from cadc.serving import load_run, predict
+    from cadc.serving import load_run, predict, text_columns
 
     path = arguments.file
     try:
         with path.open("rb"):
             pass
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    ledger = Ledger()
+    _, log, model = load_run(ledger, ledger.find(arguments.run))
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            # Texts stay as they are written: "007" is no number, and "NA" is a value.
+            table = pd.read_csv(path, dtype=dict.fromkeys(text_columns(log), str), keep_default_na=False)
     except OSError as error:
         raise unreadable(path, error) from error
     except (ValueError, pa.ArrowInvalid) as error:
         raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
-    ledger = Ledger()
-    _, log, model = load_run(ledger, ledger.find(arguments.run))
     table["probability"] = predict(log, model, table, str(path))
     if arguments.output is None:
         table.to_csv(sys.stdout, index=False)

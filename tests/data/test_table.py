@@ -1,6 +1,8 @@
 """A table of one's own: CSV and Parquet give the same log, and each way to be wrong gets one sentence."""
 
 import csv
+from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -359,3 +361,30 @@ def test_log_of_clicks_can_be_trained_on(path):
     tiny = [word for word in TINY if not word.startswith("data")]
     answer = cadc("train", *words(path, label="bought", context_fields=["device", "brand"], dense=["price"]), *tiny)
     assert answer.status == 0, answer.err
+
+
+def test_new_rows_with_texts_that_look_like_numbers_are_scored_like_the_old_ones(path, tmp_path):
+    from cadc.config import compose_config
+    from cadc.pipeline import open_log
+
+    roles = {"user": "customer", "item": "product", "label": "bought", "context_fields": ["device"], "dense": ["price"]}
+    tiny = [word for word in TINY if not word.startswith("data")]
+    answer = cadc("train", *words(path, **roles), *tiny)
+    folder = Path(answer.out.splitlines()[-1]).parent
+    rows = made_up_rows()
+    log = open_log(compose_config(words(path, **roles)))
+    new = tmp_path / "new.csv"
+    with new.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["user", "item", "device", "price"])
+        writer.writerows(
+            [rows[row][name] for name in ("customer", "product", "device", "price")]
+            for row in log.column("row", "test")
+        )
+    answer = cadc("predict", folder.name, new)
+    assert answer.status == 0, answer.err
+    scored = pd.read_csv(StringIO(answer.out), dtype={"user": str})
+    saved = pd.read_parquet(folder / "scores.parquet")
+    assert scored["user"].tolist() == saved["user"].tolist()
+    np.testing.assert_allclose(scored["probability"], saved["probability"], rtol=1e-6)
+    assert scored["probability"].nunique() > 10
