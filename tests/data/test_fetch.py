@@ -64,6 +64,7 @@ def test_archive_is_fetched_and_read(server, tmp_path, monkeypatch, source, inne
     log = prepare(source(), RandomSplit())
     assert sum(log.meta["rows"].values()) in (2000, N_RATINGS)
     assert log.meta["edition"] == ("published" if source.checksum else "rolling")
+    assert source().known_hashes() == (source().fingerprint() if source.checksum else {})
 
 
 @pytest.mark.parametrize("source", [MovieLens10M, MovieLens20M, MovieLens25M])

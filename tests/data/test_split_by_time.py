@@ -31,7 +31,7 @@ def assigned(split, user, time, seed=0):
     return split.assign(len(user), numpy_generator(seed, "split"), user=user.astype(np.int32), time=time)
 
 
-SHARES = st.tuples(st.floats(0.05, 0.45), st.floats(0.05, 0.45))
+SHARES = st.tuples(st.floats(0.05, 0.3), st.floats(0.05, 0.65))
 PER_USER = st.one_of(st.just(LeaveOneOutSplit()), SHARES.map(lambda shares: ChronologicalSplit(*shares)))
 
 
@@ -149,6 +149,10 @@ def test_times_that_count_each_users_rows_are_no_clock(start):
     assert not counts_own_rows(user, np.where((user == 3) & (time == start + 2), start + 4, time))
     # Ties within a user are no counter either, though the first and the last time agree.
     assert not counts_own_rows(user, np.where((user == 1) & (time == start + 2), start + 1, time))
+
+
+def test_times_that_only_add_up_like_a_counter_are_a_clock():
+    assert not counts_own_rows(np.array([0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 3, 0, 1, 2, 3]))
 
 
 @pytest.mark.parametrize("user", [[0, 0, 0, 0], [0, 1, 2, 3]])

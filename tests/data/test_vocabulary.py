@@ -1,13 +1,14 @@
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.prepare import prepare
 from cadc.data.split import SPLITS, RandomSplit
-from cadc.data.vocabulary import encode, look_up
+from cadc.data.vocabulary import codes_of, encode, look_up
 from cadc.randomness import numpy_generator
 from tests.helpers import ListSource, decode
 
@@ -44,6 +45,18 @@ def test_none_and_nan_are_missing():
     ids, vocabulary = encode(np.array(["x", None, np.nan, "", "y", "x"], dtype=object))
     assert ids.tolist() == [1, 0, 0, 0, 2, 1]
     assert vocabulary.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+def test_codes_go_on_from_one_chunk_to_the_next_and_missing_values_have_none(arrow):
+    known = {}
+    chunks = [["b", "", "a", "b"], [], ["c", "a", ""]]
+    codes = [
+        codes_of(pa.array(chunk, pa.string()) if arrow else np.array(chunk, dtype=object), known) for chunk in chunks
+    ]
+    assert [part.tolist() for part in codes] == [[0, -1, 1, 0], [], [2, 1, -1]]
+    assert {part.dtype for part in codes} == {np.dtype(np.int32)}
+    assert known == {"b": 0, "a": 1, "c": 2}
 
 
 def test_look_up_reads_numbers_given_as_texts_and_the_reverse():
