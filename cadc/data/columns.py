@@ -19,6 +19,8 @@ SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET_ROWS = 1 << 18
 """Rows of a Parquet file that are read at once."""
 TIMES = (pa.int64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
+MAX_SHOWN = 200
+"""Characters of a file that a message shows."""
 A_TIME = "whole seconds, or such as 2024-12-31 23:59:59"
 
 
@@ -160,7 +162,7 @@ def column_names(path: Path) -> list[str]:
                 names = list(reader.schema.names)
         else:
             raise DataError(f"{path} is neither .csv (commas), .tsv or .txt (tabs) nor .parquet; rename or convert it.")
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise _broken(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
@@ -191,7 +193,7 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True) -> Itera
             columns = map(_plain, batch.columns)
             yield Block(path, first_row, dict(zip(batch.schema.names, columns, strict=True)))
             first_row += batch.num_rows
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise _broken(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
@@ -214,7 +216,11 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
         if name not in found:
             by_lower = {other.lower(): other for other in found}
             near = [by_lower[other] for other in get_close_matches(name.lower(), by_lower, n=3)]
-            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(found)}."
+            hint = (
+                f"did you mean {' or '.join(map(_printable, near))}?"
+                if near
+                else f"it has {', '.join(map(_printable, found))[:MAX_SHOWN]}."
+            )
             raise DataError(f"{path} has no column {name!r}; {hint}")
 
 
@@ -241,4 +247,11 @@ def _broken(path: Path, error: Exception) -> DataError:
         return DataError(f"{path} is empty; expected a line of column names, then rows.")
     if "UTF8" in str(error):
         return DataError(f"{path} is not text in UTF-8; save it in that encoding.")
-    return DataError(f"{path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.")
+    # Arrow shows the row itself, which may be long and hold anything.
+    reason = str(error).splitlines()[0].rstrip(".")[:MAX_SHOWN]
+    return DataError(f"{path} cannot be read: {_printable(reason)}.")
+
+
+def _printable(text: str) -> str:
+    """Return a text as it is, or with its control characters spelt out."""
+    return text if text.isprintable() else ascii(text)

@@ -262,6 +262,19 @@ def test_file_that_is_no_table_is_named(tmp_path, name, content, says):
     assert says in sentence(tmp_path / name)
 
 
+def test_what_a_file_holds_cannot_write_to_the_terminal(tmp_path):
+    path = tmp_path / "t.csv"
+    for content in ("a\x1b[2J,b\n1,2\n", "customer,b\n\x1b[2J" + "x" * 10_000 + "\n"):
+        path.write_text(content)
+        message = sentence(path)
+        if content.startswith("customer"):
+            with pytest.raises(DataError) as error:
+                list(columns_module.read_columns(path, ["customer"]))
+            message = str(error.value)
+        assert message.isprintable()
+        assert len(message) < 500
+
+
 def test_folder_in_place_of_a_file_is_named(tmp_path):
     (tmp_path / "t.csv").mkdir()
     assert "cannot be read: is a directory" in sentence(tmp_path / "t.csv")
