@@ -21,6 +21,7 @@ from cadc.experiment import Cell
 from cadc.launching import launch
 from cadc.ledger.identity import arm_signature, run_identity
 from cadc.ledger.store import Ledger, NotWritable, Record
+from cadc.mirrors.after import AfterRun
 from cadc.pipeline import SCHEMA_VERSION, open_log, run
 from cadc.progress import Display, clock, display
 
@@ -132,6 +133,7 @@ def execute(
     retry_failed: bool = False,
     say: Say | None = None,
     launcher: Sequence[str] = (),
+    after: AfterRun | None = None,
 ) -> Outcome:
     """Carry out the jobs that are not finished yet, one after the other, or where a launcher takes them.
 
@@ -146,10 +148,11 @@ def execute(
     retry_failed : whether runs that failed before are tried again, from their beginning.
     say : takes a line about each run.
     launcher : words that choose a launcher, see `cadc.launching`; none carries the runs out in this process.
+    after : mirrors each finished run; None mirrors nothing.
     """
     left = list({job.run_id: job for job in jobs}.values())
     with Display(len(left)) as shown:
-        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown)
+        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown, after)
         try:
             if launcher:
                 sweep.launch(launcher)
@@ -165,12 +168,15 @@ def execute(
 class _Sweep:
     """The state of `execute`."""
 
-    def __init__(self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display) -> None:
+    def __init__(
+        self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display, after: AfterRun | None
+    ) -> None:
         self.jobs = jobs
         self.ledger = ledger
         self.retry_failed = retry_failed
         self.say = say
         self.shown = shown
+        self.after = after
         self.outcome = Outcome()
         self.estimate = Estimate(jobs)
         self.shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
@@ -278,6 +284,9 @@ class _Sweep:
             # What was finished before goes by too fast for more words.
             left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 and became != "skipped" else ""
             self.say(f"{label}: {summary(record)}, {how}{also}{left}")
+            # Whoever carries a run out mirrors it, so that no two do at once.
+            if self.after and became != "elsewhere":
+                self.after.run(job.config, self.ledger.path(job.run_id))
 
     def _counts(self) -> str:
         counts = self.outcome.counts
