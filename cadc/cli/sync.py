@@ -51,15 +51,12 @@ def _send(ledger: "Ledger", mirror: "WandbMirror", ids: list[str], group: str | 
     """Send these runs; raise where some were not taken, after trying the others."""
     from cadc.mirrors.wandb_process import MirrorError, NoAccessError
 
-    n_sent = n_before = in_a_row = 0
+    to_send = [run_id for run_id in ids if again or not mirror.is_mirrored(ledger.path(run_id), group)]
+    n_sent = in_a_row = 0
     failed: dict[str, CadcError] = {}
-    for number, run_id in enumerate(ids, 1):
-        folder = ledger.path(run_id)
-        if not again and mirror.is_mirrored(folder, group):
-            n_before += 1
-            continue
+    for number, run_id in enumerate(to_send, 1):
         try:
-            url = mirror.send(folder, group)
+            url = mirror.send(ledger.path(run_id), group)
         except CadcError as error:
             failed[run_id] = error
             in_a_row += isinstance(error, MirrorError)
@@ -68,14 +65,14 @@ def _send(ledger: "Ledger", mirror: "WandbMirror", ids: list[str], group: str | 
                 break
             continue
         n_sent, in_a_row = n_sent + 1, 0
-        print(f"[{number}/{len(ids)}] {run_id} {url or ''}".rstrip(), file=sys.stderr, flush=True)
+        print(f"[{number}/{len(to_send)}] {run_id} {url or ''}".rstrip(), file=sys.stderr, flush=True)
     if failed:
         run_id, first = next(iter(failed.items()))
         raise CadcError(
-            f"{len(ids) - n_sent - n_before} of {len(ids)} runs were not sent, first {run_id}: "
+            f"{len(to_send) - n_sent} of {len(to_send)} runs were not sent, first {run_id}: "
             f"{str(first).rstrip('.')}. The same command goes on from there."
         ) from first
-    print(f"{n_sent} sent, {n_before} sent before")
+    print(f"{n_sent} sent, {len(ids) - n_sent} sent before")
 
 
 def _send_experiment(ledger: "Ledger", mirror: "WandbMirror", arguments: argparse.Namespace) -> int:
