@@ -93,6 +93,26 @@ class WandbServer:
     def _ArtifactType(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"project": None}
 
+    def _RunResumeStatus(self, sent: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.get(sent["name"])
+        bucket = run and {
+            "id": "b",
+            "name": sent["name"],
+            "summaryMetrics": json.dumps(run.summary),
+            "displayName": run.name,
+            "logLineCount": 0,
+            "historyLineCount": len(run.history),
+            "eventsLineCount": 0,
+            "historyTail": json.dumps([json.dumps(line) for line in run.history[-1:]]),
+            "eventsTail": "[]",
+            "config": json.dumps({key: {"value": value} for key, value in run.config.items()}),
+            "tags": [],
+            "notes": None,
+            # Without telemetry, wandb takes it for a run that was never begun.
+            "wandbConfig": '{"t": 1}',
+        }
+        return {"model": {"id": "p", "name": sent["project"], "entity": {"id": "e", "name": "me"}, "bucket": bucket}}
+
     def _UpsertBucket(self, sent: dict[str, Any]) -> dict[str, Any]:
         is_new = sent["name"] not in self.runs
         if is_new:

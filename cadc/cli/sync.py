@@ -109,6 +109,4 @@ def _runs_of(folder: Path) -> list[str]:
         arms = json.loads(path.read_text())["runs"]
         return list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CadcError(
-            f"{path} names no runs ({error!r}); `cadc report` writes it anew."
-        ) from error
+        raise CadcError(f"{path} names no runs ({error!r}); `cadc report` writes it anew.") from error

@@ -113,6 +113,7 @@ def settings() -> dict[str, Any]:
         "disable_code": True,
         "disable_git": True,
         "disable_job_creation": True,
+        "host": "",
         "label_disable": True,
         "program": "cadc",
         "save_code": False,

@@ -27,12 +27,15 @@ def send(init: dict[str, Any], settings: dict[str, Any], content: dict[str, Any]
     """Make one wandb run and return its address, if it has one."""
     import wandb
 
-    # Without `resume`, a run of the same id is written over from its first line on: sent twice, it is there once.
-    run = wandb.init(**init, settings=wandb.Settings(**settings))
+    # Sent again, a run goes on in the one of its id, where the epochs that are there already are left out.
+    resume = "allow" if init["mode"] == "online" else None
+    run = wandb.init(**init, resume=resume, settings=wandb.Settings(**settings))
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
+    begin = run.starting_step
     for epoch in content.get("history", ()):
-        run.log(epoch, step=epoch["epoch"])
+        if epoch["epoch"] >= begin:
+            run.log(epoch, step=epoch["epoch"], commit=True)
     # After the curves, or wandb would put the last epoch's values over those of the epoch that was kept.
     run.summary.update(content.get("summary", {}))
     if "columns" in content:
