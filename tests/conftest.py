@@ -68,6 +68,7 @@ def wandb_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr(wandb_process, "INIT_TIMEOUT_S", 3.0)
     monkeypatch.setattr(wandb_process, "FINISH_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(wandb_process, "RETRIES", 1)
     return folder
 
 

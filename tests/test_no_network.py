@@ -19,7 +19,7 @@ sys.addaudithook(watch)
 COMMAND = """
 from cadc.cli import main
 status = main(sys.argv[1:])
-print(status, sorted({name.rpartition("/")[2] for name in started} - {"git"}), "wandb" in sys.modules)
+print(status, sorted({name.rpartition("/")[2] for name in started} - {"git", "uname"}), "wandb" in sys.modules)
 """
 
 

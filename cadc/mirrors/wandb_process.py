@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from cadc.errors import CadcError
 
 INIT_TIMEOUT_S, FINISH_TIMEOUT_S = 20.0, 60.0
 """How long wandb may take to begin a run, and to send the rest of it."""
+
+RETRIES = 3
+"""How often a request is tried again, after one second, two and four."""
 
 SLACK_S = 30.0
 """How much longer the process may take in all before it is killed."""
@@ -93,19 +97,15 @@ def talk(init: dict[str, Any], content: dict[str, Any], folder: Path) -> str | N
 
 def settings() -> dict[str, Any]:
     """Return wandb's settings: nothing of the machine, the repository or the terminal is collected."""
-    return {
+    retries = {
+        f"x_{channel}_retry_{name}": value
+        for channel in ("graphql", "file_stream", "file_transfer")
+        for name, value in (("max", RETRIES), ("wait_min_seconds", 1), ("wait_max_seconds", 4))
+    }
+    return retries | {
         "init_timeout": INIT_TIMEOUT_S,
         "finish_timeout": FINISH_TIMEOUT_S,
         "finish_timeout_raises": True,
-        "x_graphql_retry_max": 3,
-        "x_graphql_retry_wait_min_seconds": 1,
-        "x_graphql_retry_wait_max_seconds": 4,
-        "x_file_stream_retry_max": 4,
-        "x_file_stream_retry_wait_min_seconds": 1,
-        "x_file_stream_retry_wait_max_seconds": 4,
-        "x_file_transfer_retry_max": 4,
-        "x_file_transfer_retry_wait_min_seconds": 1,
-        "x_file_transfer_retry_wait_max_seconds": 4,
         # No question is asked: without a key, wandb raises.
         "force": True,
         "quiet": True,
@@ -164,12 +164,15 @@ def _address(out: str, err: str) -> str | None:
 
 def _error(kind: str, message: str) -> MirrorError:
     first = _without_key((message.splitlines() or [kind])[0])
+    first = re.sub(r"^Failed to get resume status for run \S+: ", "", first)
     if "No API key configured" in first:
         return NoAccessError("wandb has no key; set WANDB_API_KEY or run `wandb login`")
     if kind == "AuthenticationError":
         return NoAccessError(f"{_server()} does not take the key ({first})")
     if kind in ("TimeoutError", "WaitTimeoutError"):
         return MirrorError(f"{_server()} did not take it within {FINISH_TIMEOUT_S:g} s")
+    if re.search("giving up after|deadline exceeded|Timed out", first):
+        return MirrorError(f"{_server()} does not answer as it should ({first})")
     return MirrorError(f"{_server()} did not take it ({first})")
 
 

@@ -28,8 +28,8 @@ def send(init: dict[str, Any], settings: dict[str, Any], content: dict[str, Any]
     import wandb
 
     # Sent again, a run goes on in the one of its id, where the epochs that are there already are left out.
-    resume = "allow" if init["mode"] == "online" else None
-    run = wandb.init(**init, resume=resume, settings=wandb.Settings(**settings))
+    resume = {"resume": "allow"} if init["mode"] == "online" else {}
+    run = wandb.init(**init, **resume, settings=wandb.Settings(**settings))
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
     begin = run.starting_step

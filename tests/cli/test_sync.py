@@ -155,7 +155,7 @@ def test_without_a_key_nothing_is_asked_and_nothing_sent(three, wandb_home):
     assert f"3 of 3 runs were not sent, first {three[0]}" in answer.sentence
 
 
-@pytest.mark.parametrize(("status", "says"), [(500, "HTTP 500: this is refused"), (0, "Timed out"), (None, "refused")])
+@pytest.mark.parametrize(("status", "says"), [(500, "attempt"), (0, "exceeded"), (None, "refused")])
 def test_a_server_that_does_not_answer_is_a_sentence_in_bounded_time(three, wandb_home, monkeypatch, status, says):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     started = time.monotonic()
@@ -164,6 +164,7 @@ def test_a_server_that_does_not_answer_is_a_sentence_in_bounded_time(three, wand
         answer = cadc("sync")
     assert time.monotonic() - started < 15
     assert answer.status == 1
+    assert "does not answer as it should" in answer.sentence
     assert says in answer.sentence
     assert "3 of 3 runs were not sent" in answer.sentence
 
