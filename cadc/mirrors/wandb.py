@@ -107,6 +107,7 @@ class WandbMirror:
         init = {key: content.get(key) for key in ("id", "name", "group", "job_type", "config")}
         init |= {"project": self.project, "entity": self.entity, "mode": self.mode}
         if self.mode == "online":
+            init["resume"] = "allow"
             # The ledger holds all that was sent, so nothing of it is kept here.
             with tempfile.TemporaryDirectory(prefix="cadc-wandb-", ignore_cleanup_errors=True) as folder:
                 return talk(init, content, Path(folder))

@@ -27,11 +27,10 @@ def send(init: dict[str, Any], settings: dict[str, Any], content: dict[str, Any]
     """Make one wandb run and return its address, if it has one."""
     import wandb
 
-    # Sent again, a run goes on in the one of its id, where the epochs that are there already are left out.
-    resume = {"resume": "allow"} if init["mode"] == "online" else {}
-    run = wandb.init(**init, **resume, settings=wandb.Settings(**settings))
+    run = wandb.init(**init, settings=wandb.Settings(**settings))
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
+    # A run that is there already goes on: its epochs are left out, or its curves would be there twice.
     begin = run.starting_step
     for epoch in content.get("history", ()):
         if epoch["epoch"] >= begin:
