@@ -14,7 +14,7 @@ from cadc import __version__
 from cadc.errors import CadcError
 from cadc.words import with_files
 
-COMMANDS = ("train", "experiment", "tune", "report", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "tune", "report", "sync", "predict", "export", "data", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -1,11 +1,11 @@
 """After a run: mirroring it as its configuration says, without letting a mirror fail what is finished."""
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cadc.components import build
+from cadc.progress import display
 
 
 class AfterRun:
@@ -16,12 +16,12 @@ class AfterRun:
     Parameters
     ----------
     group : name of the experiment that the sweep is of, if any.
-    say : takes a line about a failure; standard error where none is given.
+    say : takes a line about a failure; the display of the sweep where none is given.
     """
 
     def __init__(self, group: str | None = None, say: Callable[[str], None] | None = None) -> None:
         self.group = group
-        self.say = say or _say
+        self.say = say or (lambda line: display().say(line))
         self.gave_up = False
 
     def run(self, config: Mapping[str, Any], folder: Path) -> None:
@@ -47,11 +47,10 @@ class AfterRun:
         folder : of the results.
         """
         group = self.group or folder.name
-        self._try(
-            lambda: build(config["logger"], "logger").mirror_table(folder, group),
-            f"the table in {folder} is written but not mirrored",
-            f"`cadc sync --experiment {group}` sends it later.",
-        )
+        what, remedy = f"the table in {folder} is written but not mirrored", f"`cadc sync --experiment {group}` sends"
+        if self.gave_up:
+            self.say(f"{what} either; {remedy} all of it later.")
+        self._try(lambda: build(config["logger"], "logger").mirror_table(folder, group), what, f"{remedy} it later.")
 
     def _try(self, mirror: Callable[[], None], what: str, remedy: str) -> None:
         if self.gave_up:
@@ -61,7 +60,3 @@ class AfterRun:
         except Exception as error:  # whatever it is, the run is finished
             self.gave_up = True
             self.say(f"{what}: {str(error).rstrip('.') or type(error).__name__}; {remedy}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

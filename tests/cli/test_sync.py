@@ -96,8 +96,11 @@ def test_an_experiment_that_wandb_does_not_take_has_its_table_all_the_same(small
     assert answer.status == 0
     assert Path("outputs/small/table.csv").exists()
     *_, line = answer.err.splitlines()
-    assert line.startswith("the table in outputs/small is written but not mirrored: wandb has no key")
-    assert line.endswith("`cadc sync --experiment small` sends it later.")
+    assert line == (
+        "the table in outputs/small is written but not mirrored either; `cadc sync --experiment small` sends all of it "
+        "later."
+    )
+    assert answer.err.count("wandb has no key") == 1
 
 
 def test_runs_that_are_elsewhere_are_counted(small, wandb_server):
