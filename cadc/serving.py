@@ -13,14 +13,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cadc.cache import put_in_place
+from cadc.config import check_config
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Side
 from cadc.data.vocabulary import look_up
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.errors import CadcError, DataError
+from cadc.errors import CadcError, DataError, UsageError
+from cadc.identity import file_hash
 from cadc.ledger.identity import run_code
+from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
 from cadc.pipeline import factorize_log, make_model, open_log
 
 
@@ -32,19 +36,46 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Mo
     CadcError : where the data is no longer what the run was trained on, or the weights cannot be read.
     """
     record = ledger.record(run_id)
-    log = open_log(record["config"])
+    path = ledger.path(run_id) / "model.safetensors"
+    require_whole(record, ledger.path(run_id) / "record.json", run_id)
+    try:
+        config = check_config(record["config"])
+    except UsageError as error:
+        where = ledger.path(run_id) / "record.json"
+        raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
+    log = open_log(config)
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
-    if run_code(record["config"]) != record["code"]["hash"]:
+    if run_code(config) != record["code"]["hash"]:
         print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
-    factors, _ = factorize_log(record["config"], log)
-    model = make_model(record["config"], log, factors)
-    path = ledger.path(run_id) / "model.safetensors"
+    factors, _ = factorize_log(config, log)
+    model = make_model(config, log, factors)
     try:
-        model.load_state_dict(load_file(path))
+        hashes = record.get("files")
+        if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):
+            raise ValueError("its content is not what the run wrote")
+        load_weights(model, path)
     except Exception as error:  # safetensors has its own classes of error for broken files
-        raise CadcError(f"{path} holds no weights of this model ({type(error).__name__}); train again.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
+        raise CadcError(f"{path} holds no weights of this model ({reason}); train again.") from error
     return record, log, model.eval()
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Give a model the weights of a safetensors file; nothing but numbers of the right names and shapes is read.
+
+    Raises
+    ------
+    Exception : of safetensors, torch or the system, for a file that is none or does not fit.
+    ValueError : for weights of another type, or that are no finite numbers.
+    """
+    weights = load_file(regular_file(path))
+    for name, value in model.state_dict().items():
+        if name in weights and weights[name].dtype != value.dtype:
+            raise ValueError(f"{name} is of type {weights[name].dtype}; expected {value.dtype}")
+        if name in weights and not weights[name].isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    model.load_state_dict(weights)
 
 
 def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:

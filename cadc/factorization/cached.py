@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cadc.cache import cached_folder
 from cadc.data.log import InteractionLog
-from cadc.errors import UsageError
+from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors
 from cadc.identity import code_hash, describe, digest
 
@@ -58,9 +58,33 @@ def factorize(
         (folder / "cost.json").write_text(json.dumps(cost))
 
     folder = cached_folder("factors", key, build)
-    cost = json.loads((folder / "cost.json").read_text())
-    cost["cached"] = float(not made_now)
-    return Factors.load(folder / "factors.safetensors"), cost
+    factors, cost = _load(folder, log)
+    return factors, cost | {"cached": float(not made_now)}
+
+
+def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]:
+    """Read factors and their cost from the cache.
+
+    Raises
+    ------
+    DataError : where they are damaged or those of another log.
+    """
+    try:
+        factors = Factors.load(folder / "factors.safetensors")
+        cost = json.loads((folder / "cost.json").read_text())
+        if not (isinstance(cost, dict) and all(isinstance(cost[name], int | float) for name in ("seconds", "epochs"))):
+            raise ValueError("its cost is no list of numbers")
+        for field, vectors in factors.vectors.items():
+            n_values, biases = log.schema[field].vocabulary_size, factors.biases[field]
+            if vectors.shape != (n_values, factors.dim) or biases.shape != (n_values,):
+                raise ValueError(f"the factors of {field} are not those of {n_values} values")
+            if not (vectors.isfinite().all() and biases.isfinite().all()):
+                raise ValueError(f"the factors of {field} are not all finite")
+    except Exception as error:  # safetensors has its own classes of error for broken files
+        raise DataError(
+            f"{folder} holds no factors of this log ({error}); delete it and they are made again."
+        ) from error
+    return factors, cost
 
 
 def factor_dim(factorization: Factorization, table_dim: int | None, extra_columns: int = 0) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cadc.cache import write_folder
 from cadc.errors import CadcError, UsageError
-from cadc.paths import runs_dir
+from cadc.paths import regular_file, runs_dir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +48,11 @@ class Ledger:
         if not path.exists():
             raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
         try:
-            record = json.loads(path.read_text())
+            record = json.loads(regular_file(path).read_text())
             missing = [key for key in REQUIRED if key not in record]
             if missing or not isinstance(record, dict):
                 raise ValueError(f"it lacks {', '.join(missing)}" if missing else "it is no object")
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise CadcError(f"{path} is no record ({error}); delete its folder and run again.") from error
         return record
 
