@@ -1,4 +1,4 @@
-"""What every record of a finished run holds, so that a damaged or foreign file is named before anything is made of it."""
+"""What every record of a finished run holds: a damaged or foreign file is named before anything is made of it."""
 
 import math
 from collections.abc import Callable, Mapping

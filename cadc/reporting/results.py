@@ -107,8 +107,8 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
         raise CadcError(
             f"{n_missing} of {len(cells)} runs are not in {ledger.folder}{said}; `cadc experiment` runs them."
         )
-    for error in unreadable:
-        print(f"left out: {one_line(str(error))}", file=sys.stderr)
+    for reason in unreadable:
+        print(f"left out: {one_line(str(reason))}", file=sys.stderr)
     if n_old:
         print(f"{n_old} of {len(cells)} runs were made by other code than the present one", file=sys.stderr)
     return runs
