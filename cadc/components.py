@@ -163,7 +163,7 @@ def cast(value: Any, hint: Any, where: str) -> Any:
         return value
     if origin in (tuple, list, Sequence):
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise UsageError(f"{where} is {shown(value)}; expected a list such as [64, 32].")
+            raise UsageError(f"{where} is {shown(value)}; expected a list such as {_example(arguments)}.")
         cast_values = [cast(item, arguments[0], where) for item in value]
         return cast_values if origin is list else tuple(cast_values)
     if hint is bool and isinstance(value, bool):
@@ -186,6 +186,10 @@ def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) ->
         except UsageError:
             continue
     raise UsageError(f"{where} is {shown(value)}; expected {_in_words(hint)}.")
+
+
+def _example(kinds: tuple[Any, ...]) -> str:
+    return "[a, b]" if str in kinds else "[64, 32]"
 
 
 def _in_words(hint: Any) -> str:

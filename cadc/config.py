@@ -191,6 +191,8 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
             override = parser.parse_override(word)
         except (HydraException, ValueError, RecursionError) as error:
             raise UsageError(f"{shown(word)} is no override; write key=value, such as sampler.rate=0.1.") from error
+        if not override.key_or_group:
+            raise UsageError(f"{shown(word)} names no key; write key=value, such as sampler.rate=0.1.")
         if override.is_delete():
             raise UsageError(f"{word!r} takes something away; every group and key is needed, so choose another option.")
         if str(override.key_or_group).startswith("hydra"):

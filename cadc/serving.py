@@ -13,10 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cadc.cache import put_in_place
+from cadc.choices import check
 from cadc.config import check_config
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Side
+from cadc.data.text import unreadable
 from cadc.data.vocabulary import look_up
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError, DataError, UsageError
@@ -40,10 +42,11 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Mo
     require_whole(record, ledger.path(run_id) / "record.json", run_id)
     try:
         config = check_config(record["config"])
+        check(config)
+        log = open_log(config)
     except UsageError as error:
         where = ledger.path(run_id) / "record.json"
         raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
-    log = open_log(config)
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
     if run_code(config) != record["code"]["hash"]:
@@ -55,8 +58,10 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Mo
         if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):
             raise ValueError("its content is not what the run wrote")
         load_weights(model, path)
+    except OSError as error:
+        raise unreadable(path, error) from error
     except Exception as error:  # safetensors has its own classes of error for broken files
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".:")
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise CadcError(f"{path} holds no weights of this model ({reason}); train again.") from error
     return record, log, model.eval()
 
@@ -66,14 +71,21 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
     Raises
     ------
-    Exception : of safetensors, torch or the system, for a file that is none or does not fit.
-    ValueError : for weights of another type, or that are no finite numbers.
+    Exception : of safetensors or the system, for a file that is none.
+    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
     """
     weights = load_file(regular_file(path))
-    for name, value in model.state_dict().items():
-        if name in weights and weights[name].dtype != value.dtype:
-            raise ValueError(f"{name} is of type {weights[name].dtype}; expected {value.dtype}")
-        if name in weights and not weights[name].isfinite().all():
+    wanted = model.state_dict()
+    differing = sorted(weights.keys() ^ wanted.keys())
+    if differing:
+        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in weights else 'missing'}")
+    for name, value in wanted.items():
+        found = weights[name]
+        if (found.dtype, found.shape) != (value.dtype, value.shape):
+            raise ValueError(
+                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
+            )
+        if not found.isfinite().all():
             raise ValueError(f"{name} holds numbers that are not finite")
     model.load_state_dict(weights)
 
@@ -98,6 +110,11 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
     missing = [column for column in needed if column not in table]
     if missing:
         raise DataError(f"{name} lacks the columns {', '.join(missing)}; needed are {', '.join(needed)}.")
+    for column in (*log.entities, *context_fields):
+        values = table[column] if table[column].dtype == object else ()
+        lists = [row for row, value in enumerate(values, 1) if pd.api.types.is_list_like(value)]
+        if lists:
+            raise DataError(f"{name}, row {lists[0]}: column {column} holds several values; expected one.")
     entities: dict[Side, Tensor] = {
         side: torch.from_numpy(look_up(table[side].to_numpy(), log.entity_keys(side))) for side in log.entities
     }

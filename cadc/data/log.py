@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadc.data.schema import Schema, Side, entity_sides
+from cadc.data.schema import SIDES, Schema, Side, entity_sides
 from cadc.data.split import SPLITS
 from cadc.errors import DataError
 
 REAL_COLUMNS = ("label", "dense", "oracle")
 ROW_COLUMNS = (*REAL_COLUMNS, "row", "time", "user", "item", "context_ids")
-WIDE_COLUMNS = ("dense", "context_ids")
-"""Columns of the log by type, length and shape; the others are the ids of users and items."""
+WIDE_COLUMNS = ("dense", "context_ids", "user_ids", "item_ids")
+"""Columns by type, length and shape; the other ones hold whole numbers, are as long as they are, and flat."""
 
 
 @dataclass
@@ -143,7 +143,16 @@ class InteractionLog:
         if not path.exists():
             raise DataError(f"the log {self.meta['name']} has no column {name!r}.")
         values = self._load(name, "r")
-        return values if split is None else values[self._slices[split]]
+        values = values if split is None else values[self._slices[split]]
+        if name in SIDES[:2]:
+            self._require_within(name, values, len(self._load(f"{name}_ids", "r")) - 1)
+        elif name == "label":
+            self._require_within(name, values, 1)
+        return values
+
+    def _require_within(self, name: str, values: NDArray[Any], most: int) -> None:
+        if len(values) and not 0 <= values.min() <= values.max() <= most:
+            raise self._damaged(self.folder / f"{name}.npy", f"a value is not between 0 and {most}")
 
     def has_column(self, name: str) -> bool:
         """Tell whether the log holds this optional column."""
@@ -216,7 +225,7 @@ class InteractionLog:
             raise self._damaged(path, f"its numbers are of type {values.dtype}")
         if name in ROW_COLUMNS and len(values) != (n_rows := sum(self.meta["rows"].values())):
             raise self._damaged(path, f"{len(values)} rows where {n_rows} are expected")
-        if values.ndim != (2 if name in WIDE_COLUMNS or name.endswith("_ids") else 1):
+        if values.ndim != (2 if name in WIDE_COLUMNS else 1):
             raise self._damaged(path, f"its shape is {values.shape}")
         return values
 
@@ -232,7 +241,9 @@ class InteractionLog:
         return values
 
     def _damaged(self, path: Path, reason: str) -> DataError:
-        said = (reason.splitlines() or ["no reason given"])[0].rstrip(".")
+        said = (reason.splitlines() or ["no reason given"])[0].rpartition("': ")[2].rstrip(".")
+        # NumPy's own advice for what looks like one is to trust it.
+        said = "it is no array of numbers" if "pickle" in said else said
         return DataError(f"{path} is damaged ({said}); delete {self.folder} and it is made again.")
 
     def field_ids(self, field: str, rows: Tensor) -> Tensor:

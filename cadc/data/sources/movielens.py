@@ -114,6 +114,8 @@ class MovieLens(ABC):
                 },
                 time=block["time"],
             )
+        if n_rows == 0:
+            raise DataError(f"{path} holds no ratings; expected lines of {self.separator.join(columns)}.")
         if self.edition(self.fingerprint()) == "published" and n_rows != self.published_rows:
             raise DataError(f"{path} holds {n_rows} ratings where {self.published_rows} were published.")
 
