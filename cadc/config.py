@@ -172,7 +172,7 @@ def _n_values(override: Override) -> int:
             steps = (value.stop - value.start) / value.step
         except OverflowError:  # of a whole number with hundreds of digits
             steps = inf
-        return ceil(max(0, steps)) if steps < MAX_COMBINATIONS else MAX_COMBINATIONS + 1
+        return ceil(max(0, steps)) if steps <= MAX_COMBINATIONS else MAX_COMBINATIONS + 1
     # An interval, or a pattern, lists no values.
     raise UsageError(f"{override.input_line} is no sweep that cadc knows; list the values.")
 

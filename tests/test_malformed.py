@@ -1,6 +1,7 @@
 """Malformed inputs end in one sentence that names what is wrong, soon, and without a file written elsewhere."""
 
 import hashlib
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cadc.data.sources.ml_1m import MovieLens1M
-from tests.commands import cadc, folders, train
+from tests.commands import cadc, folders, process, train
 from tests.helpers import write_small_movielens
 from tests.malformed import Place, archives, raw_files, saved, words
 
