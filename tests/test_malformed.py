@@ -114,6 +114,7 @@ def test_malformed_input_ends_in_one_sentence(case, place, sound, monkeypatch):
     require_sentence(answer.status, answer.out, answer.err, case.named)
     assert listing(place) == before
     assert not leftovers(place)
+    assert not any((place.cache / "raw").glob("*")), "an archive is unpacked whole or not at all"
     assert not place.ran.exists()
 
 
