@@ -72,6 +72,16 @@ def test_a_hostile_target_is_neither_imported_nor_built(target, trap):
     assert "trap" not in sys.modules
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["cadc.models.dlrm.__builtins__", "cadc.__main__.main", "cadc..dlrm.DLRM", "cadc.models.dlrm.DLRM\n", "cadc"],
+)
+def test_what_is_no_name_of_a_class_is_refused_before_a_module_is_looked_for(target, monkeypatch):
+    monkeypatch.setattr("importlib.import_module", lambda name: pytest.fail(f"{name} was imported"))
+    with pytest.raises(UsageError, match="is no name of a class"):
+        build({"_target_": target})
+
+
 @pytest.mark.parametrize("key", ["model", "data", "sampler", "data.split", "logger", "trainer"])
 def test_nor_in_any_group(key, trap):
     with pytest.raises(UsageError, match="_target_"):

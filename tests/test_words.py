@@ -65,6 +65,14 @@ def test_a_resolver_is_not_called(word, resolver):
     assert not resolver.exists()
 
 
+def test_an_escaped_call_is_refused_before_hydra_composes(resolver, monkeypatch):
+    monkeypatch.setattr("cadc.config.compose", lambda *words, **options: pytest.fail("it was composed"))
+    for word in (r"+model.x=$\{trace\:\}", r"+model={x:$\{trace\:\}}", r"+model.x=[$\{trace\:\}]"):
+        with pytest.raises(UsageError, match="trace"):
+            compose_config([word])
+    assert not resolver.exists()
+
+
 def test_the_resolver_would_be_called_without_the_check(resolver):
     """Or the test above shows nothing."""
     OmegaConf.to_container(OmegaConf.create({"seed": "${trace:}"}), resolve=True)
