@@ -20,9 +20,9 @@ from yaml import YAMLError
 from cadc.choices import BESIDE_SOURCE
 from cadc.components import TARGET, allowed_packages, cast, options_of
 from cadc.errors import UsageError, shown
+from cadc.interpolation import check_interpolations, check_tree, check_word
 from cadc.paths import conf_dir
 from cadc.plain_yaml import load_yaml
-from cadc.words import check_interpolations, check_tree, check_word
 
 MAX_COMBINATIONS = 100_000
 """Runs of a sweep; one that asks for more is a slip, and would be built in memory first."""
