@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from cadc import __version__
-from cadc.errors import CadcError
+from cadc.errors import CadcError, one_line
 from cadc.words import with_files
 
 COMMANDS = ("train", "experiment", "tune", "report", "sync", "predict", "export", "data", "cache")
@@ -44,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except CadcError as error:
         if arguments.debug:
             raise
-        print(f"cadc: {error}", file=sys.stderr)
+        print(f"cadc: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("cadc: interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
@@ -56,11 +56,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except OSError as error:
         if arguments.debug:
             raise
-        print(f"cadc: {error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.", file=sys.stderr)
+        sentence = f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}."
+        print(f"cadc: {one_line(sentence)}", file=sys.stderr)
         return 1
     except Exception as error:
         if arguments.debug:
             raise
         reason = (str(error).splitlines() or ["no reason given"])[0]
-        print(f"cadc: {type(error).__name__}: {reason} (not foreseen; --debug shows where)", file=sys.stderr)
+        print(f"cadc: {type(error).__name__}: {one_line(reason)} (not foreseen; --debug shows where)", file=sys.stderr)
         return 1
