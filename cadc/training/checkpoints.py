@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from cadc.cache import flush
 from cadc.errors import CadcError
 from cadc.identity import file_hash
 
@@ -27,6 +28,7 @@ class CheckpointFolder:
         partial = self.folder / PARTIAL
         try:
             write(partial)
+            flush(partial)
             number = _number(before[-1]) + 1 if before else 0
             partial.replace(self.folder / f"{number}-{file_hash(partial)}.ckpt")
         finally:

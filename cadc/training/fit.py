@@ -170,6 +170,7 @@ class Fit:
         from pytorch_lightning.plugins.environments import LightningEnvironment
         from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+        from cadc.training.callbacks import WriteInPlace
         from cadc.training.progress import progress_bar
 
         _quiet()
@@ -180,7 +181,7 @@ class Fit:
                 max_epochs=self.max_epochs,
                 callbacks=[*callbacks, *progress_bar(self.progress)],
                 # Inside a job of a cluster Lightning would take over its signals and its processes.
-                plugins=[LightningEnvironment()],
+                plugins=[LightningEnvironment(), WriteInPlace()],
                 logger=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
