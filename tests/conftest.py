@@ -21,6 +21,14 @@ def pytest_configure():
     torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is slow, unless it is asked for."""
+    if "slow" not in config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
 @pytest.fixture(scope="session")
 def session_cache(tmp_path_factory):
     """One cache for all tests, so that equal preparations and factorisations are made once."""
