@@ -52,12 +52,16 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
 def is_about(error: OSError, folder: Path) -> bool:
     """Tell whether writing to a folder failed, of an error raised while that was done."""
     # A full disk shows when bytes are written, where the error no longer knows the name of the file.
-    return error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(folder)
+    if error.filename is None:
+        return True
+    path = Path(os.fsdecode(error.filename))
+    # Where a folder's content is removed, names stand alone.
+    return not path.is_absolute() or path.is_relative_to(folder)
 
 
 def reason(error: OSError) -> str:
     """Return in a few words what the system refused."""
-    return (error.strerror or str(error)).lower()
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
 def _build_with_sizes(folder: Path, build: Callable[[Path], None]) -> None:

@@ -10,7 +10,9 @@ import torch
 
 from cadc import components, config, identity
 from cadc.components import allowed_packages
+from tests.commands import closing
 from tests.helpers import write_small_movielens
+from tests.sweeps import N_RUNS, Place
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
 """Folder with the publishers' files as it was set when the tests were started."""
@@ -46,6 +48,14 @@ def _own_folders(request, monkeypatch, session_cache, tmp_path):
         pytest.skip("CADC_DATA_DIR is not set to the folder with the publishers' files")
     else:
         monkeypatch.setenv("CADC_DATA_DIR", str(Path(REAL_DATA).absolute()))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """A sweep of twelve runs that nobody disturbed; see `sweeps`."""
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    assert closing(place.finish()) == {"finished": N_RUNS}
+    return place
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import signal
 import time
 
+import pandas as pd
 import pytest
 
 from tests.commands import closing
@@ -22,13 +23,6 @@ from tests.sweeps import (
     note_builds,
     totals,
 )
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    place = Place(tmp_path_factory.mktemp("undisturbed"))
-    assert closing(place.finish()) == {"finished": N_RUNS}
-    return place
 
 
 def test_an_undisturbed_sweep_leaves_the_files_of_its_runs_and_nothing_else(undisturbed):
@@ -60,6 +54,7 @@ def test_a_sweep_killed_again_and_again_ends_as_one_that_nobody_disturbed(undist
     assert counts == {"finished": N_RUNS - len(done) - 1, "resumed": 1}
     assert {run_id: place.identities()[run_id] for run_id in done} == done
     assert_same_outcome(place, undisturbed)
+    pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
 
 
 def test_of_four_processes_at_once_each_run_is_carried_out_by_one(undisturbed, tmp_path):
@@ -73,6 +68,7 @@ def test_of_four_processes_at_once_each_run_is_carried_out_by_one(undisturbed, t
     assert sorted(run_id for answer in answers for run_id in carried_out(answer.err)) == sorted(place.identities())
     assert len([answer for answer in answers if carried_out(answer.err)]) > 1
     assert_same_outcome(place, undisturbed)
+    pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
     assert built(place) == ["factors", "prepared"]
 
 
@@ -90,4 +86,5 @@ def test_when_one_of_four_is_killed_the_others_take_over_what_it_left(undisturbe
     assert sorted(ran) == sorted(place.identities())
     assert totals(answers)["resumed"] == 1
     assert_same_outcome(place, undisturbed)
+    pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
     assert built(place) == ["factors", "prepared"]
