@@ -91,8 +91,11 @@ MOMENTS = {
 HOW = {"full": "no space left on device", "read-only": "read-only file system"}
 
 
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "how"),
+    [(moment, "full") for moment in MOMENTS]
+    + [(moment, "read-only") for moment in ("a claim", "scores", "the record")],
+)
 def test_a_ledger_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, disk, tmp_path, moment, how):
     place = Place(tmp_path, FEW)
     disk(place.runs)
@@ -112,15 +115,14 @@ def test_a_ledger_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, dis
     assert_same_outcome(place, few)
 
 
-@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(
-    ("stage", "target", "done"),
+    ("stage", "target", "done", "how"),
     [
-        ("prepared", "cadc.data.prepare:_order", None),
-        ("prepared", "cadc.cache:build_once", None),
-        ("factors", "cadc.factorization.factors:Factors.save", {"finished": 1, "left": 1}),
+        ("prepared", "cadc.cache:build_once", None, "read-only"),
+        ("prepared", "cadc.data.prepare:_order", None, "full"),
+        ("prepared", "cadc.data.prepare:_order", None, "read-only"),
+        ("factors", "cadc.factorization.factors:Factors.save", {"finished": 1, "left": 1}, "full"),
     ],
-    ids=["amid preparing", "before preparing", "after factorising"],
 )
 def test_a_cache_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, disk, tmp_path, how, stage, target, done):
     place = Place(tmp_path, FEW)
