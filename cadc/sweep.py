@@ -20,6 +20,7 @@ from cadc.ledger.identity import arm_signature, run_identity
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline import SCHEMA_VERSION, open_log, run
 from cadc.progress import Display, clock, display
+from cadc.training.checkpoints import CheckpointFolder
 
 Say = Callable[[str], None]
 
@@ -258,7 +259,7 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
     checkpoints = ledger.checkpoints(job.run_id)
     if ledger.recorded(job.run_id) == "failed":
         ledger.forget_checkpoints(job.run_id)
-    resumed = any(checkpoints.glob("*.ckpt"))
+    resumed = bool(CheckpointFolder(checkpoints))
     known = {
         "id": job.run_id,
         "words": list(job.words),

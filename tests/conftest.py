@@ -12,7 +12,7 @@ from cadc import components, config, identity
 from cadc.components import allowed_packages
 from tests.commands import closing
 from tests.helpers import write_small_movielens
-from tests.sweeps import N_RUNS, Place
+from tests.sweeps import FEW, N_RUNS, Place
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
 """Folder with the publishers' files as it was set when the tests were started."""
@@ -55,6 +55,14 @@ def undisturbed(tmp_path_factory):
     """A sweep of twelve runs that nobody disturbed; see `sweeps`."""
     place = Place(tmp_path_factory.mktemp("undisturbed"))
     assert closing(place.finish()) == {"finished": N_RUNS}
+    return place
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory):
+    """A sweep of two runs that nobody disturbed."""
+    place = Place(tmp_path_factory.mktemp("few"), FEW)
+    assert closing(place.finish()) == {"finished": 2}
     return place
 
 

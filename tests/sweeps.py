@@ -1,8 +1,10 @@
 """A sweep of twelve runs of several kinds, carried out by processes, and what must come out of it however it goes."""
 
+import importlib
 import json
 import random
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,7 +105,7 @@ class Place:
         seen: set[str] = set()
         while True:
             patterns = [*self.runs.glob("*"), *self.runs.glob(".unfinished/*/*"), *self.cache.glob("*/.building-*/.*")]
-            patterns += self.runs.glob(".unfinished/*/checkpoints/*.ckpt")
+            patterns += self.runs.glob(".unfinished/*/checkpoints/[0-9]*.ckpt")
             seen |= {str(path.relative_to(self.folder)) for path in patterns}
             yield seen
 
@@ -119,6 +121,26 @@ class Place:
         if command.is_running:
             command.send(number)
         return command.answer()
+
+    def send_amid_training(self, command: Command, number: int) -> None:
+        """Send a process a signal while it works on a run that has a checkpoint."""
+        while True:
+            assert command.is_running, "it had no run to be stopped in"
+            if self._holds_a_checkpoint(command):
+                # Held still, it cannot have gone on to the next run when the signal comes.
+                command.send(signal.SIGSTOP)
+                time.sleep(0.05)
+                if self._holds_a_checkpoint(command):
+                    break
+                command.send(signal.SIGCONT)
+            time.sleep(0.001)
+        command.send(number)
+        command.send(signal.SIGCONT)
+
+    def _holds_a_checkpoint(self, command: Command) -> bool:
+        begun = {path.parents[1] for path in self.runs.glob(".unfinished/*/checkpoints/[0-9]*.ckpt")}
+        ours = [folder for folder in begun if (holder(folder) or {}).get("process") == command.process.pid]
+        return any(not (self.runs / folder.name).exists() for folder in ours)
 
 
 def _without_times(path: Path) -> dict[str, Any]:
@@ -138,11 +160,6 @@ def assert_same_outcome(place: Place, undisturbed: Place) -> None:
         assert content[name] == value, name
 
 
-def is_kept(name: str) -> bool:
-    """Tell whether something that appeared is a checkpoint."""
-    return name.endswith(".ckpt")
-
-
 def is_built(stage: str) -> Callable[[set[str]], bool]:
     """Return a test for a stage that is just being written to the cache."""
     return lambda seen: any(re.fullmatch(rf"cache/{stage}/\.building-\w+/\.partial-.*", name) for name in seen)
@@ -153,20 +170,32 @@ def after(n_events: int) -> Callable[[set[str]], bool]:
     return lambda seen: len(seen) >= n_events
 
 
-def checkpoint_appears(seen: set[str]) -> bool:
-    """Tell whether a checkpoint has appeared."""
-    return any(map(is_kept, seen))
-
-
 def n_checkpoints(place: Place) -> int:
     """Return how many unfinished runs have a checkpoint now."""
-    return len({path.parent for path in place.runs.glob(".unfinished/*/checkpoints/*.ckpt")})
+    return len({path.parent for path in place.runs.glob(".unfinished/*/checkpoints/[0-9]*.ckpt")})
 
 
-def holds_a_checkpoint(place: Place, command: Command) -> bool:
-    """Tell whether a process works on a run that has a checkpoint."""
-    begun = {path.parents[1] for path in place.runs.glob(".unfinished/*/checkpoints/*.ckpt")}
-    return any((holder(folder) or {}).get("process") == command.process.pid for folder in begun)
+def before_call(target: str, n_calls: int, act: Callable[[], object]) -> None:
+    """Have this process do something just before it calls a function for the n-th time.
+
+    Parameters
+    ----------
+    target : `module:name` or `module:class.name`.
+    """
+    module, _, name = target.partition(":")
+    owner, _, attribute = name.rpartition(".")
+    home: Any = importlib.import_module(module)
+    home = getattr(home, owner) if owner else home
+    function = getattr(home, attribute)
+    calls = []
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == n_calls:
+            act()
+        return function(*arguments, **options)
+
+    setattr(home, attribute, wrapped)
 
 
 def note_builds() -> None:

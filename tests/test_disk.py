@@ -1,7 +1,7 @@
 """A disk that fills, or turns read-only, at any moment of a sweep ends it with a sentence and harms no result."""
 
-import importlib
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -9,17 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.commands import closing
-from tests.sweeps import FEW, Place, assert_same_outcome, n_checkpoints
+from tests.sweeps import FEW, Place, assert_same_outcome, before_call, n_checkpoints
 
 BALLAST = "ballast"
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory):
-    """A sweep of two runs that nobody disturbed."""
-    place = Place(tmp_path_factory.mktemp("few"), FEW)
-    assert closing(place.finish()) == {"finished": 2}
-    return place
 
 
 @pytest.fixture
@@ -49,33 +41,14 @@ def remount(folder: Path, mode: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{mode}", folder], check=True)
 
 
+def breaking(folder: Path, how: str) -> Callable[[], None]:
+    return partial(fill, folder) if how == "full" else partial(remount, folder, "ro")
+
+
 def make_room(folder: Path, how: str) -> None:
     if how == "read-only":
         remount(folder, "rw")
     (folder / BALLAST).unlink(missing_ok=True)
-
-
-def break_before(target: str, n_calls: int, folder: Path, how: str) -> None:
-    """Have this process fill a disk, or make it read-only, just before it calls a function for the n-th time.
-
-    Parameters
-    ----------
-    target : `module:name` or `module:class.name`.
-    """
-    module, _, name = target.partition(":")
-    owner, _, attribute = name.rpartition(".")
-    home = importlib.import_module(module)
-    home = getattr(home, owner) if owner else home
-    function = getattr(home, attribute)
-    calls = []
-
-    def wrapped(*arguments, **options):
-        calls.append(1)
-        if len(calls) == n_calls:
-            fill(folder) if how == "full" else remount(folder, "ro")
-        return function(*arguments, **options)
-
-    setattr(home, attribute, wrapped)
 
 
 MOMENTS = {
@@ -100,7 +73,7 @@ def test_a_ledger_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, dis
     place = Place(tmp_path, FEW)
     disk(place.runs)
     target, n_calls, n_done = MOMENTS[moment]
-    answer = place.start(setup=partial(break_before, target, n_calls, place.runs, how)).answer()
+    answer = place.start(setup=partial(before_call, target, n_calls, breaking(place.runs, how))).answer()
     assert answer.status == 1, answer.err
     sentence = f"cadc: the run cannot be written to {place.runs} ({HOW[how]}); make room or make it writable"
     assert answer.err.splitlines()[-1].startswith(sentence)
@@ -127,7 +100,7 @@ def test_a_ledger_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, dis
 def test_a_cache_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, disk, tmp_path, how, stage, target, done):
     place = Place(tmp_path, FEW)
     disk(place.cache)
-    answer = place.start(setup=partial(break_before, target, 1, place.cache, how)).answer()
+    answer = place.start(setup=partial(before_call, target, 1, breaking(place.cache, how))).answer()
     assert answer.status == 1
     sentence = f"cadc: {stage} data cannot be written to the cache {place.cache} ({HOW[how]}); make room or make it"
     assert answer.err.splitlines()[-1].startswith(sentence), answer.err

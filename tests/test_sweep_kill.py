@@ -1,7 +1,7 @@
 """However often a sweep is killed, and however many processes share it, it ends as one that nobody disturbed."""
 
 import signal
-import time
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -9,14 +9,14 @@ import pytest
 from tests.commands import closing
 from tests.processes import carried_out
 from tests.sweeps import (
+    FEW,
     FILES,
     N_RUNS,
     Place,
     after,
     assert_same_outcome,
+    before_call,
     built,
-    checkpoint_appears,
-    holds_a_checkpoint,
     is_built,
     moments,
     n_checkpoints,
@@ -37,12 +37,16 @@ def test_an_undisturbed_sweep_leaves_the_files_of_its_runs_and_nothing_else(undi
 )
 def test_a_sweep_killed_again_and_again_ends_as_one_that_nobody_disturbed(undisturbed, tmp_path, n_kills, most_events):
     place = Place(tmp_path)
-    reached = [is_built("prepared"), is_built("factors")]
-    reached += [after(events) for events, _ in moments(0, n_kills - 3, most_events)]
-    pauses = [0.0, 0.0, *(pause for _, pause in moments(0, n_kills - 3, most_events)), 0.0]
-    done = {}
-    for when, pause in zip([*reached, checkpoint_appears], pauses, strict=True):
-        answer = place.kill_when(when, signal.SIGKILL, pause)
+    done: dict[str, tuple[int, int]] = {}
+    early = [(is_built("prepared"), 0.0), (is_built("factors"), 0.0)]
+    anywhere = [(after(n_events), pause) for n_events, pause in moments(0, n_kills - 3, most_events)]
+    for when, pause in [*early, *anywhere, (None, 0.0)]:
+        if when is None:
+            command = place.start()
+            place.send_amid_training(command, signal.SIGKILL)
+            answer = command.answer()
+        else:
+            answer = place.kill_when(when, signal.SIGKILL, pause)
         assert answer.status == -signal.SIGKILL, answer.err
         now = place.identities()
         assert {run_id: now[run_id] for run_id in done} == done, "a finished run ran twice"
@@ -75,10 +79,7 @@ def test_of_four_processes_at_once_each_run_is_carried_out_by_one(undisturbed, t
 def test_when_one_of_four_is_killed_the_others_take_over_what_it_left(undisturbed, tmp_path):
     place = Place(tmp_path)
     victim, *others = [place.start(setup=note_builds) for _ in range(4)]
-    while not holds_a_checkpoint(place, victim):
-        assert victim.is_running, "it had no run of its own to be killed in"
-        time.sleep(0.001)
-    victim.send(signal.SIGKILL)
+    place.send_amid_training(victim, signal.SIGKILL)
     assert victim.answer().status == -signal.SIGKILL
     answers = [command.answer() for command in others]
     assert [answer.status for answer in answers] == [0] * 3, [answer.err for answer in answers]
@@ -88,3 +89,23 @@ def test_when_one_of_four_is_killed_the_others_take_over_what_it_left(undisturbe
     assert_same_outcome(place, undisturbed)
     pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
     assert built(place) == ["factors", "prepared"]
+
+
+@pytest.mark.parametrize(
+    ("target", "n_calls", "counts"),
+    [
+        ("cadc.training.checkpoints:flush", 1, {"finished": 2}),
+        ("cadc.training.checkpoints:flush", 2, {"finished": 1, "resumed": 1}),
+        ("cadc.pipeline:costs", 1, {"finished": 1, "resumed": 1}),
+        ("cadc.ledger.store:Ledger.tidy", 1, {"finished": 1, "skipped": 1}),
+        ("cadc.ledger.store:Ledger.tidy", 2, {"skipped": 2}),
+    ],
+    ids=["amid the first checkpoint", "amid the second", "before the record", "before tidying up", "at the very end"],
+)
+def test_killed_between_any_two_steps_it_goes_on_from_what_is_whole(few, tmp_path, target, n_calls, counts):
+    place = Place(tmp_path, FEW)
+    die = partial(signal.raise_signal, signal.SIGKILL)
+    answer = place.start(setup=partial(before_call, target, n_calls, die)).answer()
+    assert answer.status == -signal.SIGKILL, answer.err
+    assert closing(place.finish()) == counts
+    assert_same_outcome(place, few)

@@ -36,6 +36,9 @@ class CheckpointFolder:
         for path in before:
             path.unlink(missing_ok=True)
 
+    def __bool__(self) -> bool:
+        return bool(self._kept())
+
     def newest(self) -> Path | None:
         """Return the newest checkpoint, if there is any.
 

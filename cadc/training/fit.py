@@ -125,11 +125,11 @@ class Fit:
 
         module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator)
-        kept = CheckpointFolder(checkpoints) if checkpoints else None
+        kept = None if checkpoints is None else CheckpointFolder(checkpoints)
         best, resume = KeepBest(self.patience), Resume(loader, kept, self.checkpoint_minutes, tell)
         trainer = self._lightning([best, resume])
         on_interrupt = signal.getsignal(signal.SIGINT)
-        before = kept.newest() if kept else None
+        before = None if kept is None else kept.newest()
         try:
             trainer.fit(
                 module,
