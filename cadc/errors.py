@@ -17,6 +17,10 @@ class DataError(CadcError):
     """A file, or what it holds, is not what the reader expects."""
 
 
+class NotWritable(CadcError):
+    """A folder of ours takes no more: the disk is full, or the folder read-only."""
+
+
 class Pruned(Exception):
     """A trial of a tuning was stopped early, since others did better at its age."""
 

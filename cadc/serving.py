@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cadc.cache import put_in_place
@@ -153,7 +153,7 @@ def export(ledger: Ledger, run_id: str, folder: Path) -> None:
 
     def write(aside: Path) -> None:
         shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
-        save_file(tables_of(model, log), aside / "tables.safetensors")
+        (aside / "tables.safetensors").write_bytes(save(tables_of(model, log)))
         for field in log.schema.fields:
             # The nullable type keeps whole numbers whole beside the missing value of the unknown.
             values = pd.Series(log.vocabulary(field.name)).convert_dtypes()

@@ -16,14 +16,15 @@ from typing import Any
 from cadc.choices import check
 from cadc.components import TARGET, load_class
 from cadc.config import compose_config
-from cadc.errors import CadcError, Pruned, UsageError
+from cadc.errors import CadcError, NotWritable, Pruned, UsageError
 from cadc.experiment import Cell
 from cadc.launching import launch
 from cadc.ledger.identity import arm_signature, run_identity
-from cadc.ledger.store import Ledger, NotWritable, Record
+from cadc.ledger.store import Ledger, Record
 from cadc.mirrors.after import AfterRun
 from cadc.pipeline import SCHEMA_VERSION, open_log, run
 from cadc.progress import Display, clock, display
+from cadc.training.checkpoints import CheckpointFolder
 
 Say = Callable[[str], None]
 
@@ -236,31 +237,33 @@ class _Sweep:
 
     def _settle(self, job: Job) -> bool:
         """Find out what becomes of a run, carrying it out if that is ours to do; False while others work on it."""
-        became = settled(job, self.ledger, self.retry_failed)
         started = time.perf_counter()
+        try:
+            became = self._become(job)
+        except Exception as error:
+            if len(self.jobs) == 1 or isinstance(error, NotWritable):
+                raise
+            became = "interrupted" if is_transient(error) else "failed"
+            self.outcome.errors[job.run_id] = _sentence(error)
         if became is None:
-            lease = self.ledger.claim(job.run_id)
-            if lease is None:
-                return False
-            with lease:
-                became = settled(job, self.ledger, self.retry_failed, "elsewhere")
-                if became is None:
-                    self._show(1)
-                    became = self._carry_out(job)
+            return False
         self.outcome.became[job.run_id] = became
         self._report(job, became, time.perf_counter() - started)
         return True
 
-    def _carry_out(self, job: Job) -> str:
-        try:
-            return carry_out(job, self.ledger)
-        except KeyboardInterrupt:
-            raise
-        except Exception as error:
-            if len(self.jobs) == 1 or isinstance(error, NotWritable):
-                raise
-            self.outcome.errors[job.run_id] = error if isinstance(error, CadcError) else _unforeseen(error)
-            return "interrupted" if is_transient(error) else "failed"
+    def _become(self, job: Job) -> str | None:
+        became = settled(job, self.ledger, self.retry_failed)
+        if became is not None:
+            return became
+        lease = self.ledger.claim(job.run_id)
+        if lease is None:
+            return None
+        with lease:
+            became = settled(job, self.ledger, self.retry_failed, "elsewhere")
+            if became is None:
+                self._show(1)
+                became = carry_out(job, self.ledger)
+        return became
 
     def _report(self, job: Job, became: str, seconds: float | None = None) -> None:
         own = " ".join(word for word in job.words if word not in self.shared)
@@ -320,7 +323,7 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
     checkpoints = ledger.checkpoints(job.run_id)
     if ledger.recorded(job.run_id) == "failed":
         ledger.forget_checkpoints(job.run_id)
-    resumed = any(checkpoints.glob("*.ckpt"))
+    resumed = bool(CheckpointFolder(checkpoints))
     known = {
         "id": job.run_id,
         "words": list(job.words),
@@ -337,9 +340,9 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
         raise
     except Exception as error:
         if is_transient(error):
-            ledger.begin(job.run_id, known | {"reason": _reason(error)})
+            ledger.begin(job.run_id, known | {"reason": str(_sentence(error))})
         else:
-            ledger.end(job.run_id, _without_result(job, "failed", _reason(error)))
+            ledger.end(job.run_id, _without_result(job, "failed", str(_sentence(error))))
             ledger.tidy(job.run_id)
         raise
     ledger.tidy(job.run_id)
@@ -372,11 +375,10 @@ def is_transient(error: Exception) -> bool:
     return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable)
 
 
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, CadcError) else str(_unforeseen(error))
-
-
-def _unforeseen(error: Exception) -> CadcError:
+def _sentence(error: Exception) -> CadcError:
+    """Return an error in a sentence, without the trace, which would keep model and data in memory."""
+    if isinstance(error, CadcError):
+        return type(error)(str(error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
         return CadcError(f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.")
     return CadcError(f"{type(error).__name__}: {error} (run it alone to see where)")

@@ -11,7 +11,9 @@ import torch
 from cadc import components, config, identity
 from cadc.components import allowed_packages
 from cadc.mirrors import wandb_process
+from tests.commands import closing
 from tests.helpers import write_small_movielens
+from tests.sweeps import FEW, N_RUNS, Place
 from tests.wandb_server import KEY, WandbServer, serving
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
@@ -21,6 +23,14 @@ REAL_DATA = os.environ.get("CADC_DATA_DIR")
 def pytest_configure():
     # Small inputs are done sooner by one thread, the more so on a busy machine.
     torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is slow, unless it is asked for."""
+    if "slow" not in config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +50,22 @@ def _own_folders(request, monkeypatch, session_cache, tmp_path):
         pytest.skip("CADC_DATA_DIR is not set to the folder with the publishers' files")
     else:
         monkeypatch.setenv("CADC_DATA_DIR", str(Path(REAL_DATA).absolute()))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """A sweep of twelve runs that nobody disturbed; see `sweeps`."""
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    assert closing(place.finish()) == {"finished": N_RUNS}
+    return place
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory):
+    """A sweep of two runs that nobody disturbed."""
+    place = Place(tmp_path_factory.mktemp("few"), FEW)
+    assert closing(place.finish()) == {"finished": 2}
+    return place
 
 
 @pytest.fixture

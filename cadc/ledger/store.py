@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.cache import write_folder
-from cadc.errors import CadcError, UsageError
-from cadc.lease import Lease, claim, holder
+from cadc.cache import is_about, reason, write_folder
+from cadc.errors import CadcError, NotWritable, UsageError
+from cadc.lease import Lease, claim, clear, holder
 from cadc.paths import regular_file, runs_dir
 
 if TYPE_CHECKING:
@@ -117,21 +117,36 @@ class Ledger:
         return ids[0]
 
     def ids(self) -> list[str]:
-        """Return the ids of all finished runs."""
-        return [run_id for run_id, status in self.statuses().items() if status == "finished"]
+        """Return the ids of all finished runs, and of those whose record cannot be read: reading it says why."""
+        return [run_id for run_id, status in self.statuses().items() if status in ("finished", "unreadable")]
 
     def statuses(self) -> dict[str, str]:
-        """Return the status of every run that was ever begun, by id."""
+        """Return the status of every run that was ever begun, by id; `unreadable` where its record is none."""
         ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
         begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
-        found = {run_id: self.status(run_id) for run_id in sorted(ended | begun)}
-        return {run_id: status for run_id, status in found.items() if status is not None}
+        found = {}
+        for run_id in sorted(ended | begun):
+            try:
+                status = self.status(run_id)
+            except CadcError:
+                status = "unreadable"
+            if status is not None:
+                found[run_id] = status
+        return found
 
     def __iter__(self) -> Iterator[Record]:
         return (self.record(run_id) for run_id in self.ids())
 
     def claim(self, run_id: str) -> Lease | None:
-        """Return the lease of a run; None while another living process works on it."""
+        """Return the lease of a run; None while another living process works on it.
+
+        Raises
+        ------
+        CadcError : where the run's folder is taken by something that is no run; nothing is written then.
+        """
+        folder = self.path(run_id)
+        if folder.exists() and not (folder / "record.json").exists():
+            raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
         try:
             return claim(self._workplace(run_id))
         except OSError as error:
@@ -150,14 +165,10 @@ class Ledger:
 
         A record of a failed or pruned attempt gives way.
         """
-        folder, workplace = self.path(run_id), self._workplace(run_id)
-        if folder.exists() and not (folder / "record.json").exists():
-            raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
         try:
-            workplace.mkdir(parents=True, exist_ok=True)
-            write_folder(folder, workplace, build, replace=run_id not in self)
+            write_folder(self.path(run_id), self._workplace(run_id), build, replace=run_id not in self)
         except OSError as error:
-            if error.filename is not None and not Path(error.filename).is_relative_to(self.folder):
+            if not is_about(error, self.folder):
                 raise
             raise self._not_writable(error) from error
 
@@ -168,7 +179,7 @@ class Ledger:
 
     def tidy(self, run_id: str) -> None:
         """Remove what is left of a run while it was unfinished; call it while its lease is held."""
-        shutil.rmtree(self._workplace(run_id), ignore_errors=True)
+        clear(self._workplace(run_id))
         with suppress(OSError):  # others are in it
             self._workplace(run_id).parent.rmdir()
 
@@ -182,19 +193,15 @@ class Ledger:
         """Remove the checkpoints of a run whose lease is held, so that it starts from its beginning."""
         shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
 
-    def _not_writable(self, error: OSError) -> CadcError:
+    def _not_writable(self, error: OSError) -> NotWritable:
         return NotWritable(
-            f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it "
+            f"the run cannot be written to {self.folder} ({reason(error)}); make room or make it "
             "writable, or set CADC_RUNS to another folder."
         )
 
     def frame(self) -> "pd.DataFrame":
         """Return the records of all finished runs as a data frame, a row a run, nested keys joined by dots."""
         return frame(self)
-
-
-class NotWritable(CadcError):
-    """The ledger takes no more: the disk is full, or the folder read-only."""
 
 
 def _write_whole(path: Path, text: str) -> None:
