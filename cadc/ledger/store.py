@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cadc.cache import write_folder
 from cadc.errors import CadcError, UsageError
 from cadc.lease import Lease, claim, holder
+from cadc.ledger.seal import seal
 from cadc.paths import runs_dir
 
 if TYPE_CHECKING:
@@ -108,12 +109,26 @@ class Ledger:
             return {}
         return known if isinstance(known, dict) else {}
 
-    def find(self, prefix: str) -> str:
-        """Return the id of the finished run that starts with `prefix`."""
-        ids = [run_id for run_id in self.ids() if run_id.startswith(prefix)]
+    def find(self, prefix: str, any_status: bool = False) -> str:
+        """Return the id of the run that starts with `prefix`, or is named so in full.
+
+        Parameters
+        ----------
+        prefix : beginning of an id.
+        any_status : whether runs that are not finished, or whose record is damaged, count as well.
+        """
+        ids = [run_id for run_id in self.names() if run_id.startswith(prefix)]
+        if not any_status:
+            # One that starts so and is damaged is named; what is wrong with others does not matter here.
+            ids = [run_id for run_id in ids if self.status(run_id) == "finished"]
+        if prefix in ids:
+            return prefix
         if len(ids) != 1:
-            found = f"{len(ids)} runs start so" if ids else "none starts so"
-            raise UsageError(f"{prefix!r} names no single finished run in {self.folder}: {found}.")
+            more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+            names = ", ".join(run_id if run_id.isprintable() else ascii(run_id) for run_id in ids[:8])
+            found = f"{len(ids)} runs start so ({names}{more})" if ids else "none starts so"
+            kind = "run" if any_status else "finished run"
+            raise UsageError(f"{prefix!r} names no single {kind} in {self.folder}: {found}.")
         return ids[0]
 
     def ids(self) -> list[str]:
@@ -122,10 +137,14 @@ class Ledger:
 
     def statuses(self) -> dict[str, str]:
         """Return the status of every run that was ever begun, by id."""
+        found = {run_id: self.status(run_id) for run_id in self.names()}
+        return {run_id: status for run_id, status in found.items() if status is not None}
+
+    def names(self) -> list[str]:
+        """Return the ids of all runs that have a record, readable or not, or are unfinished."""
         ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
         begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
-        found = {run_id: self.status(run_id) for run_id in sorted(ended | begun)}
-        return {run_id: status for run_id, status in found.items() if status is not None}
+        return sorted(ended | begun)
 
     def __iter__(self) -> Iterator[Record]:
         return (self.record(run_id) for run_id in self.ids())
@@ -150,12 +169,17 @@ class Ledger:
 
         A record of a failed or pruned attempt gives way.
         """
+
+        def build_sealed(aside: Path) -> None:
+            build(aside)
+            seal(aside / "record.json")
+
         folder, workplace = self.path(run_id), self._workplace(run_id)
         if folder.exists() and not (folder / "record.json").exists():
             raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
         try:
             workplace.mkdir(parents=True, exist_ok=True)
-            write_folder(folder, workplace, build, replace=run_id not in self)
+            write_folder(folder, workplace, build_sealed, replace=run_id not in self)
         except OSError as error:
             if error.filename is not None and not Path(error.filename).is_relative_to(self.folder):
                 raise
