@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cadc import __version__
 from cadc.errors import CadcError
 
-COMMANDS = ("train", "experiment", "report", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "report", "predict", "export", "ledger", "data", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:
