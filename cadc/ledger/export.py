@@ -47,12 +47,12 @@ def write(entries: Sequence[Entry], path: Path | None) -> None:
 
 def _write_csv(rows: Sequence[Row], file: Any) -> None:
     # People look at it with `cat`, and a spreadsheet cannot show what a terminal acts on either.
-    flat = _frame(rows).map(lambda value: harmless(value) if isinstance(value, str) else value)
-    flat.rename(columns=lambda name: harmless(name, 200)).to_csv(file, index=False)
+    _frame(rows, lambda text: harmless(text, sys.maxsize)).to_csv(file, index=False)
 
 
 def _write_parquet(rows: Sequence[Row], path: Path) -> None:
-    _frame(rows).to_parquet(path, index=False)
+    # Halves of characters, which JSON can hold, are no text.
+    _frame(rows, lambda text: text.encode(errors="backslashreplace").decode()).to_parquet(path, index=False)
 
 
 def _write_jsonl(rows: Sequence[Row], path: Path) -> None:
@@ -66,26 +66,28 @@ WRITERS: dict[str, Callable[[Sequence[Row], Path], None]] = {
 }
 
 
-def _frame(rows: Sequence[Row]) -> "pd.DataFrame":
+def _frame(rows: Sequence[Row], as_text: Callable[[str], str]) -> "pd.DataFrame":
     """Return rows as a frame whose columns hold numbers, truth values or texts, each column of one kind."""
     import pandas as pd
 
     keys = list(dict.fromkeys(key for row in rows for key in row)) or ["id", "status"]
-    return pd.DataFrame({key: _column([row.get(key) for row in rows]) for key in keys})
+    columns: dict[str, pd.Series[Any]] = {}
+    for key in keys:
+        kind, values = _column([row.get(key) for row in rows])
+        plain = [as_text(value) if isinstance(value, str) else value for value in values]
+        columns[as_text(key)] = pd.Series(plain, dtype=kind)
+    return pd.DataFrame(columns)
 
 
-def _column(values: list[Any]) -> "pd.Series[Any]":
-    import pandas as pd
-
+def _column(values: list[Any]) -> tuple[Any, list[Any]]:
+    """Return the type of a column that can hold these values, and the values for it."""
     known = [value for value in values if value is not None]
     kinds = {type(value) for value in known}
     if kinds == {bool}:
-        return pd.Series(values, dtype="boolean")
+        return "boolean", values
     # Whole numbers beyond these would be others afterwards.
     if kinds == {int} and all(abs(value) < 2**63 for value in known):
-        return pd.Series(values, dtype="Int64")
+        return "Int64", values
     if kinds and kinds <= {int, float} and all(abs(value) < 2**53 for value in known if isinstance(value, int)):
-        return pd.Series(values, dtype="Float64")
-    return pd.Series(
-        [value if value is None or isinstance(value, str) else json.dumps(value) for value in values], dtype="string"
-    )
+        return "Float64", values
+    return "string", [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]

@@ -105,7 +105,7 @@ class Ledger:
         """Return what is known about an unfinished run: id, configuration, when it began, why it was interrupted."""
         try:
             known = json.loads((self._workplace(run_id) / "about.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 

@@ -24,6 +24,13 @@ SINCE_2 = {"finished": ("files", KEY), "failed": (KEY,), "pruned": (KEY,)}
 
 RECORD, SCORES, MODEL, CURVES = "record.json", "scores.parquet", "model.safetensors", "metrics.csv"
 
+UNFINISHED = {
+    "interrupted": ("is interrupted", "the same command goes on from there"),
+    "pruned": ("is pruned", "its checkpoints are kept"),
+}
+LEFT = ("has leftovers of a process that is gone", "they go when the run is asked for again")
+"""What is said of a run that nobody works on and that has a folder among the unfinished ones."""
+
 
 @dataclass
 class Finding:
@@ -188,6 +195,5 @@ def leftovers(ledger: Ledger) -> Iterator[str]:
             status = "damaged"
         if status == "running":
             continue
-        shown = harmless(workplace.name, 80)
-        what = "is interrupted" if status == "interrupted" else "has leftovers of a process that is gone"
-        yield f"{shown}  {what} ({state(ledger, workplace.name)}); the same command goes on from there"
+        what, then = UNFINISHED.get(status or "", LEFT)
+        yield f"{harmless(workplace.name, 80)}  {what} ({state(ledger, workplace.name)}); {then}"
