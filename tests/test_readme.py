@@ -28,6 +28,10 @@ def on_less_data(words: list[str]) -> list[str]:
         return [*words, "--fast", *(SMALL if words[1] == "quickstart" else SMALL[1:])]
     if words[0] == "train":
         return [*[word for word in words if not word.startswith("data.n_rows")], *SMALL]
+    if words[0] == "ledger":
+        # The runs of the commands before.
+        ids = iter(Ledger().ids())
+        return [next(ids) if word == "RUN" else word for word in words]
     return words
 
 
@@ -36,7 +40,7 @@ def is_real(command: str) -> bool:
 
 
 def test_readme_has_the_commands_that_this_file_knows() -> None:
-    assert {command.split()[1] for command in commands()} == {"train", "experiment", "report", "data", "sync"}
+    assert {command.split()[1] for command in commands()} == {"train", "experiment", "report", "data", "ledger", "sync"}
 
 
 def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
@@ -45,6 +49,7 @@ def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
         if not is_real(command) and not command.startswith("cadc sync"):
             assert main(on_less_data(shlex.split(command)[1:])) == 0, command
     assert (tmp_path / "outputs" / "quickstart" / "figure.png").exists()
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1 + len(Ledger().ids())
 
 
 def test_commands_that_send_run(tmp_path, monkeypatch, wandb_server) -> None:

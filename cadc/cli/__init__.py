@@ -17,7 +17,7 @@ from cadc import __version__
 from cadc.errors import CadcError, one_line
 from cadc.words import with_files
 
-COMMANDS = ("train", "experiment", "tune", "report", "sync", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:

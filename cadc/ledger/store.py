@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cadc.cache import is_about, reason, write_folder
 from cadc.errors import CadcError, NotWritable, UsageError
 from cadc.lease import Lease, claim, clear, holder
+from cadc.ledger.seal import seal
 from cadc.paths import regular_file, runs_dir
 
 if TYPE_CHECKING:
@@ -104,16 +105,30 @@ class Ledger:
         """Return what is known about an unfinished run: id, configuration, when it began, why it was interrupted."""
         try:
             known = json.loads((self._workplace(run_id) / "about.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 
-    def find(self, prefix: str) -> str:
-        """Return the id of the finished run that starts with `prefix`."""
-        ids = [run_id for run_id in self.ids() if run_id.startswith(prefix)]
+    def find(self, prefix: str, any_status: bool = False) -> str:
+        """Return the id of the run that starts with `prefix`, or is named so in full.
+
+        Parameters
+        ----------
+        prefix : beginning of an id.
+        any_status : whether runs that are not finished, or whose record is damaged, count as well.
+        """
+        ids = [run_id for run_id in self.names() if run_id.startswith(prefix)]
+        if not any_status:
+            # One that starts so and is damaged is named; what is wrong with others does not matter here.
+            ids = [run_id for run_id in ids if self.status(run_id) == "finished"]
+        if prefix in ids:
+            return prefix
         if len(ids) != 1:
-            found = f"{len(ids)} runs start so" if ids else "none starts so"
-            raise UsageError(f"{prefix!r} names no single finished run in {self.folder}: {found}.")
+            more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+            names = ", ".join(run_id if run_id.isprintable() else ascii(run_id) for run_id in ids[:8])
+            found = f"{len(ids)} runs start so ({names}{more})" if ids else "none starts so"
+            kind = "run" if any_status else "finished run"
+            raise UsageError(f"{prefix!r} names no single {kind} in {self.folder}: {found}.")
         return ids[0]
 
     def ids(self) -> list[str]:
@@ -122,10 +137,8 @@ class Ledger:
 
     def statuses(self) -> dict[str, str]:
         """Return the status of every run that was ever begun, by id; `unreadable` where its record is none."""
-        ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
-        begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
         found = {}
-        for run_id in sorted(ended | begun):
+        for run_id in self.names():
             try:
                 status = self.status(run_id)
             except CadcError:
@@ -133,6 +146,12 @@ class Ledger:
             if status is not None:
                 found[run_id] = status
         return found
+
+    def names(self) -> list[str]:
+        """Return the ids of all runs that have a record, readable or not, or are unfinished."""
+        ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
+        begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
+        return sorted(ended | begun)
 
     def __iter__(self) -> Iterator[Record]:
         return (self.record(run_id) for run_id in self.ids())
@@ -165,8 +184,13 @@ class Ledger:
 
         A record of a failed or pruned attempt gives way.
         """
+
+        def build_sealed(aside: Path) -> None:
+            build(aside)
+            seal(aside / "record.json")
+
         try:
-            write_folder(self.path(run_id), self._workplace(run_id), build, replace=run_id not in self)
+            write_folder(self.path(run_id), self._workplace(run_id), build_sealed, replace=run_id not in self)
         except OSError as error:
             if not is_about(error, self.folder):
                 raise
