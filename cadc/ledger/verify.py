@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from cadc.components import TARGET
 from cadc.errors import CadcError, UsageError
 from cadc.identity import file_hash
 from cadc.ledger.identity import recorded_identity, run_code
@@ -121,7 +123,10 @@ def _check_id(record: Record, is_sealed: bool, finding: Finding) -> None:
         computed = recorded_identity(record)
         is_same_code = run_code(record["config"]) == record["code"]["hash"]
     except UsageError as error:
-        finding.notes.append(f"its id was not checked: {harmless(error)}")
+        if not _names_classes(record["config"]):
+            finding.faults.append(f"its id cannot be computed from its record ({harmless(error, 200)})")
+        else:  # such as that of a plug-in which is not installed here
+            finding.notes.append(f"its id was not checked: {harmless(error)}")
         return
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         finding.faults.append(f"its id cannot be computed from its record ({harmless(repr(error), 200)})")
@@ -133,6 +138,11 @@ def _check_id(record: Record, is_sealed: bool, finding: Finding) -> None:
         finding.notes.append("its id was not checked: the code has changed since")
         return
     finding.faults.append("its id is not that of its configuration, data and code")
+
+
+def _names_classes(config: Any) -> bool:
+    groups = [group for group in part(config, "choices") if "/" not in group]
+    return bool(groups) and all(isinstance(part(config, group).get(TARGET), str) for group in groups)
 
 
 def _scores(path: Path, record: Record) -> Iterator[str]:
