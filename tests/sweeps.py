@@ -148,7 +148,8 @@ def _without_times(path: Path) -> dict[str, Any]:
     record["cost"] = {
         key: value for key, value in record["cost"].items() if not key.endswith("_s") and key not in TIMES
     }
-    del record["finished_at"]
+    # The record's hash of itself covers its times.
+    del record["finished_at"], record["record_hash"]
     return record
 
 
