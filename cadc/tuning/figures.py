@@ -5,6 +5,8 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from optuna.importance import get_param_importances
+from optuna.trial import TrialState
 
 from cadc.reporting.figure import STYLE
 from cadc.tuning.study import SharedStudy
@@ -12,6 +14,8 @@ from cadc.tuning.study import SharedStudy
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+
+FIGURES = ("history.png", "importance.png", "pareto.png")
 
 
 def write_figures(study: SharedStudy, folder: Path) -> None:
@@ -36,8 +40,6 @@ def _write(path: Path, draw: Any, height: float = 4.4) -> None:
 
 
 def _history(study: SharedStudy, axes: Axes) -> None:
-    from optuna.trial import TrialState
-
     (metric,), (direction,) = study.tuning.metrics, study.tuning.directions
     done = study.done()
     points = {
@@ -63,8 +65,6 @@ def _history(study: SharedStudy, axes: Axes) -> None:
 
 
 def _importances(study: SharedStudy) -> dict[str, float]:
-    from optuna.importance import get_param_importances
-
     try:
         return get_param_importances(study.study)
     except (ValueError, RuntimeError):
@@ -82,8 +82,6 @@ def _importance(importances: dict[str, float], axes: Axes) -> None:
 
 
 def _pareto(study: SharedStudy, axes: Axes) -> None:
-    from optuna.trial import TrialState
-
     complete = [trial for trial in study.done() if trial.state == TrialState.COMPLETE]
     front = sorted((trial.values[:2] for trial in study.study.best_trials), key=lambda values: values[1])
     axes.plot([t.values[1] for t in complete], [t.values[0] for t in complete], "o", color="0.7", label="trial")

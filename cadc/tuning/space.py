@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from cadc.errors import UsageError
 from cadc.words import text_of
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
 RANGE = {"low", "high", "log", "step"}
 
 
-def distributions(space: Any) -> "dict[str, BaseDistribution]":
+def distributions(space: Any) -> dict[str, BaseDistribution]:
     """Return Optuna's distributions by key of the configuration.
 
     Parameters
@@ -39,9 +38,7 @@ def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _distribution(leaf: Any, where: str) -> "BaseDistribution":
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
+def _distribution(leaf: Any, where: str) -> BaseDistribution:
     if not isinstance(leaf, Mapping):
         raise UsageError(f"{where} is {leaf!r}; write {{low: 1, high: 10}} or {{choices: [a, b]}}.")
     if set(leaf) == {"choices"}:
