@@ -32,7 +32,7 @@ def distributions(space: Any) -> dict[str, BaseDistribution]:
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in node.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and not {"low", "high", "choices"} & set(value):
+        if isinstance(value, Mapping) and value and not {"low", "high", "choices"} & set(value):
             yield from _leaves(value, f"{key}.")
         else:
             yield key, value
@@ -45,6 +45,8 @@ def _distribution(leaf: Any, where: str) -> BaseDistribution:
         choices = leaf["choices"]
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"{where}.choices is {choices!r}; expected a list of values.")
+        if any(isinstance(choice, Mapping) for choice in choices) or len(set(map(text_of, choices))) < len(choices):
+            raise UsageError(f"{where}.choices is {choices!r}; expected values or lists, each once.")
         return CategoricalDistribution([choice if _is_plain(choice) else text_of(choice) for choice in choices])
     if unknown := set(leaf) - RANGE:
         raise UsageError(f"{where} does not know {', '.join(sorted(map(str, unknown)))}; it has low, high, log, step.")

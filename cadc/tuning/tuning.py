@@ -64,6 +64,8 @@ class Tuning:
         if not self.metrics:
             raise UsageError("tune.metric is empty; name one, such as val/logloss.")
         for name_of_metric in self.metrics:
+            if self.metrics.count(name_of_metric) > 1:
+                raise UsageError(f"tune.metric names {name_of_metric} twice.")
             if name_of_metric.startswith("test/"):
                 raise UsageError(f"tune.metric is {name_of_metric}; trials never read test data, so take one of val/.")
             if "/" not in name_of_metric:
