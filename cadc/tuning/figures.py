@@ -1,5 +1,6 @@
 """Figures of a study: its history and what mattered, or the Pareto front of two metrics."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,15 @@ def _history(study: SharedStudy, axes: Axes) -> None:
 
 
 def _importances(study: SharedStudy) -> dict[str, float]:
+    if len(study.tuning.distributions) < 2:
+        return {}
     try:
-        return get_param_importances(study.study)
-    except (ValueError, RuntimeError):
-        return {}  # too few trials, or all alike
+        with warnings.catch_warnings():
+            # Optuna says so where trials are too few or too alike, and gives all the same importance.
+            warnings.simplefilter("error", UserWarning)
+            return get_param_importances(study.study)
+    except (ValueError, RuntimeError, UserWarning):
+        return {}
 
 
 def _importance(importances: dict[str, float], axes: Axes) -> None:

@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cadc.errors import UsageError
@@ -103,11 +103,11 @@ def _url(address: str) -> URL:
         if url.drivername == "postgresql" and find_spec("psycopg2") is None and find_spec("psycopg") is not None:
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
+    except NoSuchModuleError as error:
+        raise UsageError(f"tune.storage begins with {url.drivername}, which names no known database.") from error
     except (ArgumentError, ValueError) as error:
         # The error repeats the address, and with it a password.
         raise UsageError("tune.storage is no address of a database, such as postgresql://user@host/db.") from error
-    except SQLAlchemyError as error:
-        raise UsageError(f"tune.storage begins with {url.drivername}, which names no known database.") from error
     except ImportError as error:
         hint = "; `pip install 'psycopg[binary]'` does so" if url.get_backend_name() == "postgresql" else ""
         raise UsageError(f"tune.storage needs {error.name}, which is not installed{hint}.") from error
