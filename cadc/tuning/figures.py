@@ -15,6 +15,10 @@ from cadc.tuning.study import SharedStudy
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+MIN_FOR_IMPORTANCE = 5
+"""Complete trials; fewer say nothing about what mattered."""
 
 FIGURES = ("history.png", "importance.png", "pareto.png")
 
@@ -36,7 +40,8 @@ def _write(path: Path, draw: Any, height: float = 4.4) -> None:
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
         draw(axes)
-        figure.savefig(path, dpi=160, metadata={"Software": None})
+        # Names of options may be longer than the figure is wide.
+        figure.savefig(path, dpi=160, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
 
 
@@ -49,24 +54,34 @@ def _history(study: SharedStudy, axes: Axes) -> None:
     }
     numbers, values = map(np.array, zip(*points[TrialState.COMPLETE], strict=True))
     best = np.minimum if direction == "minimize" else np.maximum
-    axes.step(numbers, best.accumulate(values), where="post", color="tab:red", label="best so far")
-    # One hopeless trial must not flatten the others: what lies beyond is drawn at the edge.
-    everything = [value for found in points.values() for _, value in found]
-    low, high = np.quantile(everything, [0, 0.9] if direction == "minimize" else [0.1, 1])
+    low, high = _limits([value for found in points.values() for _, value in found], direction)
+    best_so_far = np.clip(best.accumulate(values), low, high)
+    axes.step(numbers, best_so_far, where="post", color="tab:red", label="best so far")
     axes.plot(numbers, np.clip(values, low, high), "o", markersize=4, color="tab:blue", label="finished trial")
     if points[TrialState.PRUNED]:
         stopped, reached = map(np.array, zip(*points[TrialState.PRUNED], strict=True))
         axes.plot(stopped, np.clip(reached, low, high), "x", color="0.5", label="stopped early")
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(metric))
     axes.set_title(f"{study.name}: {len(done)} trials")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
+def _limits(values: list[float], direction: str) -> tuple[float, float]:
+    """Return between which values to draw: a hopeless trial, which must not flatten the others, is at the edge."""
+    sign = 1 if direction == "minimize" else -1
+    costs = sign * np.array(values)
+    low, usual = np.quantile(costs, [0, 0.9])
+    high = min(costs.max(), usual + 2 * (usual - low))
+    return (low, high) if sign == 1 else (-high, -low)
+
+
 def _importances(study: SharedStudy) -> dict[str, float]:
-    if len(study.tuning.distributions) < 2:
+    n_complete = sum(trial.state == TrialState.COMPLETE for trial in study.done())
+    if len(study.tuning.distributions) < 2 or n_complete < MIN_FOR_IMPORTANCE:
         return {}
     try:
         with warnings.catch_warnings():

@@ -145,7 +145,7 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("++evaluate=test", "'++evaluate=test' is not for tuning"),
         ("tune.space={evaluate:{choices:[test,validation]}}", "tune.space.evaluate is not for tuning"),
         ("tune.space={trainer.learning_rte:{low:0.1,high:1}}", "there is no key trainer.learning_rte; did you mean"),
-        ("tune.space={factorization.l2:{low:0.1,high:1}}", "changes nothing: this model and initializer use no factorization"),
+        ("tune.space={factorization.l2:{low:0.1,high:1}}", "changes nothing: this model and initializer use no"),
         ("tune.space={threads:{choices:[1,2]}}", "tune.space.threads changes nothing"),
         ("tune.space={trainer.progress:{choices:[true,false]}}", "tune.space.trainer.progress changes nothing"),
         ("tune.space={trainer.learning_rate:{low:0.1,high:0.01}}", "tune.space.trainer.learning_rate is no range"),
