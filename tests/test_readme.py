@@ -26,6 +26,12 @@ def on_less_data(words: list[str]) -> list[str]:
         return [*words, "--fast", *(SMALL if words[1] == "quickstart" else SMALL[1:])]
     if words[0] == "train":
         return [*[word for word in words if not word.startswith("data.n_rows")], *SMALL]
+    if words[0] == "tune":
+        return [
+            *[word for word in words if not word.startswith(("data.n_rows", "tune.trials"))],
+            *SMALL,
+            "tune.trials=2",
+        ]
     return words
 
 
@@ -34,7 +40,7 @@ def is_real(command: str) -> bool:
 
 
 def test_readme_has_the_commands_that_this_file_knows() -> None:
-    assert {command.split()[1] for command in commands()} == {"train", "experiment", "report", "data"}
+    assert {command.split()[1] for command in commands()} == {"train", "experiment", "tune", "report", "data"}
 
 
 def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
@@ -43,6 +49,14 @@ def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
         if not is_real(command):
             assert main(on_less_data(shlex.split(command)[1:])) == 0, command
     assert (tmp_path / "outputs" / "quickstart" / "figure.png").exists()
+    assert len(list((tmp_path / "outputs" / "tune").iterdir())) == 3
+
+
+def test_the_search_space_of_the_readme_is_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks("yaml") if block.startswith("space:"))
+    Path("mine.yaml").write_text(block)
+    assert main(["tune", "tune=mine.yaml", "tune.trials=1", *SMALL]) == 0
 
 
 @pytest.mark.realdata

@@ -63,10 +63,11 @@ def _history(study: SharedStudy, axes: Axes) -> None:
         axes.plot(stopped, np.clip(reached, low, high), "x", color="0.5", label="stopped early")
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
+    axes.set_xlim(-0.5, max(trial.number for trial in done) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(metric))
-    axes.set_title(f"{study.name}: {len(done)} trials")
+    axes.set_title(f"{study.name}: {_trials(len(done))}")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
@@ -112,8 +113,12 @@ def _pareto(study: SharedStudy, axes: Axes) -> None:
     values = [trial.values[1] for trial in complete]
     if min(values) > 0 and max(values) > 8 * min(values):
         axes.set_xscale("log")
-    axes.set_title(f"{study.name}: {len(complete)} trials")
+    axes.set_title(f"{study.name}: {_trials(len(complete))}")
     axes.legend(frameon=False)
+
+
+def _trials(number: int) -> str:
+    return f"{number} trial{'s' if number != 1 else ''}"
 
 
 def _label(metric: str) -> str:

@@ -67,7 +67,11 @@ def test_a_wrong_space_is_named_by_its_key(space, said):
 def test_trials_choose_inside_the_space(tmp_path):
     space = "{embedding.dim:{low:2,high:6,step:2},model.top_mlp:{choices:[[8],[8,4]]},initializer:{choices:[random,mf]}"
     study = tune(
-        tmp_path, f"tune.space={space},factorization.l2:{{low:1,high:10}}}}", "tune.trials=8", "tune.pruner=none"
+        tmp_path,
+        f"tune.space={space},factorization.l2:{{low:1,high:10}}}}",
+        "tune.trials=6",
+        "tune.pruner=none",
+        "factorization.max_epochs=1",
     )
     params = [trial.params for trial in study.study.trials]
     assert {p["embedding.dim"] for p in params} <= {2, 4, 6}
