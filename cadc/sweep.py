@@ -334,7 +334,7 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
     try:
         ledger.write(job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, tell))
     except Pruned:
-        ledger.end(job.run_id, _without_result(job, "pruned", "others did better at its age"))
+        ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
         return "pruned"
     except NotWritable:
         raise
@@ -342,14 +342,15 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
         if is_transient(error):
             ledger.begin(job.run_id, known | {"reason": str(_sentence(error))})
         else:
-            ledger.end(job.run_id, _without_result(job, "failed", str(_sentence(error))))
+            ledger.end(job.run_id, without_result(job, "failed", str(_sentence(error))))
             ledger.tidy(job.run_id)
         raise
     ledger.tidy(job.run_id)
     return "resumed" if resumed else "finished"
 
 
-def _without_result(job: Job, status: str, reason: str) -> Record:
+def without_result(job: Job, status: str, reason: str) -> Record:
+    """Return the record of a run that failed or was pruned."""
     from cadc.measure import environment, source_version
 
     return {

@@ -29,6 +29,27 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
     return [f"{key}={text_of(value)}" for key, value in values.items()]
 
 
+def values_of(words: Sequence[str]) -> dict[str, Any]:
+    """Return values that `words_of` turns into these words again; of several with one key the last counts.
+
+    Numbers, lists and the like are values where they read back as they were written, and texts elsewhere.
+
+    >>> values_of(["trainer.learning_rate=1e-4", "model.top_mlp=[64,32]", "seed=007"])
+    {'trainer.learning_rate': '1e-4', 'model.top_mlp': [64, 32], 'seed': '007'}
+    """
+    return {key: _value(key, text) for key, _, text in (word.partition("=") for word in words)}
+
+
+def _value(key: str, text: str) -> Any:
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return text
+    return value if _is_value(value) and words_of({key: value}) == [f"{key}={text}"] else text
+
+
 def with_files(words: Sequence[str]) -> list[str]:
     """Return words with each `@FILE` replaced by those that the file holds.
 
@@ -42,21 +63,41 @@ def with_files(words: Sequence[str]) -> list[str]:
     return found
 
 
-def _read(path: Path) -> list[str]:
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds, as plain values.
+
+    Raises
+    ------
+    UsageError : for a file that is not there, too long, or no YAML of plain values.
+    """
     import yaml
 
     try:
+        if not path.is_file():
+            raise UsageError(f"{path} is {'no file' if path.exists() else 'not there'}; name a YAML file.")
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise UsageError(f"{path} is too long for a file of options.")
-        values = yaml.safe_load(content.decode())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{path} cannot be read as YAML ({reason}).") from error
-    if not isinstance(values, dict) or not all(isinstance(k, str) and _is_value(v) for k, v in values.items()):
+            raise UsageError(f"{path} has more than {MAX_FILE_BYTES} bytes, too long for a file of options.")
+        return yaml.safe_load(content.decode())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or next(iter(str(error).splitlines()), "")
+        raise UsageError(f"{path}{where} cannot be read as YAML ({problem}).") from error
+
+
+def _read(path: Path) -> list[str]:
+    values = read_yaml(path)
+    if not isinstance(values, dict) or not all(_is_key(k) and _is_value(v) for k, v in values.items()):
         raise UsageError(f"{path} must hold lines such as sampler.rate: 0.1, a key of the configuration and its value.")
     return words_of(values)
+
+
+def _is_key(key: Any) -> bool:
+    return isinstance(key, str) and "=" not in key
 
 
 def _is_value(value: Any) -> bool:

@@ -32,6 +32,12 @@ def on_less_data(words: list[str]) -> list[str]:
         # The runs of the commands before.
         ids = iter(Ledger().ids())
         return [next(ids) if word == "RUN" else word for word in words]
+    if words[0] == "tune":
+        return [
+            *[word for word in words if not word.startswith(("data.n_rows", "tune.trials"))],
+            *SMALL,
+            "tune.trials=2",
+        ]
     return words
 
 
@@ -40,7 +46,15 @@ def is_real(command: str) -> bool:
 
 
 def test_readme_has_the_commands_that_this_file_knows() -> None:
-    assert {command.split()[1] for command in commands()} == {"train", "experiment", "report", "data", "ledger", "sync"}
+    assert {command.split()[1] for command in commands()} == {
+        "train",
+        "experiment",
+        "tune",
+        "report",
+        "data",
+        "ledger",
+        "sync",
+    }
 
 
 def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
@@ -50,6 +64,7 @@ def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
             assert main(on_less_data(shlex.split(command)[1:])) == 0, command
     assert (tmp_path / "outputs" / "quickstart" / "figure.png").exists()
     assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1 + len(Ledger().ids())
+    assert len(list((tmp_path / "outputs" / "tune").iterdir())) == 3
 
 
 def test_commands_that_send_run(tmp_path, monkeypatch, wandb_server) -> None:
@@ -67,6 +82,13 @@ def test_commands_that_send_run(tmp_path, monkeypatch, wandb_server) -> None:
         run_id: "quickstart",
         "table-quickstart": "quickstart",
     }
+
+
+def test_the_search_space_of_the_readme_is_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks("yaml") if block.startswith("space:"))
+    Path("mine.yaml").write_text(block)
+    assert main(["tune", "tune=mine.yaml", "tune.trials=1", *SMALL]) == 0
 
 
 @pytest.mark.realdata
