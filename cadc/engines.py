@@ -5,12 +5,15 @@ Each is a context around `launcher.launch`; nothing of theirs is imported before
 
 import logging
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+
+from cadc.errors import CadcError
 
 Engine = Callable[[Any], Any]
 
@@ -33,6 +36,7 @@ def ray(launcher: Any) -> Iterator[None]:
     asked = OmegaConf.to_container(launcher.ray_cfg.init, resolve=True)
     assert isinstance(asked, dict)
     options = quiet | {str(name): value for name, value in asked.items()}
+    _require_reachable(str(options.get("address") or os.environ.get("RAY_ADDRESS", "")))
     # Ray tells on standard output that a worker died, where only paths of records belong, and tries again by itself.
     silence = (worker, "print_to_stdstream", lambda *arguments, **words: None)
     with _replaced(*silence) if not options["log_to_driver"] else nullcontext():
@@ -42,6 +46,17 @@ def ray(launcher: Any) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _require_reachable(address: str) -> None:
+    """Raise a CadcError where nothing answers at HOST:PORT, which Ray would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise CadcError(f"no Ray answers at {address} ({(error.strerror or str(error)).lower()}).") from error
 
 
 @contextmanager

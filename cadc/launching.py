@@ -99,6 +99,8 @@ def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any
             returned = launcher.launch([[f"task={number}"] for number in range(len(tasks))], 0)
         results = [_result(answer.return_value) for answer in returned]
         kept = any(isinstance(result, CadcError) for result in results)
+    except CadcError:
+        raise
     except Exception as error:
         kept = True
         raise CadcError(f"{LAUNCHER}={name}: {why(error)}; the same command goes on from there.") from error
