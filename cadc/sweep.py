@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -217,6 +218,8 @@ class _Sweep:
             launched.set()
             watcher.join()
         for job, result in zip(left, results, strict=True):
+            if isinstance(result, CadcError) and self.ledger.recorded(job.run_id) == "finished":
+                result = "finished"  # its process was lost after its work
             if isinstance(result, CadcError):
                 self.outcome.errors[job.run_id] = result
                 if len(self.jobs) == 1:
@@ -228,12 +231,17 @@ class _Sweep:
                 self._report(job, result)
 
     def _watch(self, jobs: Sequence[Job], launched: threading.Event) -> None:
-        while not launched.wait(1.0):
-            self._show(sum(self.ledger.status(job.run_id) == "running" for job in jobs))
-            for job in jobs:
-                if job.run_id not in self.outcome.became and self.ledger.recorded(job.run_id) == "finished":
-                    self.outcome.became[job.run_id] = "finished"
-                    self._report(job, "finished")
+        ended = False
+        while not ended:
+            left = [job for job in jobs if job.run_id not in self.outcome.became]
+            # Of a thousand runs in a folder on the network, not every one is asked after each second.
+            ended = launched.wait(max(1.0, len(left) / 50))
+            with suppress(OSError, CadcError):  # whatever it is, the launcher's answer tells
+                for job in left:
+                    if self.ledger.recorded(job.run_id) == "finished":
+                        self.outcome.became[job.run_id] = "finished"
+                        self._report(job, "finished")
+                self._show(sum(self.ledger.status(job.run_id) == "running" for job in left))
 
     def _settle(self, job: Job) -> bool:
         """Find out what becomes of a run, carrying it out if that is ours to do; False while others work on it."""

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.errors import UsageError
-
-MAX_FILE_BYTES = 1 << 20
+from cadc.plain_yaml import load_yaml
 
 
 def text_of(value: Any) -> str:
@@ -63,34 +62,8 @@ def with_files(words: Sequence[str]) -> list[str]:
     return found
 
 
-def read_yaml(path: Path) -> Any:
-    """Return what a YAML file holds, as plain values.
-
-    Raises
-    ------
-    UsageError : for a file that is not there, too long, or no YAML of plain values.
-    """
-    import yaml
-
-    try:
-        if not path.is_file():
-            raise UsageError(f"{path} is {'no file' if path.exists() else 'not there'}; name a YAML file.")
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise UsageError(f"{path} has more than {MAX_FILE_BYTES} bytes, too long for a file of options.")
-        return yaml.safe_load(content.decode())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or next(iter(str(error).splitlines()), "")
-        raise UsageError(f"{path}{where} cannot be read as YAML ({problem}).") from error
-
-
 def _read(path: Path) -> list[str]:
-    values = read_yaml(path)
+    values = load_yaml(path)
     if not isinstance(values, dict) or not all(_is_key(k) and _is_value(v) for k, v in values.items()):
         raise UsageError(f"{path} must hold lines such as sampler.rate: 0.1, a key of the configuration and its value.")
     return words_of(values)

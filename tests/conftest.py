@@ -1,6 +1,6 @@
 """Fixtures of all tests: every cache and run lies in a temporary folder, and real data is opt-in."""
 
-import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -31,6 +31,30 @@ def pytest_collection_modifyitems(config, items):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+EXTRAS = {
+    "ray": "hydra_plugins.hydra_ray_launcher",
+    "slurm": "hydra_plugins.hydra_submitit_launcher",
+    "joblib": "hydra_plugins.hydra_joblib_launcher",
+    "postgresql": "psycopg",
+    "dashboard": "optuna_dashboard",
+}
+"""A module of each extra by which it is known to be installed."""
+
+
+def is_installed(extra):
+    try:
+        return importlib.util.find_spec(EXTRAS[extra]) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def pytest_runtest_setup(item):
+    for marker in item.iter_markers("cluster"):
+        for extra in marker.args:
+            if not is_installed(extra):
+                pytest.skip(f"the extra [{extra}] is not installed; scripts/test --all installs it")
 
 
 @pytest.fixture(scope="session")

@@ -203,3 +203,5 @@ def _quiet() -> None:
     """Silence Lightning's notes on hardware and on loaders without worker processes, which ours do not need."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
+    # On the machines of a cluster it advises to start with srun.
+    warnings.filterwarnings("ignore", module="lightning_fabric")

@@ -12,8 +12,9 @@ from cadc.components import TARGET, build
 from cadc.config import compose_config, files_of, parse_words
 from cadc.errors import UsageError
 from cadc.ledger.identity import signature
+from cadc.plain_yaml import load_yaml
 from cadc.tuning.tuning import Tuning
-from cadc.words import read_yaml, words_of
+from cadc.words import words_of
 
 GROUP = "tune"
 STORAGE = f"{GROUP}.storage"
@@ -115,7 +116,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    node = read_yaml(path)
+    node = load_yaml(path)
     if not isinstance(node, Mapping):
         raise UsageError(f"{path} holds no settings of a tuning; see conf/{GROUP}/default.yaml.")
     return dict(node)
