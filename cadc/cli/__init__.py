@@ -15,7 +15,6 @@ from contextlib import contextmanager
 
 from cadc import __version__
 from cadc.errors import CadcError, one_line
-from cadc.words import with_files
 
 COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
@@ -46,6 +45,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         if getattr(arguments, "overrides", None):
+            from cadc.words import with_files
+
             arguments.overrides = with_files(arguments.overrides)
         return int(modules[arguments.command].main(arguments))
 
