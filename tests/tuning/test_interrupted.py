@@ -9,6 +9,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 from cadc import sweep
+from cadc.ledger import Ledger
+from cadc.tuning.pruning import saved_history
 from cadc.tuning.study import SharedStudy
 from tests.tuning.helpers import check_study, fork, lines, look, outcome, tune, wait_until
 
@@ -66,34 +68,43 @@ def mortal(monkeypatch):
 
 
 def test_killed_after_any_note_in_the_journal(tmp_path, mortal):
-    words = ("tune.trials=9", "tune.startup=2", "tune.seed=1")
+    words = ("tune.trials=8", "tune.startup=2", "tune.seed=1")
     calm = tune(tmp_path / "calm", *words)
     rng = random.Random(1)
     kills = 0
     while True:
-        mortal(rng.randint(2, 9))
+        mortal(rng.randint(3, 14))
         try:
             study = tune(tmp_path / "killed", *words)
             break
         except Killed:
             kills += 1
     mortal(1 << 30)
-    assert kills > 10
+    assert kills > 8
     assert {trial.state for trial in study.study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
-    check_study(study, tmp_path / "killed", 9)
+    check_study(study, tmp_path / "killed", 8)
     assert outcome(study) == outcome(calm)
 
 
-@pytest.mark.parametrize("where", ["before the record", "after the record", "after the checkpoint"])
+@pytest.mark.parametrize("where", ["before the report", "before the answer", "before the record", "after the record"])
 def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_path, monkeypatch, where):
     words = ("tune.trials=6", "tune.startup=2", "tune.seed=1")
     calm = tune(tmp_path / "calm", *words)
-    assert TrialState.PRUNED in {trial.state for trial in calm.study.trials}
+    bad = next(trial for trial in calm.study.trials if trial.state == TrialState.PRUNED)
 
     def die(*arguments, **options):
         raise Killed
 
     tell, report = SharedStudy.tell, Trial.report
+
+    def last_report(self, value, step):
+        is_last = (self.number, step) == (bad.number, bad.last_step)
+        if is_last and where == "before the report":
+            raise Killed
+        report(self, value, step)
+        if is_last:
+            raise Killed
+
     with monkeypatch.context() as patch:
         if where == "before the record":
             patch.setattr(sweep, "without_result", die)
@@ -102,7 +113,12 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_
                 SharedStudy, "tell", lambda self, trial, **o: (die if "state" in o else tell)(self, trial, **o)
             )
         else:
-            patch.setattr(Trial, "report", lambda self, *told: (die if self.number >= 2 else report)(self, *told))
+            patch.setattr(Trial, "report", last_report)
         with pytest.raises(Killed):
             tune(tmp_path / "killed", *words)
-    assert outcome(tune(tmp_path / "killed", *words)) == outcome(calm)
+    study = tune(tmp_path / "killed", *words)
+    assert outcome(study) == outcome(calm)
+    for trial in study.study.trials:
+        if trial.state == TrialState.PRUNED:
+            saved = saved_history(Ledger(tmp_path / "killed").checkpoints(trial.user_attrs["run"]))
+            assert len(saved) == trial.last_step, "it was trained on"

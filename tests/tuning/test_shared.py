@@ -5,9 +5,13 @@ import signal
 from collections import Counter
 
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import OperationalError
 
-from tests.tuning.helpers import check_study, fork, lines, look, outcome, tune, wait_until
+from cadc.ledger import Ledger
+from cadc.tuning.storage import Unreachable
+from tests.commands import cadc
+from tests.tuning.helpers import TUNE, check_study, fork, lines, look, outcome, tune, wait_until
 
 
 def numbers(folder):
@@ -23,11 +27,11 @@ def end(*children):
 
 def test_two_processes_on_one_journal(tmp_path):
     look(tmp_path / "elsewhere")  # composed once for both
-    one, two = (fork(tmp_path / name, "tune.trials=12", runs=tmp_path / "runs") for name in ("one", "two"))
+    one, two = (fork(tmp_path / name, "tune.trials=8", runs=tmp_path / "runs") for name in ("one", "two"))
     end(one, two)
-    check_study(look(tmp_path / "runs"), tmp_path / "runs", 12)
+    check_study(look(tmp_path / "runs"), tmp_path / "runs", 8)
     assert min(len(numbers(tmp_path / name)) for name in ("one", "two")) > 0
-    assert sorted(numbers(tmp_path / "one") + numbers(tmp_path / "two")) == list(range(12))
+    assert sorted(numbers(tmp_path / "one") + numbers(tmp_path / "two")) == list(range(8))
 
 
 def test_one_of_two_is_killed_and_the_other_takes_its_trial_over(tmp_path):
@@ -128,3 +132,28 @@ class TestPostgreSQL:
         os.kill(one.pid, signal.SIGKILL)
         end(two)
         check_study(look(tmp_path / "runs", *words), tmp_path / "runs", 8)
+
+    @pytest.mark.parametrize("wrong", ["password", "port"])
+    def test_one_that_cannot_be_reached_is_named_without_the_password(self, tmp_path, postgres, wrong):
+        address = {
+            "password": f"postgresql://cadc:wr0ng@127.0.0.1:{postgres}/postgres",
+            "port": "postgresql://cadc:wr0ng@127.0.0.1:1/postgres",
+        }[wrong]
+        answer = cadc("tune", *TUNE, f"tune.storage={address}")
+        assert answer.status == 2
+        assert "in postgresql+psycopg://cadc:***@127.0.0.1" in answer.sentence
+        assert "cannot be opened" in answer.sentence
+        assert "wr0ng" not in answer.err
+
+    def test_one_that_goes_away_interrupts_the_trial_and_fails_no_run(self, tmp_path, database, monkeypatch):
+        words = (f"tune.storage={database}", "tune.trials=3")
+
+        def away(self, value, step):
+            raise OperationalError("INSERT", {}, Exception("server closed the connection"))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Trial, "report", away)
+            with pytest.raises(Unreachable, match=r"does not answer .*the same command goes on later"):
+                tune(tmp_path, *words)
+        assert set(Ledger(tmp_path).statuses().values()) == {"interrupted"}
+        check_study(tune(tmp_path, *words), tmp_path, 3)
