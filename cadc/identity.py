@@ -29,6 +29,7 @@ WITHOUT_EFFECT = (
     "cadc.lease",
     "cadc.ledger",
     "cadc.measure",
+    "cadc.mirrors",
     "cadc.paths",
     "cadc.progress",
     "cadc.reporting",

@@ -4,6 +4,8 @@ Any number of processes may carry out the same sweep on one ledger: a run belong
 """
 
 import errno
+import platform
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +18,10 @@ from cadc.components import TARGET, load_class
 from cadc.config import compose_config
 from cadc.errors import CadcError, NotWritable, Pruned, UsageError
 from cadc.experiment import Cell
+from cadc.launching import launch
 from cadc.ledger.identity import arm_signature, run_identity
 from cadc.ledger.store import Ledger, Record
+from cadc.mirrors.after import AfterRun
 from cadc.pipeline import SCHEMA_VERSION, open_log, run
 from cadc.progress import Display, clock, display
 from cadc.training.checkpoints import CheckpointFolder
@@ -48,7 +52,7 @@ MEANING = {
     "skipped": "finished before",
     "elsewhere": "finished meanwhile by another process",
     "pruned": "stopped early",
-    "interrupted": "stopped by a lack of memory or space; the same command goes on with them",
+    "interrupted": "not carried out to the end; the same command goes on with them",
     "failed before": "not tried again without --retry-failed",
     "failed": "failed now",
 }
@@ -124,8 +128,15 @@ def without_impossible(cells: Sequence[Cell], say: Say | None = None) -> list[Ce
     return kept
 
 
-def execute(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool = False, say: Say | None = None) -> Outcome:
-    """Carry out the jobs that are not finished yet, one after the other.
+def execute(
+    jobs: Sequence[Job],
+    ledger: Ledger,
+    retry_failed: bool = False,
+    say: Say | None = None,
+    launcher: Sequence[str] = (),
+    after: AfterRun | None = None,
+) -> Outcome:
+    """Carry out the jobs that are not finished yet, one after the other, or where a launcher takes them.
 
     A failing run gets a record that says so and does not end the others. Ctrl-C, a full disk or a folder that cannot
     be written end all; what is finished stays finished, and what was begun goes on from its last checkpoint next time.
@@ -137,12 +148,17 @@ def execute(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool = False, say
     ledger : where runs are found and written.
     retry_failed : whether runs that failed before are tried again, from their beginning.
     say : takes a line about each run.
+    launcher : words that choose a launcher, see `cadc.launching`; none carries the runs out in this process.
+    after : mirrors each finished run; None mirrors nothing.
     """
     left = list({job.run_id: job for job in jobs}.values())
     with Display(len(left)) as shown:
-        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown)
+        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown, after)
         try:
-            sweep.carry_out()
+            if launcher:
+                sweep.launch(launcher)
+            else:
+                sweep.carry_out()
         finally:
             if len(left) > 1:
                 for line in sweep.outcome.summary(len(left)):
@@ -153,12 +169,15 @@ def execute(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool = False, say
 class _Sweep:
     """The state of `execute`."""
 
-    def __init__(self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display) -> None:
+    def __init__(
+        self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display, after: AfterRun | None
+    ) -> None:
         self.jobs = jobs
         self.ledger = ledger
         self.retry_failed = retry_failed
         self.say = say
         self.shown = shown
+        self.after = after
         self.outcome = Outcome()
         self.estimate = Estimate(jobs)
         self.shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
@@ -176,6 +195,45 @@ class _Sweep:
                 told = True
                 time.sleep(0.5)
             left = busy
+
+    def launch(self, launcher: Sequence[str]) -> None:
+        """Have a launcher carry out what is left; what is finished meanwhile is said as it appears in the ledger."""
+        left = []
+        for job in self.jobs:
+            if became := settled(job, self.ledger, self.retry_failed):
+                self.outcome.became[job.run_id] = became
+                self._report(job, became)
+            else:
+                left.append(job)
+        if not left:
+            return
+        self.say(f"{len(left)} runs go to {' '.join(launcher)}")
+        launched = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(left, launched), daemon=True)
+        watcher.start()
+        try:
+            results = launch([RunTask(job.words, job.run_id, self.retry_failed) for job in left], launcher)
+        finally:
+            launched.set()
+            watcher.join()
+        for job, result in zip(left, results, strict=True):
+            if isinstance(result, CadcError):
+                self.outcome.errors[job.run_id] = result
+                if len(self.jobs) == 1:
+                    raise result
+                result = "failed" if self.ledger.recorded(job.run_id) == "failed" else "interrupted"
+            is_new = job.run_id not in self.outcome.became
+            self.outcome.became[job.run_id] = result
+            if is_new:
+                self._report(job, result)
+
+    def _watch(self, jobs: Sequence[Job], launched: threading.Event) -> None:
+        while not launched.wait(1.0):
+            self._show(sum(self.ledger.status(job.run_id) == "running" for job in jobs))
+            for job in jobs:
+                if job.run_id not in self.outcome.became and self.ledger.recorded(job.run_id) == "finished":
+                    self.outcome.became[job.run_id] = "finished"
+                    self._report(job, "finished")
 
     def _settle(self, job: Job) -> bool:
         """Find out what becomes of a run, carrying it out if that is ours to do; False while others work on it."""
@@ -207,7 +265,7 @@ class _Sweep:
                 became = carry_out(job, self.ledger)
         return became
 
-    def _report(self, job: Job, became: str, seconds: float) -> None:
+    def _report(self, job: Job, became: str, seconds: float | None = None) -> None:
         own = " ".join(word for word in job.words if word not in self.shared)
         label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {own}".rstrip()
         if became in ("failed", "interrupted"):
@@ -220,12 +278,18 @@ class _Sweep:
             self.say(f"{label}: failed before, not tried again: {reason}")
         else:
             record = self.ledger.record(job.run_id)
-            self.estimate.add(job, record, seconds if became in ("finished", "resumed") else None)
+            if seconds is None or became not in ("finished", "resumed"):
+                seconds = own_seconds(record)
+            self.estimate.add(job, seconds)
             how = f"{seconds:.1f} s" if became in ("finished", "resumed") else MEANING[became]
             also = ", resumed" if became == "resumed" else ", skipped" if became == "skipped" else ""
             remaining = self.estimate.remaining(self.outcome.became)
-            left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 else ""
+            # What was finished before goes by too fast for more words.
+            left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 and became != "skipped" else ""
             self.say(f"{label}: {summary(record)}, {how}{also}{left}")
+            # Whoever carries a run out mirrors it, so that no two do at once.
+            if self.after and became != "elsewhere":
+                self.after.run(job.config, self.ledger.path(job.run_id))
 
     def _counts(self) -> str:
         counts = self.outcome.counts
@@ -327,6 +391,38 @@ def summary(record: Record) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 
+def own_seconds(record: Record) -> float:
+    """Return what a run itself took by its record, without the stages that runs share."""
+    cost = record.get("cost", {})
+    return float(sum(cost.get(name, 0.0) for name in ("sample_s", "initialise_s", "train_s", "evaluate_s")))
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """One run, for a launcher to carry out elsewhere.
+
+    Parameters
+    ----------
+    words : its overrides.
+    run_id : what they come to here; another id there means other code or data.
+    retry_failed : as in `execute`.
+    """
+
+    words: tuple[str, ...]
+    run_id: str
+    retry_failed: bool
+
+    def __call__(self) -> str:
+        """Carry it out and return what became of it."""
+        (job,) = plan([self.words])
+        if job.run_id != self.run_id:
+            raise CadcError(
+                f"run {self.run_id} is {job.run_id} on {platform.node()}: code, plug-ins or data differ there; install "
+                "the same version everywhere and share CADC_DATA_DIR."
+            )
+        return execute([job], Ledger(), self.retry_failed, say=lambda line: None).became[job.run_id]
+
+
 class Estimate:
     """Seconds that are left of a sweep, from those that its runs took.
 
@@ -341,11 +437,8 @@ class Estimate:
         self.arms = {job.run_id: arm_signature(job.config) for job in jobs}
         self.took: dict[str, list[float]] = {}
 
-    def add(self, job: Job, record: Record, seconds: float | None) -> None:
-        """Learn from a run: what it took now, or where it was finished before, what its record says."""
-        if seconds is None:
-            cost = record.get("cost", {})
-            seconds = sum(cost.get(name, 0.0) for name in ("sample_s", "initialise_s", "train_s", "evaluate_s"))
+    def add(self, job: Job, seconds: float) -> None:
+        """Learn from a run that took so long."""
         self.took.setdefault(self.arms[job.run_id], []).append(seconds)
 
     def remaining(self, became: Mapping[str, str]) -> str:

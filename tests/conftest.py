@@ -10,9 +10,11 @@ import torch
 
 from cadc import components, config, identity
 from cadc.components import allowed_packages
+from cadc.mirrors import wandb_process
 from tests.commands import closing
 from tests.helpers import write_small_movielens
 from tests.sweeps import FEW, N_RUNS, Place
+from tests.wandb_server import KEY, WandbServer, serving
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
 """Folder with the publishers' files as it was set when the tests were started."""
@@ -80,6 +82,29 @@ def empty_cache(monkeypatch, tmp_path):
     folder = tmp_path / "cache"
     monkeypatch.setenv("CADC_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def wandb_home(monkeypatch, tmp_path):
+    """A home without any key or setting of wandb, and no wait for it that is longer than a test's patience."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setattr(wandb_process, "INIT_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(wandb_process, "FINISH_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(wandb_process, "RETRIES", 1)
+    return folder
+
+
+@pytest.fixture
+def wandb_server(wandb_home, monkeypatch):
+    """A wandb server on this machine that the environment names, with a made-up key."""
+    with serving(WandbServer()) as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        yield server
 
 
 def _forget_plugins():

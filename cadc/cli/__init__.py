@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cadc import __version__
-from cadc.errors import CadcError
+from cadc.errors import CadcError, one_line
+from cadc.words import with_files
 
-COMMANDS = ("train", "experiment", "report", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "tune", "report", "sync", "predict", "export", "data", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -42,8 +43,14 @@ def main(words: Sequence[str] | None = None) -> int:
     if rest:
         # argparse stops collecting overrides at an option that stands among them.
         arguments.overrides += rest
+
+    def run() -> int:
+        if getattr(arguments, "overrides", None):
+            arguments.overrides = with_files(arguments.overrides)
+        return int(modules[arguments.command].main(arguments))
+
     with _termination_as_ctrl_c() as received:
-        return _answer(lambda: int(modules[arguments.command].main(arguments)), received, arguments.debug)
+        return _answer(run, received, arguments.debug)
 
 
 @contextmanager
@@ -73,7 +80,7 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
     except CadcError as error:
         if debug:
             raise
-        print(f"cadc: {error}", file=sys.stderr)
+        print(f"cadc: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("cadc: interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
@@ -85,11 +92,12 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
     except OSError as error:
         if debug:
             raise
-        print(f"cadc: {error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.", file=sys.stderr)
+        sentence = f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}."
+        print(f"cadc: {one_line(sentence)}", file=sys.stderr)
         return 1
     except Exception as error:
         if debug:
             raise
         reason = (str(error).splitlines() or ["no reason given"])[0]
-        print(f"cadc: {type(error).__name__}: {reason} (not foreseen; --debug shows where)", file=sys.stderr)
+        print(f"cadc: {type(error).__name__}: {one_line(reason)} (not foreseen; --debug shows where)", file=sys.stderr)
         return 1

@@ -33,10 +33,13 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.config import expand
+    from cadc.launching import split_words
     from cadc.ledger import Ledger
+    from cadc.mirrors.after import AfterRun
     from cadc.sweep import execute, plan
 
-    combinations = expand(arguments.overrides) if arguments.multirun else [arguments.overrides]
+    words, launcher = split_words(arguments.overrides)
+    combinations = expand(words) if arguments.multirun else [words]
     if not combinations:
         raise UsageError("the sweep is empty: a key has no value.")
     jobs = plan(combinations)
@@ -44,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _show(jobs, ledger)
         return 0
-    outcome = execute(jobs, ledger, arguments.retry_failed)
+    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
     for job in jobs:
         if job.run_id in ledger:
             print(ledger.path(job.run_id) / "record.json")

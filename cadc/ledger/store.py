@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cadc.cache import is_about, reason, write_folder
 from cadc.errors import CadcError, NotWritable, UsageError
 from cadc.lease import Lease, claim, clear, holder
-from cadc.paths import runs_dir
+from cadc.paths import regular_file, runs_dir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ class Ledger:
         if not path.exists():
             raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
         try:
-            record = json.loads(path.read_text())
+            record = json.loads(regular_file(path).read_text())
             if not isinstance(record, dict):
                 raise ValueError("it is no object")
             missing = [key for key in REQUIRED if key not in record]

@@ -1,0 +1,57 @@
+"""`cadc tune`: search for the best options on validation, alone or with others on one study."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from cadc.errors import CadcError, UsageError
+
+HELP = "search for the best options on validation data; started again, it goes on"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="such as data=ml-1m tune=size tune.trials=30 tune.metric=val/auc",
+    )
+    parser.add_argument("--output", type=Path, help="folder of best options, trials and figures (outputs/tune/STUDY)")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.launching import split_words
+    from cadc.ledger import Ledger
+    from cadc.tuning.report import write_report
+    from cadc.tuning.work import open_study, work
+
+    words, launcher = split_words(arguments.overrides)
+    ledger = Ledger()
+    tuning, base, study = open_study(words, ledger)
+    if launcher:
+        _launch(words, tuning.workers, launcher)
+    elif tuning.workers > 1:
+        raise UsageError("tune.workers needs a launcher, such as hydra/launcher=joblib; or start this command again.")
+    else:
+        study = work(words, ledger)
+    folder = arguments.output or Path("outputs") / "tune" / study.name
+    lines = write_report(study, base, folder)
+    print("\n".join(lines))
+    states = [trial.state.name.lower() for trial in study.done()]
+    counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)
+    print(f"{counts}; written to {folder}\noptuna-dashboard {study.place}")
+    if not lines:
+        raise CadcError("no trial was complete; the reasons are in the lines above.")
+    return 0
+
+
+def _launch(words: Sequence[str], n_workers: int, launcher: Sequence[str]) -> None:
+    from cadc.launching import launch
+    from cadc.tuning.work import WorkTask
+
+    results = launch([WorkTask(tuple(words))] * n_workers, launcher)
+    for result in results:
+        if isinstance(result, CadcError):
+            raise result

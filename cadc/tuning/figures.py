@@ -1,0 +1,102 @@
+"""Figures of a study: its history and what mattered, or the Pareto front of two metrics."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+from cadc.reporting.figure import STYLE
+from cadc.tuning.study import SharedStudy
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+
+def write_figures(study: SharedStudy, folder: Path) -> None:
+    """Write `history.png` and `importance.png`, or for several metrics `pareto.png` of the first two."""
+    if len(study.tuning.metrics) > 1:
+        _write(folder / "pareto.png", lambda axes: _pareto(study, axes))
+        return
+    _write(folder / "history.png", lambda axes: _history(study, axes))
+    importances = _importances(study)
+    if importances:
+        _write(
+            folder / "importance.png", lambda axes: _importance(importances, axes), height=1.6 + 0.4 * len(importances)
+        )
+
+
+def _write(path: Path, draw: Any, height: float = 4.4) -> None:
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
+        draw(axes)
+        figure.savefig(path, dpi=160, metadata={"Software": None})
+        plt.close(figure)
+
+
+def _history(study: SharedStudy, axes: Axes) -> None:
+    from optuna.trial import TrialState
+
+    (metric,), (direction,) = study.tuning.metrics, study.tuning.directions
+    done = study.done()
+    points = {
+        state: [(trial.number, trial.value) for trial in done if trial.state == state and trial.value is not None]
+        for state in (TrialState.COMPLETE, TrialState.PRUNED)
+    }
+    numbers, values = map(np.array, zip(*points[TrialState.COMPLETE], strict=True))
+    best = np.minimum if direction == "minimize" else np.maximum
+    axes.step(numbers, best.accumulate(values), where="post", color="tab:red", label="best so far")
+    # One hopeless trial must not flatten the others: what lies beyond is drawn at the edge.
+    everything = [value for found in points.values() for _, value in found]
+    low, high = np.quantile(everything, [0, 0.9] if direction == "minimize" else [0.1, 1])
+    axes.plot(numbers, np.clip(values, low, high), "o", markersize=4, color="tab:blue", label="finished trial")
+    if points[TrialState.PRUNED]:
+        stopped, reached = map(np.array, zip(*points[TrialState.PRUNED], strict=True))
+        axes.plot(stopped, np.clip(reached, low, high), "x", color="0.5", label="stopped early")
+    margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_xlabel("trial")
+    axes.set_ylabel(_label(metric))
+    axes.set_title(f"{study.name}: {len(done)} trials")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def _importances(study: SharedStudy) -> dict[str, float]:
+    from optuna.importance import get_param_importances
+
+    try:
+        return get_param_importances(study.study)
+    except (ValueError, RuntimeError):
+        return {}  # too few trials, or all alike
+
+
+def _importance(importances: dict[str, float], axes: Axes) -> None:
+    names = list(importances)[::-1]
+    bars = axes.barh(names, [importances[name] for name in names], color="tab:blue")
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.set_xlim(0, 1.1 * max(importances.values()) or 1)
+    axes.set_xlabel("share of the variation among the best trials (PED-ANOVA)")
+    axes.set_title("which options mattered")
+    axes.grid(axis="y", visible=False)
+
+
+def _pareto(study: SharedStudy, axes: Axes) -> None:
+    from optuna.trial import TrialState
+
+    complete = [trial for trial in study.done() if trial.state == TrialState.COMPLETE]
+    front = sorted((trial.values[:2] for trial in study.study.best_trials), key=lambda values: values[1])
+    axes.plot([t.values[1] for t in complete], [t.values[0] for t in complete], "o", color="0.7", label="trial")
+    axes.plot([x for _, x in front], [y for y, _ in front], "o-", color="tab:red", label="Pareto front")
+    axes.set_xlabel(_label(study.tuning.metrics[1]))
+    axes.set_ylabel(_label(study.tuning.metrics[0]))
+    values = [trial.values[1] for trial in complete]
+    if min(values) > 0 and max(values) > 8 * min(values):
+        axes.set_xscale("log")
+    axes.set_title(f"{study.name}: {len(complete)} trials")
+    axes.legend(frameon=False)
+
+
+def _label(metric: str) -> str:
+    group, _, name = metric.partition("/")
+    return {"bytes": f"{name} (bytes)", "cost": f"{name} (s)" if name.endswith("_s") else name}.get(group, metric)

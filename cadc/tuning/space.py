@@ -1,0 +1,78 @@
+"""Search spaces: which options a trial chooses, and from what."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cadc.errors import UsageError
+from cadc.words import text_of
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+RANGE = {"low", "high", "log", "step"}
+
+
+def distributions(space: Any) -> "dict[str, BaseDistribution]":
+    """Return Optuna's distributions by key of the configuration.
+
+    Parameters
+    ----------
+    space : nested like the configuration, or keys joined by dots; each leaf is `{low, high, log, step}` (whole numbers
+        where both ends are) or `{choices}`.
+
+    Raises
+    ------
+    UsageError : for a leaf that says neither, or an empty or impossible range.
+    """
+    if not isinstance(space, Mapping) or not space:
+        raise UsageError("tune.space is empty; name at least one key, such as trainer.learning_rate: {low, high, log}.")
+    return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in _leaves(space, "")}
+
+
+def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and not {"low", "high", "choices"} & set(value):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _distribution(leaf: Any, where: str) -> "BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if not isinstance(leaf, Mapping):
+        raise UsageError(f"{where} is {leaf!r}; write {{low: 1, high: 10}} or {{choices: [a, b]}}.")
+    if set(leaf) == {"choices"}:
+        choices = leaf["choices"]
+        if not isinstance(choices, list) or not choices:
+            raise UsageError(f"{where}.choices is {choices!r}; expected a list of values.")
+        return CategoricalDistribution([choice if _is_plain(choice) else text_of(choice) for choice in choices])
+    if unknown := set(leaf) - RANGE:
+        raise UsageError(f"{where} does not know {', '.join(sorted(map(str, unknown)))}; it has low, high, log, step.")
+    log = leaf.get("log", False)
+    try:
+        low, high = _number(leaf["low"]), _number(leaf["high"])
+        step = None if leaf.get("step") is None else _number(leaf["step"])
+        if not isinstance(log, bool):
+            raise ValueError(f"log is {log!r}, not true or false")
+        if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
+            return IntDistribution(low, high, log=log, step=1 if step is None else step)
+        return FloatDistribution(low, high, log=log, step=step)
+    except KeyError as error:
+        raise UsageError(f"{where} lacks {error.args[0]}; a range has low and high.") from error
+    except ValueError as error:
+        raise UsageError(f"{where} is no range: {error}") from error
+
+
+def _number(value: Any) -> int | float:
+    # YAML takes 1e-4 for a text.
+    number = float(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise ValueError(f"{value!r} is no number")
+    return number
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)

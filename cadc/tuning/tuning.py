@@ -1,0 +1,134 @@
+"""The settings of a tuning: what is searched, by which measure, for how many trials, and where the study is kept."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from cadc.errors import UsageError, require_at_least
+from cadc.identity import digest
+from cadc.randomness import derive_seed
+from cadc.tuning.space import distributions
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+BETTER_HIGH = {"auc", "gauc", "hr", "ndcg", "recall", "mrr"}
+BETTER_LOW = {"logloss", "ece", "bytes", "cost", "rows"}
+
+Direction = Literal["minimize", "maximize"]
+
+
+class Tuning:
+    """Settings of a tuning.
+
+    Parameters
+    ----------
+    space : see `cadc.tuning.space.distributions`.
+    trials : wanted in all, those of earlier starts and of other processes included.
+    metric : what a record holds, such as `val/logloss`, `val/auc`, `bytes/embedding`, `cost/total_s`; several give the
+        Pareto front.
+    direction : of each metric; `auto` knows the usual ones.
+    sampler : `tpe` (Bergstra et al., NIPS 2011) or `random`.
+    pruner : `median` or `hyperband` (Li et al., JMLR 2018) stop trials that do badly; only for one metric.
+    startup : trials chosen at random before the sampler learns, and finished before the median pruner stops any.
+    name : of the study; None derives one from what is tuned, so that the same words go on with the same study.
+    storage : address of a database that Optuna knows (`postgresql://…`); None keeps a journal file in the ledger.
+    seed : of the sampler.
+    workers : processes that a launcher starts.
+    """
+
+    def __init__(
+        self,
+        space: Any = None,
+        trials: int = 50,
+        metric: str | tuple[str, ...] = "val/logloss",
+        direction: Literal["auto", "minimize", "maximize"] | tuple[Direction, ...] = "auto",
+        sampler: Literal["tpe", "random"] = "tpe",
+        pruner: Literal["median", "hyperband", "none"] = "median",
+        startup: int = 10,
+        name: str | None = None,
+        storage: str | None = None,
+        seed: int = 0,
+        workers: int = 1,
+    ) -> None:
+        require_at_least(1, "tune", trials=trials, workers=workers)
+        require_at_least(0, "tune", startup=startup)
+        self.distributions = distributions(space)
+        self.trials = trials
+        self.metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+        if not self.metrics:
+            raise UsageError("tune.metric is empty; name one, such as val/logloss.")
+        for name_of_metric in self.metrics:
+            if name_of_metric.startswith("test/"):
+                raise UsageError(f"tune.metric is {name_of_metric}; trials never read test data, so take one of val/.")
+            if "/" not in name_of_metric:
+                raise UsageError(f"tune.metric is {name_of_metric!r}; it is written val/logloss, bytes/embedding, ...")
+        if isinstance(direction, str):
+            direction = tuple(_direction(metric) if direction == "auto" else direction for metric in self.metrics)  # type: ignore[misc]
+        if len(direction) != len(self.metrics):
+            raise UsageError(f"tune.direction names {len(direction)} directions for {len(self.metrics)} metrics.")
+        self.directions = direction
+        self.sampler_name, self.pruner_name, self.startup = sampler, pruner, startup
+        self.name, self.storage, self.seed, self.workers = name, storage, seed, workers
+
+    @property
+    def prunes(self) -> bool:
+        """Whether trials may be stopped early: with one metric, that each epoch tells."""
+        return self.pruner_name != "none" and len(self.metrics) == 1 and self.metrics[0].startswith("val/")
+
+    def sampler(self, trial: int) -> "BaseSampler":
+        """Return the sampler of a trial; its seed depends on the number alone, whichever process asks."""
+        from optuna.samplers import RandomSampler, TPESampler
+
+        seed = derive_seed(self.seed, f"trial/{trial}") % (1 << 32)
+        if self.sampler_name == "random":
+            return RandomSampler(seed)
+        # Others that are still running count as bad, so that two processes do not try the same.
+        return TPESampler(seed=seed, n_startup_trials=self.startup, constant_liar=True)
+
+    def pruner(self, max_epochs: int) -> "BasePruner":
+        """Return the pruner for trials of so many epochs."""
+        from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
+
+        if not self.prunes:
+            return NopPruner()
+        if self.pruner_name == "hyperband":
+            return HyperbandPruner(min_resource=1, max_resource=max_epochs, reduction_factor=3)
+        return MedianPruner(n_startup_trials=self.startup, n_warmup_steps=1)
+
+    def settings(self, run_id: str) -> str:
+        """Return a hash of what trials of one study have in common.
+
+        Parameters
+        ----------
+        run_id : of the configuration that trials start from.
+        """
+        space = {key: repr(value) for key, value in self.distributions.items()}
+        return digest({"run": run_id, "space": space, "metrics": self.metrics, "directions": self.directions})
+
+    def values(self, record: Mapping[str, Any]) -> list[float]:
+        """Return the metrics of a finished trial.
+
+        Raises
+        ------
+        UsageError : where its record does not hold one.
+        """
+        return [_value(record, metric) for metric in self.metrics]
+
+
+def _direction(metric: str) -> str:
+    words = {word.partition("@")[0] for word in metric.split("/")}
+    if words & BETTER_LOW:
+        return "minimize"
+    if words & BETTER_HIGH:
+        return "maximize"
+    raise UsageError(f"whether {metric} should be high or low is not known; set tune.direction=minimize or maximize.")
+
+
+def _value(record: Mapping[str, Any], metric: str) -> float:
+    group, _, name = metric.partition("/")
+    found = record["metrics"].get(metric, (record.get(group) or {}).get(name) if group != "metrics" else None)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        known = [*record["metrics"], *(f"{part}/{key}" for part in ("bytes", "cost", "rows") for key in record[part])]
+        raise UsageError(f"tune.metric is {metric}, which a run does not have; it has {', '.join(known)}.")
+    return float(found)
