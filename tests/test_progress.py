@@ -9,7 +9,7 @@ import pytest
 from cadc.config import compose_config
 from cadc.errors import CadcError
 from cadc.progress import Display
-from cadc.sweep import Estimate, Job, Outcome
+from cadc.sweep import Estimate, Job, Outcome, own_seconds
 from tests.processes import Command
 from tests.sweeps import FEW
 
@@ -26,11 +26,11 @@ def test_a_run_is_taken_to_last_as_long_as_others_of_its_arm():
     jobs = jobs_of((0.1, 0), (0.1, 1), (1, 0), (1, 1), (1, 2))
     estimate = Estimate(jobs)
     assert estimate.remaining({}) == "", "nothing is known"
-    estimate.add(jobs[0], {}, 10.0)
+    estimate.add(jobs[0], 10.0)
     assert estimate.remaining({"0.1-0": ""}) == ", about 0:40 to go"
-    estimate.add(jobs[2], {}, 100.0)
+    estimate.add(jobs[2], 100.0)
     assert estimate.remaining({"0.1-0": "", "1-0": ""}) == ", about 3:30 to go"
-    estimate.add(jobs[3], {}, 200.0)
+    estimate.add(jobs[3], 200.0)
     assert estimate.remaining({"0.1-0": "", "1-0": "", "1-1": ""}) == ", about 2:40 to go"
     assert estimate.remaining({job.run_id: "" for job in jobs}) == ""
 
@@ -39,7 +39,7 @@ def test_a_run_finished_before_counts_what_its_record_says():
     jobs = jobs_of((1, 0), (1, 1))
     estimate = Estimate(jobs)
     cost = {"sample_s": 1.0, "initialise_s": 2.0, "train_s": 3000.0, "evaluate_s": 4.0, "factorize_s": 999.0}
-    estimate.add(jobs[0], {"cost": cost}, None)
+    estimate.add(jobs[0], own_seconds({"cost": cost}))
     assert estimate.remaining({"1-0": "skipped"}) == ", about 50:07 to go"
 
 
@@ -51,7 +51,7 @@ def test_closing_lines_count_what_became_of_each_run_and_name_those_without_a_re
     assert outcome.summary(8) == [
         "     2  finished       carried out now",
         "     1  skipped        finished before",
-        "     1  interrupted    stopped by a lack of memory or space; the same command goes on with them",
+        "     1  interrupted    not carried out to the end; the same command goes on with them",
         "     1  failed before  not tried again without --retry-failed",
         "     1  failed         failed now",
         "     2  left           not begun, or interrupted",

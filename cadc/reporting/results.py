@@ -87,9 +87,11 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     kept = [record for folder in committed for record in _committed(folder)]
     unreadable: list[CadcError] = []
     foreign: list[CadcError] = []
+    # It changes no result, and older records name loggers that are gone.
+    logger = compose_config([])["logger"]
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
         try:
-            known.setdefault(signature(check_config(record["config"])), []).append(record)
+            known.setdefault(signature(check_config({**record["config"], "logger": logger})), []).append(record)
         except UsageError as error:
             # One of a component that is no longer installed cannot be asked for either, so nothing is printed.
             foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
