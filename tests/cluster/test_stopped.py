@@ -14,7 +14,7 @@ from tests.cluster.conftest import LAUNCHERS, each
 from tests.commands import Answer, cadc, start
 
 # Long enough to be met in the middle.
-WORDS = ("data=synthetic", "data.n_rows=10000", "trainer.max_epochs=25", "trainer.patience=99", "logger=none")
+WORDS = ("data=synthetic", "data.n_rows=10000", "trainer.max_epochs=40", "trainer.patience=99", "logger=none")
 SWEEP = ("train", "-m", *WORDS, "seed=0,1")
 
 
@@ -138,7 +138,9 @@ def user_signal(child, worker):
 
 def requeue_by_slurm(child, worker):
     # What Slurm does where it takes a machine back without the user's signal.
-    (Path(os.environ["FAKE_SLURM"]) / "1.again").touch()
+    variables = dict(line.split("=", 1) for line in Path(f"/proc/{worker}/environ").read_text().split("\0") if line)
+    job = f"{variables['SLURM_ARRAY_JOB_ID']}_{variables['SLURM_ARRAY_TASK_ID']}"
+    (Path(os.environ["FAKE_SLURM"]) / f"{job}.again").touch()
     os.kill(worker, signal.SIGTERM)
 
 
@@ -146,14 +148,14 @@ def requeue_by_slurm(child, worker):
 @pytest.mark.parametrize("stop", [user_signal, requeue_by_slurm])
 def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(slurm, stop):
     options = ("timeout_min=7", "cpus_per_task=3", "mem_gb=2")
-    words = ("train", *WORDS, *LAUNCHERS["submitit_slurm"], *(f"hydra.launcher.{option}" for option in options))
+    words = (*SWEEP, *LAUNCHERS["submitit_slurm"], *(f"hydra.launcher.{option}" for option in options))
     answer = stop_in_the_middle(words, stop)
     assert answer.status == 0, answer.err
-    assert (slurm / "1.starts").read_text().count("started") == 2
-    assert (slurm / "1.state").read_text() == "COMPLETED"
-    assert "resumed" in answer.err
+    assert sorted(path.read_text().count("started") for path in slurm.glob("*.starts")) == [1, 2]
+    assert until(lambda: [path.read_text() for path in slurm.glob("*.state")] == ["COMPLETED", "COMPLETED"])
+    assert ["1", "resumed"] in [line.split()[:2] for line in answer.err.splitlines()]
     script = (slurm / "1.sh").read_text()
-    for flag in ("partition=short", "time=7", "cpus-per-task=3", "mem=2GB"):
+    for flag in ("partition=short", "time=7", "cpus-per-task=3", "mem=2GB", "array=0-1%2"):
         assert f"#SBATCH --{flag}\n" in script
 
 
