@@ -271,6 +271,9 @@ class _Sweep:
             if became is None:
                 self._show(1)
                 became = carry_out(job, self.ledger)
+            else:
+                # Claiming made its workplace anew.
+                self.ledger.tidy(job.run_id)
         return became
 
     def _report(self, job: Job, became: str, seconds: float | None = None) -> None:

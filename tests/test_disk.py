@@ -1,5 +1,6 @@
 """A disk that fills, or turns read-only, at any moment of a sweep ends it with a sentence and harms no result."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,11 +31,13 @@ def disk(request):
     return mount
 
 
-def fill(folder: Path) -> None:
-    """Leave no byte."""
+def fill(folder: Path, room: int = 0) -> None:
+    """Leave so many bytes and no more."""
     with suppress(OSError), (folder / BALLAST).open("wb", buffering=0) as file:
         while True:
             file.write(b"\0" * 65536)
+    if room:
+        os.truncate(folder / BALLAST, (folder / BALLAST).stat().st_size - room)
 
 
 def remount(folder: Path, mode: str) -> None:
@@ -42,7 +45,9 @@ def remount(folder: Path, mode: str) -> None:
 
 
 def breaking(folder: Path, how: str) -> Callable[[], None]:
-    return partial(fill, folder) if how == "full" else partial(remount, folder, "ro")
+    if how == "read-only":
+        return partial(remount, folder, "ro")
+    return partial(fill, folder, room=32768 if how == "nearly full" else 0)
 
 
 def make_room(folder: Path, how: str) -> None:
@@ -61,13 +66,21 @@ MOMENTS = {
 }
 """A function of which a call comes just before something is written, and how many runs are finished by then."""
 
-HOW = {"full": "no space left on device", "read-only": "read-only file system"}
+HOW = {
+    "full": "no space left on device",
+    # Room for a record, which must not say that the run failed.
+    "nearly full": "no space left on device",
+    "read-only": "read-only file system",
+}
 
 
 @pytest.mark.parametrize(
     ("moment", "how"),
-    [(moment, "full") for moment in MOMENTS]
-    + [(moment, "read-only") for moment in ("a claim", "scores", "the record")],
+    [
+        *((moment, "full") for moment in MOMENTS),
+        *((moment, "nearly full") for moment in ("the first checkpoint", "the second checkpoint")),
+        *((moment, "read-only") for moment in ("a claim", "scores", "the record")),
+    ],
 )
 def test_a_ledger_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, disk, tmp_path, moment, how):
     place = Place(tmp_path, FEW)

@@ -112,5 +112,6 @@ def test_on_a_terminal_the_sweep_stands_above_the_run(tmp_path, monkeypatch, pro
     run = r"run +\S+[ \S]* epoch \d+, val/logloss 0\.\d{4}"
     assert re.search(sweep, shown), shown
     assert bool(re.search(f"{sweep}\r?\n{run}", shown)) == (progress == "true"), shown
+    assert not re.search(r"run [^\r\n]*\r?\n[^\r\n]*sweep ", shown)
     lines = [line for line in re.split(r"[\r\n]+|\x1b\[\w+", shown) if line.startswith("[")]
     assert [line.split()[0] for line in lines] == ["[1/2]", "[2/2]"]

@@ -118,6 +118,25 @@ def test_a_failed_run_that_succeeds_when_it_is_tried_again_is_finished(monkeypat
     assert runs() == [run_id]
 
 
+def test_a_run_that_another_process_finishes_just_before_its_lease_is_free_is_not_run_again(monkeypatch):
+    claim, seen = Ledger.claim, []
+
+    def finished_meanwhile(ledger, run_id):
+        if not seen:
+            seen.append(run_id)
+            assert cadc("train", *TINY, "model=bias").status == 0
+            seen.append((ledger.path(run_id) / "record.json").stat())
+        return claim(ledger, run_id)
+
+    monkeypatch.setattr(Ledger, "claim", finished_meanwhile)
+    answer = cadc("train", *TINY, "model=bias")
+    assert answer.status == 0
+    run_id, written = seen
+    assert runs() == [run_id]
+    assert (Ledger().path(run_id) / "record.json").stat() == written
+    assert "finished meanwhile by another process" in answer.err
+
+
 def test_what_blocks_one_run_does_not_end_the_others():
     blocked, broken = (cadc("train", *TINY, f"model={name}").out.strip() for name in ("bias", "oracle"))
     Path(blocked).unlink()
