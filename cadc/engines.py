@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
@@ -141,9 +142,8 @@ def joblib(launcher: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        from joblib.externals.loky import reusable_executor
-
-        if (pool := reusable_executor._executor) is not None:
+        module = sys.modules.get("joblib.externals.loky.reusable_executor")
+        if (pool := getattr(module, "_executor", None)) is not None:
             pool.shutdown(wait=True, kill_workers=True)
 
 

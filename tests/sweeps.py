@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ N_RUNS = 12
 FEW = ("train", "-m", *TINY, "initializer=random,mf", "trainer.patience=99")
 """Words of a sweep of two runs, where twelve are not needed."""
 FILES = ["metrics.csv", "model.safetensors", "record.json", "scores.parquet"]
+CHECKPOINTS = ".unfinished/*/checkpoints/[0-9]*.ckpt"
 TIMES = ("examples_per_s", "peak_rss_mb")
 
 
@@ -104,9 +106,9 @@ class Place:
         """Yield, again and again, what has appeared in the ledger and the workplaces of the cache so far."""
         seen: set[str] = set()
         while True:
-            patterns = [*self.runs.glob("*"), *self.runs.glob(".unfinished/*/*"), *self.cache.glob("*/.building-*/.*")]
-            patterns += self.runs.glob(".unfinished/*/checkpoints/[0-9]*.ckpt")
-            seen |= {str(path.relative_to(self.folder)) for path in patterns}
+            patterns = ("runs/*", "runs/.unfinished/*/*", f"runs/{CHECKPOINTS}", "cache/*/.building-*/.*")
+            # Unlike Path.glob, it does not stumble over folders that go away meanwhile.
+            seen |= {path for pattern in patterns for path in glob(pattern, root_dir=self.folder)}
             yield seen
 
     def kill_when(self, reached: Callable[[set[str]], bool], number: int, pause: float = 0.0) -> Answer:
@@ -138,7 +140,7 @@ class Place:
         command.send(signal.SIGCONT)
 
     def _holds_a_checkpoint(self, command: Command) -> bool:
-        begun = {path.parents[1] for path in self.runs.glob(".unfinished/*/checkpoints/[0-9]*.ckpt")}
+        begun = {(self.runs / path).parents[1] for path in glob(CHECKPOINTS, root_dir=self.runs)}
         ours = [folder for folder in begun if (holder(folder) or {}).get("process") == command.process.pid]
         return any(not (self.runs / folder.name).exists() for folder in ours)
 
@@ -173,7 +175,7 @@ def after(n_events: int) -> Callable[[set[str]], bool]:
 
 def n_checkpoints(place: Place) -> int:
     """Return how many unfinished runs have a checkpoint now."""
-    return len({path.parent for path in place.runs.glob(".unfinished/*/checkpoints/[0-9]*.ckpt")})
+    return len({Path(path).parent for path in glob(CHECKPOINTS, root_dir=place.runs)})
 
 
 def before_call(target: str, n_calls: int, act: Callable[[], object]) -> None:

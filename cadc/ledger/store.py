@@ -150,7 +150,10 @@ class Ledger:
     def names(self) -> list[str]:
         """Return the ids of all runs that have a record, readable or not, or are unfinished."""
         ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
-        begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
+        try:
+            begun = {name for name in os.listdir(self.folder / UNFINISHED) if not name.startswith(".")}
+        except FileNotFoundError:
+            begun = set()
         return sorted(ended | begun)
 
     def __iter__(self) -> Iterator[Record]:

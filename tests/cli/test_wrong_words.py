@@ -28,7 +28,7 @@ from tests.commands import TINY, cadc, process, runs
         ("=3", "key"),
         ("sampler.rate=0.1,0.2", "sampler.rate=0.1,0.2 gives several values; add -m"),
         ("hydra.run.dir=elsewhere", "sets Hydra itself"),
-        ("hydra/launcher=basic", "sets Hydra itself"),
+        ("hydra/sweeper=basic", "sets Hydra itself"),
         ("+hydra.sweep.dir=x", "sets Hydra itself"),
         ("model._target_=os.system", "'os.system' is not allowed"),
         ("model._target_=cadc.models.dlrm.DRLM", "names nothing that exists"),

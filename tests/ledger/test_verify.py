@@ -247,7 +247,8 @@ def test_a_plugin_that_is_not_installed_leaves_the_id_open(damaged):
 
 def test_a_failed_run_is_verified(made_up):
     ledger = made_up()
-    ledger.end("bad", record("bad", status="failed", reason="x", ended_at="x", code={}, environment={}, seed=0))
+    with ledger.claim("bad"):
+        ledger.end("bad", record("bad", status="failed", reason="x", ended_at="x", code={}, environment={}, seed=0))
     status, lines = check()
     assert status == 0
     assert lines[0].startswith("bad  has leftovers of a process that is gone")
