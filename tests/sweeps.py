@@ -150,8 +150,7 @@ def _without_times(path: Path) -> dict[str, Any]:
     record["cost"] = {
         key: value for key, value in record["cost"].items() if not key.endswith("_s") and key not in TIMES
     }
-    # The record's hash of itself covers its times.
-    del record["finished_at"], record["record_hash"]
+    del record["finished_at"]
     return record
 
 

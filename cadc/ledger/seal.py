@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 KEY = "record_hash"
-"""Last key of a sealed record: SHA-256 of the text that it has without this key."""
+"""Last key of a sealed record: SHA-256 of the text that it has without this key and without times.
+
+Equal runs have equal hashes, on whichever machine of a kind and however often they were interrupted.
+"""
+
+TIMES = ("finished_at", "ended_at", "examples_per_s", "peak_rss_mb")
+"""Beside the costs that end in `_s`: what differs whenever the same is done again."""
 
 
 def seal(path: Path) -> None:
@@ -22,7 +28,7 @@ def seal(path: Path) -> None:
 
 def record_hash(record: Mapping[str, Any]) -> str:
     """Return the hash that a record carries when it is sealed."""
-    return hashlib.sha256(_text(_unsealed(record)).encode()).hexdigest()
+    return hashlib.sha256(_text(without_times(_unsealed(record))).encode()).hexdigest()
 
 
 def is_intact(content: bytes) -> bool:
@@ -34,6 +40,14 @@ def is_intact(content: bytes) -> bool:
     record = json.loads(content)
     # What its hash leaves open, such as spaces and keys that stand there twice, comparing the text does not.
     return record.get(KEY) == record_hash(record) and content == _text(record).encode()
+
+
+def without_times(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with null for what differs whenever the same run is carried out again: times, speed, memory."""
+    kept = {key: None if key in TIMES else value for key, value in record.items()}
+    if isinstance(cost := kept.get("cost"), Mapping):
+        kept["cost"] = {key: None if key in TIMES or key.endswith("_s") else value for key, value in cost.items()}
+    return kept
 
 
 def _unsealed(record: Mapping[str, Any]) -> dict[str, Any]:

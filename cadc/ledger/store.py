@@ -151,7 +151,7 @@ class Ledger:
         """Return the ids of all runs that have a record, readable or not, or are unfinished."""
         ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
         try:
-            begun = {name for name in os.listdir(self.folder / UNFINISHED) if not name.startswith(".")}
+            begun = {path.name for path in (self.folder / UNFINISHED).iterdir() if not path.name.startswith(".")}
         except FileNotFoundError:
             begun = set()
         return sorted(ended | begun)

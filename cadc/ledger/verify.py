@@ -87,6 +87,7 @@ def _check(folder: Path, entry: Entry, finding: Finding) -> None:
     whole = [name for name in (SCORES, MODEL) if name in present and not any(name in fault for fault in faults)]
     if entry.status == "finished":
         _check_id(record, is_sealed, finding)
+        faults += _costs(record)
         if SCORES in whole:
             faults += _scores(present[SCORES], record)
         if MODEL in whole:
@@ -171,6 +172,16 @@ def _scores(path: Path, record: Record) -> Iterator[str]:
         elif value is None or not abs(value - computed[name]) <= TOLERANCE:
             said = harmless(json.dumps(recorded[name]), 60)
             yield f"{name} is {said} in its record, but its scores give {computed[name]!r}"
+
+
+def _costs(record: Record) -> Iterator[str]:
+    """Yield what is wrong with the seconds, which the record's hash of itself leaves out."""
+    cost = part(record, "cost")
+    stages = [
+        value for name, value in cost.items() if name.endswith("_s") and name not in ("total_s", "examples_per_s")
+    ]
+    if any(number(value) is None for value in stages) or sum(stages) != cost.get("total_s"):
+        yield "the seconds of its stages do not add up to total_s"
 
 
 def _model(path: Path, record: Record) -> Iterator[str]:
