@@ -69,6 +69,8 @@ def check(config: Config) -> None:
     build(config["data"]["split"], "data.split")
     for group in set(used_groups(config)) & {"sampler", "initializer", "factorization", "trainer"}:
         build(config[group], group)
+    if not hasattr(build(config["logger"], "logger"), "mirror"):
+        raise UsageError(f"logger._target_ is {config['logger'][TARGET]}, which mirrors no runs.")
     if is_trained(config):
         build(config["embedding"], "embedding", fields=())
     if needs_factors(config):

@@ -4,15 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import yaml
-
-from cadc.config import expand, key_of
-from cadc.errors import UsageError
+from cadc.components import cast
+from cadc.config import MAX_COMBINATIONS, expand, key_of
+from cadc.errors import UsageError, shown
 from cadc.paths import experiments_dir
+from cadc.plain_yaml import load_yaml
 
-KEYS = {"title", "claim", "source", "common", "seeds", "arms", "fast"}
+WORDS: TypeAlias = tuple[str, ...]
+KEYS: dict[str, Any] = {
+    "title": str,
+    "claim": str,
+    "source": str,
+    "common": WORDS,
+    "seeds": tuple[int, ...],
+    "arms": None,  # a list of words for each name
+    "fast": WORDS,
+}
+"""What an experiment may say, and the type of each."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class Experiment:
             seeds = f"seed={','.join(map(str, self.seeds))}"
             words = {key_of(word): word for word in (*self.common, seeds, *own)} | laid
             found += [Cell(arm, tuple(combination)) for combination in expand(list(words.values()))]
+            if len(found) > MAX_COMBINATIONS:
+                raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
         return found
 
 
@@ -81,24 +93,34 @@ def load_experiment(name: str) -> Experiment:
     own = Path(name) / "experiment.yaml"
     path = own if own.exists() else experiments_dir() / name / "experiment.yaml"
     if not path.exists():
-        near = get_close_matches(name, names(), n=3) or names()
-        raise UsageError(f"there is no experiment {name!r}; did you mean {' or '.join(near)}?")
-    try:
-        text: dict[str, Any] = yaml.safe_load(path.read_text())
-        unknown = set(text) - KEYS
-        if unknown:
-            raise UsageError(f"{path} has the unknown keys {sorted(unknown)}; known are {sorted(KEYS)}.")
-        if not text["arms"] or not text["seeds"]:
-            raise UsageError(f"{path} needs at least one arm and one seed.")
-        return Experiment(
-            name=path.parent.resolve().name,
-            title=text["title"],
-            claim=text.get("claim", ""),
-            source=text.get("source", ""),
-            common=tuple(text.get("common", ())),
-            seeds=tuple(text["seeds"]),
-            arms={arm: tuple(words or ()) for arm, words in text["arms"].items()},
-            fast=tuple(text.get("fast", ())),
-        )
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is no description of an experiment ({error!r}).") from error
+        near = get_close_matches(name[:100], names(), n=3) or names()
+        raise UsageError(f"there is no experiment {shown(name)}; did you mean {' or '.join(near)}?")
+    return Experiment(name=path.parent.resolve().name, **_content(path))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file says, by key, each of its type."""
+    found = load_yaml(path)
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is no description of an experiment; it needs the keys title, seeds and arms.")
+    unknown = [shown(key) for key in found if key not in KEYS]
+    if unknown:
+        raise UsageError(f"{path} has the unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}.")
+    missing = [key for key in ("title", "seeds", "arms") if found.get(key) in (None, [], {})]
+    if missing:
+        raise UsageError(f"{path} needs {' and '.join(missing)}; at least one arm and one seed.")
+    content: dict[str, Any] = {"claim": "", "source": "", "common": (), "fast": ()}
+    for key, value in found.items():
+        content[key] = _arms(value, path) if key == "arms" else cast(value, KEYS[key], f"{path}: {key}")
+    return content
+
+
+def _arms(value: Any, path: Path) -> dict[str, WORDS]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{path}: arms is {shown(value)}; expected names, each with a list of words.")
+    arms = {}
+    for name, words in value.items():
+        if not (isinstance(name, str) and name.strip() and name.isprintable()):
+            raise UsageError(f"{path}: an arm is named {shown(name)}; a name is a text on one line.")
+        arms[name] = cast(words or (), WORDS, f"{path}: arm {name}")
+    return arms

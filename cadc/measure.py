@@ -38,21 +38,28 @@ class Stopwatch:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
+INTERRUPTING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
+"""Signals whose handlers may raise: Ctrl-C, and those by which clusters take a machine back."""
+
+
 @contextmanager
 def _interrupt_later() -> Iterator[None]:
-    """Hold Ctrl-C back while the body runs: raised inside a finalizer, Python would drop it."""
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+    """Hold interrupting signals back while the body runs: raised inside a finalizer, Python would drop them."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    numbers = [getattr(signal, name) for name in INTERRUPTING if hasattr(signal, name)]
+    handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
     caught: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    for number in handlers:
+        signal.signal(number, lambda number, frame: caught.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if caught:
-        handler(*caught[0])
+        handlers[caught[0][0]](*caught[0])
 
 
 def reset_peak_memory() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,57 +94,57 @@ def _verify(source: Any) -> None:
 def _describe(name: str, overrides: list[str], output: str | None) -> None:
     from cadc.cache import put_in_place
     from cadc.config import compose_config
+    from cadc.data.schema import entity_sides
     from cadc.pipeline import open_log
     from cadc.reporting.activity import write_activity_figure
 
     log = open_log(compose_config([f"data={name}", *overrides]))
-    _print_rows(log)
-    sides = _print_entities(log)
-    print(
+    sides = list(entity_sides(log.schema))
+    # Printed together, or not at all where a column turns out damaged.
+    lines = [*_rows(log), *_entities(log, sides)]
+    lines.append(
         "fields      "
         + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields)
     )
     if log.schema.dense:
-        print("dense       " + ", ".join(log.schema.dense))
+        lines.append("dense       " + ", ".join(log.schema.dense))
+    print("\n".join(lines))
     if sides:
         folder = Path(output or Path("outputs", "data", name))
         put_in_place(folder, lambda aside: write_activity_figure(log, sides, aside))
         print(f"figure      {folder / 'activity.png'}", file=sys.stderr)
 
 
-def _print_rows(log: "InteractionLog") -> None:
+def _rows(log: "InteractionLog") -> Iterator[str]:
     from cadc.data.split import SPLITS
 
     rows, positives = log.meta["rows"], log.meta["positives"]
     total = sum(rows.values())
-    print(f"{log.meta['name']} ({log.meta['edition']}), content {log.content_hash[:16]}")
-    print(f"all         {total:>12,} rows, {100 * sum(positives.values()) / total:5.1f} % positive")
+    yield f"{log.meta['name']} ({log.meta['edition']}), content {log.content_hash[:16]}"
+    yield f"all         {total:>12,} rows, {100 * sum(positives.values()) / total:5.1f} % positive"
     for split in SPLITS:
-        print(f"{split:11} {rows[split]:>12,} rows, {100 * positives[split] / rows[split]:5.1f} % positive")
-    if log.meta["split_remark"]:
-        print(f"split       {log.meta['split_remark']}")
+        yield f"{split:11} {rows[split]:>12,} rows, {100 * positives[split] / rows[split]:5.1f} % positive"
+    if log.meta.get("split_remark"):
+        yield f"split       {log.meta['split_remark']}"
 
 
-def _print_entities(log: "InteractionLog") -> list["Side"]:
+def _entities(log: "InteractionLog", sides: Sequence["Side"]) -> Iterator[str]:
     import numpy as np
 
-    from cadc.data.schema import entity_sides
     from cadc.reporting.activity import PERCENTILES, activity, cold_share
 
-    sides = list(entity_sides(log.schema))
     listed = {side: len(log.entity_keys(side)) for side in sides}
     for side in sides:
         rows = activity(log, side)
         shown = ", ".join(f"{value:,}" for value in np.percentile(rows, PERCENTILES).astype(int))
-        print(f"{side + 's':11} {listed[side]:>12,}, {len(rows):,} with rows")
-        print(f"  activity  rows of each {side} ({', '.join(map(str, PERCENTILES))} %): {shown}")
+        yield f"{side + 's':11} {listed[side]:>12,}, {len(rows):,} with rows"
+        yield f"  activity  rows of each {side} ({', '.join(map(str, PERCENTILES))} %): {shown}"
         for split in ("validation", "test"):
             of_rows, of_entities = cold_share(log, side, split)
-            print(
+            yield (
                 f"  cold      without training rows: {100 * of_entities:.2f} % of the {side}s of the {split} part, "
                 f"in {100 * of_rows:.2f} % of its rows"
             )
     if len(sides) == 2:
         total = sum(log.meta["rows"].values())
-        print(f"density     {total / (listed['user'] * listed['item']):>12.4%}")
-    return sides
+        yield f"density     {total / (listed['user'] * listed['item']):>12.4%}"

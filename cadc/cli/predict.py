@@ -22,11 +22,12 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.data.text import unreadable
     from cadc.errors import DataError
     from cadc.ledger import Ledger
+    from cadc.paths import regular_file
     from cadc.serving import load_run, predict, text_columns
 
     path = arguments.file
     try:
-        with path.open("rb"):
+        with regular_file(path).open("rb"):
             pass
     except OSError as error:
         raise unreadable(path, error) from error
@@ -37,10 +38,16 @@ def main(arguments: argparse.Namespace) -> int:
             table = pd.read_parquet(path)
         else:
             # Texts stay as they are written: "007" is no number, and "NA" is a value.
-            table = pd.read_csv(path, dtype=dict.fromkeys(text_columns(log), str), keep_default_na=False)
+            table = pd.read_csv(
+                path,
+                dtype=dict.fromkeys(text_columns(log), str),
+                keep_default_na=False,
+                # A compressed file of some kilobytes may hold more than the memory does.
+                compression=None,
+            )
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, pa.ArrowInvalid) as error:
+    except (ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
     table["probability"] = predict(log, model, table, str(path))
     if arguments.output is None:

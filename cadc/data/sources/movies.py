@@ -91,6 +91,8 @@ class MovieRatings(PublishedFiles):
                 },
                 time=block["time"],
             )
+        if n_rows == 0:
+            raise DataError(f"{path} holds no ratings; expected lines of {', '.join(RATING_COLUMNS)}.")
         if seen:
             entities["user"] = seen.table()
         if self.edition(self.fingerprint()) == "published" and n_rows != self.published_rows:

@@ -10,7 +10,7 @@ from cadc.data.raw import RawLog
 from cadc.data.text import unreadable
 from cadc.errors import DataError
 from cadc.identity import file_hash
-from cadc.paths import data_dir
+from cadc.paths import data_dir, regular_file
 
 
 class PublishedFiles(ABC):
@@ -51,7 +51,7 @@ class PublishedFiles(ABC):
         hashes = {}
         for name in self.files:
             try:
-                hashes[name] = file_hash(self.folder / name)
+                hashes[name] = file_hash(regular_file(self.folder / name))
             except OSError as error:
                 raise unreadable(self.folder / name, error) from error
         return hashes

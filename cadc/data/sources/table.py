@@ -14,8 +14,8 @@ from cadc.data.sources.seen import SeenEntities
 from cadc.data.text import unreadable
 from cadc.errors import DataError, UsageError, require_at_least
 from cadc.identity import file_hash
-
-MAX_DESCRIPTION_BYTES = 1 << 16
+from cadc.paths import regular_file
+from cadc.plain_yaml import load_yaml
 
 
 class Table:
@@ -92,7 +92,7 @@ class Table:
         """Return SHA-256 of the file."""
         path = self._checked_path()
         try:
-            return {path.name: file_hash(path)}
+            return {path.name: file_hash(regular_file(path))}
         except OSError as error:
             raise unreadable(path, error) from error
 
@@ -197,19 +197,10 @@ def side_fields(side: Side, fields: Sequence[str], bags: Sequence[str]) -> list[
 
 def read_description(path: Path) -> dict[str, Any]:
     """Return the keys and values of a YAML file, or raise a DataError for one that holds anything else."""
-    import yaml
-
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_DESCRIPTION_BYTES + 1)
-        if len(content) > MAX_DESCRIPTION_BYTES:
-            raise DataError(f"{path} is too long for the description of a table.")
-        found = yaml.safe_load(content.decode())
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} cannot be read as YAML ({reason}).") from error
+        found = load_yaml(path)
+    except UsageError as error:
+        raise DataError(str(error)) from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise DataError(f"{path} must hold lines such as `user: customer_id`, an option and the column it names.")
     return found

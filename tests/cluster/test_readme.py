@@ -1,0 +1,33 @@
+"""The commands of the README that need a launcher run, on less data."""
+
+import shlex
+
+import pytest
+
+from cadc.ledger import Ledger
+from tests.cluster.conftest import EXTRA
+from tests.commands import cadc
+from tests.test_readme import commands, is_launched, on_less_data
+
+
+def launcher_of(command):
+    return command.partition("hydra/launcher=")[2].split()[0]
+
+
+LAUNCHED = [
+    pytest.param(command, id=launcher_of(command), marks=pytest.mark.cluster(EXTRA[launcher_of(command)]))
+    for command in filter(is_launched, commands())
+]
+
+
+def test_the_readme_shows_slurm_ray_and_joblib():
+    assert sorted(parameters.id for parameters in LAUNCHED) == ["joblib", "ray", "submitit_slurm"]
+
+
+@pytest.mark.parametrize("command", LAUNCHED)
+def test_a_launched_command_of_the_readme_runs(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = cadc(*on_less_data(shlex.split(command)[1:]))
+    assert answer.status == 0, answer.err
+    assert f"runs go to hydra/launcher={launcher_of(command)}" in answer.err
+    assert len(Ledger().ids()) > 1
