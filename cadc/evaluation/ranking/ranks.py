@@ -11,8 +11,8 @@ from cadc.errors import CadcError, DataError
 Scorer = Callable[[Tensor], Tensor]
 """Takes users, int64 [b]; returns the scores of all items, [b, n_items]."""
 
-N_SCORES = 4_000_000
-"""Scores held at a time, unless told otherwise: 16 MB of float32."""
+N_SCORES = 1_000_000
+"""Scores held at a time, unless told otherwise: 4 MB of float32."""
 
 
 @dataclass(frozen=True)

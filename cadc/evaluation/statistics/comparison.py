@@ -81,7 +81,9 @@ def compare(
     unit = "user" if all("user" in rows for pair in pairs for rows in pair) else "row"
     if chosen.needs_users and unit == "row":
         raise DataError(f"{chosen.name} needs the column user, and the saved rows have none.")
-    codes, names = pd.factorize(np.concatenate([rows[unit].to_numpy() for rows, _ in pairs]), use_na_sentinel=False)
+    drawn_from = np.concatenate([rows[unit].to_numpy() for rows, _ in pairs])
+    # Sorted, so that the order of seeds does not change who is drawn.
+    codes, names = pd.factorize(drawn_from, sort=True, use_na_sentinel=False)
     by_seed = np.split(codes, np.cumsum([len(rows) for rows, _ in pairs])[:-1])
     resampled = [
         (chosen.prepare(left, code, len(names)), chosen.prepare(right, code, len(names)))
