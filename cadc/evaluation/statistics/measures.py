@@ -70,6 +70,7 @@ def _auc(rows: pd.DataFrame, unit: NDArray[np.integer], n_units: int) -> Resampl
 
 
 def _logloss(rows: pd.DataFrame, unit: NDArray[np.integer], n_units: int) -> Resampled:
+    # Row by row; their mean is `cadc.evaluation.logloss.logloss`.
     spacing = np.finfo(np.float64).eps
     inside = np.clip(rows["probability"].to_numpy(np.float64), spacing, 1 - spacing)
     loss = -np.where(rows["label"].to_numpy() > 0.5, np.log(inside), np.log1p(-inside))
