@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadc.lease import Lease, holder, wait_for
+from cadc.errors import NotWritable
+from cadc.lease import Lease, clear, holder, wait_for
 from cadc.paths import cache_dir
 
 SIZES = "sizes.json"
@@ -29,11 +30,38 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     stage : one of `STAGES`.
     key : hash of all that the content depends on.
     build : writes the content into the empty folder that it is given.
+
+    Raises
+    ------
+    NotWritable : where the cache takes no more.
     """
     folder = cache_dir() / stage / key
     if not _is_whole(folder):
-        build_once(folder, lambda aside: _build_with_sizes(aside, build), _is_whole)
+        try:
+            build_once(folder, lambda aside: _build_with_sizes(aside, build), _is_whole)
+        except OSError as error:
+            if not is_about(error, cache_dir()):
+                raise
+            raise NotWritable(
+                f"{stage} data cannot be written to the cache {cache_dir()} ({reason(error)}); make room or make it "
+                "writable, or set CADC_CACHE to another folder."
+            ) from error
     return folder
+
+
+def is_about(error: OSError, folder: Path) -> bool:
+    """Tell whether writing to a folder failed, of an error raised while that was done."""
+    # A full disk shows when bytes are written, where the error no longer knows the name of the file.
+    if error.filename is None:
+        return True
+    path = Path(os.fsdecode(error.filename))
+    # Where a folder's content is removed, names stand alone.
+    return not path.is_absolute() or path.is_relative_to(folder)
+
+
+def reason(error: OSError) -> str:
+    """Return in a few words what the system refused."""
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
 def _build_with_sizes(folder: Path, build: Callable[[Path], None]) -> None:
@@ -68,7 +96,7 @@ def build_once(folder: Path, build: Callable[[Path], None], is_there: Callable[[
                 write_folder(folder, workplace, build)
         finally:
             # While it is held: who waits makes it anew and looks whether the folder is there.
-            shutil.rmtree(workplace, ignore_errors=True)
+            clear(workplace)
 
 
 def _wait_for(workplace: Path) -> Lease:
@@ -105,7 +133,7 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
         for file in filter(Path.is_file, aside.rglob("*")):
             # safetensors writes files that only their owner reads.
             file.chmod(0o666 & ~_umask())
-            _flush(file)
+            flush(file)
         if replace and folder.exists():
             folder.rename(aside.with_name(f"{aside.name}-before"))
         try:
@@ -113,13 +141,13 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
         except OSError:
             if not folder.is_dir():
                 raise
-        _flush(folder.parent)
+        flush(folder.parent)
         shutil.rmtree(aside.with_name(f"{aside.name}-before"), ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have the system write a file or folder out, so that a power cut does not leave a name without content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -7,6 +7,7 @@ Only classes defined in `cadc`, or in packages that the user installed as plug-i
 import importlib
 import inspect
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,9 +15,12 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Literal, Union, get_args, get_origin
 
-from cadc.errors import UsageError
+from cadc.errors import UsageError, shown
 
 TARGET = "_target_"
+
+CLASS_PATH = re.compile(r"(?:(?!__)[A-Za-z_][A-Za-z0-9_]*\.)+(?!__)[A-Za-z_][A-Za-z0-9_]*")
+"""Names joined by dots, none of which Python itself gives a meaning; letters that only look alike are none."""
 
 
 @cache
@@ -34,7 +38,9 @@ def load_class(target: Any) -> type:
     UsageError : where the name leads outside the allowed packages, or to no class defined there.
     """
     if not isinstance(target, str):
-        raise UsageError(f"_target_ {target!r} is no text that names a class.")
+        raise UsageError(f"_target_ {shown(target)} is no text that names a class.")
+    if len(target) > 200 or CLASS_PATH.fullmatch(target) is None:
+        raise UsageError(f"_target_ {shown(target)} is no name of a class; write one such as cadc.models.dlrm.DLRM.")
     return _load_class(target)
 
 
@@ -50,6 +56,8 @@ def _load_class(target: str) -> type:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, SyntaxError) as error:
         raise UsageError(f"_target_ {target!r} names nothing that exists ({error}).") from error
+    except Exception as error:
+        raise UsageError(f"_target_ {target!r} cannot be imported ({type(error).__name__}: {error}).") from error
     if not isinstance(found, type) or found.__module__ != module_name:
         raise UsageError(f"_target_ {target!r} is no class defined in {module_name}.")
     if inspect.isabstract(found):
@@ -60,7 +68,11 @@ def _load_class(target: str) -> type:
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Return the named arguments of a class, `self` left out."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {name: value for name, value in inspect.signature(cls).parameters.items() if value.kind not in variadic}
+    try:
+        found = inspect.signature(cls).parameters
+    except ValueError as error:  # an exception, or another class without a signature
+        raise UsageError(f"_target_ {cls.__module__}.{cls.__qualname__} is no component: it has no options.") from error
+    return {name: value for name, value in found.items() if value.kind not in variadic}
 
 
 def defaults(cls: type) -> dict[str, Any]:
@@ -121,7 +133,15 @@ def build(node: Mapping[str, Any], path: str = "", **provided: Any) -> Any:
         for name, value in provided.items()
         if name in parameters(cls)
     }
-    return cls(**options_of(node, path), **asked)
+    options = options_of(node, path)
+    missing = [
+        name
+        for name, value in parameters(cls).items()
+        if value.default is inspect.Parameter.empty and name not in asked
+    ]
+    if missing:
+        raise UsageError(f"_target_ {node[TARGET]!r} does not fit here: nothing gives it its {', '.join(missing)}.")
+    return cls(**options, **asked)
 
 
 def cast(value: Any, hint: Any, where: str) -> Any:
@@ -139,22 +159,24 @@ def cast(value: Any, hint: Any, where: str) -> Any:
         return _first_that_fits(value, [kind for kind in arguments if kind is not type(None)], hint, where)
     if origin is Literal:
         if value not in arguments:
-            raise UsageError(f"{where} is {value!r}; choose one of {', '.join(map(str, arguments))}.")
+            raise UsageError(f"{where} is {shown(value)}; choose one of {', '.join(map(str, arguments))}.")
         return value
     if origin in (tuple, list, Sequence):
         if isinstance(value, str) or not isinstance(value, Sequence):
-            raise UsageError(f"{where} is {value!r}; expected a list such as [64, 32].")
+            raise UsageError(f"{where} is {shown(value)}; expected a list such as {_example(arguments)}.")
         cast_values = [cast(item, arguments[0], where) for item in value]
         return cast_values if origin is list else tuple(cast_values)
     if hint is bool and isinstance(value, bool):
         return value
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UsageError(f"{where} is {shown(value)}; expected a number of at most 19 digits.")
     if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer():
-        return int(value)
+        return cast(int(value), int, where) if isinstance(value, float) else value
     if hint is float and not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     if hint is str and isinstance(value, str | int):
         return str(value)
-    raise UsageError(f"{where} is {value!r}; expected {_in_words(hint)}.")
+    raise UsageError(f"{where} is {shown(value)}; expected {_in_words(hint)}.")
 
 
 def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) -> Any:
@@ -163,7 +185,11 @@ def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) ->
             return cast(value, kind, where)
         except UsageError:
             continue
-    raise UsageError(f"{where} is {value!r}; expected {_in_words(hint)}.")
+    raise UsageError(f"{where} is {shown(value)}; expected {_in_words(hint)}.")
+
+
+def _example(kinds: tuple[Any, ...]) -> str:
+    return "[a, b]" if str in kinds else "[64, 32]"
 
 
 def _in_words(hint: Any) -> str:

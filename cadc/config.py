@@ -5,20 +5,27 @@ from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from itertools import product
+from math import ceil, inf, prod
 from pathlib import Path
 from typing import Any, Literal
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from cadc.choices import BESIDE_SOURCE
 from cadc.components import TARGET, allowed_packages, cast, options_of
-from cadc.errors import UsageError
+from cadc.errors import UsageError, shown
+from cadc.interpolation import check_interpolations, check_tree, check_word
 from cadc.paths import conf_dir
+from cadc.plain_yaml import load_yaml
+
+MAX_COMBINATIONS = 100_000
+"""Runs of a sweep; one that asks for more is a slip, and would be built in memory first."""
 
 
 def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
@@ -40,17 +47,31 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     for override in parsed:
         if override.is_sweep_override():
             raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
-    config = deepcopy(_composed(tuple(overrides)))
+    return check_config(deepcopy(_composed(tuple(overrides))))
+
+
+def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration, composed or read from a record, with every option checked and seeds as whole numbers.
+
+    Raises
+    ------
+    UsageError : for a group or seed that is missing, and for keys and values that no component has.
+    """
+    known = [group for group in groups() if "/" not in group]
+    missing = [key for key in (*known, *SEEDS) if key not in config]
+    if missing:
+        raise UsageError(f"the configuration lacks {', '.join(missing)}.")
+    checked = dict(config)
     for key, value in config.items():
-        if key in config["choices"]:
+        if key in known:
             _check(value, key)
         elif key in BESIDE_GROUPS:
-            config[key] = cast(value, BESIDE_GROUPS[key], key)
+            checked[key] = cast(value, BESIDE_GROUPS[key], key)
         elif key != "choices":
-            raise UsageError(f"there is no key {key}; the groups are {', '.join(config['choices'])}.")
-    data = config["data"]
-    data["split_seed"] = cast(data.get("split_seed"), int, "data.split_seed")
-    return config
+            raise UsageError(f"there is no key {key}; the groups are {', '.join(known)}.")
+    split_seed = cast(config["data"].get("split_seed"), int, "data.split_seed")
+    checked["data"] = {**config["data"], "split_seed": split_seed}
+    return checked
 
 
 @cache
@@ -60,6 +81,11 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
+    for path in (path for folder in _plugin_folders() for path in folder.rglob("*.yaml")):
+        _check_file(path, path.stat().st_mtime_ns)
+    # Hydra would also take the path of a file anywhere for an option.
+    if reason := _wrong_group(parsed):
+        raise UsageError(reason)
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             words = [*_plugin_paths(), *(override.input_line or "" for override in parsed)]
@@ -69,13 +95,25 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
             choices = OmegaConf.to_container(composed.hydra.runtime.choices)
             with open_dict(composed):
                 del composed["hydra"]
+            unfilled = OmegaConf.to_container(composed)
+            assert isinstance(unfilled, dict)
+            check_tree(unfilled, "the configuration")
+            check_interpolations({str(key): value for key, value in unfilled.items()})
             config = OmegaConf.to_container(composed, resolve=True)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        reason = _wrong_group(parsed) or _wrong_key(parsed) or str(error).splitlines()[0]
+    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
+        reason = (
+            _wrong_key(parsed) or f"{str(error).splitlines()[0].rstrip('.')}; `cadc train --dry-run` shows all keys."
+        )
         raise UsageError(reason) from error
     assert isinstance(config, dict) and isinstance(choices, dict)
     names = {key: name for key, name in choices.items() if not str(key).startswith("hydra")}
     return {str(key): value for key, value in config.items()} | {"choices": names}
+
+
+@cache
+def _check_file(path: Path, changed: int) -> None:
+    """Check a plug-in's file, once for each time that it changed, before Hydra reads it."""
+    check_tree(load_yaml(path), str(path))
 
 
 def _check(node: Mapping[str, Any], path: str) -> None:
@@ -89,6 +127,8 @@ def _check(node: Mapping[str, Any], path: str) -> None:
         if isinstance(value, Mapping) or key == "split":
             _check(value, f"{path}.{key}")
 
+
+SEEDS = ("seed", "sample_seed", "weight_seed")
 
 BESIDE_GROUPS: dict[str, Any] = {
     "seed": int,
@@ -106,17 +146,36 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     >>> expand(["seed=0,1", "model=bias"])
     [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
     """
+    parsed = parse_words(overrides)
+    # An empty sweep counts as one value, or it would hide how long the others are.
+    if prod(max(1, _n_values(override)) for override in parsed) > MAX_COMBINATIONS:
+        raise UsageError(f"the sweep asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values at once.")
     choices = []
-    for override in parse_words(overrides):
-        key = override.get_key_element()
+    for override in parsed:
         if override.is_sweep_override():
-            try:
-                choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-            except HydraException as error:
-                raise UsageError(f"{override.input_line} is no sweep that cadc knows; list the values.") from error
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
             choices.append([override.input_line or ""])
     return [list(words) for words in product(*choices)]
+
+
+def _n_values(override: Override) -> int:
+    """Return how many values a word gives, without listing them; those above the allowed number count as one more."""
+    if not override.is_sweep_override():
+        return 1
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.step:
+        assert value.start is not None and value.stop is not None
+        try:
+            steps = (value.stop - value.start) / value.step
+        except OverflowError:  # of a whole number with hundreds of digits
+            steps = inf
+        return ceil(max(0, steps)) if steps <= MAX_COMBINATIONS else MAX_COMBINATIONS + 1
+    # An interval, or a pattern, lists no values.
+    raise UsageError(f"{override.input_line} is no sweep that cadc knows; list the values.")
 
 
 def key_of(override: str) -> str:
@@ -129,16 +188,29 @@ def parse_words(overrides: Sequence[str]) -> list[Override]:
     parser = OverridesParser.create()
     parsed = []
     for word in overrides:
+        check_word(word)
         try:
             override = parser.parse_override(word)
-        except HydraException as error:
-            raise UsageError(f"{word!r} is no override; write key=value, such as sampler.rate=0.1.") from error
+        except (HydraException, ValueError, RecursionError) as error:
+            raise UsageError(f"{shown(word)} is no override; write key=value, such as sampler.rate=0.1.") from error
+        if not override.key_or_group:
+            raise UsageError(f"{shown(word)} names no key; write key=value, such as sampler.rate=0.1.")
         if override.is_delete():
             raise UsageError(f"{word!r} takes something away; every group and key is needed, so choose another option.")
         if str(override.key_or_group).startswith("hydra"):
             raise UsageError(f"{word!r} sets Hydra itself, which cadc drives; it is not supported.")
+        if override.package is not None:
+            raise UsageError(f"{word!r} puts a group elsewhere; every group stands under its own name.")
+        # Once more, since quotes and backslashes are gone now.
+        check_tree(_plain(override), f"the word {shown(word)}")
         parsed.append(override)
     return parsed
+
+
+def _plain(override: Override) -> Any:
+    """Return the value, or values, of a word, strings without their quotes."""
+    value = override.value()
+    return Override._convert_value(value.list) if isinstance(value, ChoiceSweep) else value
 
 
 def groups() -> dict[str, list[str]]:
@@ -179,9 +251,11 @@ def _wrong_group(parsed: Sequence[Override]) -> str | None:
     known = groups()
     for override in parsed:
         group, option = str(override.key_or_group), override.value()
-        if group in known and option not in known[group]:
-            near = get_close_matches(str(option), known[group], n=3) or known[group]
-            return f"{group}={option} does not exist; did you mean {_one_of(f'{group}={name}' for name in near)}?"
+        # A dictionary sets keys of the group; all else names an option, or a list of them.
+        if group in known and not isinstance(option, dict) and option not in known[group]:
+            near = get_close_matches(str(option)[:100], known[group], n=3) or known[group]
+            written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
+            return f"{group}={written} does not exist; did you mean {_one_of(f'{group}={name}' for name in near)}?"
     return None
 
 

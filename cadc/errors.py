@@ -17,8 +17,35 @@ class DataError(CadcError):
     """A file, or what it holds, is not what the reader expects."""
 
 
+class NotWritable(CadcError):
+    """A folder of ours takes no more: the disk is full, or the folder read-only."""
+
+
 class Pruned(Exception):
     """A trial of a tuning was stopped early, since others did better at its age."""
+
+
+MAX_SENTENCE = 1000
+"""Characters of a sentence; a file or a word that is in it may be of any length."""
+
+
+def shown(value: object, length: int = 80) -> str:
+    """Return a value as a sentence shows it: on one line, and not all of it where it is long.
+
+    >>> shown("a" * 30, 12)
+    "'aaaa…aaaa'"
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole numbers of more than some thousand digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[1 - length // 2 :]}"
+
+
+def one_line(sentence: str) -> str:
+    """Return a sentence without what would break its line or steer a terminal, and not longer than a few lines."""
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in sentence[:MAX_SENTENCE])
+    return text if len(sentence) <= MAX_SENTENCE else f"{text}…"
 
 
 def require_at_least(minimum: float, group: str, **options: float) -> None:

@@ -4,15 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import yaml
-
-from cadc.config import expand, key_of
-from cadc.errors import UsageError
+from cadc.components import cast
+from cadc.config import MAX_COMBINATIONS, expand, key_of
+from cadc.errors import UsageError, shown
 from cadc.paths import experiments_dir
+from cadc.plain_yaml import load_yaml
 
-KEYS = {"title", "claim", "source", "common", "seeds", "arms", "fast", "reference", "metric", "margin"}
+WORDS: TypeAlias = tuple[str, ...]
+KEYS: dict[str, Any] = {
+    "title": str,
+    "claim": str,
+    "source": str,
+    "common": WORDS,
+    "seeds": tuple[int, ...],
+    "arms": None,  # a list of words for each name
+    "fast": WORDS,
+    "reference": None,  # an arm, or an arm and a rate
+    "metric": str,
+    "margin": float,
+}
+"""What an experiment may say, and the type of each."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,8 @@ class Experiment:
             seeds = f"seed={','.join(map(str, self.seeds))}"
             words = {key_of(word): word for word in (*self.common, seeds, *own)} | laid
             found += [Cell(arm, tuple(combination)) for combination in expand(list(words.values()))]
+            if len(found) > MAX_COMBINATIONS:
+                raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
         return found
 
 
@@ -105,52 +120,63 @@ def load_experiment(name: str) -> Experiment:
     own = Path(name) / "experiment.yaml"
     path = own if own.exists() else experiments_dir() / name / "experiment.yaml"
     if not path.exists():
-        near = get_close_matches(name, names(), n=3) or names()
-        raise UsageError(f"there is no experiment {name!r}; did you mean {' or '.join(near)}?")
-    try:
-        text: dict[str, Any] = yaml.safe_load(path.read_text())
-        unknown = set(text) - KEYS
-        if unknown:
-            raise UsageError(f"{path} has the unknown keys {sorted(unknown)}; known are {sorted(KEYS)}.")
-        if not text["arms"] or not text["seeds"]:
-            raise UsageError(f"{path} needs at least one arm and one seed.")
-        return Experiment(
-            name=path.parent.resolve().name,
-            title=text["title"],
-            claim=text.get("claim", ""),
-            source=text.get("source", ""),
-            common=tuple(text.get("common", ())),
-            seeds=tuple(text["seeds"]),
-            arms={arm: tuple(words or ()) for arm, words in text["arms"].items()},
-            fast=tuple(text.get("fast", ())),
-            reference=_reference(text, path),
-        )
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is no description of an experiment ({error!r}).") from error
+        near = get_close_matches(name[:100], names(), n=3) or names()
+        raise UsageError(f"there is no experiment {shown(name)}; did you mean {' or '.join(near)}?")
+    return Experiment(name=path.parent.resolve().name, **_content(path))
 
 
-def _reference(text: Mapping[str, Any], path: Path) -> Reference | None:
-    """Return what `reference`, `metric` and `margin` say: `reference` is an arm, or `{arm: ..., rate: ...}`."""
-    named = text.get("reference")
-    if named is None:
-        if how := sorted({"metric", "margin"} & set(text)):
-            raise UsageError(f"{path} sets {' and '.join(how)} but no reference to compare the arms with.")
-        return None
-    named = {"arm": named} if isinstance(named, str) else dict(named)
-    if unknown := set(named) - {"arm", "rate"}:
-        raise UsageError(f"{path}: reference has the unknown keys {sorted(unknown)}; known are arm and rate.")
-    arm, rate, margin = named["arm"], named.get("rate"), text.get("margin", Reference.margin)
-    if arm not in text["arms"]:
-        near = get_close_matches(str(arm), text["arms"], n=3) or list(text["arms"])
-        raise UsageError(f"{path}: the reference {arm!r} is no arm; did you mean {' or '.join(near)}?")
-    for name, value in (("reference.rate", rate), ("margin", margin)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
-            raise UsageError(f"{path}: {name} is {value!r}; it must be a number, 0 or above.")
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file says, by key, each of its type."""
+    found = load_yaml(path)
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is no description of an experiment; it needs the keys title, seeds and arms.")
+    unknown = [shown(key) for key in found if key not in KEYS]
+    if unknown:
+        raise UsageError(f"{path} has the unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}.")
+    missing = [key for key in ("title", "seeds", "arms") if found.get(key) in (None, [], {})]
+    if missing:
+        raise UsageError(f"{path} needs {' and '.join(missing)}; at least one arm and one seed.")
+    content: dict[str, Any] = {"claim": "", "source": "", "common": (), "fast": ()}
+    for key, value in found.items():
+        if key not in ("arms", "reference"):
+            content[key] = cast(value, KEYS[key], f"{path}: {key}")
+    content["arms"] = _arms(found["arms"], path)
+    how: dict[str, Any] = {key: content.pop(key) for key in ("metric", "margin") if key in content}
+    if found.get("reference") is not None:
+        content["reference"] = _reference(found["reference"], content["arms"], how, path)
+    elif how:
+        raise UsageError(f"{path} sets {' and '.join(how)} but no reference to compare the arms with.")
+    return content
+
+
+def _arms(value: Any, path: Path) -> dict[str, WORDS]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{path}: arms is {shown(value)}; expected names, each with a list of words.")
+    arms = {}
+    for name, words in value.items():
+        if not (isinstance(name, str) and name.strip() and name.isprintable()):
+            raise UsageError(f"{path}: an arm is named {shown(name)}; a name is a text on one line.")
+        arms[name] = cast(words or (), WORDS, f"{path}: arm {name}")
+    return arms
+
+
+def _reference(value: Any, arms: Mapping[str, WORDS], how: Mapping[str, Any], path: Path) -> Reference:
+    """Return what `reference` says, an arm or `{arm: ..., rate: ...}`, and how arms are compared with it."""
+    named = {"arm": value} if isinstance(value, str) else value
+    if not isinstance(named, Mapping) or "arm" not in named or not set(named) <= {"arm", "rate"}:
+        raise UsageError(f"{path}: reference is {shown(value)}; expected an arm, or {{arm: NAME, rate: NUMBER}}.")
+    arm = cast(named["arm"], str, f"{path}: reference")
+    if arm not in arms:
+        near = get_close_matches(arm[:100], arms, n=3) or list(arms)
+        raise UsageError(f"{path}: the reference {shown(arm)} is no arm; did you mean {' or '.join(near)}?")
+    reference = Reference(arm, cast(named.get("rate"), float | None, f"{path}: reference.rate"), **how)
+    if not reference.margin >= 0:
+        raise UsageError(f"{path}: margin is {reference.margin:g}; it must be 0 or above.")
     # Statistics take a while to import, and few commands need them.
     from cadc.evaluation.statistics.measures import measure
 
     try:
-        metric = measure(str(text.get("metric", Reference.metric))).name
+        measure(reference.metric)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    return Reference(arm, None if rate is None else float(rate), metric, float(margin))
+    return reference

@@ -29,6 +29,7 @@ WITHOUT_EFFECT = (
     "cadc.lease",
     "cadc.ledger",
     "cadc.measure",
+    "cadc.mirrors",
     "cadc.paths",
     "cadc.progress",
     "cadc.reporting",
@@ -102,9 +103,14 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     if spec is None or spec.origin is None:
         return "", ()
     tree = ast.parse(Path(spec.origin).read_bytes())
-    _drop_docstrings(tree)
     package = spec.name if spec.submodule_search_locations else spec.parent
-    return digest(_plain(tree)), tuple(_imports(tree, package or ""))
+    return tree_hash(tree), tuple(_imports(tree, package or ""))
+
+
+def tree_hash(tree: ast.AST) -> str:
+    """Return the hash of a syntax tree; its docstrings, which do not count, are removed from it."""
+    _drop_docstrings(tree)
+    return digest(_plain(tree))
 
 
 def _drop_docstrings(tree: ast.AST) -> None:

@@ -2,22 +2,34 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cadc.engines import ENGINES, why
 from cadc.errors import CadcError, UsageError
-from cadc.paths import cache_dir, data_dir, runs_dir
+from cadc.paths import runs_dir
+from cadc.worker import Places, Worker
 
 LAUNCHER = "hydra/launcher"
 OPTIONS = "hydra.launcher."
 
 EXTRAS = {"ray": "ray", "submitit_slurm": "slurm", "submitit_local": "slurm", "joblib": "joblib"}
-"""What to install for a launcher: `pip install cadc[EXTRA]`."""
+"""What to install for a launcher: `pip install 'cadc[EXTRA]'`."""
+
+PLUGINS = {"ray": "hydra_ray_launcher", "slurm": "hydra_submitit_launcher", "joblib": "hydra_joblib_launcher"}
+"""Hydra's plug-in by extra."""
+
+DEFAULTS = {"submitit_slurm": {"max_num_timeout": 100}}
+"""Options of ours where the user gives none: a run that is out of time is queued again, since it goes on from there."""
+
+CALLED = re.compile(r"\$\{|_(target|args|partial|convert|recursive)_")
+"""What a word contains that would choose what is called."""
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -25,76 +37,44 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
     Raises
     ------
-    UsageError : for options of a launcher that was not chosen, and words that would choose what is called.
+    UsageError : for a launcher that there is not or that is not installed, options of a launcher that was not chosen,
+        and words that would choose what is called.
     """
     launcher = [word for word in words if word.lstrip("+").startswith((f"{LAUNCHER}=", OPTIONS))]
     for word in launcher:
-        if "_target_" in word or "${" in word:
+        if CALLED.search(word):
             raise UsageError(f"{word!r} is not allowed; a launcher is chosen by its name.")
-    chosen = [word.partition("=")[2] for word in launcher if word.startswith(f"{LAUNCHER}=")]
-    if launcher and not chosen:
+    if not launcher:
+        return list(words), []
+    chosen = [word.partition("=")[2] for word in launcher if word.lstrip("+").startswith(f"{LAUNCHER}=")]
+    if not chosen:
         raise UsageError(f"{launcher[0]!r} needs a launcher: add one of {_choices()}.")
+    if len(chosen) > 1:
+        raise UsageError(f"{LAUNCHER} is given {len(chosen)} times; choose one.")
     others = [word for word in words if word not in launcher]
-    # Hydra's own default, which works here and now as well.
-    return others, [] if chosen == ["basic"] else launcher
+    if chosen == ["basic"]:
+        # Hydra's own default, which works here and now as well.
+        return others, []
+    if chosen[0] not in EXTRAS:
+        raise UsageError(f"there is no launcher {chosen[0]!r}; choose one of {_choices()}.")
+    if not _is_installed(chosen[0]):
+        raise _not_installed(chosen[0])
+    return others, launcher
 
 
 def _choices() -> str:
     return ", ".join(f"{LAUNCHER}={name}" for name in EXTRAS)
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where runs, caches and data lie; all machines that work together see the same folders."""
-
-    variables: dict[str, str]
-    folder: str
-
-    @classmethod
-    def here(cls) -> "Places":
-        """Return those of this process, as absolute paths."""
-        found = {"CADC_RUNS": str(runs_dir()), "CADC_CACHE": str(cache_dir())}
-        if (data := data_dir()) is not None:
-            found["CADC_DATA_DIR"] = str(data)
-        if "CADC_LEASE_SECONDS" in os.environ:
-            found["CADC_LEASE_SECONDS"] = os.environ["CADC_LEASE_SECONDS"]
-        return cls(found, str(Path.cwd()))
-
-    def go(self) -> None:
-        """Make this process use them."""
-        os.environ.update(self.variables)
-        if Path(self.folder).is_dir():
-            os.chdir(self.folder)
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(f"hydra_plugins.{PLUGINS[EXTRAS[name]]}") is not None
+    except ModuleNotFoundError:
+        return False
 
 
-class Worker:
-    """What a launcher calls on the other side: carries out the task whose number it is given.
-
-    Parameters
-    ----------
-    tasks : callables without arguments, which can be pickled.
-    places : folders to use.
-    """
-
-    def __init__(self, tasks: Sequence[Callable[[], Any]], places: Places) -> None:
-        self.tasks = list(tasks)
-        self.places = places
-
-    def __call__(self, config: Any) -> tuple[str, Any]:
-        """Return `("done", result)`, or `("failed", message, exit status)`: not every error can be pickled."""
-        from hydra.core.global_hydra import GlobalHydra
-
-        # What the launcher composed is done with; our configurations are composed anew.
-        GlobalHydra.instance().clear()
-        self.places.go()
-        try:
-            return "done", self.tasks[config["task"]]()
-        except CadcError as error:
-            return "failed", (str(error), error.exit_status)
-        except KeyboardInterrupt:
-            return "failed", (f"stopped on {platform.node()}", 1)
-        except Exception as error:
-            return "failed", (f"{type(error).__name__}: {error} (on {platform.node()})", 1)
+def _not_installed(name: str) -> UsageError:
+    return UsageError(f"{LAUNCHER}={name} is not installed; `pip install 'cadc[{EXTRAS[name]}]'` does so.")
 
 
 def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any]:
@@ -103,12 +83,39 @@ def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any
     Parameters
     ----------
     tasks : callables without arguments, which can be pickled.
-    words : `hydra/launcher=NAME` and options of the launcher.
+    words : `hydra/launcher=NAME` and options of the launcher; see `split_words`.
 
     Raises
     ------
-    UsageError : where there is no such launcher, or it is not installed, or does not know an option.
+    UsageError : where the launcher cannot be loaded or does not know an option.
+    CadcError : where it fails as a whole; what was finished stays finished.
     """
+    (name,) = (word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{LAUNCHER}="))
+    logs = runs_dir() / ".launched" / f"{platform.node()}-{os.getpid()}"
+    launcher = _launcher(name, tasks, words, logs)
+    kept = False
+    try:
+        with ENGINES[name](launcher):
+            returned = launcher.launch([[f"task={number}"] for number in range(len(tasks))], 0)
+        results = [_result(answer.return_value) for answer in returned]
+        kept = any(isinstance(result, CadcError) for result in results)
+    except CadcError:
+        raise
+    except Exception as error:
+        kept = True
+        raise CadcError(f"{LAUNCHER}={name}: {why(error)}; the same command goes on from there.") from error
+    finally:
+        if kept and any(path.is_file() for path in logs.rglob("*")):
+            print(f"the launcher's own logs are in {logs}", file=sys.stderr)
+        else:
+            shutil.rmtree(logs, ignore_errors=True)
+            with suppress(OSError):  # others have theirs beside it
+                logs.parent.rmdir()
+    return results
+
+
+def _launcher(name: str, tasks: Sequence[Callable[[], Any]], words: Sequence[str], logs: Path) -> Any:
+    """Return Hydra's launcher, made from the words."""
     from hydra import initialize
     from hydra._internal.callbacks import Callbacks
     from hydra.core.config_store import ConfigStore
@@ -119,31 +126,30 @@ def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any
     from omegaconf.errors import OmegaConfBaseException
 
     ConfigStore.instance().store(name="cadc_tasks", node={"task": 0})
-    logs = runs_dir() / ".launched" / f"{platform.node()}-{os.getpid()}"
-    quiet = ["hydra/hydra_logging=none", "hydra/job_logging=none", "hydra.output_subdir=null"]
-    with initialize(config_path=None, job_name="cadc", version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        try:
+    folder = str(logs).replace("'", r"\'")
+    own = ["hydra/hydra_logging=none", "hydra/job_logging=none", "hydra.output_subdir=null"]
+    own += [f"{OPTIONS}{key}={value}" for key, value in DEFAULTS.get(name, {}).items()]
+    try:
+        with initialize(config_path=None, job_name="cadc", version_base="1.3"):
+            hydra = GlobalHydra.instance().hydra
+            assert hydra is not None
             config = hydra.config_loader.load_configuration(
-                "cadc_tasks", [*quiet, f"hydra.sweep.dir='{logs}'", *words], RunMode.MULTIRUN
+                # Of two values for one key Hydra takes the later, which is the user's.
+                "cadc_tasks",
+                [f"hydra.sweep.dir='{folder}'", *own, *words],
+                RunMode.MULTIRUN,
             )
-            launcher = Plugins.instance().instantiate_launcher(
+            return Plugins.instance().instantiate_launcher(
                 hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks()),
                 task_function=Worker(tasks, Places.here()),
                 config=config,
             )
-        except (HydraException, OmegaConfBaseException, ImportError) as error:
-            raise UsageError(_why(words, error)) from error
-        returned = launcher.launch([[f"task={number}"] for number in range(len(tasks))], 0)
-    results = [_result(answer.return_value) for answer in returned]
-    if any(isinstance(result, CadcError) for result in results):
-        print(f"the launcher's own logs are in {logs}", file=sys.stderr)
-    else:
-        shutil.rmtree(logs, ignore_errors=True)
-        with suppress(OSError):  # others have theirs beside it
-            logs.parent.rmdir()
-    return results
+    except ImportError as error:
+        raise _not_installed(name) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        if f"launcher/{name}" in str(error):
+            raise _not_installed(name) from error
+        raise UsageError(f"{LAUNCHER}={name}: {str(error).splitlines()[0]}") from error
 
 
 def _result(returned: Any) -> Any:
@@ -152,12 +158,3 @@ def _result(returned: Any) -> Any:
         return value
     message, status = value
     return UsageError(message) if status == UsageError.exit_status else CadcError(message)
-
-
-def _why(words: Sequence[str], error: Exception) -> str:
-    (name,) = {word.partition("=")[2] for word in words if word.startswith(f"{LAUNCHER}=")} or {""}
-    if name not in EXTRAS:
-        return f"there is no launcher {name!r}; choose one of {_choices()}."
-    if isinstance(error, ImportError) or f"launcher/{name}" in str(error):
-        return f"{LAUNCHER}={name} is not installed; `pip install 'cadc[{EXTRAS[name]}]'` does so."
-    return f"{LAUNCHER}={name}: {str(error).splitlines()[0]}"

@@ -10,6 +10,8 @@ import json
 import os
 import platform
 import re
+import secrets
+import shutil
 import tempfile
 import threading
 import time
@@ -42,10 +44,12 @@ class Lease:
     Parameters
     ----------
     path : the file of this claim; see `claim`.
+    token : that the file holds, and no other claim's file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, token: str) -> None:
         self.path = path
+        self.token = token
         self._ended = threading.Event()
         self._pulse = threading.Thread(target=self._beat, args=(seconds_to_live() / 6,), daemon=True)
         self._pulse.start()
@@ -58,7 +62,9 @@ class Lease:
 
     def is_held(self) -> bool:
         """Tell whether nobody took this for dead and claimed it, which a machine that slept finds out here."""
-        return self.path.exists() and _newest(self.path.parent) == self.path
+        # Where its folder was removed and made anew, another's file may have its name.
+        content = _read(self.path)
+        return content is not None and content.get("token") == self.token and _newest(self.path.parent) == self.path
 
     def release(self) -> None:
         """Give it back; the folder may be gone already."""
@@ -68,7 +74,12 @@ class Lease:
         self._pulse.join()
         with suppress(OSError):
             if self.is_held():
-                _put(self.path, {"released": True}, replace=True)
+                try:
+                    _put(self.path, {"released": True}, replace=True)
+                except OSError:
+                    # A full disk: what cannot be read and gives no sign of life counts as dead.
+                    os.truncate(self.path, 0)
+                    os.utime(self.path, (0, 0))
 
     def __enter__(self) -> "Lease":
         return self
@@ -90,15 +101,19 @@ def claim(folder: Path) -> Lease | None:
     ------
     OSError : where the folder cannot be written.
     """
+    token = secrets.token_hex(8)
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:
+            continue  # the folder above was taken away just now
         newest = _newest(folder)
         if newest is not None and _is_alive(newest):
             return None
         number = int(NAME.fullmatch(newest.name)[1]) + 1 if newest else 0  # type: ignore[index]
         path = folder / f"lease-{number}"
         try:
-            _put(path, _holder())
+            _put(path, _holder() | {"token": token})
         except FileExistsError:
             continue  # another was faster
         except FileNotFoundError:
@@ -110,7 +125,18 @@ def claim(folder: Path) -> Lease | None:
         for older in _leases(folder):
             if _number(older) < number:
                 older.unlink(missing_ok=True)
-        return Lease(path)
+        return Lease(path, token)
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder whose lease is held; the lease goes last, so that nobody claims what is half removed."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif not NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @overload
@@ -177,6 +203,9 @@ def _age(path: Path) -> float:
             return os.fstat(now.fileno()).st_mtime - os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return float("inf")
+    except OSError:
+        # Where nothing can be written, our own clock has to do.
+        return time.time() - path.stat().st_mtime
 
 
 def _put(path: Path, content: dict[str, Any], replace: bool = False) -> None:

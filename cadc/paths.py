@@ -1,6 +1,8 @@
 """Where things lie: the folders of configurations and experiments, of caches, runs and raw data."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from cadc.errors import UsageError
@@ -45,3 +47,13 @@ def data_dir() -> Path | None:
     if not folder.is_dir():
         raise UsageError(f"CADC_DATA_DIR is {value!r}, which is no folder; correct it or unset it to download.")
     return folder
+
+
+def regular_file(path: Path) -> Path:
+    """Return the path of a file, or raise an OSError for what is none: a pipe or a device would be read for ever."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return path

@@ -9,18 +9,24 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cadc.cache import put_in_place
+from cadc.choices import check
+from cadc.config import check_config
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Side
+from cadc.data.text import unreadable
 from cadc.data.vocabulary import look_up
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.errors import CadcError, DataError
+from cadc.errors import CadcError, DataError, UsageError
+from cadc.identity import file_hash
 from cadc.ledger.identity import run_code
+from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
 from cadc.pipeline import factorize_log, make_model, open_log
 
 
@@ -32,19 +38,56 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Mo
     CadcError : where the data is no longer what the run was trained on, or the weights cannot be read.
     """
     record = ledger.record(run_id)
-    log = open_log(record["config"])
+    path = ledger.path(run_id) / "model.safetensors"
+    require_whole(record, ledger.path(run_id) / "record.json", run_id)
+    try:
+        config = check_config(record["config"])
+        check(config)
+        log = open_log(config)
+    except UsageError as error:
+        where = ledger.path(run_id) / "record.json"
+        raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
-    if run_code(record["config"]) != record["code"]["hash"]:
+    if run_code(config) != record["code"]["hash"]:
         print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
-    factors, _ = factorize_log(record["config"], log)
-    model = make_model(record["config"], log, factors)
-    path = ledger.path(run_id) / "model.safetensors"
+    factors, _ = factorize_log(config, log)
+    model = make_model(config, log, factors)
     try:
-        model.load_state_dict(load_file(path))
+        hashes = record.get("files")
+        if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):
+            raise ValueError("its content is not what the run wrote")
+        load_weights(model, path)
+    except OSError as error:
+        raise unreadable(path, error) from error
     except Exception as error:  # safetensors has its own classes of error for broken files
-        raise CadcError(f"{path} holds no weights of this model ({type(error).__name__}); train again.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise CadcError(f"{path} holds no weights of this model ({reason}); train again.") from error
     return record, log, model.eval()
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Give a model the weights of a safetensors file; nothing but numbers of the right names and shapes is read.
+
+    Raises
+    ------
+    Exception : of safetensors or the system, for a file that is none.
+    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
+    """
+    weights = load_file(regular_file(path))
+    wanted = model.state_dict()
+    differing = sorted(weights.keys() ^ wanted.keys())
+    if differing:
+        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in weights else 'missing'}")
+    for name, value in wanted.items():
+        found = weights[name]
+        if (found.dtype, found.shape) != (value.dtype, value.shape):
+            raise ValueError(
+                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
+            )
+        if not found.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    model.load_state_dict(weights)
 
 
 def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -67,6 +110,11 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
     missing = [column for column in needed if column not in table]
     if missing:
         raise DataError(f"{name} lacks the columns {', '.join(missing)}; needed are {', '.join(needed)}.")
+    for column in (*log.entities, *context_fields):
+        values = table[column] if table[column].dtype == object else ()
+        lists = [row for row, value in enumerate(values, 1) if pd.api.types.is_list_like(value)]
+        if lists:
+            raise DataError(f"{name}, row {lists[0]}: column {column} holds several values; expected one.")
     entities: dict[Side, Tensor] = {
         side: torch.from_numpy(look_up(table[side].to_numpy(), log.entity_keys(side))) for side in log.entities
     }
@@ -105,7 +153,7 @@ def export(ledger: Ledger, run_id: str, folder: Path) -> None:
 
     def write(aside: Path) -> None:
         shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
-        save_file(tables_of(model, log), aside / "tables.safetensors")
+        (aside / "tables.safetensors").write_bytes(save(tables_of(model, log)))
         for field in log.schema.fields:
             # The nullable type keeps whole numbers whole beside the missing value of the unknown.
             values = pd.Series(log.vocabulary(field.name)).convert_dtypes()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +17,15 @@ from typing import Any
 from cadc.choices import check
 from cadc.components import TARGET, load_class
 from cadc.config import compose_config
-from cadc.errors import CadcError, Pruned, UsageError
+from cadc.errors import CadcError, NotWritable, Pruned, UsageError
 from cadc.experiment import Cell
 from cadc.launching import launch
 from cadc.ledger.identity import arm_signature, run_identity
-from cadc.ledger.store import Ledger, NotWritable, Record
+from cadc.ledger.store import Ledger, Record
+from cadc.mirrors.after import AfterRun
 from cadc.pipeline import SCHEMA_VERSION, open_log, run
 from cadc.progress import Display, clock, display
+from cadc.training.checkpoints import CheckpointFolder
 
 Say = Callable[[str], None]
 
@@ -132,6 +135,7 @@ def execute(
     retry_failed: bool = False,
     say: Say | None = None,
     launcher: Sequence[str] = (),
+    after: AfterRun | None = None,
 ) -> Outcome:
     """Carry out the jobs that are not finished yet, one after the other, or where a launcher takes them.
 
@@ -146,10 +150,11 @@ def execute(
     retry_failed : whether runs that failed before are tried again, from their beginning.
     say : takes a line about each run.
     launcher : words that choose a launcher, see `cadc.launching`; none carries the runs out in this process.
+    after : mirrors each finished run; None mirrors nothing.
     """
     left = list({job.run_id: job for job in jobs}.values())
     with Display(len(left)) as shown:
-        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown)
+        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown, after)
         try:
             if launcher:
                 sweep.launch(launcher)
@@ -165,12 +170,15 @@ def execute(
 class _Sweep:
     """The state of `execute`."""
 
-    def __init__(self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display) -> None:
+    def __init__(
+        self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display, after: AfterRun | None
+    ) -> None:
         self.jobs = jobs
         self.ledger = ledger
         self.retry_failed = retry_failed
         self.say = say
         self.shown = shown
+        self.after = after
         self.outcome = Outcome()
         self.estimate = Estimate(jobs)
         self.shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
@@ -210,6 +218,8 @@ class _Sweep:
             launched.set()
             watcher.join()
         for job, result in zip(left, results, strict=True):
+            if isinstance(result, CadcError) and self.ledger.recorded(job.run_id) == "finished":
+                result = "finished"  # its process was lost after its work
             if isinstance(result, CadcError):
                 self.outcome.errors[job.run_id] = result
                 if len(self.jobs) == 1:
@@ -221,40 +231,47 @@ class _Sweep:
                 self._report(job, result)
 
     def _watch(self, jobs: Sequence[Job], launched: threading.Event) -> None:
-        while not launched.wait(1.0):
-            self._show(sum(self.ledger.status(job.run_id) == "running" for job in jobs))
-            for job in jobs:
-                if job.run_id not in self.outcome.became and self.ledger.recorded(job.run_id) == "finished":
-                    self.outcome.became[job.run_id] = "finished"
-                    self._report(job, "finished")
+        ended = False
+        while not ended:
+            left = [job for job in jobs if job.run_id not in self.outcome.became]
+            # Of a thousand runs in a folder on the network, not every one is asked after each second.
+            ended = launched.wait(max(1.0, len(left) / 50))
+            with suppress(OSError, CadcError):  # whatever it is, the launcher's answer tells
+                for job in left:
+                    if self.ledger.recorded(job.run_id) == "finished":
+                        self.outcome.became[job.run_id] = "finished"
+                        self._report(job, "finished")
+                self._show(sum(self.ledger.status(job.run_id) == "running" for job in left))
 
     def _settle(self, job: Job) -> bool:
         """Find out what becomes of a run, carrying it out if that is ours to do; False while others work on it."""
-        became = settled(job, self.ledger, self.retry_failed)
         started = time.perf_counter()
+        try:
+            became = self._become(job)
+        except Exception as error:
+            if len(self.jobs) == 1 or isinstance(error, NotWritable):
+                raise
+            became = "interrupted" if is_transient(error) else "failed"
+            self.outcome.errors[job.run_id] = _sentence(error)
         if became is None:
-            lease = self.ledger.claim(job.run_id)
-            if lease is None:
-                return False
-            with lease:
-                became = settled(job, self.ledger, self.retry_failed, "elsewhere")
-                if became is None:
-                    self._show(1)
-                    became = self._carry_out(job)
+            return False
         self.outcome.became[job.run_id] = became
         self._report(job, became, time.perf_counter() - started)
         return True
 
-    def _carry_out(self, job: Job) -> str:
-        try:
-            return carry_out(job, self.ledger)
-        except KeyboardInterrupt:
-            raise
-        except Exception as error:
-            if len(self.jobs) == 1 or isinstance(error, NotWritable):
-                raise
-            self.outcome.errors[job.run_id] = error if isinstance(error, CadcError) else _unforeseen(error)
-            return "interrupted" if is_transient(error) else "failed"
+    def _become(self, job: Job) -> str | None:
+        became = settled(job, self.ledger, self.retry_failed)
+        if became is not None:
+            return became
+        lease = self.ledger.claim(job.run_id)
+        if lease is None:
+            return None
+        with lease:
+            became = settled(job, self.ledger, self.retry_failed, "elsewhere")
+            if became is None:
+                self._show(1)
+                became = carry_out(job, self.ledger)
+        return became
 
     def _report(self, job: Job, became: str, seconds: float | None = None) -> None:
         own = " ".join(word for word in job.words if word not in self.shared)
@@ -278,6 +295,9 @@ class _Sweep:
             # What was finished before goes by too fast for more words.
             left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 and became != "skipped" else ""
             self.say(f"{label}: {summary(record)}, {how}{also}{left}")
+            # Whoever carries a run out mirrors it, so that no two do at once.
+            if self.after and became != "elsewhere":
+                self.after.run(job.config, self.ledger.path(job.run_id))
 
     def _counts(self) -> str:
         counts = self.outcome.counts
@@ -311,7 +331,7 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
     checkpoints = ledger.checkpoints(job.run_id)
     if ledger.recorded(job.run_id) == "failed":
         ledger.forget_checkpoints(job.run_id)
-    resumed = any(checkpoints.glob("*.ckpt"))
+    resumed = bool(CheckpointFolder(checkpoints))
     known = {
         "id": job.run_id,
         "words": list(job.words),
@@ -322,22 +342,23 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
     try:
         ledger.write(job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, tell))
     except Pruned:
-        ledger.end(job.run_id, _without_result(job, "pruned", "others did better at its age"))
+        ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
         return "pruned"
     except NotWritable:
         raise
     except Exception as error:
         if is_transient(error):
-            ledger.begin(job.run_id, known | {"reason": _reason(error)})
+            ledger.begin(job.run_id, known | {"reason": str(_sentence(error))})
         else:
-            ledger.end(job.run_id, _without_result(job, "failed", _reason(error)))
+            ledger.end(job.run_id, without_result(job, "failed", str(_sentence(error))))
             ledger.tidy(job.run_id)
         raise
     ledger.tidy(job.run_id)
     return "resumed" if resumed else "finished"
 
 
-def _without_result(job: Job, status: str, reason: str) -> Record:
+def without_result(job: Job, status: str, reason: str) -> Record:
+    """Return the record of a run that failed or was pruned."""
     from cadc.measure import environment, source_version
 
     return {
@@ -363,11 +384,10 @@ def is_transient(error: Exception) -> bool:
     return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable)
 
 
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, CadcError) else str(_unforeseen(error))
-
-
-def _unforeseen(error: Exception) -> CadcError:
+def _sentence(error: Exception) -> CadcError:
+    """Return an error in a sentence, without the trace, which would keep model and data in memory."""
+    if isinstance(error, CadcError):
+        return type(error)(str(error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
         return CadcError(f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.")
     return CadcError(f"{type(error).__name__}: {error} (run it alone to see where)")

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.errors import UsageError
-
-MAX_FILE_BYTES = 1 << 20
+from cadc.plain_yaml import load_yaml
 
 
 def text_of(value: Any) -> str:
@@ -29,6 +28,27 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
     return [f"{key}={text_of(value)}" for key, value in values.items()]
 
 
+def values_of(words: Sequence[str]) -> dict[str, Any]:
+    """Return values that `words_of` turns into these words again; of several with one key the last counts.
+
+    Numbers, lists and the like are values where they read back as they were written, and texts elsewhere.
+
+    >>> values_of(["trainer.learning_rate=1e-4", "model.top_mlp=[64,32]", "seed=007"])
+    {'trainer.learning_rate': '1e-4', 'model.top_mlp': [64, 32], 'seed': '007'}
+    """
+    return {key: _value(key, text) for key, _, text in (word.partition("=") for word in words)}
+
+
+def _value(key: str, text: str) -> Any:
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return text
+    return value if _is_value(value) and words_of({key: value}) == [f"{key}={text}"] else text
+
+
 def with_files(words: Sequence[str]) -> list[str]:
     """Return words with each `@FILE` replaced by those that the file holds.
 
@@ -43,20 +63,14 @@ def with_files(words: Sequence[str]) -> list[str]:
 
 
 def _read(path: Path) -> list[str]:
-    import yaml
-
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise UsageError(f"{path} is too long for a file of options.")
-        values = yaml.safe_load(content.decode())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{path} cannot be read as YAML ({reason}).") from error
-    if not isinstance(values, dict) or not all(isinstance(k, str) and _is_value(v) for k, v in values.items()):
+    values = load_yaml(path)
+    if not isinstance(values, dict) or not all(_is_key(k) and _is_value(v) for k, v in values.items()):
         raise UsageError(f"{path} must hold lines such as sampler.rate: 0.1, a key of the configuration and its value.")
     return words_of(values)
+
+
+def _is_key(key: Any) -> bool:
+    return isinstance(key, str) and "=" not in key
 
 
 def _is_value(value: Any) -> bool:

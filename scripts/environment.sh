@@ -1,4 +1,5 @@
 # Makes .venv from requirements.lock and leaves it alone while nothing changed. Sourced by the other scripts.
+# With extras=yes also installs requirements-cluster.lock, which stays until requirements.lock changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
@@ -17,5 +18,11 @@ if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
   $pip --requirement requirements.lock
   $pip --no-deps --no-build-isolation --editable .
   echo "$stamp" > .venv/stamp
+fi
+extras_stamp=$(cat requirements.lock requirements-cluster.lock | cksum)
+if [ "${extras:-no}" = yes ] && [ "$(cat .venv/stamp-extras 2>/dev/null)" != "$extras_stamp" ]; then
+  echo "installing the extras into .venv (once; a minute)" >&2
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-cluster.lock
+  echo "$extras_stamp" > .venv/stamp-extras
 fi
 export PATH="$PWD/.venv/bin:$PATH"

@@ -1,6 +1,7 @@
 """The command line as tests use it: called in this process with its output caught, or as a process of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cadc.cli import main
+from cadc.sweep import MEANING
 
 TINY = ("data=synthetic", "data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_epochs=2")
 """A run of a quarter of a second."""
@@ -44,6 +46,15 @@ def cadc(*words: object) -> Answer:
         except SystemExit as end:
             status = int(end.code or 0)
     return Answer(status, out.getvalue(), err.getvalue())
+
+
+def closing(answer: Answer) -> dict[str, int]:
+    """Return what the closing lines of a sweep count: how many runs became what."""
+    rows = [re.fullmatch(r" +(\d+)  ([a-z ]{14}) (.+)", line) for line in answer.err.splitlines()]
+    counts = {row[2].strip(): int(row[1]) for row in rows if row}
+    meant = {row[2].strip(): row[3] for row in rows if row}
+    assert meant == {name: (MEANING | {"left": "not begun, or interrupted"})[name] for name in counts}, answer.err
+    return counts
 
 
 def train(*words: str) -> Path:

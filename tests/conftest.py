@@ -1,6 +1,6 @@
 """Fixtures of all tests: every cache and run lies in a temporary folder, and real data is opt-in."""
 
-import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -10,7 +10,11 @@ import torch
 
 from cadc import components, config, identity
 from cadc.components import allowed_packages
+from cadc.mirrors import wandb_process
+from tests.commands import closing
 from tests.helpers import write_small_movielens
+from tests.sweeps import FEW, N_RUNS, Place
+from tests.wandb_server import KEY, WandbServer, serving
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
 """Folder with the publishers' files as it was set when the tests were started."""
@@ -19,6 +23,38 @@ REAL_DATA = os.environ.get("CADC_DATA_DIR")
 def pytest_configure():
     # Small inputs are done sooner by one thread, the more so on a busy machine.
     torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is slow, unless it is asked for."""
+    if "slow" not in config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+EXTRAS = {
+    "ray": "hydra_plugins.hydra_ray_launcher",
+    "slurm": "hydra_plugins.hydra_submitit_launcher",
+    "joblib": "hydra_plugins.hydra_joblib_launcher",
+    "postgresql": "psycopg",
+    "dashboard": "optuna_dashboard",
+}
+"""A module of each extra by which it is known to be installed."""
+
+
+def is_installed(extra):
+    try:
+        return importlib.util.find_spec(EXTRAS[extra]) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def pytest_runtest_setup(item):
+    for marker in item.iter_markers("cluster"):
+        for extra in marker.args:
+            if not is_installed(extra):
+                pytest.skip(f"the extra [{extra}] is not installed; scripts/test --all installs it")
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +76,22 @@ def _own_folders(request, monkeypatch, session_cache, tmp_path):
         monkeypatch.setenv("CADC_DATA_DIR", str(Path(REAL_DATA).absolute()))
 
 
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """A sweep of twelve runs that nobody disturbed; see `sweeps`."""
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    assert closing(place.finish()) == {"finished": N_RUNS}
+    return place
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory):
+    """A sweep of two runs that nobody disturbed."""
+    place = Place(tmp_path_factory.mktemp("few"), FEW)
+    assert closing(place.finish()) == {"finished": 2}
+    return place
+
+
 @pytest.fixture
 def small_movielens(tmp_path):
     """A folder to use as CADC_DATA_DIR, with small made-up copies of ml-1m and ml-100k."""
@@ -54,6 +106,29 @@ def empty_cache(monkeypatch, tmp_path):
     folder = tmp_path / "cache"
     monkeypatch.setenv("CADC_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def wandb_home(monkeypatch, tmp_path):
+    """A home without any key or setting of wandb, and no wait for it that is longer than a test's patience."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setattr(wandb_process, "INIT_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(wandb_process, "FINISH_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(wandb_process, "RETRIES", 1)
+    return folder
+
+
+@pytest.fixture
+def wandb_server(wandb_home, monkeypatch):
+    """A wandb server on this machine that the environment names, with a made-up key."""
+    with serving(WandbServer()) as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        yield server
 
 
 def _forget_plugins():

@@ -1,6 +1,7 @@
 """Every YAML option agrees with the class that it configures."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,8 +11,13 @@ from cadc.choices import BESIDE_SOURCE
 from cadc.components import TARGET, load_class, options_of
 from cadc.config import compose_config, groups
 from cadc.paths import conf_dir
+from cadc.tuning.compose import check_space, compose_tuning
 
 FILES = sorted(path.relative_to(conf_dir()).as_posix() for path in conf_dir().glob("*/**/*.yaml"))
+RUN_FILES = [file for file in FILES if not file.startswith("tune/")]
+"""Those of a run; `tune` is read by `cadc tune` alone."""
+OF_EACH_FILE = {"space", "metric"}
+"""Options that tell the files of `tune` apart."""
 
 
 def node_of(file):
@@ -32,11 +38,14 @@ def test_yaml_holds_every_option_of_its_class_with_the_same_default(file):
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
     defaults = {name: p.default for name, p in signature.items() if p.default is not p.empty}
-    assert options_of(node) == defaults
+    own = OF_EACH_FILE if file.startswith("tune/") else set()
+    assert {name: value for name, value in options_of(node).items() if name not in own} == {
+        name: value for name, value in defaults.items() if name not in own
+    }
     assert list(options_of(node)) == list(defaults), "in the same order"
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", RUN_FILES)
 def test_every_option_composes(file):
     group, _, option = file.removesuffix(".yaml").rpartition("/")
     assert option in groups()[group]
@@ -46,6 +55,15 @@ def test_every_option_composes(file):
 @pytest.mark.parametrize("file", [*FILES, "config.yaml"])
 def test_yaml_reads_the_same_by_another_reader(file):
     assert yaml.safe_load((conf_dir() / file).read_text()) == OmegaConf.to_container(OmegaConf.load(conf_dir() / file))
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith("tune/")])
+def test_every_search_space_is_one_of_the_configuration(file):
+    name = Path(file).stem
+    words = ["initializer=mf"] if name == "factorization" else []
+    tuning, rest = compose_tuning([f"tune={name}", *words])
+    assert rest == words
+    check_space(tuning, words)
 
 
 def test_main_configuration_chooses_one_option_of_every_group():

@@ -1,16 +1,19 @@
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from cadc import lease
 from cadc.errors import UsageError
-from cadc.lease import claim, holder, wait_for
+from cadc.lease import claim, clear, holder, wait_for
 
 
 def test_one_holds_at_a_time_and_the_next_after_release(tmp_path):
@@ -30,8 +33,15 @@ def test_another_folder_is_another_thing(tmp_path):
 
 
 def test_a_killed_process_of_this_machine_is_dead_at_once(tmp_path):
-    code = f"from cadc.lease import claim; from pathlib import Path; import time; claim(Path({str(tmp_path)!r})); print(1, flush=True); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    code = """
+import sys, time
+from pathlib import Path
+from cadc.lease import claim
+claim(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
     process.stdout.readline()
     assert claim(tmp_path) is None
     process.kill()
@@ -120,7 +130,7 @@ for _ in range(12):
         process.wait(timeout=60)
     lines = [line.split() for line in (tmp_path / "journal").read_text().splitlines()]
     died = {str(n) for n, process in enumerate(processes) if process.returncode}
-    for (who, what), (follower, then) in zip(lines, lines[1:], strict=False):
+    for (who, what), (follower, then) in pairwise(lines):
         if what == "begin" and (follower, then) != (who, "end"):
             assert who in died and then == "begin"
     done = Counter(who for who, what in lines if what == "end")
@@ -132,3 +142,60 @@ def test_a_senseless_time_to_live_is_refused(value, monkeypatch, tmp_path):
     monkeypatch.setenv("CADC_LEASE_SECONDS", value)
     with pytest.raises(UsageError, match="CADC_LEASE_SECONDS"):
         claim(Path(tmp_path))
+
+
+def test_who_releases_after_clearing_up_leaves_the_next_holder_alone(tmp_path):
+    first = claim(tmp_path / "a")
+    (tmp_path / "a" / "rest").write_text("x")
+    (tmp_path / "a" / "deeper").mkdir()
+    clear(tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    with claim(tmp_path / "a") as second:
+        assert second.path == first.path
+        assert not first.is_held()
+        first.release()
+        assert second.is_held()
+        assert claim(tmp_path / "a") is None
+
+
+def test_what_is_cleared_is_held_until_all_else_is_gone(tmp_path, monkeypatch):
+    folder = tmp_path / "a"
+    held = claim(folder)
+    for name in ("b", "zz"):
+        (folder / name).write_text("x")
+    (folder / "deeper").mkdir()
+    remove = shutil.rmtree
+
+    def look(path, **options):
+        assert claim(folder) is None
+        if path == folder:
+            assert [left.name for left in folder.iterdir()] == [held.path.name]
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", look)
+    clear(folder)
+    assert not folder.exists()
+
+
+def test_a_full_disk_does_not_keep_a_lease_from_being_released(tmp_path, monkeypatch):
+    held = claim(tmp_path)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkstemp", full)
+        held.release()
+    assert claim(tmp_path) is not None
+
+
+def test_where_nothing_can_be_written_a_holder_is_still_told_from_a_dead_one(tmp_path, monkeypatch):
+    (tmp_path / "lease-0").write_text('{"machine": "elsewhere", "process": 7, "started": "1"}')
+
+    def read_only(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    assert holder(tmp_path)["process"] == 7
+    os.utime(tmp_path / "lease-0", (0, 0))
+    assert holder(tmp_path) is None

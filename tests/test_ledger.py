@@ -12,7 +12,9 @@ from tests.commands import TINY, runs, train
 
 
 def write(ledger, run_id, text="{}"):
-    ledger.write(run_id, lambda folder: (folder / "record.json").write_text(text))
+    with ledger.claim(run_id):
+        ledger.write(run_id, lambda folder: (folder / "record.json").write_text(text))
+        ledger.tidy(run_id)
 
 
 @pytest.fixture
@@ -108,9 +110,10 @@ def test_a_run_appears_whole_or_not_at_all(ledger):
         raise CadcError("no")
 
     before = sorted(ledger.folder.iterdir())
-    with pytest.raises(CadcError, match="no"):
+    with ledger.claim("new"), pytest.raises(CadcError, match="no"):
         ledger.write("new", fail)
-    assert sorted(ledger.folder.iterdir()) == before
+    assert sorted(ledger.folder.glob("[!.]*")) == before
+    assert ledger.status("new") is None
 
 
 def test_the_first_of_two_equal_runs_stays(ledger):

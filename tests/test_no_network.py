@@ -1,34 +1,49 @@
-"""Nothing leaves the machine: a run opens no socket and asks for no address unless its logger does."""
+"""Nothing leaves the machine: a run that is not mirrored opens no socket and starts nothing that could."""
+
+import pytest
 
 from tests.commands import TINY, process, runs
 
 WATCH = """
 import sys
-seen = []
-sys.addaudithook(lambda event, values: seen.append(event) if event.startswith("socket.") else None)
+started = []
+def watch(event, values):
+    if event.startswith("socket."):
+        raise RuntimeError(f"{event} is forbidden")
+    if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"):
+        started.append(values[0] if isinstance(values[0], str) else repr(values[0]))
+sys.addaudithook(watch)
+"""
+"""Refuses all that has to do with sockets, and notes the processes that are started: they are not watched."""
+
+COMMAND = """
 from cadc.cli import main
 status = main(sys.argv[1:])
-print(status, sorted(set(seen)))
+print(status, sorted({name.rpartition("/")[2] for name in started} - {"git", "uname"}), "wandb" in sys.modules)
 """
 
 
-def test_a_run_with_its_curves_in_a_file_opens_no_socket():
-    answer = process(["-c", WATCH, "train", *TINY, "initializer=mf", "logger=csv"])
-    assert answer.out.splitlines()[-1] == "0 []", answer.err
+@pytest.mark.parametrize("words", [["initializer=mf"], ["model=bias", "logger=none"]])
+def test_a_run_that_is_not_mirrored_needs_no_socket_and_no_wandb(words):
+    answer = process(["-c", WATCH + COMMAND, "train", *TINY, *words])
+    assert answer.out.splitlines()[-1] == "0 [] False", answer.err
     assert len(runs()) == 1
 
 
-def test_the_watch_sees_a_socket():
-    code = WATCH.replace("from cadc.cli import main", "import socket\nmain = lambda words: socket.socket() and 0")
-    assert process(["-c", code]).out.splitlines()[-1] == "0 ['socket.__new__']"
+def test_the_watch_sees_a_mirror(tmp_path):
+    words = ["model=bias", "logger=wandb", f"logger.folder={tmp_path / 'offline'}"]
+    answer = process(["-c", WATCH + COMMAND, "train", *TINY, *words])
+    status, started = answer.out.splitlines()[-1].split(" ", 1)
+    assert (status, started.count("python")) == ("0", 1), answer.err
+    assert started.endswith("False"), "wandb is loaded by the other process alone"
 
 
-def test_wandb_offline_keeps_each_run_in_files_of_its_own_where_it_is_told(tmp_path):
-    words = ["logger=wandb", f"logger.folder={tmp_path / 'wandb'}", "seed=0,1"]
-    answer = process(["-m", "cadc", "train", "-m", *TINY, *words], cwd=tmp_path)
-    assert answer.status == 0, answer.err
-    found = sorted(path.name for path in (tmp_path / "wandb").rglob("*.wandb"))
-    assert found == [f"run-{run_id}.wandb" for run_id in runs()]
-    assert len(found) == 2
-    assert "W&B syncing is set to `offline`" in answer.err
-    assert {path.name for path in tmp_path.iterdir()} <= {"runs", "wandb"}
+@pytest.mark.parametrize("opening", ["socket.socket()", "socket.getaddrinfo('localhost', 80)"])
+def test_the_watch_refuses_a_socket(opening):
+    answer = process(["-c", f"{WATCH}import socket\n{opening}"])
+    assert "is forbidden" in answer.err
+
+
+def test_a_command_other_than_a_run_needs_no_socket_either():
+    answer = process(["-c", WATCH + COMMAND, "train", *TINY, "--dry-run"])
+    assert answer.out.splitlines()[-1] == "0 [] False", answer.err

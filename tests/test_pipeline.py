@@ -1,5 +1,6 @@
 """One run: its record, its numbers against scikit-learn, its costs, and what it refuses."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -30,7 +31,7 @@ def record(finished):
 @pytest.mark.parametrize(
     ("part", "keys"),
     [
-        (None, "id status config seed data code environment metrics cost bytes rows"),
+        (None, "id schema_version status config seed data code environment metrics cost bytes rows files"),
         ("data", "name edition content_hash rows"),
         ("code", "version commit dirty hash"),
         ("metrics", "test/auc test/logloss val/auc val/logloss"),
@@ -76,8 +77,25 @@ def test_validation_metrics_are_those_of_the_saved_weights(record, finished):
 
 def test_curves_have_a_line_for_each_epoch(record, finished):
     curves = pd.read_csv(finished / "metrics.csv")
-    assert curves["val/auc"].notna().sum() == record["cost"]["epochs"]
+    assert list(curves.columns) == ["epoch", "val/auc", "val/logloss", "train/loss"]
+    assert curves["epoch"].tolist() == list(range(1, record["cost"]["epochs"] + 1))
+    assert curves.notna().all(axis=None)
     assert curves["val/logloss"].min() == pytest.approx(record["metrics"]["val/logloss"], abs=1e-6)
+
+
+def test_hashes_of_all_files_are_in_the_record(record, finished):
+    assert record["files"] == {
+        name: hashlib.sha256((finished / name).read_bytes()).hexdigest()
+        for name in ("metrics.csv", "model.safetensors", "scores.parquet")
+    }
+
+
+def test_the_test_part_is_left_alone_where_validation_is_evaluated():
+    folder = train("evaluate=validation", "sampler.rate=0.5")
+    record = json.loads((folder / "record.json").read_text())
+    assert set(record["metrics"]) == {"val/auc", "val/logloss"}
+    assert len(pd.read_parquet(folder / "scores.parquet")) == record["data"]["rows"]["validation"]
+    assert folder != train("sampler.rate=0.5")
 
 
 def test_total_is_the_sum_of_the_stages(record):
@@ -90,8 +108,7 @@ def test_factorisation_from_the_cache_counts_the_seconds_that_it_took_when_made(
     first, second = (
         json.loads((train("initializer=mf", f"seed={seed}") / "record.json").read_text())["cost"] for seed in (0, 1)
     )
-    assert not first["factorize_cached"]
-    assert second["factorize_cached"]
+    assert first.keys() == second.keys()
     assert second["factorize_s"] == first["factorize_s"] > 0
     assert second["total_s"] > second["factorize_s"] + second["train_s"]
     assert second["factorize_epochs"] == first["factorize_epochs"]
@@ -113,15 +130,20 @@ def test_one_class_in_real_files_is_a_sentence(small_movielens, monkeypatch):
     assert answer.status == 1
     assert "labels of the train part of ml-1m are 1, so AUC is undefined" in answer.err
     assert len(answer.err.splitlines()) == 1
-    assert runs() == []
+    assert list(Ledger().statuses().values()) == ["failed"]
 
 
-def test_a_loss_that_is_no_number_fails_the_run_and_leaves_nothing():
+def test_a_loss_that_is_no_number_fails_the_run_and_leaves_a_record_that_says_so():
     answer = cadc("train", *TINY, "trainer.learning_rate=1e30")
     assert answer.status == 1
     assert len(answer.err.splitlines()) == 1
     assert "lower trainer.learning_rate" in answer.err
-    assert runs() == []
+    (run_id,) = runs()
+    assert [path.name for path in Ledger().path(run_id).iterdir()] == ["record.json"]
+    record = Ledger().record(run_id)
+    assert record["status"] == "failed"
+    assert "lower trainer.learning_rate" in record["reason"]
+    assert record["config"]["trainer"]["learning_rate"] == 1e30
 
 
 def test_a_run_leaves_these_files_and_nothing_beside_them(finished):

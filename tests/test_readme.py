@@ -1,5 +1,6 @@
 """Every command and every Python block of the README runs; long ones on less data."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cadc.cli import main
+from cadc.ledger import Ledger
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 SMALL = ["data.n_rows=4000", "trainer.max_epochs=1", "factorization.max_epochs=2"]
@@ -26,6 +28,16 @@ def on_less_data(words: list[str]) -> list[str]:
         return [*words, "--fast", *(SMALL if words[1] == "quickstart" else SMALL[1:])]
     if words[0] == "train":
         return [*[word for word in words if not word.startswith("data.n_rows")], *SMALL]
+    if words[0] == "ledger":
+        # The runs of the commands before.
+        ids = iter(Ledger().ids())
+        return [next(ids) if word == "RUN" else word for word in words]
+    if words[0] == "tune":
+        return [
+            *[word for word in words if not word.startswith(("data.n_rows", "tune.trials"))],
+            *SMALL,
+            "tune.trials=2",
+        ]
     return words
 
 
@@ -34,15 +46,49 @@ def is_real(command: str) -> bool:
 
 
 def test_readme_has_the_commands_that_this_file_knows() -> None:
-    assert {command.split()[1] for command in commands()} == {"train", "experiment", "report", "data"}
+    assert {command.split()[1] for command in commands()} == {
+        "train",
+        "experiment",
+        "tune",
+        "report",
+        "data",
+        "ledger",
+        "sync",
+    }
 
 
 def test_commands_on_generated_data_run(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     for command in commands():
-        if not is_real(command):
+        if not is_real(command) and not command.startswith("cadc sync"):
             assert main(on_less_data(shlex.split(command)[1:])) == 0, command
     assert (tmp_path / "outputs" / "quickstart" / "figure.png").exists()
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) == 1 + len(Ledger().ids())
+    assert len(list((tmp_path / "outputs" / "tune").iterdir())) == 3
+
+
+def test_commands_that_send_run(tmp_path, monkeypatch, wandb_server) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *SMALL, "model=bias"]) == 0
+    (run_id,) = Ledger().ids()
+    results = tmp_path / "results" / "quickstart"
+    results.mkdir(parents=True)
+    (results / "provenance.json").write_text(json.dumps({"runs": {"biases only": [run_id]}}))
+    (results / "table.csv").write_text("arm\nbiases only\n")
+    for command in commands():
+        if command.startswith("cadc sync"):
+            assert main(shlex.split(command)[1:]) == 0, command
+    assert {name: run.group for name, run in wandb_server.runs.items()} == {
+        run_id: "quickstart",
+        "table-quickstart": "quickstart",
+    }
+
+
+def test_the_search_space_of_the_readme_is_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks("yaml") if block.startswith("space:"))
+    Path("mine.yaml").write_text(block)
+    assert main(["tune", "tune=mine.yaml", "tune.trials=1", *SMALL]) == 0
 
 
 @pytest.mark.realdata

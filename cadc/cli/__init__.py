@@ -7,18 +7,24 @@ needs only when it is called, so that `cadc --help` answers at once.
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from cadc import __version__
-from cadc.errors import CadcError
+from cadc.errors import CadcError, one_line
 from cadc.words import with_files
 
-COMMANDS = ("train", "experiment", "tune", "report", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 for failures, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run one command and return its exit status.
+
+    It is 0, 1 for failures, 2 for wrong usage, 130 for Ctrl-C and 143 where it was asked to end (SIGTERM).
+    """
     parser = argparse.ArgumentParser(
         prog="cadc",
         description="How little training data, and how few bytes of table, does a recommender need?",
@@ -37,30 +43,61 @@ def main(words: Sequence[str] | None = None) -> int:
     if rest:
         # argparse stops collecting overrides at an option that stands among them.
         arguments.overrides += rest
-    try:
+
+    def run() -> int:
         if getattr(arguments, "overrides", None):
             arguments.overrides = with_files(arguments.overrides)
         return int(modules[arguments.command].main(arguments))
+
+    with _termination_as_ctrl_c() as received:
+        return _answer(run, received, arguments.debug)
+
+
+@contextmanager
+def _termination_as_ctrl_c() -> Iterator[list[int]]:
+    """Have SIGTERM, by which clusters end a job, interrupt as Ctrl-C does; yield the signals that came."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    # Whoever calls us may have their own way with signals; only the main thread can set one.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
+    """Run a command; say what ended it in one sentence."""
+    try:
+        return run()
     except CadcError as error:
-        if arguments.debug:
+        if debug:
             raise
-        print(f"cadc: {error}", file=sys.stderr)
+        print(f"cadc: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("cadc: interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
-        return 130
+        return 128 + (received[0] if received else signal.SIGINT)
     except BrokenPipeError:
         # The reader of our output went away (`cadc ... | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if arguments.debug:
+        if debug:
             raise
-        print(f"cadc: {error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.", file=sys.stderr)
+        sentence = f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}."
+        print(f"cadc: {one_line(sentence)}", file=sys.stderr)
         return 1
     except Exception as error:
-        if arguments.debug:
+        if debug:
             raise
         reason = (str(error).splitlines() or ["no reason given"])[0]
-        print(f"cadc: {type(error).__name__}: {reason} (not foreseen; --debug shows where)", file=sys.stderr)
+        print(f"cadc: {type(error).__name__}: {one_line(reason)} (not foreseen; --debug shows where)", file=sys.stderr)
         return 1

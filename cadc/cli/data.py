@@ -83,11 +83,12 @@ def _describe(words: list[str]) -> None:
 
     log = open_log(compose_config(words))
     meta = log.meta
+    lines: list[str] = []  # printed together, or not at all where a column turns out damaged
     total = sum(meta["rows"].values())
-    print(f"{meta['name']} ({meta['edition']}), content {log.content_hash[:16]}")
+    lines.append(f"{meta['name']} ({meta['edition']}), content {log.content_hash[:16]}")
     for split in SPLITS:
         rows = meta["rows"][split]
-        print(f"{split:11} {rows:>12,} rows, {100 * meta['positives'][split] / rows:5.1f} % positive")
+        lines.append(f"{split:11} {rows:>12,} rows, {100 * meta['positives'][split] / rows:5.1f} % positive")
     sides = [side for side in ("user", "item") if side in log.entities]
     counts = {side: len(log.entity_keys(side)) for side in sides}
     for side in sides:
@@ -96,15 +97,16 @@ def _describe(words: list[str]) -> None:
         activity = np.bincount(log.column(side), minlength=counts[side] + 1)[1:]
         quartiles = np.percentile(activity[activity > 0], [5, 50, 95]).astype(int)
         cold = float((log.column(side, "test") >= log.schema[side].vocabulary_size).mean())
-        print(
+        lines.append(
             f"{side + 's':11} {counts[side]:>12,}, {int((activity > 0).sum()):,} with rows; rows of each "
             f"(5, 50, 95 %): {', '.join(map(str, quartiles))}; cold in {100 * cold:.2f} % of test rows"
         )
     if len(sides) == 2:
-        print(f"density     {total / (counts['user'] * counts['item']):>12.4%}")
-    print(
+        lines.append(f"density     {total / (counts['user'] * counts['item']):>12.4%}")
+    lines.append(
         "fields      "
         + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields)
     )
     if log.schema.dense:
-        print("dense       " + ", ".join(log.schema.dense))
+        lines.append("dense       " + ", ".join(log.schema.dense))
+    print("\n".join(lines))

@@ -40,6 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.experiment import load_experiment
     from cadc.launching import split_words
     from cadc.ledger import Ledger
+    from cadc.mirrors.after import AfterRun
     from cadc.reporting.results import write_results
     from cadc.reporting.table import print_table
     from cadc.sweep import execute, plan, without_impossible
@@ -51,7 +52,8 @@ def main(arguments: argparse.Namespace) -> int:
     jobs = plan([cell.words for cell in cells])
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
-    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher)
+    after = AfterRun(experiment.name)
+    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after)
     if outcome.errors:
         raise CadcError(
             f"{len(outcome.errors)} of {len(jobs)} runs have no result, so no table is written; "
@@ -61,6 +63,7 @@ def main(arguments: argparse.Namespace) -> int:
     table = write_results(experiment, runs, folder, command(arguments), ledger)
     print_table(experiment.title, table)
     print(f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}")
+    after.table(jobs[0].config, folder)
     return 0
 
 

@@ -22,16 +22,18 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.data.text import unreadable
     from cadc.errors import DataError
     from cadc.ledger import Ledger
+    from cadc.paths import regular_file
     from cadc.serving import load_run, predict
 
     path = arguments.file
     try:
-        with path.open("rb"):
+        with regular_file(path).open("rb"):
             pass
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        # A compressed file of some kilobytes may hold more than the memory does; what is read is what lies there.
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, compression=None)
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, pa.ArrowInvalid) as error:
+    except (ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
     ledger = Ledger()
     _, log, model = load_run(ledger, ledger.find(arguments.run))

@@ -35,6 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.config import expand
     from cadc.launching import split_words
     from cadc.ledger import Ledger
+    from cadc.mirrors.after import AfterRun
     from cadc.sweep import execute, plan
 
     words, launcher = split_words(arguments.overrides)
@@ -46,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _show(jobs, ledger)
         return 0
-    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher)
+    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
     for job in jobs:
         if job.run_id in ledger:
             print(ledger.path(job.run_id) / "record.json")

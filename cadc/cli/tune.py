@@ -3,8 +3,12 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cadc.errors import CadcError, UsageError
+
+if TYPE_CHECKING:
+    from cadc.tuning.study import SharedStudy
 
 HELP = "search for the best options on validation data; started again, it goes on"
 
@@ -29,29 +33,31 @@ def main(arguments: argparse.Namespace) -> int:
 
     words, launcher = split_words(arguments.overrides)
     ledger = Ledger()
-    tuning, base, study = open_study(words, ledger)
+    study, base = open_study(words, ledger)
     if launcher:
-        _launch(words, tuning.workers, launcher)
-    elif tuning.workers > 1:
+        _launch(study, words, launcher)
+    elif study.tuning.workers > 1:
         raise UsageError("tune.workers needs a launcher, such as hydra/launcher=joblib; or start this command again.")
     else:
-        study = work(words, ledger)
+        work(study, base, ledger)
     folder = arguments.output or Path("outputs") / "tune" / study.name
     lines = write_report(study, base, folder)
     print("\n".join(lines))
     states = [trial.state.name.lower() for trial in study.done()]
     counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)
-    print(f"{counts}; written to {folder}\noptuna-dashboard {study.place}")
+    print(f"{counts}; written to {folder}\noptuna-dashboard {study.storage.place}")
     if not lines:
         raise CadcError("no trial was complete; the reasons are in the lines above.")
     return 0
 
 
-def _launch(words: Sequence[str], n_workers: int, launcher: Sequence[str]) -> None:
+def _launch(study: "SharedStudy", words: Sequence[str], launcher: Sequence[str]) -> None:
     from cadc.launching import launch
-    from cadc.tuning.work import WorkTask
+    from cadc.tuning.work import WorkTask, watched
 
-    results = launch([WorkTask(tuple(words))] * n_workers, launcher)
-    for result in results:
-        if isinstance(result, CadcError):
-            raise result
+    with watched(study):
+        results = launch([WorkTask(tuple(words))] * study.tuning.workers, launcher)
+    errors = [result for result in results if isinstance(result, CadcError)]
+    # One worker may be lost where the others did its share.
+    if errors and len(study.done()) < study.tuning.trials:
+        raise errors[0]

@@ -1,19 +1,30 @@
 """Archives from a publisher: downloaded with a checksum, unpacked so that no member leaves its folder."""
 
 import json
-import shutil
+import lzma
+import re
+import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from cadc.cache import build_once
-from cadc.errors import DataError
+from cadc.errors import DataError, shown
 from cadc.identity import file_hash
 from cadc.paths import cache_dir
 
 MANIFEST = "archive.json"
 MAX_UNPACKED_BYTES = 8 << 30
 """Larger archives than any of our data sets are taken for bombs."""
+MAX_RATIO = 200
+"""Text shrinks to a fifth of its size, tables of few values to a hundredth."""
+MAX_ENTRIES = 10_000
+COPY_BYTES = 1 << 20
+ENCRYPTED = 1
+"""Bit of the flags of an entry."""
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What the standard library raises for archives that are none."""
 
 
 def fetch(name: str, url: str, checksum: str, members: tuple[str, ...]) -> Path:
@@ -64,40 +75,82 @@ def _download(url: str, checksum: str) -> Path:
 def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
     """Unpack some members of a ZIP archive straight into `folder`, with a manifest of their hashes.
 
-    Members are written under their last name only, so that none can leave the folder.
+    Members are written under their last name only, so that none can leave the folder, and no more bytes of them than
+    the archive declares.
 
     Raises
     ------
-    DataError : for a broken archive, one with suspicious paths or sizes, or one that lacks a member.
+    DataError : for a broken archive, one with suspicious paths, kinds or sizes, or one that lacks a member. What was
+        written until then is removed.
     """
     try:
         with zipfile.ZipFile(archive) as file:
-            found = {}
-            for info in file.infolist():
-                path = PurePosixPath(info.filename.replace("\\", "/"))
-                if path.is_absolute() or ".." in path.parts:
-                    raise DataError(
-                        f"{archive} holds the path {info.filename!r}, which leads outside; it was not unpacked."
-                    )
-                if path.name in members and not info.is_dir():
-                    found[path.name] = info
-            missing = [name for name in members if name not in found]
-            if missing:
-                raise DataError(f"{archive} lacks {', '.join(missing)}.")
-            if sum(info.file_size for info in found.values()) > MAX_UNPACKED_BYTES:
-                raise DataError(
-                    f"{archive} would unpack to more than {MAX_UNPACKED_BYTES >> 30} GiB; it was not unpacked."
-                )
+            found = _members(archive, file.infolist(), members)
             for name, info in found.items():
                 with file.open(info) as source, (folder / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{archive} is no sound ZIP archive ({error}).") from error
-    hashes = {name: file_hash(folder / name) for name in members}
+                    _copy(source, target, info.file_size, archive)
+        hashes = {name: file_hash(folder / name) for name in members}
+    except BaseException as error:
+        for name in members:
+            (folder / name).unlink(missing_ok=True)
+        if isinstance(error, BROKEN):
+            raise DataError(f"{archive} is no sound ZIP archive ({error}).") from error
+        raise
     (folder / MANIFEST).write_text(json.dumps(hashes, indent=1))
+
+
+def _members(archive: Path, listed: list[zipfile.ZipInfo], members: tuple[str, ...]) -> dict[str, zipfile.ZipInfo]:
+    """Return the entries of the members that are wanted; nothing suspicious may stand beside them either."""
+    if len(listed) > MAX_ENTRIES:
+        raise DataError(f"{archive} lists {len(listed)} entries, more than {MAX_ENTRIES}; it was not unpacked.")
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in listed:
+        # What stands in the file; zipfile itself cuts a name off at a NUL.
+        written = info.orig_filename
+        path = PurePosixPath(written.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", written) or not written.isprintable():
+            raise DataError(f"{archive} holds the path {shown(written)}, which leads outside; it was not unpacked.")
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise DataError(f"{archive} holds {shown(written)}, a link or a device; it was not unpacked.")
+        if path.name in members and not info.is_dir():
+            if path.name in found:
+                raise DataError(f"{archive} holds {path.name} twice; it was not unpacked.")
+            if info.flag_bits & ENCRYPTED:
+                raise DataError(f"{archive} holds {path.name} encrypted; it was not unpacked.")
+            found[path.name] = info
+    missing = [name for name in members if name not in found]
+    if missing:
+        raise DataError(f"{archive} lacks {', '.join(missing)}.")
+    size = sum(info.file_size for info in found.values())
+    if size > MAX_UNPACKED_BYTES:
+        raise DataError(f"{archive} would unpack to more than {MAX_UNPACKED_BYTES >> 30} GiB; it was not unpacked.")
+    if size > MAX_RATIO * archive.stat().st_size:
+        raise DataError(f"{archive} would grow more than {MAX_RATIO}-fold to {size} bytes; it was not unpacked.")
+    return found
+
+
+def _copy(source: IO[bytes], target: IO[bytes], declared: int, archive: Path) -> None:
+    """Copy a member of the declared size, which may lie: bytes are counted before they are written."""
+    written = 0
+    while block := source.read(COPY_BYTES):
+        written += len(block)
+        if written > declared:
+            break
+        target.write(block)
+    if written != declared:
+        raise DataError(f"{archive} declares {declared} bytes of a member that has others; it was not unpacked.")
 
 
 def manifest(folder: Path) -> dict[str, str]:
     """Return the hashes of the members that `unpack` wrote here; empty where it did not."""
     path = folder / MANIFEST
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        hashes = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read ({error}); delete {folder}.") from error
+    if not (isinstance(hashes, dict) and all(isinstance(value, str) for value in hashes.values())):
+        raise DataError(f"{path} is no list of hashes; delete {folder}.")
+    return hashes

@@ -57,7 +57,8 @@ class BatchLoader:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there with the next walk."""
-        self._go_on_at = state_dict["position"]
+        self._position = self._go_on_at = state_dict["position"]
+        self._at_start = state_dict["generator"]
         if self.generator is not None:
             self.generator.set_state(state_dict["generator"])
 

@@ -75,7 +75,7 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: RandomSplit, sp
         if context_values:
             writer.context(columns, context_values)
         bounds = np.cumsum([0, *rows.values()])
-        labels = np.load(folder / "label.npy", mmap_mode="r")
+        labels = np.load(folder / "label.npy", mmap_mode="r", allow_pickle=False)
         positives = [int(labels[a:b].sum()) for a, b in pairwise(bounds)]
     schema = writer.sized_schema().to_json()
     writer.content.update(digest(schema).encode())

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from cadc.errors import DataError
+from cadc.errors import DataError, shown
+from cadc.paths import regular_file
 
 BLOCK_BYTES = 8 << 20
 
@@ -39,7 +40,7 @@ def read_numbers(path: Path, separator: str, columns: Mapping[str, type]) -> Ite
         types |= {gap: pa.null() for gap in gaps} | {name: pa.from_numpy_dtype(dtype)}
     try:
         with pa.csv.open_csv(
-            path,
+            regular_file(path),
             pa.csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
             pa.csv.ParseOptions(delimiter=separator[0], quote_char=False),
             pa.csv.ConvertOptions(column_types=types, null_values=[""]),
@@ -73,7 +74,7 @@ def _first_fault(path: Path, separator: str, columns: Mapping[str, type]) -> str
             for text, (name, dtype) in zip(parts, columns.items(), strict=True):
                 kind = "whole number" if np.issubdtype(dtype, np.integer) else "number"
                 if not _fits(text, dtype):
-                    return f"{path}, line {number}: {text!r} in column {name} is no {kind}."
+                    return f"{path}, line {number}: {shown(text)} in column {name} is no {kind}."
     return None
 
 
@@ -97,11 +98,13 @@ def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> lis
     """
     rows = []
     try:
-        with path.open(encoding=encoding) as file:
+        with regular_file(path).open(encoding=encoding) as file:
             for number, line in enumerate(file, 1):
                 parts = line.rstrip("\r\n").split(separator)
                 if parts == [""]:
                     continue
+                if "\0" in line:
+                    raise DataError(f"{path}, line {number} holds a NUL, so it is no text in {encoding}.")
                 if len(parts) != n_columns:
                     raise DataError(
                         f"{path}, line {number}: {len(parts)} columns where {n_columns} are expected, "
@@ -121,7 +124,7 @@ def whole_numbers(texts: list[str], path: Path, name: str) -> NDArray[np.int64]:
     """Return ids that must be different whole numbers, or name the first that is not."""
     for number, text in enumerate(texts, 1):
         if not (text.isdecimal() and _fits(text, np.int64)):
-            raise DataError(f"{path}, row {number}: {text!r} in column {name} is no whole number.")
+            raise DataError(f"{path}, row {number}: {shown(text)} in column {name} is no whole number.")
     values = np.array(texts, np.int64)
     uniques, counts = np.unique(values, return_counts=True)
     if (counts > 1).any():

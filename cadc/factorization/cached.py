@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cadc.cache import cached_folder
 from cadc.data.log import InteractionLog
-from cadc.errors import UsageError
+from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors
 from cadc.identity import code_hash, describe, digest
 
@@ -55,7 +55,32 @@ def factorize(
         (folder / "cost.json").write_text(json.dumps(cost))
 
     folder = cached_folder("factors", key, build)
-    return Factors.load(folder / "factors.safetensors"), json.loads((folder / "cost.json").read_text())
+    return _load(folder, log)
+
+
+def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]:
+    """Read factors and their cost from the cache.
+
+    Raises
+    ------
+    DataError : where they are damaged or those of another log.
+    """
+    try:
+        factors = Factors.load(folder / "factors.safetensors")
+        cost = json.loads((folder / "cost.json").read_text())
+        if not (isinstance(cost, dict) and all(isinstance(cost[name], int | float) for name in ("seconds", "epochs"))):
+            raise ValueError("its cost is no list of numbers")
+        for field, vectors in factors.vectors.items():
+            n_values, biases = log.schema[field].vocabulary_size, factors.biases[field]
+            if vectors.shape != (n_values, factors.dim) or biases.shape != (n_values,):
+                raise ValueError(f"the factors of {field} are not those of {n_values} values")
+            if not (vectors.isfinite().all() and biases.isfinite().all()):
+                raise ValueError(f"the factors of {field} are not all finite")
+    except Exception as error:  # safetensors has its own classes of error for broken files
+        raise DataError(
+            f"{folder} holds no factors of this log ({error}); delete it and they are made again."
+        ) from error
+    return factors, cost
 
 
 def factor_dim(factorization: Factorization, table_dim: int | None, extra_columns: int = 0) -> int:

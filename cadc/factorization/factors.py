@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
@@ -45,7 +45,8 @@ class Factors:
         """Write to a safetensors file."""
         tensors = {f"vectors.{name}": value.contiguous() for name, value in self.vectors.items()}
         tensors |= {f"biases.{name}": value.contiguous() for name, value in self.biases.items()}
-        save_file(tensors, path)
+        # Not by safetensors' own writer, whose error on a full disk is no OSError.
+        path.write_bytes(save(tensors))
 
     @classmethod
     def load(cls, path: Path) -> "Factors":

@@ -1,5 +1,6 @@
 """The id of a run: a hash of the configuration that matters, the data's content, the seeds and the code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from cadc.choices import Config, dim_of_factors, is_trained, needs_factors, seeds, source_options, used_groups
@@ -20,7 +21,21 @@ def run_identity(config: Config, log: InteractionLog) -> tuple[str, str]:
     log : the prepared log that it names.
     """
     code = run_code(config)
-    return digest(_settings(config) | {"data": [log.meta["name"], log.content_hash], "code": code}), code
+    return _id(config, log.meta["name"], log.content_hash, code), code
+
+
+def recorded_identity(record: Mapping[str, Any]) -> str:
+    """Return the id that follows from what a record says of configuration, data and code, without the data.
+
+    Raises
+    ------
+    UsageError : where a component that it names does not exist here.
+    """
+    return _id(record["config"], record["data"]["name"], record["data"]["content_hash"], record["code"]["hash"])
+
+
+def _id(config: Config, data_name: str, content_hash: str, code: str) -> str:
+    return digest(_settings(config) | {"data": [data_name, content_hash], "code": code})
 
 
 def run_code(config: Config) -> str:

@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.cache import write_folder
-from cadc.errors import CadcError, UsageError
-from cadc.lease import Lease, claim, holder
-from cadc.paths import runs_dir
+from cadc.cache import is_about, reason, write_folder
+from cadc.errors import CadcError, NotWritable, UsageError
+from cadc.lease import Lease, claim, clear, holder
+from cadc.ledger.seal import seal
+from cadc.paths import regular_file, runs_dir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,7 @@ class Ledger:
         if not path.exists():
             raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
         try:
-            record = json.loads(path.read_text())
+            record = json.loads(regular_file(path).read_text())
             if not isinstance(record, dict):
                 raise ValueError("it is no object")
             missing = [key for key in REQUIRED if key not in record]
@@ -104,34 +105,67 @@ class Ledger:
         """Return what is known about an unfinished run: id, configuration, when it began, why it was interrupted."""
         try:
             known = json.loads((self._workplace(run_id) / "about.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 
-    def find(self, prefix: str) -> str:
-        """Return the id of the finished run that starts with `prefix`."""
-        ids = [run_id for run_id in self.ids() if run_id.startswith(prefix)]
+    def find(self, prefix: str, any_status: bool = False) -> str:
+        """Return the id of the run that starts with `prefix`, or is named so in full.
+
+        Parameters
+        ----------
+        prefix : beginning of an id.
+        any_status : whether runs that are not finished, or whose record is damaged, count as well.
+        """
+        ids = [run_id for run_id in self.names() if run_id.startswith(prefix)]
+        if not any_status:
+            # One that starts so and is damaged is named; what is wrong with others does not matter here.
+            ids = [run_id for run_id in ids if self.status(run_id) == "finished"]
+        if prefix in ids:
+            return prefix
         if len(ids) != 1:
-            found = f"{len(ids)} runs start so" if ids else "none starts so"
-            raise UsageError(f"{prefix!r} names no single finished run in {self.folder}: {found}.")
+            more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
+            names = ", ".join(run_id if run_id.isprintable() else ascii(run_id) for run_id in ids[:8])
+            found = f"{len(ids)} runs start so ({names}{more})" if ids else "none starts so"
+            kind = "run" if any_status else "finished run"
+            raise UsageError(f"{prefix!r} names no single {kind} in {self.folder}: {found}.")
         return ids[0]
 
     def ids(self) -> list[str]:
-        """Return the ids of all finished runs."""
-        return [run_id for run_id, status in self.statuses().items() if status == "finished"]
+        """Return the ids of all finished runs, and of those whose record cannot be read: reading it says why."""
+        return [run_id for run_id, status in self.statuses().items() if status in ("finished", "unreadable")]
 
     def statuses(self) -> dict[str, str]:
-        """Return the status of every run that was ever begun, by id."""
+        """Return the status of every run that was ever begun, by id; `unreadable` where its record is none."""
+        found = {}
+        for run_id in self.names():
+            try:
+                status = self.status(run_id)
+            except CadcError:
+                status = "unreadable"
+            if status is not None:
+                found[run_id] = status
+        return found
+
+    def names(self) -> list[str]:
+        """Return the ids of all runs that have a record, readable or not, or are unfinished."""
         ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
         begun = {path.name for path in (self.folder / UNFINISHED).glob("[!.]*")}
-        found = {run_id: self.status(run_id) for run_id in sorted(ended | begun)}
-        return {run_id: status for run_id, status in found.items() if status is not None}
+        return sorted(ended | begun)
 
     def __iter__(self) -> Iterator[Record]:
         return (self.record(run_id) for run_id in self.ids())
 
     def claim(self, run_id: str) -> Lease | None:
-        """Return the lease of a run; None while another living process works on it."""
+        """Return the lease of a run; None while another living process works on it.
+
+        Raises
+        ------
+        CadcError : where the run's folder is taken by something that is no run; nothing is written then.
+        """
+        folder = self.path(run_id)
+        if folder.exists() and not (folder / "record.json").exists():
+            raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
         try:
             return claim(self._workplace(run_id))
         except OSError as error:
@@ -150,14 +184,15 @@ class Ledger:
 
         A record of a failed or pruned attempt gives way.
         """
-        folder, workplace = self.path(run_id), self._workplace(run_id)
-        if folder.exists() and not (folder / "record.json").exists():
-            raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
+
+        def build_sealed(aside: Path) -> None:
+            build(aside)
+            seal(aside / "record.json")
+
         try:
-            workplace.mkdir(parents=True, exist_ok=True)
-            write_folder(folder, workplace, build, replace=run_id not in self)
+            write_folder(self.path(run_id), self._workplace(run_id), build_sealed, replace=run_id not in self)
         except OSError as error:
-            if error.filename is not None and not Path(error.filename).is_relative_to(self.folder):
+            if not is_about(error, self.folder):
                 raise
             raise self._not_writable(error) from error
 
@@ -168,7 +203,7 @@ class Ledger:
 
     def tidy(self, run_id: str) -> None:
         """Remove what is left of a run while it was unfinished; call it while its lease is held."""
-        shutil.rmtree(self._workplace(run_id), ignore_errors=True)
+        clear(self._workplace(run_id))
         with suppress(OSError):  # others are in it
             self._workplace(run_id).parent.rmdir()
 
@@ -182,19 +217,15 @@ class Ledger:
         """Remove the checkpoints of a run whose lease is held, so that it starts from its beginning."""
         shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
 
-    def _not_writable(self, error: OSError) -> CadcError:
+    def _not_writable(self, error: OSError) -> NotWritable:
         return NotWritable(
-            f"the run cannot be written to {self.folder} ({error.strerror or error}); make room or make it "
+            f"the run cannot be written to {self.folder} ({reason(error)}); make room or make it "
             "writable, or set CADC_RUNS to another folder."
         )
 
     def frame(self) -> "pd.DataFrame":
         """Return the records of all finished runs as a data frame, a row a run, nested keys joined by dots."""
         return frame(self)
-
-
-class NotWritable(CadcError):
-    """The ledger takes no more: the disk is full, or the folder read-only."""
 
 
 def _write_whole(path: Path, text: str) -> None:

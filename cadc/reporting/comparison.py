@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from cadc.choices import seeds
-from cadc.errors import CadcError, DataError
+from cadc.errors import CadcError, DataError, one_line
 from cadc.evaluation.statistics import compare, holm, measure, verdict
 from cadc.experiment import Reference
 from cadc.identity import digest, file_hash
 from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
 from cadc.reporting.table import Point
 
 FILE = "comparison.csv"
@@ -188,10 +189,15 @@ def _compared(
 
 def _saved(record: Record, ledger: Ledger, file: str) -> pd.DataFrame:
     path = ledger.path(record["id"]) / file
+    # Records of the first version name no files.
     expected = record.get("files", {}).get(file)
-    if expected is not None and file_hash(path) != expected:
-        raise CadcError(f"{path} is not the file that the run's record names; delete the run's folder and run again.")
-    return pd.read_parquet(path)
+    try:
+        if expected is not None and file_hash(regular_file(path)) != expected:
+            raise ValueError("its hash is not the one in the run's record")
+        return pd.read_parquet(regular_file(path))
+    except (OSError, ValueError) as error:
+        reason = one_line(str(error))
+        raise CadcError(f"{path} cannot be read ({reason}); delete the run's folder and run again.") from error
 
 
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path]) -> pd.DataFrame | None:
@@ -199,10 +205,12 @@ def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path]) -> pd.Data
     for folder in committed:
         if (folder / FILE).exists():
             try:
-                # The runs' hashes may look like numbers.
-                frame = pd.read_csv(folder / FILE, float_precision="round_trip", dtype={"runs": str, "verdict": str})
+                # A hash may look like a number.
+                texts = {"runs": str, "verdict": str}
+                frame = pd.read_csv(regular_file(folder / FILE), float_precision="round_trip", dtype=texts)
             except (OSError, ValueError) as error:
-                raise CadcError(f"{folder / FILE} is no comparison ({error}); restore it or delete it.") from error
+                reason = one_line(str(error))
+                raise CadcError(f"{folder / FILE} is no comparison ({reason}); restore it or delete it.") from error
             if list(frame) == COLUMNS and list(frame["runs"]) == [line["runs"] for line in lines]:
                 return _typed(frame)
     return None

@@ -3,19 +3,20 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from cadc.cache import put_in_place
-from cadc.config import compose_config
-from cadc.errors import CadcError, UsageError
+from cadc.config import check_config, compose_config
+from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell, Experiment
 from cadc.ledger.identity import run_code, signature
+from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
 from cadc.measure import source_version
+from cadc.paths import regular_file
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import add_comparison, compare_points
 from cadc.reporting.figure import write_rate_figure
@@ -111,10 +112,14 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     """
     known: dict[str, list[Record]] = {}
     kept = [record for folder in committed for record in _committed(folder)]
-    for record in sorted([*kept, *_readable(ledger)], key=lambda record: str(record.get("finished_at"))):
-        # A record of a component that is no longer installed cannot be asked for either.
-        with suppress(UsageError, KeyError, TypeError):
-            known.setdefault(signature(record["config"]), []).append(record)
+    unreadable: list[CadcError] = []
+    foreign: list[CadcError] = []
+    for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
+        try:
+            known.setdefault(signature(check_config(record["config"])), []).append(record)
+        except UsageError as error:
+            # One of a component that is no longer installed cannot be asked for either, so nothing is printed.
+            foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
     runs, n_missing, n_old = [], 0, 0
     for cell in cells:
         config = compose_config(cell.words)
@@ -124,19 +129,27 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
         n_old += bool(found) and not present
         runs += [(cell.arm, (present or found)[-1])] if found else []
     if n_missing:
-        raise CadcError(f"{n_missing} of {len(cells)} runs are not in {ledger.folder}; `cadc experiment` runs them.")
+        bad = [*unreadable, *foreign]
+        said = f" ({len(bad)} records cannot be used, the first: {bad[0]})" if bad else ""
+        raise CadcError(
+            f"{n_missing} of {len(cells)} runs are not in {ledger.folder}{said}; `cadc experiment` runs them."
+        )
+    for reason in unreadable:
+        print(f"left out: {one_line(str(reason))}", file=sys.stderr)
     if n_old:
         print(f"{n_old} of {len(cells)} runs were made by other code than the present one", file=sys.stderr)
     return runs
 
 
-def _readable(ledger: Ledger) -> Iterator[Record]:
-    """Yield the records of a ledger and name those that cannot be read."""
+def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:
+    """Yield the whole records of a ledger, and collect what is wrong with the others."""
     for run_id in ledger.ids():
         try:
-            yield ledger.record(run_id)
+            record = ledger.record(run_id)
+            require_whole(record, ledger.path(run_id) / "record.json", run_id)
+            yield record
         except CadcError as error:
-            print(f"left out: {error}", file=sys.stderr)
+            unreadable.append(error)
 
 
 def _committed(folder: Path) -> list[Record]:
@@ -144,13 +157,16 @@ def _committed(folder: Path) -> list[Record]:
     if not path.exists():
         return []
     records = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = regular_file(path).read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise CadcError(f"{path} holds no records ({error}); restore the file or delete it.") from error
+    for number, line in enumerate(lines, 1):
+        where = f"{path}, line {number}"
         try:
             record = json.loads(line)
-            record["id"], record["config"], record["finished_at"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise CadcError(
-                f"{path}, line {number} is no record ({error!r}); restore the file or delete it."
-            ) from error
+        except (ValueError, RecursionError) as error:
+            raise CadcError(f"{where} is no record ({error}); restore the file or delete it.") from error
+        require_whole(record, where)
         records.append(record)
     return records

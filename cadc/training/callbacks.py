@@ -1,12 +1,15 @@
 """What happens between the epochs of a fit: the best weights are kept, the state is saved, progress is told."""
 
+import io
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from cadc.data.batches import BatchLoader
@@ -115,6 +118,17 @@ class Resume(Checkpoint):
         set_random_state(state_dict["random"])
         self.seconds_before = state_dict["seconds"]
         self._started = time.monotonic()
+
+
+class WriteInPlace(TorchCheckpointIO):
+    """Writes a checkpoint where it is wanted; Lightning's own goes by way of /tmp, where a kill leaves it."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a file."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        # Not by torch's own writer, whose error on a full disk is no OSError.
+        Path(path).write_bytes(buffer.getbuffer())
 
 
 def random_state() -> dict[str, Any]:

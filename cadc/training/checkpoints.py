@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from cadc.cache import flush
 from cadc.errors import CadcError
 from cadc.identity import file_hash
 
@@ -27,12 +28,16 @@ class CheckpointFolder:
         partial = self.folder / PARTIAL
         try:
             write(partial)
+            flush(partial)
             number = _number(before[-1]) + 1 if before else 0
             partial.replace(self.folder / f"{number}-{file_hash(partial)}.ckpt")
         finally:
             partial.unlink(missing_ok=True)
         for path in before:
             path.unlink(missing_ok=True)
+
+    def __bool__(self) -> bool:
+        return bool(self._kept())
 
     def newest(self) -> Path | None:
         """Return the newest checkpoint, if there is any.

@@ -125,11 +125,11 @@ class Fit:
 
         module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator)
-        kept = CheckpointFolder(checkpoints) if checkpoints else None
+        kept = None if checkpoints is None else CheckpointFolder(checkpoints)
         best, resume = KeepBest(self.patience), Resume(loader, kept, self.checkpoint_minutes, tell)
         trainer = self._lightning([best, resume])
         on_interrupt = signal.getsignal(signal.SIGINT)
-        before = kept.newest() if kept else None
+        before = None if kept is None else kept.newest()
         try:
             trainer.fit(
                 module,
@@ -170,6 +170,7 @@ class Fit:
         from pytorch_lightning.plugins.environments import LightningEnvironment
         from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+        from cadc.training.callbacks import WriteInPlace
         from cadc.training.progress import progress_bar
 
         _quiet()
@@ -180,7 +181,7 @@ class Fit:
                 max_epochs=self.max_epochs,
                 callbacks=[*callbacks, *progress_bar(self.progress)],
                 # Inside a job of a cluster Lightning would take over its signals and its processes.
-                plugins=[LightningEnvironment()],
+                plugins=[LightningEnvironment(), WriteInPlace()],
                 logger=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
@@ -202,3 +203,5 @@ def _quiet() -> None:
     """Silence Lightning's notes on hardware and on loaders without worker processes, which ours do not need."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
+    # On the machines of a cluster it advises to start with srun.
+    warnings.filterwarnings("ignore", module="lightning_fabric")

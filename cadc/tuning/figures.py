@@ -1,10 +1,13 @@
 """Figures of a study: its history and what mattered, or the Pareto front of two metrics."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from optuna.importance import get_param_importances
+from optuna.trial import TrialState
 
 from cadc.reporting.figure import STYLE
 from cadc.tuning.study import SharedStudy
@@ -12,6 +15,12 @@ from cadc.tuning.study import SharedStudy
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+MIN_FOR_IMPORTANCE = 5
+"""Complete trials; fewer say nothing about what mattered."""
+
+FIGURES = ("history.png", "importance.png", "pareto.png")
 
 
 def write_figures(study: SharedStudy, folder: Path) -> None:
@@ -31,13 +40,12 @@ def _write(path: Path, draw: Any, height: float = 4.4) -> None:
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
         draw(axes)
-        figure.savefig(path, dpi=160, metadata={"Software": None})
+        # Names of options may be longer than the figure is wide.
+        figure.savefig(path, dpi=160, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
 
 
 def _history(study: SharedStudy, axes: Axes) -> None:
-    from optuna.trial import TrialState
-
     (metric,), (direction,) = study.tuning.metrics, study.tuning.directions
     done = study.done()
     points = {
@@ -46,29 +54,43 @@ def _history(study: SharedStudy, axes: Axes) -> None:
     }
     numbers, values = map(np.array, zip(*points[TrialState.COMPLETE], strict=True))
     best = np.minimum if direction == "minimize" else np.maximum
-    axes.step(numbers, best.accumulate(values), where="post", color="tab:red", label="best so far")
-    # One hopeless trial must not flatten the others: what lies beyond is drawn at the edge.
-    everything = [value for found in points.values() for _, value in found]
-    low, high = np.quantile(everything, [0, 0.9] if direction == "minimize" else [0.1, 1])
+    low, high = _limits([value for found in points.values() for _, value in found], direction)
+    best_so_far = np.clip(best.accumulate(values), low, high)
+    axes.step(numbers, best_so_far, where="post", color="tab:red", label="best so far")
     axes.plot(numbers, np.clip(values, low, high), "o", markersize=4, color="tab:blue", label="finished trial")
     if points[TrialState.PRUNED]:
         stopped, reached = map(np.array, zip(*points[TrialState.PRUNED], strict=True))
         axes.plot(stopped, np.clip(reached, low, high), "x", color="0.5", label="stopped early")
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
+    axes.set_xlim(-0.5, max(trial.number for trial in done) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(metric))
-    axes.set_title(f"{study.name}: {len(done)} trials")
+    axes.set_title(f"{study.name}: {_trials(len(done))}")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def _importances(study: SharedStudy) -> dict[str, float]:
-    from optuna.importance import get_param_importances
+def _limits(values: list[float], direction: str) -> tuple[float, float]:
+    """Return between which values to draw: a hopeless trial, which must not flatten the others, is at the edge."""
+    sign = 1 if direction == "minimize" else -1
+    costs = sign * np.array(values)
+    low, usual = np.quantile(costs, [0, 0.9])
+    high = min(costs.max(), usual + 2 * (usual - low))
+    return (low, high) if sign == 1 else (-high, -low)
 
+
+def _importances(study: SharedStudy) -> dict[str, float]:
+    n_complete = sum(trial.state == TrialState.COMPLETE for trial in study.done())
+    if len(study.tuning.distributions) < 2 or n_complete < MIN_FOR_IMPORTANCE:
+        return {}
     try:
-        return get_param_importances(study.study)
-    except (ValueError, RuntimeError):
-        return {}  # too few trials, or all alike
+        with warnings.catch_warnings():
+            # Optuna says so where trials are too few or too alike, and gives all the same importance.
+            warnings.simplefilter("error", UserWarning)
+            return get_param_importances(study.study)
+    except (ValueError, RuntimeError, UserWarning):
+        return {}
 
 
 def _importance(importances: dict[str, float], axes: Axes) -> None:
@@ -82,8 +104,6 @@ def _importance(importances: dict[str, float], axes: Axes) -> None:
 
 
 def _pareto(study: SharedStudy, axes: Axes) -> None:
-    from optuna.trial import TrialState
-
     complete = [trial for trial in study.done() if trial.state == TrialState.COMPLETE]
     front = sorted((trial.values[:2] for trial in study.study.best_trials), key=lambda values: values[1])
     axes.plot([t.values[1] for t in complete], [t.values[0] for t in complete], "o", color="0.7", label="trial")
@@ -93,8 +113,12 @@ def _pareto(study: SharedStudy, axes: Axes) -> None:
     values = [trial.values[1] for trial in complete]
     if min(values) > 0 and max(values) > 8 * min(values):
         axes.set_xscale("log")
-    axes.set_title(f"{study.name}: {len(complete)} trials")
+    axes.set_title(f"{study.name}: {_trials(len(complete))}")
     axes.legend(frameon=False)
+
+
+def _trials(number: int) -> str:
+    return f"{number} trial{'s' if number != 1 else ''}"
 
 
 def _label(metric: str) -> str:

@@ -1,22 +1,27 @@
 """What a tuning found: the best options as a file to run, a table of the trials, figures."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import yaml
+from optuna.trial import FrozenTrial
 
 from cadc.cache import put_in_place
+from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
-from cadc.words import words_of
+from cadc.tuning.work import reached
+from cadc.words import values_of, words_of
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+BEST = re.compile(r"best(-\d+)?\.yaml")
 
 
 def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[str]:
     """Write `best.yaml` (`best-1.yaml`, ... of a Pareto front), `trials.csv` and figures; return lines that say what.
+
+    Those of an earlier report that are not written again are removed.
 
     Parameters
     ----------
@@ -24,29 +29,31 @@ def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[
     base : words that all its trials have in common.
     folder : where the files go.
     """
-    best = sorted(study.study.best_trials, key=lambda trial: trial.values) if _complete(study) else []
+    best = study.best()
     words = [word for word in base if not word.startswith("evaluate=")]
+    written: set[str] = set()
 
     def write(aside: Path) -> None:
         table(study).to_csv(aside / "trials.csv", index=False)
         for number, trial in enumerate(best, 1):
             _write_best(study, trial, words, aside / _name(number, len(best)))
         if best:
-            from cadc.tuning.figures import write_figures
-
             write_figures(study, aside)
+        written.update(path.name for path in aside.iterdir())
 
     put_in_place(folder, write)
+    for path in folder.iterdir():
+        if (BEST.fullmatch(path.name) or path.name in FIGURES) and path.name not in written:
+            path.unlink()
     lines = []
     for number, trial in enumerate(best, 1):
-        reached = ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, trial.values, strict=True))
-        lines.append(f"trial {trial.number}: {reached}: {' '.join(words_of(trial.params))}")
+        lines.append(f"trial {trial.number}: {reached(trial, study)}: {' '.join(words_of(trial.params))}")
         lines.append(f"  cadc train @{folder / _name(number, len(best))}")
     return lines
 
 
 def table(study: SharedStudy) -> pd.DataFrame:
-    """Return a row a trial: number, state, run, options, metrics, seconds."""
+    """Return a row a trial: number, state, run, options, metrics, epochs, seconds, and why it failed."""
     rows = []
     for trial in study.study.get_trials(deepcopy=False):
         values: Sequence[Any] = trial.values or [None] * len(study.tuning.metrics)
@@ -56,34 +63,19 @@ def table(study: SharedStudy) -> pd.DataFrame:
             | trial.params
             | dict(zip(study.tuning.metrics, values, strict=True))
             | {"epochs": len(trial.intermediate_values) or None, "seconds": seconds}
+            | {"reason": trial.user_attrs.get("reason")}
         )
     return pd.DataFrame(rows)
-
-
-def _complete(study: SharedStudy) -> bool:
-    from optuna.trial import TrialState
-
-    return bool(study.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
 def _name(number: int, of: int) -> str:
     return "best.yaml" if of == 1 else f"best-{number}.yaml"
 
 
-def _write_best(study: SharedStudy, trial: "FrozenTrial", words: Sequence[str], path: Path) -> None:
-    reached = ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, trial.values, strict=True))
+def _write_best(study: SharedStudy, trial: FrozenTrial, words: Sequence[str], path: Path) -> None:
     lines = [
-        f"# Trial {trial.number} of {len(study.done())} of the study {study.name}: {reached}",
+        f"# Trial {trial.number} of {len(study.done())} of the study {study.name}: {reached(trial, study)}",
         f"# run it on the test part: cadc train @{path.name}",
     ]
-    options = dict(word.partition("=")[::2] for word in [*words, *words_of(trial.params)])
-    path.write_text("\n".join(lines) + "\n" + yaml.safe_dump(_typed(options), sort_keys=False))
-
-
-def _typed(options: dict[str, str]) -> dict[str, Any]:
-    """Return values as YAML has them, where that reads back as the same word."""
-    typed = {}
-    for key, text in options.items():
-        value = yaml.safe_load(text)
-        typed[key] = value if words_of({key: value}) == [f"{key}={text}"] else text
-    return typed
+    options = values_of([*words, *words_of(trial.params)])
+    path.write_text("\n".join(lines) + "\n" + yaml.safe_dump(options, sort_keys=False, allow_unicode=True))

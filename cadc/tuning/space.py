@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from cadc.errors import UsageError
 from cadc.words import text_of
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
 RANGE = {"low", "high", "log", "step"}
 
 
-def distributions(space: Any) -> "dict[str, BaseDistribution]":
+def distributions(space: Any) -> dict[str, BaseDistribution]:
     """Return Optuna's distributions by key of the configuration.
 
     Parameters
@@ -33,21 +32,21 @@ def distributions(space: Any) -> "dict[str, BaseDistribution]":
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in node.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and not {"low", "high", "choices"} & set(value):
+        if isinstance(value, Mapping) and value and not {"low", "high", "choices"} & set(value):
             yield from _leaves(value, f"{key}.")
         else:
             yield key, value
 
 
-def _distribution(leaf: Any, where: str) -> "BaseDistribution":
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
+def _distribution(leaf: Any, where: str) -> BaseDistribution:
     if not isinstance(leaf, Mapping):
         raise UsageError(f"{where} is {leaf!r}; write {{low: 1, high: 10}} or {{choices: [a, b]}}.")
     if set(leaf) == {"choices"}:
         choices = leaf["choices"]
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"{where}.choices is {choices!r}; expected a list of values.")
+        if any(isinstance(choice, Mapping) for choice in choices) or len(set(map(text_of, choices))) < len(choices):
+            raise UsageError(f"{where}.choices is {choices!r}; expected values or lists, each once.")
         return CategoricalDistribution([choice if _is_plain(choice) else text_of(choice) for choice in choices])
     if unknown := set(leaf) - RANGE:
         raise UsageError(f"{where} does not know {', '.join(sorted(map(str, unknown)))}; it has low, high, log, step.")

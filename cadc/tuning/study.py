@@ -5,26 +5,30 @@ dead, and whoever finds it goes on with the very same trial, whose run resumes f
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from cadc.errors import CadcError, UsageError
 from cadc.identity import digest
-from cadc.lease import Lease, claim, wait_for
+from cadc.lease import Lease, claim
 from cadc.ledger.store import Ledger
+from cadc.tuning.storage import Storage
 from cadc.tuning.tuning import Tuning
-
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial, Trial
 
 LEDGER, SETTINGS = "cadc:ledger", "cadc:settings"
 
 
 class SharedStudy:
     """A study and the leases of its trials.
+
+    Processes of several ledgers, which cannot see each other's leases, may share a study in PostgreSQL; each goes on
+    with its own trials.
 
     Parameters
     ----------
@@ -36,23 +40,22 @@ class SharedStudy:
 
     Raises
     ------
-    UsageError : where a study of this name was begun with other settings, or its storage cannot be reached.
+    UsageError : where a study of this name was begun with other settings, or its storage cannot be opened.
     """
 
     def __init__(self, tuning: Tuning, name: str, settings: str, ledger: Ledger, max_epochs: int) -> None:
-        import optuna
-        from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.tuning, self.name = tuning, name
         self.folder = ledger.folder / ".studies"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.storage = Storage(tuning.storage, self.folder, name)
         # Trials of other ledgers are left to those who see their runs and leases.
         self.here = digest(str(ledger.folder.resolve()))
         try:
-            with self._alone():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self.storage.alone("opening"):
+                self._trials = self.storage.open()
                 self.study: Study = optuna.create_study(
-                    storage=self._storage(),
+                    storage=self._trials,
                     study_name=name,
                     directions=list(tuning.directions),
                     pruner=tuning.pruner(max_epochs),
@@ -61,118 +64,112 @@ class SharedStudy:
                 found = self.study.user_attrs.get(SETTINGS)
                 if found is None:
                     self.study.set_user_attr(SETTINGS, settings)
-        except (ImportError, SQLAlchemyError, ArgumentError, OSError, ValueError, KeyError) as error:
-            raise UsageError(f"the study {name!r} in {self.place} cannot be opened: {_first_line(error)}") from error
+        except (
+            ImportError,
+            SQLAlchemyError,
+            StorageInternalError,
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+        ) as error:
+            raise UsageError(
+                f"the study {name!r} in {self.storage.place} cannot be opened: {self.storage.reason(error)}"
+            ) from error
         if found not in (None, settings):
             raise UsageError(
-                f"the study {name!r} in {self.place} was begun with other data, code, options or search space; "
-                "give this one another tune.name."
+                f"the study {name!r} in {self.storage.place} was begun with other data, code, options or settings of "
+                "the tuning; give this one another tune.name."
             )
 
-    @property
-    def place(self) -> str:
-        """Where the study is kept, without a password; `optuna-dashboard` opens it."""
-        if self.tuning.storage is None:
-            return str(self.folder / f"{self.name}.journal")
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
+    def next(self) -> tuple[Trial, Lease] | None:
+        """Return a trial to work on: one that was left behind, or a new one; None when all are begun or done.
 
-        try:
-            return make_url(self.tuning.storage).render_as_string(hide_password=True)
-        except ArgumentError:
-            return "tune.storage"
-
-    def _storage(self) -> "BaseStorage | str":
-        if self.tuning.storage is not None:
-            return self.tuning.storage
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-
-        path = self.folder / f"{self.name}.journal"
-        lock = JournalFileSymlinkLock(str(path))
-        if path.exists():
-            lock.acquire()
-            try:
-                _cut_half_line(path)
-            finally:
-                lock.release()
-        return JournalStorage(JournalFileBackend(str(path), lock))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes from asking for a trial meanwhile, also those of other ledgers on one PostgreSQL."""
-        with wait_for(self.folder / f"{self.name}.asking"):
-            url = self.tuning.storage
-            if url is None or not url.startswith("postgres"):
-                yield
-                return
-            from sqlalchemy import create_engine, text
-
-            engine = create_engine(url)
-            with engine.connect() as connection:
-                connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"cadc {self.name}"})
-                yield  # the lock goes with the connection
-            engine.dispose()
-
-    def next(self) -> "tuple[Trial, Lease] | None":
-        """Return a trial to work on: one that was left behind, or a new one; None when all are begun or done."""
-        from optuna.trial import Trial, TrialState
-
-        with self._alone():
+        Raises
+        ------
+        Unreachable : where the storage does not answer.
+        """
+        with self.storage.reached(), self.storage.alone(f"{self.name}.asking"):
             trials = self.study.get_trials(deepcopy=False)
             for trial in trials:
-                # One without an owner was left between asking for it and noting whose it is.
-                if trial.state == TrialState.RUNNING and trial.user_attrs.get(LEDGER, self.here) == self.here:
-                    lease = claim(self._leases(trial.number))
-                    if lease is not None:
-                        self.study.sampler = self.tuning.sampler(trial.number)
-                        return self._begin(Trial(self.study, trial._trial_id)), lease
+                lease = claim(self._leases(trial.number)) if self._is_ours(trial) else None
+                if lease is None:
+                    continue
+                # Its holder may have told it, and let go, since the trials were read.
+                if self._trials.get_trial(trial._trial_id).state.is_finished():
+                    self._forget(trial.number)
+                    lease.release()
+                else:
+                    return self._begin(trial.number, trial._trial_id, lease), lease
             begun = [trial for trial in trials if trial.state != TrialState.WAITING]
             if len(begun) >= self.tuning.trials:
                 return None
-            self.study.sampler = self.tuning.sampler(len(begun))
+            self.study.sampler = self.tuning.sampler(f"{len(trials)}")
             new = self.study.ask()
             lease = claim(self._leases(new.number))
             if lease is None:
                 raise CadcError(
                     f"trial {new.number} of {self.name} is claimed already; is its folder of another study?"
                 )
-            return self._begin(new), lease
+            return self._begin(new.number, new._trial_id, lease), lease
 
-    def _begin(self, trial: "Trial") -> "Trial":
-        trial.set_user_attr(LEDGER, self.here)
-        for key, distribution in self.tuning.distributions.items():
-            # What an earlier holder chose is kept.
-            trial._suggest(key, distribution)
+    def _begin(self, number: int, trial_id: int, lease: Lease) -> Trial:
+        """Choose the options of a trial, those excepted that an earlier holder chose."""
+        try:
+            self.study.sampler = self.tuning.sampler(str(number))
+            trial = Trial(self.study, trial_id)
+            trial.set_user_attr(LEDGER, self.here)
+            # Chosen together, where the sampler does so, and before the next line takes others: a trial that was
+            # killed between two of its options then gets the same as one that was not.
+            assert trial.relative_params is not None
+            for key, distribution in self.tuning.distributions.items():
+                self.study.sampler = self.tuning.sampler(f"{number}/{key}")
+                trial._suggest(key, distribution)
+        except BaseException:
+            lease.release()
+            raise
         return trial
 
-    def tell(self, trial: "Trial", **outcome: Any) -> None:
-        """Tell Optuna what became of a trial whose lease is held, and forget its lease."""
-        self.study.tell(trial, **outcome, skip_if_finished=True)
-        shutil.rmtree(self._leases(trial.number), ignore_errors=True)
+    def tell(self, trial: Trial, **outcome: Any) -> None:
+        """Tell Optuna what became of a trial whose lease is held, and forget its lease.
+
+        Raises
+        ------
+        Unreachable : where the storage does not answer.
+        """
+        with self.storage.reached():
+            self.study.tell(trial, **outcome, skip_if_finished=True)
+        self._forget(trial.number)
+
+    def frozen(self, trial: Trial) -> FrozenTrial:
+        """Return a trial as it is stored."""
+        return self._trials.get_trial(trial._trial_id)
 
     def others_work(self) -> bool:
         """Tell whether trials of this ledger are not done yet."""
-        from optuna.trial import TrialState
+        with self.storage.reached():
+            return any(map(self._is_ours, self.study.get_trials(deepcopy=False)))
 
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return any(trial.user_attrs.get(LEDGER, self.here) == self.here for trial in running)
-
-    def done(self) -> "list[FrozenTrial]":
+    def done(self) -> list[FrozenTrial]:
         """Return the trials that came to an end."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        with self.storage.reached():
+            return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
-    def _leases(self, number: int) -> Any:
+    def best(self) -> list[FrozenTrial]:
+        """Return the best trial, or those of the Pareto front in the order of the first metric, equal ones once."""
+        if not any(trial.state == TrialState.COMPLETE for trial in self.done()):
+            return []
+        if len(self.tuning.metrics) == 1:
+            return [self.study.best_trial]
+        front = {tuple(trial.params.items()): trial for trial in reversed(self.study.best_trials)}
+        return sorted(front.values(), key=lambda trial: (trial.values, trial.number))
+
+    def _is_ours(self, trial: FrozenTrial) -> bool:
+        # One without an owner was left between asking for it and noting whose it is.
+        return trial.state == TrialState.RUNNING and trial.user_attrs.get(LEDGER, self.here) == self.here
+
+    def _leases(self, number: int) -> Path:
         return self.folder / f"{self.name}.trials" / str(number)
 
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _cut_half_line(path: Any) -> None:
-    """Remove what a full disk left of the last line, which Optuna would stumble over from then on."""
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)
+    def _forget(self, number: int) -> None:
+        shutil.rmtree(self._leases(number), ignore_errors=True)

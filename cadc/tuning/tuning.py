@@ -1,19 +1,24 @@
 """The settings of a tuning: what is searched, by which measure, for how many trials, and where the study is kept."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from cadc.errors import UsageError, require_at_least
+from optuna.distributions import distribution_to_json
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from cadc.errors import CadcError, UsageError, require_at_least
 from cadc.identity import digest
 from cadc.randomness import derive_seed
 from cadc.tuning.space import distributions
 
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-
 BETTER_HIGH = {"auc", "gauc", "hr", "ndcg", "recall", "mrr"}
 BETTER_LOW = {"logloss", "ece", "bytes", "cost", "rows"}
+
+
+class NoSuchMetric(UsageError):
+    """No run has the metric that is tuned."""
+
 
 Direction = Literal["minimize", "maximize"]
 
@@ -59,6 +64,8 @@ class Tuning:
         if not self.metrics:
             raise UsageError("tune.metric is empty; name one, such as val/logloss.")
         for name_of_metric in self.metrics:
+            if self.metrics.count(name_of_metric) > 1:
+                raise UsageError(f"tune.metric names {name_of_metric} twice.")
             if name_of_metric.startswith("test/"):
                 raise UsageError(f"tune.metric is {name_of_metric}; trials never read test data, so take one of val/.")
             if "/" not in name_of_metric:
@@ -76,20 +83,21 @@ class Tuning:
         """Whether trials may be stopped early: with one metric, that each epoch tells."""
         return self.pruner_name != "none" and len(self.metrics) == 1 and self.metrics[0].startswith("val/")
 
-    def sampler(self, trial: int) -> "BaseSampler":
-        """Return the sampler of a trial; its seed depends on the number alone, whichever process asks."""
-        from optuna.samplers import RandomSampler, TPESampler
+    def sampler(self, choice: str) -> BaseSampler:
+        """Return the sampler of one choice; its seed depends on nothing else, whichever process asks.
 
-        seed = derive_seed(self.seed, f"trial/{trial}") % (1 << 32)
+        Parameters
+        ----------
+        choice : number of the trial, or `NUMBER/KEY` for one option of it.
+        """
+        seed = derive_seed(self.seed, f"trial/{choice}") % (1 << 32)
         if self.sampler_name == "random":
             return RandomSampler(seed)
         # Others that are still running count as bad, so that two processes do not try the same.
         return TPESampler(seed=seed, n_startup_trials=self.startup, constant_liar=True)
 
-    def pruner(self, max_epochs: int) -> "BasePruner":
+    def pruner(self, max_epochs: int) -> BasePruner:
         """Return the pruner for trials of so many epochs."""
-        from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
-
         if not self.prunes:
             return NopPruner()
         if self.pruner_name == "hyperband":
@@ -103,15 +111,19 @@ class Tuning:
         ----------
         run_id : of the configuration that trials start from.
         """
-        space = {key: repr(value) for key, value in self.distributions.items()}
-        return digest({"run": run_id, "space": space, "metrics": self.metrics, "directions": self.directions})
+        space = {key: distribution_to_json(value) for key, value in self.distributions.items()}
+        how = [self.sampler_name, self.pruner_name if self.prunes else "none", self.startup, self.seed]
+        return digest(
+            {"run": run_id, "space": space, "metrics": self.metrics, "directions": self.directions, "how": how}
+        )
 
     def values(self, record: Mapping[str, Any]) -> list[float]:
         """Return the metrics of a finished trial.
 
         Raises
         ------
-        UsageError : where its record does not hold one.
+        NoSuchMetric : where records hold no such metric.
+        CadcError : where this one has no number for it.
         """
         return [_value(record, metric) for metric in self.metrics]
 
@@ -126,9 +138,10 @@ def _direction(metric: str) -> str:
 
 
 def _value(record: Mapping[str, Any], metric: str) -> float:
-    group, _, name = metric.partition("/")
-    found = record["metrics"].get(metric, (record.get(group) or {}).get(name) if group != "metrics" else None)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        known = [*record["metrics"], *(f"{part}/{key}" for part in ("bytes", "cost", "rows") for key in record[part])]
-        raise UsageError(f"tune.metric is {metric}, which a run does not have; it has {', '.join(known)}.")
-    return float(found)
+    parts = ("bytes", "cost", "rows")
+    values = record["metrics"] | {f"{part}/{key}": value for part in parts for key, value in record[part].items()}
+    if metric not in values:
+        raise NoSuchMetric(f"tune.metric is {metric}, which a run does not have; it has {', '.join(values)}.")
+    if not isinstance(values[metric], int | float):
+        raise CadcError(f"this run has no {metric}.")
+    return float(values[metric])

@@ -1,36 +1,43 @@
 """Working on a study: a trial is chosen, its run carried out on validation alone, and its metrics told."""
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cadc.errors import CadcError, Pruned, UsageError
 from cadc.ledger.store import Ledger, NotWritable
 from cadc.progress import Display
-from cadc.sweep import Job, Say, carry_out, plan, settled
+from cadc.sweep import Job, Say, carry_out, plan, settled, without_result
 from cadc.tuning.compose import check_space, compose_tuning
+from cadc.tuning.pruning import Tell, reports, saved_history
+from cadc.tuning.storage import Unreachable
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.tuning import Tuning
+from cadc.tuning.tuning import NoSuchMetric
 from cadc.words import words_of
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial, Trial
 
 VALIDATION = "evaluate=validation"
 """Trials never read test data."""
 
 
-def open_study(words: Sequence[str], ledger: Ledger) -> tuple[Tuning, list[str], SharedStudy]:
-    """Return the settings of a tuning, the words that its trials have in common, and its study.
+def open_study(words: Sequence[str], ledger: Ledger) -> tuple[SharedStudy, list[str]]:
+    """Return a study and the words that its trials have in common.
 
     Parameters
     ----------
     words : overrides, those of `tune` among them.
     ledger : of the trials' runs.
+
+    Raises
+    ------
+    CadcError : for words, data or a storage that allow no tuning.
     """
     tuning, base = compose_tuning(words)
-    own = [word for word in base if word.partition("=")[0] == "evaluate"]
+    own = [word for word in base if word.lstrip("+").partition("=")[0] == "evaluate"]
     if own:
         raise UsageError(f"{own[0]!r} is not for tuning, whose trials read validation data alone.")
     base = [*base, VALIDATION]
@@ -43,73 +50,65 @@ def open_study(words: Sequence[str], ledger: Ledger) -> tuple[Tuning, list[str],
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
         raise UsageError(f"tune.name is {name!r}; use letters, digits, '-', '_' and '.'.")
     max_epochs = job.config["trainer"].get("max_epochs", 100)
-    return tuning, base, SharedStudy(tuning, name, settings, ledger, max_epochs)
+    return SharedStudy(tuning, name, settings, ledger, max_epochs), base
 
 
-def work(words: Sequence[str], ledger: Ledger, say: Say | None = None) -> SharedStudy:
+def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, say: Say | None = None) -> None:
     """Work on a study until it has as many trials as are wanted; others may work on it at the same time.
 
     Parameters
     ----------
-    words : overrides, those of `tune` among them.
+    study : the study.
+    base : words that its trials have in common.
     ledger : of the trials' runs.
     say : takes a line about each trial.
+
+    Raises
+    ------
+    NotWritable : where ledger or storage take no more; the trial stays as it is, and goes on later.
+    UsageError : for a metric that no run has.
     """
-    tuning, base, study = open_study(words, ledger)
-    with Display(tuning.trials) as shown:
-        say = say or shown.say
+    with Display(study.tuning.trials) as shown:
         while True:
-            shown.sweep(len(study.done()), f"{len(study.done())}/{tuning.trials} trials of {study.name}")
+            shown.sweep(len(study.done()), _progress(study))
             claimed = study.next()
             if claimed is None:
                 if not study.others_work():
-                    return study
+                    return
                 time.sleep(0.5)
                 continue
             trial, lease = claimed
+            started = time.perf_counter()
             with lease:
-                _work_on(trial, study, base, ledger, say)
+                _work_on(trial, study, base, ledger)
+            line = _line(study.frozen(trial), study, time.perf_counter() - started)
+            (say or shown.say)(f"[{len(study.done())}/{study.tuning.trials}] {line}{_best(study)}")
 
 
-def _work_on(trial: "Trial", study: SharedStudy, base: Sequence[str], ledger: Ledger, say: Say) -> None:
-    from optuna.trial import TrialState
+def _progress(study: SharedStudy) -> str:
+    return f"{len(study.done())}/{study.tuning.trials} trials of {study.name}"
 
-    started = time.perf_counter()
-    words = words_of(trial.params)
+
+def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
     try:
-        (job,) = plan([[*base, *words]])
-        trial.set_user_attr("run", job.run_id)
-        record = _record_of(job, ledger, _reports(trial, study.tuning))
-        study.tell(trial, values=study.tuning.values(record))
-        said = ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, study.tuning.values(record), strict=True))
+        (job,) = plan([[*base, *words_of(trial.params)]])
+        with study.storage.reached():
+            trial.set_user_attr("run", job.run_id)
+        values = study.tuning.values(_record_of(job, ledger, reports(trial, study, job.config)))
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
-        said = "stopped early"
-    except (NotWritable, OSError):
+    except (NotWritable, OSError, NoSuchMetric):
         # Not the trial's fault: it stays as it is, and goes on when there is room again.
         raise
     except Exception as error:
-        trial.set_user_attr("reason", str(error))
+        with study.storage.reached():
+            trial.set_user_attr("reason", str(error))
         study.tell(trial, state=TrialState.FAIL)
-        said = f"failed: {error}"
-    chosen = " ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in trial.params.items()
-    )
-    label = f"[{len(study.done())}/{study.tuning.trials}] trial {trial.number} {chosen}"
-    say(f"{label}: {said}, {time.perf_counter() - started:.1f} s{_best(study)}")
+    else:
+        study.tell(trial, values=values)
 
 
-def _best(study: SharedStudy) -> str:
-    if len(study.tuning.metrics) > 1:
-        return f"; {len(study.study.best_trials)} on the Pareto front"
-    try:
-        best: FrozenTrial = study.study.best_trial
-    except ValueError:
-        return ""
-    return f"; best {best.value:.6g} (trial {best.number})"
-
-
-def _record_of(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]], None]) -> dict[str, Any]:
+def _record_of(job: Job, ledger: Ledger, tell: Tell) -> dict[str, Any]:
     """Return the record of a trial's run, carrying it out unless it is finished."""
     while settled(job, ledger, retry_failed=False) is None:
         lease = ledger.claim(job.run_id)
@@ -117,31 +116,77 @@ def _record_of(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]]
             time.sleep(0.5)  # another trial that chose the same
             continue
         with lease:
-            if settled(job, ledger, retry_failed=False) is None and carry_out(job, ledger, tell) == "pruned":
-                raise Pruned
+            if settled(job, ledger, retry_failed=False) is None:
+                _carry_out(job, ledger, tell)
     record = ledger.record(job.run_id)
     if record.get("status") == "failed":
         raise CadcError(str(record.get("reason")))
     return record
 
 
-def _reports(trial: "Trial", tuning: Tuning) -> Callable[[list[dict[str, float]]], None]:
-    """Return what a run calls after each epoch: it reports the metric, and ends the run where the pruner says so."""
-    # A trial that goes on has reported its first epochs already.
-    reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
+def _carry_out(job: Job, ledger: Ledger, tell: Tell) -> None:
+    try:
+        # Epochs that a killed process saved, and did not come to tell.
+        tell(saved_history(ledger.checkpoints(job.run_id)))
+    except Pruned:
+        ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
+        raise
+    if carry_out(job, ledger, tell) == "pruned":
+        raise Pruned
 
-    def tell(history: list[dict[str, float]]) -> None:
-        if not tuning.prunes:
-            return
-        for row in history:
-            epoch = int(row["epoch"])
-            if epoch not in reported:
-                reported.add(epoch)
-                trial.report(row[tuning.metrics[0]], epoch)
-        if trial.should_prune():
-            raise Pruned
 
-    return tell
+def _line(trial: FrozenTrial, study: SharedStudy, seconds: float) -> str:
+    """Return what became of a trial, in a line."""
+    chosen = " ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in trial.params.items()
+    )
+    said = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
+    how = said.get(trial.state) or reached(trial, study)
+    return f"trial {trial.number} {chosen}: {how}, {seconds:.1f} s"
+
+
+def reached(trial: FrozenTrial, study: SharedStudy) -> str:
+    """Return the metrics of a trial in words."""
+    return ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, trial.values, strict=True))
+
+
+def _best(study: SharedStudy) -> str:
+    best = study.best()
+    if len(study.tuning.metrics) > 1:
+        return f"; {len(best)} on the Pareto front"
+    return f"; best {best[0].value:.6g} (trial {best[0].number})" if best else ""
+
+
+@contextmanager
+def watched(study: SharedStudy) -> Iterator[None]:
+    """Say a line about each trial that others end meanwhile."""
+    ended = threading.Event()
+    told = {trial.number for trial in study.done()}
+
+    def look(shown: Display) -> None:
+        for trial in study.done():
+            if trial.number not in told:
+                told.add(trial.number)
+                seconds = trial.duration.total_seconds() if trial.duration else 0.0
+                shown.say(f"[{len(told)}/{study.tuning.trials}] {_line(trial, study, seconds)}")
+        shown.sweep(len(told), _progress(study))
+
+    def watch(shown: Display) -> None:
+        while not ended.wait(1.0):
+            # A database may be away for a moment; the workers say so where it is not.
+            with suppress(Unreachable):
+                look(shown)
+
+    with Display(study.tuning.trials) as shown:
+        thread = threading.Thread(target=watch, args=(shown,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            with suppress(Unreachable):
+                look(shown)
 
 
 @dataclass(frozen=True)
@@ -157,4 +202,6 @@ class WorkTask:
 
     def __call__(self) -> None:
         """Work until the study has its trials."""
-        work(self.words, Ledger(), say=lambda line: None)
+        ledger = Ledger()
+        study, base = open_study(self.words, ledger)
+        work(study, base, ledger, say=lambda line: None)

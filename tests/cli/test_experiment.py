@@ -112,7 +112,8 @@ def test_running_again_runs_nothing_and_writes_the_same_bytes(finished):
     before = {run_id: (Ledger().path(run_id) / "record.json").stat() for run_id in Ledger().ids()}
     answer = cadc("experiment", "tiny")
     assert answer.status == 0
-    assert f"0 runs, {N_RUNS} finished before; written to results/tiny" in answer.out
+    assert answer.out.splitlines()[-1] == f"{N_RUNS} skipped; written to results/tiny"
+    assert answer.err.splitlines()[-1].split() == [str(N_RUNS), "skipped", "finished", "before"]
     assert {run_id: (Ledger().path(run_id) / "record.json").stat() for run_id in Ledger().ids()} == before
     for name in ("table.csv", "table.md", "figure.svg", "figure.png", "records.jsonl", "provenance.json"):
         assert (Path("results/tiny") / name).read_bytes() == (finished / name).read_bytes()

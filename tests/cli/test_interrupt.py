@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cadc.ledger import Ledger
 from cadc.sweep import plan
-from tests.commands import cadc, start
+from tests.commands import Answer, cadc, closing, runs, start
 
 SEEDS = range(6)
 WORDS = ("data=synthetic", "data.n_rows=10000", "trainer.max_epochs=4", "trainer.patience=9", "logger=none")
@@ -20,7 +20,7 @@ def stop_in_the_middle(number):
     ledger, folder = Ledger(), Path(os.environ["CADC_RUNS"])
     limit = time.monotonic() + 90
     try:
-        while not (ledger.ids() and list(folder.glob(".*"))):
+        while not (ledger.ids() and list(folder.glob(".unfinished/*/.partial-*"))):
             assert child.poll() is None, child.communicate()
             assert time.monotonic() < limit
             time.sleep(0.02)
@@ -46,9 +46,13 @@ def finish(before):
     assert {run_id: after[run_id] for run_id in before} == before
     assert set(after) == {job.run_id for job in plan([[*WORDS, f"seed={seed}"] for seed in SEEDS])}
     assert answer.err.count("finished before, skipped") == len(before)
-    counts = f"{len(SEEDS) - len(before)} finished, {len(before)} skipped as finished before, 0 failed"
-    assert answer.out.splitlines()[-1] == counts
+    counts = closing(answer)
+    assert counts.pop("skipped") == len(before)
+    # Where it was stopped after an epoch, the run that was under way went on from there.
+    assert sum(counts.values()) == len(SEEDS) - len(before)
+    assert counts.get("resumed", 0) <= 1 and set(counts) <= {"finished", "resumed"}
     assert sorted(record["seed"] for record in Ledger()) == list(SEEDS)
+    assert runs() == sorted(after)
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_sweep_goes_on_from_there():
@@ -56,13 +60,16 @@ def test_ctrl_c_keeps_what_is_finished_and_the_sweep_goes_on_from_there():
     assert status == 130
     assert "Traceback" not in err
     said = [line for line in err.splitlines() if not line.startswith("[")]
-    assert len(said) == 1, err
-    assert said[0].startswith("cadc: interrupted")
-    assert out == ""
     before = identities()
     assert 0 < len(before) < len(SEEDS)
-    folder = Path(os.environ["CADC_RUNS"])
-    assert sorted(path.name for path in folder.iterdir()) == sorted(before)
+    assert closing(Answer(status, out, err)) == {"finished": len(before), "left": len(SEEDS) - len(before)}
+    assert len(said) == 3, err
+    assert said[-1].startswith("cadc: interrupted")
+    assert out == ""
+    assert runs() == [".unfinished", *sorted(before)]
+    (left,) = (Path(os.environ["CADC_RUNS"]) / ".unfinished").iterdir()
+    assert Ledger().status(left.name) == "interrupted"
+    assert not list(left.glob(".*")), "a half-written run is no use"
     finish(before)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from tests.commands import TINY, cadc, runs
+from cadc import pipeline as cadc_pipeline
+from cadc.ledger import Ledger
+from tests.commands import TINY, cadc, closing, runs
 
 
 def records(answer):
@@ -38,17 +40,18 @@ def test_a_multirun_runs_every_combination():
     found = [(record["config"]["sampler"]["rate"], record["seed"]) for record in records(answer)]
     assert found == [(0.1, 0), (0.1, 1), (0.5, 0), (0.5, 1)]
     assert len(runs()) == 4
-    assert answer.out.splitlines()[-1] == "4 finished, 0 skipped as finished before, 0 failed"
-    assert [line.split()[0] for line in answer.err.splitlines()] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    assert closing(answer) == {"finished": 4}
+    assert [line.split()[0] for line in answer.err.splitlines()[:-1]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     assert "seed=0: test/auc" in answer.err
     assert "data=synthetic" not in answer.err  # words that all runs share are not repeated
 
     again = cadc("train", "-m", *TINY, "sampler.rate=0.1,0.5", "seed=0,1")
-    assert again.out.splitlines()[-1] == "0 finished, 4 skipped as finished before, 0 failed"
+    assert again.out == answer.out
+    assert closing(again) == {"skipped": 4}
     assert again.err.count("finished before, skipped") == 4
 
     wider = cadc("train", "-m", *TINY, "sampler.rate=0.1,0.2,0.5", "seed=1")
-    assert wider.out.splitlines()[-1] == "1 finished, 2 skipped as finished before, 0 failed"
+    assert closing(wider) == {"finished": 1, "skipped": 2}
 
 
 def test_the_flag_may_stand_between_the_words():
@@ -66,9 +69,66 @@ def test_one_value_is_a_multirun_of_one():
 def test_a_failing_run_does_not_end_the_others():
     answer = cadc("train", "-m", *TINY, "trainer.learning_rate=1e30,0.003")
     assert answer.status == 1
-    assert answer.out.splitlines()[-1] == "1 finished, 0 skipped as finished before, 1 failed"
-    assert "failed: the network's scores are NaN" in answer.err.splitlines()[0]
-    assert len(records(answer)) == len(runs()) == 1
+    assert closing(answer) == {"finished": 1, "failed": 1}
+    first, *_, last = answer.err.splitlines()
+    assert "trainer.learning_rate=1e+30: failed: the network's scores are NaN" in first
+    (record,) = records(answer)
+    assert record["config"]["trainer"]["learning_rate"] == 0.003
+    (failed,) = set(runs()) - {record["id"]}
+    assert last.split()[:2] == [failed, "failed:"]
+
+
+def test_a_failed_run_says_why_and_is_tried_again_on_request_only():
+    words = ("train", *TINY, "trainer.learning_rate=1e30")
+    first = cadc(*words)
+    assert first.status == 1
+    (run_id,) = runs()
+    (path,) = (Ledger().path(run_id)).iterdir()
+    record = json.loads(path.read_text())
+    assert (record["id"], record["status"], record["metrics"]) == (run_id, "failed", {})
+    assert first.sentence == f"cadc: {record['reason']}"
+    assert run_id not in Ledger()
+    assert Ledger().frame().empty
+    before = path.stat()
+
+    again = cadc(*words)
+    assert again.status == 1
+    assert again.sentence == f"cadc: {run_id} failed before: {record['reason']} --retry-failed tries it again."
+    sweep = cadc("train", "-m", *words[1:-1], "trainer.learning_rate=1e30,0.003")
+    assert sweep.status == 1
+    assert closing(sweep) == {"finished": 1, "failed before": 1}
+    assert path.stat() == before
+    shown = cadc(*words, "--dry-run").out.splitlines()[-1].split()
+    assert shown[:2] == [run_id, "failed"]
+
+    assert cadc(*words, "--retry-failed").sentence == first.sentence
+    assert path.stat().st_ino != before.st_ino
+
+
+def test_a_failed_run_that_succeeds_when_it_is_tried_again_is_finished(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(cadc_pipeline, "score", lambda *_: (_ for _ in ()).throw(ZeroDivisionError("once")))
+        assert cadc("train", *TINY, "model=bias").status == 1
+    (run_id,) = runs()
+    assert "ZeroDivisionError: once" in Ledger().record(run_id)["reason"]
+    answer = cadc("train", *TINY, "model=bias", "--retry-failed")
+    assert answer.status == 0
+    assert [record["status"] for record in records(answer)] == ["finished"]
+    assert "reason" not in records(answer)[0]
+    assert runs() == [run_id]
+
+
+def test_what_blocks_one_run_does_not_end_the_others():
+    blocked, broken = (cadc("train", *TINY, f"model={name}").out.strip() for name in ("bias", "oracle"))
+    Path(blocked).unlink()
+    Path(broken).write_text("{")
+    answer = cadc("train", "-m", *TINY, "model=bias,oracle,dlrm")
+    assert answer.status == 1
+    assert closing(answer) == {"finished": 1, "failed": 2}
+    assert f"{Path(blocked).parent} is there but holds no record" in answer.err
+    assert f"{broken} is no record" in answer.err
+    assert Path(broken).read_text() == "{"
+    assert not list(Path(blocked).parents[1].glob(".*"))
 
 
 def test_a_dry_run_shows_configuration_ids_and_states_and_runs_nothing():

@@ -3,6 +3,7 @@
 import pytest
 
 from cadc.errors import UsageError
+from cadc.ledger import Ledger
 from tests.commands import TINY, cadc, process, runs
 
 
@@ -51,7 +52,6 @@ def test_a_word_that_is_not_understood(word, said):
         ("sampler.rate=nan", "sampler.rate is nan"),
         ("sampler.rate=a", "sampler.rate is 'a'; expected a finite number"),
         ("sampler.rate=null", "sampler.rate is None; expected a finite number"),
-        ("sampler.rate=1e-9", "of 2400 training rows leaves none"),
         ("initializer=mf factorization.dim=12", "factorization.dim is 12, but embedding.dim 16"),
         ("initializer=mf factorization.batch_size=0", "factorization.batch_size"),
         ("initializer=mf factorization.learning_rate=-1", "factorization.learning_rate"),
@@ -61,7 +61,6 @@ def test_a_word_that_is_not_understood(word, said):
         ("embedding.dim=-3", "embedding.dim is -3; it must be at least 1"),
         ("embedding.dim=wide", "embedding.dim is 'wide'; expected a whole number"),
         ("model.top_mlp=5", "model.top_mlp is 5; expected a list"),
-        ("model.top_mlp=[0]", "model.top_mlp"),
         ("trainer.max_epochs=0", "trainer.max_epochs is 0; it must be at least 1"),
         ("trainer.max_epochs=1.5", "trainer.max_epochs is 1.5; expected a whole number"),
         ("trainer.batch_size=some", "trainer.batch_size is 'some'; expected a whole number or 'auto'"),
@@ -85,6 +84,19 @@ def test_a_value_that_is_not_accepted(words, said):
     assert answer.status == 2
     assert said in answer.sentence
     assert runs() == []
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("sampler.rate=1e-9", "of 2400 training rows leaves none"), ("model.top_mlp=[0]", "model.top_mlp")],
+)
+def test_a_value_that_shows_to_be_wrong_in_the_run_is_a_failed_run(word, said):
+    answer = cadc("train", *TINY, word)
+    assert answer.status == 2
+    assert said in answer.sentence
+    (run_id,) = runs()
+    assert Ledger().status(run_id) == "failed"
+    assert answer.sentence == f"cadc: {Ledger().record(run_id)['reason']}"
 
 
 def test_numbers_that_do_not_fit_are_both_named_with_what_to_do():

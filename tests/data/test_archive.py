@@ -1,5 +1,7 @@
 import hashlib
+import io
 import json
+import struct
 import threading
 import zipfile
 from functools import partial
@@ -161,3 +163,46 @@ def test_local_copy_is_preferred_to_a_download(small_movielens, monkeypatch, emp
     monkeypatch.setattr(MovieLens1M, "url", "http://127.0.0.1:9/ml-1m.zip")
     assert MovieLens1M().folder == small_movielens / "ml-1m"
     assert files_under(empty_cache) == []
+
+
+def test_no_more_is_written_than_a_member_declares(tmp_path):
+    """The standard library stops there too; this holds where it does not."""
+    with (tmp_path / "out").open("wb") as target, pytest.raises(DataError, match="declares 10 bytes"):
+        archive._copy(io.BytesIO(b"0" * (5 << 20)), target, 10, tmp_path / "made.zip")
+    assert (tmp_path / "out").stat().st_size <= 10
+
+
+def test_sizes_that_lie_leave_nothing_behind(tmp_path):
+    (tmp_path / "out").mkdir()
+    for size in (1, 10_000):
+        write_zip(tmp_path / "made.zip", {"a.txt": "sound", "b.txt": "0123456789" * 100})
+        data = bytearray((tmp_path / "made.zip").read_bytes())
+        second = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 4)
+        struct.pack_into("<I", data, second + 24, size)
+        (tmp_path / "made.zip").write_bytes(data)
+        with pytest.raises(DataError, match=r"made\.zip"):
+            archive.unpack(tmp_path / "made.zip", tmp_path / "out", MEMBERS)
+        assert files_under(tmp_path / "out") == []
+
+
+def test_archive_that_grows_a_thousandfold_is_refused_before_a_byte_is_written(tmp_path):
+    (tmp_path / "out").mkdir()
+    write_zip(tmp_path / "bomb.zip", {"a.txt": "0" * (100 << 20), "b.txt": "0"})
+    with pytest.raises(DataError, match="would grow more than 200-fold"):
+        archive.unpack(tmp_path / "bomb.zip", tmp_path / "out", MEMBERS)
+    assert files_under(tmp_path / "out") == []
+
+
+def test_text_that_shrinks_well_is_no_bomb(tmp_path):
+    (tmp_path / "out").mkdir()
+    rows = "\n".join(f"{n % 6040}::{n % 3952}::{n % 5 + 1}::978300760" for n in range(50_000))
+    write_zip(tmp_path / "made.zip", {"a.txt": rows, "b.txt": "2"})
+    archive.unpack(tmp_path / "made.zip", tmp_path / "out", MEMBERS)
+    assert (tmp_path / "out" / "a.txt").read_text() == rows
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a.txt": 1}', "\0", "[" * 100_000])
+def test_manifest_that_is_none_is_named(tmp_path, text):
+    (tmp_path / archive.MANIFEST).write_text(text)
+    with pytest.raises(DataError, match=r"archive\.json"):
+        archive.manifest(tmp_path)

@@ -114,3 +114,29 @@ def test_field_names_that_could_not_be_file_names_are_refused(name):
 def test_columns_named_twice_are_refused():
     with pytest.raises(DataError, match="named twice"):
         Schema((Field("user", "user"), Field("price", "item")), ("price",))
+
+
+@pytest.mark.parametrize("number", [2**30, -1])
+@pytest.mark.parametrize("column", ["user", "item"])
+def test_a_row_that_names_what_is_not_there_is_found_when_it_is_asked_for(column, number, empty_cache):
+    log = small_synthetic_log()
+    path = log.folder / f"{column}.npy"
+    values = np.load(path)
+    values[7] = number
+    np.save(path, values)
+    damaged = InteractionLog(log.folder)
+    assert len(damaged.gather(torch.tensor([6, 8]))) == 2
+    for read in (damaged.gather, lambda rows: damaged.field_ids(column, rows)):
+        with pytest.raises(DataError, match=r"is damaged.*delete .* and it is made again"):
+            read(torch.tensor([6, 7]))
+    with pytest.raises(DataError, match=f"{column}.npy is damaged"):
+        damaged.column(column)
+
+
+def test_a_label_that_is_none_is_not_judged(empty_cache):
+    log = small_synthetic_log()
+    values = np.load(log.folder / "label.npy")
+    values[-1] = np.nan
+    np.save(log.folder / "label.npy", values)
+    with pytest.raises(DataError, match=r"label\.npy is damaged"):
+        InteractionLog(log.folder).column("label", "test")

@@ -19,7 +19,8 @@ class Net(nn.Module):
         super().__init__()
         generator = torch.Generator().manual_seed(5)
         self.tables = nn.ParameterList(
-            nn.Parameter(0.1 * torch.randn(field.vocabulary_size + 1, 4, generator=generator)) for field in schema.single
+            nn.Parameter(0.1 * torch.randn(field.vocabulary_size + 1, 4, generator=generator))
+            for field in schema.single
         )
         self.last = nn.Linear(4 * len(self.tables), 1)
         with torch.no_grad():

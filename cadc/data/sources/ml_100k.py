@@ -7,7 +7,7 @@ import numpy as np
 from cadc.data.raw import EntityTable
 from cadc.data.sources.movielens import MovieLens, movie_table
 from cadc.data.text import read_table, whole_numbers
-from cadc.errors import DataError
+from cadc.errors import DataError, shown
 
 GENRES = [
     "unknown",
@@ -54,7 +54,9 @@ class MovieLens100K(MovieLens):
         keys, age, gender, occupation, zip_code = read_table(path, "|", 5, "latin-1")
         for number, text in enumerate(age, 1):
             if not (text.isdecimal() and len(text) <= 3):
-                raise DataError(f"{path}, row {number}: {text!r} in column age is no whole number of years below 1000.")
+                raise DataError(
+                    f"{path}, row {number}: {shown(text)} in column age is no whole number of years below 1000."
+                )
         return EntityTable(
             whole_numbers(keys, path, "user"),
             {
@@ -72,7 +74,7 @@ class MovieLens100K(MovieLens):
         for name, column in zip(GENRES, flags, strict=True):
             for number, flag in enumerate(column, 1):
                 if flag not in ("0", "1"):
-                    raise DataError(f"{path}, row {number}: the flag of {name} is {flag!r}; it must be 0 or 1.")
+                    raise DataError(f"{path}, row {number}: the flag of {name} is {shown(flag)}; it must be 0 or 1.")
         genres = [
             [name for name, flag in zip(GENRES, row, strict=True) if flag == "1"] for row in zip(*flags, strict=True)
         ]

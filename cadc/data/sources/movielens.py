@@ -15,7 +15,7 @@ from cadc.data.schema import Field, Schema
 from cadc.data.text import positions, read_numbers, unreadable
 from cadc.errors import DataError
 from cadc.identity import file_hash
-from cadc.paths import data_dir
+from cadc.paths import data_dir, regular_file
 
 MIN_RATING, MAX_RATING = 0.5, 5.0
 
@@ -66,7 +66,7 @@ class MovieLens(ABC):
         hashes = {}
         for name in self.files:
             try:
-                hashes[name] = file_hash(self.folder / name)
+                hashes[name] = file_hash(regular_file(self.folder / name))
             except OSError as error:
                 raise unreadable(self.folder / name, error) from error
         return hashes
@@ -114,6 +114,8 @@ class MovieLens(ABC):
                 },
                 time=block["time"],
             )
+        if n_rows == 0:
+            raise DataError(f"{path} holds no ratings; expected lines of {self.separator.join(columns)}.")
         if self.edition(self.fingerprint()) == "published" and n_rows != self.published_rows:
             raise DataError(f"{path} holds {n_rows} ratings where {self.published_rows} were published.")
 

@@ -12,6 +12,8 @@ from cadc.errors import UsageError, require_at_least
 from cadc.randomness import numpy_generator
 
 CHUNK_ROWS = 1 << 20
+MAX_ROWS, MAX_ENTITIES, MAX_RANK = 10**10, 10**9, 1000
+"""More fill any disk or memory."""
 AGE_GROUPS, GENDERS, CATEGORIES, TAGS, HOURS = 7, 2, 18, 30, 24
 
 
@@ -51,6 +53,14 @@ class Synthetic:
     ) -> None:
         require_at_least(1, "data", n_rows=n_rows, n_users=n_users, n_items=n_items, rank=rank)
         require_at_least(0, "data", preference_std=preference_std, bias_std=bias_std, context_std=context_std)
+        for name, value, most in (
+            ("n_rows", n_rows, MAX_ROWS),
+            ("n_users", n_users, MAX_ENTITIES),
+            ("n_items", n_items, MAX_ENTITIES),
+            ("rank", rank, MAX_RANK),
+        ):
+            if value > most:
+                raise UsageError(f"data.{name} is {value}; at most {most} are generated.")
         if not 0 <= side_share <= 1:
             raise UsageError(f"data.side_share is {side_share}; it is a share between 0 and 1.")
         self.n_rows, self.n_users, self.n_items, self.rank = n_rows, n_users, n_items, rank

@@ -1,0 +1,112 @@
+"""`cadc sync`: send finished runs to wandb, those that were not sent before."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cadc.errors import CadcError, UsageError
+
+if TYPE_CHECKING:
+    from cadc.ledger import Ledger
+    from cadc.mirrors.wandb import WandbMirror
+
+HELP = "send finished runs to wandb; what was sent before is skipped"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the words of this command."""
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="id of a finished run, or its beginning (all runs)")
+    parser.add_argument("--experiment", metavar="NAME", help="the runs of an experiment as a group, and its table")
+    parser.add_argument(
+        "--results", type=Path, metavar="FOLDER", help="of the experiment (results/NAME, else outputs/NAME)"
+    )
+    parser.add_argument("--project", default="cadc", help="name of the project there (cadc)")
+    parser.add_argument("--entity", help="user or team that the project belongs to (the key's own)")
+    parser.add_argument("--again", action="store_true", help="send also what was sent before")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.ledger import Ledger
+    from cadc.mirrors.wandb import WandbMirror
+
+    if arguments.experiment and arguments.runs:
+        raise UsageError("give ids of runs or --experiment, not both.")
+    if arguments.results and not arguments.experiment:
+        raise UsageError("--results is the folder of an experiment; name it with --experiment.")
+    ledger = Ledger()
+    mirror = WandbMirror(project=arguments.project, mode="online", entity=arguments.entity)
+    if arguments.experiment:
+        return _send_experiment(ledger, mirror, arguments)
+    ids = [ledger.find(prefix) for prefix in arguments.runs] if arguments.runs else ledger.ids()
+    if not ids:
+        print(f"there is no finished run in {ledger.folder}")
+    _send(ledger, mirror, list(dict.fromkeys(ids)), None, arguments.again)
+    return 0
+
+
+def _send(ledger: "Ledger", mirror: "WandbMirror", ids: list[str], group: str | None, again: bool) -> None:
+    """Send these runs; raise where some were not taken, after trying the others."""
+    from cadc.mirrors.wandb_process import MirrorError, NoAccessError
+
+    to_send = [run_id for run_id in ids if again or not mirror.is_mirrored(ledger.path(run_id), group)]
+    n_sent = in_a_row = 0
+    failed: dict[str, CadcError] = {}
+    for number, run_id in enumerate(to_send, 1):
+        try:
+            url = mirror.send(ledger.path(run_id), group)
+        except CadcError as error:
+            failed[run_id] = error
+            in_a_row += isinstance(error, MirrorError)
+            # One run may be refused for its own sake; two say that it is the server, or the way to it.
+            if isinstance(error, NoAccessError) or in_a_row == 2:
+                break
+            continue
+        n_sent, in_a_row = n_sent + 1, 0
+        print(f"[{number}/{len(to_send)}] {run_id} {url or ''}".rstrip(), file=sys.stderr, flush=True)
+    if failed:
+        run_id, first = next(iter(failed.items()))
+        raise CadcError(
+            f"{len(to_send) - n_sent} of {len(to_send)} runs were not sent, first {run_id}: "
+            f"{str(first).rstrip('.')}. The same command goes on from there."
+        ) from first
+    print(f"{n_sent} sent, {len(ids) - n_sent} sent before")
+
+
+def _send_experiment(ledger: "Ledger", mirror: "WandbMirror", arguments: argparse.Namespace) -> int:
+    from cadc.experiment import load_experiment
+
+    name = load_experiment(arguments.experiment).name
+    places = [arguments.results] if arguments.results else [Path("results") / name, Path("outputs") / name]
+    made_of = {place: _runs_of(place) for place in places}
+    here = {place: [run_id for run_id in ids if run_id in ledger] for place, ids in made_of.items()}
+    # A clone has the table of `results`, and perhaps none of the runs behind it.
+    folder = max(places, key=lambda place: len(here[place]))
+    if not here[folder]:
+        raise CadcError(
+            f"no run behind the results in {' or '.join(map(str, places))} is in {ledger.folder}; "
+            f"`cadc experiment {arguments.experiment}` runs them."
+        )
+    if len(here[folder]) < len(made_of[folder]):
+        print(f"{len(made_of[folder]) - len(here[folder])} runs are not in {ledger.folder}", file=sys.stderr)
+    _send(ledger, mirror, here[folder], name, arguments.again)
+    if not arguments.again and mirror.is_table_mirrored(folder, name):
+        print(f"the table in {folder} was sent before")
+    else:
+        url = mirror.send_table(folder, name)
+        print(f"the table in {folder} was sent {f'to {url}' if url else ''}".rstrip())
+    return 0
+
+
+def _runs_of(folder: Path) -> list[str]:
+    """Return the ids of the runs that a folder of results was made of; none where there are no results."""
+    path = folder / "provenance.json"
+    if not path.exists():
+        return []
+    try:
+        arms = json.loads(path.read_text())["runs"]
+        return list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CadcError(f"{path} names no runs ({error!r}); `cadc report` writes it anew.") from error

@@ -1,0 +1,148 @@
+"""What differs between two runs: what was asked for, what it ran on, and what came out."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cadc.components import TARGET, defaults, load_class
+from cadc.errors import UsageError
+from cadc.ledger.code import changed_modules
+from cadc.ledger.plain import dumped, harmless, leaves, number, part, word
+from cadc.ledger.survey import Entry
+
+TOP_LEVEL = {"evaluate": "test"}
+"""Defaults of keys beside the groups that older records lack."""
+
+PARTS = ("configuration", "data", "code", "environment", "metrics", "sizes", "files", "record", "cost")
+"""Of a difference, in the order in which they are shown."""
+
+NOT_EXACT = ("examples_per_s", "peak_rss_mb")
+"""Costs that differ from time to time, besides seconds."""
+
+ABSENT = "-"
+
+HASH = re.compile(r"[0-9a-f]{40,64}")
+
+Pair = dict[str, Any]
+"""`a` and `b`, each where the run has it, and of numbers that came out `difference`, b - a."""
+
+
+def difference(one: Entry, two: Entry) -> dict[str, dict[str, Pair]]:
+    """Return what differs between two runs, by part and key; parts in which nothing differs are left out."""
+    found = {name: _pairs(_of(name, one, two), _of(name, two, one)) for name in PARTS}
+    for name in ("metrics", "cost"):
+        for pair in found[name].values():
+            a, b = number(pair.get("a")), number(pair.get("b"))
+            if a is not None and b is not None:
+                pair["difference"] = b - a
+    return {name: pairs for name, pairs in found.items() if pairs}
+
+
+def only_times(found: Mapping[str, Mapping[str, Pair]]) -> bool:
+    """Tell whether two runs differ in nothing but what a machine takes a little more or less of each time."""
+    return set(found) <= {"cost"} and all(key.endswith("_s") or key in NOT_EXACT for key in found.get("cost", {}))
+
+
+def _of(name: str, entry: Entry, other: Entry) -> dict[str, Any]:
+    known = entry.known
+    if name == "configuration":
+        return _configuration(part(known, "config"), part(other.known, "config"))
+    if name == "sizes":
+        return leaves({key: known.get(key) for key in ("bytes", "rows", "uses", "factor_dim")})
+    if name == "record":
+        return {"status": entry.status, "reason": known.get("reason"), "schema_version": known.get("schema_version", 1)}
+    return leaves(part(known, name))
+
+
+def _configuration(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return choices and options by key, defaults filled in where only the other configuration has them."""
+    choices = part(config, "choices")
+    groups = {key: value for key, value in config.items() if key != "choices"}
+    found = leaves(TOP_LEVEL | _filled(groups, other))
+    named = tuple(f"{str(group).replace('/', '.')}.{TARGET}" for group in choices)
+    # The name of a choice says more than that of its class.
+    return dict(choices) | {key: value for key, value in found.items() if key not in named}
+
+
+def _filled(node: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {
+        key: _filled(value, part(other, key)) if isinstance(value, Mapping) else value for key, value in node.items()
+    }
+    # Looking a class up loads it, so that is done only for a record that an older version wrote.
+    if TARGET in node and node[TARGET] == other.get(TARGET) and set(other) - set(node):
+        try:
+            missing = {key: value for key, value in defaults(load_class(node[TARGET])).items() if key in other}
+        except (UsageError, TypeError):
+            return filled
+        filled = {key: list(value) if isinstance(value, tuple) else value for key, value in missing.items()} | filled
+    return filled
+
+
+def _pairs(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Pair]:
+    pairs = {}
+    for key in dict.fromkeys([*one, *two]):
+        pair = {side: found[key] for side, found in (("a", one), ("b", two)) if key in found}
+        if len(pair) == 1 or not _same(pair["a"], pair["b"]):
+            pairs[key] = pair
+    return pairs
+
+
+def _same(a: Any, b: Any) -> bool:
+    # True equals 1 in Python, and NaN not itself.
+    return (a == b and isinstance(a, bool) == isinstance(b, bool)) or (a != a and b != b)
+
+
+def as_json(one: Entry, two: Entry) -> str:
+    """Return a difference as JSON: the ids, whether only times differ, and each part."""
+    found = difference(one, two)
+    modules = {"modules": changed_modules(part(one.known, "code"), part(two.known, "code"))} if "code" in found else {}
+    return dumped({"a": one.run_id, "b": two.run_id, "only_times": only_times(found), **found, **modules})
+
+
+def as_text(one: Entry, two: Entry) -> Iterator[str]:
+    """Yield the lines that show a difference to people."""
+    found = difference(one, two)
+    yield f"a  {harmless(one.run_id, 80)}  {one.status}"
+    yield f"b  {harmless(two.run_id, 80)}  {two.status}"
+    for name, pairs in found.items():
+        yield ""
+        yield name
+        rows = [[harmless(key, 100), *_cells(name, pair)] for key, pair in pairs.items()]
+        widths = [min(max(len(row[column]) for row in rows), 60) for column in range(len(rows[0]))]
+        for row in rows:
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        if name == "code":
+            yield f"  {_modules(one, two)}"
+    yield ""
+    if not found:
+        yield "nothing differs"
+    elif only_times(found):
+        yield "nothing differs but times and memory"
+    elif same := [name for name in PARTS if name not in found and name not in ("record", "sizes")]:
+        yield f"the same: {', '.join(same)}"
+
+
+def _cells(name: str, pair: Pair) -> list[str]:
+    exact = [_exact(pair[side]) if side in pair else ABSENT for side in ("a", "b")]
+    if name not in ("metrics", "cost"):
+        return exact
+    rounded = [f"{pair[side]:.6g}" if isinstance(pair.get(side), float) else exact[i] for i, side in enumerate("ab")]
+    by = f"{pair['difference']:+.6g}" if "difference" in pair else ""
+    return [*(rounded if rounded[0] != rounded[1] else exact), by]
+
+
+def _exact(value: Any) -> str:
+    text = word(value)
+    return f"{text[:12]}…" if HASH.fullmatch(text) else text
+
+
+def _modules(one: Entry, two: Entry) -> str:
+    codes = [part(entry.known, "code") for entry in (one, two)]
+    if codes[0].get("hash") == codes[1].get("hash"):
+        return "the code that can change a result is the same"
+    modules = changed_modules(*codes)
+    if modules is None:
+        return "which modules differ cannot be told: it takes a source tree with both commits, neither changed by hand"
+    if not modules:
+        return "all modules of cadc that can change a result agree; the runs use different ones, or plug-ins differ"
+    return f"modules that differ: {', '.join(harmless(module, 100) for module in modules)}"

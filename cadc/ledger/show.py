@@ -1,0 +1,67 @@
+"""One run in a form for people, and all that is known of it in a form for programs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from cadc.ledger.plain import dumped, harmless, moment
+from cadc.ledger.store import Ledger
+from cadc.ledger.survey import Entry
+
+SECTIONS = {"config": "configuration", "bytes": "bytes", "uses": "groups used"}
+"""What keys of a record are called where their name is no word."""
+
+HEAD = ("id", "schema_version", "status", "seed", "finished_at", "ended_at", "begun_at")
+"""Keys that stand in the first lines, or are said elsewhere."""
+
+LONGEST = 100
+"""Items of a list that are shown."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML with lists in a line."""
+
+
+_Dumper.add_representer(
+    list, lambda dumper, items: dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
+)
+
+
+def as_text(ledger: Ledger, entry: Entry) -> Iterator[str]:
+    """Yield the lines that show a run: its status, then each part of its record."""
+    known = entry.known
+    ended = next((words for key in ("finished_at", "ended_at") if (words := moment(known.get(key)))), "")
+    begun = moment(known.get("begun_at"))
+    when = f" {ended} UTC" if ended else f", begun {begun} UTC" if begun else ""
+    yield f"run {harmless(entry.run_id, 80)}: {entry.status}{when}{', ' * bool(entry.state)}{entry.state}"
+    folder = ledger.path(entry.run_id)
+    if not entry.state:
+        yield harmless(folder)
+    sections = {SECTIONS.get(key, key): value for key, value in known.items() if key not in HEAD}
+    for name, value in sections.items():
+        yield ""
+        if isinstance(value, Mapping | list) and value:
+            yield harmless(name, 80)
+            text = yaml.dump(_cut(value), Dumper=_Dumper, sort_keys=False, width=110)
+            yield from (f"  {harmless(line, 4000)}" for line in text.splitlines())
+        else:
+            yield f"{harmless(name, 80)}: {harmless(value if value or value == 0 else 'none')}"
+
+
+def as_json(entry: Entry) -> str:
+    """Return what is known of a run as JSON, its status included."""
+    lease = {"lease": entry.state} if entry.state else {}
+    return dumped({"id": entry.run_id, **entry.known, "status": entry.status, **lease})
+
+
+def _cut(value: Any) -> Any:
+    """Return a value with long texts and lists cut."""
+    if isinstance(value, Mapping):
+        return {harmless(key, 200): _cut(item) for key, item in value.items()}
+    if isinstance(value, list):
+        rest = [f"… ({len(value)} items)"] if len(value) > LONGEST else []
+        return [_cut(item) for item in value[:LONGEST]] + rest
+    if isinstance(value, str) or (isinstance(value, int) and abs(value) >= 10**30):
+        return harmless(value, 500)
+    return value

@@ -1,0 +1,73 @@
+"""YAML as plain data: a small file of texts, numbers, lists and dictionaries, without tags and aliases."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cadc.errors import UsageError
+from cadc.paths import regular_file
+
+MAX_BYTES = 100_000
+MAX_DEPTH = 20
+
+
+def load_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Aliases can make a kilobyte mean a terabyte, and tags name what is to be built: neither is read.
+
+    Raises
+    ------
+    UsageError : for a file that cannot be read, is too large or nested too deep, or holds tags, aliases or no YAML.
+    """
+    try:
+        with regular_file(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{path} has more than {MAX_BYTES} bytes; a description of that size is not read.")
+    try:
+        text = content.decode()
+        _require_plain(text, path)
+        return yaml.load(text, Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}.") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{where} is no YAML: {error.problem or error.context}.") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"{path} is no YAML: {str(error).splitlines()[0]}.") from error
+
+
+def _require_plain(text: str, path: Path) -> None:
+    """Walk through the events of a file, before anything is made of them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        where = f"{path}, line {getattr(event.start_mark, 'line', 0) + 1}"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise UsageError(f"{where}: lists and keys are nested more than {MAX_DEPTH} deep.")
+        if isinstance(event, yaml.AliasEvent):
+            raise UsageError(f"{where}: *{event.anchor} repeats another part of the file; write it out.")
+        if (tag := getattr(event, "tag", None)) is not None:
+            raise UsageError(f"{where}: the tag {tag} asks for more than a plain value; leave it out.")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            said = None
+            if not isinstance(key, yaml.ScalarNode):
+                said = "a key is no text"
+            elif key.value in seen:
+                said = f"the key {key.value} stands twice"
+            if said:
+                raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,81 @@
+"""A walk through a log that is broken off goes on as if it had not been, in this epoch and all later ones."""
+
+import io
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cadc.data.batches import BatchLoader
+from tests.helpers import small_synthetic_log
+
+
+class Numbers:
+    """Stands for a log whose rows are their own numbers."""
+
+    def gather(self, rows):
+        return rows
+
+
+def loader(n_rows, batch_size, shuffled, seed=7):
+    generator = torch.Generator().manual_seed(seed) if shuffled else None
+    return BatchLoader(Numbers(), torch.arange(100, 100 + n_rows), batch_size, generator)
+
+
+def saved(state):
+    """Return a state as a checkpoint gives it back."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+def walk(loader):
+    return [batch.tolist() for batch in loader]
+
+
+@given(
+    n_rows=st.integers(1, 40),
+    batch_size=st.integers(1, 45),
+    shuffled=st.booleans(),
+    interruptions=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 2)), max_size=4),
+)
+@settings(deadline=None, max_examples=200)
+def test_what_follows_any_state_is_the_rest_of_an_undisturbed_walk(n_rows, batch_size, shuffled, interruptions):
+    plain = loader(n_rows, batch_size, shuffled)
+    n_epochs = 2 + sum(epochs + 1 for epochs, _, _ in interruptions)
+    expected = [batch for _ in range(n_epochs) for batch in walk(plain)]
+    found, current = [], loader(n_rows, batch_size, shuffled)
+    for epochs, n_batches, n_saves_at_once in interruptions:
+        for _ in range(epochs):
+            found += walk(current)
+        # The order matters: `zip` takes no batch that it does not hand out.
+        for _, batch in zip(range(n_batches), current, strict=False):
+            found.append(batch.tolist())
+        state = current.state_dict()
+        for number in range(n_saves_at_once + 1):
+            current = loader(n_rows, batch_size, shuffled, seed=1000 + number)
+            current.load_state_dict(saved(state))
+            state = current.state_dict()
+    while len(found) < len(expected):
+        found += walk(current)
+    assert found[: len(expected)] == expected
+
+
+@given(position=st.integers(0, 4))
+@settings(deadline=None, max_examples=5)
+def test_batches_of_a_real_log_are_the_same_after_an_interruption(position):
+    log = small_synthetic_log()
+    rows = log.rows("train")[:500]
+    undisturbed = list(BatchLoader(log, rows, 120, torch.Generator().manual_seed(1)))
+    first = BatchLoader(log, rows, 120, torch.Generator().manual_seed(1))
+    batches = iter(first)
+    for _ in range(position):
+        next(batches)
+    second = BatchLoader(log, rows, 120, torch.Generator())
+    second.load_state_dict(saved(first.state_dict()))
+    rest = list(second)
+    assert len(rest) == 5 - position
+    for batch, expected in zip(rest, undisturbed[position:], strict=True):
+        assert torch.equal(batch.ids, expected.ids)
+        assert torch.equal(batch.label, expected.label)

@@ -1,0 +1,98 @@
+"""Ledgers of real runs that tests may look at or damage, and records of the first schema version."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cadc.ledger import Ledger
+from tests.commands import folders, train
+
+WORDS = {
+    "base": (),
+    "rate": ("sampler.rate=0.5",),
+    "seed": ("seed=1",),
+    "smaller": ("data.n_rows=2000",),
+    "bias": ("model=bias",),
+    "enriched": ("initializer=mf", "initializer.freeze=true"),
+}
+OLD_RECORDS = Path(__file__).parents[2] / "results" / "cadc_ml1m" / "records.jsonl"
+
+
+@pytest.fixture(scope="session")
+def real_once(session_cache, tmp_path_factory):
+    """Folder of a ledger, and the id of each run of `WORDS`."""
+    place = tmp_path_factory.mktemp("real") / "runs"
+    with folders(session_cache, place):
+        ids = {name: train(*words).name for name, words in WORDS.items()}
+    assert len(set(ids.values())) == len(WORDS)
+    return place, ids
+
+
+@pytest.fixture
+def looked_at(real_once, monkeypatch):
+    """The ids of the real runs; their ledger is in place for commands that change nothing."""
+    place, ids = real_once
+    monkeypatch.setenv("CADC_RUNS", str(place))
+    return ids
+
+
+@pytest.fixture
+def damaged(real_once):
+    """A copy of the ledger of real runs that a test may damage, and their ids."""
+    place, ids = real_once
+    ledger = Ledger()
+    shutil.copytree(place, ledger.folder)
+    return ledger, ids
+
+
+@pytest.fixture
+def made_up():
+    """Write records, each a mapping or the text of a file, into the test's own ledger as they are."""
+
+    def write(*records, unfinished=()):
+        ledger = Ledger(Path(os.environ["CADC_RUNS"]))
+        for number, record in enumerate(records):
+            name = record["id"] if isinstance(record, dict) and "/" not in str(record.get("id", "/")) else f"x{number}"
+            ledger.path(name).mkdir(parents=True)
+            text = record if isinstance(record, str) else json.dumps(record)
+            (ledger.path(name) / "record.json").write_text(text)
+        for known in unfinished:
+            workplace = ledger.folder / ".unfinished" / known["id"]
+            workplace.mkdir(parents=True)
+            (workplace / "about.json").write_text(json.dumps(known))
+        return ledger
+
+    return write
+
+
+def record(run_id="a", **changes):
+    """A made-up record of a finished run."""
+    config = {
+        "sampler": {"_target_": "cadc.sampling.uniform.UniformSampler", "rate": 1.0},
+        "seed": 0,
+        "choices": {"data": "synthetic", "model": "dlrm", "sampler": "uniform"},
+    }
+    made = {
+        "id": run_id,
+        "schema_version": 2,
+        "status": "finished",
+        "config": config,
+        "metrics": {"test/auc": 0.7},
+        "cost": {"total_s": 1.5},
+        "finished_at": "2026-01-02T03:04:05+00:00",
+    }
+    return made | changes
+
+
+@pytest.fixture
+def old_records():
+    """Ten records of schema version 1."""
+    records = [json.loads(line) for line in OLD_RECORDS.read_text().splitlines()[:10]]
+    if {found["schema_version"] for found in records} != {1}:
+        # Results made anew have the present schema; what the first version lacked is taken away.
+        added = ("files", "record_hash")
+        records = [{k: v for k, v in found.items() if k not in added} | {"schema_version": 1} for found in records]
+    return records

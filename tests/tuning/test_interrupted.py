@@ -1,0 +1,108 @@
+"""A study that is killed goes on: the wanted total, each trial once, and all as if nothing had happened."""
+
+import os
+import random
+import signal
+
+import pytest
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import Trial, TrialState
+
+from cadc import sweep
+from cadc.tuning.study import SharedStudy
+from tests.tuning.helpers import check_study, fork, lines, look, outcome, tune, wait_until
+
+
+def test_thirty_trials_killed_three_times_are_those_of_a_study_in_one_go(tmp_path):
+    words = ("tune.trials=30",)
+    look(tmp_path / "elsewhere")  # composed once for all
+    undisturbed = fork(tmp_path / "calm", *words)
+    rng = random.Random(3)
+    said = 0
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        child = fork(tmp_path / "killed", *words)
+        said += rng.randint(3, 8)
+        wait_until(lambda said=said, child=child: len(lines(tmp_path / "killed")) >= said or not child.is_alive())
+        assert child.is_alive(), (tmp_path / "killed" / "err").read_text()
+        child.join(rng.uniform(0, 0.5))
+        os.kill(child.pid, number)
+        child.join(30)
+        assert child.exitcode == (130 if number == signal.SIGINT else -number)
+        said = len(lines(tmp_path / "killed"))
+    assert said < 30
+    last = fork(tmp_path / "killed", *words)
+    last.join(60)
+    undisturbed.join(60)
+    assert (last.exitcode, undisturbed.exitcode) == (0, 0)
+    study, calm = look(tmp_path / "killed" / "runs", *words), look(tmp_path / "calm" / "runs", *words)
+    check_study(study, tmp_path / "killed" / "runs", 30)
+    states = {trial.state for trial in study.study.trials}
+    assert states == {TrialState.COMPLETE, TrialState.PRUNED}, "or this shows less than it says"
+    assert outcome(study) == outcome(calm)
+    said = lines(tmp_path / "killed")
+    assert said[-1].startswith("[30/30]")
+    told = [line.split(" trial ")[1].split()[0] for line in said]
+    # A kill between telling the study and telling the user leaves a line out.
+    assert len(told) == len(set(told)) >= 28
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing but leases gets to do anything."""
+
+
+@pytest.fixture
+def mortal(monkeypatch):
+    """Call it with a number: so many notes into the journal, and the process dies."""
+    append, left = JournalFileBackend.append_logs, [1 << 30]
+
+    def count(self, logs):
+        append(self, logs)
+        left[0] -= 1
+        if left[0] <= 0:
+            raise Killed
+
+    monkeypatch.setattr(JournalFileBackend, "append_logs", count)
+    return lambda notes: left.__setitem__(0, notes)
+
+
+def test_killed_after_any_note_in_the_journal(tmp_path, mortal):
+    words = ("tune.trials=9", "tune.startup=2", "tune.seed=1")
+    calm = tune(tmp_path / "calm", *words)
+    rng = random.Random(1)
+    kills = 0
+    while True:
+        mortal(rng.randint(2, 9))
+        try:
+            study = tune(tmp_path / "killed", *words)
+            break
+        except Killed:
+            kills += 1
+    mortal(1 << 30)
+    assert kills > 10
+    assert {trial.state for trial in study.study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    check_study(study, tmp_path / "killed", 9)
+    assert outcome(study) == outcome(calm)
+
+
+@pytest.mark.parametrize("where", ["before the record", "after the record", "after the checkpoint"])
+def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_path, monkeypatch, where):
+    words = ("tune.trials=6", "tune.startup=2", "tune.seed=1")
+    calm = tune(tmp_path / "calm", *words)
+    assert TrialState.PRUNED in {trial.state for trial in calm.study.trials}
+
+    def die(*arguments, **options):
+        raise Killed
+
+    tell, report = SharedStudy.tell, Trial.report
+    with monkeypatch.context() as patch:
+        if where == "before the record":
+            patch.setattr(sweep, "without_result", die)
+        elif where == "after the record":
+            patch.setattr(
+                SharedStudy, "tell", lambda self, trial, **o: (die if "state" in o else tell)(self, trial, **o)
+            )
+        else:
+            patch.setattr(Trial, "report", lambda self, *told: (die if self.number >= 2 else report)(self, *told))
+        with pytest.raises(Killed):
+            tune(tmp_path / "killed", *words)
+    assert outcome(tune(tmp_path / "killed", *words)) == outcome(calm)
