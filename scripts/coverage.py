@@ -1,6 +1,6 @@
 """How often does a 95 % interval for the difference of two arms hold the true one? Measured by simulation.
 
-    python scripts/coverage.py                  # 10,000 simulations a case: half an hour on two cores
+    python scripts/coverage.py                  # 10,000 simulations a case: ten minutes on two free cores
     python scripts/coverage.py 500 --processes 1  # a quick look
 
 A simulated log has 150 users of uneven activity and 60 items, each with an effect of its own on the label (random
@@ -22,7 +22,7 @@ The intervals:
   `cadc.evaluation.statistics.compare` answers with.
 - `DeLong`: of the first seed, where the metric is AUC.
 
-FOUND
+TO BE FILLED
 """
 
 import argparse
@@ -214,7 +214,8 @@ def lines(n_simulations: int, processes: int) -> Iterator[str]:
     """Yield the lines of the table in Markdown."""
     error = 100 * np.sqrt(0.95 * 0.05 / n_simulations)
     yield f"Coverage of 95 % intervals in per cent, {n_simulations:,} simulations a case (standard error of a coverage"
-    yield f"of 95: {error:.2f}), {N_REPLICATES} replicates; in brackets the mean width over that of `crossed`. Written by"
+    width = "in brackets the mean width over that of `crossed`"
+    yield f"of 95: {error:.2f}), {N_REPLICATES} replicates; {width}. Written by"
     yield "`scripts/coverage.py`, which says what the cases and the intervals are."
     yield ""
     yield "| case | seeds | " + " | ".join(INTERVALS) + " |"
@@ -222,9 +223,9 @@ def lines(n_simulations: int, processes: int) -> Iterator[str]:
     for case in CASES:
         found = coverage(case, n_simulations, processes)
         for n_seeds in SEEDS:
-            width = found[n_seeds, "crossed"][1]
+            chosen = found[n_seeds, "crossed"][1]
             cells = [
-                "" if np.isnan(found[n_seeds, name][0]) else f"{100 * held:.1f} ({wide / width:.2f})"
+                "" if np.isnan(found[n_seeds, name][0]) else f"{100 * held:.1f} ({wide / chosen:.2f})"
                 for name in INTERVALS
                 for held, wide in [found[n_seeds, name]]
             ]

@@ -44,6 +44,24 @@ def test_without_an_effect_of_seeds_it_is_the_interval_over_users():
     assert found.degrees_of_freedom == pytest.approx(800)
 
 
+def test_variance_and_degrees_of_freedom_follow_the_share_of_the_seeds():
+    # Replicates whose seeds covary by 0.3 and vary by 0.7; seeds whose mean has the variance 0.1.
+    rng = np.random.default_rng(0)
+    shared, own = rng.normal(size=(200_000, 1)), rng.normal(size=(200_000, 3))
+    replicates = np.sqrt(0.3) * shared + np.sqrt(0.4) * own
+    found = crossed_interval(np.sqrt(0.3) * np.array([-1.0, 0.0, 1.0]), replicates, n_units=51)
+    assert found.standard_error**2 == pytest.approx(0.4, rel=0.02)
+    assert found.degrees_of_freedom == pytest.approx(1 / (0.25 / 2 + 0.75 / 50), rel=0.02)
+    assert found.high == pytest.approx(t.ppf(0.975, found.degrees_of_freedom) * found.standard_error)
+
+
+def test_users_that_do_not_matter_add_nothing():
+    # By chance their covariance is below 0; the variance must not shrink by it.
+    replicates = np.array([[1.0, -1.0], [-1.0, 1.0], [2.0, -2.0], [-2.0, 2.0]])
+    found = crossed_interval(np.array([0.0, 1.0]), replicates, n_units=10)
+    assert found.standard_error == pytest.approx(0.5)
+
+
 def test_p_values_agree_with_the_ends_of_the_interval():
     rng = np.random.default_rng(1)
     observed, replicates = normal_model(rng, 200, 3, 1, 0.1, 0.5)
