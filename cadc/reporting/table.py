@@ -145,12 +145,11 @@ def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown, with numbers as they would stand in a paper."""
     lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns)]
     for row in table.to_dict("records"):
-        lines.append("| " + " | ".join(cell(str(name), value) for name, value in row.items()) + " |")
+        lines.append("| " + " | ".join(_cell(str(name), value) for name, value in row.items()) + " |")
     return "\n".join(lines) + "\n"
 
 
-def cell(name: str, value: Any) -> str:
-    """Return a value of the column `name` as it would stand in a paper; nothing for what does not apply."""
+def _cell(name: str, value: Any) -> str:
     if value is None or value is pd.NA or value != value:
         return ""
     if "_difference" in name:
@@ -185,7 +184,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     ):
         shown.add_column(name, justify="left" if name in ("arm", "verdict") else "right", no_wrap=name != "arm")
     for row in table.to_dict("records"):
-        cells = {str(name): cell(str(name), value) for name, value in row.items()}
+        cells = {str(name): _cell(str(name), value) for name, value in row.items()}
         means = [cells[name] for name in ("seeds", "auc_mean", "auc_std", "logloss_mean", "logloss_std")]
         rows_kept, size = (f"{int(cells[name]):,}" if cells[name] else "" for name in ("rows_kept", "embedding_bytes"))
         rate = f"{100 * float(cells['rate']):g} %" if cells["rate"] else ""
@@ -194,4 +193,4 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     console = Console(width=None if Console().is_terminal else 160 if "verdict" in table else 130)
     console.print(shown)
     if "note" in table.attrs:
-        console.print(table.attrs["note"])
+        console.print(table.attrs["note"], markup=False, highlight=False)
