@@ -58,7 +58,8 @@ def crossed_interval(
 
     The t distribution has the degrees of freedom 1 / df = share / (S - 1) + (1 - share) / (n_units - 1), share =
     V_seeds / V: S - 1 where seeds decide, many where users do. Satterthwaite's (1946) would take the squares of the
-    shares; that is too many where both matter and seeds are few. `scripts/coverage.py` measures these choices.
+    shares, which covers too little where both matter and seeds are 3: simulated (`scripts/coverage.py`), it covers 93.6
+    to 96.2 %, and this interval 94.8 to 96.8 %. With two seeds nothing was simulated; take more.
 
     It speaks of other users and other seeds (splits, samples, initial weights) on one log and catalogue: the training
     parts of two splits share most of their rows, so it does not reach to another log (Nadeau & Bengio 2003).
