@@ -21,6 +21,9 @@ KEYS: dict[str, Any] = {
     "seeds": tuple[int, ...],
     "arms": None,  # a list of words for each name
     "fast": WORDS,
+    "reference": None,  # an arm, or an arm and a rate
+    "metric": str,
+    "margin": float,
 }
 """What an experiment may say, and the type of each."""
 
@@ -31,6 +34,28 @@ class Cell:
 
     arm: str
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the arms of a table are compared with, named before anything is run.
+
+    Parameters
+    ----------
+    arm : its name.
+    rate : of sampling, where the arm has several; None compares each point with the arm's point of the same rate, or
+        with its only one.
+    metric : that is compared.
+    margin : of non-inferiority, in the metric's unit.
+    """
+
+    arm: str
+    rate: float | None = None
+    metric: str = "auc"
+    margin: float = 0.002
+
+    def __str__(self) -> str:
+        return self.arm if self.rate is None else f"{self.arm} at rate {self.rate:g}"
 
 
 @dataclass(frozen=True)
@@ -45,6 +70,7 @@ class Experiment:
     seeds : values of `seed`.
     arms : by name, overrides; `key=a,b` sweeps.
     fast : overrides for a quick look, laid over everything.
+    reference : what the arms are compared with; None compares nothing.
     """
 
     name: str
@@ -55,6 +81,7 @@ class Experiment:
     seeds: tuple[int, ...]
     arms: Mapping[str, tuple[str, ...]]
     fast: tuple[str, ...]
+    reference: Reference | None = None
 
     def cells(self, overrides: Sequence[str] = ()) -> list[Cell]:
         """Return every run: arms × sweeps × seeds.
@@ -111,7 +138,14 @@ def _content(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} needs {' and '.join(missing)}; at least one arm and one seed.")
     content: dict[str, Any] = {"claim": "", "source": "", "common": (), "fast": ()}
     for key, value in found.items():
-        content[key] = _arms(value, path) if key == "arms" else cast(value, KEYS[key], f"{path}: {key}")
+        if key not in ("arms", "reference"):
+            content[key] = cast(value, KEYS[key], f"{path}: {key}")
+    content["arms"] = _arms(found["arms"], path)
+    how: dict[str, Any] = {key: content.pop(key) for key in ("metric", "margin") if key in content}
+    if found.get("reference") is not None:
+        content["reference"] = _reference(found["reference"], content["arms"], how, path)
+    elif how:
+        raise UsageError(f"{path} sets {' and '.join(how)} but no reference to compare the arms with.")
     return content
 
 
@@ -124,3 +158,25 @@ def _arms(value: Any, path: Path) -> dict[str, WORDS]:
             raise UsageError(f"{path}: an arm is named {shown(name)}; a name is a text on one line.")
         arms[name] = cast(words or (), WORDS, f"{path}: arm {name}")
     return arms
+
+
+def _reference(value: Any, arms: Mapping[str, WORDS], how: Mapping[str, Any], path: Path) -> Reference:
+    """Return what `reference` says, an arm or `{arm: ..., rate: ...}`, and how arms are compared with it."""
+    named = {"arm": value} if isinstance(value, str) else value
+    if not isinstance(named, Mapping) or "arm" not in named or not set(named) <= {"arm", "rate"}:
+        raise UsageError(f"{path}: reference is {shown(value)}; expected an arm, or {{arm: NAME, rate: NUMBER}}.")
+    arm = cast(named["arm"], str, f"{path}: reference")
+    if arm not in arms:
+        near = get_close_matches(arm[:100], arms, n=3) or list(arms)
+        raise UsageError(f"{path}: the reference {shown(arm)} is no arm; did you mean {' or '.join(near)}?")
+    reference = Reference(arm, cast(named.get("rate"), float | None, f"{path}: reference.rate"), **how)
+    if not reference.margin >= 0:
+        raise UsageError(f"{path}: margin is {reference.margin:g}; it must be 0 or above.")
+    # Statistics take a while to import, and few commands need them.
+    from cadc.evaluation.statistics.measures import measure
+
+    try:
+        measure(reference.metric)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return reference

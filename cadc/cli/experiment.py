@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace) -> int:
             f"the first: {next(iter(outcome.errors.values()))}"
         )
     runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
-    table = write_results(experiment, runs, folder, command(arguments))
+    table = write_results(experiment, runs, folder, command(arguments), ledger)
     print_table(experiment.title, table)
     print(f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}")
     after.table(jobs[0].config, folder)

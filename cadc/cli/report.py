@@ -23,9 +23,10 @@ def main(arguments: argparse.Namespace) -> int:
 
     experiment = load_experiment(arguments.name)
     cells, folder = wanted(experiment, arguments)
-    committed = dict.fromkeys([folder, Path("results") / experiment.name])
-    runs = find_runs(without_impossible(cells), Ledger(), list(committed))
-    table = write_results(experiment, runs, folder, command(arguments))
+    committed = list(dict.fromkeys([folder, Path("results") / experiment.name]))
+    ledger = Ledger()
+    runs = find_runs(without_impossible(cells), ledger, committed)
+    table = write_results(experiment, runs, folder, command(arguments), ledger, committed)
     print_table(experiment.title, table)
     print(f"written to {folder}")
     return 0

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -16,22 +17,41 @@ from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
 from cadc.measure import source_version
 from cadc.paths import regular_file
+from cadc.reporting.comparison import FILE as COMPARISON
+from cadc.reporting.comparison import add_comparison, compare_points
 from cadc.reporting.figure import write_rate_figure
-from cadc.reporting.table import build_table, write_table
+from cadc.reporting.table import build_table, points, write_table
 
 RECORDS = "records.jsonl"
 
 
 def write_results(
-    experiment: Experiment, runs: Sequence[tuple[str, Record]], folder: Path, command: str
+    experiment: Experiment,
+    runs: Sequence[tuple[str, Record]],
+    folder: Path,
+    command: str,
+    ledger: Ledger | None = None,
+    committed: Sequence[Path] = (),
 ) -> pd.DataFrame:
     """Write table, figure, records and provenance of (arm, record) pairs; return the table.
 
+    Parameters
+    ----------
+    experiment, runs : what was run, and the arm and record of each.
+    folder : of the results.
+    command : that makes them again.
+    ledger : with the runs' scores, for the comparison with the experiment's reference.
+    committed : folders of results whose comparison serves where the scores are gone.
+
     Raises
     ------
-    CadcError : where the folder cannot be written to.
+    CadcError : where the folder cannot be written to, or arms cannot be compared with the reference.
     """
-    table = build_table(runs)
+    table, comparison = build_table(runs), None
+    if experiment.reference:
+        comparison = compare_points(experiment.reference, points(runs), ledger, committed)
+        if comparison is not None:
+            table = add_comparison(table, comparison, experiment.reference)
     records = {record["id"]: record for _, record in runs}
     provenance = {
         "experiment": experiment.name,
@@ -42,15 +62,22 @@ def write_results(
         "code": source_version(),
         "runs": _ids_by_arm(runs),
     }
+    if experiment.reference:
+        provenance["reference"] = asdict(experiment.reference)
 
     def write(aside: Path) -> None:
         write_table(table, aside)
+        if comparison is not None:
+            (aside / COMPARISON).write_text(comparison.to_csv(index=False, lineterminator="\n"))
         write_rate_figure(f"{experiment.title} ({', '.join(table['dataset'].unique())})", table, aside)
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
         (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
 
     try:
         put_in_place(folder, write)
+        if comparison is None:
+            # One that is left from other runs would seem to belong to this table.
+            (folder / COMPARISON).unlink(missing_ok=True)
     except OSError as error:
         raise CadcError(
             f"results cannot be written to {folder} ({(error.strerror or str(error)).lower()}); make it writable or "

@@ -1,6 +1,7 @@
 """The table of an experiment: a row an arm, means and standard deviations over seeds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from cadc.ledger.identity import arm_signature
 from cadc.ledger.store import Record
+from cadc.reporting.latex import latex
 
 ARM_COLUMNS = [
     "dataset",
@@ -53,24 +55,47 @@ def arm_columns(arm: str, record: Record) -> dict[str, Any]:
     }
 
 
-def build_table(runs: Sequence[tuple[str, Record]]) -> pd.DataFrame:
-    """Return the table of (arm, record) pairs, in the order in which the arms first appear.
+@dataclass(frozen=True)
+class Point:
+    """What a row of the table stands for: an arm at one point of its sweep.
 
-    `seeds` counts the runs behind a row; standard deviations are those of a sample (n - 1) and empty for one run.
+    Parameters
+    ----------
+    arm : its name in the experiment.
+    columns : that tell it apart, see `arm_columns`.
+    records : of its runs, which differ in seeds alone.
     """
+
+    arm: str
+    columns: dict[str, Any]
+    records: list[Record]
+
+
+def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
+    """Return the rows of the table of (arm, record) pairs, in the order in which the arms first appear."""
     groups: dict[str, dict[str, Record]] = {}
     rows: dict[str, dict[str, Any]] = {}
+    arms: dict[str, str] = {}
     for arm, record in runs:
         key = f"{arm} {arm_signature(record['config'])}"
+        arms[key] = arm
         rows.setdefault(key, arm_columns(arm, record))
         groups.setdefault(key, {})[record["id"]] = record
     _tell_apart(rows, {key: next(iter(records.values()))["config"] for key, records in groups.items()})
+    return [Point(arms[key], rows[key], list(records.values())) for key, records in groups.items()]
+
+
+def build_table(runs: Sequence[tuple[str, Record]]) -> pd.DataFrame:
+    """Return the table of (arm, record) pairs, a row a point.
+
+    `seeds` counts the runs behind a row; standard deviations are those of a sample (n - 1) and empty for one run.
+    """
     table = []
-    for key, records in groups.items():
-        values = pd.json_normalize(list(records.values()))
+    for point in points(runs):
+        values = pd.json_normalize(point.records)
         table.append(
             {
-                **rows[key],
+                **point.columns,
                 "seeds": len(values),
                 "auc_mean": values["metrics.test/auc"].mean(),
                 "auc_std": values["metrics.test/auc"].std(ddof=1),
@@ -109,9 +134,11 @@ def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def write_table(table: pd.DataFrame, folder: Path) -> None:
-    """Write `table.csv` and `table.md`."""
+    """Write `table.csv`, `table.md` and `table.tex`; what is said of the whole table stands below it."""
+    note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
     (folder / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
-    (folder / "table.md").write_text(markdown(table))
+    (folder / "table.md").write_text(markdown(table) + note)
+    (folder / "table.tex").write_text(latex(table))
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -125,6 +152,10 @@ def markdown(table: pd.DataFrame) -> str:
 def _cell(name: str, value: Any) -> str:
     if value is None or value is pd.NA or value != value:
         return ""
+    if "_difference" in name:
+        return f"{value:+.4f}"
+    if name == "p_holm":
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
     if name.startswith(("auc", "logloss")):
         return f"{value:.4f}"
     if isinstance(value, bool):
@@ -149,13 +180,17 @@ def print_table(title: str, table: pd.DataFrame) -> None:
         "rows kept",
         "seconds",
         "table bytes",
+        *(["difference", "verdict"] if "verdict" in table else []),
     ):
-        shown.add_column(name, justify="left" if name == "arm" else "right", no_wrap=name != "arm")
+        shown.add_column(name, justify="left" if name in ("arm", "verdict") else "right", no_wrap=name != "arm")
     for row in table.to_dict("records"):
         cells = {str(name): _cell(str(name), value) for name, value in row.items()}
         means = [cells[name] for name in ("seeds", "auc_mean", "auc_std", "logloss_mean", "logloss_std")]
         rows_kept, size = (f"{int(cells[name]):,}" if cells[name] else "" for name in ("rows_kept", "embedding_bytes"))
         rate = f"{100 * float(cells['rate']):g} %" if cells["rate"] else ""
-        shown.add_row(cells["arm"], rate, *means, rows_kept, f"{row['total_s_mean']:.1f}", size)
-    console = Console(width=None if Console().is_terminal else 130)
+        compared = [value for name, value in cells.items() if name.endswith("_difference") or name == "verdict"]
+        shown.add_row(cells["arm"], rate, *means, rows_kept, f"{row['total_s_mean']:.1f}", size, *compared)
+    console = Console(width=None if Console().is_terminal else 160 if "verdict" in table else 130)
     console.print(shown)
+    if "note" in table.attrs:
+        console.print(table.attrs["note"], markup=False, highlight=False)

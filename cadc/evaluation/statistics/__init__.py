@@ -1,0 +1,26 @@
+"""How sure a number is: intervals over seeds, paired comparisons of two arms, and what may be said of them."""
+
+from cadc.evaluation.statistics.comparison import Comparison, compare
+from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
+from cadc.evaluation.statistics.delong import DeLong, delong
+from cadc.evaluation.statistics.holm import holm
+from cadc.evaluation.statistics.measures import MEASURES, Measure, measure
+from cadc.evaluation.statistics.seeds import SeedInterval, seed_interval
+from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
+
+__all__ = [
+    "DEFAULT_MARGIN",
+    "MEASURES",
+    "Comparison",
+    "CrossedInterval",
+    "DeLong",
+    "Measure",
+    "SeedInterval",
+    "compare",
+    "crossed_interval",
+    "delong",
+    "holm",
+    "measure",
+    "seed_interval",
+    "verdict",
+]

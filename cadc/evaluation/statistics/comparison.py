@@ -1,0 +1,141 @@
+"""Paired comparison of two arms from their saved scores: a bootstrap over users crossed with seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cadc.errors import DataError
+from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
+from cadc.evaluation.statistics.measures import Measure, Resampled, measure
+from cadc.evaluation.statistics.multiplicities import multiplicities
+from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN
+
+N_REPLICATES = 1000
+
+MOST_UNDEFINED = 0.05
+"""Share of replicates that may lack a class; they are left out."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Difference of an arm to the reference, arm minus reference, in the unit of the metric.
+
+    Parameters
+    ----------
+    metric : name of the metric.
+    interval : mean over seeds with its interval.
+    by_seed : difference of each seed, float64, shape [n_seeds].
+    advantage : the difference, its sign turned where low is better.
+    p_difference : of *no difference*, two-sided, not adjusted.
+    p_margin : of *the advantage is at most -margin*, one-sided, not adjusted.
+    margin : of non-inferiority.
+    n_units : users behind the bootstrap, or rows where there are no users.
+    unit : `user` or `row`.
+    """
+
+    metric: str
+    interval: CrossedInterval
+    by_seed: NDArray[np.float64]
+    advantage: float
+    p_difference: float
+    p_margin: float
+    margin: float
+    n_units: int
+    unit: str
+
+
+def compare(
+    arm: Sequence[pd.DataFrame],
+    reference: Sequence[pd.DataFrame],
+    metric: str | Measure = "auc",
+    margin: float = DEFAULT_MARGIN,
+    n_replicates: int = N_REPLICATES,
+    generator: np.random.Generator | None = None,
+    level: float = 0.95,
+) -> Comparison:
+    """Compare an arm with a reference on the same rows, seed by seed.
+
+    Parameters
+    ----------
+    arm, reference : saved rows of each seed, in the same order of seeds. Of scores the columns are row, label,
+        probability and, where there are users, user; of ranks they are user, item and rank. Rows may come in any order
+        and differ between seeds, as they do where each seed draws its own split.
+    metric : see `measure`.
+    margin : of non-inferiority, in the metric's unit.
+    n_replicates : draws of users.
+    generator : of the draws; seeded with 0 where none is given, so that a table comes out the same again.
+    level : of the interval.
+
+    Raises
+    ------
+    DataError : where the rows of a pair differ, a column is missing, or the metric is undefined.
+    UsageError : for an unknown metric.
+    """
+    chosen = measure(metric) if isinstance(metric, str) else metric
+    if len(arm) != len(reference) or not len(arm):
+        raise DataError(f"{len(arm)} and {len(reference)} runs cannot be paired seed by seed.")
+    pairs = [_align(*pair, chosen) for pair in zip(arm, reference, strict=True)]
+    unit = "user" if all("user" in rows for pair in pairs for rows in pair) else "row"
+    if chosen.needs_users and unit == "row":
+        raise DataError(f"{chosen.name} needs the column user, and the saved rows have none.")
+    drawn_from = np.concatenate([rows[unit].to_numpy() for rows, _ in pairs])
+    # Sorted, so that the order of seeds does not change who is drawn.
+    codes, names = pd.factorize(drawn_from, sort=True, use_na_sentinel=False)
+    by_seed = np.split(codes, np.cumsum([len(rows) for rows, _ in pairs])[:-1])
+    resampled = [
+        (chosen.prepare(left, code, len(names)), chosen.prepare(right, code, len(names)))
+        for (left, right), code in zip(pairs, by_seed, strict=True)
+    ]
+    observed = _differences(resampled, np.ones((1, len(names)), np.int32))[0]
+    if np.isnan(observed).any():
+        raise DataError(f"{chosen.name} is undefined on the rows of a seed, so the arms cannot be compared.")
+    draws = multiplicities(len(names), n_replicates, generator or np.random.default_rng(0))
+    replicates = np.concatenate([_differences(resampled, draw) for draw in draws])
+    defined = ~np.isnan(replicates).any(axis=1)
+    if (~defined).mean() > MOST_UNDEFINED:
+        raise DataError(f"{chosen.name} is undefined for many draws of {len(names)} {unit}s; compare on more of them.")
+    interval = crossed_interval(observed, replicates[defined], len(names), level)
+    sign = 1 if chosen.higher_is_better else -1
+    return Comparison(
+        metric=chosen.name,
+        interval=interval,
+        by_seed=observed,
+        advantage=sign * interval.estimate,
+        p_difference=interval.p_two_sided(),
+        p_margin=interval.p_above(-margin, sign),
+        margin=margin,
+        n_units=len(names),
+        unit=unit,
+    )
+
+
+def _align(arm: pd.DataFrame, reference: pd.DataFrame, chosen: Measure) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both in the order of their keys, or raise where they are not the same rows."""
+    for rows in (arm, reference):
+        missing = {*chosen.key, *chosen.truth, chosen.value} - set(rows.columns)
+        if missing:
+            raise DataError(f"{chosen.name} needs the column {' and '.join(sorted(missing))} of saved rows.")
+        if rows[chosen.value].isna().any():
+            raise DataError(f"the column {chosen.value} holds NaN, so the arms cannot be compared.")
+    left, right = (rows.sort_values(list(chosen.key), ignore_index=True) for rows in (arm, reference))
+    alike = list(dict.fromkeys([*chosen.key, *chosen.truth, *(["user"] if "user" in left and "user" in right else [])]))
+    if len(left) != len(right):
+        raise DataError(f"the test rows differ: there are {len(left)} and {len(right)}, so the arms cannot be paired.")
+    for column in alike:
+        n_differing = int((left[column].to_numpy() != right[column].to_numpy()).sum())
+        if n_differing:
+            raise DataError(
+                f"the test rows differ: {n_differing} of {len(left)} are not alike in the column {column}, so the arms "
+                "cannot be paired; compare runs of one split."
+            )
+    return left, right
+
+
+def _differences(
+    resampled: Sequence[tuple[Resampled, Resampled]], multiplicity: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return arm minus reference, float64, shape [b, n_seeds]."""
+    return np.stack([left(multiplicity) - right(multiplicity) for left, right in resampled], axis=1)

@@ -1,0 +1,68 @@
+"""DeLong's test of two AUC on the same rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
+
+from cadc.errors import DataError
+
+
+class DeLong(NamedTuple):
+    """Two correlated AUC and the test of their difference.
+
+    Parameters
+    ----------
+    difference : AUC of the first minus that of the second.
+    standard_error : of the difference, over independent rows.
+    p_value : two-sided, of *no difference*.
+    auc : of both, float64, shape [2].
+    covariance : of both, float64, shape [2, 2].
+    """
+
+    difference: float
+    standard_error: float
+    p_value: float
+    auc: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the normal interval of the difference."""
+        half = float(norm.ppf((1 + level) / 2)) * self.standard_error
+        return self.difference - half, self.difference + half
+
+
+def delong(label: NDArray[np.floating], first: NDArray[np.floating], second: NDArray[np.floating]) -> DeLong:
+    """Compare two AUC on the same rows in O(n log n) (DeLong et al. 1988, by the mid-ranks of Sun & Xu 2014).
+
+    It takes rows for independent and models for given: users and items that rows share, and the noise of training, make
+    it too sure. It stands beside the crossed bootstrap for comparison with other work.
+
+    Parameters
+    ----------
+    label : 0 or 1, shape [n].
+    first, second : scores of the two models, shape [n].
+
+    Raises
+    ------
+    DataError : where a class has fewer than two rows.
+    """
+    positive = np.asarray(label) > 0.5
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if min(n_positive, n_negative) < 2:
+        raise DataError(f"DeLong's test needs two rows of each class, not {n_positive} and {n_negative}.")
+    # Share of negatives below each positive, and of positives above each negative (Sun & Xu, equations 5 to 8).
+    above, below = [], []
+    for score in (first, second):
+        rank = rankdata(score)
+        above.append((rank[positive] - rankdata(score[positive])) / n_negative)
+        below.append(1 - (rank[~positive] - rankdata(score[~positive])) / n_positive)
+    covariance = np.cov(above) / n_positive + np.cov(below) / n_negative
+    auc = np.mean(above, axis=1)
+    difference = float(auc[0] - auc[1])
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    # Equal scores leave a variance of rounding errors.
+    error = float(np.sqrt(variance)) if variance > 1e-18 else 0.0
+    p_value = float(2 * norm.sf(abs(difference) / error)) if error else float(difference == 0)
+    return DeLong(difference, error, p_value, auc, covariance)

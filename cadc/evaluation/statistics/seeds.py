@@ -1,0 +1,47 @@
+"""Mean over seeds and its t interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import t as student
+
+from cadc.errors import DataError
+
+
+class SeedInterval(NamedTuple):
+    """Mean of a metric over seeds, with the ends of its interval; these are NaN for a single seed."""
+
+    mean: float
+    low: float
+    high: float
+    n_seeds: int
+
+
+def seed_interval(values: ArrayLike, level: float = 0.95) -> SeedInterval:
+    """Return the mean over seeds and its t interval.
+
+    It speaks of other seeds on the same users and items. With the normal quantile in place of t, 5 seeds would cover
+    88 % and 3 seeds 81 % of the time.
+
+    Parameters
+    ----------
+    values : the metric of each seed, shape [n_seeds].
+    level : of the interval.
+
+    Raises
+    ------
+    DataError : for no value, or one that is NaN.
+
+    >>> interval = seed_interval([0.80, 0.81, 0.82])
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.7852, 0.8348)
+    """
+    array = np.asarray(values, np.float64)
+    if not array.size or np.isnan(array).any():
+        raise DataError(f"an interval over seeds needs values that are numbers, not {array.tolist()}.")
+    mean, n_seeds = float(array.mean()), len(array)
+    if n_seeds == 1:
+        return SeedInterval(mean, np.nan, np.nan, 1)
+    half = float(student.ppf((1 + level) / 2, n_seeds - 1) * array.std(ddof=1) / np.sqrt(n_seeds))
+    return SeedInterval(mean, mean - half, mean + half, n_seeds)

@@ -1,0 +1,234 @@
+"""Points of a table against the reference: who is paired with whom, and what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cadc.errors import CadcError, DataError
+from cadc.evaluation.statistics import compare, holm, verdict
+from cadc.experiment import Reference
+from cadc.identity import file_hash
+from cadc.ledger import Ledger
+from cadc.reporting.comparison import COLUMNS, FILE, add_comparison, compare_points
+from cadc.reporting.table import Point
+
+
+def test_rows(split_seed, noise, n_rows=400, n_users=25):
+    """Return saved scores; rows, users and labels follow from the split alone."""
+    rng = np.random.default_rng(split_seed)
+    row = rng.permutation(3000)[:n_rows]
+    logit = rng.normal(size=n_rows)
+    label = (rng.random(n_rows) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+    probability = 1 / (1 + np.exp(-logit - noise * np.random.default_rng([split_seed, 9]).normal(size=n_rows)))
+    return pd.DataFrame({"row": row, "label": label, "probability": probability, "user": row % n_users})
+
+
+test_rows.__test__ = False
+
+
+class Table:
+    """A ledger and the points of a table, filled run by run."""
+
+    def __init__(self, folder):
+        self.ledger = Ledger(folder / "runs")
+        self.folder = folder / "results"
+        self.folder.mkdir()
+        self.points = []
+
+    def add(self, arm, rate, noise, seeds, trained=True):
+        """Add a point with a run for each (split_seed, seed)."""
+        records = []
+        for split_seed, seed in seeds:
+            run_id = f"{arm}-{rate}-{split_seed}-{seed}"
+            path = self.ledger.path(run_id)
+            path.mkdir(parents=True)
+            # A seed adds its own noise.
+            test_rows(split_seed, noise + 0.05 * seed).to_parquet(path / "scores.parquet")
+            config = {"data": {"split_seed": split_seed}, "seed": seed, "sample_seed": None, "weight_seed": None}
+            files = {"scores.parquet": file_hash(path / "scores.parquet")}
+            uses = ["model", "trainer"] if trained else ["model"]
+            records.append({"id": run_id, "config": config, "uses": uses, "files": files})
+        columns = {"dataset": "made-up", "arm": arm, "rate": rate, "dim": 16}
+        self.points.append(Point(arm, columns, records))
+
+    def compare(self, *words, **options):
+        return compare_points(Reference(*words, **options), self.points, self.ledger, [self.folder])
+
+
+@pytest.fixture
+def table(tmp_path):
+    made = Table(tmp_path)
+    seeds = [(0, 0), (1, 1), (2, 2)]
+    made.add("random", 0.1, 8.0, seeds)
+    made.add("random", 1.0, 0.3, seeds)
+    made.add("mf", 0.1, 1.0, seeds[::-1])  # runs come in any order
+    made.add("mf", 1.0, 0.3, seeds)
+    made.add("control", None, 0.5, seeds, trained=False)
+    return made
+
+
+def expected(table, row, other, metric="auc"):
+    arm, reference = (
+        [pd.read_parquet(table.ledger.path(record["id"]) / "scores.parquet") for record in records]
+        for records in (
+            sorted(table.points[place].records, key=lambda record: record["config"]["seed"]) for place in (row, other)
+        )
+    )
+    return compare(arm, reference, metric)
+
+
+@pytest.mark.parametrize("metric", ["auc", "logloss", "gauc"])
+def test_every_point_is_compared_with_the_named_one(table, metric):
+    found = table.compare("random", 1.0, metric)
+    assert list(found.columns) == COLUMNS
+    assert found["verdict"][1] == "reference"
+    assert found.loc[1, ["difference", "low", "p", "p_holm", "seeds"]].isna().all()
+    for row in (0, 2, 3, 4):
+        right = expected(table, row, 1, metric)
+        line = found.loc[row]
+        assert line["difference"] == pytest.approx(right.interval.estimate, abs=1e-12)
+        assert line["p"] == pytest.approx(right.p_difference)
+        assert (line["low"], line["high"]) == pytest.approx((right.interval.low, right.interval.high))
+        assert (line["seeds"], line["n_units"], line["unit"]) == (3, 25, "user")
+    others = found.drop(index=1)
+    np.testing.assert_allclose(others["p_holm"], holm(others["p"]))
+    np.testing.assert_allclose(others["p_margin_holm"], holm(others["p_margin"]))
+    sign = -1 if metric == "logloss" else 1
+    assert list(others["verdict"]) == [
+        verdict(sign * line["difference"], line["p_holm"], line["p_margin_holm"], 3, 0.002)
+        for line in others.to_dict("records")
+    ]
+    assert found.loc[0, "verdict"] == "worse"
+    assert found.loc[3, "verdict"] == "as good (0.002)"  # the very same scores
+
+
+def test_without_a_rate_points_of_equal_rate_are_compared(table):
+    found = table.compare("random")
+    assert list(found["verdict"][:2]) == ["reference", "reference"]
+    assert found.loc[2, "difference"] == pytest.approx(expected(table, 2, 0).interval.estimate, abs=1e-12)
+    assert found.loc[2, "reference_rate"] == 0.1
+    assert found.loc[3, "difference"] == 0
+    # A control has no rate, and the reference has two.
+    assert found.loc[4, ["difference", "verdict", "reference"]].isna().all()
+
+
+def test_a_control_serves_as_reference_of_all(table):
+    found = table.compare("control")
+    assert found["verdict"][4] == "reference"
+    assert (found["seeds"][:4] == 3).all()
+    assert found.loc[1, "difference"] == pytest.approx(expected(table, 1, 4).interval.estimate, abs=1e-12)
+
+
+def test_a_model_without_training_serves_every_seed_of_its_split(tmp_path):
+    table = Table(tmp_path)
+    table.add("random", 1.0, 0.3, [(0, 0), (0, 1), (0, 2)])
+    table.add("control", None, 0.5, [(0, 0)], trained=False)
+    assert table.compare("random")["seeds"].tolist() == [pd.NA, 3]
+    assert table.compare("control")["seeds"].tolist() == [3, pd.NA]
+
+
+def test_seeds_that_only_one_arm_has_are_left_out(tmp_path):
+    table = Table(tmp_path)
+    table.add("random", 1.0, 0.3, [(0, 0), (1, 1), (2, 2)])
+    table.add("mf", 1.0, 0.5, [(1, 1), (2, 2), (3, 3)])
+    table.add("other", 1.0, 0.5, [(4, 4)])
+    found = table.compare("random")
+    assert found["seeds"].tolist() == [pd.NA, 2, pd.NA]
+    assert pd.isna(found.loc[2, "verdict"])
+
+
+def test_one_seed_decides_nothing(tmp_path):
+    table = Table(tmp_path)
+    table.add("random", 1.0, 0.3, [(0, 0)])
+    table.add("mf", 1.0, 3.0, [(0, 0)])
+    found = table.compare("random")
+    assert found.loc[1, "p"] < 0.01
+    assert found.loc[1, "verdict"] == "undecided"
+
+
+def test_a_reference_that_is_not_in_the_table_is_said(table, capsys):
+    assert table.compare("random", 0.5) is None
+    assert "the comparison with random at rate 0.5 is left out: it is not in this table" in capsys.readouterr().err
+
+
+def test_other_test_rows_are_refused(table):
+    record = table.points[2].records[0]
+    path = table.ledger.path(record["id"]) / "scores.parquet"
+    test_rows(17, 0.3).to_parquet(path)
+    with pytest.raises(CadcError, match="its hash is not the one in the run's record"):
+        table.compare("random", 1.0)
+    record["files"]["scores.parquet"] = file_hash(path)
+    with pytest.raises(DataError, match="mf cannot be compared with random at rate 1: the test rows differ"):
+        table.compare("random", 1.0)
+
+
+def test_scores_that_cannot_be_read_are_a_sentence(table):
+    record = table.points[2].records[0]
+    del record["files"]
+    (table.ledger.path(record["id"]) / "scores.parquet").write_text("no scores")
+    with pytest.raises(CadcError, match=r"scores.parquet cannot be read \("):
+        table.compare("random", 1.0)
+
+
+def without_scores(table):
+    for path in table.ledger.folder.glob("*/scores.parquet"):
+        path.unlink()
+
+
+def keep(table, comparison):
+    (table.folder / FILE).write_text(comparison.to_csv(index=False, lineterminator="\n"))
+
+
+def test_a_kept_comparison_serves_where_scores_are_gone(table):
+    comparison = table.compare("random", 1.0)
+    keep(table, comparison)
+    before = (table.folder / FILE).read_bytes()
+    without_scores(table)
+    kept = table.compare("random", 1.0)
+    pd.testing.assert_frame_equal(kept, comparison, check_exact=True)
+    keep(table, kept)
+    assert (table.folder / FILE).read_bytes() == before
+    assert compare_points(Reference("random", 1.0), table.points, None, [table.folder]) is not None
+
+
+@pytest.mark.parametrize("change", ["metric", "margin", "reference", "runs"])
+def test_a_kept_comparison_of_anything_else_does_not_serve(table, capsys, change):
+    keep(table, table.compare("random", 1.0))
+    without_scores(table)
+    other = {"metric": "logloss"} if change == "metric" else {"margin": 0.01} if change == "margin" else {}
+    if change == "runs":
+        table.points[2].records[0]["id"] = "another"
+    assert table.compare("random", 0.1 if change == "reference" else 1.0, **other) is None
+    assert "scores.parquet of 15 of 15 runs is not in" in capsys.readouterr().err
+
+
+def test_a_kept_file_that_is_none_is_a_sentence(table):
+    (table.folder / FILE).write_text('a,"b\n')
+    without_scores(table)
+    with pytest.raises(CadcError, match="is no comparison"):
+        table.compare("random", 1.0)
+
+
+def test_scores_come_before_what_was_kept(table):
+    comparison = table.compare("random", 1.0)
+    keep(table, comparison.assign(difference=9.0))
+    assert table.compare("random", 1.0)["difference"].max() < 1
+
+
+def test_the_table_says_what_it_is_compared_with(table):
+    plain = pd.DataFrame([point.columns for point in table.points])
+    reference = Reference("random", 1.0, "logloss", 0.01)
+    wide = add_comparison(plain, table.compare("random", 1.0, "logloss", 0.01), reference)
+    assert list(wide.columns[-5:]) == [
+        "logloss_difference",
+        "logloss_difference_low",
+        "logloss_difference_high",
+        "p_holm",
+        "verdict",
+    ]
+    assert "logloss to random at rate 1" in wide.attrs["note"]
+    assert "margin 0.01" in wide.attrs["note"]
+    assert json.loads(wide.to_json())  # the note is no column
+    assert "note" not in plain.attrs
