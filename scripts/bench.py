@@ -31,7 +31,6 @@ def main() -> None:
         limits = [
             "trainer.max_epochs=1",
             "trainer.progress=false",
-            "logger=none",
             "factorization.max_epochs=1",
         ]
         config = compose_config([*words, *limits, "initializer=mf"])
@@ -44,9 +43,7 @@ def main() -> None:
         timed("cut batches of 4096", lambda: [None for _ in BatchLoader(log, rows, 4096, shuffle)])
         factors, _ = timed("factorise, one epoch", lambda: factorize_log(config, log))
         model = make_model(config, log, factors)
-        from pathlib import Path
-
-        timed("train, one epoch and validation", lambda: train(config, model, log, rows, "bench", Path(cache)))
+        timed("train, one epoch and validation", lambda: train(config, model, log, rows))
         score = np.random.default_rng(0).random(N_ROWS)
         label = np.asarray(log.column("label")[:N_ROWS])
         timed("AUC", lambda: auc(label, score))

@@ -13,7 +13,15 @@ from cadc.ledger.store import Ledger
 IN_SUMMARY = ("cost", "bytes", "rows")
 """Parts of a record that stand in the summary beside the metrics, under names such as `cost/total_s`."""
 
-RESULT_FILES = ("table.csv", "table.md", "figure.png", "figure.svg", "provenance.json")
+RESULT_FILES = (
+    "table.csv",
+    "table.md",
+    "table.tex",
+    "comparison.csv",
+    "figure.png",
+    "figure.svg",
+    "provenance.json",
+)
 """What of an experiment's folder is mirrored, where it is there."""
 
 
