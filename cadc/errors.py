@@ -21,6 +21,10 @@ class NotWritable(CadcError):
     """A folder of ours takes no more: the disk is full, or the folder read-only."""
 
 
+class Lost(CadcError):
+    """Another process took a run over, since this one gave no sign of life for too long."""
+
+
 class Pruned(Exception):
     """A trial of a tuning was stopped early, since others did better at its age."""
 

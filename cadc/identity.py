@@ -33,6 +33,7 @@ WITHOUT_EFFECT = (
     "cadc.paths",
     "cadc.progress",
     "cadc.reporting",
+    "cadc.signals",
     "cadc.sweep",
     "cadc.training.progress",
     "cadc.tuning",

@@ -101,6 +101,7 @@ def claim(folder: Path) -> Lease | None:
     ------
     OSError : where the folder cannot be written.
     """
+    seconds_to_live()  # what is wrong with it is said before anything is written
     token = secrets.token_hex(8)
     while True:
         try:

@@ -17,14 +17,16 @@ from typing import Any
 from cadc.choices import check
 from cadc.components import TARGET, load_class
 from cadc.config import compose_config
-from cadc.errors import CadcError, NotWritable, Pruned, UsageError
+from cadc.errors import CadcError, Lost, NotWritable, Pruned, UsageError
 from cadc.experiment import Cell
 from cadc.launching import launch
+from cadc.lease import Lease
 from cadc.ledger.identity import arm_signature, run_identity
 from cadc.ledger.store import Ledger, Record
 from cadc.mirrors.after import AfterRun
 from cadc.pipeline import SCHEMA_VERSION, open_log, run
 from cadc.progress import Display, clock, display
+from cadc.signals import check_interrupt
 from cadc.training.checkpoints import CheckpointFolder
 
 Say = Callable[[str], None]
@@ -182,6 +184,8 @@ class _Sweep:
         self.outcome = Outcome()
         self.estimate = Estimate(jobs)
         self.shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
+        self.waited_for: set[str] = set()
+        """Runs that other processes worked on when it was their turn."""
         self.numbers = {job.run_id: number for number, job in enumerate(jobs, 1)}
 
     def carry_out(self) -> None:
@@ -190,6 +194,7 @@ class _Sweep:
         while left:
             self._show(0)
             busy = [job for job in left if not self._settle(job)]
+            self.waited_for |= {job.run_id for job in busy}
             if len(busy) == len(left):
                 if not told:
                     self.say(f"waiting for {len(busy)} runs that other processes work on")
@@ -260,17 +265,21 @@ class _Sweep:
         return True
 
     def _become(self, job: Job) -> str | None:
-        became = settled(job, self.ledger, self.retry_failed)
+        check_interrupt()
+        # What another process finished, or failed to, is not done once more, nor is it ours to report.
+        others_did = job.run_id in self.waited_for
+        retry_failed = self.retry_failed and not others_did
+        became = settled(job, self.ledger, retry_failed, "elsewhere" if others_did else "skipped")
         if became is not None:
             return became
         lease = self.ledger.claim(job.run_id)
         if lease is None:
             return None
         with lease:
-            became = settled(job, self.ledger, self.retry_failed, "elsewhere")
+            became = settled(job, self.ledger, retry_failed, "elsewhere")
             if became is None:
                 self._show(1)
-                became = carry_out(job, self.ledger)
+                became = carry_out(job, self.ledger, lease)
             else:
                 # Claiming made its workplace anew.
                 self.ledger.tidy(job.run_id)
@@ -324,15 +333,30 @@ def settled(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipp
     return None
 
 
-def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]], None] | None = None) -> str:
+def carry_out(
+    job: Job, ledger: Ledger, lease: Lease, tell: Callable[[list[dict[str, float]]], None] | None = None
+) -> str:
     """Carry out a run whose lease is held, going on from its last checkpoint; return what became of it.
 
     Raises
     ------
+    Lost : where another process took the run over; nothing is written about it any more.
     Exception : whatever the run raised; a record of its failure is written, unless trying again may help.
     """
+
+    def require_held() -> None:
+        if not lease.is_held():
+            raise Lost(f"another process took the run {job.run_id} over while this one gave no sign of life.")
+
+    def after_epoch(history: list[dict[str, float]]) -> None:
+        check_interrupt()
+        require_held()
+        if tell is not None:
+            tell(history)
+
     checkpoints = ledger.checkpoints(job.run_id)
-    if ledger.recorded(job.run_id) == "failed":
+    is_retried = ledger.recorded(job.run_id) == "failed"
+    if is_retried:
         ledger.forget_checkpoints(job.run_id)
     resumed = bool(CheckpointFolder(checkpoints))
     known = {
@@ -342,14 +366,20 @@ def carry_out(job: Job, ledger: Ledger, tell: Callable[[list[dict[str, float]]],
         "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     ledger.begin(job.run_id, known)
+    if is_retried:
+        # From here on it is interrupted where it is stopped, and goes on from its own checkpoints.
+        ledger.forget_failure(job.run_id)
     try:
-        ledger.write(job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, tell))
+        ledger.write(job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, after_epoch))
+    except Lost:
+        raise
     except Pruned:
         ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
         return "pruned"
     except NotWritable:
         raise
     except Exception as error:
+        require_held()
         if is_transient(error):
             ledger.begin(job.run_id, known | {"reason": str(_sentence(error))})
         else:
@@ -384,7 +414,7 @@ def is_transient(error: Exception) -> bool:
 
     # torch says so in words where it cannot allocate on the CPU.
     lacks_memory = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable)
+    return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable | Lost)
 
 
 def _sentence(error: Exception) -> CadcError:

@@ -9,12 +9,11 @@ import importlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from cadc import __version__
 from cadc.errors import CadcError, one_line
+from cadc.signals import interrupting
 
 COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
@@ -50,34 +49,17 @@ def main(words: Sequence[str] | None = None) -> int:
             arguments.overrides = with_files(arguments.overrides)
         return int(modules[arguments.command].main(arguments))
 
-    with _termination_as_ctrl_c() as received:
+    with interrupting() as received:
         return _answer(run, received, arguments.debug)
-
-
-@contextmanager
-def _termination_as_ctrl_c() -> Iterator[list[int]]:
-    """Have SIGTERM, by which clusters end a job, interrupt as Ctrl-C does; yield the signals that came."""
-    received: list[int] = []
-
-    def interrupt(number: int, frame: object) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
-    # Whoever calls us may have their own way with signals; only the main thread can set one.
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield received
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
     """Run a command; say what ended it in one sentence."""
     try:
-        return run()
+        status = run()
+        # What is still to be written may not find its reader, or no room.
+        sys.stdout.flush()
+        return status
     except CadcError as error:
         if debug:
             raise
@@ -88,13 +70,17 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
         return 128 + (received[0] if received else signal.SIGINT)
     except BrokenPipeError:
         # The reader of our output went away (`cadc ... | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 141
     except OSError as error:
         if debug:
             raise
         sentence = f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}."
         print(f"cadc: {one_line(sentence)}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _give_up_output()
         return 1
     except Exception as error:
         if debug:
@@ -102,3 +88,8 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         print(f"cadc: {type(error).__name__}: {one_line(reason)} (not foreseen; --debug shows where)", file=sys.stderr)
         return 1
+
+
+def _give_up_output() -> None:
+    """Drop what nobody can take any more; Python would try to write it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,18 +18,21 @@ def main(arguments: argparse.Namespace) -> int:
     import shutil
 
     from cadc.cache import entries
+    from cadc.lease import holder
     from cadc.paths import cache_dir
 
     total = 0
     for entry in entries():
         if arguments.stage not in (None, entry.stage):
             continue
+        if arguments.action == "clean" and entry.path.is_dir() and holder(entry.path):
+            continue  # a process is at work there
         total += entry.size
         print(f"{entry.size / 1e6:10.1f} MB  {entry.stage:10} {entry.key}")
         if arguments.action == "clean":
             if entry.path.is_dir():
-                shutil.rmtree(entry.path)
+                shutil.rmtree(entry.path, ignore_errors=True)
             else:
-                entry.path.unlink()
+                entry.path.unlink(missing_ok=True)
     print(f"{total / 1e6:10.1f} MB  {'removed from' if arguments.action == 'clean' else 'in'} {cache_dir()}")
     return 0

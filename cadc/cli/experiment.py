@@ -3,6 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,11 @@ def main(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
     after = AfterRun(experiment.name)
-    outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after)
+    try:
+        outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after)
+    finally:
+        with suppress(OSError):  # results of before are in it
+            folder.rmdir()
     if outcome.errors:
         raise CadcError(
             f"{len(outcome.errors)} of {len(jobs)} runs have no result, so no table is written; "

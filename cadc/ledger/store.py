@@ -216,6 +216,15 @@ class Ledger:
             with lease:
                 self.tidy(run_id)
 
+    def forget_failure(self, run_id: str) -> None:
+        """Take away the record of a run that failed and whose lease is held; it counts as begun anew."""
+        aside = self._workplace(run_id) / ".partial-failed"  # which `write_folder` removes
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            self.path(run_id).rename(aside)
+        except OSError as error:
+            raise self._not_writable(error) from error
+
     def forget_checkpoints(self, run_id: str) -> None:
         """Remove the checkpoints of a run whose lease is held, so that it starts from its beginning."""
         shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)

@@ -143,7 +143,8 @@ class SharedStudy:
 
     def frozen(self, trial: Trial) -> FrozenTrial:
         """Return a trial as it is stored."""
-        return self._trials.get_trial(trial._trial_id)
+        with self.storage.reached():
+            return self._trials.get_trial(trial._trial_id)
 
     def others_work(self) -> bool:
         """Tell whether trials of this ledger are not done yet."""
@@ -159,9 +160,10 @@ class SharedStudy:
         """Return the best trial, or those of the Pareto front in the order of the first metric, equal ones once."""
         if not any(trial.state == TrialState.COMPLETE for trial in self.done()):
             return []
-        if len(self.tuning.metrics) == 1:
-            return [self.study.best_trial]
-        front = {tuple(trial.params.items()): trial for trial in reversed(self.study.best_trials)}
+        with self.storage.reached():
+            if len(self.tuning.metrics) == 1:
+                return [self.study.best_trial]
+            front = {tuple(trial.params.items()): trial for trial in reversed(self.study.best_trials)}
         return sorted(front.values(), key=lambda trial: (trial.values, trial.number))
 
     def _is_ours(self, trial: FrozenTrial) -> bool:

@@ -9,9 +9,11 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cadc.errors import CadcError, Pruned, UsageError
+from cadc.errors import CadcError, Lost, Pruned, UsageError
+from cadc.lease import Lease
 from cadc.ledger.store import Ledger, NotWritable
 from cadc.progress import Display
+from cadc.signals import check_interrupt
 from cadc.sweep import Job, Say, carry_out, plan, settled, without_result
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import Tell, reports, saved_history
@@ -70,6 +72,7 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, say: Say | Non
     """
     with Display(study.tuning.trials) as shown:
         while True:
+            check_interrupt()
             shown.sweep(len(study.done()), _progress(study))
             claimed = study.next()
             if claimed is None:
@@ -97,7 +100,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         values = study.tuning.values(_record_of(job, ledger, reports(trial, study, job.config)))
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
-    except (NotWritable, OSError, NoSuchMetric):
+    except (NotWritable, OSError, Lost, NoSuchMetric):
         # Not the trial's fault: it stays as it is, and goes on when there is room again.
         raise
     except Exception as error:
@@ -117,21 +120,27 @@ def _record_of(job: Job, ledger: Ledger, tell: Tell) -> dict[str, Any]:
             continue
         with lease:
             if settled(job, ledger, retry_failed=False) is None:
-                _carry_out(job, ledger, tell)
+                _carry_out(job, ledger, lease, tell)
     record = ledger.record(job.run_id)
     if record.get("status") == "failed":
         raise CadcError(str(record.get("reason")))
     return record
 
 
-def _carry_out(job: Job, ledger: Ledger, tell: Tell) -> None:
+def _carry_out(job: Job, ledger: Ledger, lease: Lease, tell: Tell) -> None:
     try:
         # Epochs that a killed process saved, and did not come to tell.
-        tell(saved_history(ledger.checkpoints(job.run_id)))
+        history = saved_history(ledger.checkpoints(job.run_id))
+    except CadcError:
+        # Damaged: the trial starts from its beginning, which comes to the same.
+        ledger.forget_checkpoints(job.run_id)
+        history = []
+    try:
+        tell(history)
     except Pruned:
         ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
         raise
-    if carry_out(job, ledger, tell) == "pruned":
+    if carry_out(job, ledger, lease, tell) == "pruned":
         raise Pruned
 
 

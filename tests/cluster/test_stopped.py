@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,25 @@ def others() -> list[str]:
     return found
 
 
+def hold_still(child: "subprocess.Popen[str]") -> int:
+    """Stop a worker in the middle of a run, so that it cannot end the run before what is to come."""
+    while True:
+        worker = until(workers, child)[0]
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(0.05)
+        if worker in workers():
+            return worker
+        os.kill(worker, signal.SIGCONT)
+
+
 def stop_in_the_middle(words, stop) -> Answer:
     """Start a launched sweep, call `stop` with it and its first worker in the middle of a run; return what it said."""
     child = start(["-m", "cadc", *words], start_new_session=True)
     try:
-        stop(child, until(workers, child)[0])
+        worker = hold_still(child)
+        stop(child, worker)
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGCONT)
         out, err = child.communicate(timeout=120)
     finally:
         child.kill()
