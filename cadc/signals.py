@@ -16,7 +16,6 @@ def interrupting() -> Iterator[list[int]]:
     if threading.current_thread() is threading.main_thread():
         usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
         before = {number: handler for number, handler in usual.items() if signal.getsignal(number) == handler}
-    _received.clear()
     for number in before:
         signal.signal(number, _interrupt)
     try:
@@ -24,6 +23,7 @@ def interrupting() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _received.clear()
 
 
 def _interrupt(number: int, frame: object) -> None:
