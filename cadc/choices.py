@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from os import cpu_count
 from typing import Any
 
-from cadc.components import TARGET, build, load_class, wants
+from cadc.components import TARGET, build, defaults, load_class
 from cadc.errors import UsageError
 
 Config = Mapping[str, Any]
@@ -31,18 +31,69 @@ def is_trained(config: Config) -> bool:
     return bool(getattr(load_class(config["model"][TARGET]), "trainable", True))
 
 
-def needs_factors(config: Config) -> bool:
+def task(config: Config) -> str:
+    """Return `ctr` (rows are scored) or `ranking` (items are ranked for users).
+
+    Raises
+    ------
+    UsageError : for a task that the model is not made for.
+    """
+    model = load_class(config["model"][TARGET])
+    own, wanted = getattr(model, "task", None), config.get("task", "auto")
+    if wanted == "auto":
+        return own or "ctr"
+    if own is not None and wanted != own:
+        raise UsageError(f"task={wanted} does not fit: {model.__name__} is for task={own}.")
+    if wanted == "ranking" and not hasattr(model, "item_scorer"):
+        raise UsageError(f"task=ranking does not fit: {model.__name__} cannot score all items for a user.")
+    return str(wanted)
+
+
+def starts_from_factors(config: Config) -> bool:
+    """Tell whether embedding tables start from a factorisation."""
+    return is_trained(config) and getattr(load_class(config["initializer"][TARGET]), "needs_factors", False)
+
+
+def model_needs_factors(config: Config) -> bool:
+    """Tell whether the model itself scores by a factorisation, alone or with what a network adds to it."""
+    cls = load_class(config["model"][TARGET])
+    is_residual = config["model"].get("residual", defaults(cls).get("residual", False))
+    return bool(getattr(cls, "needs_factors", False) or is_residual)
+
+
+def sampler_needs_factors(config: Config) -> bool:
+    """Tell whether rows are chosen by a factorisation of all of them."""
+    return uses_sampler(config) and getattr(load_class(config["sampler"][TARGET]), "needs_factors", False)
+
+
+def scores_with_factors(config: Config) -> bool:
     """Tell whether the model, or what its tables start from, asks for a factorisation."""
-    initializer = load_class(config["initializer"][TARGET])
-    starts_from_factors = is_trained(config) and getattr(initializer, "needs_factors", False)
-    return wants(config["model"], "factors") or starts_from_factors
+    return model_needs_factors(config) or starts_from_factors(config)
+
+
+def needs_factors(config: Config) -> bool:
+    """Tell whether anything in a run asks for a factorisation."""
+    return scores_with_factors(config) or sampler_needs_factors(config)
+
+
+def uses_sampler(config: Config) -> bool:
+    """Tell whether it matters which rows are sampled: to what is fitted on them, or on the others."""
+    fits_sample = getattr(load_class(config["model"][TARGET]), "fits_sample", False)
+    return is_trained(config) or fits_sample or (scores_with_factors(config) and fitted_rows(config) == "complement")
+
+
+def fitted_rows(config: Config) -> str:
+    """Return which rows the factorisation reads: `full`, `complement` or `crossfit`."""
+    return str(config.get("factorization_rows", "full"))
 
 
 def used_groups(config: Config) -> list[str]:
     """Return the groups of the configuration that this model uses, beside the data."""
     used = ["model"]
+    if uses_sampler(config):
+        used += ["sampler"]
     if is_trained(config):
-        used += ["sampler", "initializer", "embedding", "trainer"]
+        used += ["initializer", "embedding", "trainer"]
     if needs_factors(config):
         used += ["factorization"]
     return used
@@ -56,9 +107,9 @@ def dim_of_factors(config: Config) -> int:
     from cadc.factorization.cached import factor_dim
 
     factorization = build(config["factorization"], "factorization")
-    if not is_trained(config) and factorization.dim is not None:
+    if not starts_from_factors(config) and factorization.dim is not None:
         return int(factorization.dim)
-    extra_columns = build(config["initializer"], "initializer").extra_columns if is_trained(config) else 0
+    extra_columns = build(config["initializer"], "initializer").extra_columns if starts_from_factors(config) else 0
     return factor_dim(factorization, config["embedding"]["dim"], extra_columns)
 
 
@@ -73,5 +124,20 @@ def check(config: Config) -> None:
         raise UsageError(f"logger._target_ is {config['logger'][TARGET]}, which mirrors no runs.")
     if is_trained(config):
         build(config["embedding"], "embedding", fields=())
+    task(config)
     if needs_factors(config):
         dim_of_factors(config)
+        _check_rows(config)
+
+
+def _check_rows(config: Config) -> None:
+    """Raise a UsageError where the rows that a factorisation is to read would tell of those that it must not know."""
+    if config.get("factorization_folds", 2) < 2:
+        raise UsageError(f"factorization_folds is {config['factorization_folds']}; cross-fitting needs at least 2.")
+    if fitted_rows(config) == "complement" and scores_with_factors(config):
+        sampler = load_class(config["sampler"][TARGET])
+        if not getattr(sampler, "allows_complement", False):
+            raise UsageError(
+                f"factorization_rows=complement needs a sampler that takes rows one by one and without looking at "
+                f"their labels, which {sampler.__name__} does not; set factorization_rows=crossfit."
+            )

@@ -136,6 +136,9 @@ BESIDE_GROUPS: dict[str, Any] = {
     "weight_seed": int | None,
     "threads": int,
     "evaluate": Literal["test", "validation"],
+    "task": Literal["auto", "ctr", "ranking"],
+    "factorization_rows": Literal["full", "complement", "crossfit"],
+    "factorization_folds": int,
 }
 """Keys that stand beside the groups, and their types."""
 

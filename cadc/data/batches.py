@@ -1,6 +1,7 @@
 """Batches cut from tensors in memory by a permuted index, with no worker processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,12 +22,19 @@ class BatchLoader:
     rows : row numbers, int64, shape [n].
     batch_size : rows a batch; the last one may be smaller.
     generator : shuffles anew at each epoch; None keeps the order.
+    beside : further parts of a `Batch` (weight, offset, fold), a value a row, shape [n] each.
     """
 
     def __init__(
-        self, log: InteractionLog, rows: Tensor, batch_size: int, generator: torch.Generator | None = None
+        self,
+        log: InteractionLog,
+        rows: Tensor,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        beside: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.log = log
+        self.beside = dict(beside or {})
         self.rows = rows
         self.batch_size = batch_size
         self.generator = generator
@@ -42,12 +50,14 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         self._position, self._go_on_at = self._go_on_at, 0
         self._at_start = self._generator_state()
-        rows = self.rows
-        if self.generator is not None:
-            rows = rows[torch.randperm(len(rows), generator=self.generator)]
-        for part in rows.split(self.batch_size)[self._position :]:
+        if self.generator is None:
+            order = torch.arange(len(self.rows))
+        else:
+            order = torch.randperm(len(self.rows), generator=self.generator)
+        for part in order.split(self.batch_size)[self._position :]:
             self._position += 1
-            yield self.log.gather(part)
+            batch = self.log.gather(self.rows[part])
+            yield replace(batch, **{name: values[part] for name, values in self.beside.items()})
 
     def state_dict(self) -> dict[str, Any]:
         """Return where in which epoch this is."""

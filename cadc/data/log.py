@@ -52,6 +52,9 @@ class Batch:
     dense : float32, shape [B, D].
     label : float32, shape [B].
     oracle : true probability of label 1, float32, shape [B], where known.
+    weight : of each row in the training loss, float32, shape [B]; None weighs all alike.
+    offset : a logit added to the model's in training alone, float32, shape [B]; see `cadc.sampling.sampler.Sample`.
+    fold : the fold of cross-fitting that a training row was left out of, int64, shape [B].
     """
 
     ids: Tensor
@@ -59,6 +62,9 @@ class Batch:
     dense: Tensor
     label: Tensor
     oracle: Tensor | None = None
+    weight: Tensor | None = None
+    offset: Tensor | None = None
+    fold: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Copy to a device."""
@@ -67,7 +73,10 @@ class Batch:
             {name: bag.to(device) for name, bag in self.bags.items()},
             self.dense.to(device),
             self.label.to(device),
-            None if self.oracle is None else self.oracle.to(device),
+            *(
+                None if value is None else value.to(device)
+                for value in (self.oracle, self.weight, self.offset, self.fold)
+            ),
         )
 
     def __len__(self) -> int:
@@ -258,6 +267,11 @@ class InteractionLog:
         except IndexError as error:
             raise self._damaged(self.folder / f"{side}.npy", f"a row names what is not there, {error}") from error
 
+    def entity_rows(self, side: Side, rows: Tensor) -> Tensor:
+        """Return the row of the entity table of users, or items, for each of these rows, int32."""
+        self._side(side)
+        return self._columns[side].index_select(0, rows)
+
     def labels(self, rows: Tensor) -> Tensor:
         """Return the labels of these rows, float32."""
         return self._columns["label"].index_select(0, rows)
@@ -281,6 +295,33 @@ class InteractionLog:
         context = columns["context_ids"].index_select(0, rows) if "context_ids" in columns else None
         oracle = columns["oracle"].index_select(0, rows) if "oracle" in columns else None
         return self.join(entities, context, dense, self.labels(rows), oracle)
+
+    def n_entities(self, side: Side) -> int:
+        """Return the number of users or items, row 0 (nothing is known) included."""
+        return len(self._side(side).ids)
+
+    def users(self, rows: Tensor) -> Batch:
+        """Return a batch of users alone (entity rows, int64, shape [B]): item and context ids are 0, labels too."""
+        return self._alone("user", rows)
+
+    def items(self, rows: Tensor) -> Batch:
+        """Return a batch of items alone (entity rows, int64, shape [B]): user and context ids are 0, labels too."""
+        return self._alone("item", rows)
+
+    def _alone(self, side: Side, rows: Tensor) -> Batch:
+        self._side(side)
+        n_context = len(self.schema.of("context", bag=False))
+        return self.join(
+            {other: rows if other == side else torch.zeros_like(rows) for other in self.entities},
+            torch.zeros(len(rows), n_context, dtype=torch.int32) if n_context else None,
+            torch.zeros(len(rows), len(self.schema.dense)),
+            torch.zeros(len(rows)),
+        )
+
+    def _side(self, side: Side) -> EntityFeatures:
+        if side not in self.entities:
+            raise DataError(f"the log {self.meta['name']} has no {side} fields, which ranking items for users needs.")
+        return self.entities[side]
 
     def join(
         self,

@@ -2,15 +2,25 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from cadc.cache import cached_folder
 from cadc.data.log import InteractionLog
+from cadc.data.schema import UNKNOWN
+from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError
+from cadc.factorization.crossfit import CrossFitted, assign_folds
 from cadc.factorization.factors import Factors
+from cadc.randomness import numpy_generator
+
+Rows = Literal["full", "complement", "crossfit"]
+"""Which training rows a factorisation reads."""
 from cadc.identity import code_hash, describe, digest
 
 
@@ -23,10 +33,66 @@ class Factorization(Protocol):
         """Return the factors, and `seconds` and `epochs`."""
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """Factors, and what they took when they were made.
+
+    Parameters
+    ----------
+    factors : of one factorisation, or of one for each fold.
+    n_rows : training rows that it read, each counted once.
+    cost : `seconds` and `epochs` of each factorisation, by its key in the cache.
+    """
+
+    factors: Factors | CrossFitted
+    n_rows: int
+    cost: Mapping[str, Mapping[str, float]]
+
+
+def fit_factors(
+    factorization: Factorization, log: InteractionLog, dim: int, which: Rows, sample: Tensor, n_folds: int
+) -> Fitted:
+    """Factorise the training part, or what of it the network does not see.
+
+    Parameters
+    ----------
+    factorization : how to factorise.
+    log : the log.
+    dim : length of the vectors, where the factorisation leaves it open.
+    which : `full` reads all training rows (CADC as published), `complement` those that the network does not train on,
+        `crossfit` all of them, in as many factorisations as there are folds, each without its fold.
+    sample : numbers of the rows that the network trains on, int64.
+    n_folds : of cross-fitting.
+
+    Raises
+    ------
+    UsageError : for a complement without rows, or folds that cannot be filled.
+    """
+    rows = log.rows("train")
+    if which == "crossfit":
+        fold = assign_folds(log, n_folds, numpy_generator(0, "folds"))
+        fitted = [factorize(factorization, log, rows[fold != number], dim) for number in range(n_folds)]
+        parts, costs = zip(*fitted, strict=True)
+        return Fitted(CrossFitted(parts, fold), len(rows), {key: cost for found in costs for key, cost in found.items()})
+    if which == "complement":
+        is_left = torch.ones(len(rows), dtype=torch.bool)
+        is_left[sample] = False
+        rows = rows[is_left]
+        if not len(rows):
+            raise UsageError(
+                "the sample holds all training rows, so factorization_rows=complement has none to read; lower "
+                "sampler.rate, or set factorization_rows=crossfit."
+            )
+    factors, cost = factorize(factorization, log, rows, dim)
+    return Fitted(factors, len(rows), cost)
+
+
 def factorize(
     factorization: Factorization, log: InteractionLog, rows: Tensor, dim: int
-) -> tuple[Factors, dict[str, float]]:
+) -> tuple[Factors, dict[str, dict[str, float]]]:
     """Return the factors of some rows and what they cost when they were made.
+
+    An id that does not occur in the rows has the zero vector and the mean bias of those that do, as *unknown* has.
 
     Parameters
     ----------
@@ -38,7 +104,7 @@ def factorize(
     Returns
     -------
     factors : from the cache where the same factorisation was done before.
-    cost : `seconds` and `epochs` of the original factorisation.
+    cost : `seconds` and `epochs` of the original factorisation, under its key in the cache.
     """
     key = digest(
         {
@@ -51,11 +117,23 @@ def factorize(
 
     def build(folder: Path) -> None:
         factors, cost = factorization.fit(log, rows, dim)
+        forget_absent(factors, seen_ids(log, rows, factors.fields))
         factors.save(folder / "factors.safetensors")
         (folder / "cost.json").write_text(json.dumps(cost))
 
-    folder = cached_folder("factors", key, build)
-    return _load(folder, log)
+    factors, cost = _load(cached_folder("factors", key, build), log)
+    return factors, {key: cost}
+
+
+def forget_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
+    """Give ids that no row held the zero vector and the mean bias of the others, in place."""
+    for field, is_seen in seen.items():
+        is_absent = ~is_seen
+        is_absent[UNKNOWN] = False
+        if is_absent.any():
+            factors.vectors[field][is_absent] = 0
+            mean = factors.biases[field][is_seen].mean() if is_seen.any() else 0.0
+            factors.biases[field][is_absent] = factors.biases[field][UNKNOWN] = mean
 
 
 def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]:

@@ -1,6 +1,7 @@
 """The result of a factorisation: a vector and a bias for every value of some fields."""
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -32,6 +33,12 @@ class Factors:
     def dim(self) -> int:
         """Length k of the vectors, biases not counted."""
         return next(iter(self.vectors.values())).shape[1]
+
+    def with_vectors(self, vectors: Mapping[str, Tensor]) -> "Factors":
+        """Return factors that differ from these in their vectors alone."""
+        changed = copy(self)
+        changed.vectors = dict(vectors)
+        return changed
 
     def logits(self, log: InteractionLog, rows: Tensor) -> Tensor:
         """Return the factorisation's own logit of log rows: all pairwise products plus all biases, float32."""

@@ -3,7 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cadc.choices import Config, dim_of_factors, is_trained, needs_factors, seeds, source_options, used_groups
+from cadc.choices import (
+    Config,
+    dim_of_factors,
+    fitted_rows,
+    is_trained,
+    needs_factors,
+    scores_with_factors,
+    seeds,
+    source_options,
+    task,
+    used_groups,
+    uses_sampler,
+)
 from cadc.components import TARGET
 from cadc.data.log import InteractionLog
 from cadc.identity import code_hash, describe, digest
@@ -69,6 +81,27 @@ def _settings(config: Config) -> dict[str, Any]:
     return {
         "components": components,
         "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
-        "seeds": seeds(config) if is_trained(config) else None,
-        **({"evaluate": config["evaluate"]} if config.get("evaluate", "test") != "test" else {}),
+        "seeds": _used_seeds(config),
+        **_unless_default(config),
     }
+
+
+def _used_seeds(config: Config) -> dict[str, int] | None:
+    known = seeds(config)
+    if is_trained(config):
+        return known
+    return {"sample": known["sample"]} if uses_sampler(config) else None
+
+
+def _unless_default(config: Config) -> dict[str, Any]:
+    """Return the keys beside the groups that matter to this run, where they are not as usual."""
+    found: dict[str, Any] = {}
+    if config.get("evaluate", "test") != "test":
+        found["evaluate"] = config["evaluate"]
+    if task(config) != "ctr":
+        found["task"] = task(config)
+    if scores_with_factors(config) and fitted_rows(config) != "full":
+        found["factorization_rows"] = fitted_rows(config)
+        if fitted_rows(config) == "crossfit":
+            found["factorization_folds"] = config["factorization_folds"]
+    return found

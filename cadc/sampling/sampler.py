@@ -1,6 +1,9 @@
 """What all samplers share: each gives every row a key and keeps the smallest keys."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,6 +12,35 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
+from cadc.factorization.factors import Factors
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The training rows that a network sees.
+
+    Parameters
+    ----------
+    rows : row numbers in ascending order, int64, shape [n].
+    weights : of the rows in the loss, mean 1, float32, shape [n]; None weighs all alike.
+    offset : logit added to the model's in training alone, log(w_pos / w_neg) where the sampler keeps a share w of each
+        class; what the model itself gives is then calibrated for all rows.
+    facts : what else a record should say of the sample, such as `effective_size`.
+    seconds : of work that an earlier run did and the cache saved; they count as this run's.
+    """
+
+    rows: Tensor
+    weights: Tensor | None = None
+    offset: float = 0.0
+    facts: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def beside(self) -> dict[str, Tensor]:
+        """Return what goes into batches beside the rows, shape [n] each."""
+        found = {} if self.weights is None else {"weight": self.weights}
+        if self.offset:
+            found["offset"] = torch.full((len(self.rows),), self.offset)
+        return found
 
 
 class Sampler(ABC):
@@ -22,17 +54,34 @@ class Sampler(ABC):
     rate : share of the training rows kept, in (0, 1].
     """
 
+    needs_factors: ClassVar[bool] = False
+    """Whether it asks for the factorisation of the whole training part."""
+
+    allows_complement: ClassVar[bool] = False
+    """Whether rows are chosen one by one and without their labels, so that a factorisation of the other rows knows
+    nothing of theirs."""
+
     def __init__(self, rate: float = 1.0) -> None:
         if not 0 < rate <= 1:
             raise UsageError(f"sampler.rate is {rate}; it is a share of the training rows in (0, 1].")
         self.rate = rate
 
     @abstractmethod
-    def keys(self, log: InteractionLog, generator: np.random.Generator) -> NDArray[np.floating]:
+    def keys(
+        self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
+    ) -> NDArray[np.floating]:
         """Return a key for every training row, shape [n]."""
 
-    def __call__(self, log: InteractionLog, generator: np.random.Generator) -> Tensor:
-        """Return the numbers of the kept rows in ascending order, int64.
+    def __call__(
+        self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
+    ) -> Sample:
+        """Return the kept rows.
+
+        Parameters
+        ----------
+        log : the log.
+        generator : of all random choices.
+        factors : gives the factors of the whole training part, to a sampler that needs them.
 
         Raises
         ------
@@ -45,6 +94,6 @@ class Sampler(ABC):
                 f"sampler.rate {self.rate} of {n_rows} training rows leaves none; at least {1 / n_rows:.1g} is needed."
             )
         if n_kept == n_rows:
-            return torch.arange(n_rows)
-        kept = np.argpartition(self.keys(log, generator), n_kept - 1)[:n_kept]
-        return torch.from_numpy(np.sort(kept))
+            return Sample(torch.arange(n_rows))
+        kept = np.argpartition(self.keys(log, generator, factors), n_kept - 1)[:n_kept]
+        return Sample(torch.from_numpy(np.sort(kept)))

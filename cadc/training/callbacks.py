@@ -18,7 +18,9 @@ from cadc.training.module import RecommenderModule
 
 
 class KeepBest(Callback):
-    """Keeps the weights of the epoch with the lowest validation logloss; stops when none was better for a while.
+    """Keeps the weights of the epoch that does best on validation; stops when none was better for a while.
+
+    Where a model is of use before it has learnt anything (`starts_at_base`), its initial weights compete as epoch 0.
 
     Parameters
     ----------
@@ -27,35 +29,45 @@ class KeepBest(Callback):
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
-        self.epoch = -1
-        self.logloss = float("inf")
+        self.epoch = 0
+        self.metrics: dict[str, float] = {}
         self.weights: dict[str, Tensor] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the epoch with the best one before."""
         assert isinstance(pl_module, RecommenderModule)
-        logloss = pl_module.history[-1]["val/logloss"]
-        if logloss < self.logloss:
-            self.epoch, self.logloss = trainer.current_epoch, logloss
-            # A copy, on the CPU: the weights go on changing, and need no room on a GPU.
-            self.weights = {name: value.cpu().clone() for name, value in pl_module.state_dict().items()}
-        self._stop(trainer, trainer.current_epoch)
+        row = pl_module.history[-1]
+        metrics = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
+        self._compare(trainer.current_epoch + 1, metrics, pl_module)
+        self._stop(trainer, trainer.current_epoch + 1)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop at once where the epoch of the checkpoint was the last."""
-        self._stop(trainer, trainer.current_epoch - 1)
+        """Judge the initial weights; stop at once where the epoch of the checkpoint was the last."""
+        assert isinstance(pl_module, RecommenderModule)
+        is_fresh = trainer.current_epoch == 0 and trainer.global_step == 0 and not self.weights
+        if is_fresh and getattr(pl_module.model, "starts_at_base", False):
+            self._compare(0, pl_module.judge(), pl_module)
+        self._stop(trainer, trainer.current_epoch)
+
+    def _compare(self, epoch: int, metrics: dict[str, float], module: RecommenderModule) -> None:
+        sign = 1 if module.held_out.higher_is_better else -1
+        name = module.held_out.monitor
+        if not self.weights or sign * metrics[name] > sign * self.metrics[name]:
+            self.epoch, self.metrics = epoch, metrics
+            # A copy, on the CPU: the weights go on changing, and need no room on a GPU.
+            self.weights = {name: value.cpu().clone() for name, value in module.state_dict().items()}
 
     def _stop(self, trainer: pl.Trainer, epoch: int) -> None:
-        if self.epoch >= 0 and epoch - self.epoch >= self.patience:
+        if self.weights and epoch - self.epoch >= self.patience:
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds."""
-        return {"epoch": self.epoch, "logloss": self.logloss, "weights": self.weights}
+        return {"epoch": self.epoch, "metrics": self.metrics, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.epoch, self.logloss = state_dict["epoch"], state_dict["logloss"]
+        self.epoch, self.metrics = state_dict["epoch"], state_dict["metrics"]
         self.weights = state_dict["weights"]
 
 
@@ -67,6 +79,7 @@ class Resume(Checkpoint):
     loader : of the training rows.
     folder : of the checkpoints; None saves none.
     minutes : between checkpoints inside an epoch; one follows every epoch in any case.
+    max_seconds : after which training stops, inside an epoch too; None knows no limit.
     tell : called after each epoch, when it is saved, with the history so far.
     """
 
@@ -75,12 +88,16 @@ class Resume(Checkpoint):
         loader: BatchLoader,
         folder: CheckpointFolder | None,
         minutes: float,
+        max_seconds: float | None,
         tell: Callable[[list[dict[str, float]]], None] | None,
     ) -> None:
         self.loader = loader
         self.folder = folder
         self.minutes = minutes
+        self.max_seconds = max_seconds
         self.tell = tell
+        self.begun = False
+        """Whether training began or went on: what is wrong with a checkpoint is found before."""
         self.seconds_before = 0.0
         self._started = self._saved = time.monotonic()
 
@@ -89,10 +106,16 @@ class Resume(Checkpoint):
         """Seconds that the fit took, those before an interruption up to its last checkpoint included."""
         return self.seconds_before + time.monotonic() - self._started
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note that a checkpoint, if there is one, was read."""
+        self.begun = True
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save inside a long epoch."""
+        """Save inside a long epoch, and stop when time is up."""
+        if self.max_seconds is not None and self.seconds >= self.max_seconds:
+            trainer.should_stop = True
         is_last = batch_idx + 1 == len(self.loader)
         if not is_last and time.monotonic() - self._saved >= 60 * self.minutes:
             self._save(trainer)
@@ -139,5 +162,6 @@ def random_state() -> dict[str, Any]:
 def set_random_state(state: Mapping[str, Any]) -> None:
     """Set torch's global generators to a state that `random_state` returned."""
     torch.set_rng_state(state["cpu"].cpu())
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda"]])
+    # There may be fewer devices now.
+    for device, value in enumerate(state["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(value.cpu(), device)

@@ -1,10 +1,10 @@
-"""Fitting: epochs over the sample, early stopping on validation logloss, the weights of the best epoch."""
+"""Fitting: epochs over the sample, early stopping on validation, the weights of the best epoch."""
 
 import logging
 import signal
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from cadc.data.batches import EVALUATION_BATCH, BatchLoader
+from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.held_out import BY_TASK, Task
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
 
 History = list[dict[str, float]]
-"""A row an epoch: `epoch` (from 1), `train/loss`, `val/auc`, `val/logloss`."""
+"""A row an epoch: `epoch` (from 1), `train/loss`, and the metrics of the validation part, such as `val/logloss`."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ class FitResult:
     Parameters
     ----------
     seconds : wall time, validation included; after an interruption, that up to the last checkpoint counts too.
-    epochs, best_epoch : epochs begun, and the one whose weights were kept; both count from 1.
+    epochs, best_epoch : epochs begun, and the one whose weights were kept; both count from 1, and 0 stands for the
+        initial weights.
     examples_per_s : training rows read a second, validation included in the time.
-    validation : metrics of the kept weights, `auc` and `logloss`.
+    validation : metrics of the kept weights, such as `auc` and `logloss`.
+    n_validation : rows of the validation part that were read.
     optimizer_bytes : of the optimiser's state.
     history : a row an epoch.
     """
@@ -43,6 +46,7 @@ class FitResult:
     best_epoch: int
     examples_per_s: float
     validation: dict[str, float]
+    n_validation: int
     optimizer_bytes: int
     history: History
 
@@ -56,7 +60,10 @@ class Fit:
     weight_decay_tables, weight_decay_mlp : L2 penalties on embedding tables and on the other weights.
     batch_size : rows a step; `auto` takes 256 up to 20,000 training rows, 1024 up to 200,000, 4096 above.
     max_epochs : upper bound.
-    patience : epochs without a better validation logloss before it stops.
+    patience : epochs without a better one on validation (logloss; NDCG@10 where items are ranked) before it stops.
+    validation_rate : share of the validation part that is read; validation can be larger than a small sample.
+    max_seconds : after which training stops and the best epoch counts; None knows no limit. It makes a run depend on
+        the machine, and is for comparisons at equal time.
     accelerator : as Lightning names it; `auto` takes a GPU where there is one.
     checkpoint_minutes : minutes between checkpoints inside an epoch; one follows each epoch in any case.
     progress : whether to show a bar.
@@ -72,6 +79,8 @@ class Fit:
         batch_size: int | Literal["auto"] = "auto",
         max_epochs: int = 50,
         patience: int = 3,
+        validation_rate: float = 1.0,
+        max_seconds: float | None = None,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
@@ -81,10 +90,14 @@ class Fit:
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
         require_at_least(0, "trainer", checkpoint_minutes=checkpoint_minutes)
         require_positive("trainer", learning_rate=learning_rate)
+        require_positive("trainer", max_seconds=1.0 if max_seconds is None else max_seconds)
+        if not 0 < validation_rate <= 1:
+            raise UsageError(f"trainer.validation_rate is {validation_rate}; it is a share of the rows in (0, 1].")
         self.learning_rate = learning_rate
         self.weight_decay_tables, self.weight_decay_mlp = weight_decay_tables, weight_decay_mlp
         self.batch_size = batch_size
         self.max_epochs, self.patience = max_epochs, patience
+        self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
         self.checkpoint_minutes = checkpoint_minutes
 
@@ -102,18 +115,22 @@ class Fit:
         generator: torch.Generator,
         checkpoints: Path | None = None,
         tell: Callable[[History], None] | None = None,
+        beside: Mapping[str, Tensor] | None = None,
+        task: Task = "ctr",
     ) -> FitResult:
         """Fit a model in place and leave it with the weights of its best epoch.
 
         Parameters
         ----------
-        model : maps a `Batch` to logits.
-        log : the log; all its validation rows choose the epoch.
+        model : maps a `Batch` to logits, or has a method `loss`.
+        log : the log; its validation rows choose the epoch.
         rows : numbers of the training rows, int64.
         generator : shuffles the rows.
         checkpoints : folder that keeps the state after each epoch; where it holds some, the fit goes on from there
             and ends bit-equal to one that was never interrupted. None keeps none.
         tell : called after each epoch with the history so far; what it raises ends the fit.
+        beside : further parts of a `Batch` (weight, offset, fold), a value for each training row.
+        task : whether validation scores rows or ranks items.
 
         Raises
         ------
@@ -123,10 +140,14 @@ class Fit:
         from cadc.training.callbacks import KeepBest, Resume
         from cadc.training.module import RecommenderModule
 
-        module = RecommenderModule(model, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
-        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator)
+        held_out = BY_TASK[task](log, "validation", self.validation_rate)
+        module = RecommenderModule(
+            model, held_out, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp
+        )
+        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder(checkpoints)
-        best, resume = KeepBest(self.patience), Resume(loader, kept, self.checkpoint_minutes, tell)
+        best = KeepBest(self.patience)
+        resume = Resume(loader, kept, self.checkpoint_minutes, self.max_seconds, tell)
         trainer = self._lightning([best, resume])
         on_interrupt = signal.getsignal(signal.SIGINT)
         before = None if kept is None else kept.newest()
@@ -134,7 +155,7 @@ class Fit:
             trainer.fit(
                 module,
                 loader,
-                BatchLoader(log, log.rows("validation"), EVALUATION_BATCH),
+                [held_out.split],
                 ckpt_path=before,
                 weights_only=True,
             )
@@ -143,7 +164,7 @@ class Fit:
             signal.signal(signal.SIGINT, on_interrupt)
             raise KeyboardInterrupt from stopped
         except (KeyError, RuntimeError, AttributeError) as error:
-            if before is None or module.history:
+            if before is None or resume.begun:
                 raise
             raise CadcError(f"the checkpoint {before} is of another model or version ({error}); delete it.") from error
         module.load_state_dict(best.weights)
@@ -153,13 +174,10 @@ class Fit:
         return FitResult(
             seconds=seconds,
             epochs=epochs,
-            best_epoch=best.epoch + 1,
+            best_epoch=best.epoch,
             examples_per_s=epochs * len(rows) / seconds,
-            validation={
-                name.removeprefix("val/"): value
-                for name, value in module.history[best.epoch].items()
-                if name.startswith("val/")
-            },
+            validation=best.metrics,
+            n_validation=len(held_out),
             optimizer_bytes=sum(value.nbytes for value in state),
             history=module.history,
         )

@@ -1,8 +1,7 @@
-"""The Lightning module around any model that maps a batch to logits."""
+"""The Lightning module around any model that maps a batch to logits, or says its own loss."""
 
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -11,30 +10,35 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from cadc.data.log import Batch
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
-from cadc.evaluation.auc import auc
-from cadc.evaluation.logloss import logloss
+from cadc.training.held_out import HeldOut
 
 
 class RecommenderModule(pl.LightningModule):
-    """Fits a model by binary cross-entropy on logits, with Adam.
+    """Fits a model with Adam, by its own `loss` or else by binary cross-entropy on logits.
 
     Parameters
     ----------
-    model : maps a `Batch` to logits, shape [B].
+    model : maps a `Batch` to logits, shape [B]; or has a method `loss` that maps it to losses, shape [B].
+    held_out : what an epoch is judged by.
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
     """
 
     def __init__(
-        self, model: nn.Module, learning_rate: float, weight_decay_tables: float, weight_decay_mlp: float
+        self,
+        model: nn.Module,
+        held_out: HeldOut,
+        learning_rate: float,
+        weight_decay_tables: float,
+        weight_decay_mlp: float,
     ) -> None:
         super().__init__()
         self.model = model
+        self.held_out = held_out
         self.learning_rate = learning_rate
         self.weight_decay_tables = weight_decay_tables
         self.weight_decay_mlp = weight_decay_mlp
         self._loss_sum = torch.zeros(())
-        self._held_out: list[tuple[Tensor, Tensor]] = []
         self.history: list[dict[str, float]] = []
         """A row an epoch: number, training loss and validation metrics."""
 
@@ -61,9 +65,21 @@ class RecommenderModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the mean loss of a batch."""
-        loss = binary_cross_entropy_with_logits(self.model(batch), batch.label)
+        loss = self._losses(batch)
+        if batch.weight is not None:
+            loss = loss * batch.weight
+        loss = loss.mean()
         self._loss_sum += loss.detach()
         return loss
+
+    def _losses(self, batch: Batch) -> Tensor:
+        if hasattr(self.model, "loss"):
+            own: Tensor = self.model.loss(batch)
+            return own
+        logits = self.model(batch)
+        if batch.offset is not None:
+            logits = logits + batch.offset
+        return binary_cross_entropy_with_logits(logits, batch.label, reduction="none")
 
     def on_train_epoch_end(self) -> None:
         """Note the mean loss of the epoch and stop with a sentence where it is not finite."""
@@ -75,24 +91,25 @@ class RecommenderModule(pl.LightningModule):
             )
         self.history[-1]["train/loss"] = mean
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget the scores of the epoch before."""
-        self._held_out = []
-
-    def validation_step(self, batch: Batch, index: int) -> None:
-        """Keep the scores of a batch, so that metrics see all rows at once."""
-        self._held_out.append((self.model(batch).cpu().double().sigmoid(), batch.label.cpu()))
-
-    def on_validation_epoch_end(self) -> None:
-        """Note logloss and AUC over all validation rows."""
-        probability, label = (torch.cat(parts).numpy() for parts in zip(*self._held_out, strict=True))
-        if np.isnan(probability).any():
+    def validation_step(self, batch: Any, index: int) -> None:
+        """Note the metrics of the whole validation part, which comes as one step."""
+        try:
+            metrics = self.held_out.metrics(self.model)
+        except CadcError as error:
             raise CadcError(
-                f"the network's scores are NaN in epoch {self.current_epoch + 1}; lower trainer.learning_rate "
+                f"{str(error).rstrip('.')} after epoch {self.current_epoch + 1}; lower trainer.learning_rate "
                 f"(now {self.learning_rate})."
-            )
-        metrics = {"auc": auc(label, probability), "logloss": logloss(label, probability)}
+            ) from error
         self.history.append({"epoch": self.current_epoch + 1} | {f"val/{name}": metrics[name] for name in metrics})
+
+    @torch.no_grad()
+    def judge(self) -> dict[str, float]:
+        """Return the metrics of the validation part for the weights as they are."""
+        was_training = self.model.training
+        self.model.eval()
+        metrics = self.held_out.metrics(self.model)
+        self.model.train(was_training)
+        return metrics
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what an epoch has gathered so far."""
@@ -106,4 +123,4 @@ class RecommenderModule(pl.LightningModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a batch to the device, unless it is there already."""
-        return batch if device.type == "cpu" else batch.to(device)
+        return batch.to(device) if isinstance(batch, Batch) and device.type != "cpu" else batch
