@@ -1,0 +1,109 @@
+"""The held-out pairs of a log, to be ranked again and again: what is masked and who competes is found once."""
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.errors import CadcError, DataError
+from cadc.evaluation.ranking.ranks import N_SCORES, Masked, Scorer, full_ranks
+
+BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+"""Parts whose items a user is not asked for again, by the part that is ranked."""
+
+
+class HeldOutRanking:
+    """Ranks the positive rows of a part among all items that their user has not met before.
+
+    Every arm meets the same ranking, whatever rows it was trained on: the items of all training rows of a user are
+    masked, and for the test part those of the validation rows too, positive or not. A held-out pair is never masked,
+    also where the user met the item before. Candidates are the items with at least one training row; a held-out item
+    that is none (a cold one) is a miss. Ties share their mid rank.
+
+    Parameters
+    ----------
+    log : has users and items.
+    split : `validation` or `test`.
+
+    Attributes
+    ----------
+    rows : numbers of the ranked rows, those of the part with label 1, int64, shape [n].
+    users, items : their rows in the tables of entities, from 1, int64, shape [n].
+    candidates : rows of the ranked items in the table of entities, ascending, int64, shape [c].
+
+    Raises
+    ------
+    DataError : where the log has no users or items, or the part no positive row.
+    """
+
+    def __init__(self, log: InteractionLog, split: str) -> None:
+        for side in ("user", "item"):
+            if side not in log.entities:
+                raise DataError(f"{log.meta['name']} has no {side} fields, so there is no item to rank for a user.")
+        part = log.rows(split)
+        self.rows = part[log.labels(part) > 0]
+        if not len(self.rows):
+            raise DataError(f"the {split} part of {log.meta['name']} has no row with label 1, so none is ranked.")
+        self.split = split
+        self.users, self.items = _pairs(log, split, self.rows - part[0])
+        n_items = len(log.entities["item"].ids)
+        counts = torch.bincount(_pairs(log, "train")[1], minlength=n_items)
+        self.candidates = counts.nonzero().squeeze(1)
+        self._column = torch.full((n_items,), -1)
+        self._column[self.candidates] = torch.arange(len(self.candidates))
+        self._masked = self._mask(log)
+
+    def _mask(self, log: InteractionLog) -> Masked:
+        """Return the pairs of earlier parts, as (user, column of the scores), but for those that are held out."""
+        before = [_pairs(log, split) for split in BEFORE[self.split]]
+        users, items = (torch.cat(parts) for parts in zip(*before, strict=True))
+        columns = self._column[items]
+        asked = torch.zeros(len(log.entities["user"].ids), dtype=torch.bool)
+        asked[self.users] = True
+        kept = asked[users] & (columns >= 0)
+        kept &= ~torch.isin(users * len(self._column) + items, self.users * len(self._column) + self.items)
+        return Masked(users[kept], columns[kept])
+
+    @cached_property
+    def is_cold(self) -> Tensor:
+        """Which held-out items have no training row, bool, shape [n]."""
+        return self._column[self.items] < 0
+
+    @property
+    def cold_share(self) -> float:
+        """Share of held-out items without any training row, which no arm can find."""
+        return float(self.is_cold.double().mean())
+
+    def ranks(self, scorer: Scorer, n_scores: int = N_SCORES) -> Tensor:
+        """Return the rank of each held-out item, from 1; infinite for a cold one; float64, shape [n].
+
+        Parameters
+        ----------
+        scorer : takes users (rows in the table of entities), int64 [b], on the CPU; returns the scores of
+            `candidates`, [b, c], on any device.
+        n_scores : most scores held at a time.
+
+        Raises
+        ------
+        CadcError : where a score is NaN, or the scores are not those of the candidates.
+        """
+
+        def checked(users: Tensor) -> Tensor:
+            scores = scorer(users)
+            if scores.shape != (expected := (len(users), len(self.candidates))):
+                raise CadcError(f"the scores of a ranking have shape {tuple(scores.shape)}; expected {expected}.")
+            return scores
+
+        warm = ~self.is_cold
+        rank = torch.full((len(self.rows),), torch.inf, dtype=torch.float64)
+        rank[warm] = full_ranks(
+            checked, self.users[warm], self._column[self.items[warm]], self._masked, n_scores=n_scores
+        )
+        return rank
+
+
+def _pairs(log: InteractionLog, split: str, places: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return users and items of a part, or of some places in it, as rows of the tables of entities, int64."""
+    users, items = (torch.from_numpy(log.column(side, split).astype("int64")) for side in ("user", "item"))
+    return (users, items) if places is None else (users[places], items[places])
