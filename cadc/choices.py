@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from os import cpu_count
-from typing import Any
+from typing import Any, Literal
 
 from cadc.components import TARGET, build, defaults, load_class
 from cadc.errors import UsageError
 
 Config = Mapping[str, Any]
+FittedRows = Literal["full", "complement", "crossfit"]
 
 BESIDE_SOURCE = ("split", "split_seed")
 """Keys of the group `data` that are no options of its source."""
@@ -82,9 +83,10 @@ def uses_sampler(config: Config) -> bool:
     return is_trained(config) or fits_sample or (scores_with_factors(config) and fitted_rows(config) == "complement")
 
 
-def fitted_rows(config: Config) -> str:
-    """Return which rows the factorisation reads: `full`, `complement` or `crossfit`."""
-    return str(config.get("factorization_rows", "full"))
+def fitted_rows(config: Config) -> FittedRows:
+    """Return which rows the factorisation reads."""
+    found: FittedRows = config.get("factorization_rows", "full")
+    return found
 
 
 def used_groups(config: Config) -> list[str]:

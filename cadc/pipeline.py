@@ -1,34 +1,47 @@
 """One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 
-from cadc.choices import Config, dim_of_factors, is_trained, needs_factors, seeds, source_options, used_groups
+from cadc.choices import (
+    Config,
+    dim_of_factors,
+    fitted_rows,
+    is_trained,
+    needs_factors,
+    sampler_needs_factors,
+    scores_with_factors,
+    seeds,
+    source_options,
+    task,
+    used_groups,
+    uses_sampler,
+)
 from cadc.components import build
-from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
+from cadc.data.schema import SIDES, Side
+from cadc.data.seen_ids import seen_ids
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.errors import CadcError, DataError
-from cadc.evaluation.auc import auc
-from cadc.evaluation.logloss import logloss
-from cadc.factorization.cached import factorize
-from cadc.factorization.factors import Factors
+from cadc.errors import DataError
+from cadc.factorization.cached import Fitted, fit_factors
+from cadc.factorization.crossfit import CrossFitted
 from cadc.identity import file_hash
 from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
+from cadc.sampling.sampler import Sample
 from cadc.training.fit import FitResult, History, warm_up
+from cadc.training.held_out import BY_TASK
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of records; `cadc.ledger.store` reads the older ones too."""
 
 SHORT = {"test": "test", "validation": "val"}
@@ -65,21 +78,19 @@ def run(
     watch = Stopwatch()
 
     log = open_log(config)
-    _require_both_classes(log)
+    require_labels(log, task(config))
+    before_sampling = factorize_for_sampler(config, log)
     with watch.stage("sample_s"):
-        rows = sample_rows(config, log)
-    factors, factorization_cost = factorize_log(config, log)
+        sample = draw_sample(config, log, before_sampling)
+    fitted = factorize_log(config, log, sample)
     with watch.stage("initialise_s"):
-        model = make_model(config, log, factors)
-    fit = train(config, model, log, rows, checkpoints, tell)
+        model = make_model(config, log, fitted, sample)
+    with watch.stage("train_s"):
+        fit = train(config, model, log, sample, fitted, checkpoints, tell)
     with watch.stage("evaluate_s"):
-        scores = score(model, log, config["evaluate"])
-        metrics = {f"{SHORT[config['evaluate']]}/{name}": value for name, value in metrics_of(scores).items()}
+        table, metrics = evaluate(config, model, log, sample, fit)
 
-    if config["evaluate"] == "test":
-        held_out = fit.validation if fit else metrics_of(score(model, log, "validation"))
-        metrics |= {f"val/{name}": value for name, value in held_out.items()}
-    scores.to_parquet(folder / "scores.parquet", index=False)
+    table.to_parquet(folder / BY_TASK[task(config)].saved_as, index=False)
     # Not by safetensors' own writer, whose error on a full disk is no OSError.
     (folder / "model.safetensors").write_bytes(save(model.state_dict()))
     if fit:
@@ -93,12 +104,19 @@ def run(
         "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")},
         "code": source_version() | {"hash": code},
         "environment": environment(),
+        "task": task(config),
         "metrics": metrics,
-        "cost": costs(log, factorization_cost, fit, watch),
+        "cost": costs(log, sample, [before_sampling, fitted], fit, watch),
         "bytes": {"embedding": table_bytes(model), "optimizer": fit.optimizer_bytes if fit else None},
-        "rows": {"kept": len(rows) if fit else None, "full": log.n_rows("train")},
+        "rows": {
+            "kept": len(sample.rows) if uses_sampler(config) else None,
+            "full": log.n_rows("train"),
+            "factorized": fitted.n_rows if fitted else None,
+            "validation": fit.n_validation if fit else None,
+        },
+        "sample": dict(sample.facts),
         "uses": used_groups(config),
-        "factor_dim": dim_of_factors(config) if factors else None,
+        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -111,47 +129,73 @@ def open_log(config: Config) -> InteractionLog:
     return prepare(build(source_options(config), "data"), build(data["split"], "data.split"), data["split_seed"])
 
 
-def sample_rows(config: Config, log: InteractionLog) -> Tensor:
-    """Return the numbers of the training rows that the network sees, int64."""
-    if not is_trained(config):
-        return torch.arange(0)
-    sampler = build(config["sampler"], "sampler")
-    rows: Tensor = sampler(log, numpy_generator(seeds(config)["sample"], "sample"))
-    return rows
-
-
-def factorize_log(config: Config, log: InteractionLog) -> tuple[Factors | None, dict[str, float]]:
-    """Return the factors of the whole training part and their cost, if this run asks for any."""
-    if not needs_factors(config):
-        return None, {"seconds": 0.0, "epochs": 0}
+def factorize_for_sampler(config: Config, log: InteractionLog) -> Fitted | None:
+    """Return the factors of the whole training part, for a sampler that chooses rows by them."""
+    if not sampler_needs_factors(config):
+        return None
     factorization = build(config["factorization"], "factorization")
-    return factorize(factorization, log, log.rows("train"), dim_of_factors(config))
+    return fit_factors(factorization, log, dim_of_factors(config), "full", torch.arange(0), 0)
 
 
-def make_model(config: Config, log: InteractionLog, factors: Factors | None) -> nn.Module:
+def draw_sample(config: Config, log: InteractionLog, fitted: Fitted | None = None) -> Sample:
+    """Return the training rows that the network sees; none where nothing is fitted on them."""
+    if not uses_sampler(config):
+        return Sample(torch.arange(0))
+    sampler = build(config["sampler"], "sampler")
+    factors = None if fitted is None else lambda: fitted.factors
+    sample: Sample = sampler(log, numpy_generator(seeds(config)["sample"], "sample"), factors)
+    return sample
+
+
+def factorize_log(config: Config, log: InteractionLog, sample: Sample) -> Fitted | None:
+    """Return the factors that tables start from, or that the model scores by, if this run asks for any."""
+    if not scores_with_factors(config):
+        return None
+    factorization = build(config["factorization"], "factorization")
+    n_folds = config["factorization_folds"]
+    return fit_factors(factorization, log, dim_of_factors(config), fitted_rows(config), sample.rows, n_folds)
+
+
+def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> nn.Module:
     """Return the model with its initial weights."""
     weight_seed = seeds(config)["weight"]
+    factors = fitted.factors if fitted else None
 
-    def embeddings() -> EmbeddingCollection:
+    def tables(*sides_of_each: tuple[Side, ...]) -> list[EmbeddingCollection]:
         initializer = build(config["initializer"], "initializer")
         generator = torch_generator(weight_seed, "tables")
-        targets = initializer.targets(log.schema, config["embedding"]["dim"], factors, generator)
-        return EmbeddingCollection(
-            log.schema,
-            lambda fields: build(config["embedding"], "embedding", fields=fields),
-            targets,
-            initializer.frozen_fields(),
-        )
+        seen = seen_ids(log, sample.rows)
+        targets = initializer.targets(log.schema, config["embedding"]["dim"], factors, generator, seen)
+        return [
+            EmbeddingCollection(
+                log.schema,
+                lambda fields: build(config["embedding"], "embedding", fields=fields),
+                targets,
+                initializer.frozen_fields(),
+                sides,
+            )
+            for sides in sides_of_each
+        ]
+
+    def embeddings() -> EmbeddingCollection:
+        return tables(SIDES)[0]
+
+    def towers() -> dict[str, EmbeddingCollection]:
+        of_users, of_items = tables(("user", "context"), ("item",))
+        return {"user": of_users, "item": of_items}
 
     model: nn.Module = build(
         config["model"],
         "model",
         embeddings=embeddings,
+        towers=towers,
         factors=factors,
         schema=log.schema,
         n_dense=len(log.schema.dense),
         generator=torch_generator(weight_seed, "network"),
     )
+    if hasattr(model, "begin"):
+        model.begin(log, sample.rows)  # type: ignore[operator]
     return model
 
 
@@ -159,63 +203,87 @@ def train(
     config: Config,
     model: nn.Module,
     log: InteractionLog,
-    rows: Tensor,
+    sample: Sample,
+    fitted: Fitted | None = None,
     checkpoints: Path | None = None,
     tell: Callable[[History], None] | None = None,
 ) -> FitResult | None:
-    """Fit the model in place, if it is one that is trained; it goes on from the checkpoints that are there."""
+    """Fit the model in place, if it is one that learns; a network goes on from the checkpoints that are there."""
+    if hasattr(model, "fit_sample"):
+        model.fit_sample(log, sample.rows, sample.weights)  # type: ignore[operator]
     if not is_trained(config):
         return None
+    beside = sample.beside()
+    if fitted and isinstance(fitted.factors, CrossFitted):
+        beside["fold"] = fitted.factors.fold[sample.rows]
     shuffle = torch_generator(seeds(config)["weight"], "batches")
-    result: FitResult = build(config["trainer"], "trainer")(model, log, rows, shuffle, checkpoints, tell)
+    fit = build(config["trainer"], "trainer")
+    result: FitResult = fit(model, log, sample.rows, shuffle, checkpoints, tell, beside, task(config))
     return result
 
 
-def score(model: nn.Module, log: InteractionLog, split: str) -> pd.DataFrame:
-    """Return row (place in the raw log), user, label and float64 probability of every row of a split.
+def evaluate(
+    config: Config, model: nn.Module, log: InteractionLog, sample: Sample, fit: FitResult | None
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the scores, or ranks, of the part that the run is judged by, and its metrics and validation's."""
+    split = config["evaluate"]
+    table = score(model, log, split, task(config))
+    metrics = {f"{SHORT[split]}/{name}": value for name, value in metrics_of(table).items()}
+    if split == "test":
+        held_out = fit.validation if fit else metrics_of(score(model, log, "validation", task(config)))
+        metrics |= {f"val/{name}": value for name, value in held_out.items()}
+    return with_activity(table, log, sample, split), metrics
+
+
+def score(model: nn.Module, log: InteractionLog, split: str, of_task: str = "ctr") -> pd.DataFrame:
+    """Return what `HeldOutRows` or `HeldOutRanks` saves of every row of a split, by the task.
 
     Raises
     ------
-    CadcError : where a probability is NaN.
+    CadcError : where a score is NaN.
     """
     model.eval()
     with torch.inference_mode():
-        logits = torch.cat([model(batch) for batch in BatchLoader(log, log.rows(split), EVALUATION_BATCH)])
-    probability = logits.double().sigmoid().numpy()
-    if np.isnan(probability).any():
-        raise CadcError(f"{np.isnan(probability).sum()} scores of the {split} part are NaN; no metric is computed.")
-    columns = {
-        "row": log.column("row", split),
-        "label": log.column("label", split),
-        "probability": probability,
-    }
-    if "user" in log.entities:
-        columns["user"] = log.entity_keys("user")[log.column("user", split) - 1]
-    return pd.DataFrame(columns)
+        return BY_TASK[of_task](log, split).table(model)
 
 
-def metrics_of(scores: pd.DataFrame) -> dict[str, float]:
-    """Return AUC and logloss of saved scores."""
-    label, probability = scores["label"].to_numpy(), scores["probability"].to_numpy()
-    return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
+def metrics_of(table: pd.DataFrame) -> dict[str, float]:
+    """Return all metrics of saved scores or ranks."""
+    return BY_TASK["ranking" if "rank" in table else "ctr"].metrics_of(table)
+
+
+def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, split: str) -> pd.DataFrame:
+    """Add how many rows of the sample and of the training part are of each row's user and item."""
+    place = pd.Index(log.column("row", split)).get_indexer(table["row"])
+    added = {}
+    for side in log.entities:
+        own = log.column(side, split)[place]
+        for name, rows in (("sample", sample.rows), ("train", log.rows("train"))):
+            counts = torch.bincount(log.entity_rows(side, rows), minlength=log.n_entities(side))
+            added[f"{side}_rows_{name}"] = counts.numpy().astype("int32")[own]
+    return table.assign(**added)
 
 
 def costs(
-    log: InteractionLog, factorization_cost: Mapping[str, float], fit: FitResult | None, watch: Stopwatch
+    log: InteractionLog, sample: Sample, fitted: Sequence[Fitted | None], fit: FitResult | None, watch: Stopwatch
 ) -> dict[str, Any]:
     """Return seconds of every stage, epochs, speed and memory.
 
-    Preparing and factorising count what they took when they were done, also where they came from the cache.
+    Preparing, factorising and what a sampler keeps count what they took when they were done, also where they came from
+    the cache.
     """
+    factorizations = {key: cost for found in fitted if found for key, cost in found.cost.items()}.values()
     seconds = {
         "prepare_s": log.meta["prepare_s"],
-        "factorize_s": factorization_cost["seconds"],
-        "train_s": fit.seconds if fit else 0.0,
+        "factorize_s": sum(cost["seconds"] for cost in factorizations),
         **watch.seconds,
     }
+    seconds["sample_s"] += sample.seconds
+    if fit:
+        seconds["train_s"] = fit.seconds
     return seconds | {
         "total_s": sum(seconds.values()),
-        "factorize_epochs": factorization_cost["epochs"],
+        "factorize_epochs": sum(cost["epochs"] for cost in factorizations),
         "epochs": fit.epochs if fit else 0,
         "best_epoch": fit.best_epoch if fit else 0,
         "examples_per_s": fit.examples_per_s if fit else None,
@@ -229,10 +297,12 @@ def table_bytes(model: nn.Module) -> int | None:
     return len(save(tables)) if tables else None
 
 
-def _require_both_classes(log: InteractionLog) -> None:
+def require_labels(log: InteractionLog, of_task: str) -> None:
+    """Raise a DataError for parts whose labels allow no metric: of one class where rows are scored, or all negative."""
     for split, n_positive in log.meta["positives"].items():
-        if n_positive in (0, log.n_rows(split)):
+        if n_positive == 0 or (of_task == "ctr" and n_positive == log.n_rows(split)):
+            why = "AUC is undefined" if of_task == "ctr" else "there is no item to rank"
             raise DataError(
                 f"all {log.n_rows(split)} labels of the {split} part of {log.meta['name']} are "
-                f"{int(n_positive > 0)}, so AUC is undefined; choose another label threshold or split."
+                f"{int(n_positive > 0)}, so {why}; choose another label threshold or split."
             )

@@ -17,7 +17,7 @@ from cadc.choices import check
 from cadc.config import check_config
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
-from cadc.data.schema import Side
+from cadc.data.schema import EntitySide
 from cadc.data.text import unreadable
 from cadc.data.vocabulary import look_up
 from cadc.embeddings.collection import EmbeddingCollection
@@ -27,7 +27,7 @@ from cadc.ledger.identity import run_code
 from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
-from cadc.pipeline import factorize_log, make_model, open_log
+from cadc.pipeline import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 
 
 def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Module]:
@@ -51,8 +51,8 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Mo
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
     if run_code(config) != record["code"]["hash"]:
         print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
-    factors, _ = factorize_log(config, log)
-    model = make_model(config, log, factors)
+    sample = draw_sample(config, log, factorize_for_sampler(config, log))
+    model = make_model(config, log, factorize_log(config, log, sample), sample)
     try:
         hashes = record.get("files")
         if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):
@@ -115,7 +115,7 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
         lists = [row for row, value in enumerate(values, 1) if pd.api.types.is_list_like(value)]
         if lists:
             raise DataError(f"{name}, row {lists[0]}: column {column} holds several values; expected one.")
-    entities: dict[Side, Tensor] = {
+    entities: dict[EntitySide, Tensor] = {
         side: torch.from_numpy(look_up(table[side].to_numpy(), log.entity_keys(side))) for side in log.entities
     }
     context = None

@@ -18,7 +18,7 @@ def main() -> None:
         from cadc.config import compose_config
         from cadc.data.batches import BatchLoader
         from cadc.evaluation.auc import auc
-        from cadc.pipeline import factorize_log, make_model, open_log, sample_rows, train
+        from cadc.pipeline import draw_sample, factorize_log, make_model, open_log, train
 
         def timed(name: str, work):
             started = time.perf_counter()
@@ -38,12 +38,12 @@ def main() -> None:
         print(f"{N_ROWS:,} rows, {torch.get_num_threads()} thread, torch {torch.__version__}")
         timed("prepare", lambda: open_log(config))
         log = timed("open prepared", lambda: open_log(config))
-        rows = timed("sample", lambda: sample_rows(config, log))
+        sample = timed("sample", lambda: draw_sample(config, log))
         shuffle = torch.Generator().manual_seed(0)
-        timed("cut batches of 4096", lambda: [None for _ in BatchLoader(log, rows, 4096, shuffle)])
-        factors, _ = timed("factorise, one epoch", lambda: factorize_log(config, log))
-        model = make_model(config, log, factors)
-        timed("train, one epoch and validation", lambda: train(config, model, log, rows))
+        timed("cut batches of 4096", lambda: [None for _ in BatchLoader(log, sample.rows, 4096, shuffle)])
+        fitted = timed("factorise, one epoch", lambda: factorize_log(config, log, sample))
+        model = make_model(config, log, fitted, sample)
+        timed("train, one epoch and validation", lambda: train(config, model, log, sample, fitted))
         score = np.random.default_rng(0).random(N_ROWS)
         label = np.asarray(log.column("label")[:N_ROWS])
         timed("AUC", lambda: auc(label, score))

@@ -5,7 +5,7 @@ import torch
 
 from cadc.config import compose_config
 from cadc.ledger import Ledger
-from cadc.pipeline import factorize_log, make_model, open_log
+from cadc.pipeline import draw_sample, factorize_log, make_model, open_log
 from cadc.serving import load_run, tables_of
 from tests.commands import TINY, train
 
@@ -16,10 +16,11 @@ def start_and_end(*words):
     """Return the factors, the initial tables and the trained ones, by field."""
     config = compose_config([*TINY, "initializer=mf", *words])
     log = open_log(config)
-    factors, _ = factorize_log(config, log)
-    before = tables_of(make_model(config, log, factors), log)
+    sample = draw_sample(config, log)
+    fitted = factorize_log(config, log, sample)
+    before = tables_of(make_model(config, log, fitted, sample), log)
     _, _, model = load_run(Ledger(), train("initializer=mf", *words).name)
-    return factors.vectors, before, tables_of(model, log)
+    return fitted.factors.vectors, before, tables_of(model, log)
 
 
 def test_tables_start_from_the_factors():
@@ -55,6 +56,6 @@ def test_factors_do_not_depend_on_seed_or_rate():
     found = []
     for words in (["seed=0", "sampler.rate=0.1"], ["seed=5", "sampler.rate=1"]):
         config = compose_config([*TINY, "initializer=mf", *words])
-        factors, _ = factorize_log(config, open_log(config))
-        found.append(factors.vectors)
+        log = open_log(config)
+        found.append(factorize_log(config, log, draw_sample(config, log)).factors.vectors)
     assert all(torch.equal(found[0][field], found[1][field]) for field in ENRICHED)

@@ -49,7 +49,7 @@ def test_record_says_what_was_run(record, finished):
     assert record["id"] == finished.name
     assert record["config"]["sampler"]["rate"] == 0.5
     assert record["data"]["rows"] == {"train": 2400, "validation": 300, "test": 300}
-    assert record["rows"] == {"kept": 1200, "full": 2400}
+    assert record["rows"] == {"kept": 1200, "full": 2400, "factorized": 2400, "validation": 300}
     assert record["environment"]["packages"]["torch"]
     assert 1 <= record["cost"]["epochs"] <= 2
     assert 1 <= record["cost"]["best_epoch"] <= record["cost"]["epochs"]
@@ -93,7 +93,7 @@ def test_hashes_of_all_files_are_in_the_record(record, finished):
 def test_the_test_part_is_left_alone_where_validation_is_evaluated():
     folder = train("evaluate=validation", "sampler.rate=0.5")
     record = json.loads((folder / "record.json").read_text())
-    assert set(record["metrics"]) == {"val/auc", "val/logloss"}
+    assert set(record["metrics"]) == {"val/auc", "val/logloss", "val/ece", "val/gauc"}
     assert len(pd.read_parquet(folder / "scores.parquet")) == record["data"]["rows"]["validation"]
     assert folder != train("sampler.rate=0.5")
 

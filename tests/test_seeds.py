@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from cadc.config import compose_config
-from cadc.pipeline import factorize_log, make_model, open_log, sample_rows
+from cadc.pipeline import draw_sample, factorize_log, make_model, open_log
 from tests.commands import TINY, train
 
 
@@ -14,8 +14,8 @@ def initial(*words):
     """Return the rows that a configuration trains on, and its initial weights."""
     config = compose_config([*TINY, *words])
     log = open_log(config)
-    factors, _ = factorize_log(config, log)
-    return sample_rows(config, log), make_model(config, log, factors).state_dict()
+    sample = draw_sample(config, log)
+    return sample.rows, make_model(config, log, factorize_log(config, log, sample), sample).state_dict()
 
 
 def same_weights(first, second):

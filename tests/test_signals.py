@@ -15,7 +15,7 @@ from tests.sweeps import FEW, Place, assert_same_outcome, before_call, n_checkpo
 
 STAGES = {
     "preparing": ("cadc.data.prepare:_order", 1),
-    "sampling": ("cadc.pipeline:sample_rows", 2),
+    "sampling": ("cadc.pipeline:draw_sample", 2),
     "factorising": ("cadc.factorization.factors:Factors.save", 1),
     "the second epoch": ("cadc.training.module:RecommenderModule.training_step", 15),
     "saving a checkpoint": ("cadc.training.callbacks:WriteInPlace.save_checkpoint", 2),

@@ -10,7 +10,7 @@ from cadc.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
-    from cadc.data.schema import Side
+    from cadc.data.schema import EntitySide
 
 HELP = "list, fetch, verify or describe data sets"
 
@@ -128,7 +128,7 @@ def _rows(log: "InteractionLog") -> Iterator[str]:
         yield f"split       {log.meta['split_remark']}"
 
 
-def _entities(log: "InteractionLog", sides: Sequence["Side"]) -> Iterator[str]:
+def _entities(log: "InteractionLog", sides: Sequence["EntitySide"]) -> Iterator[str]:
     import numpy as np
 
     from cadc.reporting.activity import PERCENTILES, activity, cold_share

@@ -1,7 +1,6 @@
 """Batches cut from tensors in memory by a permuted index, with no worker processes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -57,7 +56,9 @@ class BatchLoader:
         for part in order.split(self.batch_size)[self._position :]:
             self._position += 1
             batch = self.log.gather(self.rows[part])
-            yield replace(batch, **{name: values[part] for name, values in self.beside.items()})
+            for name, values in self.beside.items():
+                setattr(batch, name, values[part])
+            yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """Return where in which epoch this is."""

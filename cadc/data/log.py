@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadc.data.schema import SIDES, Schema, Side, entity_sides
+from cadc.data.schema import SIDES, EntitySide, Schema, Side, entity_sides
 from cadc.data.split import SPLITS
 from cadc.errors import DataError
 
@@ -171,14 +171,14 @@ class InteractionLog:
         """Return the raw value of each id from 1 on."""
         return self._values(f"vocabulary_{field}", "value", self.schema[field].vocabulary_size - 1)
 
-    def entity_keys(self, side: Side) -> NDArray[Any]:
+    def entity_keys(self, side: EntitySide) -> NDArray[Any]:
         """Return the raw id of each entity row from 1 on, cold ones (without training rows) last."""
         return self._values(f"entities_{side}", "key", len(self._load(f"{side}_ids", "r")) - 1)
 
     @cached_property
-    def entities(self) -> dict[Side, EntityFeatures]:
+    def entities(self) -> dict[EntitySide, EntityFeatures]:
         """Side features of users and items, where the log has them."""
-        found: dict[Side, EntityFeatures] = {}
+        found: dict[EntitySide, EntityFeatures] = {}
         for side in entity_sides(self.schema):
             bags = {
                 field.name: (
@@ -267,7 +267,7 @@ class InteractionLog:
         except IndexError as error:
             raise self._damaged(self.folder / f"{side}.npy", f"a row names what is not there, {error}") from error
 
-    def entity_rows(self, side: Side, rows: Tensor) -> Tensor:
+    def entity_rows(self, side: EntitySide, rows: Tensor) -> Tensor:
         """Return the row of the entity table of users, or items, for each of these rows, int32."""
         self._side(side)
         return self._columns[side].index_select(0, rows)
@@ -296,7 +296,7 @@ class InteractionLog:
         oracle = columns["oracle"].index_select(0, rows) if "oracle" in columns else None
         return self.join(entities, context, dense, self.labels(rows), oracle)
 
-    def n_entities(self, side: Side) -> int:
+    def n_entities(self, side: EntitySide) -> int:
         """Return the number of users or items, row 0 (nothing is known) included."""
         return len(self._side(side).ids)
 
@@ -308,7 +308,7 @@ class InteractionLog:
         """Return a batch of items alone (entity rows, int64, shape [B]): user and context ids are 0, labels too."""
         return self._alone("item", rows)
 
-    def _alone(self, side: Side, rows: Tensor) -> Batch:
+    def _alone(self, side: EntitySide, rows: Tensor) -> Batch:
         self._side(side)
         n_context = len(self.schema.of("context", bag=False))
         return self.join(
@@ -318,14 +318,14 @@ class InteractionLog:
             torch.zeros(len(rows)),
         )
 
-    def _side(self, side: Side) -> EntityFeatures:
+    def _side(self, side: EntitySide) -> EntityFeatures:
         if side not in self.entities:
             raise DataError(f"the log {self.meta['name']} has no {side} fields, which ranking items for users needs.")
         return self.entities[side]
 
     def join(
         self,
-        entities: dict[Side, Tensor],
+        entities: dict[EntitySide, Tensor],
         context: Tensor | None,
         dense: Tensor,
         label: Tensor,

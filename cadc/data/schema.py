@@ -8,6 +8,7 @@ from typing import Any, Literal
 from cadc.errors import DataError
 
 Side = Literal["user", "item", "context"]
+EntitySide = Literal["user", "item"]
 
 UNKNOWN = 0
 """Id of the value that training never saw, in every field."""
@@ -92,8 +93,9 @@ class Schema:
 SIDES: tuple[Side, ...] = ("user", "item", "context")
 
 
-def entity_sides(schema: Schema) -> Iterator[Side]:
+def entity_sides(schema: Schema) -> Iterator[EntitySide]:
     """Yield `user` and `item` where the schema has fields of that side."""
-    for side in SIDES[:2]:
+    sides: tuple[EntitySide, ...] = ("user", "item")
+    for side in sides:
         if any(field.side == side for field in schema.fields):
             yield side

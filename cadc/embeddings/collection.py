@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.log import Batch
-from cadc.data.schema import Field, Schema
+from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.full import FullTable
 
 MakeTable = Callable[[Sequence[Field]], FullTable]
@@ -21,6 +21,7 @@ class EmbeddingCollection(nn.Module):
     make_table : makes an empty table for some fields, for example `FullTable`.
     targets : the values that each field's table starts from, shape [vocabulary size, dim], by field name.
     frozen : names of the fields whose vectors are not trained.
+    sides : whose fields are looked up; a batch holds the others too.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class EmbeddingCollection(nn.Module):
         make_table: MakeTable,
         targets: Mapping[str, Tensor],
         frozen: Collection[str] = (),
+        sides: Collection[Side] = SIDES,
     ) -> None:
         super().__init__()
         single = [field.name for field in schema.single]
@@ -37,7 +39,8 @@ class EmbeddingCollection(nn.Module):
         self.bags: list[list[str]] = []
         self.field_names: list[str] = []
         for is_frozen in (False, True):
-            fields = [field for field in (*schema.single, *schema.bags) if (field.name in frozen) == is_frozen]
+            own = [field for field in (*schema.single, *schema.bags) if field.side in sides]
+            fields = [field for field in own if (field.name in frozen) == is_frozen]
             if not fields:
                 continue
             table = make_table(fields)
@@ -56,7 +59,7 @@ class EmbeddingCollection(nn.Module):
         parts = []
         for table, columns, bags in zip(self._tables, self.columns, self.bags, strict=True):
             if columns:
-                parts.append(table(batch.ids if len(self.tables) == 1 else batch.ids[:, columns]))
+                parts.append(table(batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]))
             parts += [table.pooled(name, batch.bags[name]).unsqueeze(1) for name in bags]
         return torch.cat(parts, 1)
 

@@ -1,6 +1,6 @@
 """What values the embedding tables start from."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -35,7 +35,12 @@ class RandomInitializer:
         return ENRICHED if self.freeze else ()
 
     def targets(
-        self, schema: Schema, dim: int, factors: Factors | None, generator: torch.Generator
+        self,
+        schema: Schema,
+        dim: int,
+        factors: Factors | None,
+        generator: torch.Generator,
+        seen: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """Return the starting values of each field's table, float32, shape [vocabulary size, dim]."""
         tables = {}
@@ -57,7 +62,12 @@ class MFInitializer(RandomInitializer):
     needs_factors = True
 
     def targets(
-        self, schema: Schema, dim: int, factors: Factors | None, generator: torch.Generator
+        self,
+        schema: Schema,
+        dim: int,
+        factors: Factors | None,
+        generator: torch.Generator,
+        seen: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
         """Return the starting values of each field's table, float32, shape [vocabulary size, dim]."""
         if factors is None or factors.dim != dim:
@@ -66,4 +76,4 @@ class MFInitializer(RandomInitializer):
                 f"the factors have {found} columns and the table has {dim}: factorise with factorization.dim={dim}, "
                 f"or set embedding.dim={found}."
             )
-        return super().targets(schema, dim, factors, generator) | factors.vectors
+        return super().targets(schema, dim, factors, generator, seen) | factors.vectors

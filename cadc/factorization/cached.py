@@ -5,23 +5,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from cadc.cache import cached_folder
+from cadc.choices import FittedRows
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted, assign_folds
 from cadc.factorization.factors import Factors
-from cadc.randomness import numpy_generator
-
-Rows = Literal["full", "complement", "crossfit"]
-"""Which training rows a factorisation reads."""
 from cadc.identity import code_hash, describe, digest
+from cadc.randomness import numpy_generator
 
 
 class Factorization(Protocol):
@@ -50,7 +48,7 @@ class Fitted:
 
 
 def fit_factors(
-    factorization: Factorization, log: InteractionLog, dim: int, which: Rows, sample: Tensor, n_folds: int
+    factorization: Factorization, log: InteractionLog, dim: int, which: FittedRows, sample: Tensor, n_folds: int
 ) -> Fitted:
     """Factorise the training part, or what of it the network does not see.
 
@@ -73,7 +71,9 @@ def fit_factors(
         fold = assign_folds(log, n_folds, numpy_generator(0, "folds"))
         fitted = [factorize(factorization, log, rows[fold != number], dim) for number in range(n_folds)]
         parts, costs = zip(*fitted, strict=True)
-        return Fitted(CrossFitted(parts, fold), len(rows), {key: cost for found in costs for key, cost in found.items()})
+        return Fitted(
+            CrossFitted(parts, fold), len(rows), {key: cost for found in costs for key, cost in found.items()}
+        )
     if which == "complement":
         is_left = torch.ones(len(rows), dtype=torch.bool)
         is_left[sample] = False

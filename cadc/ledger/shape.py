@@ -57,7 +57,8 @@ SHAPE: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """Keys joined by dots, and what stands there."""
 
-TEST_METRICS = ("test/auc", "test/logloss")
+TEST_METRICS = {"ctr": ("test/auc", "test/logloss"), "ranking": ("test/hr@10", "test/ndcg@10")}
+"""By task; a record without one is older and of the first."""
 
 
 def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> None:
@@ -80,7 +81,10 @@ def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> 
             node = node[part]
         if not fits(node):
             raise CadcError(f"{where} is no record ({key} is {shown(node)}; expected {expected}); {advice}.")
-    for key in TEST_METRICS if record["config"].get("evaluate", "test") == "test" else ():
+    task = record.get("task", "ctr")
+    if task not in TEST_METRICS:
+        raise CadcError(f"{where} is no record (task is {shown(task)}; expected ctr or ranking); {advice}.")
+    for key in TEST_METRICS[task] if record["config"].get("evaluate", "test") == "test" else ():
         if key not in record["metrics"]:
             raise CadcError(f"{where} is no record (it lacks metrics.{key}); {advice}.")
     if run_id is not None and record["id"] != run_id:

@@ -26,8 +26,8 @@ Record = dict[str, Any]
 REQUIRED = ("id", "config", "metrics")
 """Keys without which a file is no record."""
 
-NEWEST_SCHEMA = 2
-"""Version 1 had no hashes of the run's files; it has all that is read here."""
+NEWEST_SCHEMA = 3
+"""Version 1 had no hashes of the run's files, version 2 no task; they have all else that is read here."""
 
 UNFINISHED = ".unfinished"
 

@@ -24,7 +24,9 @@ OF_OTHERS = ("reason", "ended_at")
 SINCE_2 = {"finished": ("files", KEY), "failed": (KEY,), "pruned": (KEY,)}
 """Keys that a record has."""
 
-RECORD, SCORES, MODEL, CURVES = "record.json", "scores.parquet", "model.safetensors", "metrics.csv"
+RECORD, MODEL, CURVES = "record.json", "model.safetensors", "metrics.csv"
+SCORES = {"ctr": "scores.parquet", "ranking": "ranks.parquet"}
+"""What metrics are computed from, by task."""
 
 UNFINISHED = {
     "interrupted": ("is interrupted", "the same command goes on from there"),
@@ -83,13 +85,14 @@ def _check(folder: Path, entry: Entry, finding: Finding) -> None:
     if record["id"] != entry.run_id:
         faults.append(f"its folder is not named after the id of its record, {harmless(record['id'], 80)!r}")
     present = {path.name: path for path in sorted(folder.iterdir()) if path.name != RECORD}
-    faults += _files(record, entry.status, present)
-    whole = [name for name in (SCORES, MODEL) if name in present and not any(name in fault for fault in faults)]
+    scores = SCORES["ranking" if record.get("task") == "ranking" else "ctr"]
+    faults += _files(record, entry.status, present, scores)
+    whole = [name for name in (scores, MODEL) if name in present and not any(name in fault for fault in faults)]
     if entry.status == "finished":
         _check_id(record, is_sealed, finding)
         faults += _costs(record)
-        if SCORES in whole:
-            faults += _scores(present[SCORES], record)
+        if scores in whole:
+            faults += _scores(present[scores], record)
         if MODEL in whole:
             faults += _model(present[MODEL], record)
 
@@ -99,10 +102,10 @@ def _keys(status: str, version: int) -> tuple[str, ...]:
     return keys + SINCE_2[status] if version >= 2 else tuple(key for key in keys if key != "schema_version")
 
 
-def _files(record: Record, status: str, present: Mapping[str, Path]) -> Iterator[str]:
+def _files(record: Record, status: str, present: Mapping[str, Path], scores: str) -> Iterator[str]:
     """Yield what is wrong with the files; their names come from the folder, never from the record."""
     hashes = record.get("files")
-    needed = {SCORES, MODEL} if status == "finished" else set()
+    needed = {scores, MODEL} if status == "finished" else set()
     if hashes is not None and not isinstance(hashes, Mapping):
         yield "what its record calls files is no table of hashes"
         hashes = None
@@ -158,17 +161,18 @@ def _scores(path: Path, record: Record) -> Iterator[str]:
         scores = pd.read_parquet(path)
         computed = {f"{prefix}/{name}": value for name, value in metrics_of(scores).items()}
     except Exception as error:  # pyarrow has many classes of error for broken files
-        yield f"no metrics can be computed from {SCORES} ({harmless(repr(error), 200)})"
+        yield f"no metrics can be computed from {path.name} ({harmless(repr(error), 200)})"
         return
-    if len(scores) != part(part(record, "data"), "rows").get(evaluated):
-        yield f"{SCORES} has {len(scores)} rows, which is not the number of the {evaluated} part"
+    n_rows = part(part(record, "data"), "rows").get(evaluated)
+    if "rank" not in scores and len(scores) != n_rows:
+        yield f"{path.name} has {len(scores)} rows, which is not the number of the {evaluated} part"
     recorded = part(record, "metrics")
     for name in recorded:
         if not name.startswith(f"{prefix}/"):
             continue
         value = number(recorded[name])
         if name not in computed:
-            yield f"nothing computes the metric {harmless(name, 80)} from {SCORES}"
+            yield f"nothing computes the metric {harmless(name, 80)} from {path.name}"
         elif value is None or not abs(value - computed[name]) <= TOLERANCE:
             said = harmless(json.dumps(recorded[name]), 60)
             yield f"{name} is {said} in its record, but its scores give {computed[name]!r}"

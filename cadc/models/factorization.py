@@ -19,6 +19,7 @@ class FactorizationModel(nn.Module):
     """
 
     trainable = False
+    needs_factors = True
     factor_dim: ClassVar[int | None] = None
     """Length of the vectors that the model insists on; None leaves it to the configuration."""
 

@@ -11,26 +11,26 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import NullFormatter
 
 from cadc.data.log import InteractionLog
-from cadc.data.schema import Side
+from cadc.data.schema import EntitySide
 from cadc.reporting.figure import STYLE
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 
 
-def activity(log: InteractionLog, side: Side) -> NDArray[np.int64]:
+def activity(log: InteractionLog, side: EntitySide) -> NDArray[np.int64]:
     """Return the number of rows of each user, or item, that has any, in descending order, int64, shape [n]."""
     counts = np.bincount(log.column(side))
     return np.sort(counts[counts > 0])[::-1]
 
 
-def cold_share(log: InteractionLog, side: Side, split: str) -> tuple[float, float]:
+def cold_share(log: InteractionLog, side: EntitySide, split: str) -> tuple[float, float]:
     """Return the shares of a part's rows, and of its users or items, that no training row knows."""
     entities = np.asarray(log.column(side, split))
     n_known = log.schema[side].vocabulary_size - 1
     return float((entities > n_known).mean()), float((np.unique(entities) > n_known).mean())
 
 
-def write_activity_figure(log: InteractionLog, sides: list[Side], folder: Path) -> None:
+def write_activity_figure(log: InteractionLog, sides: list[EntitySide], folder: Path) -> None:
     """Write `activity.png`: rows of each user and item by rank, and the share of rows that the most active hold.
 
     Parameters

@@ -141,9 +141,7 @@ class Fit:
         from cadc.training.module import RecommenderModule
 
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
-        module = RecommenderModule(
-            model, held_out, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp
-        )
+        module = RecommenderModule(model, held_out, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder(checkpoints)
         best = KeepBest(self.patience)

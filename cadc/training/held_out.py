@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
+from cadc.data.schema import EntitySide
 from cadc.errors import CadcError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.calibration import expected_calibration_error
@@ -104,7 +105,6 @@ class HeldOutRanks:
         self.log, self.split = log, split
         self.held_out = HeldOutRanking(log, split)
         self.kept = thinned(torch.arange(len(self.held_out.rows)), rate)
-        self._items = torch.arange(log.n_entities("item"))
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -117,7 +117,8 @@ class HeldOutRanks:
     def ranks(self, model: nn.Module) -> NDArray[np.float64]:
         """Return the rank of every held-out item, from 1, infinite for one that cannot be found; float64, shape [n]."""
         device = device_of(model)
-        score = model.item_scorer(self.log.items(self._items).to(device))  # type: ignore[operator]
+        candidates = self.log.items(self.held_out.candidates)
+        score = model.item_scorer(candidates.to(device))  # type: ignore[operator]
 
         def scores_of(users: Tensor) -> Tensor:
             found: Tensor = score(self.log.users(users).to(device)).cpu()
@@ -159,7 +160,7 @@ def thinned(rows: Tensor, rate: float) -> Tensor:
     return rows[chosen.sort().values]
 
 
-def keys_of(log: InteractionLog, side: Literal["user", "item"], rows: Tensor) -> NDArray[np.generic]:
+def keys_of(log: InteractionLog, side: EntitySide, rows: Tensor) -> NDArray[np.generic]:
     """Return the raw ids of rows of an entity table."""
     return log.entity_keys(side)[rows.numpy() - 1]
 

@@ -74,7 +74,7 @@ class RecommenderModule(pl.LightningModule):
 
     def _losses(self, batch: Batch) -> Tensor:
         if hasattr(self.model, "loss"):
-            own: Tensor = self.model.loss(batch)
+            own: Tensor = self.model.loss(batch)  # type: ignore[operator]
             return own
         logits = self.model(batch)
         if batch.offset is not None:

@@ -26,7 +26,7 @@ def factors(dim=DIM):
 
 
 def targets(initializer, seed=0, given=None):
-    return initializer.targets(SCHEMA, DIM, given, torch_generator(seed, "tables"))
+    return initializer.targets(SCHEMA, DIM, given, torch_generator(seed, "tables"), {})
 
 
 def test_random_tables_have_the_asked_spread_and_a_zero_row_for_unknown():

@@ -13,7 +13,7 @@ RATE = st.floats(1 / 4800, 1, exclude_min=True)
 
 
 def sample(log, rate, seed=0):
-    return UniformSampler(rate)(log, numpy_generator(seed, "sample"))
+    return UniformSampler(rate)(log, numpy_generator(seed, "sample")).rows
 
 
 @given(RATE, RATE, st.integers(0, 2**31))
