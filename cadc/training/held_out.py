@@ -104,7 +104,7 @@ class HeldOutRanks:
         self.log, self.split = log, split
         self.held_out = HeldOutRanking(log, split)
         self.kept = thinned(torch.arange(len(self.held_out.rows)), rate)
-        self._items = torch.arange(log.n_entities("item"))
+        self._items = self.held_out.candidates
 
     def __len__(self) -> int:
         return len(self.kept)
