@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from os import cpu_count
 from typing import Any
 
-from cadc.components import TARGET, build, load_class, wants
+from cadc.components import TARGET, build, load_class
 from cadc.errors import UsageError
 
 Config = Mapping[str, Any]
@@ -35,7 +35,8 @@ def needs_factors(config: Config) -> bool:
     """Tell whether the model, or what its tables start from, asks for a factorisation."""
     initializer = load_class(config["initializer"][TARGET])
     starts_from_factors = is_trained(config) and getattr(initializer, "needs_factors", False)
-    return wants(config["model"], "factors") or starts_from_factors
+    model = load_class(config["model"][TARGET])
+    return getattr(model, "needs_factors", False) or bool(config["model"].get("residual")) or starts_from_factors
 
 
 def used_groups(config: Config) -> list[str]:

@@ -140,7 +140,7 @@ def make_model(config: Config, log: InteractionLog, factors: Factors | None) -> 
             log.schema,
             lambda fields: build(config["embedding"], "embedding", fields=fields),
             targets,
-            initializer.frozen_fields(),
+            initializer.frozen_fields(log.schema, factors),
         )
 
     model: nn.Module = build(
