@@ -171,7 +171,7 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
                 log.schema,
                 lambda fields: build(config["embedding"], "embedding", fields=fields),
                 targets,
-                initializer.frozen_fields(),
+                initializer.frozen_fields(log.schema, factors),
                 sides,
             )
             for sides in sides_of_each

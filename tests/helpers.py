@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
@@ -15,6 +16,7 @@ from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_100k import GENRES
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split import RandomSplit
+from cadc.factorization.factors import Factors
 
 N_USERS, N_MOVIES, N_RATINGS = 40, 60, 2000
 JOBS_100K = ("artist", "doctor", "engineer", "student", "writer")
@@ -95,6 +97,14 @@ def small_synthetic_log(**options: Any) -> InteractionLog:
     """A generated log of 6000 rows, 60 users and 80 items, with bags, a context field and a dense feature."""
     sizes = {"n_rows": 6000, "n_users": 60, "n_items": 80}
     return prepare(Synthetic(**(sizes | options)), RandomSplit())
+
+
+def random_factors(schema: Schema, fields: tuple[str, ...], dim: int = 3, seed: int = 0) -> Factors:
+    """Made-up vectors and biases of some fields."""
+    generator = torch.Generator().manual_seed(seed)
+    sizes = {name: schema[name].vocabulary_size for name in fields}
+    vectors = {name: torch.randn(size, dim, generator=generator) for name, size in sizes.items()}
+    return Factors(vectors, {name: torch.randn(size, generator=generator) for name, size in sizes.items()})
 
 
 def decode(log: InteractionLog, rows: Tensor) -> dict[str, list[Any]]:

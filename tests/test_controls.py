@@ -36,7 +36,12 @@ def records(ledger):
 @pytest.mark.parametrize("model", CONTROLS)
 def test_what_does_not_apply_stays_empty(records, model):
     record = records[model]
-    assert record["rows"] == {"kept": None, "full": 2400, "factorized": None if model == "oracle" else 2400, "validation": None}
+    assert record["rows"] == {
+        "kept": None,
+        "full": 2400,
+        "factorized": None if model == "oracle" else 2400,
+        "validation": None,
+    }
     assert record["bytes"]["optimizer"] is None
     assert record["cost"]["train_s"] < 0.01
     assert record["cost"]["epochs"] == 0

@@ -12,7 +12,8 @@ from tests.commands import TINY, train
 
 def initial(*words):
     """Return the rows that a configuration trains on, and its initial weights."""
-    config = compose_config([*TINY, *words])
+    # Ids outside the sample start at zero otherwise, so that the sample shows in the weights.
+    config = compose_config([*TINY, "initializer.unseen=random", *words])
     log = open_log(config)
     sample = draw_sample(config, log)
     return sample.rows, make_model(config, log, factorize_log(config, log, sample), sample).state_dict()

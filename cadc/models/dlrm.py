@@ -1,11 +1,15 @@
 """Deep learning recommendation model (Naumov et al., arXiv 1906.00091)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from cadc.data.log import Batch
+from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import require_at_least
+from cadc.models.factor_logit import FactorLogit
 from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
 
@@ -20,19 +24,27 @@ class DLRM(nn.Module):
     embeddings : the tables.
     n_dense : number of dense features.
     generator : of the initial weights.
+    factors : of the factorisation, which only `residual` reads.
+    schema : of the log.
     bottom_mlp : hidden widths of the bottom MLP; its output has the tables' dimension.
     top_mlp : hidden widths of the top MLP; its output is the logit.
+    residual : whether the network only corrects the factorisation: logit = a·z + f(x) with z the factorisation's
+        logit, a learned from 1 and f's last layer from 0, so that training starts at the factorisation alone.
     """
 
     trainable = True
+    task = "ctr"
 
     def __init__(
         self,
         embeddings: EmbeddingCollection,
         n_dense: int,
         generator: torch.Generator,
+        factors: Any,
+        schema: Schema,
         bottom_mlp: tuple[int, ...] = (64,),
         top_mlp: tuple[int, ...] = (128, 64),
+        residual: bool = False,
     ) -> None:
         super().__init__()
         require_at_least(1, "model", bottom_mlp=min(bottom_mlp, default=1), top_mlp=min(top_mlp, default=1))
@@ -42,9 +54,25 @@ class DLRM(nn.Module):
         n_vectors = len(embeddings.field_names) + bool(n_dense)
         self.products = PairwiseProducts(n_vectors)
         self.top = mlp((self.products.n_pairs + dim * bool(n_dense), *top_mlp, 1), generator, last_relu=False)
+        self.starts_at_base = residual
+        """Whether the model is worth something before its first step."""
+        self.base: FactorLogit | None = None
+        if residual:
+            if factors is None:
+                raise ValueError("a residual network needs the factors of which it is the residual")
+            self.base = FactorLogit(factors, schema)
+            self.base_scale = nn.Parameter(torch.ones(()))
+            for weight in self.top[-1].parameters():
+                nn.init.zeros_(weight)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
+        if self.base is None:
+            return self.network(batch)
+        return self.base_scale * self.base(batch) + self.network(batch)
+
+    def network(self, batch: Batch) -> Tensor:
+        """Return what the network itself says, shape [B]: the logits, or the residual's f(x)."""
         vectors = self.embeddings(batch)
         if self.bottom is None:
             return self.top(self.products(vectors)).squeeze(1)

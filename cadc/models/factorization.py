@@ -1,12 +1,13 @@
 """The factorisation alone, as a model of its own: what the network has to beat."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from cadc.data.log import Batch
 from cadc.data.schema import Schema
-from cadc.factorization.factors import Factors, pairwise_logits
+from cadc.models.factor_logit import FactorLogit
 
 
 class FactorizationModel(nn.Module):
@@ -14,32 +15,35 @@ class FactorizationModel(nn.Module):
 
     Parameters
     ----------
-    factors : of some single-valued fields.
-    schema : of the log, to find their columns in a batch.
+    factors : of any fields of the log.
+    schema : of the log.
     """
 
     trainable = False
     needs_factors = True
+    task: ClassVar[str | None] = None
     factor_dim: ClassVar[int | None] = None
     """Length of the vectors that the model insists on; None leaves it to the configuration."""
 
-    def __init__(self, factors: Factors, schema: Schema) -> None:
+    def __init__(self, factors: Any, schema: Schema) -> None:
         super().__init__()
-        single = [field.name for field in schema.single]
-        self.columns = {name: single.index(name) for name in factors.fields}
-        self.vectors = nn.ParameterDict({name: nn.Parameter(factors.vectors[name], False) for name in factors.fields})
-        self.biases = nn.ParameterDict({name: nn.Parameter(factors.biases[name], False) for name in factors.fields})
+        self.base = FactorLogit(factors, schema)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
-        ids = {name: batch.ids[:, column] for name, column in self.columns.items()}
-        return pairwise_logits(
-            [self.vectors[name].index_select(0, rows) for name, rows in ids.items()],
-            [self.biases[name].index_select(0, rows) for name, rows in ids.items()],
-        )
+        logits: Tensor = self.base(batch)
+        return logits
+
+    def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch of b users to the scores of all these n items, shape [b, n].
+
+        A user's scores differ from the logits by one number, which no ranking sees.
+        """
+        vectors, biases = self.base.item_side(items)
+        return lambda users: self.base.user_side(users) @ vectors.T + biases
 
 
 class BiasModel(FactorizationModel):
-    """Scores a row by user and item bias alone."""
+    """Scores a row by the biases alone: user and item bias, or those of all factorised fields."""
 
     factor_dim: ClassVar[int | None] = 0

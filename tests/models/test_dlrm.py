@@ -4,20 +4,22 @@ import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.full import FullTable
-from cadc.embeddings.initializers import RandomInitializer
+from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.errors import UsageError
 from cadc.models.dlrm import DLRM
+from cadc.models.factorization import FactorizationModel
 from cadc.models.mlp import mlp
 from cadc.models.oracle import OracleModel
 from cadc.randomness import torch_generator
-from tests.helpers import small_synthetic_log
+from tests.helpers import random_factors, small_synthetic_log
 
 
 def model_of(log, dim=4, n_dense=None, weight_seed=0, frozen=(), **options):
-    targets = RandomInitializer(std=0.5).targets(log.schema, dim, None, torch_generator(0, "tables"), {})
+    targets = RandomInitializer(std=0.5).targets(log.schema, dim, None, torch_generator(0, "tables"))
     embeddings = EmbeddingCollection(log.schema, lambda fields: FullTable(fields, dim), targets, frozen)
     n_dense = len(log.schema.dense) if n_dense is None else n_dense
-    return DLRM(embeddings, n_dense, torch_generator(weight_seed, "network"), **options)
+    options = {"factors": None} | options
+    return DLRM(embeddings, n_dense, torch_generator(weight_seed, "network"), schema=log.schema, **options)
 
 
 def layers(sequential):
@@ -102,3 +104,41 @@ def test_oracle_needs_a_log_that_knows_its_probabilities():
     batch.oracle = None
     with pytest.raises(UsageError, match="model=oracle needs"):
         OracleModel()(batch)
+
+
+@pytest.mark.parametrize("top_mlp", [(16, 8), ()])
+def test_a_residual_network_starts_at_the_logit_of_the_factorisation(top_mlp):
+    log = small_synthetic_log()
+    factors = random_factors(log.schema, ("user", "item", "tags"))
+    model = model_of(log, factors=factors, residual=True, top_mlp=top_mlp)
+    batch = log.gather(log.rows("test"))
+    assert torch.equal(model(batch), FactorizationModel(factors, log.schema)(batch))
+    assert model.starts_at_base
+    assert not model_of(log).starts_at_base
+
+
+def test_a_residual_network_learns_its_scale_and_leaves_the_factors_alone():
+    log = small_synthetic_log()
+    model = model_of(log, factors=random_factors(log.schema, ("user", "item")), residual=True)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer = torch.optim.SGD([weight for weight in model.parameters() if weight.requires_grad], lr=0.1)
+    for rows in log.rows("train").split(500)[:3]:
+        batch = log.gather(rows)
+        optimizer.zero_grad()
+        torch.nn.functional.binary_cross_entropy_with_logits(model(batch), batch.label).backward()
+        optimizer.step()
+    after = model.state_dict()
+    frozen = {name for name in after if name.startswith("base.")}
+    assert {name for name in after if torch.equal(after[name], before[name])} == frozen
+    batch = log.gather(log.rows("test"))
+    with torch.no_grad():
+        expected = after["base_scale"] * model.base(batch) + model.network(batch)
+    assert torch.equal(model(batch), expected)
+
+
+def test_residual_starts_leave_the_other_weights_as_they_were():
+    log = small_synthetic_log()
+    plain = model_of(log).state_dict()
+    residual = model_of(log, factors=random_factors(log.schema, ("user", "item")), residual=True).state_dict()
+    differing = {name for name in plain if not torch.equal(plain[name], residual[name])}
+    assert differing == {"top.4.weight", "top.4.bias"}

@@ -1,0 +1,1 @@
+"""What values the embedding tables start from: one way a file."""

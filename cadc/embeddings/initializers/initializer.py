@@ -1,0 +1,132 @@
+"""What all ways of starting the embedding tables share: random values, and what they do with ids never seen."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from cadc.data.schema import UNKNOWN, Schema
+from cadc.errors import UsageError, require_at_least, require_positive
+
+if TYPE_CHECKING:
+    from cadc.factorization.crossfit import CrossFitted
+    from cadc.factorization.factors import Factors
+
+OWN_FIELDS = ("user", "item")
+"""The fields whose values are the users and items themselves."""
+
+Unseen = Literal["zero", "random", "unknown"]
+
+
+class Initializer:
+    """Starts tables from normal random values, and some of them (`enriched`) from something better.
+
+    Parameters
+    ----------
+    std : standard deviation of the random values; *unknown* (id 0) starts at zero.
+    freeze : keep the enriched tables as they start; or the names of the fields whose tables are kept.
+    scale_to : standard deviation that each enriched table is scaled to; None leaves it as it is.
+    unseen : what ids that do not occur in the sample start from, in fields that are not enriched: `zero`; `random`,
+        which training then leaves as it is; `unknown`: they are looked up as *unknown*.
+    id_dropout : with `unseen=unknown`, share of ids that training takes for *unknown*, so that it is trained at all.
+    """
+
+    needs_factors = False
+    extra_columns = 0
+    """Columns of the enriched tables that are no vectors of the factors."""
+    covers_cold = False
+    """Whether users and items that never occur in training get ids, and rows, of their own."""
+
+    def __init__(
+        self,
+        std: float = 0.05,
+        freeze: bool | tuple[str, ...] = False,
+        scale_to: float | None = None,
+        unseen: Unseen = "zero",
+        id_dropout: float = 0.05,
+    ) -> None:
+        require_at_least(0, "initializer", std=std, id_dropout=id_dropout)
+        if scale_to is not None:
+            require_positive("initializer", scale_to=scale_to)
+        if not id_dropout < 1:
+            raise UsageError(f"initializer.id_dropout is {id_dropout}; it must be below 1.")
+        self.std, self.freeze, self.scale_to = std, freeze, scale_to
+        self.unseen, self.id_dropout = unseen, id_dropout
+
+    def enriched_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+        """Return the names of the fields that do not start from random values."""
+        return ()
+
+    def enriched(self, schema: Schema, dim: int, factors: "Factors | CrossFitted | None") -> Mapping[str, Tensor]:
+        """Return the starting values of the enriched fields, [vocabulary size, dim], or a table a fold, [K, …]."""
+        return {}
+
+    def frozen_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+        """Return the names of the fields that are not trained.
+
+        Raises
+        ------
+        UsageError : for a field that the log does not have.
+        """
+        if isinstance(self.freeze, bool):
+            return self.enriched_fields(schema, factors) if self.freeze else ()
+        strange = [name for name in self.freeze if name not in schema]
+        if strange:
+            raise UsageError(
+                f"initializer.freeze names {strange[0]}, which is no field of this log; it has "
+                f"{', '.join(field.name for field in schema.fields)}."
+            )
+        return self.freeze
+
+    def unknown_ids(
+        self, schema: Schema, factors: "Factors | CrossFitted | None", seen: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return, with `unseen=unknown`, which ids are looked up as *unknown*, bool [vocabulary size], by field."""
+        if self.unseen != "unknown":
+            return {}
+        enriched = self.enriched_fields(schema, factors)
+        return {name: ~is_seen for name, is_seen in seen.items() if name not in enriched}
+
+    def targets(
+        self,
+        schema: Schema,
+        dim: int,
+        factors: "Factors | CrossFitted | None",
+        generator: torch.Generator,
+        seen: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the starting values of each field's table.
+
+        Parameters
+        ----------
+        schema : the fields.
+        dim : columns of every table.
+        factors : of the factorisation, if there is one.
+        generator : of the random values; drawn for all fields, so that one field's are the same in all arms.
+        seen : which ids occur in the sample, bool [vocabulary size], by field; None takes all for seen.
+
+        Returns
+        -------
+        targets : float32, shape [vocabulary size, dim], by field; of a field that starts from cross-fitted vectors
+            [K, vocabulary size, dim], a table for each fold.
+
+        Raises
+        ------
+        UsageError : where the factors do not fit the tables.
+        """
+        tables = {}
+        for field in schema.fields:
+            table = self.std * torch.randn(field.vocabulary_size, dim, generator=generator)
+            if seen is not None and self.unseen != "random":
+                table[~seen[field.name]] = 0
+            table[UNKNOWN] = 0
+            tables[field.name] = table
+        return tables | dict(self.enriched(schema, dim, factors))
+
+    def scaled(self, vectors: Tensor) -> Tensor:
+        """Return vectors (shape […, n, k]) scaled to `scale_to`, *unknown* not counted."""
+        if self.scale_to is None:
+            return vectors
+        spread = vectors[..., UNKNOWN + 1 :, :].std()
+        return vectors * (self.scale_to / spread) if spread > 0 else vectors

@@ -1,0 +1,37 @@
+"""No enrichment: every table starts from random values."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from cadc.data.schema import Schema
+from cadc.embeddings.initializers.initializer import OWN_FIELDS, Initializer, Unseen
+
+if TYPE_CHECKING:
+    from cadc.factorization.crossfit import CrossFitted
+    from cadc.factorization.factors import Factors
+
+
+class RandomInitializer(Initializer):
+    """Every table starts from normal random values.
+
+    Parameters
+    ----------
+    std, unseen, id_dropout : see `Initializer`.
+    freeze : keep the user and item tables as they start (a control: with `unseen=random` vectors that tell users and
+        items apart and know nothing else of them); or the names of the fields whose tables are kept.
+    """
+
+    def __init__(
+        self,
+        std: float = 0.05,
+        freeze: bool | tuple[str, ...] = False,
+        unseen: Unseen = "zero",
+        id_dropout: float = 0.05,
+    ) -> None:
+        super().__init__(std, freeze, unseen=unseen, id_dropout=id_dropout)
+
+    def frozen_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+        """Return the names of the fields that are not trained."""
+        if self.freeze is True:
+            return tuple(name for name in OWN_FIELDS if name in schema)
+        return super().frozen_fields(schema, factors)
