@@ -1,0 +1,127 @@
+"""The logit of a factorisation, inside a model: frozen, saved with it, and the same in training and serving."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+from cadc.data.log import Bag, Batch
+from cadc.data.schema import Field, Schema
+from cadc.factorization.factors import Factors
+
+if TYPE_CHECKING:
+    from cadc.factorization.crossfit import CrossFitted
+
+
+class FactorLogit(nn.Module):
+    """z = Σ_f b_f + Σ_{f<g} v_f·v_g + w·x over the factorised fields (Rendle 2010, eq. 1), never trained.
+
+    A bag counts with the mean of its values' vectors and biases, an empty one with zero. Of cross-fitted factors a
+    training row (a batch with `fold`) gets the logit of the part that was fitted without it, and any other row the
+    mean of all parts' logits.
+
+    Parameters
+    ----------
+    factors : of any fields of the log, or several such that were cross-fitted.
+    schema : of the log, to find the fields in a batch.
+    """
+
+    dense: Tensor | None
+
+    def __init__(self, factors: "Factors | CrossFitted", schema: Schema) -> None:
+        super().__init__()
+        parts = parts_of(factors)
+        self.n_parts, self.dim = len(parts), parts[0].dim
+        single = [field.name for field in schema.single]
+        self.fields: list[Field] = [schema[name] for name in parts[0].fields]
+        self.columns = {field.name: single.index(field.name) for field in self.fields if not field.bag}
+        for field in self.fields:
+            # A value's bias is the last column of its vector, so that one look-up brings both.
+            tables = [
+                torch.cat([part.vectors[field.name], part.biases[field.name].unsqueeze(1)], 1).float() for part in parts
+            ]
+            self.register_buffer(_name(field), torch.stack(tables))
+        weights = [part.dense for part in parts if getattr(part, "dense", None) is not None]
+        self.register_buffer("dense", torch.stack(weights).float() if weights else None)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits of a batch, float32, shape [B]."""
+        fold = getattr(batch, "fold", None)
+        if self.n_parts > 1 and fold is not None:
+            return self._logits(batch, fold)
+        return torch.stack([self._logits(batch, part) for part in range(self.n_parts)]).mean(0)
+
+    def user_side(self, batch: Batch) -> Tensor:
+        """Return what users bring to a product with `item_side`, shape [B, n_parts·k]; context counts as theirs."""
+        fields = [field for field in self.fields if field.side != "item"]
+        sums = [self._sums(batch, fields, part)[0] for part in range(self.n_parts)]
+        return torch.cat(sums, 1) / self.n_parts
+
+    def item_side(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return vectors [n, n_parts·k] and biases [n] of items.
+
+        user_side · vectors + biases is the logit of the pair but for a term that is the same for all items of a user.
+        """
+        fields = [field for field in self.fields if field.side == "item"]
+        vectors, biases = zip(*(self._sums(batch, fields, part) for part in range(self.n_parts)), strict=True)
+        return torch.cat(vectors, 1), torch.stack(biases).mean(0)
+
+    def factors(self) -> tuple[Factors, ...]:
+        """Return the parts as they are served, cut from this module's tables."""
+        tables = {field.name: self.get_buffer(_name(field)) for field in self.fields}
+        parts = []
+        for part in range(self.n_parts):
+            vectors = {name: table[part, :, :-1].clone() for name, table in tables.items()}
+            biases = {name: table[part, :, -1].clone() for name, table in tables.items()}
+            dense = {} if self.dense is None else {"dense": self.dense[part].clone()}
+            parts.append(Factors(vectors, biases, **dense))
+        return tuple(parts)
+
+    def _logits(self, batch: Batch, part: int | Tensor) -> Tensor:
+        if len(self.fields) == 2:
+            (first, first_bias), (second, second_bias) = (self._look_up(batch, field, part) for field in self.fields)
+            logits = first_bias + second_bias + (first * second).sum(1)
+        else:
+            logits = self._sums(batch, self.fields, part)[1]
+        if self.dense is None:
+            return logits
+        return logits + (batch.dense * self.dense[part]).sum(1)
+
+    def _sums(self, batch: Batch, fields: list[Field], part: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Return Σ_f v_f, shape [B, k], and Σ_f b_f + Σ_{f<g} v_f·v_g, shape [B], over some fields."""
+        total = torch.zeros(len(batch), self.dim, device=batch.label.device)
+        squares, biases = torch.zeros_like(batch.label), torch.zeros_like(batch.label)
+        for field in fields:
+            vectors, bias = self._look_up(batch, field, part)
+            total, squares, biases = total + vectors, squares + vectors.square().sum(1), biases + bias
+        return total, biases + 0.5 * (total.square().sum(1) - squares)
+
+    def _look_up(self, batch: Batch, field: Field, part: int | Tensor) -> tuple[Tensor, Tensor]:
+        """Return a field's vectors [B, k] and biases [B] in one part, or in each row's own."""
+        tables = self.get_buffer(_name(field))
+        size = tables.shape[1]
+        flat = tables.view(self.n_parts * size, self.dim + 1)
+        if field.bag:
+            bag = batch.bags[field.name]
+            first = part * size if isinstance(part, int) else _of_values(part * size, bag)
+            found = embedding_bag(bag.values + first, flat, bag.offsets.to(bag.values.dtype), mode="mean")
+        else:
+            found = flat.index_select(0, batch.ids[:, self.columns[field.name]] + part * size)
+        return found[:, :-1], found[:, -1]
+
+
+def parts_of(factors: Any) -> tuple[Factors, ...]:
+    """Return the parts of cross-fitted factors, or plain ones as the only part."""
+    parts: tuple[Factors, ...] = getattr(factors, "parts", (factors,))
+    return parts
+
+
+def _name(field: Field) -> str:
+    return f"factors_{field.name}"
+
+
+def _of_values(of_rows: Tensor, bag: Bag) -> Tensor:
+    """Return for each value of a bag what its row has, in the values' type."""
+    ends = torch.cat([bag.offsets[1:], bag.offsets.new_tensor([len(bag.values)])])
+    return torch.repeat_interleave(of_rows, (ends - bag.offsets).long()).to(bag.values.dtype)
