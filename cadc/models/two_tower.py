@@ -29,17 +29,18 @@ N_USERS_FOR_SPREAD = 512
 
 @dataclass(frozen=True)
 class Side:
-    """What users, or items, bring to their scores: products[u] · products[i] + bias[i], and an MLP's hidden share.
+    """What users, or items, bring to their scores, u·v + bias (+ MLP(u', v')).
 
     Parameters
     ----------
-    products : shape [n, k].
-    hidden : shape [n, h], for an MLP scorer.
+    vectors : u of users, v of items, shape [n, k].
+    outputs : u' and v', what the scorer made of the tower's output, shape [n, h]; part of `vectors` where it
+        multiplies them.
     bias : of items, shape [n], where there is one.
     """
 
-    products: Tensor
-    hidden: Tensor | None = None
+    vectors: Tensor
+    outputs: Tensor
     bias: Tensor | None = None
 
 
@@ -126,21 +127,18 @@ class TwoTower(nn.Module):
 
         n_fields = {side: len(towers[side].field_names) + (side == "user" and n_dense > 0) for side in towers}
         self.dense = DenseVector(n_dense, towers["user"].dim, generator) if n_dense else None
-        self.towers = nn.ModuleDict(
-            {
-                side: tower(
-                    n_fields[side] * towers[side].dim, hidden, width, generator, layer_norm=layer_norm, dropout=dropout
-                )
-                for side in ("user", "item")
-            }
+        of_users, of_items = (
+            tower(n_fields[side] * towers[side].dim, hidden, width, generator, layer_norm=layer_norm, dropout=dropout)
+            for side in ("user", "item")
         )
+        self.towers = nn.ModuleDict({"user": of_users, "item": of_items})
         self.scorer: DotScorer | MLPScorer
         if scorer == "mlp":
             self.scorer = MLPScorer(width, compression, scorer_mlp, generator, starts_at_zero=residual)
         else:
             self.scorer = CosineScorer(temperature, gated=residual) if scorer == "cosine" else DotScorer()
         if residual and scorer == "dot":
-            start_at_zero(self.towers["item"][-1])
+            start_at_zero(of_items[-1])
         self.factor_logit = FactorLogit(factors, schema) if residual and factors is not None else None
         if self.factor_logit is not None:
             self.a = nn.Parameter(torch.ones(()))
@@ -167,12 +165,8 @@ class TwoTower(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return the score of each row's user and item, shape [B]."""
         user, item = self.users(batch), self.items(batch)
-        scores = (user.products * item.products).sum(1)
-        if item.bias is not None:
-            scores = scores + item.bias
-        if isinstance(self.scorer, MLPScorer):
-            scores = scores + self.scorer(user.hidden, item.hidden)
-        return scores
+        columns = torch.arange(len(batch), device=batch.label.device).unsqueeze(1)
+        return self._scores(user, item, columns).squeeze(1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of each row, shape [B]; 0 for rows with label 0, unless the loss is `bce`.
@@ -212,18 +206,18 @@ class TwoTower(nn.Module):
         vectors = self.embeddings["user"](batch)
         inputs = vectors if self.dense is None else self.dense(vectors, batch.dense)
         outputs = self.scorer.users(self.towers["user"](inputs.flatten(1)))
-        parts = [outputs] if self.scorer.is_product else []
+        parts = [outputs if self.scorer.is_product else outputs[:, :0]]
         if self.id_dot:
             parts.append(vectors[:, self.id_places["user"]])
         if self.factor_logit is not None:
             parts.append(self.factor_logit.user_side(batch) * (self.a / self.spread))
-        return self._side(outputs, parts)
+        return Side(torch.cat(parts, 1), outputs)
 
     def items(self, batch: Batch) -> Side:
         """Return what the items of a batch bring to scores."""
         vectors = self.embeddings["item"](batch)
         outputs = self.scorer.items(self.towers["item"](vectors.flatten(1)))
-        parts = [outputs] if self.scorer.is_product else []
+        parts = [outputs if self.scorer.is_product else outputs[:, :0]]
         if self.id_dot:
             parts.append(vectors[:, self.id_places["item"]])
         bias = None
@@ -231,22 +225,18 @@ class TwoTower(nn.Module):
             factors, bias = self.factor_logit.item_side(batch)
             parts.append(factors)
             bias = bias * (self.a / self.spread)
-        return self._side(outputs, parts, bias)
-
-    def _side(self, outputs: Tensor, parts: list[Tensor], bias: Tensor | None = None) -> Side:
-        products = torch.cat(parts, 1) if parts else outputs.new_empty(len(outputs), 0)
-        return Side(products, None if self.scorer.is_product else outputs, bias)
+        return Side(torch.cat(parts, 1), outputs, bias)
 
     def _scores(self, user: Side, item: Side, columns: Tensor | None) -> Tensor:
         """Return the scores of users with all items [B, n], or with those of their row of `columns`, shape [B, c]."""
         if columns is None:
-            scores = user.products @ item.products.T
+            scores = user.vectors @ item.vectors.T
         else:
-            scores = (user.products.unsqueeze(1) * item.products[columns]).sum(2)
+            scores = (user.vectors.unsqueeze(1) * item.vectors[columns]).sum(2)
         if item.bias is not None:
             scores = scores + (item.bias if columns is None else item.bias[columns])
         if isinstance(self.scorer, MLPScorer):
-            scores = scores + self._mlp_scores(self.scorer, user.hidden, item.hidden, columns)
+            scores = scores + self._mlp_scores(self.scorer, user.outputs, item.outputs, columns)
         return scores
 
     @staticmethod
