@@ -7,6 +7,15 @@ import torch
 from torch import nn
 
 
+def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    """Return a linear layer whose weights and biases are uniform in ±1/sqrt(fan in), as torch's own are."""
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    bound = n_in**-0.5
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
 def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> nn.Sequential:
     """Return linear layers of the given widths with ReLU between them, weights as torch's default.
 
@@ -18,9 +27,5 @@ def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) ->
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
-        linear = nn.utils.skip_init(nn.Linear, n_in, n_out)
-        bound = n_in**-0.5
-        nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
-        nn.init.uniform_(linear.bias, -bound, bound, generator=generator)
-        layers += [linear, nn.ReLU()]
+        layers += [linear(n_in, n_out, generator), nn.ReLU()]
     return nn.Sequential(*(layers if last_relu else layers[:-1]))

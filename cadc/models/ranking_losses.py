@@ -1,0 +1,52 @@
+"""Losses of a row's own item against negatives, shape [B]; see `cadc.models.negatives.Contest` for the arguments.
+
+Where a row has several negatives, pairwise losses are their mean; a row without any has none.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, relu, softplus
+
+
+def softmax(scores: Tensor, own: Tensor, weight: Tensor, log_expected: Tensor | None) -> Tensor:
+    """Return sampled softmax, -log(exp(s_own) / (exp(s_own) + Σ w_j exp(s_j))).
+
+    Parameters
+    ----------
+    scores : shape [B, m].
+    own : column of the row's own item, int64, shape [B].
+    weight : how many negatives a column stands for, shape [m] or [B, m].
+    log_expected : subtracted from all scores, so that popular items, which are drawn more often, do not lose by it
+        (logQ correction; Bengio & Senécal 2008; Yi et al. 2019, eq. 3), shape [m] or [B, m]; None leaves it out.
+    """
+    row = torch.arange(len(own), device=own.device)
+    correction = torch.zeros_like(weight) if log_expected is None else -log_expected
+    # Nothing of this matrix needs a gradient, so adding it is one pass over the scores.
+    added = (correction + weight.log()).expand_as(scores).clone()
+    added[row, own] = correction.expand_as(scores)[row, own]
+    return cross_entropy(scores + added.to(scores.dtype), own, reduction="none")
+
+
+def bpr(scores: Tensor, own: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean of -log σ(s_own - s_j) (Rendle et al., arXiv 1205.2618)."""
+    return _mean(softplus(scores - _of(scores, own)), own, weight)
+
+
+def margin_ranking(scores: Tensor, own: Tensor, weight: Tensor, margin: float) -> Tensor:
+    """Return the mean of max(0, margin - s_own + s_j)."""
+    return _mean(relu(margin - _of(scores, own) + scores), own, weight)
+
+
+def bce(scores: Tensor, own: Tensor, weight: Tensor, label: Tensor) -> Tensor:
+    """Return binary cross-entropy of the own item with its label, and for label 1 the mean of that of the negatives."""
+    score = _of(scores, own).squeeze(1)
+    return softplus(score) - label * score + label * _mean(softplus(scores), own, weight)
+
+
+def _of(scores: Tensor, own: Tensor) -> Tensor:
+    return scores.gather(1, own[:, None])
+
+
+def _mean(losses: Tensor, own: Tensor, weight: Tensor) -> Tensor:
+    weight = weight.to(losses.dtype).expand_as(losses).scatter(1, own[:, None], 0.0)
+    return (losses * weight).sum(1) / weight.sum(1).clamp(min=1)

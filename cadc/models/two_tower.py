@@ -1,0 +1,261 @@
+"""Two-tower network for ranking (arXiv 2407.08108; Yi et al., RecSys 2019)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cadc.data.log import Batch, InteractionLog
+from cadc.data.schema import Schema
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.factorization.factors import Factors
+from cadc.models.factor_logit import FactorLogit
+from cadc.models.negatives import Negatives
+from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
+from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
+from cadc.models.tower import DenseVector, start_at_zero, tower
+
+if TYPE_CHECKING:
+    from cadc.factorization.crossfit import CrossFitted
+
+N_HIDDEN = 1 << 24
+"""Hidden units of an MLP scorer held at a time: 64 MB of float32."""
+
+N_USERS_FOR_SPREAD = 512
+
+
+@dataclass(frozen=True)
+class Side:
+    """What users, or items, bring to their scores, u·v + bias (+ MLP(u', v')).
+
+    Parameters
+    ----------
+    vectors : u of users, v of items, shape [n, k].
+    outputs : u' and v', what the scorer made of the tower's output, shape [n, h]; part of `vectors` where it
+        multiplies them.
+    bias : of items, shape [n], where there is one.
+    """
+
+    vectors: Tensor
+    outputs: Tensor
+    bias: Tensor | None = None
+
+
+class TwoTower(nn.Module):
+    """One MLP over the user's field vectors, one over the item's, and a score of the two outputs.
+
+    Context fields and dense features belong to the user side; ranking, which knows none, sees them as unknown and zero.
+    Training rows with label 1 are positives, whose item has to beat negatives; other rows serve as negatives of others,
+    and `bce` alone learns from their own label.
+
+    Parameters
+    ----------
+    towers : tables of the fields of the `user` side, context included, and of the `item` side.
+    factors : for `residual`.
+    schema : the fields; `user` and `item` must be among them.
+    n_dense : number of dense features.
+    generator : of the initial weights.
+    hidden : hidden widths of both towers.
+    width : of the towers' outputs.
+    layer_norm : normalise hidden layers.
+    dropout : share of hidden units left out in training.
+    scorer : `dot`; `cosine`, divided by a learned temperature; or `mlp` on compressed outputs.
+    temperature : that `cosine` starts from.
+    compression : width that `mlp` compresses each output to.
+    scorer_mlp : hidden widths of `mlp`.
+    id_dot : add the plain product of the user's and the item's id vectors.
+    loss : `softmax` (sampled), `bpr`, `margin` or `bce`.
+    in_batch : negatives taken from other rows of the batch, or `all` of them.
+    random : negatives drawn from all items of the sample; for each row, or where `in_batch` is `all`, for the batch.
+    popularity_correction : of `softmax`, for popular items being drawn more often.
+    margin : of the margin loss.
+    residual : score = a·z/s + the network, where z is the factorisation's score, s its spread over items (1 for `bce`)
+        and a is learned; the network's part starts at 0, so that training starts from the factorisation's ranking.
+
+    Raises
+    ------
+    UsageError : for options that do not fit, or a log that has no user or no item.
+    """
+
+    trainable = True
+    task = "ranking"
+
+    spread: Tensor
+
+    def __init__(
+        self,
+        towers: Mapping[str, EmbeddingCollection],
+        factors: "Factors | CrossFitted | None",
+        schema: Schema,
+        n_dense: int,
+        generator: torch.Generator,
+        hidden: tuple[int, ...] = (128,),
+        width: int = 64,
+        layer_norm: bool = False,
+        dropout: float = 0.0,
+        scorer: Literal["dot", "cosine", "mlp"] = "cosine",
+        temperature: float = 0.1,
+        compression: int = 64,
+        scorer_mlp: tuple[int, ...] = (128, 64),
+        id_dot: bool = False,
+        loss: Literal["softmax", "bpr", "margin", "bce"] = "softmax",
+        in_batch: int | Literal["all"] = "all",
+        random: int = 0,
+        popularity_correction: bool = True,
+        margin: float = 1.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        require_fields(schema)
+        widths = {"hidden": min(hidden, default=1), "scorer_mlp": min(scorer_mlp, default=0)}
+        require_at_least(1, "model", width=width, compression=compression, **widths)
+        require_positive("model", temperature=temperature, margin=margin)
+        if not 0 <= dropout < 1:
+            raise UsageError(f"model.dropout is {dropout}; it is a share of hidden units in [0, 1).")
+        if loss != "bce" and in_batch == 0 and random == 0:
+            raise UsageError(f"model.loss={loss} compares items; set model.in_batch or model.random above 0.")
+        if residual and factors is None:
+            raise UsageError("model.residual needs a factorisation.")
+        self.embeddings = nn.ModuleDict(towers)
+        self.negatives = Negatives(in_batch, random)
+        self.loss_name, self.popularity_correction, self.margin = loss, popularity_correction, margin
+        self.id_dot = id_dot
+        self.starts_at_base = residual
+
+        n_fields = {side: len(towers[side].field_names) + (side == "user" and n_dense > 0) for side in towers}
+        self.dense = DenseVector(n_dense, towers["user"].dim, generator) if n_dense else None
+        of_users, of_items = (
+            tower(n_fields[side] * towers[side].dim, hidden, width, generator, layer_norm=layer_norm, dropout=dropout)
+            for side in ("user", "item")
+        )
+        self.towers = nn.ModuleDict({"user": of_users, "item": of_items})
+        self.scorer: DotScorer | MLPScorer
+        if scorer == "mlp":
+            self.scorer = MLPScorer(width, compression, scorer_mlp, generator, starts_at_zero=residual)
+        else:
+            self.scorer = CosineScorer(temperature, gated=residual) if scorer == "cosine" else DotScorer()
+        if residual and scorer == "dot":
+            start_at_zero(of_items[-1])
+        self.factor_logit = FactorLogit(factors, schema) if residual and factors is not None else None
+        if self.factor_logit is not None:
+            self.a = nn.Parameter(torch.ones(()))
+            self.register_buffer("spread", torch.ones(()))
+        self.id_places = {side: towers[side].field_names.index(side) for side in ("user", "item")}
+        self.item_column = [field.name for field in schema.single].index("item")
+        self.log: InteractionLog | None = None
+
+    def begin(self, log: InteractionLog, rows: Tensor) -> None:
+        """Note which items occur in the training rows (int64, shape [n]), and how often."""
+        self.log = log
+        self.negatives.begin(log.field_ids("item", rows).long())
+        if self.factor_logit is not None and self.loss_name != "bce":
+            self.spread.fill_(self._spread(self.factor_logit, log, rows))
+
+    def _spread(self, logit: FactorLogit, log: InteractionLog, rows: Tensor) -> float:
+        """Return the mean standard deviation of a user's scores by the factorisation over the items of the rows."""
+        some = rows[:: max(1, len(rows) // N_USERS_FOR_SPREAD)]
+        vectors, bias = logit.item_side(log.items(self.negatives.catalogue).to(self.spread.device))
+        scores = logit.user_side(log.gather(some).to(self.spread.device)) @ vectors.T + bias
+        spread = float(scores.std(1).mean()) if len(vectors) > 1 else 0.0
+        return spread or 1.0
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the score of each row's user and item, shape [B]."""
+        user, item = self.users(batch), self.items(batch)
+        columns = torch.arange(len(batch), device=batch.label.device).unsqueeze(1)
+        return self._scores(user, item, columns).squeeze(1)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the loss of each row, shape [B]; 0 for rows with label 0, unless the loss is `bce`.
+
+        Raises
+        ------
+        CadcError : where the training rows were not made known by `begin`.
+        """
+        if self.log is None:
+            raise CadcError("a two-tower network draws negatives from its training rows; call begin(log, rows) first.")
+        contest = self.negatives.draw(batch.ids[:, self.item_column].long())
+        # Items that occur in training have the same number as id and as row of the table of entities.
+        items = self.log.items(contest.items.cpu()).to(batch.label.device)
+        scores = self._scores(self.users(batch), self.items(items), contest.columns)
+        if self.loss_name == "bce":
+            return bce(scores, contest.own, contest.weight, batch.label)
+        if self.loss_name == "softmax":
+            log_expected = contest.log_expected if self.popularity_correction else None
+            losses = softmax(scores, contest.own, contest.weight, log_expected)
+        elif self.loss_name == "bpr":
+            losses = bpr(scores, contest.own, contest.weight)
+        else:
+            losses = margin_ranking(scores, contest.own, contest.weight, self.margin)
+        return losses * batch.label
+
+    def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch of b users to their scores of these n items, shape [b, n]."""
+        side = self.items(items)
+
+        def score(users: Batch) -> Tensor:
+            return self._scores(self.users(users), side, None)
+
+        return score
+
+    def users(self, batch: Batch) -> Side:
+        """Return what the users of a batch, with their context, bring to scores."""
+        vectors = self.embeddings["user"](batch)
+        inputs = vectors if self.dense is None else self.dense(vectors, batch.dense)
+        outputs = self.scorer.users(self.towers["user"](inputs.flatten(1)))
+        parts = [outputs if self.scorer.is_product else outputs[:, :0]]
+        if self.id_dot:
+            parts.append(vectors[:, self.id_places["user"]])
+        if self.factor_logit is not None:
+            parts.append(self.factor_logit.user_side(batch) * (self.a / self.spread))
+        return Side(torch.cat(parts, 1), outputs)
+
+    def items(self, batch: Batch) -> Side:
+        """Return what the items of a batch bring to scores."""
+        vectors = self.embeddings["item"](batch)
+        outputs = self.scorer.items(self.towers["item"](vectors.flatten(1)))
+        parts = [outputs if self.scorer.is_product else outputs[:, :0]]
+        if self.id_dot:
+            parts.append(vectors[:, self.id_places["item"]])
+        bias = None
+        if self.factor_logit is not None:
+            factors, bias = self.factor_logit.item_side(batch)
+            parts.append(factors)
+            bias = bias * (self.a / self.spread)
+        return Side(torch.cat(parts, 1), outputs, bias)
+
+    def _scores(self, user: Side, item: Side, columns: Tensor | None) -> Tensor:
+        """Return the scores of users with all items [B, n], or with those of their row of `columns`, shape [B, c]."""
+        if columns is None:
+            scores = user.vectors @ item.vectors.T
+        else:
+            scores = (user.vectors.unsqueeze(1) * item.vectors[columns]).sum(2)
+        if item.bias is not None:
+            scores = scores + (item.bias if columns is None else item.bias[columns])
+        if isinstance(self.scorer, MLPScorer):
+            scores = scores + self._mlp_scores(self.scorer, user.outputs, item.outputs, columns)
+        return scores
+
+    @staticmethod
+    def _mlp_scores(scorer: MLPScorer, users: Tensor, items: Tensor, columns: Tensor | None) -> Tensor:
+        n_columns = len(items) if columns is None else columns.shape[1]
+        step = max(1, N_HIDDEN // (n_columns * users.shape[1]))
+        return torch.cat(
+            [
+                scorer(part.unsqueeze(1), items if columns is None else items[columns[first : first + step]])
+                for first, part in zip(range(0, len(users), step), users.split(step), strict=True)
+            ]
+        )
+
+
+def require_fields(schema: Schema) -> None:
+    """Raise a UsageError for a log without the fields `user` and `item`."""
+    missing = [name for name in ("user", "item") if name not in schema]
+    if missing:
+        raise UsageError(
+            f"a two-tower network ranks items for users, but this log has no field {' and no '.join(missing)}; "
+            "choose another data set, or model=dlrm."
+        )
