@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +11,13 @@ from cadc.data.log import Batch, InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.negatives import Negatives
 from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
 from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
 from cadc.models.tower import DenseVector, start_at_zero, tower
-
-if TYPE_CHECKING:
-    from cadc.factorization.crossfit import CrossFitted
 
 N_HIDDEN = 1 << 24
 """Hidden units of an MLP scorer held at a time: 64 MB of float32."""
@@ -88,7 +86,7 @@ class TwoTower(nn.Module):
     def __init__(
         self,
         towers: Mapping[str, EmbeddingCollection],
-        factors: "Factors | CrossFitted | None",
+        factors: Factors | CrossFitted | None,
         schema: Schema,
         n_dense: int,
         generator: torch.Generator,

@@ -15,7 +15,7 @@ def progress_bar(wanted: bool) -> list[Callback]:
 
 
 class FitProgress(Callback):
-    """Moves the bar of the run: batches of the epoch, and the validation logloss of the one before."""
+    """Moves the bar of the run: batches of the epoch, and what the one before came to on validation."""
 
     def __init__(self) -> None:
         self._bar = display().run()
@@ -28,8 +28,9 @@ class FitProgress(Callback):
         now = time.monotonic()
         if now - self._shown > 0.2:
             self._shown = now
-            history: Any = pl_module.history
-            reached = f", val/logloss {history[-1]['val/logloss']:.4f}" if history else ""
+            module: Any = pl_module
+            history, name = module.history, f"val/{module.held_out.monitor}"
+            reached = f", {name} {history[-1][name]:.4f}" if history else ""
             n_batches = int(trainer.num_training_batches)
             self._bar.move(batch_idx + 1, n_batches, f"epoch {trainer.current_epoch + 1}{reached}")
 
