@@ -17,8 +17,9 @@ class StratifiedSampler(Sampler):
     The rows of a stratum are spread evenly around a circle, in random order and from a random start; the sample is an
     arc of round(rate · n) rows from a random row on. Hence, exactly: the size; the inclusion probability of every row,
     which is the sample's share of all rows; and so the expected share of each stratum. Samples of one seed are nested,
-    as those of plain systematic rounding are not. The price: what a stratum keeps differs from its share by less than
-    one row only nearly always, since the rows of the other strata are not perfectly even.
+    as those of plain systematic rounding are not. The price: what a stratum keeps differs from its share by more than
+    one row now and then, though hardly more, since all rows together are not perfectly even; on MovieLens 100K in
+    about one user of 8,000.
 
     Parameters
     ----------

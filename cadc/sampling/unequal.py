@@ -23,9 +23,10 @@ class UnequalSampler(Sampler):
     Each row has a random number u in [0, 1) whatever the rate, and the rows with the smallest u / size stay (sequential
     Poisson sampling, Ohlsson 1998; priority sampling, Duffield, Lund and Thorup 2007). So the size of the sample is
     exact, samples of one seed are nested, and a row whose size exceeds its share is certain in effect, the other ones
-    sharing what is left. The probabilities are proportional to size up to a relative error of about 1 / (rows kept).
-    The one that a weight divides by is that of the row given the random numbers of all other ones, min(1, size · t)
-    with t the smallest key left out: with it a weighted total is unbiased exactly, before weights are normalised.
+    sharing what is left. The probabilities are proportional to size up to a relative error of about 1 / (rows kept),
+    and of 1 / √(rows kept) at the edge to certainty. The one that a weight divides by is that of the row given the
+    random numbers of all other ones, min(1, size · t) with t the smallest key left out: with it a weighted total is
+    unbiased exactly, before weights are normalised and clipped.
 
     Parameters
     ----------
