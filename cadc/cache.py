@@ -17,7 +17,7 @@ from cadc.paths import cache_dir
 SIZES = "sizes.json"
 """Beside the content of a cached folder: the size of each file, since a full disk can cut one off."""
 
-STAGES = ("downloads", "raw", "prepared", "factors")
+STAGES = ("downloads", "raw", "prepared", "factors", "scores")
 
 
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
-from cadc.errors import UsageError
+from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors
 
 
@@ -95,5 +95,31 @@ class Sampler(ABC):
             )
         if n_kept == n_rows:
             return Sample(torch.arange(n_rows))
-        kept = np.argpartition(self.keys(log, generator, factors), n_kept - 1)[:n_kept]
-        return Sample(torch.from_numpy(np.sort(kept)))
+        return self.draw(log, n_kept, generator, factors)
+
+    def draw(
+        self,
+        log: InteractionLog,
+        n_kept: int,
+        generator: np.random.Generator,
+        factors: Callable[[], Factors] | None = None,
+    ) -> Sample:
+        """Return a sample of exactly `n_kept` rows, fewer than there are: those of the smallest keys."""
+        return Sample(smallest(self.keys(log, generator, factors), n_kept))
+
+
+def smallest(keys: NDArray[Any], n: int) -> Tensor:
+    """Return the places of the n smallest keys in ascending order, int64, shape [n]."""
+    return torch.from_numpy(np.sort(np.argpartition(keys, n - 1)[:n]))
+
+
+def entities_of_rows(log: InteractionLog, side: Literal["user", "item"]) -> NDArray[np.int64]:
+    """Return the user or item of each training row as a row of the log's entity table, shape [n].
+
+    Raises
+    ------
+    DataError : where the log has none.
+    """
+    if not log.has_column(side):
+        raise DataError(f"the log {log.meta['name']} has no {side}s, which this sampler goes by; choose another one.")
+    return log.column(side, "train").astype(np.int64)

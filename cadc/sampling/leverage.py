@@ -1,0 +1,90 @@
+"""Sampling by the leverage scores of the factors (Chen, Bhojanapalli, Sanghavi and Ward, JMLR 2015)."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.errors import UsageError, require_positive
+from cadc.factorization.factors import Factors
+from cadc.sampling.unequal import UnequalSampler, Weighting
+
+FIELDS = ("user", "item")
+
+
+class LeverageSampler(UnequalSampler):
+    """Keeps rows with probability proportional to the leverage of their user's and item's vectors.
+
+    With V the table of a field's vectors [m, k], the leverage of value j is h_j = v_j·(VᵀV + λI)⁻¹v_j: how much that
+    value alone decides a direction of the space; without λ all of them add up to k. A row's leverage is the sum over
+    its user and item, after which Chen et al. sample the cells of a low-rank matrix; where the factors know neither,
+    the sum over all their single-valued fields. The vectors were fitted to the labels of all rows, and so the sample
+    depends on these labels.
+
+    Parameters
+    ----------
+    rate : share of the training rows kept, in (0, 1].
+    ridge : λ as a multiple of the mean eigenvalue of VᵀV; above 0, so that unused directions do no harm.
+    uniform_share : share of the probability given to all rows alike, in (0, 1], so that no weight is without bound.
+    weighting, clip : see `UnequalSampler`.
+    """
+
+    needs_factors: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        rate: float = 1.0,
+        ridge: float = 0.01,
+        uniform_share: float = 0.1,
+        weighting: Weighting = "none",
+        clip: float | None = 10.0,
+    ) -> None:
+        super().__init__(rate, weighting, clip)
+        require_positive("sampler", ridge=ridge)
+        if not 0 < uniform_share <= 1:
+            raise UsageError(f"sampler.uniform_share is {uniform_share}; it is a share in (0, 1].")
+        self.ridge = ridge
+        self.uniform_share = uniform_share
+
+    def sizes(self, log: InteractionLog, factors: Callable[[], Factors] | None = None) -> NDArray[np.float64]:
+        """Return the mixture of each row's leverage and the mean leverage, divided by the latter.
+
+        Raises
+        ------
+        UsageError : where there are no factors, or they have no vectors.
+        """
+        if factors is None:
+            raise UsageError("this sampler goes by leverage scores and needs a factorisation; none was given.")
+        found = factors()
+        if found.dim == 0:
+            raise UsageError("this sampler goes by leverage scores, but factorization.dim is 0; set it to 1 or more.")
+        single = [field.name for field in log.schema.single if field.name in found.vectors]
+        fields = [name for name in FIELDS if name in single] or single
+        rows = log.rows("train")
+        scores = torch.zeros(len(rows), dtype=torch.float64)
+        for name in fields:
+            scores += leverage(found.vectors[name], self.ridge).index_select(0, log.field_ids(name, rows))
+        mean = scores.mean()
+        relative = scores / mean if mean > 0 else torch.ones_like(scores)
+        return ((1 - self.uniform_share) * relative + self.uniform_share).numpy()
+
+
+def leverage(vectors: Tensor, ridge: float) -> Tensor:
+    """Return the ridge leverage score of every row of a table, in [0, 1), float64, shape [m].
+
+    Parameters
+    ----------
+    vectors : shape [m, k]; a row of zeros has leverage 0.
+    ridge : λ as a multiple of the mean eigenvalue of the Gram matrix, above 0.
+    """
+    table = vectors.double()
+    gram = table.T @ table
+    mean_eigenvalue = gram.trace() / len(gram)
+    if mean_eigenvalue == 0:
+        return torch.zeros(len(table), dtype=torch.float64)
+    regularised = gram + ridge * mean_eigenvalue * torch.eye(len(gram), dtype=torch.float64)
+    return (table * torch.linalg.solve(regularised, table.T).T).sum(1)

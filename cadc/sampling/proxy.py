@@ -1,0 +1,127 @@
+"""A cheap model of the training rows, watched while it learns."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from cadc.data.batches import EVALUATION_BATCH
+from cadc.data.log import InteractionLog
+from cadc.errors import CadcError, DataError, require_at_least, require_positive
+from cadc.randomness import torch_generator
+
+FIELDS = ("user", "item")
+
+
+class Proxy:
+    """Logistic matrix factorisation with biases of user and item, trained by Adam for a fixed number of epochs.
+
+    A log without user and item gets a factorisation machine of its single-valued fields. Where all labels are 1, a
+    row's item is compared with one drawn uniformly (BPR, Rendle et al. 2009).
+
+    Parameters
+    ----------
+    dim : length of the vectors; 0 leaves the biases alone.
+    epochs : walks through all training rows.
+    learning_rate : of Adam.
+    l2 : penalty on half the squared norms of vectors and biases, beside the loss summed over all rows.
+    batch_size : rows a step.
+    """
+
+    def __init__(self, dim: int, epochs: int, learning_rate: float, l2: float, batch_size: int) -> None:
+        require_at_least(0, "sampler", dim=dim, l2=l2)
+        require_at_least(1, "sampler", epochs=epochs, batch_size=batch_size)
+        require_positive("sampler", learning_rate=learning_rate)
+        self.dim, self.epochs, self.learning_rate = dim, epochs, learning_rate
+        self.l2, self.batch_size = l2, batch_size
+
+    def margins(self, log: InteractionLog, seed: int) -> Iterator[Tensor]:
+        """Train anew, and yield after every epoch how clearly each training row is on its label's side.
+
+        Yields
+        ------
+        float32, shape [n] : the logit for label 1, its negative for label 0; where all labels are 1, the logit
+            less that of an item drawn once for each row. σ(-margin) is the error |p - y|.
+
+        Raises
+        ------
+        DataError : where all labels are 1 and the log has no items, or all are 0.
+        CadcError : where the proxy's loss is no longer finite.
+        """
+        generator = torch_generator(seed, "proxy")
+        task = _Rows(log)
+        table = 0.1 * torch.randn(task.n_values, self.dim + 1, generator=generator)
+        table[:, -1] = 0  # the biases
+        parameters = [table.requires_grad_(), torch.zeros((), requires_grad=True)]
+        groups: list[dict[str, Any]] = [
+            {"params": parameters[:1], "weight_decay": self.l2 / len(task)},
+            {"params": parameters[1:]},
+        ]
+        optimizer = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        fixed_rivals = task.rivals(len(task), generator)
+        for epoch in range(self.epochs):
+            for rows in torch.randperm(len(task), generator=generator).split(self.batch_size):
+                loss = softplus(-task.margins(parameters, rows, task.rivals(len(rows), generator))).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            with torch.no_grad():
+                parts = torch.arange(len(task)).split(EVALUATION_BATCH)
+                rivals = [None] * len(parts) if fixed_rivals is None else fixed_rivals.split(EVALUATION_BATCH)
+                found = [task.margins(parameters, part, own) for part, own in zip(parts, rivals, strict=True)]
+                margins = torch.cat(found)
+            if not margins.isfinite().all():
+                raise CadcError(f"the proxy's scores are not finite in epoch {epoch + 1}; lower sampler.learning_rate.")
+            yield margins
+
+
+class _Rows:
+    """Ids and labels of all training rows, the ids of all fields counted through."""
+
+    def __init__(self, log: InteractionLog) -> None:
+        rows = log.rows("train")
+        names = [field.name for field in log.schema.single]
+        names = list(FIELDS) if set(FIELDS) <= set(names) else names
+        sizes = [log.schema[name].vocabulary_size for name in names]
+        starts = [sum(sizes[:place]) for place in range(len(sizes))]
+        self.n_values = sum(sizes)
+        self.ids = torch.stack([log.field_ids(n, rows).long() + s for n, s in zip(names, starts, strict=True)], 1)
+        label = log.labels(rows)
+        self.sign = 2 * label - 1
+        self.item: int | None = None
+        if label.min() == label.max():
+            if label[0] == 0 or "item" not in names:
+                raise DataError(
+                    f"all training labels of {log.meta['name']} are {int(label[0])}, from which a proxy learns "
+                    "nothing; choose another sampler."
+                )
+            self.item = names.index("item")
+            self.items = (starts[self.item] + 1, starts[self.item] + sizes[self.item])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rivals(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Draw items to compare with, where the labels say nothing."""
+        return None if self.item is None else torch.randint(*self.items, (n,), generator=generator)
+
+    def margins(self, parameters: list[Tensor], rows: Tensor, rivals: Tensor | None) -> Tensor:
+        """Return the margins of some rows, shape [B]."""
+        ids = self.ids.index_select(0, rows)
+        logits = _logits(parameters, ids)
+        if rivals is None or self.item is None:
+            return self.sign.index_select(0, rows) * logits
+        others = ids.clone()
+        others[:, self.item] = rivals
+        return logits - _logits(parameters, others)
+
+
+def _logits(parameters: list[Tensor], ids: Tensor) -> Tensor:
+    """Return Σ_f b_f + Σ_{f<g} v_f·v_g + b of ids [B, F]."""
+    table, global_bias = parameters
+    found = table.index_select(0, ids.flatten()).view(*ids.shape, -1)
+    vectors, biases = found[..., :-1], found[..., -1]
+    pairs = 0.5 * (vectors.sum(1).square() - vectors.square().sum(1)).sum(1)
+    return pairs + biases.sum(1) + global_bias

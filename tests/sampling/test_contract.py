@@ -1,0 +1,159 @@
+"""What holds for every sampler."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cadc.components import TARGET, load_class, options_of
+from cadc.config import compose_config, groups
+from cadc.errors import UsageError
+from cadc.pipeline import draw_sample, factorize_for_sampler, open_log
+from cadc.randomness import torch_generator
+from tests.commands import TINY, train
+from tests.helpers import small_synthetic_log
+from tests.sampling.samplers import IGNORING_LABELS, LOGS, SAMPLERS, WEIGHTED, changed, draw
+
+RATE = st.floats(1 / 4800, 0.8, exclude_min=True)
+
+
+@pytest.mark.parametrize("source", ["synthetic", pytest.param("ml-100k", marks=pytest.mark.realdata)])
+@pytest.mark.parametrize("name", SAMPLERS)
+class TestSample:
+    @pytest.mark.parametrize("rate", [0.013, 0.37])
+    def test_has_the_rounded_share_of_distinct_training_rows_in_order(self, name, source, rate):
+        log = LOGS[source]()
+        sample = draw(SAMPLERS[name](rate=rate), log)
+        assert sample.rows.dtype == torch.int64
+        assert sample.rows.shape == (round(rate * log.n_rows("train")),)
+        assert (sample.rows.diff() > 0).all()
+        assert 0 <= sample.rows[0] <= sample.rows[-1] < log.n_rows("train"), "no validation or test row is drawn"
+
+    def test_of_a_smaller_rate_lies_inside_that_of_a_larger_one(self, name, source):
+        log = LOGS[source]()
+        kept = [set(draw(SAMPLERS[name](rate=rate), log).rows.tolist()) for rate in (0.01, 0.1, 0.101, 0.6)]
+        assert all(small < large for small, large in pairwise(kept))
+
+    def test_is_the_same_for_the_same_seed_and_another_for_another(self, name, source):
+        log = LOGS[source]()
+        one, again, other = (draw(SAMPLERS[name](rate=0.1), log, seed) for seed in (5, 5, 6))
+        assert torch.equal(one.rows, again.rows)
+        assert one.weights is None or torch.equal(one.weights, again.weights)
+        assert (one.facts, one.offset) == (again.facts, again.offset)
+        if name != "recent":  # where times do not tie, the rounding alone is left to chance
+            assert len(set(one.rows.tolist()) & set(other.rows.tolist())) < 0.995 * len(one.rows)
+        assert not torch.equal(one.rows, other.rows)
+
+    def test_of_rate_one_is_everything(self, name, source):
+        log = LOGS[source]()
+        assert torch.equal(draw(SAMPLERS[name](rate=1.0), log).rows, log.rows("train"))
+
+    def test_weights_are_positive_with_mean_one_where_there_are_any(self, name, source):
+        sample = draw(SAMPLERS[name](rate=0.1), LOGS[source]())
+        assert (sample.weights is not None) == (name in WEIGHTED)
+        if sample.weights is not None:
+            assert sample.weights.dtype == torch.float32
+            assert sample.weights.shape == sample.rows.shape
+            assert sample.weights.min() > 0
+            assert float(sample.weights.double().mean()) == pytest.approx(1, abs=1e-6)
+            assert 1 <= sample.facts["effective_size"] <= len(sample.rows) * (1 + 1e-9)
+            assert 0 <= sample.facts["clipped_share"] < 0.2
+
+    def test_facts_are_numbers_that_json_holds(self, name, source):
+        sample = draw(SAMPLERS[name](rate=0.1), LOGS[source]())
+        assert all(type(value) is float and np.isfinite(value) for value in sample.facts.values())
+        assert type(sample.offset) is float
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@given(one=RATE, two=RATE, seed=st.integers(0, 2))
+@settings(deadline=None, max_examples=20)
+def test_samples_are_nested_and_of_exact_size_at_any_rate(name, one, two, seed):
+    log = small_synthetic_log()
+    rates = sorted((one, two))
+    if name.startswith("label_balanced") and rates[0] < 3 / 4800:
+        rates = [rate + 3 / 4800 for rate in rates]  # room for a row of each label
+    small, large = (draw(SAMPLERS[name](rate=rate), log, seed).rows for rate in rates)
+    assert [len(small), len(large)] == [round(rate * 4800) for rate in rates]
+    assert set(small.tolist()) <= set(large.tolist())
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("rate", [0.0, -0.1, 1.0001, float("nan"), float("inf")])
+def test_rate_outside_its_range_is_a_usage_error(name, rate):
+    with pytest.raises(UsageError, match=r"sampler\.rate is .*\(0, 1\]"):
+        SAMPLERS[name](rate=rate)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_rate_that_leaves_no_row_is_a_usage_error(name):
+    with pytest.raises(UsageError, match=r"4800 training rows leaves none; at least (\S+) is needed"):
+        draw(SAMPLERS[name](rate=1e-5), small_synthetic_log())
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_drawing_leaves_the_generator_of_weights_and_the_global_one_alone(name):
+    log = small_synthetic_log()
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    weights = torch.randn(5, generator=torch_generator(0, "network"))
+    draw(SAMPLERS[name](rate=0.3), log, seed=1000)
+    assert torch.equal(torch.randn(5, generator=torch_generator(0, "network")), weights)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_complement_is_allowed_exactly_where_labels_do_not_matter(name, tmp_path):
+    log = small_synthetic_log()
+    labels = np.random.default_rng(0).permutation(log.column("label", "train"))
+    other = changed(log, tmp_path / "log", label=labels)
+    sampler = SAMPLERS[name](rate=0.1)
+    same = torch.equal(draw(sampler, log).rows, draw(sampler, other).rows)
+    assert sampler.allows_complement == (name in IGNORING_LABELS)
+    if sampler.allows_complement:
+        assert same
+    # The latest rows say nothing of labels but are no rows taken one by one; factors here are made up.
+    elif not name.startswith(("recent", "leverage")):
+        assert not same
+
+
+def test_every_option_of_the_group_is_tested_here():
+    ours = {
+        option for option in groups()["sampler"] if load_class(_node(option)[TARGET]).__module__.startswith("cadc.")
+    }
+    assert ours == {name.split(",")[0].split(" by ")[0] for name in SAMPLERS}
+
+
+def _node(option):
+    return compose_config([f"sampler={option}"])["sampler"]
+
+
+@pytest.mark.parametrize("option", ["uniform", "stratified", "recent", "svp_cf", "loss_based"])
+def test_weights_are_refused_where_they_would_be_equal_or_no_probability_is_known(option):
+    with pytest.raises(UsageError, match=r"sampler\.weighting is no option of"):
+        options_of({**_node(option), "weighting": "ipw"}, "sampler")
+
+
+@pytest.mark.parametrize("option", sorted({name.split(",")[0].split(" by ")[0] for name in SAMPLERS}))
+def test_a_run_draws_by_every_option(option):
+    config = compose_config([*TINY, f"sampler={option}", "sampler.rate=0.1", "factorization.max_epochs=2"])
+    log = open_log(config)
+    sample = draw_sample(config, log, factorize_for_sampler(config, log))
+    assert len(sample.rows) == 240
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sampler=popularity", "sampler.weighting=ipw"),
+        ("sampler=leverage", "sampler.weighting=ipw"),
+        ("sampler=label_balanced",),
+        ("sampler=svp_cf", "sampler.epochs=2"),
+    ],
+)
+def test_a_network_trains_on_the_sample(words):
+    folder = train(*words, "sampler.rate=0.1")
+    assert (folder / "record.json").exists()
