@@ -43,25 +43,10 @@ def ray(launcher: Any) -> Iterator[None]:
     with _replaced(*silence) if not options["log_to_driver"] else nullcontext():
         try:
             # The launcher takes a Ray that it finds started; its own start cannot connect to a cluster.
-            _start(lambda: ray.init(**options), ray.shutdown)
+            ray.init(**options)
             yield
         finally:
             ray.shutdown()
-
-
-START_ATTEMPTS = 3
-
-
-def _start(init: Callable[[], Any], shutdown: Callable[[], None]) -> None:
-    """Start Ray; on a busy machine its own patience with itself ends too soon now and then, so it is tried again."""
-    for attempt in range(1, START_ATTEMPTS + 1):
-        try:
-            init()
-            return
-        except Exception as error:
-            if attempt == START_ATTEMPTS or "Timed out waiting" not in str(error):
-                raise
-            shutdown()
 
 
 def _require_reachable(address: str) -> None:
