@@ -30,10 +30,10 @@ def until(condition, child: "subprocess.Popen[str] | None" = None, seconds: floa
 
 
 def workers() -> list[int]:
-    """Return the processes that work on runs which have a checkpoint already."""
+    """Return the processes that work on runs which have a whole checkpoint already."""
     found = []
     for path in Path(os.environ["CADC_RUNS"]).glob(".unfinished/*/lease-*"):
-        if list(path.parent.glob("checkpoints/*.ckpt")):
+        if list(path.parent.glob("checkpoints/[0-9]*.ckpt")):
             found.append(json.loads(path.read_text()).get("process"))
     return [process for process in found if process]
 
