@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cadc.launching import launch
 from cadc.ledger import Ledger
 from tests.cluster.conftest import LAUNCHERS, each
 from tests.commands import Answer, cadc, start
@@ -136,6 +137,16 @@ def test_ctrl_c_ends_all_processes(launcher, stop):
     assert until(lambda: not others())
     assert "interrupted" in Ledger().statuses().values()
     assert "running" not in Ledger().statuses().values()
+
+
+def held_back():
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.cluster("joblib")
+def test_ctrl_c_reaches_the_workers_of_joblib_through_us_alone():
+    assert launch([held_back, held_back], LAUNCHERS["joblib"]) == [{signal.SIGINT}] * 2
+    assert held_back() == set()
 
 
 @pytest.mark.cluster("slurm")
