@@ -5,6 +5,7 @@ Each is a context around `launcher.launch`; nothing of theirs is imported before
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -43,25 +44,10 @@ def ray(launcher: Any) -> Iterator[None]:
     with _replaced(*silence) if not options["log_to_driver"] else nullcontext():
         try:
             # The launcher takes a Ray that it finds started; its own start cannot connect to a cluster.
-            _start(lambda: ray.init(**options), ray.shutdown)
+            ray.init(**options)
             yield
         finally:
             ray.shutdown()
-
-
-START_ATTEMPTS = 3
-
-
-def _start(init: Callable[[], Any], shutdown: Callable[[], None]) -> None:
-    """Start Ray; on a busy machine its own patience with itself ends too soon now and then, so it is tried again."""
-    for attempt in range(1, START_ATTEMPTS + 1):
-        try:
-            init()
-            return
-        except Exception as error:
-            if attempt == START_ATTEMPTS or "Timed out waiting" not in str(error):
-                raise
-            shutdown()
 
 
 def _require_reachable(address: str) -> None:
@@ -153,9 +139,26 @@ class _Job:
 
 @contextmanager
 def joblib(launcher: Any) -> Iterator[None]:
-    """End the worker processes together with the launch; joblib would keep them for the next one."""
+    """End the worker processes together with the launch; joblib would keep them for the next one.
+
+    A terminal sends Ctrl-C to them as well; they are started so that it does not reach them, since Python would show a
+    stack trace of whatever they import at that moment.
+    """
+    from joblib.externals.loky.backend import fork_exec
+
+    start = fork_exec.fork_exec
+
+    def start_without_ctrl_c(*arguments: Any, **words: Any) -> int:
+        # A process inherits which signals are held back.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return int(start(*arguments, **words))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     try:
-        yield
+        with _replaced(fork_exec, "fork_exec", start_without_ctrl_c):
+            yield
     finally:
         module = sys.modules.get("joblib.externals.loky.reusable_executor")
         if (pool := getattr(module, "_executor", None)) is not None:

@@ -172,14 +172,3 @@ def plugin(tmp_path, monkeypatch):
     yield folder
     monkeypatch.undo()
     _forget_plugins()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """Skip where Ray itself cannot start on this machine, which says nothing about us."""
-    try:
-        return (yield)
-    except (AssertionError, pytest.fail.Exception) as error:
-        if item.get_closest_marker("cluster") and "hydra/launcher=ray: Timed out waiting for file" in str(error):
-            pytest.skip("Ray did not start in time on this machine, tried three times")
-        raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cadc import engines, launching
+from cadc import launching
 from cadc.errors import CadcError, UsageError
 from cadc.launching import EXTRAS, PLUGINS, split_words
 from cadc.sweep import RunTask, plan
@@ -163,20 +163,3 @@ def test_a_run_that_has_another_id_here_is_refused():
     assert RunTask(job.words, job.run_id, False)() == "finished"
     assert RunTask(job.words, job.run_id, False)() == "skipped"
     assert runs() == [job.run_id]
-
-
-@pytest.mark.parametrize(("n_failures", "message", "n_tries"), [(2, "Timed out waiting for file x", 3), (9, "no", 1)])
-def test_ray_is_started_again_where_its_own_patience_ends(n_failures, message, n_tries):
-    tries = []
-
-    def init():
-        tries.append(1)
-        if len(tries) <= n_failures:
-            raise RuntimeError(message)
-
-    if n_failures < engines.START_ATTEMPTS:
-        engines._start(init, lambda: None)
-    else:
-        with pytest.raises(RuntimeError, match=message):
-            engines._start(init, lambda: None)
-    assert len(tries) == n_tries

@@ -24,11 +24,16 @@ def each(*names):
     )
 
 
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A home for the whole session: a process reads Ray's token in `~/.ray` once, its servers at every start."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch, tmp_path_factory):
-    """Give what the launchers start a home of its own and this source tree, and one thread."""
-    # Ray's sockets need a short path, and its files must not be shared with another Ray of this machine.
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+def _elsewhere(monkeypatch, home):
+    """Give what the launchers start a home that is not the user's, this source tree, and one thread."""
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for name in [name for name in os.environ if name.startswith(("RAY_", "SLURM_", "SUBMITIT_"))]:

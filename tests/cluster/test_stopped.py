@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cadc.launching import launch
 from cadc.ledger import Ledger
 from tests.cluster.conftest import LAUNCHERS, each
 from tests.commands import Answer, cadc, start
@@ -30,10 +31,10 @@ def until(condition, child: "subprocess.Popen[str] | None" = None, seconds: floa
 
 
 def workers() -> list[int]:
-    """Return the processes that work on runs which have a checkpoint already."""
+    """Return the processes that work on runs which have a whole checkpoint already."""
     found = []
     for path in Path(os.environ["CADC_RUNS"]).glob(".unfinished/*/lease-*"):
-        if list(path.parent.glob("checkpoints/*.ckpt")):
+        if list(path.parent.glob("checkpoints/[0-9]*.ckpt")):
             found.append(json.loads(path.read_text()).get("process"))
     return [process for process in found if process]
 
@@ -136,6 +137,16 @@ def test_ctrl_c_ends_all_processes(launcher, stop):
     assert until(lambda: not others())
     assert "interrupted" in Ledger().statuses().values()
     assert "running" not in Ledger().statuses().values()
+
+
+def held_back():
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.cluster("joblib")
+def test_ctrl_c_reaches_the_workers_of_joblib_through_us_alone():
+    assert launch([held_back, held_back], LAUNCHERS["joblib"]) == [{signal.SIGINT}] * 2
+    assert held_back() == set()
 
 
 @pytest.mark.cluster("slurm")
