@@ -39,18 +39,17 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
     datasets = list(table["dataset"].unique())
     palette = Palette(table)
     width, height = draw.size(table)
+    # A single data set's metrics stand side by side.
+    shape = (len(metrics), len(datasets)) if len(datasets) > 1 else (1, len(metrics))
     with mpl.rc_context(STYLE):
-        size = (width * len(datasets) + draw.beside, height * len(metrics) + 0.3)
-        figure, grid = plt.subplots(
-            len(metrics), len(datasets), figsize=size, layout="constrained", squeeze=False, sharey=draw.sharey
-        )
-        alone = len(metrics) * len(datasets) == 1
-        for metric, line in zip(metrics, grid, strict=True):
-            for dataset, axes in zip(datasets, line, strict=True):
-                rows = table[(table["dataset"] == dataset) & table[f"{metric}_mean"].notna()]
-                draw(axes, rows, metric, palette, alone)
-                if dataset != datasets[0] or draw.sharey:
-                    axes.set_ylabel("")
+        size = (width * shape[1] + draw.beside, height * shape[0] + 0.3)
+        figure, grid = plt.subplots(*shape, figsize=size, layout="constrained", squeeze=False, sharey=draw.sharey)
+        pairs = [(metric, dataset) for metric in metrics for dataset in datasets]
+        for (metric, dataset), axes in zip(pairs, grid.ravel(), strict=True):
+            rows = table[(table["dataset"] == dataset) & table[f"{metric}_mean"].notna()]
+            draw(axes, rows, metric, palette, alone=len(pairs) == 1)
+            if draw.sharey or dataset != datasets[0]:
+                axes.set_ylabel("")
         if len(datasets) > 1:
             for dataset, axes in zip(datasets, grid[0], strict=True):
                 axes.set_title(dataset)

@@ -35,8 +35,8 @@ class Palette:
         return {"color": colour, "marker": marker, "markersize": 5}
 
     def line(self, arm: str) -> Any:
-        """Return the style of an arm that is a level."""
-        return self._lines.get(arm, "--")
+        """Return the style of an arm that is a level; full data, which is a point of another arm too, is solid."""
+        return self._lines.get(arm, "-")
 
 
 def _levels_of(table: pd.DataFrame) -> list[str]:
