@@ -58,6 +58,6 @@ def test_the_installed_wheel_plans_a_run_from_anywhere(installed, monkeypatch, t
 
 def test_the_installed_wheel_knows_its_experiments(installed, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(installed))
-    answer = process(["-c", "import cadc.experiment as e; print(e.names(), e.experiments_dir())"], cwd=tmp_path)
+    answer = process(["-c", "import cadc.experiment as e; print(e.names(), e.reading.experiments_dir())"], cwd=tmp_path)
     assert "'quickstart'" in answer.out
     assert str(installed / "cadc" / "experiments") in answer.out

@@ -2,12 +2,14 @@
 
 import argparse
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.train import add_retry_failed
+from cadc.errors import CadcError, UsageError, one_line
 
 if TYPE_CHECKING:
     from cadc.experiment import Cell, Experiment
@@ -18,15 +20,21 @@ HELP = "run the grid of an experiment, then write its table and figure"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this command."""
     add_grid_arguments(parser)
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose the settings of every arm on validation, as the experiment says, and write its tuned.yaml",
+    )
     add_retry_failed(parser)
 
 
 def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words that name a grid and where its results go."""
-    parser.add_argument("name", help="such as cadc_ml1m, or the path of a folder with an experiment.yaml")
+    parser.add_argument("name", nargs="?", help="such as cadc_ml1m, or the path of a folder with an experiment.yaml")
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="laid over the grid, such as data=ml-100k seed=0,1"
     )
+    parser.add_argument("--all", action="store_true", help="every experiment, one after the other")
     parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
     parser.add_argument(
         "--output",
@@ -37,13 +45,56 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from cadc.errors import CadcError
+    return for_each(arguments, tune if arguments.tune else run)
+
+
+def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], str]) -> int:
+    """Do something for the named experiment, or with --all for every one and go on where it fails; return the status.
+
+    Parameters
+    ----------
+    arguments : of the command.
+    do : takes the arguments with the name of one experiment; returns a line about what came of it.
+    """
+    if arguments.all and arguments.name is not None:
+        if "=" not in arguments.name:
+            raise UsageError(f"--all runs every experiment; leave {arguments.name} out.")
+        arguments.overrides, arguments.name = [arguments.name, *arguments.overrides], None
+    if not arguments.all:
+        if arguments.name is None:
+            raise UsageError("name an experiment, or say --all.")
+        print(do(arguments))
+        return 0
+    if arguments.output:
+        raise UsageError("--output is for one experiment; those of --all go to results and outputs.")
+    from cadc.experiment import names
+
+    became: dict[str, str] = {}
+    failed = 0
+    for name in names():
+        print(f"== {name}", file=sys.stderr, flush=True)
+        single = argparse.Namespace(**{**vars(arguments), "name": name, "overrides": list(arguments.overrides)})
+        try:
+            became[name] = do(single)
+        except (CadcError, OSError) as error:
+            failed += 1
+            became[name] = f"failed: {one_line(str(error))}"
+            print(f"cadc: {name}: {one_line(str(error))}", file=sys.stderr, flush=True)
+    width = max(map(len, became), default=0)
+    print("\n".join(f"{name:{width}}  {line}" for name, line in became.items()))
+    if failed:
+        raise CadcError(f"{failed} of {len(became)} experiments failed; the reasons are in the lines above.")
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Run the grid of one experiment and write its results; return a line about them."""
     from cadc.experiment import load_experiment
     from cadc.launching import split_words
     from cadc.ledger import Ledger
     from cadc.mirrors.after import AfterRun
     from cadc.reporting.results import write_results
-    from cadc.reporting.table import print_table
+    from cadc.reporting.terminal import print_table
     from cadc.sweep import execute, plan, without_impossible
 
     experiment = load_experiment(arguments.name)
@@ -67,9 +118,33 @@ def main(arguments: argparse.Namespace) -> int:
     runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
     table = write_results(experiment, runs, folder, command(arguments), ledger)
     print_table(experiment.title, table)
-    print(f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}")
     after.table(jobs[0].config, folder)
-    return 0
+    return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
+
+
+def tune(arguments: argparse.Namespace) -> str:
+    """Tune the arms of one experiment; return a line about what was chosen."""
+    from cadc.experiment import load_experiment
+    from cadc.experiment.reading import folder_of
+    from cadc.experiment.tuned import FILE, write_tuned
+    from cadc.ledger import Ledger
+    from cadc.tuning.arms import tune_arms
+
+    experiment = load_experiment(arguments.name)
+    if experiment.tune is None:
+        if arguments.all:
+            return "is not tuned"
+        raise UsageError(f"{experiment.name} does not say how it is tuned; give it the key tune.")
+    overrides = _overrides(experiment, arguments)
+    # Only the grid as it stands chooses the settings that everyone gets.
+    folder = arguments.output or (Path("outputs") / experiment.name if overrides else folder_of(arguments.name))
+    found = tune_arms(experiment, overrides, Ledger())
+    try:
+        write_tuned(experiment.name, found, folder / FILE)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CadcError(f"{folder / FILE} cannot be written ({reason}); choose a folder with --output.") from error
+    return f"{len(found)} studies; written to {folder / FILE}"
 
 
 def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[list[Cell], Path]":
@@ -77,9 +152,13 @@ def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[li
 
     Only the whole grid, untouched, goes into `results`.
     """
-    overrides: Sequence[str] = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
+    overrides = _overrides(experiment, arguments)
     default = Path("outputs" if overrides else "results") / experiment.name
     return experiment.cells(overrides), (arguments.output or default)
+
+
+def _overrides(experiment: "Experiment", arguments: argparse.Namespace) -> Sequence[str]:
+    return [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
 
 
 def command(arguments: argparse.Namespace) -> str:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cadc.cli.experiment import add_grid_arguments, command, wanted
+from cadc.cli.experiment import add_grid_arguments, command, for_each, wanted
 
 HELP = "rebuild the table and figure of an experiment from finished runs, without data"
 
@@ -15,10 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    return for_each(arguments, report)
+
+
+def report(arguments: argparse.Namespace) -> str:
+    """Write the results of one experiment anew; return a line about them."""
     from cadc.experiment import load_experiment
     from cadc.ledger import Ledger
-    from cadc.reporting.results import find_runs, write_results
-    from cadc.reporting.table import print_table
+    from cadc.reporting.finding import find_runs
+    from cadc.reporting.results import write_results
+    from cadc.reporting.terminal import print_table
     from cadc.sweep import without_impossible
 
     experiment = load_experiment(arguments.name)
@@ -28,5 +34,4 @@ def main(arguments: argparse.Namespace) -> int:
     runs = find_runs(without_impossible(cells), ledger, committed)
     table = write_results(experiment, runs, folder, command(arguments), ledger, committed)
     print_table(experiment.title, table)
-    print(f"written to {folder}")
-    return 0
+    return f"written to {folder}"

@@ -1,13 +1,13 @@
 """Test rows apart by how much is known of their user and item."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cadc.errors import DataError, UsageError
+from cadc.evaluation.statistics.measures import measure
 
 ACTIVITY_EDGES = (1, 5, 20, 100)
 """Least number of rows of each class of activity but the first."""
@@ -70,42 +70,41 @@ def warm_and_cold(n_rows_of_user: NDArray[np.integer], n_rows_of_item: NDArray[n
     return _categorical(code, ["warm", "cold user", "cold item", "cold both"])
 
 
-def metric_by_stratum(
-    scores: pd.DataFrame,
-    stratum: pd.Categorical,
-    metric: Callable[[NDArray[Any], NDArray[Any]], float],
-) -> pd.DataFrame:
-    """Return a metric of each stratum of saved scores, with the rows and users behind it.
+def metrics_by_stratum(rows: pd.DataFrame, stratum: pd.Categorical, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return metrics of each stratum of saved scores or ranks, with the rows and users behind them.
 
     Two arms are compared on a stratum by handing `compare` the rows of that stratum alone.
 
     Parameters
     ----------
-    scores : with the columns label, probability and, where there are users, user.
+    rows : saved scores (label, probability and, where there are users, user) or ranks (user, rank).
     stratum : of each row; see `by_activity` and `warm_and_cold`.
-    metric : takes labels and probabilities, such as `auc`.
+    metrics : such as `auc` or `ndcg@10`, see `cadc.evaluation.statistics.measure`.
 
     Returns
     -------
-    table : a line a stratum that has rows: stratum, n_rows, n_users (None without users), value. The value is NaN where
-        the metric is undefined, as AUC is for rows of one class.
+    table : a line a stratum that has rows: stratum, n_rows, n_users (None without users), and a column a metric. It is
+        NaN where the metric is undefined, as AUC is for rows of one class.
 
     Raises
     ------
-    DataError : where scores and strata differ in length.
+    DataError : where rows and strata differ in length.
     """
-    if len(scores) != len(stratum):
-        raise DataError(f"{len(scores)} scores cannot be told apart by {len(stratum)} strata.")
+    if len(rows) != len(stratum):
+        raise DataError(f"{len(rows)} rows cannot be told apart by {len(stratum)} strata.")
     lines = []
     for name in stratum.categories[np.unique(stratum.codes[stratum.codes >= 0])]:
-        rows = scores[np.asarray(stratum == name)]
-        try:
-            value = metric(rows["label"].to_numpy(), rows["probability"].to_numpy())
-        except DataError:
-            value = np.nan
-        n_users = rows["user"].nunique() if "user" in rows else None
-        lines.append({"stratum": name, "n_rows": len(rows), "n_users": n_users, "value": value})
-    return pd.DataFrame(lines, columns=["stratum", "n_rows", "n_users", "value"])
+        own = rows[np.asarray(stratum == name)]
+        n_users = own["user"].nunique() if "user" in own else None
+        lines.append({"stratum": name, "n_rows": len(own), "n_users": n_users, **_metrics(own, metrics)})
+    return pd.DataFrame(lines, columns=["stratum", "n_rows", "n_users", *metrics])
+
+
+def _metrics(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
+    unit = pd.factorize(rows["user"])[0] if "user" in rows else np.zeros(len(rows), np.int64)
+    n_units = int(unit.max()) + 1
+    once = np.ones((1, n_units), np.int32)
+    return {name: float(measure(name).prepare(rows, unit, n_units)(once)[0]) for name in names}
 
 
 def _categorical(code: NDArray[np.integer], names: Sequence[str]) -> pd.Categorical:

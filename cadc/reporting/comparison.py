@@ -1,27 +1,26 @@
-"""Every point of a table against the reference that the experiment names, from the scores that the runs saved."""
+"""Every point of a table against the references that the experiment names, from the rows that the runs saved."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
-from cadc.choices import seeds
-from cadc.errors import CadcError, DataError, one_line
-from cadc.evaluation.statistics import compare, holm, measure, verdict
+from cadc.errors import DataError
+from cadc.evaluation.statistics import Memory, compare, holm, measure, verdict
 from cadc.experiment import Reference
-from cadc.identity import digest, file_hash
+from cadc.identity import digest
 from cadc.ledger.store import Ledger, Record
-from cadc.paths import regular_file
-from cadc.reporting.table import Point
+from cadc.reporting.pairs import counterpart, pairs
+from cadc.reporting.points import Point
+from cadc.reporting.saved import FILES, SavedRows, read_kept
 
 FILE = "comparison.csv"
 
-SAVED_AS = {"probability": "scores.parquet", "rank": "ranks.parquet"}
-"""File of a run that holds what a metric reads."""
-
 COLUMNS = [
+    "family",
+    "dataset",
     "arm",
     "rate",
     "metric",
@@ -41,64 +40,88 @@ COLUMNS = [
     "p_margin",
     "p_margin_holm",
     "verdict",
+    "share",
+    "share_low",
+    "share_high",
     "runs",
 ]
-"""`p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or more; `runs` a hash."""
+"""`p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or more; `share` the arm's
+metric over the reference's, of ranks only; `runs` a hash."""
+
+Pair: TypeAlias = tuple[Record, Record]
+Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
 
 
 def compare_points(
-    reference: Reference, rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = ()
+    references: Sequence[Reference], rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = ()
 ) -> pd.DataFrame | None:
-    """Return the comparison of every row of a table with the reference, or None where there can be none.
+    """Return the comparison of every row of a table with every reference, or None where there can be none.
 
-    It is computed from the scores in the ledger. Where these are gone, as on a clone that has records alone, it is read
-    from a comparison of the same runs that was kept beside results. Why there is none is said on standard error.
+    It is computed from the scores and ranks in the ledger. Where these are gone, as on a clone that has records alone,
+    it is read from a comparison of the same runs that was kept beside results. Why there is none is said on standard
+    error. Points are compared within their data set; Holm's family are the comparisons with one reference.
 
     Parameters
     ----------
-    reference : as the experiment names it.
+    references : as the experiment names them.
     rows : of the table.
-    ledger : where the runs' scores are looked for; None looks nowhere.
+    ledger : where the runs' saved rows are looked for; None looks nowhere.
     committed : folders of results.
 
     Returns
     -------
-    comparison : a line for each row, in their order, with `COLUMNS`. The reference's own line says `reference`; that of
-        a row without counterpart is empty.
+    comparison : for each reference a line for each row, in their order, with `COLUMNS`. The reference's own line says
+        `reference`; that of a row without counterpart, or which is not to be compared, is empty.
 
     Raises
     ------
     DataError : where runs that should be paired were tested on different rows, or a metric is undefined.
-    CadcError : where a file of scores is not the one that its record names.
+    CadcError : where a file of saved rows is not the one that its record names.
     """
-    counterparts = [_counterpart(reference, row, rows) for row in rows]
-    if not any(counterparts):
-        _say_left_out(reference, "it is not in this table")
+    saved = SavedRows(ledger)
+    lines: list[dict[str, Any]] = []
+    wanted: list[Wanted] = []
+    for reference in references:
+        others = [counterpart(reference, row, rows) for row in rows]
+        if not any(others):
+            _say_left_out(reference, "it is not in this table")
+            continue
+        for row, other in zip(rows, others, strict=True):
+            both = pairs(row, other) if other and other is not row else []
+            lines.append(_known(reference, row, other, both))
+            wanted.append((reference, row, both))
+    if not lines:
         return None
-    matched = list(zip(rows, counterparts, strict=True))
-    pairs = [_pairs(row, other) if other and other is not row else [] for row, other in matched]
-    lines = [_known(reference, *line) for line in zip(rows, counterparts, pairs, strict=True)]
-    file = SAVED_AS[measure(reference.metric).value]
-    needed = {record["id"]: record for both in pairs for pair in both for record in pair}
-    missing = [run_id for run_id in needed if ledger is None or not (ledger.path(run_id) / file).exists()]
+    needed = dict.fromkeys(_needed(wanted))
+    missing = [run_id for run_id, file in needed if not saved.has(run_id, file)]
     if missing or ledger is None:
         kept = _kept(lines, committed)
         if kept is None:
-            place = ledger.folder if ledger else "a ledger"
-            _say_left_out(reference, f"{file} of {len(missing)} of {len(needed)} runs is not in {place}")
+            files = " and ".join(sorted({file for _, file in needed}))
+            for reference in dict.fromkeys(reference for reference, _, _ in wanted):
+                _say_left_out(reference, f"{files} of {len(missing)} of {len(needed)} runs is not in {saved.place}")
         return kept
-    for line, row, both in zip(lines, rows, pairs, strict=True):
+    memory: Memory = {}
+    for line, (reference, row, both) in zip(lines, wanted, strict=True):
         if both:
-            line |= _compared(reference, row, both, ledger, file)
-    return _typed(_judged(pd.DataFrame(lines, columns=COLUMNS), reference))
+            line |= _compared(reference, row, both, saved, memory)
+    frame = pd.DataFrame(lines, columns=COLUMNS)
+    return _typed(pd.concat([_judged(family) for _, family in frame.groupby("family", sort=False)]))
 
 
-def _judged(frame: pd.DataFrame, reference: Reference) -> pd.DataFrame:
-    """Return the comparison with the p values adjusted over the table, and its verdicts."""
+def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
+    """Yield run and file of all that is compared."""
+    for reference, _, both in wanted:
+        file = FILES[measure(reference.metric).value]
+        yield from ((record["id"], file) for pair in both for record in pair)
+
+
+def _judged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparison with one reference, its p values adjusted over the family, and its verdicts."""
     frame = frame.assign(p_holm=holm(frame["p"]), p_margin_holm=holm(frame["p_margin"]))
-    sign = 1 if measure(reference.metric).higher_is_better else -1
+    sign = 1 if measure(frame["metric"].iloc[0]).higher_is_better else -1
     frame["verdict"] = [
-        verdict(sign * line["difference"], line["p_holm"], line["p_margin_holm"], int(line["seeds"]), reference.margin)
+        verdict(sign * line["difference"], line["p_holm"], line["p_margin_holm"], int(line["seeds"]), line["margin"])
         if pd.notna(line["p"])
         else line["verdict"]
         for line in frame.to_dict("records")
@@ -106,54 +129,12 @@ def _judged(frame: pd.DataFrame, reference: Reference) -> pd.DataFrame:
     return frame
 
 
-def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, reference: Reference) -> pd.DataFrame:
-    """Return the table with the difference, its interval, the adjusted p value and the verdict of every row."""
-    name = f"{reference.metric}_difference"
-    columns = {name: "difference", f"{name}_low": "low", f"{name}_high": "high", "p_holm": "p_holm"}
-    wide = table.assign(**{new: comparison[old].round(6) for new, old in columns.items()})
-    wide["verdict"] = comparison["verdict"].fillna("")
-    wide.attrs["note"] = (
-        f"Differences in {reference.metric} to {reference} with 95 % intervals over users and seeds; "
-        f"Holm over the table; margin {reference.margin:g}."
-    )
-    return wide
-
-
-def _counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Point | None:
-    """Return the row that this one is compared with, itself if it is the reference's."""
-    found = [other for other in rows if other.arm == reference.arm]
-    if reference.rate is not None:
-        found = [other for other in found if other.columns["rate"] == reference.rate]
-    elif row.arm == reference.arm:
-        return row
-    found = [other for other in found if other.columns["dataset"] == row.columns["dataset"]]
-    for column in ("rate", "dim"):
-        if len(found) > 1:
-            found = [other for other in found if other.columns[column] == row.columns[column]]
-    return found[0] if len(found) == 1 else None
-
-
-def _pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
-    """Return the runs of both that share their seeds; a model without training serves every seed of its split."""
-    return [
-        (mine, theirs)
-        for mine in row.records
-        for theirs in other.records
-        if mine["config"]["data"]["split_seed"] == theirs["config"]["data"]["split_seed"]
-        and (not (_is_trained(mine) and _is_trained(theirs)) or seeds(mine["config"]) == seeds(theirs["config"]))
-    ]
-
-
-def _is_trained(record: Record) -> bool:
-    return "trainer" in record["uses"]
-
-
-def _known(
-    reference: Reference, row: Point, other: Point | None, pairs: Sequence[tuple[Record, Record]]
-) -> dict[str, Any]:
+def _known(reference: Reference, row: Point, other: Point | None, both: Sequence[Pair]) -> dict[str, Any]:
     """Return what is known of a line before anything is computed."""
-    ids = [[mine["id"], theirs["id"]] for mine, theirs in pairs]
+    ids = [[mine["id"], theirs["id"]] for mine, theirs in both]
     return {
+        "family": reference.family,
+        "dataset": row.columns["dataset"],
         "arm": row.columns["arm"],
         "rate": row.columns["rate"],
         "metric": reference.metric,
@@ -166,14 +147,15 @@ def _known(
 
 
 def _compared(
-    reference: Reference, row: Point, pairs: Sequence[tuple[Record, Record]], ledger: Ledger, file: str
+    reference: Reference, row: Point, both: Sequence[Pair], saved: SavedRows, memory: Memory
 ) -> dict[str, Any]:
+    file = FILES[measure(reference.metric).value]
     try:
-        arm, other = ([_saved(record, ledger, file) for record in runs] for runs in zip(*pairs, strict=True))
-        found = compare(arm, other, reference.metric, reference.margin)
+        arm, other = ([saved.read(record, file) for record in runs] for runs in zip(*both, strict=True))
+        found = compare(arm, other, reference.metric, reference.margin, memory=memory)
     except DataError as error:
         raise DataError(f"{row.columns['arm']} cannot be compared with {reference}: {error}") from error
-    return {
+    line = {
         "seeds": found.interval.n_seeds,
         "unit": found.unit,
         "n_units": found.n_units,
@@ -185,40 +167,25 @@ def _compared(
         "p": found.p_difference,
         "p_margin": found.p_margin,
     }
-
-
-def _saved(record: Record, ledger: Ledger, file: str) -> pd.DataFrame:
-    path = ledger.path(record["id"]) / file
-    # Records of the first version name no files.
-    expected = record.get("files", {}).get(file)
-    try:
-        if expected is not None and file_hash(regular_file(path)) != expected:
-            raise ValueError("its hash is not the one in the run's record")
-        return pd.read_parquet(regular_file(path))
-    except (OSError, ValueError) as error:
-        reason = one_line(str(error))
-        raise CadcError(f"{path} cannot be read ({reason}); delete the run's folder and run again.") from error
+    # An AUC has its floor at one half, so that a share of it says little.
+    if file == FILES["rank"] and found.share:
+        line |= {"share": found.share.estimate, "share_low": found.share.low, "share_high": found.share.high}
+    return line
 
 
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path]) -> pd.DataFrame | None:
     """Return a comparison of the very same runs that was kept beside results."""
     for folder in committed:
-        if (folder / FILE).exists():
-            try:
-                # A hash may look like a number.
-                texts = {"runs": str, "verdict": str}
-                frame = pd.read_csv(regular_file(folder / FILE), float_precision="round_trip", dtype=texts)
-            except (OSError, ValueError) as error:
-                reason = one_line(str(error))
-                raise CadcError(f"{folder / FILE} is no comparison ({reason}); restore it or delete it.") from error
-            if list(frame) == COLUMNS and list(frame["runs"]) == [line["runs"] for line in lines]:
-                return _typed(frame)
+        frame = read_kept(folder / FILE, COLUMNS, ["runs", "verdict"])
+        if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
+            return _typed(frame)
     return None
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Have whole numbers stay whole where lines are empty, so that a file read and written again stays the same."""
-    return frame.astype({"seeds": "Int64", "n_units": "Int64"} | {"rate": float, "reference_rate": float})
+    """Have numbers stay what they are where lines are empty, so that a file read and written again stays the same."""
+    numbers = dict.fromkeys(["rate", "reference_rate", "share", "share_low", "share_high"], "float64")
+    return frame.astype({"seeds": "Int64", "n_units": "Int64"} | numbers)
 
 
 def _say_left_out(reference: Reference, reason: str) -> None:

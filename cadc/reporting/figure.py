@@ -1,6 +1,5 @@
-"""The standard figure: a metric against the sampling rate, one line an arm."""
+"""The figure of an experiment: a panel a metric and data set, arms as lines, points or bars, controls as levels."""
 
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ import pandas as pd
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+
+from cadc.reporting.panels import PANELS, Palette
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -21,49 +22,49 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def write_rate_figure(title: str, table: pd.DataFrame, folder: Path) -> None:
-    """Write `figure.svg` and `figure.png`: test AUC against sampling rate; a band is ± one standard deviation.
+def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> None:
+    """Write `figure.svg` and `figure.png`: a row of panels a metric, a column a data set, with one legend.
 
-    Arms without a rate are horizontal lines, and so is plain sampling at its highest rate.
+    Means over seeds; bands and error bars are 95 % t intervals, which a single seed does not have.
 
     Parameters
     ----------
+    kind : a key of `PANELS`: quality against `rate`, `time` or `dim`, or arms as `bars`.
     title : of the figure.
     table : as `build_table` returns it.
     folder : where the files go.
     """
+    draw = PANELS[kind]
+    metrics = [name for name in table.attrs["metrics"] if table[f"{name}_mean"].notna().any()]
+    datasets = list(table["dataset"].unique())
+    palette = Palette(table)
+    width, height = draw.size(table)
+    # A single data set's metrics stand side by side.
+    shape = (len(metrics), len(datasets)) if len(datasets) > 1 else (1, len(metrics))
     with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(7.2, 4.4), layout="constrained")
-        colours = cycle(plt.get_cmap("tab10").colors)  # type: ignore[attr-defined]
-        for arm, rows in table[table["rate"].notna()].groupby("arm", sort=False):
-            rows = rows.sort_values("rate")
-            percent, mean, spread = 100 * rows["rate"], rows["auc_mean"], rows["auc_std"].fillna(0)
-            colour = next(colours)
-            axes.plot(percent, mean, marker="o", markersize=4, color=colour, label=str(arm))
-            axes.fill_between(percent, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
-        for arm, level, style in _levels(table):
-            axes.axhline(level, color="0.35", linestyle=style, linewidth=1.1, label=f"{arm} ({level:.4f})")
-        axes.set_xscale("log")
-        rates = sorted(100 * table["rate"].dropna().unique())
-        axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
-        axes.minorticks_off()
-        axes.set_xlabel("training rows kept (%)")
-        axes.set_ylabel("test AUC")
-        axes.set_title(title)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+        size = (width * shape[1] + draw.beside, height * shape[0] + 0.3)
+        figure, grid = plt.subplots(*shape, figsize=size, layout="constrained", squeeze=False, sharey=draw.sharey)
+        pairs = [(metric, dataset) for metric in metrics for dataset in datasets]
+        for (metric, dataset), axes in zip(pairs, grid.ravel(), strict=True):
+            rows = table[(table["dataset"] == dataset) & table[f"{metric}_mean"].notna()]
+            draw(axes, rows, metric, palette, alone=len(pairs) == 1)
+            if draw.sharey or dataset != datasets[0]:
+                axes.set_ylabel("")
+        if len(datasets) > 1:
+            for dataset, axes in zip(datasets, grid[0], strict=True):
+                axes.set_title(dataset)
+        figure.suptitle(title if len(datasets) > 1 else f"{title} ({datasets[0]})")
+        _legend(figure, grid.ravel())
         figure.savefig(folder / "figure.svg", metadata={"Date": None})
         figure.savefig(folder / "figure.png", dpi=160, metadata={"Software": None})
         plt.close(figure)
 
 
-def _levels(table: pd.DataFrame) -> list[tuple[str, float, Any]]:
-    """Return name, AUC and line style of the horizontal lines."""
-    levels: list[tuple[str, float]] = []
-    plain = table[(table["initializer"] == "random") & (table["rate"] == table["rate"].max())]
-    if len(plain):
-        name = "full data" if plain["rate"].max() == 1 else "most data"
-        levels.append((f"{plain['arm'].iloc[0]}, {name}", plain["auc_mean"].max()))
-    without_rate = table[table["rate"].isna()]
-    levels += list(zip(without_rate["arm"].astype(str), without_rate["auc_mean"].astype(float), strict=True))
-    styles: list[Any] = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))]
-    return [(name, mean, styles[index % len(styles)]) for index, (name, mean) in enumerate(levels)]
+def _legend(figure: Any, panels: Any) -> None:
+    """Put one legend beside the panels, each arm once."""
+    handles: dict[str, Any] = {}
+    for axes in panels:
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(text, handle)
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside right center", frameon=False)

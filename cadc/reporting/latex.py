@@ -5,6 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from cadc.reporting.columns import head, is_empty, label, shown
+from cadc.reporting.points import ARM_COLUMNS
+
 SPECIAL = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -31,49 +34,66 @@ def escape(text: str) -> str:
 
 
 def latex(table: pd.DataFrame) -> str:
-    """Return the columns of a table that a paper shows, as a `tabular`; it needs the package booktabs.
+    r"""Return the columns of a table that a paper shows, as a `tabular`; it needs the package booktabs.
 
-    Means stand with their standard deviations over seeds, differences with their intervals.
+    Means stand with half of their 95 % intervals over seeds, differences with their intervals.
 
     Parameters
     ----------
-    table : as `cadc.reporting.table.build_table` returns it, with or without the columns of a comparison.
+    table : as `cadc.reporting.table.build_table` returns it, with or without the columns of comparisons.
     """
-    difference = next((str(name) for name in table.columns if str(name).endswith("_difference")), None)
-    heads = {"arm": "arm", "rate": r"rate (\%)", "seeds": "seeds", "auc": "AUC", "logloss": "logloss"}
-    heads |= {"rows": "rows", "seconds": "seconds", "bytes": "bytes"}
-    if len(table["dataset"].unique()) > 1:
-        heads = {"dataset": "data", **heads}
-    if difference:
-        name = escape(difference.removesuffix("_difference"))
-        heads |= {"difference": rf"$\Delta$ {name} (95\,\%)", "p": "$p$ (Holm)", "verdict": "verdict"}
-    left = {"dataset", "arm", "verdict"}
-    lines = [rf"\begin{{tabular}}{{{''.join('l' if name in left else 'r' for name in heads)}}}", r"\toprule"]
-    lines += [" & ".join(heads.values()) + r" \\", r"\midrule"]
+    names = [str(name) for name in table.columns]
+    metrics = [name.removesuffix("_ci") for name in names if name.endswith("_ci")]
+    usual = ["dataset"] * (len(table["dataset"].unique()) > 1) + ["arm", "rate", "seeds"]
+    costs = [name for name in ("rows_kept", "total_s_mean", "embedding_bytes") if name in names]
+    known = {*ARM_COLUMNS, "seeds", *costs, *(f"{m}_{kind}" for m in metrics for kind in ("mean", "std", "ci"))}
+    further = [name for name in names if name not in known and not _is_end(name)]
+    chosen = [*usual, *metrics, *costs, *further]
+    is_text = [name in ("dataset", "arm") or name.startswith("verdict") for name in chosen]
+    lines = [rf"\begin{{tabular}}{{{''.join('l' if text else 'r' for text in is_text)}}}", r"\toprule"]
+    lines += [" & ".join(map(_head, chosen)) + r" \\", r"\midrule"]
+    before = None
     for row in table.to_dict("records"):
-        cells = _cells({str(name): value for name, value in row.items()}, difference)
-        lines.append(" & ".join(cells[name] for name in heads) + r" \\")
-    note = [f"% {table.attrs['note']}"] if "note" in table.attrs else []
+        values = {str(name): value for name, value in row.items()}
+        if "dataset" in usual and before not in (None, values["dataset"]):
+            lines.append(r"\midrule")
+        before = values["dataset"]
+        lines.append(" & ".join(_cell(name, values) for name in chosen) + r" \\")
+    note = [f"% {line}" for line in table.attrs.get("note", "").splitlines()]
     return "\n".join([*note, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def _cells(row: dict[str, Any], difference: str | None) -> dict[str, str]:
-    cells = {name: escape(str(row[name])) for name in ("dataset", "arm", "seeds")}
-    cells["rate"] = _number(row["rate"], lambda rate: f"{100 * rate:g}")
-    for name in ("auc", "logloss"):
-        spread = _number(row[f"{name}_std"], lambda value: rf" \pm {value:.4f}")
-        cells[name] = f"${row[f'{name}_mean']:.4f}{spread}$"
-    cells["rows"] = _number(row["rows_kept"], lambda value: f"{value:,}".replace(",", r"\,"))
-    cells["seconds"] = f"{row['total_s_mean']:.1f}"
-    cells["bytes"] = _number(row["embedding_bytes"], lambda value: f"{value:,}".replace(",", r"\,"))
-    if difference:
-        low, high = row[f"{difference}_low"], row[f"{difference}_high"]
-        cells["difference"] = _number(row[difference], lambda value: f"${value:+.4f}$ [${low:+.4f}$, ${high:+.4f}$]")
-        cells["p"] = _number(row["p_holm"], lambda value: "$<0.001$" if value < 0.001 else f"{value:.3f}")
-        cells["verdict"] = escape(row["verdict"])
-    return cells
+def _is_end(name: str) -> bool:
+    """Tell whether a column is an end of an interval, which stands with its difference."""
+    return "_difference_low" in name or "_difference_high" in name
 
 
-def _number(value: Any, shown: Any) -> str:
-    """Return how a number is shown; nothing where it does not apply."""
-    return "" if pd.isna(value) else str(shown(value))
+def _head(name: str) -> str:
+    if "_difference" in name:
+        metric, _, other = name.partition("_difference")
+        return rf"$\Delta$ {escape(label(metric))}{escape(other)}"
+    if name.startswith("p_holm"):
+        return f"$p$ (Holm){escape(name.removeprefix('p_holm'))}"
+    return {"dataset": "data", "rate": r"rate (\%)"}.get(name, escape(head(name)))
+
+
+def _cell(name: str, row: dict[str, Any]) -> str:
+    if f"{name}_mean" in row and f"{name}_ci" in row:
+        half = "" if is_empty(row[f"{name}_ci"]) else rf" \pm {row[f'{name}_ci']:.4f}"
+        return "" if is_empty(row[f"{name}_mean"]) else f"${row[f'{name}_mean']:.4f}{half}$"
+    value = row[name]
+    if is_empty(value):
+        return ""
+    if "_difference" in name:
+        low, high = (row.get(name.replace("_difference", f"_difference_{end}")) for end in ("low", "high"))
+        interval = "" if is_empty(low) else f" [${low:+.4f}$, ${high:+.4f}$]"
+        return f"${value:+.4f}${interval}"
+    if name == "rate":
+        return f"{100 * value:g}"
+    if name.startswith("rows_") or name.endswith("_bytes"):
+        return f"{int(value):,}".replace(",", r"\,")
+    if name == "total_s_mean":
+        return f"{value:.1f}"
+    if name.startswith("p_holm"):
+        return "$<0.001$" if value < 0.001 else f"{value:.3f}"
+    return escape(shown(name, value))

@@ -104,6 +104,19 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
     return [distribution.low] if distribution.single() else [distribution.low, distribution.high]
 
 
+def space_of(space: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a search space, that of an option of the group `tune` where it is named.
+
+    Raises
+    ------
+    UsageError : where there is no such option, or it holds no search space.
+    """
+    found = _read(space).get("space") if isinstance(space, str) else space
+    if not isinstance(found, Mapping) or not found:
+        raise UsageError(f"{space} holds no search space.")
+    return found
+
+
 def _read(name: str) -> dict[str, Any]:
     known = files_of(GROUP)
     if name.endswith((".yaml", ".yml")):

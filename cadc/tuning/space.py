@@ -26,14 +26,15 @@ def distributions(space: Any) -> dict[str, BaseDistribution]:
     """
     if not isinstance(space, Mapping) or not space:
         raise UsageError("tune.space is empty; name at least one key, such as trainer.learning_rate: {low, high, log}.")
-    return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in _leaves(space, "")}
+    return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in leaves(space)}
 
 
-def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each key of a search space, joined by dots, and what it is chosen from."""
     for name, value in node.items():
         key = f"{prefix}{name}"
         if isinstance(value, Mapping) and value and not {"low", "high", "choices"} & set(value):
-            yield from _leaves(value, f"{key}.")
+            yield from leaves(value, f"{key}.")
         else:
             yield key, value
 

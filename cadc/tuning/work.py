@@ -19,7 +19,7 @@ from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import Tell, reports, saved_history
 from cadc.tuning.storage import Unreachable
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.tuning import NoSuchMetric
+from cadc.tuning.tuning import NoSuchMetric, Tuning
 from cadc.words import words_of
 
 VALIDATION = "evaluate=validation"
@@ -42,13 +42,33 @@ def open_study(words: Sequence[str], ledger: Ledger) -> tuple[SharedStudy, list[
     own = [word for word in base if word.lstrip("+").partition("=")[0] == "evaluate"]
     if own:
         raise UsageError(f"{own[0]!r} is not for tuning, whose trials read validation data alone.")
-    base = [*base, VALIDATION]
+    return study_of(tuning, base, ledger)
+
+
+def study_of(
+    tuning: Tuning, words: Sequence[str], ledger: Ledger, prefix: str | None = None
+) -> tuple[SharedStudy, list[str]]:
+    """Return the study of a tuning and the words that its trials have in common.
+
+    Parameters
+    ----------
+    tuning : its settings.
+    words : that all trials have in common, without `evaluate`.
+    ledger : of the trials' runs.
+    prefix : of a name that is derived; None takes data and model.
+
+    Raises
+    ------
+    CadcError : for words, data or a storage that allow no tuning.
+    """
+    base = [*words, VALIDATION]
     (job,) = plan([base])
     # What is wrong with the space is said now, not once for every trial.
     check_space(tuning, base)
     settings = tuning.settings(job.run_id)
     choices = job.config["choices"]
-    name = tuning.name or f"{choices['data']}-{choices['model']}-{settings[:8]}"
+    prefix = prefix or f"{choices['data']}-{choices['model']}"
+    name = tuning.name or f"{prefix}-{settings[:8]}"
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
         raise UsageError(f"tune.name is {name!r}; use letters, digits, '-', '_' and '.'.")
     max_epochs = job.config["trainer"].get("max_epochs", 100)

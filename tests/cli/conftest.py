@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import cadc.experiment
+from cadc.experiment import reading
 from tests import commands
 from tests.commands import TINY, folders
 
@@ -40,7 +40,7 @@ def experiments(monkeypatch, tmp_path):
     """Folder of the experiments that the command line sees, `tiny` among them; the working directory is beside it."""
     folder = tmp_path / "experiments"
     write_experiment(folder, "tiny")
-    monkeypatch.setattr(cadc.experiment, "experiments_dir", lambda: folder)
+    monkeypatch.setattr(reading, "experiments_dir", lambda: folder)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return folder
@@ -53,7 +53,7 @@ def finished_once(session_cache, tmp_path_factory):
     write_experiment(place / "experiments", "tiny")
     (place / "work").mkdir()
     with folders(session_cache, place / "runs"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cadc.experiment, "experiments_dir", lambda: place / "experiments")
+        patch.setattr(reading, "experiments_dir", lambda: place / "experiments")
         patch.chdir(place / "work")
         answer = commands.cadc("experiment", "tiny")
     assert answer.status == 0, answer.err

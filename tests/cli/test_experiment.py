@@ -12,7 +12,7 @@ from tests.commands import cadc
 
 COLUMNS = (
     "dataset, arm, model, factorization, initializer, freeze, sampler, rate, embedding, dim, seeds, auc_mean, "
-    "auc_std, logloss_mean, logloss_std, rows_kept, total_s_mean, embedding_bytes"
+    "auc_std, auc_ci, logloss_mean, logloss_std, logloss_ci, rows_kept, total_s_mean, embedding_bytes"
 )
 
 

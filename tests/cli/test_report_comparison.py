@@ -50,12 +50,9 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
     assert tuple(row[ADDED[:3]]) == pytest.approx((frozen.estimate, frozen.low, frozen.high), abs=1e-6)
     oracle = compare(scores(model="oracle"), reference, margin=0.05).interval
     assert table.set_index("arm").loc["oracle", "auc_difference"] == pytest.approx(oracle.estimate, abs=1e-6)
-    assert json.loads(Path("results/tiny/provenance.json").read_text())["reference"] == {
-        "arm": "random",
-        "rate": 1.0,
-        "metric": "auc",
-        "margin": 0.05,
-    }
+    assert json.loads(Path("results/tiny/provenance.json").read_text())["references"] == [
+        {"arm": "random", "rate": 1.0, "metric": "auc", "margin": 0.05, "arms": [], "rates": []}
+    ]
     assert (Path("results/tiny") / "figure.svg").read_bytes() == (compared / "figure.svg").read_bytes()
 
 
@@ -96,7 +93,7 @@ def test_a_part_without_the_reference_is_reported_without_a_comparison(compared)
 def test_without_a_reference_there_is_no_comparison(finished):
     assert cadc("report", "tiny").status == 0
     assert not Path("results/tiny/comparison.csv").exists()
-    assert "reference" not in json.loads(Path("results/tiny/provenance.json").read_text())
+    assert "references" not in json.loads(Path("results/tiny/provenance.json").read_text())
     assert "verdict" not in Path("results/tiny/table.tex").read_text()
 
 

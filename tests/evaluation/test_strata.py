@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cadc.errors import DataError, UsageError
 from cadc.evaluation.auc import auc
-from cadc.evaluation.strata import by_activity, metric_by_stratum, n_rows_of, warm_and_cold
+from cadc.evaluation.strata import by_activity, metrics_by_stratum, n_rows_of, warm_and_cold
 
 ENTITY = st.sampled_from("abcdef")
 
@@ -41,23 +41,23 @@ def test_strata_split_rows_users_and_the_metric():
         }
     )
     stratum = warm_and_cold(scores["user"].to_numpy() % 3, np.ones(300, int))
-    table = metric_by_stratum(scores, stratum, auc).set_index("stratum")
+    table = metrics_by_stratum(scores, stratum, ["auc"]).set_index("stratum")
     assert list(table.index) == ["warm", "cold user"]
     assert table["n_rows"].sum() == 300
     assert table.loc["cold user", "n_users"] == 10
     warm = scores[scores["user"] % 3 > 0]
-    assert table.loc["warm", "value"] == auc(warm["label"].to_numpy(), warm["probability"].to_numpy())
+    assert table.loc["warm", "auc"] == auc(warm["label"].to_numpy(), warm["probability"].to_numpy())
 
 
 def test_an_undefined_metric_is_empty_and_its_rows_are_counted():
     scores = pd.DataFrame({"label": [0.0, 0.0, 1.0], "probability": [0.1, 0.2, 0.3]})
-    table = metric_by_stratum(scores, by_activity(np.array([0, 0, 9])), auc)
+    table = metrics_by_stratum(scores, by_activity(np.array([0, 0, 9])), ["auc"])
     assert table["n_rows"].tolist() == [2, 1]
-    assert table["value"].isna().all()
+    assert table["auc"].isna().all()
     assert table["n_users"].isna().all()
 
 
 def test_strata_of_other_rows_raise_data_error():
     scores = pd.DataFrame({"label": [0.0], "probability": [0.1]})
-    with pytest.raises(DataError, match="1 scores cannot be told apart by 2 strata"):
-        metric_by_stratum(scores, by_activity(np.array([0, 1])), auc)
+    with pytest.raises(DataError, match="1 rows cannot be told apart by 2 strata"):
+        metrics_by_stratum(scores, by_activity(np.array([0, 1])), ["auc"])

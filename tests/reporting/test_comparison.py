@@ -11,8 +11,9 @@ from cadc.evaluation.statistics import compare, holm, verdict
 from cadc.experiment import Reference
 from cadc.identity import file_hash
 from cadc.ledger import Ledger
-from cadc.reporting.comparison import COLUMNS, FILE, add_comparison, compare_points
-from cadc.reporting.table import Point
+from cadc.reporting.compared import add_comparison
+from cadc.reporting.comparison import COLUMNS, FILE, compare_points
+from cadc.reporting.points import Point
 
 
 def test_rows(split_seed, noise, n_rows=400, n_users=25):
@@ -54,7 +55,7 @@ class Table:
         self.points.append(Point(arm, columns, records))
 
     def compare(self, *words, **options):
-        return compare_points(Reference(*words, **options), self.points, self.ledger, [self.folder])
+        return compare_points([Reference(*words, **options)], self.points, self.ledger, [self.folder])
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_kept_comparison_serves_where_scores_are_gone(table):
     pd.testing.assert_frame_equal(kept, comparison, check_exact=True)
     keep(table, kept)
     assert (table.folder / FILE).read_bytes() == before
-    assert compare_points(Reference("random", 1.0), table.points, None, [table.folder]) is not None
+    assert compare_points([Reference("random", 1.0)], table.points, None, [table.folder]) is not None
 
 
 @pytest.mark.parametrize("change", ["metric", "margin", "reference", "runs"])
@@ -220,7 +221,7 @@ def test_scores_come_before_what_was_kept(table):
 def test_the_table_says_what_it_is_compared_with(table):
     plain = pd.DataFrame([point.columns for point in table.points])
     reference = Reference("random", 1.0, "logloss", 0.01)
-    wide = add_comparison(plain, table.compare("random", 1.0, "logloss", 0.01), reference)
+    wide = add_comparison(plain, table.compare("random", 1.0, "logloss", 0.01), [reference])
     assert list(wide.columns[-5:]) == [
         "logloss_difference",
         "logloss_difference_low",

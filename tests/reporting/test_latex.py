@@ -6,22 +6,24 @@ import pandas as pd
 import pytest
 
 from cadc.reporting.latex import escape, latex
-from cadc.reporting.table import COLUMNS
+from cadc.reporting.points import ARM_COLUMNS
 
-ROW = dict.fromkeys(COLUMNS) | {
+ROW = dict.fromkeys(ARM_COLUMNS) | {
     "dataset": "ml-1m",
     "arm": "random",
     "rate": 0.1,
     "seeds": 3,
     "auc_mean": 0.8163,
     "auc_std": 0.002,
+    "auc_ci": 0.0049,
     "logloss_mean": 0.5138,
     "logloss_std": 0.003,
+    "logloss_ci": 0.0075,
     "rows_kept": 80017,
     "total_s_mean": 3.06,
     "embedding_bytes": 675736,
 }
-CONTROL = ROW | {"arm": "biases only", "rate": None, "rows_kept": None, "auc_std": None, "logloss_std": None}
+CONTROL = ROW | {"arm": "biases only", "rate": None, "rows_kept": None, "auc_ci": None, "logloss_ci": None}
 
 
 def table(*rows):
@@ -30,8 +32,9 @@ def table(*rows):
 
 
 def body(text):
-    inside = text.split("\\midrule\n")[1].split("\\bottomrule")[0]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)&", line[:-3])] for line in inside.splitlines()]
+    inside = text.split("\\midrule\n", 1)[1].split("\\bottomrule")[0]
+    lines = [line for line in inside.splitlines() if line != "\\midrule"]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)&", line[:-3])] for line in lines]
 
 
 def test_numbers_stand_in_their_columns():
@@ -43,8 +46,8 @@ def test_numbers_stand_in_their_columns():
         "random",
         "10",
         "3",
-        r"$0.8163 \pm 0.0020$",
-        r"$0.5138 \pm 0.0030$",
+        r"$0.8163 \pm 0.0049$",
+        r"$0.5138 \pm 0.0075$",
         r"80\,017",
         "3.1",
         r"675\,736",
@@ -56,6 +59,7 @@ def test_numbers_stand_in_their_columns():
 def test_several_data_sets_have_a_column():
     text = latex(table(ROW, ROW | {"dataset": "ml_100k"}))
     assert [cells[0] for cells in body(text)] == ["ml-1m", r"ml\_100k"]
+    assert text.count("\\midrule") == 2
 
 
 def test_a_comparison_adds_difference_interval_and_verdict():

@@ -5,7 +5,9 @@ from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
 from cadc.evaluation.statistics.delong import DeLong, delong
 from cadc.evaluation.statistics.holm import holm
 from cadc.evaluation.statistics.measures import MEASURES, Measure, measure
+from cadc.evaluation.statistics.replicates import Memory
 from cadc.evaluation.statistics.seeds import SeedInterval, seed_interval
+from cadc.evaluation.statistics.share import Share, share
 from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
 
 __all__ = [
@@ -15,12 +17,15 @@ __all__ = [
     "CrossedInterval",
     "DeLong",
     "Measure",
+    "Memory",
     "SeedInterval",
+    "Share",
     "compare",
     "crossed_interval",
     "delong",
     "holm",
     "measure",
     "seed_interval",
+    "share",
     "verdict",
 ]

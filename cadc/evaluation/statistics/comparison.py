@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from cadc.errors import DataError
 from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
-from cadc.evaluation.statistics.measures import Measure, Resampled, measure
-from cadc.evaluation.statistics.multiplicities import multiplicities
+from cadc.evaluation.statistics.measures import Measure, measure
+from cadc.evaluation.statistics.replicates import Memory, replicates
+from cadc.evaluation.statistics.share import Share, share
 from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN
 
 N_REPLICATES = 1000
@@ -34,6 +35,7 @@ class Comparison:
     margin : of non-inferiority.
     n_units : users behind the bootstrap, or rows where there are no users.
     unit : `user` or `row`.
+    share : of the reference's metric that the arm reaches; None where low is better, as there is no such share.
     """
 
     metric: str
@@ -45,6 +47,7 @@ class Comparison:
     margin: float
     n_units: int
     unit: str
+    share: Share | None = None
 
 
 def compare(
@@ -55,6 +58,7 @@ def compare(
     n_replicates: int = N_REPLICATES,
     generator: np.random.Generator | None = None,
     level: float = 0.95,
+    memory: Memory | None = None,
 ) -> Comparison:
     """Compare an arm with a reference on the same rows, seed by seed.
 
@@ -68,6 +72,7 @@ def compare(
     n_replicates : draws of users.
     generator : of the draws; seeded with 0 where none is given, so that a table comes out the same again.
     level : of the interval.
+    memory : of values of runs that are compared several times, see `replicates`.
 
     Raises
     ------
@@ -85,19 +90,19 @@ def compare(
     # Sorted, so that the order of seeds does not change who is drawn.
     codes, names = pd.factorize(drawn_from, sort=True, use_na_sentinel=False)
     by_seed = np.split(codes, np.cumsum([len(rows) for rows, _ in pairs])[:-1])
-    resampled = [
-        (chosen.prepare(left, code, len(names)), chosen.prepare(right, code, len(names)))
-        for (left, right), code in zip(pairs, by_seed, strict=True)
-    ]
-    observed = _differences(resampled, np.ones((1, len(names)), np.int32))[0]
+    runs = [rows for pair in pairs for rows in pair]
+    units = [code for code in by_seed for _ in range(2)]
+    values = replicates(runs, units, names, chosen, n_replicates, generator, memory)
+    left, right = values[:, 0::2], values[:, 1::2]
+    observed = left[0] - right[0]
     if np.isnan(observed).any():
         raise DataError(f"{chosen.name} is undefined on the rows of a seed, so the arms cannot be compared.")
-    draws = multiplicities(len(names), n_replicates, generator or np.random.default_rng(0))
-    replicates = np.concatenate([_differences(resampled, draw) for draw in draws])
-    defined = ~np.isnan(replicates).any(axis=1)
-    if (~defined).mean() > MOST_UNDEFINED:
+    defined: NDArray[np.bool_] = np.asarray(~np.isnan(values).any(axis=1))
+    if (~defined[1:]).mean() > MOST_UNDEFINED:
         raise DataError(f"{chosen.name} is undefined for many draws of {len(names)} {unit}s; compare on more of them.")
-    interval = crossed_interval(observed, replicates[defined], len(names), level)
+    defined[0] = False  # as observed, which is no draw
+    draws = left[defined], right[defined]
+    interval = crossed_interval(observed, draws[0] - draws[1], len(names), level)
     sign = 1 if chosen.higher_is_better else -1
     return Comparison(
         metric=chosen.name,
@@ -109,6 +114,7 @@ def compare(
         margin=margin,
         n_units=len(names),
         unit=unit,
+        share=share(left[0], right[0], *draws, len(names), level) if sign == 1 else None,
     )
 
 
@@ -132,10 +138,3 @@ def _align(arm: pd.DataFrame, reference: pd.DataFrame, chosen: Measure) -> tuple
                 "cannot be paired; compare runs of one split."
             )
     return left, right
-
-
-def _differences(
-    resampled: Sequence[tuple[Resampled, Resampled]], multiplicity: NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Return arm minus reference, float64, shape [b, n_seeds]."""
-    return np.stack([left(multiplicity) - right(multiplicity) for left, right in resampled], axis=1)

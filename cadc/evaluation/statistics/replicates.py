@@ -1,0 +1,56 @@
+"""A metric of several runs under the same draws of users, each run's values kept for the next comparison."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cadc.evaluation.statistics.measures import Measure
+from cadc.evaluation.statistics.multiplicities import multiplicities
+
+Memory: TypeAlias = dict[tuple[Any, ...], NDArray[np.float64]]
+"""Values of runs that may be asked for again; a run is known by the attribute `run` of its rows (`rows.attrs`)."""
+
+
+def replicates(
+    runs: Sequence[pd.DataFrame],
+    units: Sequence[NDArray[np.integer]],
+    names: Any,
+    metric: Measure,
+    n_replicates: int,
+    generator: np.random.Generator | None = None,
+    memory: Memory | None = None,
+) -> NDArray[np.float64]:
+    """Return a metric of every run, as observed and under each draw of users; all runs share the draws.
+
+    Parameters
+    ----------
+    runs : saved rows of each.
+    units : number of each row's user, or row where there are no users, for every run.
+    names : of the units, in the order of their numbers.
+    metric : that is computed.
+    n_replicates : draws.
+    generator : of the draws; None is one seeded with 0, whose values alone are kept in the memory.
+    memory : of earlier values; None keeps none.
+
+    Returns
+    -------
+    value : float64, shape [1 + n_replicates, n_runs], the observed one first; NaN where it is undefined.
+    """
+    keep: Memory = memory if memory is not None and generator is None else {}
+    same = (metric.name, n_replicates, hash(tuple(names)))
+    keys = [(rows.attrs.get("run", f"number {number}"), *same) for number, rows in enumerate(runs)]
+    missing = {key: number for number, key in enumerate(keys) if key not in keep}
+    if missing:
+        prepared = [metric.prepare(runs[number], units[number], len(names)) for number in missing.values()]
+        draws = multiplicities(len(names), n_replicates, generator or np.random.default_rng(0))
+        blocks = [np.ones((1, len(names)), np.int32), *([] if n_replicates == 0 else draws)]
+        for key, column in zip(missing, _columns(prepared, blocks), strict=True):
+            keep[key] = column
+    return np.stack([keep[key] for key in keys], axis=1)
+
+
+def _columns(prepared: Sequence[Any], blocks: Any) -> list[NDArray[np.float64]]:
+    return list(np.concatenate([np.stack([value(block) for value in prepared]) for block in blocks], axis=1))

@@ -1,0 +1,113 @@
+"""What an experiment is: arms, seeds and sweeps, the references that arms are held against, and how it is shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from cadc.config import MAX_COMBINATIONS, expand, key_of
+from cadc.errors import UsageError
+from cadc.experiment.tuned import Tune, Tuned, lay
+
+FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of an experiment: an arm at one point of its sweep with one seed."""
+
+    arm: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the arms of a table are compared with, named before anything is run.
+
+    Parameters
+    ----------
+    arm : its name.
+    rate : of sampling, where the arm has several; None compares each point with the arm's point of the same rate, or
+        with its only one.
+    metric : that is compared.
+    margin : of non-inferiority, in the metric's unit.
+    arms : that are compared; empty compares all. Holm runs over those that are.
+    rates : at which they are compared; empty takes all. An arm without a rate is compared in any case.
+    """
+
+    arm: str
+    rate: float | None = None
+    metric: str = "auc"
+    margin: float = 0.002
+    arms: tuple[str, ...] = ()
+    rates: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        return self.arm if self.rate is None else f"{self.arm} at rate {self.rate:g}"
+
+    @property
+    def family(self) -> str:
+        """What is compared, in words; the comparisons of one family are tested together."""
+        return f"{self.metric} to {self}"
+
+    def concerns(self, arm: str, rate: float | None) -> bool:
+        """Tell whether a point of the table is compared."""
+        return (not self.arms or arm in self.arms) and (not self.rates or rate is None or rate in self.rates)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `experiment.yaml` says.
+
+    Parameters
+    ----------
+    name : of its folder.
+    title, claim, source : of the table: what it shows, what is claimed, and who claims it.
+    common : overrides of all runs.
+    seeds : values of `seed`; an arm may set others.
+    arms : by name, overrides; `key=a,b` sweeps.
+    fast : overrides for a quick look, laid over everything.
+    references : what the arms are compared with; none compares nothing.
+    metrics : of table and figure; empty takes those of the task.
+    columns : of the table beside them, see `cadc.reporting.columns`.
+    figure : quality against what: `rate`, `time` in all, `dim` of the tables, or `bars` for arms side by side.
+    tune : how its arms are tuned, if they are.
+    tuned : the settings that tuning chose.
+    """
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    common: tuple[str, ...]
+    seeds: tuple[int, ...]
+    arms: Mapping[str, tuple[str, ...]]
+    fast: tuple[str, ...]
+    references: tuple[Reference, ...] = ()
+    metrics: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    figure: FigureKind = "rate"
+    tune: Tune | None = None
+    tuned: tuple[Tuned, ...] = ()
+
+    def cells(self, overrides: Sequence[str] = ()) -> list[Cell]:
+        """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.
+
+        Parameters
+        ----------
+        overrides : laid over those of the experiment and of tuning; one of a key that it sets, or sweeps, replaces its
+            values.
+        """
+        found = []
+        laid = {key_of(word) for word in overrides}
+        for arm in self.arms:
+            combinations = expand(self.words(arm, overrides))
+            found += [Cell(arm, lay(self.tuned, arm, words, laid)) for words in combinations]
+            if len(found) > MAX_COMBINATIONS:
+                raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
+        return found
+
+    def words(self, arm: str, overrides: Sequence[str] = ()) -> list[str]:
+        """Return the words of an arm, sweeps among them: common ones, seeds, its own, overrides; later ones count."""
+        seeds = f"seed={','.join(map(str, self.seeds))}"
+        words = (*self.common, seeds, *self.arms[arm], *overrides)
+        return list({key_of(word): word for word in words}.values())

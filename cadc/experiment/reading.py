@@ -1,0 +1,160 @@
+"""Reading `experiment.yaml`: every key of its type, and a sentence for what is not understood."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from cadc.components import cast
+from cadc.errors import UsageError, shown
+from cadc.experiment.grid import Experiment, FigureKind, Reference
+from cadc.experiment.tuned import FILE, Tune, read_tuned
+from cadc.paths import experiments_dir
+from cadc.plain_yaml import load_yaml
+
+WORDS: TypeAlias = tuple[str, ...]
+PLAIN: dict[str, Any] = {
+    "title": str,
+    "claim": str,
+    "source": str,
+    "common": WORDS,
+    "seeds": tuple[int, ...],
+    "fast": WORDS,
+    "metrics": WORDS,
+    "columns": WORDS,
+    "figure": FigureKind,
+}
+"""Keys that hold a value or a list, and the type of each."""
+
+OF_A_REFERENCE: dict[str, Any] = {
+    "arm": str,
+    "rate": float | None,
+    "metric": str,
+    "margin": float,
+    "arms": WORDS,
+    "rates": tuple[float, ...],
+}
+
+KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune")
+"""What an experiment may say: `reference`, `metric` and `margin` name one reference, `references` several."""
+
+
+def names() -> list[str]:
+    """Return the names of all experiments."""
+    return sorted(path.parent.name for path in experiments_dir().glob("*/experiment.yaml"))
+
+
+def load_experiment(name: str) -> Experiment:
+    """Read `experiments/NAME/experiment.yaml`, or that of a folder of one's own, and what tuning chose.
+
+    Parameters
+    ----------
+    name : of an experiment, or path of a folder that holds an `experiment.yaml`.
+
+    Raises
+    ------
+    UsageError : where there is no such experiment, or its file says what is not understood.
+    """
+    path = folder_of(name) / "experiment.yaml"
+    if not path.exists():
+        near = get_close_matches(name[:100], names(), n=3) or names()
+        raise UsageError(f"there is no experiment {shown(name)}; did you mean {' or '.join(near)}?")
+    content = _content(path)
+    tuned = read_tuned(path.with_name(FILE), content["arms"])
+    return Experiment(name=path.parent.resolve().name, **content, tuned=tuned)
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of an experiment, which may not be there."""
+    own = Path(name)
+    return own if (own / "experiment.yaml").exists() else experiments_dir() / name
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file says, by key, each of its type."""
+    found = load_yaml(path)
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is no description of an experiment; it needs the keys title, seeds and arms.")
+    unknown = [shown(key) for key in found if key not in KEYS]
+    if unknown:
+        raise UsageError(f"{path} has the unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}.")
+    missing = [key for key in ("title", "seeds", "arms") if found.get(key) in (None, [], {})]
+    if missing:
+        raise UsageError(f"{path} needs {' and '.join(missing)}; at least one arm and one seed.")
+    content: dict[str, Any] = {"claim": "", "source": "", "common": (), "fast": ()}
+    content |= {key: cast(found[key], kind, f"{path}: {key}") for key, kind in PLAIN.items() if key in found}
+    content["arms"] = arms = _arms(found["arms"], path)
+    content["references"] = _references(found, arms, path)
+    if found.get("tune") is not None:
+        content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
+    _check_names(content, path)
+    return content
+
+
+def _arms(value: Any, path: Path) -> dict[str, WORDS]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{path}: arms is {shown(value)}; expected names, each with a list of words.")
+    arms = {}
+    for name, words in value.items():
+        if not (isinstance(name, str) and name.strip() and name.isprintable()):
+            raise UsageError(f"{path}: an arm is named {shown(name)}; a name is a text on one line.")
+        arms[name] = cast(words or (), WORDS, f"{path}: arm {name}")
+    return arms
+
+
+def _references(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path) -> tuple[Reference, ...]:
+    how = {key: found[key] for key in ("metric", "margin") if key in found}
+    several = found.get("references")
+    if several is not None:
+        if "reference" in found or how:
+            raise UsageError(f"{path} names references one by one; write metric and margin with each of them.")
+        if not isinstance(several, list):
+            raise UsageError(f"{path}: references is {shown(several)}; expected a list of {{arm: NAME, ...}}.")
+        references = tuple(_reference(node, arms, f"{path}: references[{n}]") for n, node in enumerate(several))
+        if len({reference.family for reference in references}) < len(references):
+            raise UsageError(f"{path}: two of the references are the same arm, rate and metric.")
+        return references
+    node = found.get("reference")
+    if node is None:
+        if how:
+            raise UsageError(f"{path} sets {' and '.join(how)} but no reference to compare the arms with.")
+        return ()
+    named = {"arm": node} if isinstance(node, str) else node
+    if not isinstance(named, Mapping) or "arm" not in named or not set(named) <= {"arm", "rate"}:
+        raise UsageError(f"{path}: reference is {shown(node)}; expected an arm, or {{arm: NAME, rate: NUMBER}}.")
+    return (_reference({**named, **how}, arms, f"{path}: reference"),)
+
+
+def _reference(node: Any, arms: Mapping[str, WORDS], where: str) -> Reference:
+    """Return what is said of one reference."""
+    if not isinstance(node, Mapping) or "arm" not in node or not set(node) <= set(OF_A_REFERENCE):
+        known = ", ".join(OF_A_REFERENCE)
+        raise UsageError(f"{where} is {shown(node)}; expected {{arm: NAME}}, and of {known} what applies.")
+    reference = Reference(**{key: cast(value, OF_A_REFERENCE[key], f"{where}.{key}") for key, value in node.items()})
+    for arm in (reference.arm, *reference.arms):
+        if arm not in arms:
+            near = get_close_matches(arm[:100], arms, n=3) or list(arms)
+            raise UsageError(f"{where}: the reference {shown(arm)} is no arm; did you mean {' or '.join(near)}?")
+    if not reference.margin >= 0:
+        raise UsageError(f"{where}: margin is {reference.margin:g}; it must be 0 or above.")
+    # Statistics take a while to import, and few commands need them.
+    from cadc.evaluation.statistics.measures import measure
+
+    try:
+        measure(reference.metric)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    return reference
+
+
+def _check_names(content: Mapping[str, Any], path: Path) -> None:
+    """Raise a UsageError for a metric or column that no run can have."""
+    from cadc.reporting.columns import check_column, check_metric
+
+    try:
+        for name in content.get("metrics", ()):
+            check_metric(name)
+        for name in content.get("columns", ()):
+            check_column(name)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error

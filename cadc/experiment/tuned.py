@@ -1,0 +1,168 @@
+"""How an experiment's arms are tuned, and the settings that were chosen: `tuned.yaml` beside `experiment.yaml`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import inf, log
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cadc.components import cast
+from cadc.errors import UsageError, shown
+from cadc.plain_yaml import load_yaml
+
+FILE = "tuned.yaml"
+RATE = "sampler.rate"
+
+
+@dataclass(frozen=True)
+class Tune:
+    """How the arms of an experiment are tuned: all with the same number of trials, on validation alone.
+
+    Parameters
+    ----------
+    spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
+        those keys count whose group the arm uses.
+    trials : of every study.
+    metric : of a record, such as `val/logloss`; None takes the first of the experiment, on validation.
+    seed : of split, sample and weights, apart from those of the table.
+    per_rate : whether every sampling rate is tuned by itself; else the middle one stands for all.
+    """
+
+    spaces: Mapping[str, Any]
+    trials: int = 20
+    metric: str | None = None
+    seed: int = 1000
+    per_rate: bool = True
+
+    @classmethod
+    def read(cls, node: Any, arms: Collection[str], where: str) -> "Tune":
+        """Return what `tune` in `experiment.yaml` says.
+
+        Parameters
+        ----------
+        node : with the key `space`, for all arms or by arm, and those of `OPTIONS` that differ from the default.
+        arms : their names.
+        where : for messages.
+
+        Raises
+        ------
+        UsageError : for keys and values that are not understood.
+        """
+        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", *OPTIONS}:
+            known = ", ".join(OPTIONS)
+            raise UsageError(f"{where} is {shown(node)}; expected the key space, and of {known} what differs.")
+        space = node["space"]
+        if not isinstance(space, str | Mapping) or not space:
+            raise UsageError(f"{where}.space is {shown(space)}; expected an option of conf/tune, or a search space.")
+        spaces: Mapping[str, Any] = dict.fromkeys(arms, space)
+        if isinstance(space, Mapping) and any(key in arms for key in space):
+            if unknown := [shown(key) for key in space if key not in arms]:
+                raise UsageError(f"{where}.space names {', '.join(unknown)}, which is no arm.")
+            spaces = space
+        given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
+        if given.get("trials", 1) < 1:
+            raise UsageError(f"{where}.trials is {given['trials']}; it must be at least 1.")
+        return cls(spaces, **given)
+
+
+OPTIONS: dict[str, Any] = {"trials": int, "metric": str | None, "seed": int, "per_rate": bool}
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The settings that tuning chose for an arm at one point of its sweep.
+
+    Parameters
+    ----------
+    arm : its name.
+    at : the data set, and what the arm sweeps, at this point.
+    words : that set what was chosen.
+    study, trials, metric, value : the study, how many trials it had, and the best value of its metric.
+    """
+
+    arm: str
+    at: Mapping[str, str]
+    words: tuple[str, ...]
+    study: str = ""
+    trials: int = 0
+    metric: str = ""
+    value: float = 0.0
+
+
+KINDS: dict[str, Any] = {
+    "arm": str,
+    "words": tuple[str, ...],
+    "study": str,
+    "trials": int,
+    "metric": str,
+    "value": float,
+}
+
+
+def read_tuned(path: Path, arms: Collection[str]) -> tuple[Tuned, ...]:
+    """Return the settings that a file holds; none where there is no file.
+
+    Raises
+    ------
+    UsageError : for a file that is none, or settings of an arm that the experiment does not have.
+    """
+    if not path.exists():
+        return ()
+    nodes = load_yaml(path)
+    found = []
+    for number, node in enumerate(nodes if isinstance(nodes, list) else [nodes]):
+        where = f"{path}: entry {number}"
+        is_known = isinstance(node, Mapping) and {"arm", "at", "words"} <= set(node) <= {"at", *KINDS}
+        if not is_known or not isinstance(node["at"], Mapping):
+            raise UsageError(f"{where} is {shown(node)}; `cadc experiment --tune` writes this file.")
+        if node["arm"] not in arms:
+            raise UsageError(f"{where} is of {shown(node['arm'])}, which is no arm; tune again, or delete the entry.")
+        given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in KINDS.items() if key in node}
+        found.append(Tuned(at={str(key): str(value) for key, value in node["at"].items()}, **given))
+    return tuple(found)
+
+
+def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:
+    """Write the settings of all arms."""
+    nodes = [asdict(found) | {"at": dict(found.at), "words": list(found.words)} for found in tuned]
+    text = yaml.safe_dump(nodes, sort_keys=False, allow_unicode=True, width=120)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# Chosen on validation by `cadc experiment {name} --tune`, and laid over the grid.\n{text}")
+
+
+def lay(tuned: Sequence[Tuned], arm: str, words: Sequence[str], overrides: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the words of a run with the settings that tuning chose for its point.
+
+    A point that was not tuned itself, such as one that an override makes, takes those of the arm's point that agrees
+    with it in most of what is swept, and of several the one of the nearest rate.
+
+    Parameters
+    ----------
+    tuned : settings of all arms.
+    arm, words : of the run.
+    overrides : keys that were set by hand, and stay; a component chosen by hand takes no settings of another.
+    """
+    candidates = [found for found in tuned if found.arm == arm]
+    if not candidates:
+        return tuple(words)
+    values = dict(_split(word) for word in words)
+    best = min(candidates, key=lambda found: _distance(found.at, values))
+    chosen = dict(_split(word) for word in best.words)
+    chosen = {key: text for key, text in chosen.items() if not {key, key.partition(".")[0]} & set(overrides)}
+    return (*(word for word in words if _split(word)[0] not in chosen), *(f"{k}={v}" for k, v in chosen.items()))
+
+
+def _split(word: str) -> tuple[str, str]:
+    key, _, text = word.partition("=")
+    return key.lstrip("+"), text
+
+
+def _distance(at: Mapping[str, str], values: Mapping[str, str]) -> tuple[int, float]:
+    differing = sum(values.get(key) != text for key, text in at.items() if key != RATE)
+    try:
+        apart = abs(log(float(at[RATE]) / float(values[RATE]))) if RATE in at and RATE in values else 0.0
+    except (ValueError, ZeroDivisionError):
+        apart = inf
+    return differing, apart

@@ -1,0 +1,73 @@
+"""A comparison as it is shown: its columns of the table, and the list of all differences and shares."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from cadc.experiment import Reference
+from cadc.reporting.columns import is_empty, shown
+
+
+def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Sequence[Reference]) -> pd.DataFrame:
+    """Return the table with differences and verdicts, and a note that says what they are.
+
+    With one reference its columns are `METRIC_difference`, `..._low`, `..._high`, `p_holm` and `verdict`; with several
+    they are `METRIC_difference to REFERENCE` and `verdict to REFERENCE`, and the rest stands in `comparison.md`.
+
+    Parameters
+    ----------
+    table : as `build_table` returns it.
+    comparison : as `compare_points` returns it, for each reference a line for each row of the table.
+    references : those of the experiment.
+    """
+    wide = table.copy()
+    families = dict(tuple(comparison.groupby("family")))
+    found = {reference: families[reference.family] for reference in references if reference.family in families}
+    for reference, part in found.items():
+        name = f"{reference.metric}_difference"
+        if len(references) == 1:
+            columns = {name: "difference", f"{name}_low": "low", f"{name}_high": "high", "p_holm": "p_holm"}
+            wide = wide.assign(**{new: part[old].round(6).to_numpy() for new, old in columns.items()})
+            wide["verdict"] = part["verdict"].fillna("").to_numpy()
+        else:
+            wide[f"{name} to {reference}"] = part["difference"].round(6).to_numpy()
+            wide[f"verdict on {reference.family}"] = part["verdict"].fillna("").to_numpy()
+    wide.attrs["note"] = "\n".join(_note(reference) for reference in found)
+    return wide
+
+
+def _note(reference: Reference) -> str:
+    some = f", of {', '.join(reference.arms)}" if reference.arms else ""
+    at = f", at rates {', '.join(f'{rate:g}' for rate in reference.rates)}" if reference.rates else ""
+    family = "the table" if not (some or at) else "these"
+    return (
+        f"Differences in {reference.metric} to {reference}{some}{at} with 95 % intervals over users and seeds; "
+        f"Holm over {family}; margin {reference.margin:g}."
+    )
+
+
+HEADS = ("data", "arm", "rate", "reference", "metric", "difference", "95 %", "p (Holm)", "verdict", "share", "95 %")
+
+
+def comparison_markdown(comparison: pd.DataFrame) -> str:
+    """Return what was compared as a Markdown table: differences, verdicts and, of ranks, shares of the reference."""
+    lines = ["| " + " | ".join(HEADS) + " |", "|" + " --- |" * len(HEADS)]
+    for row in comparison[comparison["p"].notna()].to_dict("records"):
+        share, low, high = (row[name] for name in ("share", "share_low", "share_high"))
+        cells = [
+            row["dataset"],
+            row["arm"],
+            "" if is_empty(row["rate"]) else f"{100 * row['rate']:g} %",
+            row["reference"]
+            if is_empty(row["reference_rate"])
+            else f"{row['reference']}, {100 * row['reference_rate']:g} %",
+            row["metric"],
+            shown("_difference", row["difference"]),
+            f"[{row['low']:+.4f}, {row['high']:+.4f}]",
+            shown("p_holm", row["p_holm"]),
+            row["verdict"],
+            "" if is_empty(share) else f"{100 * share:.1f} %",
+            "" if is_empty(share) else f"[{100 * low:.1f}, {100 * high:.1f}]",
+        ]
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

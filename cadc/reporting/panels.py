@@ -1,0 +1,228 @@
+"""The kinds of panels that a figure is made of; each draws one metric on one data set."""
+
+from itertools import cycle
+from typing import Any, ClassVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from cadc.reporting.columns import label
+
+MARKERS = "osD^vPX*<>"
+LINES: list[Any] = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2))]
+
+
+class Palette:
+    """The colour and marker of each arm, the same in every panel.
+
+    Parameters
+    ----------
+    table : whose arms are drawn.
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        colours = cycle(mpl.colormaps["tab10"].colors)  # type: ignore[attr-defined]
+        self.arms = list(dict.fromkeys(table["arm"].astype(str)))
+        self._of = {arm: (next(colours), MARKERS[n % len(MARKERS)]) for n, arm in enumerate(self.arms)}
+        self._lines = {arm: LINES[n % len(LINES)] for n, arm in enumerate(_levels_of(table))}
+
+    def points(self, arm: str) -> dict[str, Any]:
+        """Return how an arm's points are drawn."""
+        colour, marker = self._of[arm]
+        return {"color": colour, "marker": marker, "markersize": 5}
+
+    def line(self, arm: str) -> Any:
+        """Return the style of an arm that is a level; full data, which is a point of another arm too, is solid."""
+        return self._lines.get(arm, "-")
+
+
+def _levels_of(table: pd.DataFrame) -> list[str]:
+    """Return the arms without a rate, and those at full data alone while others are at several rates."""
+    rates = table.groupby("arm", sort=False)["rate"].agg(["nunique", "max"])
+    swept = (rates["nunique"] > 1).any()
+    return [
+        str(arm)
+        for arm, row in rates.iterrows()
+        if row["nunique"] == 0 or (swept and row["nunique"] == 1 == row["max"])
+    ]
+
+
+def axis_label(metric: str) -> str:
+    """Return a metric as an axis names it."""
+    return label(metric) if metric.startswith("val/") else f"test {label(metric)}"
+
+
+class Panel:
+    """Draws quality against something, an arm a line.
+
+    Attributes
+    ----------
+    beside : inches for the legend.
+    sharey : whether panels of a row have one y axis.
+    """
+
+    beside: ClassVar[float] = 2.4
+    sharey: ClassVar[bool] = False
+
+    def size(self, table: pd.DataFrame) -> tuple[float, float]:
+        """Return width and height of a panel in inches."""
+        return (4.8, 3.9) if len(table["dataset"].unique()) == 1 else (3.6, 3.3)
+
+    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
+        """Draw the rows of one data set; `alone` tells whether this is the only panel."""
+        raise NotImplementedError
+
+
+class LinePanel(Panel):
+    """Quality against a column with few values on a log axis; controls are horizontal lines.
+
+    Parameters
+    ----------
+    column : of the table.
+    name : of the axis.
+    factor : that values are shown times.
+    """
+
+    def __init__(self, column: str, name: str, factor: float = 1) -> None:
+        self.column, self.name, self.factor = column, name, factor
+
+    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
+        """Draw a line an arm, its band, and levels."""
+        mean, half = f"{metric}_mean", f"{metric}_ci"
+        levels = self._levels(rows)
+        ends: list[float] = []
+        ticks: set[float] = set()
+        for name, own, style in self._lines(rows[~rows["arm"].isin(levels)], palette):
+            own = own.sort_values(self.column)
+            x, y, spread = self.factor * own[self.column].astype(float), own[mean], own[half].fillna(0)
+            axes.plot(x, y, label=name, linewidth=1.6, **style)
+            axes.fill_between(x, y - spread, y + spread, color=style["color"], alpha=0.15, linewidth=0)
+            ends += [*(y - spread), *(y + spread)]
+            ticks |= set(x)
+        controls = [(str(arm), own) for arm, own in rows[rows["arm"].isin(levels)].groupby("arm", sort=False)]
+        for arm, own in [*self._full_data(rows, levels), *controls]:
+            level = float(own[mean].iloc[0])
+            text = f"{arm} ({level:.4f})" if alone else arm
+            axes.axhline(level, color="0.35", linestyle=palette.line(arm), linewidth=1.1, label=text)
+            ends.append(level)
+        _limit(axes, ends, rows[mean])
+        axes.set_xscale("log")
+        axes.set_xticks(sorted(ticks), [f"{tick:g}" for tick in sorted(ticks)])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel(self.name)
+        axes.set_ylabel(axis_label(metric))
+
+    def _levels(self, rows: pd.DataFrame) -> list[str]:
+        if self.column == "rate":
+            return _levels_of(rows)
+        return [str(arm) for arm, own in rows.groupby("arm", sort=False) if own[self.column].nunique() < 2]
+
+    def _full_data(self, rows: pd.DataFrame, levels: list[str]) -> list[tuple[str, pd.DataFrame]]:
+        """Return the plain arm at its highest rate, which others are held against, unless it is an arm of its own."""
+        if self.column != "rate" or (rows.loc[rows["arm"].isin(levels), "rate"] == 1).any():
+            return []
+        plain = rows[(rows["initializer"] == "random") & (rows["rate"] == rows["rate"].max())].iloc[:1]
+        return [
+            (f"{arm}, {'full' if own['rate'].max() == 1 else 'most'} data", own) for arm, own in plain.groupby("arm")
+        ]
+
+    def _lines(self, rows: pd.DataFrame, palette: Palette) -> Any:
+        """Yield name, rows and style of each line; arms at several rates have one for each where rates are not x."""
+        for arm, own in rows.groupby("arm", sort=False):
+            style = palette.points(str(arm))
+            rates = own["rate"].dropna().unique()
+            if self.column == "rate" or len(rates) < 2:
+                yield str(arm), own, style
+                continue
+            for rate, line in zip(rates, cycle(["-", *LINES]), strict=False):
+                yield f"{arm}, {100 * rate:g} %", own[own["rate"] == rate], style | {"linestyle": line}
+
+
+class TimePanel(Panel):
+    """Quality against total seconds, the factorisation's included; a point a rate, and its rate beside it."""
+
+    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
+        """Draw the points of each arm in the order of their rates."""
+        mean, half = f"{metric}_mean", f"{metric}_ci"
+        ends: list[float] = []
+        for arm, own in rows.groupby("arm", sort=False):
+            own = own.sort_values("rate")
+            x, y, spread = own["total_s_mean"], own[mean], own[half].fillna(0)
+            style = palette.points(str(arm)) | ({"markersize": 7, "linestyle": "none"} if len(own) == 1 else {})
+            axes.errorbar(x, y, spread, label=str(arm), linewidth=1.3, elinewidth=0.9, capsize=2, **style)
+            for place, level, rate in zip(x, y, own["rate"], strict=True):
+                if pd.notna(rate):
+                    text = f"{100 * rate:g} %"
+                    axes.annotate(text, (place, level), (4, -9), textcoords="offset points", fontsize=7, color="0.3")
+            ends += [*(y - spread), *(y + spread)]
+        _limit(axes, ends, rows[mean])
+        axes.set_xscale("log")
+        _seconds(axes, rows["total_s_mean"])
+        axes.set_xlabel("total seconds, factorisation included")
+        axes.set_ylabel(axis_label(metric))
+
+
+class BarPanel(Panel):
+    """Arms below one another, each with its mean and interval; rates are told apart by colour."""
+
+    beside: ClassVar[float] = 2.6
+    sharey: ClassVar[bool] = True
+
+    def size(self, table: pd.DataFrame) -> tuple[float, float]:
+        """Return width and height of a panel in inches: a line an arm."""
+        return (3.9, 1.1 + 0.3 * table["arm"].nunique())
+
+    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
+        """Draw a dot and its interval for each arm and rate."""
+        arms = palette.arms
+        rates = sorted(rows["rate"].dropna().unique())
+        colours = [mpl.colormaps["viridis"](place) for place in np.linspace(0.1, 0.8, len(rates))]
+        groups = [
+            (f"rate {100 * rate:g} %", rows[rows["rate"] == rate], colour)
+            for rate, colour in zip(rates, colours, strict=True)
+        ]
+        groups.append(("no sample", rows[rows["rate"].isna()], "0.35"))
+        for number, (name, own, colour) in enumerate(groups):
+            if own.empty:
+                continue
+            shift = 0 if len(rates) < 2 or name == "no sample" else 0.3 * (number / (len(rates) - 1) - 0.5)
+            places = [arms.index(str(arm)) + shift for arm in own["arm"]]
+            half = own[f"{metric}_ci"].fillna(0)
+            axes.errorbar(
+                own[f"{metric}_mean"], places, xerr=half, fmt="o", markersize=5, color=colour, capsize=2, label=name
+            )
+        axes.set_yticks(range(len(arms)), arms)
+        axes.set_ylim(len(arms) - 0.4, -0.6)
+        axes.margins(x=0.08)
+        axes.set_xlabel(axis_label(metric))
+
+
+def _limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
+    """Have the axis show all means; an interval that is much wider than their range does not flatten them."""
+    low, high = float(means.min()), float(means.max())
+    room = 0.3 * (high - low) or max(0.01, 0.05 * abs(high))
+    bottom, top = max(min(ends, default=low), low - room), min(max(ends, default=high), high + room)
+    margin = 0.05 * (top - bottom) or room
+    axes.set_ylim(bottom - margin, top + margin)
+
+
+def _seconds(axes: Axes, seconds: pd.Series) -> None:
+    """Label a log axis of seconds with round numbers, at least two of them."""
+    low, high = float(seconds.min()) / 1.3, float(seconds.max()) * 1.3
+    rounds = [step * 10.0**power for power in range(-3, 7) for step in (1, 2, 5)]
+    inside = [value for value in rounds if low <= value <= high]
+    axes.set_xticks(inside, [f"{value:g}" for value in inside])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(low, high)
+
+
+PANELS: dict[str, Panel] = {
+    "rate": LinePanel("rate", "training rows kept (%)", 100),
+    "time": TimePanel(),
+    "dim": LinePanel("dim", "embedding dimension d"),
+    "bars": BarPanel(),
+}
+"""By the key `figure` of an experiment."""

@@ -1,0 +1,92 @@
+"""What a row of a table stands for: an arm at one point of its sweep, on one data set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cadc.ledger.identity import arm_signature
+from cadc.ledger.store import Record
+
+ARM_COLUMNS = [
+    "dataset",
+    "arm",
+    "model",
+    "factorization",
+    "initializer",
+    "freeze",
+    "sampler",
+    "rate",
+    "embedding",
+    "dim",
+]
+
+
+@dataclass(frozen=True)
+class Point:
+    """An arm at one point of its sweep.
+
+    Parameters
+    ----------
+    arm : its name in the experiment.
+    columns : that tell it apart, see `arm_columns`.
+    records : of its runs, which differ in seeds alone.
+    """
+
+    arm: str
+    columns: dict[str, Any]
+    records: list[Record]
+
+
+def arm_columns(arm: str, record: Record) -> dict[str, Any]:
+    """Return the columns that tell arms apart; those that do not apply to a model are None."""
+    config, choices, used = record["config"], record["config"]["choices"], record["uses"]
+    has_tables = "embedding" in used
+    return {
+        "dataset": record["data"]["name"],
+        "arm": arm,
+        "model": choices["model"],
+        "factorization": choices["factorization"] if "factorization" in used else None,
+        "initializer": choices["initializer"] if "initializer" in used else None,
+        "freeze": config["initializer"].get("freeze") if "initializer" in used else None,
+        "sampler": choices["sampler"] if "sampler" in used else None,
+        "rate": config["sampler"].get("rate") if "sampler" in used else None,
+        "embedding": choices["embedding"] if has_tables else None,
+        "dim": config["embedding"]["dim"] if has_tables else record["factor_dim"],
+    }
+
+
+def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
+    """Return the rows of the table of (arm, record) pairs: data sets and, in each, arms in the order of appearance."""
+    groups: dict[str, dict[str, Record]] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    arms: dict[str, str] = {}
+    for arm, record in runs:
+        key = f"{arm} {arm_signature(record['config'])}"
+        arms[key] = arm
+        rows.setdefault(key, arm_columns(arm, record))
+        groups.setdefault(key, {})[record["id"]] = record
+    _tell_apart(rows, {key: next(iter(records.values()))["config"] for key, records in groups.items()})
+    found = [Point(arms[key], rows[key], list(records.values())) for key, records in groups.items()]
+    datasets = list(dict.fromkeys(point.columns["dataset"] for point in found))
+    return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
+
+
+def _tell_apart(rows: dict[str, dict[str, Any]], configs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add to the names of arms that no column tells apart the keys in which they differ."""
+    same: dict[tuple[Any, ...], list[str]] = {}
+    for key, row in rows.items():
+        same.setdefault(tuple(row.values()), []).append(key)
+    for keys in same.values():
+        leaves = [_leaves(configs[key]) for key in keys]
+        differing = [name for name in leaves[0] if len({str(options.get(name)) for options in leaves}) > 1]
+        for key, options in zip(keys, leaves, strict=True):
+            told = ", ".join(f"{name}={options.get(name)}" for name in differing if "seed" not in name)
+            if told:
+                rows[key]["arm"] += f" ({told})"
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found

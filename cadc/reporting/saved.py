@@ -1,0 +1,88 @@
+"""The rows that runs saved: scores and ranks, read from the ledger and held against their records."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import pandas as pd
+
+from cadc.errors import CadcError, one_line
+from cadc.identity import file_hash
+from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
+
+FILES = {"probability": "scores.parquet", "rank": "ranks.parquet"}
+"""File of a run that holds the column which a metric reads."""
+
+KEPT = 8
+"""Files in memory: those of a reference serve one arm after the other."""
+
+
+class SavedRows:
+    """Reads the saved rows of runs.
+
+    Parameters
+    ----------
+    ledger : with the runs; None has none.
+    """
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        self.ledger = ledger
+        self._kept: OrderedDict[tuple[str, str], pd.DataFrame] = OrderedDict()
+
+    @property
+    def place(self) -> str:
+        """Where the runs are looked for."""
+        return str(self.ledger.folder) if self.ledger else "a ledger"
+
+    def has(self, run_id: str, file: str) -> bool:
+        """Tell whether a run's file is there."""
+        return self.ledger is not None and (self.ledger.path(run_id) / file).exists()
+
+    def read(self, record: Record, file: str) -> pd.DataFrame:
+        """Return the rows of a run; the attribute `run` of the frame is its id.
+
+        Raises
+        ------
+        CadcError : where the file is not the one that the record names.
+        """
+        key = (record["id"], file)
+        if key not in self._kept:
+            while len(self._kept) >= KEPT:
+                self._kept.popitem(last=False)
+            self._kept[key] = self._read(record, file)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _read(self, record: Record, file: str) -> pd.DataFrame:
+        assert self.ledger is not None
+        path = self.ledger.path(record["id"]) / file
+        # Records of the first version name no files.
+        expected = record.get("files", {}).get(file)
+        try:
+            if expected is not None and file_hash(regular_file(path)) != expected:
+                raise ValueError("its hash is not the one in the run's record")
+            rows = pd.read_parquet(regular_file(path))
+        except (OSError, ValueError) as error:
+            reason = one_line(str(error))
+            raise CadcError(f"{path} cannot be read ({reason}); delete the run's folder and run again.") from error
+        rows.attrs["run"] = record["id"]
+        return rows
+
+
+def read_kept(path: Path, columns: list[str], texts: list[str]) -> pd.DataFrame | None:
+    """Return a table that was kept beside results; None where there is none, or one with other columns.
+
+    Raises
+    ------
+    CadcError : where the file is no table.
+    """
+    if not path.exists():
+        return None
+    try:
+        # A hash may look like a number.
+        kinds = dict.fromkeys(texts, str)
+        frame = pd.read_csv(regular_file(path), float_precision="round_trip", dtype=kinds)
+    except (OSError, ValueError) as error:
+        reason = one_line(str(error))
+        raise CadcError(f"{path} is no {path.stem} ({reason}); restore it or delete it.") from error
+    return frame if list(frame) == columns else None

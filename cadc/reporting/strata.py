@@ -1,0 +1,112 @@
+"""Where the metrics of a table come from: rows of active and new users, of known and new items, each by itself."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cadc.errors import UsageError
+from cadc.evaluation.statistics.measures import measure
+from cadc.evaluation.statistics.seeds import seed_interval
+from cadc.evaluation.strata import by_activity, metrics_by_stratum, warm_and_cold
+from cadc.identity import digest
+from cadc.ledger.store import Ledger, Record
+from cadc.reporting.points import Point
+from cadc.reporting.saved import FILES, SavedRows, read_kept
+
+FILE = "strata.csv"
+SHOWN = ("dataset", "arm", "rate", "by", "stratum", "seeds", "n_rows", "n_users")
+
+COUNTS = tuple(f"{side}_rows_{part}" for side in ("user", "item") for part in ("sample", "train"))
+"""Columns of saved rows: how many rows the row's user and item have in the sample and in the training part."""
+
+
+def strata(
+    rows: Sequence[Point], metrics: Sequence[str], ledger: Ledger | None, committed: Sequence[Path] = ()
+) -> pd.DataFrame | None:
+    """Return metrics of every row of a table by activity of users and by warm and cold pairs, in sample and training.
+
+    They are computed from what the runs saved; where that is gone, read from strata of the same runs that were kept
+    beside results. Means over seeds; `_ci` is half the width of the 95 % t interval.
+
+    Parameters
+    ----------
+    rows : of the table.
+    metrics : of the table; those that are no mean or rank statistic of rows (`ece`) are left out.
+    ledger : where the runs' saved rows are looked for; None looks nowhere.
+    committed : folders of results.
+
+    Returns
+    -------
+    strata : a line for each row, kind of stratum and stratum; None where no run tells users or items apart.
+    """
+    metrics = _of_one_file(metrics)
+    columns = [*SHOWN, *(f"{name}_{kind}" for name in metrics for kind in ("mean", "ci")), "runs"]
+    if not metrics:
+        return None
+    saved = SavedRows(ledger)
+    file = FILES[measure(metrics[0]).value]
+    runs = digest([metrics, [[record["id"] for record in row.records] for row in rows]])
+    if not all(saved.has(record["id"], file) for row in rows for record in row.records):
+        return _kept(columns, runs, committed)
+    lines = []
+    for row in rows:
+        parts = [part for record in row.records for part in _of_run(saved.read(record, file), record, metrics)]
+        if parts:
+            lines += [line | {"runs": runs} for line in _means(row, pd.concat(parts, ignore_index=True), metrics)]
+    return _typed(pd.DataFrame(lines, columns=columns)) if lines else None
+
+
+def _of_one_file(metrics: Sequence[str]) -> list[str]:
+    """Return the metrics that rows of a stratum alone define, and that read the same file as the first of them."""
+    found = []
+    for name in metrics:
+        with suppress(UsageError):
+            found.append(measure(name))
+    return [metric.name for metric in found if metric.value == found[0].value]
+
+
+def _of_run(rows: pd.DataFrame, record: Record, metrics: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield the strata of one run, a frame for each way of telling rows apart."""
+    if not set(COUNTS) <= set(rows):
+        return
+    # A model that trains on no sample knows all of the training part.
+    has_sample = record["rows"].get("kept") is not None
+    for part, name in (("sample", "the sample"), ("train", "training")):
+        if part == "sample" and not has_sample:
+            continue
+        user, item = (rows[f"{side}_rows_{part}"].to_numpy() for side in ("user", "item"))
+        for by, stratum in (
+            (f"rows of the user in {name}", by_activity(user)),
+            (f"seen in {name}", warm_and_cold(user, item)),
+        ):
+            yield metrics_by_stratum(rows, stratum, metrics).assign(by=by)
+
+
+def _means(row: Point, found: pd.DataFrame, metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for (by, stratum), seeds in found.groupby(["by", "stratum"], sort=False, observed=True):
+        line: dict[str, Any] = {name: row.columns[name] for name in ("dataset", "arm", "rate")}
+        line |= {"by": by, "stratum": stratum, "seeds": len(seeds)}
+        line |= {name: round(seeds[name].mean()) for name in ("n_rows", "n_users") if seeds[name].notna().all()}
+        for metric in metrics:
+            values = seeds[metric].dropna()
+            if len(values):
+                interval = seed_interval(values)
+                half = (interval.high - interval.low) / 2
+                line |= {f"{metric}_mean": round(interval.mean, 6), f"{metric}_ci": round(half, 6)}
+        yield line
+
+
+def _kept(columns: list[str], runs: str, committed: Sequence[Path]) -> pd.DataFrame | None:
+    for folder in committed:
+        frame = read_kept(folder / FILE, columns, ["runs", "stratum"])
+        if frame is not None and set(frame["runs"]) == {runs}:
+            return _typed(frame)
+    return None
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Have numbers stay what they are where lines are empty."""
+    return frame.astype({"n_rows": "Int64", "n_users": "Int64", "rate": "float64"})

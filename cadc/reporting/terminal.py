@@ -1,0 +1,70 @@
+"""The table as it is printed: the columns that matter most."""
+
+from typing import Any
+
+import pandas as pd
+
+from cadc.reporting.columns import head, is_empty, label, shown
+from cadc.reporting.points import ARM_COLUMNS
+
+OWN_FORM = ("rows_kept", "total_s_mean", "embedding_bytes")
+"""Columns that every table has, shown in a form of their own."""
+
+
+def print_table(title: str, table: pd.DataFrame) -> None:
+    """Print arms, means ± half intervals (standard deviations beside them), costs, differences and verdicts."""
+    from rich.console import Console
+    from rich.table import Table
+
+    metrics = table.attrs["metrics"]
+    compared = [
+        str(name) for name in table if is_of_comparison(str(name)) and not str(name).endswith(("_low", "_high"))
+    ]
+    compared = [name for name in compared if not name.startswith("p_holm")]
+    further = further_columns(table)
+    printed = Table(title=title)
+    several = len(table["dataset"].unique()) > 1
+    heads = [*(["data"] if several else []), "arm", "rate", "seeds"]
+    heads += [text for metric in metrics for text in (label(metric), "± 95 %")]
+    heads += ["rows", "seconds", "table bytes", *map(head, further), *map(_compared_head, compared)]
+    for name in heads:
+        is_text = name in ("data", "arm") or name.startswith("verdict")
+        printed.add_column(name, justify="left" if is_text else "right", no_wrap=name != "arm")
+    before = None
+    for row in table.to_dict("records"):
+        cells = {str(name): value for name, value in row.items()}
+        if several and before not in (None, cells["dataset"]):
+            printed.add_section()
+        before = cells["dataset"]
+        printed.add_row(
+            *(["" if is_empty(before) else str(before)] if several else []), *_cells(cells, metrics, further, compared)
+        )
+    console = Console(width=None if Console().is_terminal else 100 + 15 * (len(heads) - 6))
+    console.print(printed)
+    if "note" in table.attrs:
+        console.print(table.attrs["note"], markup=False, highlight=False)
+
+
+def is_of_comparison(column: str) -> bool:
+    """Tell whether a column belongs to the comparison with a reference."""
+    return "_difference" in column or column.startswith(("p_holm", "verdict"))
+
+
+def further_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that an experiment chose beside those that every table has."""
+    metrics = table.attrs["metrics"]
+    usual = {*ARM_COLUMNS, "seeds", *OWN_FORM, *(f"{m}_{kind}" for m in metrics for kind in ("mean", "std", "ci"))}
+    return [str(name) for name in table if name not in usual and not is_of_comparison(str(name))]
+
+
+def _compared_head(column: str) -> str:
+    return column.replace("_difference", " difference")
+
+
+def _cells(row: dict[str, Any], metrics: Any, further: list[str], compared: list[str]) -> list[str]:
+    rate = "" if is_empty(row["rate"]) else f"{100 * row['rate']:g} %"
+    values = [shown(name, row[name]) for metric in metrics for name in (f"{metric}_mean", f"{metric}_ci")]
+    rows, size = ("" if is_empty(row[name]) else f"{int(row[name]):,}" for name in ("rows_kept", "embedding_bytes"))
+    seconds = "" if is_empty(row["total_s_mean"]) else f"{row['total_s_mean']:.1f}"
+    others = [shown(name, row[name]) for name in (*further, *compared)]
+    return [str(row["arm"]), rate, str(row["seeds"]), *values, rows, seconds, size, *others]
