@@ -62,6 +62,11 @@ def model_needs_factors(config: Config) -> bool:
     return bool(getattr(cls, "needs_factors", False) or is_residual)
 
 
+def covers_cold(config: Config) -> bool:
+    """Tell whether tables have rows for users and items that never occur in training."""
+    return is_trained(config) and bool(build(config["initializer"], "initializer").covers_cold)
+
+
 def sampler_needs_factors(config: Config) -> bool:
     """Tell whether rows are chosen by a factorisation of all of them."""
     return uses_sampler(config) and getattr(load_class(config["sampler"][TARGET]), "needs_factors", False)

@@ -13,6 +13,7 @@ from torch import nn
 
 from cadc.choices import (
     Config,
+    covers_cold,
     dim_of_factors,
     fitted_rows,
     is_trained,
@@ -26,6 +27,7 @@ from cadc.choices import (
     uses_sampler,
 )
 from cadc.components import build
+from cadc.data.cold import LogWithCold
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.schema import SIDES, Side
@@ -36,6 +38,7 @@ from cadc.factorization.cached import Fitted, fit_factors
 from cadc.factorization.crossfit import CrossFitted
 from cadc.identity import file_hash
 from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
+from cadc.models.factor_logit import FactorLogit
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.training.fit import FitResult, History, warm_up
@@ -126,7 +129,8 @@ def run(
 def open_log(config: Config) -> InteractionLog:
     """Return the prepared log that a configuration names."""
     data = config["data"]
-    return prepare(build(source_options(config), "data"), build(data["split"], "data.split"), data["split_seed"])
+    log = prepare(build(source_options(config), "data"), build(data["split"], "data.split"), data["split_seed"])
+    return LogWithCold(log.folder) if covers_cold(config) else log
 
 
 def factorize_for_sampler(config: Config, log: InteractionLog) -> Fitted | None:
@@ -165,7 +169,7 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
         initializer = build(config["initializer"], "initializer")
         generator = torch_generator(weight_seed, "tables")
         seen = seen_ids(log, sample.rows)
-        targets = initializer.targets(log.schema, config["embedding"]["dim"], factors, generator, seen)
+        targets = initializer.targets(log, config["embedding"]["dim"], factors, generator, seen)
         return [
             EmbeddingCollection(
                 log.schema,
@@ -173,6 +177,8 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
                 targets,
                 initializer.frozen_fields(log.schema, factors),
                 sides,
+                initializer.unknown_ids(log.schema, factors, seen),
+                initializer.id_dropout,
             )
             for sides in sides_of_each
         ]
@@ -210,7 +216,7 @@ def train(
 ) -> FitResult | None:
     """Fit the model in place, if it is one that learns; a network goes on from the checkpoints that are there."""
     if hasattr(model, "fit_sample"):
-        model.fit_sample(log, sample.rows, sample.weights)  # type: ignore[operator]
+        model.fit_sample(log, sample.rows, sample.weights, sample.offset)  # type: ignore[operator]
     if not is_trained(config):
         return None
     beside = sample.beside()
@@ -292,8 +298,13 @@ def costs(
 
 
 def table_bytes(model: nn.Module) -> int | None:
-    """Return the size of the model's embedding tables when written to disk for serving, if it has any."""
-    tables = getattr(model, "embeddings", model).state_dict()
+    """Return the size of the model's tables, a factorisation's too, when written to disk for serving, if it has any."""
+    tables = {
+        f"{place}.{name}": value
+        for place, module in model.named_modules()
+        if isinstance(module, EmbeddingCollection | FactorLogit)
+        for name, value in module.state_dict().items()
+    }
     return len(save(tables)) if tables else None
 
 

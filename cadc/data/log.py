@@ -130,6 +130,11 @@ class InteractionLog:
         self._slices = {split: slice(int(a), int(b)) for split, (a, b) in zip(SPLITS, pairwise(bounds), strict=True)}
 
     @property
+    def plain(self) -> "InteractionLog":
+        """The log itself, of which `LogWithCold` is a view."""
+        return self
+
+    @property
     def content_hash(self) -> str:
         """SHA-256 of the schema and of all columns."""
         return str(self.meta["content_hash"])

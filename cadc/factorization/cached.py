@@ -13,7 +13,7 @@ from torch import Tensor
 from cadc.cache import cached_folder
 from cadc.choices import FittedRows
 from cadc.data.log import InteractionLog
-from cadc.data.schema import UNKNOWN
+from cadc.data.schema import UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted, assign_folds
@@ -116,12 +116,13 @@ def factorize(
     )
 
     def build(folder: Path) -> None:
-        factors, cost = factorization.fit(log, rows, dim)
-        forget_absent(factors, seen_ids(log, rows, factors.fields))
+        factors, cost = factorization.fit(log.plain, rows, dim)
+        forget_absent(factors, seen_ids(log.plain, rows, factors.fields))
         factors.save(folder / "factors.safetensors")
         (folder / "cost.json").write_text(json.dumps(cost))
 
-    factors, cost = _load(cached_folder("factors", key, build), log)
+    factors, cost = _load(cached_folder("factors", key, build), log.plain)
+    _stretch(factors, log.schema)
     return factors, {key: cost}
 
 
@@ -134,6 +135,16 @@ def forget_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
             factors.vectors[field][is_absent] = 0
             mean = factors.biases[field][is_seen].mean() if is_seen.any() else 0.0
             factors.biases[field][is_absent] = factors.biases[field][UNKNOWN] = mean
+
+
+def _stretch(factors: Factors, schema: Schema) -> None:
+    """Give the ids of cold users and items, where the schema has such, what *unknown* has, in place."""
+    for field in factors.fields:
+        n_cold = schema[field].vocabulary_size - len(factors.biases[field])
+        if n_cold:
+            vectors, biases = factors.vectors[field], factors.biases[field]
+            factors.vectors[field] = torch.cat([vectors, vectors[:1].expand(n_cold, -1)])
+            factors.biases[field] = torch.cat([biases, biases[:1].expand(n_cold)])
 
 
 def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]:

@@ -1,7 +1,5 @@
 """Deep learning recommendation model (Naumov et al., arXiv 1906.00091)."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +7,8 @@ from cadc.data.log import Batch
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import require_at_least
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
@@ -40,7 +40,7 @@ class DLRM(nn.Module):
         embeddings: EmbeddingCollection,
         n_dense: int,
         generator: torch.Generator,
-        factors: Any,
+        factors: Factors | CrossFitted | None,
         schema: Schema,
         bottom_mlp: tuple[int, ...] = (64,),
         top_mlp: tuple[int, ...] = (128, 64),

@@ -1,17 +1,14 @@
 """The logit of a factorisation, inside a model: frozen, saved with it, and the same in training and serving."""
 
-from typing import TYPE_CHECKING, Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from cadc.data.log import Bag, Batch
+from cadc.data.bags import spread_to_values
+from cadc.data.log import Batch
 from cadc.data.schema import Field, Schema
+from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
-
-if TYPE_CHECKING:
-    from cadc.factorization.crossfit import CrossFitted
 
 
 class FactorLogit(nn.Module):
@@ -29,7 +26,7 @@ class FactorLogit(nn.Module):
 
     dense: Tensor | None
 
-    def __init__(self, factors: "Factors | CrossFitted", schema: Schema) -> None:
+    def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__()
         parts = parts_of(factors)
         self.n_parts, self.dim = len(parts), parts[0].dim
@@ -47,9 +44,8 @@ class FactorLogit(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float32, shape [B]."""
-        fold = getattr(batch, "fold", None)
-        if self.n_parts > 1 and fold is not None:
-            return self._logits(batch, fold)
+        if self.n_parts > 1 and batch.fold is not None:
+            return self._logits(batch, batch.fold)
         return torch.stack([self._logits(batch, part) for part in range(self.n_parts)]).mean(0)
 
     def user_side(self, batch: Batch) -> Tensor:
@@ -104,24 +100,18 @@ class FactorLogit(nn.Module):
         flat = tables.view(self.n_parts * size, self.dim + 1)
         if field.bag:
             bag = batch.bags[field.name]
-            first = part * size if isinstance(part, int) else _of_values(part * size, bag)
-            found = embedding_bag(bag.values + first, flat, bag.offsets.to(bag.values.dtype), mode="mean")
+            first = part * size if isinstance(part, int) else spread_to_values(part * size, bag)
+            values = bag.values + first
+            found = embedding_bag(values, flat, bag.offsets.to(values.dtype), mode="mean")
         else:
             found = flat.index_select(0, batch.ids[:, self.columns[field.name]] + part * size)
         return found[:, :-1], found[:, -1]
 
 
-def parts_of(factors: Any) -> tuple[Factors, ...]:
+def parts_of(factors: Factors | CrossFitted) -> tuple[Factors, ...]:
     """Return the parts of cross-fitted factors, or plain ones as the only part."""
-    parts: tuple[Factors, ...] = getattr(factors, "parts", (factors,))
-    return parts
+    return factors.parts if isinstance(factors, CrossFitted) else (factors,)
 
 
 def _name(field: Field) -> str:
     return f"factors_{field.name}"
-
-
-def _of_values(of_rows: Tensor, bag: Bag) -> Tensor:
-    """Return for each value of a bag what its row has, in the values' type."""
-    ends = torch.cat([bag.offsets[1:], bag.offsets.new_tensor([len(bag.values)])])
-    return torch.repeat_interleave(of_rows, (ends - bag.offsets).long()).to(bag.values.dtype)

@@ -1,12 +1,14 @@
 """The factorisation alone, as a model of its own: what the network has to beat."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from cadc.data.log import Batch
 from cadc.data.schema import Schema
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 
 
@@ -25,7 +27,7 @@ class FactorizationModel(nn.Module):
     factor_dim: ClassVar[int | None] = None
     """Length of the vectors that the model insists on; None leaves it to the configuration."""
 
-    def __init__(self, factors: Any, schema: Schema) -> None:
+    def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__()
         self.base = FactorLogit(factors, schema)
 

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -29,7 +31,7 @@ def factors(dim=DIM):
 
 
 def targets(initializer, seed=0, given=None, seen=None):
-    return initializer.targets(SCHEMA, DIM, given, torch_generator(seed, "tables"), seen)
+    return initializer.targets(SimpleNamespace(schema=SCHEMA), DIM, given, torch_generator(seed, "tables"), seen)
 
 
 def seen_ids(share=0.6):

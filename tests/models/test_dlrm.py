@@ -15,7 +15,7 @@ from tests.helpers import random_factors, small_synthetic_log
 
 
 def model_of(log, dim=4, n_dense=None, weight_seed=0, frozen=(), **options):
-    targets = RandomInitializer(std=0.5).targets(log.schema, dim, None, torch_generator(0, "tables"))
+    targets = RandomInitializer(std=0.5).targets(log, dim, None, torch_generator(0, "tables"))
     embeddings = EmbeddingCollection(log.schema, lambda fields: FullTable(fields, dim), targets, frozen)
     n_dense = len(log.schema.dense) if n_dense is None else n_dense
     options = {"factors": None} | options

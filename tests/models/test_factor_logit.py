@@ -1,12 +1,12 @@
 """The factorisation's logit inside a model equals its formula, row by row, whatever fields it has."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from cadc.data.log import Batch
+from cadc.factorization.crossfit import CrossFitted
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.factorization import FactorizationModel
 from tests.helpers import random_factors, small_synthetic_log
@@ -14,29 +14,9 @@ from tests.helpers import random_factors, small_synthetic_log
 FIELDS = [("user", "item"), ("item",), ("user", "item", "hour"), ("hour", "tags", "item", "user"), ("tags",)]
 
 
-@dataclass
-class Folds:
-    """What cross-fitted factors are to a model."""
-
-    parts: tuple
-
-
-@dataclass
-class BatchWithFolds(Batch):
-    """A batch of training rows under cross-fitting."""
-
-    fold: torch.Tensor | None = None
-
-
 @pytest.fixture(scope="module")
 def log():
     return small_synthetic_log()
-
-
-def with_folds(batch, fold):
-    if "fold" in Batch.__dataclass_fields__:
-        return replace(batch, fold=fold)
-    return BatchWithFolds(**vars(batch), fold=fold)
 
 
 def naive(schema, factors, batch, row):
@@ -77,12 +57,12 @@ def test_logits_equal_a_double_loop(fields, dense, log):
 @pytest.mark.parametrize("fields", FIELDS, ids="+".join)
 def test_a_training_row_gets_its_own_part_and_any_other_the_mean(fields, log):
     parts = tuple(random_factors(log.schema, fields, seed=seed) for seed in range(3))
-    logit = FactorLogit(Folds(parts), log.schema)
+    logit = FactorLogit(CrossFitted(parts, torch.arange(0)), log.schema)
     batch = log.gather(log.rows("train")[:50])
     fold = torch.arange(50) % 3
     every = [[naive(log.schema, part, batch, row) for part in parts] for row in range(50)]
     own = [values[number] for values, number in zip(every, fold.tolist(), strict=True)]
-    np.testing.assert_allclose(logit(with_folds(batch, fold)).numpy(), own, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(logit(replace(batch, fold=fold)).numpy(), own, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(logit(batch).numpy(), np.mean(every, 1), rtol=1e-4, atol=1e-5)
 
 
@@ -90,7 +70,7 @@ def test_a_training_row_gets_its_own_part_and_any_other_the_mean(fields, log):
 @pytest.mark.parametrize("fields", [("user", "item"), ("hour", "tags", "item", "user")], ids="+".join)
 def test_scores_of_all_items_differ_from_the_logits_by_a_number_a_user(fields, n_parts, log):
     parts = tuple(random_factors(log.schema, fields, seed=seed) for seed in range(n_parts))
-    model = FactorizationModel(parts[0] if n_parts == 1 else Folds(parts), log.schema)
+    model = FactorizationModel(parts[0] if n_parts == 1 else CrossFitted(parts, torch.arange(0)), log.schema)
     rows = log.rows("test")[:40]
     users, items = log.gather(rows), log.gather(rows.flip(0))
     found = model.item_scorer(items)(users)

@@ -1,17 +1,16 @@
 """What all ways of starting the embedding tables share: random values, and what they do with ids never seen."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
 from cadc.errors import UsageError, require_at_least, require_positive
-
-if TYPE_CHECKING:
-    from cadc.factorization.crossfit import CrossFitted
-    from cadc.factorization.factors import Factors
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
 
 OWN_FIELDS = ("user", "item")
 """The fields whose values are the users and items themselves."""
@@ -54,15 +53,20 @@ class Initializer:
         self.std, self.freeze, self.scale_to = std, freeze, scale_to
         self.unseen, self.id_dropout = unseen, id_dropout
 
-    def enriched_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+    def enriched_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields that do not start from random values."""
         return ()
 
-    def enriched(self, schema: Schema, dim: int, factors: "Factors | CrossFitted | None") -> Mapping[str, Tensor]:
-        """Return the starting values of the enriched fields, [vocabulary size, dim], or a table a fold, [K, …]."""
+    def enriched(
+        self, log: InteractionLog, dim: int, factors: Factors | CrossFitted | None, start: Mapping[str, Tensor]
+    ) -> Mapping[str, Tensor]:
+        """Return the starting values of the enriched fields, given those that all fields would have without.
+
+        Shapes are [vocabulary size, dim], or [K, vocabulary size, dim] for a table a fold.
+        """
         return {}
 
-    def frozen_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+    def frozen_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields that are not trained.
 
         Raises
@@ -80,7 +84,7 @@ class Initializer:
         return self.freeze
 
     def unknown_ids(
-        self, schema: Schema, factors: "Factors | CrossFitted | None", seen: Mapping[str, Tensor]
+        self, schema: Schema, factors: Factors | CrossFitted | None, seen: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """Return, with `unseen=unknown`, which ids are looked up as *unknown*, bool [vocabulary size], by field."""
         if self.unseen != "unknown":
@@ -90,9 +94,9 @@ class Initializer:
 
     def targets(
         self,
-        schema: Schema,
+        log: InteractionLog,
         dim: int,
-        factors: "Factors | CrossFitted | None",
+        factors: Factors | CrossFitted | None,
         generator: torch.Generator,
         seen: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
@@ -100,7 +104,7 @@ class Initializer:
 
         Parameters
         ----------
-        schema : the fields.
+        log : the log, whose fields these are.
         dim : columns of every table.
         factors : of the factorisation, if there is one.
         generator : of the random values; drawn for all fields, so that one field's are the same in all arms.
@@ -116,13 +120,13 @@ class Initializer:
         UsageError : where the factors do not fit the tables.
         """
         tables = {}
-        for field in schema.fields:
+        for field in log.schema.fields:
             table = self.std * torch.randn(field.vocabulary_size, dim, generator=generator)
             if seen is not None and self.unseen != "random":
                 table[~seen[field.name]] = 0
             table[UNKNOWN] = 0
             tables[field.name] = table
-        return tables | dict(self.enriched(schema, dim, factors))
+        return tables | dict(self.enriched(log, dim, factors, tables))
 
     def scaled(self, vectors: Tensor) -> Tensor:
         """Return vectors (shape […, n, k]) scaled to `scale_to`, *unknown* not counted."""

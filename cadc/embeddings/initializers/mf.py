@@ -1,18 +1,16 @@
 """CADC's own start: tables start from the vectors of a factorisation (arXiv 2407.08108)."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.initializers.initializer import Initializer
 from cadc.errors import UsageError
-
-if TYPE_CHECKING:
-    from cadc.factorization.crossfit import CrossFitted
-    from cadc.factorization.factors import Factors
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
 
 
 class MFInitializer(Initializer):
@@ -24,11 +22,13 @@ class MFInitializer(Initializer):
 
     needs_factors = True
 
-    def enriched_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+    def enriched_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the factorised fields."""
         return () if factors is None else factors.fields
 
-    def enriched(self, schema: Schema, dim: int, factors: "Factors | CrossFitted | None") -> Mapping[str, Tensor]:
+    def enriched(
+        self, log: InteractionLog, dim: int, factors: Factors | CrossFitted | None, start: Mapping[str, Tensor]
+    ) -> Mapping[str, Tensor]:
         """Return the starting values of the factorised fields.
 
         Raises
@@ -44,17 +44,17 @@ class MFInitializer(Initializer):
                 f"the factors have {found} columns and the table has {dim}{of_columns}: factorise with "
                 f"factorization.dim={wanted}{fitting}."
             )
-        if not hasattr(factors, "parts"):
-            return self.layout(schema, factors)
-        trained = [name for name in factors.fields if name not in self.frozen_fields(schema, factors)]
+        if isinstance(factors, Factors):
+            return self.layout(log, factors)
+        trained = [name for name in factors.fields if name not in self.frozen_fields(log.schema, factors)]
         if trained:
             raise UsageError(
                 f"cross-fitted vectors can only be frozen, and those of {', '.join(trained)} would be trained: set "
                 "initializer.freeze=true, or factorization_rows=full or complement."
             )
-        parts = [self.layout(schema, part) for part in factors.aligned()]
+        parts = [self.layout(log, part) for part in factors.aligned()]
         return {name: torch.stack([part[name] for part in parts]) for name in factors.fields}
 
-    def layout(self, schema: Schema, factors: "Factors") -> dict[str, Tensor]:
+    def layout(self, log: InteractionLog, factors: Factors) -> dict[str, Tensor]:
         """Return the columns of the enriched tables, float32, shape [vocabulary size, dim], by field."""
         return {name: self.scaled(vectors) for name, vectors in factors.vectors.items()}

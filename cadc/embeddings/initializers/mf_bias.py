@@ -1,15 +1,12 @@
 """Tables that carry the whole logit of a factorisation: its biases ride along as columns of their own."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.initializers.mf import MFInitializer
-
-if TYPE_CHECKING:
-    from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors
 
 
 class MFBiasInitializer(MFInitializer):
@@ -23,9 +20,9 @@ class MFBiasInitializer(MFInitializer):
 
     extra_columns = 2
 
-    def layout(self, schema: Schema, factors: "Factors") -> dict[str, Tensor]:
+    def layout(self, log: InteractionLog, factors: Factors) -> dict[str, Tensor]:
         """Return vectors, and two columns of biases and ones, float32, shape [vocabulary size, dim], by field."""
-        anchor, opposite = anchors(schema, factors)
+        anchor, opposite = anchors(log.schema, factors)
         tables = {}
         for name, vectors in factors.vectors.items():
             bias = factors.biases[name]
@@ -35,7 +32,7 @@ class MFBiasInitializer(MFInitializer):
         return tables
 
 
-def anchors(schema: Schema, factors: "Factors") -> tuple[str, str | None]:
+def anchors(schema: Schema, factors: Factors) -> tuple[str, str | None]:
     """Return the field whose products hold the others' biases, and the one whose product with it holds its own."""
     single = [field.name for field in schema.single if field.name in factors.fields] or list(factors.fields)
     anchor = "item" if "item" in single else single[-1]

@@ -1,14 +1,11 @@
 """No enrichment: every table starts from random values."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from cadc.data.schema import Schema
 from cadc.embeddings.initializers.initializer import OWN_FIELDS, Initializer, Unseen
-
-if TYPE_CHECKING:
-    from cadc.factorization.crossfit import CrossFitted
-    from cadc.factorization.factors import Factors
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
 
 
 class RandomInitializer(Initializer):
@@ -30,7 +27,7 @@ class RandomInitializer(Initializer):
     ) -> None:
         super().__init__(std, freeze, unseen=unseen, id_dropout=id_dropout)
 
-    def frozen_fields(self, schema: Schema, factors: "Factors | CrossFitted | None") -> Collection[str]:
+    def frozen_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields that are not trained."""
         if self.freeze is True:
             return tuple(name for name in OWN_FIELDS if name in schema)

@@ -1,0 +1,123 @@
+"""Tables that start from vectors in a file, keyed by raw ids: those of `cadc export`, or another framework's."""
+
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.data.schema import UNKNOWN, Schema
+from cadc.data.vocabulary import look_up
+from cadc.embeddings.initializers.initializer import Initializer, Unseen
+from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields, read_vectors
+from cadc.errors import DataError, UsageError
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
+
+FEWEST = 0.01
+"""Share of a file's ids that must be ids of the log; below it, the file is that of another log."""
+
+
+class TableInitializer(Initializer):
+    """Some tables start from the vectors of a file; ids without one start as other fields do.
+
+    Parameters
+    ----------
+    path : folder that `cadc export` wrote, or one Parquet file for a field; see `cadc.embeddings.vectors`.
+    sha256 : of its content. A configuration that leaves it open gets it when it is composed, so that a run is of the
+        vectors and not of the place where they lay.
+    fields : whose tables start from it; none takes all that a folder holds.
+    id_column : of a Parquet file, holds raw ids.
+    covers_cold : whether users and items that never occur in training have rows of their own.
+    std, freeze, scale_to, unseen, id_dropout : see `Initializer`.
+    """
+
+    without_effect = ("path",)
+
+    def __init__(
+        self,
+        path: str | None = None,
+        sha256: str | None = None,
+        fields: tuple[str, ...] = (),
+        id_column: str = "value",
+        covers_cold: bool = False,
+        std: float = 0.05,
+        freeze: bool | tuple[str, ...] = False,
+        scale_to: float | None = None,
+        unseen: Unseen = "zero",
+        id_dropout: float = 0.05,
+    ) -> None:
+        super().__init__(std, freeze, scale_to, unseen, id_dropout)
+        if path is None:
+            raise UsageError("initializer.path is not set: name a folder that `cadc export` wrote, or a Parquet file.")
+        self.path, self.sha256, self.fields, self.id_column = path, sha256, fields, id_column
+        self.covers_cold = covers_cold
+
+    @classmethod
+    def pinned(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a configuration with the hash of the content that they name."""
+        if options.get("path") is None or options.get("sha256") is not None:
+            return dict(options)
+        return {**options, "sha256": contents_hash(Path(str(options["path"])))}
+
+    def enriched_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
+        """Return the names of the fields whose vectors are imported.
+
+        Raises
+        ------
+        UsageError : for one that the log does not have.
+        """
+        names = self.fields or names_of_fields(Path(self.path))
+        strange = [name for name in names if name not in schema]
+        if strange:
+            raise UsageError(
+                f"{self.path} is to give vectors of {strange[0]}, which is no field of this log; set "
+                f"initializer.fields to some of {', '.join(field.name for field in schema.fields)}."
+            )
+        return names
+
+    def enriched(
+        self, log: InteractionLog, dim: int, factors: Factors | CrossFitted | None, start: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return the starting values of the imported fields, float32, shape [vocabulary size, dim].
+
+        Raises
+        ------
+        DataError : for a file that has changed or cannot be read, numbers that are not finite, ids that stand there
+            twice or of which hardly any is one of the log.
+        UsageError : for vectors of another length than the table's.
+        """
+        path = Path(self.path)
+        if self.sha256 is not None and (found := contents_hash(path)) != self.sha256:
+            raise DataError(f"{path} has changed: its SHA-256 is {found}, and initializer.sha256 is {self.sha256}.")
+        tables = {}
+        for name in self.enriched_fields(log.schema, factors):
+            vectors = read_vectors(path, name, self.id_column)
+            if vectors.dim != dim:
+                raise UsageError(
+                    f"{vectors.path} holds vectors of {vectors.dim} columns for {name}, and embedding.dim is {dim}: "
+                    f"set embedding.dim={vectors.dim}."
+                )
+            tables[name] = self._filled(log, name, vectors, start[name])
+        return tables
+
+    def _filled(self, log: InteractionLog, name: str, vectors: KeyedVectors, start: Tensor) -> Tensor:
+        ids = torch.from_numpy(look_up(vectors.ids, log.vocabulary(name))).long()
+        is_known = ids != UNKNOWN
+        share, n_own = float(is_known.double().mean()), log.schema[name].vocabulary_size - 1
+        if share < FEWEST:
+            raise DataError(
+                f"{vectors.path}: {int(is_known.sum())} of {len(ids)} ids are values of {name} in this log, so it is "
+                f"not of this log; ids look like {vectors.ids[0]!r} there and {log.vocabulary(name)[0]!r} here."
+            )
+        said = f"{share:.1%} of {len(ids):,} ids are values of {name}; {int(is_known.sum()) / n_own:.1%} of its values"
+        print(f"{vectors.path}: {said} have a vector", file=sys.stderr)
+        table = start.clone()
+        scaled = self.scaled(torch.cat([torch.zeros(1, vectors.dim), vectors.values]))
+        table[ids[is_known]] = scaled[1:][is_known]
+        if vectors.unknown is not None:
+            table[UNKNOWN] = vectors.unknown
+        return table

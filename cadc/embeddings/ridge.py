@@ -1,0 +1,64 @@
+"""Ridge regression from sparse features to vectors, weighted by row (Hoerl and Kennard 1970)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
+
+MAX_STEPS = 1000
+TOLERANCE = 1e-10
+
+
+def ridge(
+    features: csr_array, targets: NDArray[np.float64], weights: NDArray[np.float64], l2: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return B and c that minimise Σ_i w_i·|t_i - x_i·B - c|² + l2·|B|²; the intercept c has no penalty.
+
+    Solved by conjugate gradients on the normal equations, all columns of B at once, so that the features are never
+    dense: a step takes as long as a look at all of them.
+
+    Parameters
+    ----------
+    features : x, shape [n, p].
+    targets : t, shape [n, k].
+    weights : w, not negative and not all zero, shape [n].
+    l2 : above 0.
+
+    Returns
+    -------
+    coefficients : B, float64, shape [p, k].
+    intercept : c, float64, shape [k].
+    """
+    share = weights / weights.sum()
+    mean_target, mean_features = share @ targets, features.T @ share
+    weighted = (diags_array(weights) @ features).tocsr()
+    gram = (features.T @ weighted).tocsr()
+
+    def normal(b: NDArray[Any]) -> NDArray[Any]:
+        """Apply Xᵀ·W·X + l2 of the centred features."""
+        product: NDArray[Any] = gram @ b + l2 * b - weights.sum() * np.outer(mean_features, mean_features @ b)
+        return product
+
+    right = weighted.T @ (targets - mean_target)
+    scale = np.sqrt(gram.diagonal() - weights.sum() * mean_features**2 + l2)[:, None]
+    found = _conjugate_gradients(lambda b: normal(b / scale) / scale, right / scale) / scale
+    return found, mean_target - mean_features @ found
+
+
+def _conjugate_gradients(apply: Any, right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve A·x = right for each column, A symmetric and positive definite (Hestenes and Stiefel 1952)."""
+    found, rest = np.zeros_like(right), right.copy()
+    direction, size = rest.copy(), (rest**2).sum(0)
+    wanted = TOLERANCE**2 * size
+    for _ in range(min(MAX_STEPS, 10 * len(right))):
+        if (size <= wanted).all():
+            break
+        image = apply(direction)
+        curvature = (direction * image).sum(0)
+        step = np.divide(size, curvature, out=np.zeros_like(size), where=curvature > 0)
+        found += step * direction
+        rest -= step * image
+        before, size = size, (rest**2).sum(0)
+        direction = rest + np.divide(size, before, out=np.zeros_like(size), where=before > 0) * direction
+    return found

@@ -1,0 +1,109 @@
+"""The factorisation with Platt scaling: what a network that is trained on the sample has to beat."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from cadc.data.batches import EVALUATION_BATCH
+from cadc.data.log import Batch, InteractionLog
+from cadc.data.schema import Schema
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
+from cadc.models.factorization import FactorizationModel
+
+
+class PlattModel(FactorizationModel):
+    """Scores a row by a·z + b, z the factorisation's logit, a and b fitted on the sample (Platt 1999).
+
+    Of cross-fitted factors z is out of fold for the rows of the sample, as it is for a network.
+
+    Parameters
+    ----------
+    factors : of any fields of the log.
+    schema : of the log.
+    """
+
+    fits_sample = True
+    task = "ctr"
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
+        super().__init__(factors, schema)
+        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
+        self.register_buffer("shift", torch.zeros((), dtype=torch.float64))
+        self._fold = factors.fold if isinstance(factors, CrossFitted) else None
+
+    def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
+        """Fit a and b by logistic regression of these rows' labels.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : numbers of training rows, int64, shape [n].
+        weights : of the rows, shape [n]; None weighs all alike.
+        offset : logit added in the fit alone, see `cadc.sampling.sampler.Sample`.
+        """
+        parts = []
+        with torch.inference_mode():
+            for part in rows.split(EVALUATION_BATCH):
+                fold = None if self._fold is None else self._fold[part]
+                parts.append(self.base(replace(log.gather(part), fold=fold)))
+        scale, shift = fit_platt(torch.cat(parts), log.labels(rows), weights, offset)
+        self.scale.fill_(scale)
+        self.shift.fill_(shift)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits of a batch, float64, shape [B]."""
+        return self.scale * self.base(batch).double() + self.shift
+
+
+MAX_STEPS = 100
+TOLERANCE = 1e-10
+PRIOR = 1e-6
+"""Weight of a pull towards a = 1, b = 0: nothing beside the rows, but an end where they are separable."""
+
+
+def fit_platt(
+    logits: Tensor, labels: Tensor, weights: Tensor | None = None, offset: float = 0.0
+) -> tuple[float, float]:
+    """Return a and b that minimise Σ w·logloss(σ(a·z + b + offset), label), by Newton's method.
+
+    Parameters
+    ----------
+    logits : z, shape [n].
+    labels : 0 or 1, shape [n].
+    weights : w, shape [n]; None weighs all alike.
+    offset : added to every logit.
+    """
+    columns = torch.stack([logits.double(), torch.ones_like(logits, dtype=torch.float64)], 1)
+    labels = labels.double()
+    weights = torch.ones_like(labels) if weights is None else weights.double()
+    prior = torch.tensor([1.0, 0.0], dtype=torch.float64)
+
+    def loss_at(point: Tensor) -> float:
+        found = columns @ point + offset
+        each = -labels * logsigmoid(found) - (1 - labels) * logsigmoid(-found)
+        return float(weights @ each + 0.5 * PRIOR * (point - prior).square().sum())
+
+    point, loss = prior, loss_at(prior)
+    for _ in range(MAX_STEPS):
+        probability = (columns @ point + offset).sigmoid()
+        gradient = columns.T @ (weights * (probability - labels)) + PRIOR * (point - prior)
+        spread = (weights * probability * (1 - probability)).unsqueeze(1)
+        curvature = columns.T @ (spread * columns) + PRIOR * torch.eye(2, dtype=torch.float64)
+        step = torch.linalg.solve(curvature, gradient)
+        if float(step.abs().max()) < TOLERANCE:
+            break
+        # Far from its minimum a whole step may lead uphill.
+        length = 1.0
+        while length > TOLERANCE and loss_at(point - length * step) > loss:
+            length /= 2
+        if length <= TOLERANCE:
+            break
+        point = point - length * step
+        loss = loss_at(point)
+    return float(point[0]), float(point[1])
