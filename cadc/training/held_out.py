@@ -48,6 +48,7 @@ class HeldOutRows:
         label, probability = self.log.labels(self.rows).numpy(), self.probabilities(model)
         return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
 
+    @torch.no_grad()
     def probabilities(self, model: nn.Module) -> NDArray[np.float64]:
         """Return the probability of label 1 of every row, float64, shape [n].
 
@@ -114,6 +115,7 @@ class HeldOutRanks:
         users = self.held_out.users[self.kept].numpy()
         return ranking_metrics(self.ranks(model), users)
 
+    @torch.no_grad()
     def ranks(self, model: nn.Module) -> NDArray[np.float64]:
         """Return the rank of every held-out item, from 1, infinite for one that cannot be found; float64, shape [n]."""
         device = device_of(model)

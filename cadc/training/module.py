@@ -102,7 +102,6 @@ class RecommenderModule(pl.LightningModule):
             ) from error
         self.history.append({"epoch": self.current_epoch + 1} | {f"val/{name}": metrics[name] for name in metrics})
 
-    @torch.no_grad()
     def judge(self) -> dict[str, float]:
         """Return the metrics of the validation part for the weights as they are."""
         was_training = self.model.training

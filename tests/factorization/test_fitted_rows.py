@@ -1,0 +1,141 @@
+"""Which training rows a factorisation reads: those that the network does not train on, or all, fold by fold."""
+
+import numpy as np
+import pytest
+import torch
+
+from cadc.errors import UsageError
+from cadc.factorization.cached import fit_factors
+from cadc.factorization.crossfit import CrossFitted, assign_folds
+from cadc.factorization.logistic import LogisticMF
+from cadc.randomness import numpy_generator
+from tests.commands import TINY, cadc, train
+from tests.helpers import small_synthetic_log
+
+pytestmark = pytest.mark.usefixtures("empty_cache")
+
+
+def quick():
+    return LogisticMF(max_epochs=2, learning_rate=0.03)
+
+
+def fitted(log, which, sample=None, folds=3):
+    return fit_factors(quick(), log, 4, which, torch.arange(0) if sample is None else sample, folds)
+
+
+def with_flipped_labels(rows, **options):
+    """Return the log with the labels of some rows turned round."""
+    log = small_synthetic_log(**options)
+    labels = log._columns["label"].clone()
+    labels[rows] = 1 - labels[rows]
+    log._columns["label"] = labels
+    log.meta["content_hash"] = f"flipped-{rows.sum()}"
+    return log
+
+
+def same(one, other):
+    return all(torch.equal(one.vectors[name], other.vectors[name]) for name in one.fields) and all(
+        torch.equal(one.biases[name], other.biases[name]) for name in one.fields
+    )
+
+
+def test_the_complement_knows_nothing_of_the_labels_in_the_sample():
+    log, sample = small_synthetic_log(), torch.arange(0, 4000, 9)
+    changed = with_flipped_labels(sample)
+    one, other = (fitted(which, "complement", sample) for which in (log, changed))
+    assert one.n_rows == log.n_rows("train") - len(sample)
+    assert same(one.factors, other.factors)
+    assert not same(fitted(log, "full").factors, fitted(changed, "full").factors)
+
+
+def test_ids_outside_the_complement_have_the_zero_vector_and_the_mean_bias():
+    log = small_synthetic_log()
+    of_two = torch.isin(log.entity_rows("user", log.rows("train")), torch.tensor([3, 7], dtype=torch.int32))
+    sample = log.rows("train")[of_two]
+    factors = fitted(log, "complement", sample).factors
+    assert torch.equal(factors.vectors["user"][[3, 7]], torch.zeros(2, 4))
+    rest = [number for number in range(1, len(factors.biases["user"])) if number not in (3, 7)]
+    torch.testing.assert_close(factors.biases["user"][[3, 7]], factors.biases["user"][rest].mean().expand(2))
+    assert (factors.vectors["user"][rest] != 0).any(1).all()
+
+
+def test_a_complement_of_nothing_is_refused():
+    log = small_synthetic_log()
+    with pytest.raises(UsageError, match="lower sampler.rate, or set factorization_rows=crossfit"):
+        fitted(log, "complement", log.rows("train"))
+
+
+def test_each_row_has_factors_that_were_fitted_without_it():
+    log = small_synthetic_log()
+    found = fitted(log, "crossfit").factors
+    assert isinstance(found, CrossFitted)
+    for fold in range(3):
+        rows = torch.nonzero(found.fold == fold)[:, 0]
+        other = fitted(with_flipped_labels(rows), "crossfit").factors
+        assert same(found.parts[fold], other.parts[fold])
+        assert not any(same(found.parts[k], other.parts[k]) for k in range(3) if k != fold)
+
+
+def test_folds_are_equal_in_size_and_repeated_pairs_share_one():
+    log = small_synthetic_log(n_rows=20000)
+    fold = assign_folds(log, 5, numpy_generator(0, "folds"))
+    pairs = {}
+    for user, item, number in zip(
+        log.column("user", "train").tolist(), log.column("item", "train").tolist(), fold.tolist(), strict=True
+    ):
+        pairs.setdefault((user, item), set()).add(number)
+    assert len(pairs) < len(fold)
+    assert all(len(numbers) == 1 for numbers in pairs.values())
+    sizes = np.bincount([next(iter(numbers)) for numbers in pairs.values()])
+    assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize("n_folds", [1, 100_000])
+def test_folds_that_cannot_be_filled_are_refused(n_folds):
+    with pytest.raises(UsageError, match="it must lie between 2 and"):
+        assign_folds(small_synthetic_log(), n_folds, numpy_generator(0, "folds"))
+
+
+def test_aligned_parts_have_the_same_products_and_lie_closer_together():
+    found = fitted(small_synthetic_log(), "crossfit").factors
+    aligned = found.aligned()
+    for part, turned in zip(found.parts, aligned, strict=True):
+        torch.testing.assert_close(
+            turned.vectors["user"] @ turned.vectors["item"].T,
+            part.vectors["user"] @ part.vectors["item"].T,
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+    def distance(parts):
+        return sum(
+            float((part.vectors[name] - parts[0].vectors[name]).square().sum())
+            for part in parts
+            for name in part.fields
+        )
+
+    assert distance(aligned) < distance(found.parts)
+
+
+@pytest.mark.parametrize("rows", ["complement", "crossfit"])
+def test_a_residual_network_runs_on_them_and_its_record_says_so(rows):
+    import json
+
+    words = ("model.residual=true", "initializer=mf_bias", "initializer.freeze=true", "sampler.rate=0.25")
+    folder = train(*words, f"factorization_rows={rows}")
+    record = json.loads((folder / "record.json").read_text())
+    assert record["rows"] == {
+        "kept": 600,
+        "full": 2400,
+        "factorized": 1800 if rows == "complement" else 2400,
+        "validation": 300,
+    }
+    assert folder != train(*words)
+
+
+def test_samplers_that_look_at_labels_are_refused_for_the_complement():
+    said = cadc(
+        "train", *TINY, "initializer=mf", "sampler=loss_based", "sampler.rate=0.5", "factorization_rows=complement"
+    )
+    assert said.status == 2
+    assert "set factorization_rows=crossfit" in said.sentence
