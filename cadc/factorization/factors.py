@@ -1,14 +1,22 @@
 """The result of a factorisation: a vector and a bias for every value of some fields."""
 
+import json
 from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from cadc.data.log import InteractionLog
+from cadc.data.batches import EVALUATION_BATCH
+from cadc.data.log import Bag, InteractionLog
+from cadc.errors import UsageError
+
+Kind = Literal["logit", "score"]
+"""Whether the sum of products and biases is the logit of label 1, or only orders the rows."""
 
 
 class Factors:
@@ -17,12 +25,25 @@ class Factors:
     Parameters
     ----------
     vectors : by field name, float32, shape [vocabulary size, k]; row 0 (*unknown*) is zero.
-    biases : by field name, float32, shape [vocabulary size]; row 0 is the mean of the others.
+    biases : by field name, float32, shape [vocabulary size]; row 0 is the mean of the others where no training row
+        has the value *unknown*.
+    dense : linear weights of the log's dense columns, float32, shape [D]; None where the factorisation has none.
+    kind : `logit` where `logits` are those of label 1, `score` where they only rank.
     """
 
-    def __init__(self, vectors: Mapping[str, Tensor], biases: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        vectors: Mapping[str, Tensor],
+        biases: Mapping[str, Tensor],
+        dense: Tensor | None = None,
+        kind: Kind = "logit",
+    ) -> None:
+        if kind not in get_args(Kind):
+            raise UsageError(f"the kind of factors is {kind!r}; choose one of {', '.join(get_args(Kind))}.")
         self.vectors = dict(vectors)
         self.biases = dict(biases)
+        self.dense = dense
+        self.kind: Kind = kind
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -41,29 +62,63 @@ class Factors:
         return changed
 
     def logits(self, log: InteractionLog, rows: Tensor) -> Tensor:
-        """Return the factorisation's own logit of log rows: all pairwise products plus all biases, float32."""
-        ids = {field: log.field_ids(field, rows) for field in self.fields}
-        return pairwise_logits(
-            [self.vectors[field][ids[field]] for field in self.fields],
-            [self.biases[field][ids[field]] for field in self.fields],
-        )
+        """Return the factorisation's own logit of log rows (int64, shape [n]), float32, shape [n].
+
+        It is Σ_f b_f + Σ_{f<g} v_f·v_g + dense·x. A bag counts with the mean of its values; an
+        empty one counts nothing.
+        """
+        return torch.cat([self._logits(log, part) for part in rows.split(EVALUATION_BATCH)] or [torch.zeros(0)])
+
+    def _logits(self, log: InteractionLog, rows: Tensor) -> Tensor:
+        bags = [field for field in self.fields if log.schema[field].bag]
+        # Joining all features is slow, and few factorisations need more than two columns.
+        batch = log.gather(rows) if bags or self.dense is not None else None
+        vectors, biases = [], []
+        for field in self.fields:
+            if batch is not None and field in bags:
+                vectors.append(bag_means(self.vectors[field], batch.bags[field]))
+                biases.append(bag_means(self.biases[field][:, None], batch.bags[field])[:, 0])
+            else:
+                ids = log.field_ids(field, rows)
+                vectors.append(self.vectors[field].index_select(0, ids))
+                biases.append(self.biases[field].index_select(0, ids))
+        logits = pairwise_logits(vectors, biases)
+        return logits if batch is None or self.dense is None else logits + batch.dense @ self.dense
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file."""
         tensors = {f"vectors.{name}": value.contiguous() for name, value in self.vectors.items()}
         tensors |= {f"biases.{name}": value.contiguous() for name, value in self.biases.items()}
+        if self.dense is not None:
+            tensors["dense"] = self.dense.contiguous()
+        # One entry, since safetensors writes several in any order.
+        facts = json.dumps({"kind": self.kind, "fields": self.fields})
         # Not by safetensors' own writer, whose error on a full disk is no OSError.
-        path.write_bytes(save(tensors))
+        path.write_bytes(save(tensors, {"factors": facts}))
 
     @classmethod
     def load(cls, path: Path) -> "Factors":
         """Read what `save` wrote."""
-        tensors = load_file(path)
-        parts: dict[str, dict[str, Tensor]] = {"vectors": {}, "biases": {}}
-        for name, value in sorted(tensors.items()):
-            kind, _, field = name.partition(".")
-            parts[kind][field] = value
-        return cls(**parts)
+        with safe_open(path, "pt") as file:
+            facts = json.loads(file.metadata()["factors"])
+            fields = facts["fields"]
+            vectors = {name: file.get_tensor(f"vectors.{name}") for name in fields}
+            biases = {name: file.get_tensor(f"biases.{name}") for name in fields}
+            dense = file.get_tensor("dense") if "dense" in file.keys() else None  # noqa: SIM118
+        return cls(vectors, biases, dense, facts["kind"])
+
+
+def bag_means(table: Tensor, bag: Bag) -> Tensor:
+    """Return the mean row of each bag, shape [B, k]; that of an empty bag is zero.
+
+    Parameters
+    ----------
+    table : a row for each value, shape [vocabulary size, k].
+    bag : ids of B rows.
+    """
+    if not table.shape[1]:
+        return table.new_zeros(len(bag.offsets), 0)
+    return torch.nn.functional.embedding_bag(bag.values, table, bag.offsets, mode="mean")
 
 
 def pairwise_logits(vectors: list[Tensor], biases: list[Tensor]) -> Tensor:

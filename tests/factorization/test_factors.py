@@ -3,7 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.factorization.factors import Factors, pairwise_logits
+from cadc.data.log import Bag
+from cadc.errors import UsageError
+from cadc.factorization.factors import Factors, bag_means, pairwise_logits
 from cadc.models.factorization import BiasModel, FactorizationModel
 from tests.helpers import small_synthetic_log
 
@@ -89,3 +91,65 @@ def test_loaded_factors_score_as_the_saved_ones(tmp_path):
     loaded = Factors.load(tmp_path / "factors.safetensors")
     rows = log.rows("test")
     torch.testing.assert_close(loaded.logits(log, rows), factors.logits(log, rows))
+
+
+def test_bags_and_dense_columns_count_as_a_naive_loop_says():
+    log = small_synthetic_log()
+    fields = ("user", "tags", "item", "hour", "interests") if "interests" in log.schema else ("user", "tags", "item")
+    factors = random_factors(log, fields)
+    factors.dense = torch.randn(len(log.schema.dense), generator=torch.Generator().manual_seed(1))
+    rows = torch.tensor([0, 4799, 5999, 17, 17])
+    batch = log.gather(rows)
+    expected = []
+    for place, row in enumerate(rows):
+        vectors, total = [], float(batch.dense[place] @ factors.dense)
+        for name in fields:
+            if log.schema[name].bag:
+                bag = batch.bags[name]
+                bounds = [*bag.offsets.tolist(), len(bag.values)]
+                ids = bag.values[bounds[place] : bounds[place + 1]].tolist()
+            else:
+                ids = [int(log.field_ids(name, row[None]))]
+            if ids:
+                total += sum(float(factors.biases[name][number]) for number in ids) / len(ids)
+                vectors.append(sum(factors.vectors[name][number].double() for number in ids) / len(ids))
+        total += sum(float(vectors[a] @ vectors[b]) for a in range(len(vectors)) for b in range(a))
+        expected.append(total)
+    assert factors.logits(log, rows).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_empty_bag_counts_nothing():
+    table = torch.tensor([[9.0, 9.0], [1.0, 2.0], [3.0, 6.0]])
+    bag = Bag(torch.tensor([1, 2, 2], dtype=torch.int32), torch.tensor([0, 0, 2, 3], dtype=torch.int32))
+    torch.testing.assert_close(bag_means(table, bag), torch.tensor([[0.0, 0], [2, 4], [3, 6], [0, 0]]))
+    assert bag_means(table[:, :0], bag).shape == (4, 0)
+    empty = Bag(torch.zeros(0, dtype=torch.int32), torch.zeros(2, dtype=torch.int32))
+    assert not bag_means(table, empty).any()
+
+
+def test_logits_of_many_rows_equal_those_of_few_at_a_time(monkeypatch):
+    log = small_synthetic_log()
+    factors = random_factors(log, ("user", "item", "tags"))
+    rows = log.rows("train")
+    whole = factors.logits(log, rows)
+    monkeypatch.setattr("cadc.factorization.factors.EVALUATION_BATCH", 700)
+    torch.testing.assert_close(factors.logits(log, rows), whole)
+    assert factors.logits(log, rows[:0]).shape == (0,)
+
+
+def test_kind_order_of_fields_and_dense_weights_are_saved(tmp_path):
+    log = small_synthetic_log()
+    factors = random_factors(log, ("item", "user", "tags"))
+    factors.dense, factors.kind = torch.tensor([0.5]), "score"
+    factors.save(tmp_path / "a")
+    factors.save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    loaded = Factors.load(tmp_path / "a")
+    assert (loaded.fields, loaded.kind) == (("item", "user", "tags"), "score")
+    assert torch.equal(loaded.dense, factors.dense)
+    assert random_factors(log).kind == "logit"
+
+
+def test_kind_that_is_none_is_a_usage_error():
+    with pytest.raises(UsageError, match="the kind of factors is 'rank'; choose one of logit, score"):
+        Factors({}, {}, kind="rank")

@@ -31,7 +31,7 @@ def log():
 
 
 def full_batch(**options):
-    return LogisticMF(**({"batch_size": 10_000, "patience": 1000} | options))
+    return LogisticMF(solver="adam", init_std=0.1, **({"batch_size": 10_000, "patience": 1000, "l2": 8.0} | options))
 
 
 def sigmoid(logit):
@@ -68,9 +68,9 @@ def reference_fit(log, dim, learning_rate, l2, l2_bias, n_epochs, init_std):
 
 
 def test_fit_follows_an_independent_implementation_with_gradients_by_hand(log):
-    options = {"learning_rate": 0.02, "l2": 5.0, "l2_bias": 9.0, "init_std": 0.1}
+    options = {"learning_rate": 0.02, "l2": 5.0, "l2_bias": 9.0}
     factors, cost = full_batch(max_epochs=15, **options).fit(log, log.rows("train"), 4)
-    u, v, b_u, b_v, b = reference_fit(log, 4, n_epochs=15, **options)
+    u, v, b_u, b_v, b = reference_fit(log, 4, n_epochs=15, init_std=0.1, **options)
     assert cost["epochs"] == 15
     for name, vectors, bias in (("user", u, b_u), ("item", v, b_v + b)):
         np.testing.assert_allclose(factors.vectors[name][1:], vectors[1:], atol=2e-4)
@@ -100,14 +100,15 @@ def test_penalties_have_the_meaning_that_scikit_learn_gives_them(log):
     np.testing.assert_allclose(b_u[user] + b_v[item] + b, best_biases(log, 16.0), atol=1e-3)
 
 
-def test_planted_preferences_are_recovered_better_than_by_biases_alone():
+@pytest.mark.parametrize("solver", ["newton", "adam"])
+def test_planted_preferences_are_recovered_better_than_by_biases_alone(solver):
     log = prepare(Synthetic(n_rows=50_000, n_users=120, n_items=120, side_share=0.0), RandomSplit())
     rows, test = log.rows("train"), log.rows("test")
     truth, label = (
         torch.logit(torch.from_numpy(log.column("oracle", "test").copy())).numpy(),
         log.column("label", "test"),
     )
-    fit = {"learning_rate": 0.01, "batch_size": 2048, "max_epochs": 12}
+    fit = {"solver": solver, "learning_rate": 0.01, "batch_size": 2048, "max_epochs": 12}
     mf = LogisticMF(**fit).fit(log, rows, 4)[0].logits(log, test).numpy()
     bias = LogisticMF(**fit).fit(log, rows, 0)[0].logits(log, test).numpy()
     assert np.corrcoef(mf, truth)[0, 1] > 0.9 > np.corrcoef(bias, truth)[0, 1]
@@ -115,9 +116,10 @@ def test_planted_preferences_are_recovered_better_than_by_biases_alone():
     assert auc(label, bias) + 0.05 < auc(label, mf) <= auc(label, truth) + 0.005
 
 
-def test_unknown_has_a_zero_vector_and_the_mean_bias():
+@pytest.mark.parametrize("solver", ["newton", "adam"])
+def test_unknown_has_a_zero_vector_and_the_mean_bias(solver):
     log = small_synthetic_log()
-    factors, _ = LogisticMF(max_epochs=2, batch_size=512).fit(log, log.rows("train"), 3)
+    factors, _ = LogisticMF(solver=solver, max_epochs=2, batch_size=512).fit(log, log.rows("train"), 3)
     for name in ("user", "item"):
         assert not factors.vectors[name][0].any()
         assert float(factors.biases[name][0]) == pytest.approx(float(factors.biases[name][1:].mean()), abs=1e-6)
@@ -133,16 +135,19 @@ def test_global_bias_lies_inside_the_item_bias(log):
     np.testing.assert_allclose(factors.biases["user"], 0, atol=0.02)
 
 
-def test_same_seed_same_factors_and_other_seed_other_factors():
+@pytest.mark.parametrize("solver", ["newton", "adam"])
+def test_same_seed_same_factors_and_other_seed_other_factors(solver):
     log = small_synthetic_log()
-    one, two, other = (LogisticMF(max_epochs=2, seed=seed).fit(log, log.rows("train"), 3)[0] for seed in (0, 0, 1))
+    one, two, other = (
+        LogisticMF(solver=solver, max_epochs=2, seed=seed).fit(log, log.rows("train"), 3)[0] for seed in (0, 0, 1)
+    )
     assert torch.equal(one.vectors["item"], two.vectors["item"])
     assert not torch.equal(one.vectors["item"], other.vectors["item"])
 
 
 def test_factors_are_those_of_the_epoch_with_the_lowest_validation_loss():
     log = small_synthetic_log()
-    overfits = {"learning_rate": 0.05, "l2": 0.0, "l2_bias": 0.0, "batch_size": 512}
+    overfits = {"solver": "adam", "learning_rate": 0.05, "l2": 0.0, "l2_bias": 0.0, "batch_size": 512}
     rows, held_out = log.rows("train"), log.rows("validation")
 
     def fit(**options):
@@ -179,7 +184,7 @@ def test_log_without_user_and_item_is_a_data_error():
 def test_loss_that_is_no_longer_finite_fails_with_the_option_to_change():
     log = small_synthetic_log()
     with pytest.raises(CadcError, match=r"NaN in epoch \d.*factorization\.learning_rate"):
-        LogisticMF(learning_rate=1e38, batch_size=512).fit(log, log.rows("train"), 4)
+        LogisticMF(solver="adam", learning_rate=1e38, batch_size=512).fit(log, log.rows("train"), 4)
 
 
 def test_negative_dimension_is_a_usage_error():

@@ -1,0 +1,53 @@
+"""Rows grouped by the value they have, in blocks of values with a similar number of rows, for batched solves."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CELLS = 1 << 16
+"""Rows of a block, the padding included: its features still fit a processor's cache."""
+MOST_VALUES = 1 << 13
+"""Values of a block; it bounds the memory of their d-by-d systems."""
+
+
+@dataclass
+class Block:
+    """Some values and their rows.
+
+    Parameters
+    ----------
+    values : ids, int64, shape [m].
+    rows : numbers of the rows of each value, int64, shape [m, L]; shorter lists are filled up with `n_rows`.
+    """
+
+    values: Tensor
+    rows: Tensor
+
+
+def blocks_of(ids: Tensor, n_values: int, cells: int = CELLS, most_values: int = MOST_VALUES) -> list[Block]:
+    """Return blocks that hold every row once, the values with most rows first; values without rows are in none.
+
+    Parameters
+    ----------
+    ids : the value of each row, int64, shape [n_rows].
+    n_values : how many values there are.
+    cells : upper bound of a block's m·L; a value with more rows is a block of its own.
+    most_values : upper bound of m.
+    """
+    counts = torch.bincount(ids, minlength=n_values)
+    by_value = torch.argsort(ids, stable=True)
+    first = counts.cumsum(0) - counts
+    values = torch.argsort(counts, descending=True, stable=True)
+    values = values[counts[values] > 0]
+    lengths = counts[values].tolist()
+    blocks, start = [], 0
+    while start < len(lengths):
+        length = lengths[start]
+        some = values[start : start + max(1, min(most_values, cells // length))]
+        within = torch.arange(length)
+        places = (first[some][:, None] + within).clamp_(max=len(ids) - 1)
+        rows = by_value[places].masked_fill_(within >= counts[some][:, None], len(ids))
+        blocks.append(Block(some, rows))
+        start += len(some)
+    return blocks

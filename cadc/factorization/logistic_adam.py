@@ -1,0 +1,67 @@
+"""Logistic matrix factorisation by Adam on minibatches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from cadc.factorization.early_stop import EarlyStop
+from cadc.factorization.examples import Examples
+from cadc.factorization.factors import pairwise_logits
+from cadc.factorization.logistic_newton import Solution, pair_logits, split_state
+
+
+def fit_adam(
+    draw: Callable[[], Examples],
+    held_out: Examples,
+    vectors: list[Tensor],
+    l2: float,
+    l2_bias: float,
+    learning_rate: float,
+    batch_size: int,
+    stop: EarlyStop,
+    generator: torch.Generator,
+) -> Solution:
+    """Minimise Σ loss + l2/2 Σ|v|² + l2_bias/2 Σb² by steps on minibatches, in float32.
+
+    Parameters
+    ----------
+    draw : returns the examples of an epoch.
+    held_out : whose logloss stops the fit and chooses the epoch.
+    vectors : starting values of both fields, shape [vocabulary size, dim] each.
+    l2, l2_bias : penalties.
+    learning_rate, batch_size : of Adam.
+    stop : when to stop.
+    generator : of the order of rows.
+    """
+    tables = [nn.Parameter(start) for start in vectors]
+    biases = [nn.Parameter(torch.zeros(len(start))) for start in vectors]
+    global_bias = nn.Parameter(torch.zeros(()))
+    parameters = [*tables, *biases, global_bias]
+    examples = draw()
+    # Steps follow the mean loss of a batch, so a penalty beside the summed loss is divided by the rows.
+    groups: list[dict[str, Any]] = [
+        {"params": tables if vectors[0].shape[1] else [], "weight_decay": l2 / len(examples)},
+        {"params": biases, "weight_decay": l2_bias / len(examples)},
+        {"params": [global_bias]},
+    ]
+    optimizer = torch.optim.Adam([group for group in groups if group["params"]], lr=learning_rate, fused=True)
+    while not stop.is_over:
+        if stop.epoch:
+            examples = draw()
+        for batch in torch.randperm(len(examples), generator=generator).split(batch_size):
+            ids = [column.index_select(0, batch) for column in examples.ids]
+            own = [table.index_select(0, column) for column, table in zip(ids, tables, strict=True)]
+            shifts = [bias.index_select(0, column) for column, bias in zip(ids, biases, strict=True)]
+            logits = pairwise_logits(own, shifts) + global_bias
+            loss = binary_cross_entropy_with_logits(logits, examples.labels.index_select(0, batch))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            held_out_logits = pair_logits(held_out.ids, *split_state(parameters))
+            stop.tell(float(binary_cross_entropy_with_logits(held_out_logits, held_out.labels)), parameters)
+    best_tables, best_biases, best_global = split_state(stop.best)
+    return Solution(best_tables, best_biases, float(best_global), stop.epoch)

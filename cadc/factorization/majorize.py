@@ -1,0 +1,78 @@
+"""One step of many small penalised logistic regressions at once: the quadratic bound of Jaakkola and Jordan (2000)."""
+
+import torch
+from torch import Tensor
+
+from cadc.errors import CadcError
+
+
+def curvature(logits: Tensor, probability: Tensor) -> Tensor:
+    """Return tanh(z/2) / 2z, the curvature of the lowest parabola above log(1 + e^-z) that touches it at z.
+
+    It is never below the second derivative σ(z)σ(-z), so that steps by it never make the loss larger, whatever z is;
+    Newton's own steps can (Jaakkola and Jordan 2000, eq. 12).
+
+    Parameters
+    ----------
+    logits : z, float32.
+    probability : σ(z), of the same shape.
+    """
+    return torch.where(logits.abs() < 1e-2, 0.25, (probability - 0.5) / logits)
+
+
+def solve(
+    features: Tensor,
+    weights: Tensor,
+    errors: Tensor,
+    parameters: Tensor,
+    penalties: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return the steps to the minima of m bounds, and the variances there.
+
+    Each bound is ½ Σ_l w_l (x_l·s)² - Σ_l e_l x_l·s + ½ Σ_k penalty_k (p_k + s_k)², as a function of the step s.
+
+    Parameters
+    ----------
+    features : x of each value's rows, shape [m, L, k]; rows that only fill up have weight and error, or features, 0.
+    weights : w, the curvatures, shape [m, L].
+    errors : e = label - probability, shape [m, L].
+    parameters : p, shape [m, k].
+    penalties : shape [m, k].
+
+    Returns
+    -------
+    steps : shape [m, k].
+    variances : mean of the first k - 1 diagonal entries of each inverse Hessian, shape [m]; 0 where k is 1.
+    """
+    hessian = torch.bmm((features * weights[..., None]).transpose(1, 2), features)
+    gradient = torch.bmm(errors[:, None], features)[:, 0] - parameters * penalties
+    return newton(hessian, gradient, penalties)
+
+
+def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (hessian + diag(penalties))^-1 gradient for m systems, and the mean variance of all but the last variable.
+
+    Parameters
+    ----------
+    hessian : symmetric, shape [m, k, k]; overwritten.
+    gradient, penalties : shape [m, k].
+
+    Raises
+    ------
+    CadcError : where a system has no solution, since something is not finite.
+    """
+    hessian.diagonal(dim1=1, dim2=2).add_(penalties)
+    factor, failed = torch.linalg.cholesky_ex(hessian)
+    if failed.any():
+        # Without penalties, values with few rows leave directions open; these then stay where they are.
+        diagonal = hessian.diagonal(dim1=1, dim2=2)
+        diagonal.add_(1e-4 * diagonal.mean(1, keepdim=True) + 1e-6)
+        factor, failed = torch.linalg.cholesky_ex(hessian)
+        if failed.any():
+            raise CadcError("the factorisation's systems have no solution; raise factorization.l2 and l2_bias.")
+    steps = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+    n_latent = gradient.shape[1] - 1
+    if not n_latent:
+        return steps, gradient.new_zeros(len(gradient))
+    variances = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)[:, :n_latent].mean(1)
+    return steps, variances
