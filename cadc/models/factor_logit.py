@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding_bag, one_hot
 
 from cadc.data.bags import spread_to_values
 from cadc.data.log import Batch
@@ -49,19 +49,32 @@ class FactorLogit(nn.Module):
         return torch.stack([self._logits(batch, part) for part in range(self.n_parts)]).mean(0)
 
     def user_side(self, batch: Batch) -> Tensor:
-        """Return what users bring to a product with `item_side`, shape [B, n_parts·k]; context counts as theirs."""
+        """Return what users, with their context, bring to a product with `item_side`.
+
+        Shape [B, k], or [B, n_parts·(k + 1)] of cross-fitted factors, of which a training row (a batch with `fold`)
+        brings its own part alone.
+        """
         fields = [field for field in self.fields if field.side != "item"]
-        sums = [self._sums(batch, fields, part)[0] for part in range(self.n_parts)]
-        return torch.cat(sums, 1) / self.n_parts
+        sums = torch.stack([self._sums(batch, fields, part)[0] for part in range(self.n_parts)], 1)
+        if self.n_parts == 1:
+            return sums.squeeze(1)
+        share = sums.new_full(sums.shape[:2], 1 / self.n_parts)
+        if batch.fold is not None:
+            share = one_hot(batch.fold, self.n_parts).to(sums.dtype)
+        return torch.cat([(sums * share.unsqueeze(2)).flatten(1), share], 1)
 
     def item_side(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return vectors [n, n_parts·k] and biases [n] of items.
+        """Return vectors, as long as those of `user_side`, and biases [n] of items.
 
         user_side · vectors + biases is the logit of the pair but for a term that is the same for all items of a user.
         """
         fields = [field for field in self.fields if field.side == "item"]
-        vectors, biases = zip(*(self._sums(batch, fields, part) for part in range(self.n_parts)), strict=True)
-        return torch.cat(vectors, 1), torch.stack(biases).mean(0)
+        vectors, each_bias = zip(*(self._sums(batch, fields, part) for part in range(self.n_parts)), strict=True)
+        if self.n_parts == 1:
+            return vectors[0], each_bias[0]
+        biases = torch.stack(each_bias, 1)
+        bias = biases.mean(1)
+        return torch.cat([*vectors, biases - bias.unsqueeze(1)], 1), bias
 
     def factors(self) -> tuple[Factors, ...]:
         """Return the parts as they are served, cut from this module's tables."""

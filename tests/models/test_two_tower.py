@@ -11,9 +11,10 @@ from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.leave_one_out import LeaveOneOutSplit
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.full import FullTable
-from cadc.embeddings.initializers import RandomInitializer
+from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.errors import CadcError, UsageError
 from cadc.evaluation.ranking import DotProduct, HeldOutRanking, ranking_metrics
+from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.two_tower import TwoTower
 from cadc.randomness import torch_generator
@@ -32,8 +33,8 @@ def towers_of(log, frozen=()):
     return {"user": collection("user", "context"), "item": collection("item")}
 
 
-def factors_of(log, k=3):
-    generator = torch.Generator().manual_seed(5)
+def factors_of(log, k=3, seed=5):
+    generator = torch.Generator().manual_seed(seed)
     vectors = {side: torch.randn(log.schema[side].vocabulary_size, k, generator=generator) for side in ("user", "item")}
     biases = {side: torch.randn(len(table), generator=generator) for side, table in vectors.items()}
     for table in (*vectors.values(), *biases.values()):
@@ -195,6 +196,22 @@ def test_a_residual_learns_beside_its_base_from_the_first_step(log, scorer):
     for name, weight in model.named_parameters():
         assert weight.grad is not None and weight.grad.any(), name
     assert not torch.allclose(model(batch), before)
+
+
+def test_a_cross_fitted_residual_trains_each_row_with_its_own_part(log):
+    parts = tuple(factors_of(log, seed=seed) for seed in (5, 6, 7))
+    rows = log.rows("train")[:30]
+    fold = torch.arange(log.n_rows("train")) % 3
+    model = model_of(log, residual=True, factors=CrossFitted(parts, fold), loss="margin", margin=100.0)
+    batch = log.gather(rows)
+    expected = torch.empty(30)
+    for number, part in enumerate(parts):
+        alone = model_of(log, residual=True, factors=part, loss="margin", margin=100.0)
+        alone.spread.copy_(model.spread)
+        mine = fold[rows] == number
+        expected[mine] = alone.loss(batch)[mine]
+    batch.fold = fold[rows]
+    torch.testing.assert_close(model.loss(batch), expected)
 
 
 def test_scores_of_a_factorisation_are_brought_to_a_spread_of_one(log):
