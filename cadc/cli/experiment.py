@@ -39,12 +39,13 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.errors import CadcError
     from cadc.experiment import load_experiment
+    from cadc.jobs import plan, without_impossible
     from cadc.launching import split_words
     from cadc.ledger import Ledger
     from cadc.mirrors.after import AfterRun
     from cadc.reporting.results import write_results
     from cadc.reporting.table import print_table
-    from cadc.sweep import execute, plan, without_impossible
+    from cadc.sweep import execute
 
     experiment = load_experiment(arguments.name)
     arguments.overrides, launcher = split_words(arguments.overrides)

@@ -16,10 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.experiment import load_experiment
+    from cadc.jobs import without_impossible
     from cadc.ledger import Ledger
     from cadc.reporting.results import find_runs, write_results
     from cadc.reporting.table import print_table
-    from cadc.sweep import without_impossible
 
     experiment = load_experiment(arguments.name)
     cells, folder = wanted(experiment, arguments)
