@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cadc.cli import main
-from cadc.sweep import MEANING
+from cadc.outcome import MEANING
 
 TINY = ("data=synthetic", "data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_epochs=2")
 """A run of a quarter of a second."""

@@ -8,8 +8,9 @@ import pytest
 
 from cadc import launching
 from cadc.errors import CadcError, UsageError
+from cadc.jobs import plan
 from cadc.launching import EXTRAS, PLUGINS, split_words
-from cadc.sweep import RunTask, plan
+from cadc.sweep import RunTask
 from cadc.worker import Places, Worker
 from tests.commands import TINY, cadc, runs
 

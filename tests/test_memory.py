@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from cadc import pipeline
+from cadc.jobs import plan
 from cadc.ledger import Ledger
-from cadc.sweep import plan
 from tests.commands import TINY, cadc, closing
 
 SWEEP = ("train", "-m", *TINY, "initializer=random,mf")

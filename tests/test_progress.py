@@ -8,8 +8,10 @@ import pytest
 
 from cadc.config import compose_config
 from cadc.errors import CadcError
+from cadc.estimate import Estimate, own_seconds
+from cadc.jobs import Job
+from cadc.outcome import Outcome
 from cadc.progress import Display
-from cadc.sweep import Estimate, Job, Outcome, own_seconds
 from tests.processes import Command
 from tests.sweeps import FEW
 

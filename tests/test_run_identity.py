@@ -3,8 +3,8 @@
 import pytest
 
 from cadc.config import compose_config
+from cadc.jobs import plan
 from cadc.ledger.identity import signature
-from cadc.sweep import plan
 from tests.commands import TINY, train
 from tests.helpers import write_small_movielens
 

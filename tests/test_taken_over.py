@@ -8,11 +8,13 @@ import threading
 import pytest
 
 from cadc import pipeline, sweep
+from cadc.attempt import carry_out, without_result
 from cadc.cache import cached_folder
 from cadc.errors import Lost
+from cadc.jobs import plan
 from cadc.lease import claim
 from cadc.ledger import Ledger
-from cadc.sweep import carry_out, execute, plan
+from cadc.sweep import execute
 from tests.commands import TINY, cadc
 
 SWEEP = ("train", "-m", *TINY, "trainer.patience=99", "initializer=random,mf")
@@ -84,7 +86,7 @@ def test_what_another_process_did_is_neither_done_again_nor_said_to_be_ours(monk
     def other_process():
         begun.wait(60)
         if how == "fails":
-            ledger.end(jobs[0].run_id, sweep.without_result(jobs[0], "failed", "made to fail"))
+            ledger.end(jobs[0].run_id, without_result(jobs[0], "failed", "made to fail"))
             ledger.tidy(jobs[0].run_id)
         else:
             ours(jobs[0], ledger, lease)

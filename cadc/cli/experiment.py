@@ -90,12 +90,13 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
 def run(arguments: argparse.Namespace) -> str:
     """Run the grid of one experiment and write its results; return a line about them."""
     from cadc.experiment import load_experiment
+    from cadc.jobs import plan, without_impossible
     from cadc.launching import split_words
     from cadc.ledger import Ledger
     from cadc.mirrors.after import AfterRun
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
-    from cadc.sweep import execute, plan, without_impossible
+    from cadc.sweep import execute
 
     experiment = load_experiment(arguments.name)
     arguments.overrides, launcher = split_words(arguments.overrides)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cadc.errors import UsageError
 
 if TYPE_CHECKING:
+    from cadc.jobs import Job
     from cadc.ledger import Ledger
-    from cadc.sweep import Job
 
 HELP = "train and evaluate one configuration, or with -m all combinations of several values"
 
@@ -33,10 +33,11 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.config import expand
+    from cadc.jobs import plan
     from cadc.launching import split_words
     from cadc.ledger import Ledger
     from cadc.mirrors.after import AfterRun
-    from cadc.sweep import execute, plan
+    from cadc.sweep import execute
 
     words, launcher = split_words(arguments.overrides)
     combinations = expand(words) if arguments.multirun else [words]

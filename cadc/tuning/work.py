@@ -9,12 +9,13 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from cadc.attempt import carry_out, settled, without_result
 from cadc.errors import CadcError, Lost, Pruned, UsageError
+from cadc.jobs import Job, Say, plan
 from cadc.lease import Lease
 from cadc.ledger.store import Ledger, NotWritable
 from cadc.progress import Display
 from cadc.signals import check_interrupt
-from cadc.sweep import Job, Say, carry_out, plan, settled, without_result
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import Tell, reports, saved_history
 from cadc.tuning.storage import Unreachable

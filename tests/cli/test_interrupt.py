@@ -6,8 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+from cadc.jobs import plan
 from cadc.ledger import Ledger
-from cadc.sweep import plan
 from tests.commands import Answer, cadc, closing, runs, start
 
 SEEDS = range(6)

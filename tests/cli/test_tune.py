@@ -9,8 +9,8 @@ import yaml
 
 from cadc import pipeline
 from cadc.cache import write_folder
+from cadc.jobs import plan
 from cadc.ledger import Ledger, store
-from cadc.sweep import plan
 from tests.commands import cadc, runs
 from tests.tuning.helpers import TUNE
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from cadc.errors import CadcError
+from cadc.jobs import plan
 from cadc.launching import launch
 from cadc.ledger import Ledger
-from cadc.sweep import RunTask, plan
+from cadc.sweep import RunTask
 from tests.cli.conftest import write_experiment
 from tests.cluster.conftest import LAUNCHERS
 from tests.commands import TINY, cadc

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 
 from cadc.config import compose_config, expand
+from cadc.jobs import plan
 from cadc.ledger import Ledger
 from cadc.reporting.table import build_table, markdown
-from cadc.sweep import execute, plan
+from cadc.sweep import execute
 
 SMALL = ["data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_epochs=1", "logger=none"]
 

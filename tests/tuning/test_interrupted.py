@@ -8,7 +8,7 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from cadc import sweep
+from cadc import attempt
 from cadc.ledger import Ledger
 from cadc.tuning.pruning import saved_history
 from cadc.tuning.study import SharedStudy
@@ -107,7 +107,7 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_
 
     with monkeypatch.context() as patch:
         if where == "before the record":
-            patch.setattr(sweep, "without_result", die)
+            patch.setattr(attempt, "without_result", die)
         elif where == "after the record":
             patch.setattr(
                 SharedStudy, "tell", lambda self, trial, **o: (die if "state" in o else tell)(self, trial, **o)
