@@ -30,8 +30,15 @@ def allowed_packages() -> tuple[str, ...]:
     return ("cadc", *sorted(plugins))
 
 
+MOVED = {
+    "cadc.embeddings.initializers.RandomInitializer": "cadc.embeddings.initializers.random.RandomInitializer",
+    "cadc.embeddings.initializers.MFInitializer": "cadc.embeddings.initializers.mf.MFInitializer",
+}
+"""Where classes stand now that older records name elsewhere."""
+
+
 def load_class(target: Any) -> type:
-    """Import the class that a configuration names.
+    """Import the class that a configuration, or an older record, names.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def load_class(target: Any) -> type:
         raise UsageError(f"_target_ {shown(target)} is no text that names a class.")
     if len(target) > 200 or CLASS_PATH.fullmatch(target) is None:
         raise UsageError(f"_target_ {shown(target)} is no name of a class; write one such as cadc.models.dlrm.DLRM.")
-    return _load_class(target)
+    return _load_class(MOVED.get(target, target))
 
 
 @cache

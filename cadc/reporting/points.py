@@ -47,12 +47,17 @@ def arm_columns(arm: str, record: Record) -> dict[str, Any]:
         "model": choices["model"],
         "factorization": choices["factorization"] if "factorization" in used else None,
         "initializer": choices["initializer"] if "initializer" in used else None,
-        "freeze": config["initializer"].get("freeze") if "initializer" in used else None,
+        "freeze": _plain(config["initializer"].get("freeze")) if "initializer" in used else None,
         "sampler": choices["sampler"] if "sampler" in used else None,
         "rate": config["sampler"].get("rate") if "sampler" in used else None,
         "embedding": choices["embedding"] if has_tables else None,
         "dim": config["embedding"]["dim"] if has_tables else record["factor_dim"],
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a list, such as one of frozen fields, as a text."""
+    return ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:

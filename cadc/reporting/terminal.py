@@ -29,7 +29,11 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     heads += ["rows", "seconds", "table bytes", *map(head, further), *map(_compared_head, compared)]
     for name in heads:
         is_text = name in ("data", "arm") or name.startswith("verdict")
-        printed.add_column(name, justify="left" if is_text else "right", no_wrap=name != "arm")
+        # Names of arms and references may be long, numbers may not be cut.
+        wraps = name == "arm" or " to " in name
+        printed.add_column(
+            name, justify="left" if is_text else "right", no_wrap=not wraps, min_width=9 if wraps else None
+        )
     before = None
     for row in table.to_dict("records"):
         cells = {str(name): value for name, value in row.items()}
@@ -39,7 +43,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
         printed.add_row(
             *(["" if is_empty(before) else str(before)] if several else []), *_cells(cells, metrics, further, compared)
         )
-    console = Console(width=None if Console().is_terminal else 100 + 15 * (len(heads) - 6))
+    console = Console(width=None if Console().is_terminal else 100 + 11 * (len(heads) - 6))
     console.print(printed)
     if "note" in table.attrs:
         console.print(table.attrs["note"], markup=False, highlight=False)
