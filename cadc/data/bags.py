@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from cadc.data.log import Bag
+from cadc.data.batch import Bag
 
 
 def spread_to_values(of_rows: Tensor, bag: Bag) -> Tensor:

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cadc.data.log import Batch, InteractionLog
+from cadc.data.batch import Batch
+from cadc.data.log import InteractionLog
 
 EVALUATION_BATCH = 1 << 15
 """Rows scored at once where no gradient is needed."""

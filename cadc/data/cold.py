@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from cadc.data.log import EntityFeatures, InteractionLog
+from cadc.data.entity_features import EntityFeatures
+from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide, Field, Schema
 
 

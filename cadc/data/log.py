@@ -1,7 +1,6 @@
 """The log of interactions: memory-mapped columns, each entity's side features once, and batches cut from them."""
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cadc.data.batch import Batch
+from cadc.data.entity_features import EntityFeatures
 from cadc.data.schema import SIDES, EntitySide, Schema, Side, entity_sides
 from cadc.data.split import SPLITS
 from cadc.errors import DataError
@@ -21,89 +22,6 @@ REAL_COLUMNS = ("label", "dense", "oracle")
 ROW_COLUMNS = (*REAL_COLUMNS, "row", "time", "user", "item", "context_ids")
 WIDE_COLUMNS = ("dense", "context_ids", "user_ids", "item_ids")
 """Columns by type, length and shape; the other ones hold whole numbers, are as long as they are, and flat."""
-
-
-@dataclass
-class Bag:
-    """Ids of a multi-valued field: row b holds `values[offsets[b]:offsets[b + 1]]`, the last row the rest.
-
-    Parameters
-    ----------
-    values : int32, shape [V].
-    offsets : int32, shape [B].
-    """
-
-    values: Tensor
-    offsets: Tensor
-
-    def to(self, device: torch.device | str) -> "Bag":
-        """Copy to a device."""
-        return Bag(self.values.to(device), self.offsets.to(device))
-
-
-@dataclass
-class Batch:
-    """Rows ready for a model.
-
-    Parameters
-    ----------
-    ids : int32, shape [B, F], a column for each of `schema.single`.
-    bags : a `Bag` for each of `schema.bags`, by name.
-    dense : float32, shape [B, D].
-    label : float32, shape [B].
-    oracle : true probability of label 1, float32, shape [B], where known.
-    weight : of each row in the training loss, float32, shape [B]; None weighs all alike.
-    offset : a logit added to the model's in training alone, float32, shape [B]; see `cadc.sampling.sampler.Sample`.
-    fold : the fold of cross-fitting that a training row was left out of, int64, shape [B].
-    """
-
-    ids: Tensor
-    bags: dict[str, Bag]
-    dense: Tensor
-    label: Tensor
-    oracle: Tensor | None = None
-    weight: Tensor | None = None
-    offset: Tensor | None = None
-    fold: Tensor | None = None
-
-    def to(self, device: torch.device | str) -> "Batch":
-        """Copy to a device."""
-        return Batch(
-            self.ids.to(device),
-            {name: bag.to(device) for name, bag in self.bags.items()},
-            self.dense.to(device),
-            self.label.to(device),
-            *(
-                None if value is None else value.to(device)
-                for value in (self.oracle, self.weight, self.offset, self.fold)
-            ),
-        )
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-
-class EntityFeatures:
-    """Ids of every user's, or item's, fields; row 0 is an entity that nothing is known of.
-
-    Parameters
-    ----------
-    ids : int32, shape [n + 1, F].
-    bags : by field name, (values int32 [V], offsets int64 [n + 2]).
-    """
-
-    def __init__(self, ids: Tensor, bags: dict[str, tuple[Tensor, Tensor]]) -> None:
-        self.ids = ids
-        self.bags = bags
-
-    def gather_bag(self, name: str, entities: Tensor) -> Bag:
-        """Join the bags of these entities (int64, shape [B])."""
-        values, offsets = self.bags[name]
-        start = offsets[entities]
-        length = offsets[entities + 1] - start
-        first = length.cumsum(0) - length
-        within = torch.arange(int(length.sum())) + torch.repeat_interleave(start - first, length)
-        return Bag(values[within], first.int())
 
 
 class InteractionLog:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from cadc.data.log import Batch
+from cadc.data.batch import Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.folds import FoldTables
 from cadc.embeddings.full import FullTable

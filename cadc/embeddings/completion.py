@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 from torch import Tensor
 
-from cadc.data.log import EntityFeatures, InteractionLog
+from cadc.data.entity_features import EntityFeatures
+from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, EntitySide, Field
 from cadc.embeddings.ridge import ridge
 from cadc.errors import UsageError

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from cadc.data.bags import spread_to_values
-from cadc.data.log import Bag
+from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.embeddings.full import FullTable
 

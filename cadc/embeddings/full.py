@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, embedding_bag
 
-from cadc.data.log import Bag
+from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.errors import require_at_least
 

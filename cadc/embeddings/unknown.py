@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from cadc.data.log import Bag, Batch
+from cadc.data.batch import Bag, Batch
 from cadc.data.schema import UNKNOWN, Schema
 
 

@@ -11,8 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from cadc.data.batch import Bag
 from cadc.data.batches import EVALUATION_BATCH
-from cadc.data.log import Bag, InteractionLog
+from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 
 Kind = Literal["logit", "score"]

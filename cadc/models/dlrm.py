@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cadc.data.log import Batch
+from cadc.data.batch import Batch
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import require_at_least

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, one_hot
 
 from cadc.data.bags import spread_to_values
-from cadc.data.log import Batch
+from cadc.data.batch import Batch
 from cadc.data.schema import Field, Schema
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors

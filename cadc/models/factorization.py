@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from cadc.data.log import Batch
+from cadc.data.batch import Batch
 from cadc.data.schema import Schema
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors

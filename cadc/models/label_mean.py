@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from cadc.data.log import Batch, InteractionLog
+from cadc.data.batch import Batch
+from cadc.data.log import InteractionLog
 
 
 class LabelMean(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cadc.data.log import Batch
+from cadc.data.batch import Batch
 from cadc.errors import UsageError
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from cadc.data.batch import Batch
 from cadc.data.batches import EVALUATION_BATCH
-from cadc.data.log import Batch, InteractionLog
+from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors

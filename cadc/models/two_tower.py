@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cadc.data.log import Batch, InteractionLog
+from cadc.data.batch import Batch
+from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive

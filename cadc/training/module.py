@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from cadc.data.log import Batch
+from cadc.data.batch import Batch
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
 from cadc.training.held_out import HeldOut

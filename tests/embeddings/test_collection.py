@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.data.log import Bag, Batch
+from cadc.data.batch import Bag, Batch
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.full import FullTable

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.data.log import Bag
+from cadc.data.batch import Bag
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors, bag_means, pairwise_logits
 from cadc.models.factorization import BiasModel, FactorizationModel
