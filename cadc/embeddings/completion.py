@@ -88,7 +88,7 @@ def _suggested(
 
 
 def _weights(rows: NDArray[np.int64], weighting: Weighting) -> NDArray[np.float64]:
-    return rows ** {"none": 0.0, "sqrt": 0.5, "count": 1.0}[weighting]
+    return np.asarray(rows ** {"none": 0.0, "sqrt": 0.5, "count": 1.0}[weighting], np.float64)
 
 
 def _side_fields(log: InteractionLog, side: EntitySide) -> list[Field]:

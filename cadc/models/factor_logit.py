@@ -39,7 +39,7 @@ class FactorLogit(nn.Module):
                 torch.cat([part.vectors[field.name], part.biases[field.name].unsqueeze(1)], 1).float() for part in parts
             ]
             self.register_buffer(_name(field), torch.stack(tables))
-        weights = [part.dense for part in parts if getattr(part, "dense", None) is not None]
+        weights = [weight for part in parts if (weight := part.dense) is not None]
         self.register_buffer("dense", torch.stack(weights).float() if weights else None)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -83,8 +83,7 @@ class FactorLogit(nn.Module):
         for part in range(self.n_parts):
             vectors = {name: table[part, :, :-1].clone() for name, table in tables.items()}
             biases = {name: table[part, :, -1].clone() for name, table in tables.items()}
-            dense = {} if self.dense is None else {"dense": self.dense[part].clone()}
-            parts.append(Factors(vectors, biases, **dense))
+            parts.append(Factors(vectors, biases, None if self.dense is None else self.dense[part].clone()))
         return tuple(parts)
 
     def _logits(self, batch: Batch, part: int | Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from cadc.config import compose_config, expand, key_of, parse_words
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.tuned import OPTIONS, RATE
+from cadc.jobs import without_impossible
 from cadc.ledger.store import Ledger
-from cadc.sweep import without_impossible
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
 from cadc.tuning.tuning import Tuning
