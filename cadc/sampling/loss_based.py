@@ -17,7 +17,9 @@ class LossBasedSampler(ScoredSampler):
     """Keeps the rows that proxies find hardest, or easiest, early in training.
 
     EL2N is the norm of the error vector of an example, averaged over models trained for a few epochs; of two classes
-    it is √2 |p - y|, and so orders rows as `absolute` does.
+    it is √2 |p - y|, and so orders rows as `absolute` does. Beware of few hard rows: they are those whose label is not
+    what user and item let expect, and a model that trains on nothing else learns the opposite of the truth (on 10 % of
+    MovieLens 100K a test AUC near 0.26).
 
     Parameters
     ----------

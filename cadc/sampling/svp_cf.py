@@ -22,7 +22,8 @@ class SVPCFSampler(ScoredSampler):
     After each epoch a row is learned or not, and each change from learned to not learned is a forgetting event (Toneva
     et al., ICLR 2019). Rows with equally many are in random order. A row that is never learned has no event; Toneva et
     al. would keep it first, which among ratings keeps the noise. The code of the paper's authors counts, under the
-    name of forgetting events, how often a row is wrong while the proxy trains: `mistake` does so after each epoch.
+    name of forgetting events, how often a row is wrong while the proxy trains: `mistake` does so after each epoch, and
+    keeps such rows as `LossBasedSampler` warns of.
 
     Parameters
     ----------
