@@ -1,0 +1,151 @@
+"""Logistic factorisation machine over all fields of a log (Rendle 2010)."""
+
+import time
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from cadc.data.log import InteractionLog
+from cadc.data.schema import Field
+from cadc.data.seen_ids import seen_ids
+from cadc.errors import DataError, UsageError, require_at_least, require_positive
+from cadc.factorization.early_stop import EarlyStop
+from cadc.factorization.examples import settle
+from cadc.factorization.factors import Factors
+from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
+from cadc.factorization.fm_rows import Rows, incidence, read_rows
+from cadc.factorization.fm_state import FieldState, Side
+from cadc.randomness import torch_generator
+
+
+class FactorizationMachine:
+    """logit = b + Σ_f b_f + Σ_{f<g} v_f·v_g + w·x over all fields, bags by their mean, fitted with early stopping.
+
+    Every pass takes one closed-form step with every field (see `majorize`), the fields of users and of items on
+    statistics that are gathered once per entity, so that side features cost little beside the ids.
+
+    Parameters
+    ----------
+    dim : length of the vectors; 0 leaves the biases alone; None takes what the initialiser needs.
+    l2 : penalty on half the squared norms of the vectors of `user` and `item`, beside the loss summed over all rows.
+    l2_side : the same on those of all other fields.
+    l2_bias : the same on biases, and on the weights of dense columns. The global bias has none.
+    variational : charge each vector for the uncertainty of those it meets (see `logistic_newton`).
+    relaxation : factor of each step, above 0 and below 2.
+    tolerance : it stops at the first pass that lowers the validation logloss by less.
+    max_epochs : upper bound of passes.
+    fields : names of the fields to take; None takes all.
+    init_std : standard deviation of the initial vectors of a side's sum.
+    seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
+    """
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        l2: float = 4.0,
+        l2_side: float = 4.0,
+        l2_bias: float = 16.0,
+        variational: bool = True,
+        relaxation: float = 1.6,
+        tolerance: float = 1e-3,
+        max_epochs: int = 100,
+        fields: tuple[str, ...] | None = None,
+        init_std: float = 0.3,
+        seed: int = 0,
+    ) -> None:
+        require_at_least(0, "factorization", dim=dim or 0, l2=l2, l2_side=l2_side, l2_bias=l2_bias, init_std=init_std)
+        require_at_least(0, "factorization", tolerance=tolerance)
+        require_at_least(1, "factorization", max_epochs=max_epochs)
+        require_positive("factorization", relaxation=relaxation)
+        if relaxation >= 2:
+            raise UsageError(f"factorization.relaxation is {relaxation}; from 2 on the loss may grow.")
+        if fields is not None and not fields:
+            raise UsageError("factorization.fields is empty; name fields of the log, or leave it null.")
+        self.dim, self.l2, self.l2_side, self.l2_bias = dim, l2, l2_side, l2_bias
+        self.variational, self.relaxation, self.tolerance = variational, relaxation, tolerance
+        self.max_epochs, self.fields, self.init_std, self.seed = max_epochs, fields, init_std, seed
+
+    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows of a log.
+
+        Parameters
+        ----------
+        log : with at least one single-valued field.
+        rows : numbers of the training rows to read, int64; validation rows only stop the fit.
+        dim : length of the vectors, where the option `dim` leaves it open.
+
+        Returns
+        -------
+        factors : of all fields, and the dense columns' weights, at the pass with the lowest validation logloss.
+        cost : `seconds` and `epochs`.
+
+        Raises
+        ------
+        DataError : where the log lacks a field, or no field is single-valued.
+        CadcError : where the loss is no longer finite.
+        """
+        started = time.perf_counter()
+        fields = [field for field in log.schema.fields if self.fields is None or field.name in self.fields]
+        for name in self.fields or ():
+            log.schema[name]  # raises where the log has no such field
+        if all(field.bag for field in fields):
+            raise DataError("no single-valued field is left to factorise; a factorisation machine needs one.")
+        kept, held_out = read_rows(log, rows, fields), read_rows(log, log.rows("validation"), fields)
+        machine = self._start(log, kept, fields, dim)
+        sides = [SideRows(kept, side, machine) for side in reversed(machine.sides)]
+        context = [ContextRows(kept, name, len(field.parameters)) for name, field in machine.context.items()]
+        states = {name: field for side in machine.sides.values() for name, field in side.fields.items()}
+        states |= machine.context
+        stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.")
+        while not stop.is_over:
+            for side in sides:
+                side.update(machine, kept, self.relaxation)
+            update_context(machine, kept, context, self.variational, self.relaxation)
+            update_linear(machine, kept, self.l2_bias)
+            loss = float(binary_cross_entropy_with_logits(machine.logits(held_out), held_out.labels))
+            stop.tell(loss, [field.parameters for field in states.values()] + [machine.linear])
+        best = dict(zip(states, stop.best, strict=False))
+        factors = Factors(
+            {field.name: best[field.name][:, :dim].clone() for field in fields},
+            {field.name: best[field.name][:, dim].clone() for field in fields},
+            stop.best[-1][:-1].clone() if log.schema.dense else None,
+        )
+        single = [field.name for field in log.schema.single if field in fields]
+        factors.biases["item" if "item" in single else single[-1]] += stop.best[-1][-1]
+        settle(factors, _present(log, rows, fields))
+        return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
+
+    def _start(self, log: InteractionLog, rows: Rows, fields: list[Field], dim: int) -> Machine:
+        """Return the machine with its initial values."""
+        generator = torch_generator(self.seed, "factorize")
+
+        def state(field: Field, n_fields: int) -> FieldState:
+            vectors = torch.randn(field.vocabulary_size, dim, generator=generator) * self.init_std / n_fields**0.5
+            return FieldState.start(vectors, self.l2 if field.name in ("user", "item") else self.l2_side, self.l2_bias)
+
+        sides = {}
+        for side in rows.entities:
+            own = [field for field in fields if field.side == side]
+            sides[side] = Side(
+                {field.name: state(field, len(own)) for field in own},
+                {field.name: incidence(log, side, field) for field in own},
+                log.n_entities(side),
+                dim,
+                self.variational,
+            )
+        context = [field for field in fields if field.side == "context"]
+        machine = Machine(
+            sides, {field.name: state(field, len(context)) for field in context}, rows.dense.shape[1], dim
+        )
+        machine.linear[-1] = float(torch.logit(rows.labels.mean().clamp(1e-6, 1 - 1e-6)))
+        return machine
+
+
+def _present(log: InteractionLog, rows: Tensor, fields: list[Field]) -> dict[str, Tensor]:
+    """Return by field whether each value, *unknown* included, occurs in these rows."""
+    present = seen_ids(log, rows, [field.name for field in fields])
+    for field in fields:
+        if not field.bag:
+            present[field.name][0] = bool((log.field_ids(field.name, rows) == 0).any())
+    return present

@@ -1,0 +1,205 @@
+"""Fitting a factorisation machine: each pass takes a closed-form step with every field of users, items and context."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cadc.data.schema import EntitySide
+from cadc.factorization.blocks import blocks_of
+from cadc.factorization.fm_rows import Rows
+from cadc.factorization.fm_state import FieldState, Side
+from cadc.factorization.majorize import curvature
+
+PIECE = 1 << 16
+"""Rows scored at once."""
+
+
+class Machine:
+    """A factorisation machine (Rendle 2010, eq. 1) and the rows that it is fitted to.
+
+    Parameters
+    ----------
+    sides : users and items, as far as the log has them.
+    context : fields of the rows themselves.
+    n_dense : number of dense columns.
+    dim : length of the vectors.
+    """
+
+    def __init__(self, sides: dict[EntitySide, Side], context: dict[str, FieldState], n_dense: int, dim: int) -> None:
+        self.sides, self.context, self.dim = sides, context, dim
+        self.linear = torch.zeros(n_dense + 1)
+        """Weights of the dense columns, and the global bias."""
+
+    def context_sums(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Return for each row the sum of its context vectors [n, dim], and all of its logit that they make alone [n]."""
+        sums, own, squares = torch.zeros(len(rows), self.dim), rows.dense @ self.linear[:-1] + self.linear[-1], 0.0
+        for name, field in self.context.items():
+            found = field.parameters.index_select(0, rows.context[name])
+            sums += found[:, : self.dim]
+            own += found[:, self.dim]
+            squares = squares + found[:, : self.dim].square().sum(1)
+        return sums, own + 0.5 * (sums.square().sum(1) - squares)
+
+    def logits(self, rows: Rows) -> Tensor:
+        """Return the logit of each row, shape [n]."""
+        sums, own = self.context_sums(rows)
+        for start in range(0, len(rows), PIECE):
+            here = slice(start, start + PIECE)
+            total = sums[here].clone()
+            for side, state in self.sides.items():
+                entities = rows.entities[side][here]
+                added = state.sums.index_select(0, entities)[:, : self.dim]
+                own[here] += state.own.index_select(0, entities) + (total * added).sum(1)
+                total += added
+        return own
+
+
+class SideRows:
+    """Rows of one side's entities in blocks, with the entities of the other side that they meet.
+
+    Parameters
+    ----------
+    rows : to fit.
+    side : whose entities are blocked.
+    machine : holds the number of entities.
+    """
+
+    def __init__(self, rows: Rows, side: EntitySide, machine: Machine) -> None:
+        self.side = side
+        others = [name for name in machine.sides if name != side]
+        self.other = others[0] if others else None
+        self.blocks = []
+        labels = torch.cat([rows.labels, torch.zeros(1)])
+        for block in blocks_of(rows.entities[side], len(machine.sides[side].own) - 1):
+            met = None
+            if self.other is not None:
+                last = len(machine.sides[self.other].own) - 1
+                met = torch.cat([rows.entities[self.other], torch.tensor([last])])[block.rows].flatten()
+            self.blocks.append((block.values, block.rows, met, labels[block.rows]))
+
+    def update(self, machine: Machine, rows: Rows, relaxation: float) -> None:
+        """Take a step with each field of the side."""
+        side, dim = machine.sides[self.side], machine.dim
+        n_entities = len(side.own) - 1
+        hessian, gradient = torch.zeros(n_entities, dim + 1, dim + 1), torch.zeros(n_entities, dim + 1)
+        met_spread = torch.zeros(n_entities)
+        has_context = bool(machine.context) or bool(rows.dense.shape[1]) or self.other is None
+        if has_context:
+            sums, own = machine.context_sums(rows)
+            ones = torch.full((len(rows), 1), float(self.other is None))
+            context = torch.cat([torch.cat([sums, ones], 1), torch.zeros(1, dim + 1)])
+            own = torch.cat([own, torch.zeros(1)])
+            context_spread = sum(
+                (field.variances.index_select(0, rows.context[name]) for name, field in machine.context.items()),
+                torch.zeros(len(rows)),
+            )
+            context_spread = torch.cat([context_spread, torch.zeros(1)])
+        for values, places, met, labels in self.blocks:
+            shape, flat = places.shape, places.flatten()
+            offset, spread = torch.full((len(flat),), float(machine.linear[-1])), torch.zeros(len(flat))
+            if has_context:
+                features = context.index_select(0, flat)
+                offset, spread = own.index_select(0, flat), context_spread.index_select(0, flat)
+            if self.other is not None and met is not None:
+                found = machine.sides[self.other].sums.index_select(0, met)
+                offset = offset + machine.sides[self.other].own.index_select(0, met)
+                spread = spread + machine.sides[self.other].spread.index_select(0, met)
+                if has_context:
+                    offset = offset + (found * features).sum(1)
+                    features += found
+                else:
+                    features = found
+            features = features.view(*shape, dim + 1)
+            state = torch.cat([side.sums[values, :dim], side.own[values, None]], 1)
+            z = torch.bmm(features, state[..., None])[..., 0] + offset.view(shape)
+            probability = z.sigmoid()
+            weights = curvature(z, probability)
+            hessian[values] = torch.bmm((features * weights[..., None]).transpose(1, 2), features)
+            gradient[values] = torch.bmm((labels - probability)[:, None], features)[:, 0]
+            met_spread[values] = (weights * spread.view(shape)).sum(1)
+        side.update(hessian, gradient, met_spread, relaxation)
+
+
+class ContextRows:
+    """Rows of each value of a context field, in blocks.
+
+    Parameters
+    ----------
+    rows : to fit.
+    name : of the field.
+    n_values : of it.
+    """
+
+    def __init__(self, rows: Rows, name: str, n_values: int) -> None:
+        self.name = name
+        self.blocks = blocks_of(rows.context[name], n_values)
+
+    def update(
+        self, machine: Machine, rows: Rows, sums: Tensor, spread: Tensor, logits: Tensor, relaxation: float
+    ) -> None:
+        """Take a step with every value; the tables of the rows, which end with one that fills up, follow in place.
+
+        Parameters
+        ----------
+        sums : of all vectors of each row and a column of ones, shape [n + 1, dim + 1].
+        spread : variance of those sums, shape [n + 1].
+        logits : shape [n + 1].
+        """
+        field, dim = machine.context[self.name], machine.dim
+        labels = torch.cat([rows.labels, torch.zeros(1)])
+        for block in self.blocks:
+            shape, flat = block.rows.shape, block.rows.flatten()
+            is_row = block.rows < len(rows)
+            own = field.parameters[block.values]
+            old = own.clone()
+            own[:, dim] = 0
+            features = (sums.index_select(0, flat).view(*shape, -1) - own[:, None]) * is_row[..., None]
+            z = logits[flat].view(shape)
+            probability = z.sigmoid()
+            weights = curvature(z, probability) * is_row
+            hessian = torch.bmm((features * weights[..., None]).transpose(1, 2), features)
+            gradient = torch.bmm((labels[flat].view(shape) - probability)[:, None], features)[:, 0]
+            before = field.variances[block.values]
+            others = spread[flat].view(shape) - before[:, None]
+            step = field.step(hessian, gradient, (weights * others).sum(1), block.values, relaxation)
+            rows_here, which = flat[is_row.flatten()], torch.repeat_interleave(is_row.sum(1))
+            change = (field.parameters[block.values] - old)[which]
+            logits[rows_here] += torch.bmm(features, step[..., None])[..., 0][is_row]
+            change[:, dim] = 0
+            sums[rows_here] += change
+            spread[rows_here] += (field.variances[block.values] - before)[which]
+
+
+def update_context(
+    machine: Machine, rows: Rows, blocks: list[ContextRows], variational: bool, relaxation: float
+) -> None:
+    """Take a step with each context field in turn."""
+    if not blocks:
+        return
+    sums, _ = machine.context_sums(rows)
+    spread = torch.zeros(len(rows))
+    for name, field in machine.context.items():
+        spread += field.variances.index_select(0, rows.context[name])
+    for side, state in machine.sides.items():
+        sums += state.sums.index_select(0, rows.entities[side])[:, : machine.dim]
+        spread += state.spread.index_select(0, rows.entities[side])
+    sums = torch.cat([torch.cat([sums, torch.ones(len(rows), 1)], 1), torch.zeros(1, machine.dim + 1)])
+    spread = torch.cat([spread if variational else torch.zeros(len(rows)), torch.zeros(1)])
+    logits = torch.cat([machine.logits(rows), torch.zeros(1)])
+    for block in blocks:
+        block.update(machine, rows, sums, spread, logits, relaxation)
+        if not variational:
+            machine.context[block.name].variances.zero_()
+            spread.zero_()
+
+
+def update_linear(machine: Machine, rows: Rows, l2: float) -> None:
+    """Take a step with the weights of the dense columns and the global bias, which has no penalty."""
+    logits = machine.logits(rows)
+    probability = logits.sigmoid()
+    features = torch.cat([rows.dense, torch.ones(len(rows), 1)], 1).double()
+    penalties = torch.tensor([l2] * rows.dense.shape[1] + [1e-9], dtype=torch.float64)
+    hessian = (features * curvature(logits, probability).double()[:, None]).T @ features + torch.diag(penalties)
+    gradient = features.T @ (rows.labels - probability).double() - penalties * machine.linear.double()
+    machine.linear += torch.linalg.solve(hessian, gradient).float()

@@ -1,0 +1,66 @@
+"""What a factorisation machine reads of a log: the fields of each user and item once, and the rows that join them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.data.schema import EntitySide, Field
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a log.
+
+    Parameters
+    ----------
+    entities : row of the entity table of each side, int64, shape [n].
+    context : ids of each context field, int64, shape [n].
+    dense : float32, shape [n, D].
+    labels : float32, shape [n].
+    """
+
+    entities: dict[EntitySide, Tensor]
+    context: dict[str, Tensor]
+    dense: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def read_rows(log: InteractionLog, rows: Tensor, fields: list[Field]) -> Rows:
+    """Return these rows (int64, shape [n]) with what the fields need."""
+    sides: list[EntitySide] = [side for side in log.entities if any(field.side == side for field in fields)]
+    dense = [log.gather(part).dense for part in rows.split(1 << 18)] if log.schema.dense else []
+    return Rows(
+        {side: log.entity_rows(side, rows).long() for side in sides},
+        {field.name: log.field_ids(field.name, rows).long() for field in fields if field.side == "context"},
+        torch.cat(dense) if dense else torch.zeros(len(rows), 0),
+        log.labels(rows),
+    )
+
+
+def incidence(log: InteractionLog, side: EntitySide, field: Field) -> csr_array:
+    """Return which entities have which values, float32, shape [vocabulary size, n entities].
+
+    An entry is the share of the value in the entity: 1, or 1 / n for each of the n values of a bag.
+    """
+    features = log.entities[side]
+    n_entities = len(features.ids)
+    if field.bag:
+        values, offsets = (part.numpy() for part in features.bags[field.name])
+        lengths = np.diff(offsets)
+        entities = np.repeat(np.arange(n_entities), lengths)
+        shares = np.repeat(1 / np.maximum(lengths, 1), lengths)
+    else:
+        names = [other.name for other in log.schema.of(side, bag=False)]
+        values = features.ids[:, names.index(field.name)].numpy()
+        entities, shares = np.arange(n_entities), np.ones(n_entities)
+    # Values that a bag holds twice are summed.
+    return csr_array(
+        (shares.astype(np.float32), (values, entities)), shape=(field.vocabulary_size, n_entities), dtype=np.float32
+    )

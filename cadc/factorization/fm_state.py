@@ -1,0 +1,158 @@
+"""State of a factorisation machine under way: parameters of each field, and their sums for each user and item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from cadc.data.schema import UNKNOWN
+from cadc.factorization.majorize import newton
+
+HELD = 1e9
+"""Penalty that keeps the vector of *unknown* at zero."""
+
+
+@dataclass
+class FieldState:
+    """Parameters of one field, float32.
+
+    Parameters
+    ----------
+    parameters : vector and bias of each value, shape [V, dim + 1].
+    penalties : on each, shape [V, dim + 1].
+    variances : mean variance of each vector, shape [V].
+    """
+
+    parameters: Tensor
+    penalties: Tensor
+    variances: Tensor
+
+    @classmethod
+    def start(cls, vectors: Tensor, l2: float, l2_bias: float) -> FieldState:
+        """Return the state with these vectors (shape [V, dim]; *unknown* is set to zero) and zero biases."""
+        n_values, dim = vectors.shape
+        parameters = torch.cat([vectors, torch.zeros(n_values, 1)], 1)
+        parameters[UNKNOWN] = 0
+        penalties = torch.full((n_values, dim + 1), float(l2))
+        penalties[:, dim] = l2_bias
+        penalties[UNKNOWN, :dim] = HELD
+        return cls(parameters, penalties, torch.zeros(n_values))
+
+    def step(self, hessian: Tensor, gradient: Tensor, spread: Tensor, values: Tensor, relaxation: float) -> Tensor:
+        """Change some values by the step to the minimum of their bounds, and return it, shape [m, dim + 1].
+
+        Parameters
+        ----------
+        hessian, gradient : of the loss alone, shapes [m, k, k] (overwritten) and [m, k].
+        spread : what the variances of the vectors that these meet add to the penalty, shape [m].
+        values : the m ids, int64.
+        relaxation : factor of the step.
+        """
+        dim = self.parameters.shape[1] - 1
+        penalties = self.penalties[values].clone()
+        penalties[:, :dim] += spread[:, None]
+        step, self.variances[values] = newton(hessian, gradient - self.parameters[values] * penalties, penalties)
+        step = relaxation * step
+        self.parameters[values] += step
+        self.variances[UNKNOWN] = 0
+        return step
+
+
+class Side:
+    """All users, or items: for each the sum of its fields' vectors, and everything that only its own fields make up.
+
+    With S the sum of an entity's vectors, the logit of a row is Σ_sides B + S_user·S_item, where B is the sum of the
+    biases and of the products among the entity's own fields. The last row of each table is zero: it belongs to the
+    rows that only fill up a block.
+
+    Parameters
+    ----------
+    fields : their states, by name.
+    incidences : shares of values in entities, see `fm_rows.incidence`, by name.
+    n_entities : rows of the entity table.
+    dim : length of the vectors.
+    variational : keep variances.
+    """
+
+    def __init__(
+        self,
+        fields: dict[str, FieldState],
+        incidences: dict[str, csr_array],
+        n_entities: int,
+        dim: int,
+        variational: bool,
+    ) -> None:
+        self.fields, self.variational, self.dim = fields, variational, dim
+        self.incidences = {name: matrix.tocsr() for name, matrix in incidences.items()}
+        self.by_entity = {name: matrix.T.tocsr() for name, matrix in incidences.items()}
+        self.squared = {name: matrix.multiply(matrix).tocsr() for name, matrix in self.by_entity.items()}
+        # A column of ones is what the other side's B is multiplied with.
+        self.sums = torch.cat([torch.zeros(n_entities + 1, dim), torch.ones(n_entities + 1, 1)], 1)
+        self.sums[-1] = 0
+        self.own = torch.zeros(n_entities + 1)
+        self.spread = torch.zeros(n_entities + 1)
+        squares = torch.zeros(n_entities)
+        for name in fields:
+            mean = self.means(name)
+            self.sums[:-1, :dim] += mean[:, :dim]
+            self.own[:-1] += mean[:, dim]
+            squares += mean[:, :dim].square().sum(1)
+        self.own[:-1] += 0.5 * (self.sums[:-1, :dim].square().sum(1) - squares)
+
+    def means(self, name: str, of: Tensor | None = None) -> Tensor:
+        """Return the mean over each entity's values of a field, of its parameters or of another table, [n, k]."""
+        table = self.fields[name].parameters if of is None else of
+        return torch.from_numpy(self.by_entity[name] @ table.numpy())
+
+    def spreads(self, name: str) -> Tensor:
+        """Return the variance that a field contributes to each entity's sum, shape [n]."""
+        return torch.from_numpy(self.squared[name] @ self.fields[name].variances.numpy())
+
+    def update(self, hessian: Tensor, gradient: Tensor, met: Tensor, relaxation: float) -> None:
+        """Take a step with each field in turn, on a bound of the loss as a function of each entity's (S, B).
+
+        For a field's own parameters (v, b) of an entity whose other fields sum to c, S changes by v and B by
+        b + c·v, which turns the bound's Hessian and gradient into those of (v, b). A value's bound is the sum of its
+        entities'; those of a bag's values, which change together, are bounded by their shares (Jensen's inequality).
+
+        Parameters
+        ----------
+        hessian, gradient : of the loss by (S, B), shapes [n, k, k] and [n, k]; the gradient points downhill and is
+            changed in place.
+        met : variance of the vectors that meet the entity's, times the rows' curvatures, summed, shape [n].
+        relaxation : factor of the steps.
+        """
+        dim, n_entities = self.dim, len(gradient)
+        for name, field in self.fields.items():
+            rest = self.sums[:-1, :dim] - self.means(name)[:, :dim]
+            own_hessian, own_gradient = hessian.clone(), gradient.clone()
+            cross, corner = hessian[:, :dim, dim], hessian[:, dim, dim]
+            shift = cross[:, :, None] * rest[:, None]
+            own_hessian[:, :dim, :dim] += shift + shift.transpose(1, 2)
+            own_hessian[:, :dim, :dim] += (corner[:, None] * rest)[:, :, None] * rest[:, None]
+            own_hessian[:, :dim, dim] += corner[:, None] * rest
+            own_hessian[:, dim, :dim] = own_hessian[:, :dim, dim]
+            own_gradient[:, :dim] += rest * gradient[:, dim:]
+            spread = torch.zeros(n_entities)
+            if self.variational:
+                spread = met + corner * (self.spread[:-1] - self.spreads(name))
+            shares = self.incidences[name]
+            of_values = [
+                torch.from_numpy(shares @ part.reshape(n_entities, -1).numpy())
+                for part in (own_hessian, own_gradient, spread)
+            ]
+            every = torch.arange(len(field.parameters))
+            before = self.spreads(name) if self.variational else 0.0
+            step = field.step(
+                of_values[0].view(-1, dim + 1, dim + 1), of_values[1], of_values[2][:, 0], every, relaxation
+            )
+            change = self.means(name, step)
+            change[:, dim] += (rest * change[:, :dim]).sum(1)
+            self.sums[:-1, :dim] += change[:, :dim]
+            self.own[:-1] += change[:, dim]
+            gradient -= torch.bmm(hessian, change[..., None])[..., 0]
+            if self.variational:
+                self.spread[:-1] += self.spreads(name) - before
