@@ -19,6 +19,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.mirrors.after import AfterRun
 from cadc.outcome import MEANING, Outcome
 from cadc.progress import Display
+from cadc.reporting.columns import OF_TASK
 from cadc.signals import check_interrupt
 
 
@@ -216,7 +217,9 @@ class _Sweep:
 def summary(record: Record) -> str:
     """Return the metrics of a record in a few words."""
     metrics: Mapping[str, float] = record["metrics"]
-    shown = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
+    judged = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
+    usual = OF_TASK[record.get("task", "ctr")]
+    shown = {name: value for name, value in judged.items() if name.partition("/")[2] in usual} or judged
     return ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 

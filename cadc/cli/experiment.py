@@ -3,7 +3,7 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,10 +136,10 @@ def tune(arguments: argparse.Namespace) -> str:
         if arguments.all:
             return "is not tuned"
         raise UsageError(f"{experiment.name} does not say how it is tuned; give it the key tune.")
-    overrides = _overrides(experiment, arguments)
     # Only the grid as it stands chooses the settings that everyone gets.
-    folder = arguments.output or (Path("outputs") / experiment.name if overrides else folder_of(arguments.name))
-    found = tune_arms(experiment, overrides, Ledger())
+    is_own = arguments.overrides or arguments.fast
+    folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))
+    found = tune_arms(experiment, arguments.overrides, Ledger(), arguments.fast)
     try:
         write_tuned(experiment.name, found, folder / FILE)
     except OSError as error:
@@ -153,13 +153,8 @@ def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[li
 
     Only the whole grid, untouched, goes into `results`.
     """
-    overrides = _overrides(experiment, arguments)
-    default = Path("outputs" if overrides else "results") / experiment.name
-    return experiment.cells(overrides), (arguments.output or default)
-
-
-def _overrides(experiment: "Experiment", arguments: argparse.Namespace) -> Sequence[str]:
-    return [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
+    default = Path("outputs" if arguments.overrides or arguments.fast else "results") / experiment.name
+    return experiment.cells(arguments.overrides, arguments.fast), (arguments.output or default)
 
 
 def command(arguments: argparse.Namespace) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from cadc.config import MAX_COMBINATIONS, expand, key_of
+from cadc.config import MAX_COMBINATIONS, expand, key_of, parse_words
 from cadc.errors import UsageError
 from cadc.experiment.tuned import Tune, Tuned, lay
 
@@ -65,7 +65,7 @@ class Experiment:
     common : overrides of all runs.
     seeds : values of `seed`; an arm may set others.
     arms : by name, overrides; `key=a,b` sweeps.
-    fast : overrides for a quick look, laid over everything.
+    fast : overrides for a quick look; see `words`.
     references : what the arms are compared with; none compares nothing.
     metrics : of table and figure; empty takes those of the task.
     columns : of the table beside them, see `cadc.reporting.columns`.
@@ -89,25 +89,39 @@ class Experiment:
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
 
-    def cells(self, overrides: Sequence[str] = ()) -> list[Cell]:
+    def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:
         """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.
 
         Parameters
         ----------
         overrides : laid over those of the experiment and of tuning; one of a key that it sets, or sweeps, replaces its
             values.
+        fast : whether the overrides for a quick look are laid over it first.
         """
         found = []
-        laid = {key_of(word) for word in overrides}
+        laid = {key_of(word) for word in (*overrides, *(self.fast if fast else ()))}
         for arm in self.arms:
-            combinations = expand(self.words(arm, overrides))
+            combinations = expand(self.words(arm, overrides, fast))
             found += [Cell(arm, lay(self.tuned, arm, words, laid)) for words in combinations]
             if len(found) > MAX_COMBINATIONS:
                 raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
         return found
 
-    def words(self, arm: str, overrides: Sequence[str] = ()) -> list[str]:
-        """Return the words of an arm, sweeps among them: common ones, seeds, its own, overrides; later ones count."""
+    def words(self, arm: str, overrides: Sequence[str] = (), fast: bool = False) -> list[str]:
+        """Return the words of an arm, sweeps among them: common ones, seeds, its own, overrides; later ones count.
+
+        A sweep in the overrides for a quick look shortens a sweep of the arm, and leaves a single value, such as the
+        rate of full data, alone.
+        """
         seeds = f"seed={','.join(map(str, self.seeds))}"
-        words = (*self.common, seeds, *self.arms[arm], *overrides)
-        return list({key_of(word): word for word in words}.values())
+        found = {key_of(word): word for word in (*self.common, seeds, *self.arms[arm])}
+        for word in self.fast if fast else ():
+            key = key_of(word)
+            if not is_sweep(word) or is_sweep(found.get(key, "")):
+                found[key] = word
+        return list((found | {key_of(word): word for word in overrides}).values())
+
+
+def is_sweep(word: str) -> bool:
+    """Tell whether a word gives several values."""
+    return bool(word) and bool(parse_words([word])[0].is_sweep_override())

@@ -37,9 +37,12 @@ def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Se
 
 
 def _note(reference: Reference) -> str:
-    some = f", of {', '.join(reference.arms)}" if reference.arms else ""
+    n_named = len(reference.arms)
+    some = (
+        f", of {n_named} arms named before" if n_named > 3 else f", of {'; '.join(reference.arms)}" if n_named else ""
+    )
     at = f", at rates {', '.join(f'{rate:g}' for rate in reference.rates)}" if reference.rates else ""
-    family = "the table" if not (some or at) else "these"
+    family = "these" if some or at else "the table"
     return (
         f"Differences in {reference.metric} to {reference}{some}{at} with 95 % intervals over users and seeds; "
         f"Holm over {family}; margin {reference.margin:g}."

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.reporting.columns import head, is_empty, label, shown
-from cadc.reporting.points import ARM_COLUMNS
+from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -44,7 +44,7 @@ def latex(table: pd.DataFrame) -> str:
     """
     names = [str(name) for name in table.columns]
     metrics = [name.removesuffix("_ci") for name in names if name.endswith("_ci")]
-    usual = ["dataset"] * (len(table["dataset"].unique()) > 1) + ["arm", "rate", "seeds"]
+    usual = leading_columns(table)
     costs = [name for name in ("rows_kept", "total_s_mean", "embedding_bytes") if name in names]
     known = {*ARM_COLUMNS, "seeds", *costs, *(f"{m}_{kind}" for m in metrics for kind in ("mean", "std", "ci"))}
     further = [name for name in names if name not in known and not _is_end(name)]
@@ -74,7 +74,7 @@ def _head(name: str) -> str:
         return rf"$\Delta$ {escape(label(metric))}{escape(other)}"
     if name.startswith("p_holm"):
         return f"$p$ (Holm){escape(name.removeprefix('p_holm'))}"
-    return {"dataset": "data", "rate": r"rate (\%)"}.get(name, escape(head(name)))
+    return {"dataset": "data", "dim": "$d$", "rate": r"rate (\%)"}.get(name, escape(head(name)))
 
 
 def _cell(name: str, row: dict[str, Any]) -> str:

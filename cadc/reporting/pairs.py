@@ -1,6 +1,7 @@
 """Which point of a table is held against which, and which of their runs are paired."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from cadc.choices import seeds
 from cadc.experiment import Reference
@@ -11,7 +12,7 @@ from cadc.reporting.points import Point
 def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Point | None:
     """Return the row of the same data set that this one is compared with, itself if it is the reference's."""
     found = [other for other in rows if other.arm == reference.arm]
-    found = [other for other in found if other.columns["dataset"] == row.columns["dataset"]]
+    found = [other for other in found if _data(other) == _data(row)]
     if reference.rate is not None:
         found = [other for other in found if other.columns["rate"] == reference.rate]
     elif row.arm == reference.arm:
@@ -23,6 +24,12 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
         return None
     is_compared = found[0] is row or reference.concerns(row.arm, row.columns["rate"])
     return found[0] if is_compared else None
+
+
+def _data(point: Point) -> list[Any]:
+    """Return what tells the data of a point from others of the same name: its options and its split."""
+    options = point.records[0]["config"]["data"]
+    return [point.columns["dataset"], {key: value for key, value in options.items() if key != "split_seed"}]
 
 
 def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:

@@ -166,7 +166,10 @@ class TimePanel(Panel):
 
 
 class BarPanel(Panel):
-    """Arms below one another, each with its mean and interval; rates are told apart by colour."""
+    """Arms below one another, each with its mean and interval; rates are told apart by colour.
+
+    An arm far off the others stands at the edge, with its value beside it.
+    """
 
     beside: ClassVar[float] = 2.6
     sharey: ClassVar[bool] = True
@@ -184,16 +187,32 @@ class BarPanel(Panel):
             (f"rate {100 * rate:g} %", rows[rows["rate"] == rate], colour)
             for rate, colour in zip(rates, colours, strict=True)
         ]
+        swept = {arm for arm, own in rows.groupby("arm") if len(own["rate"].dropna().unique()) > 1}
+        low, high = _usual(rows[f"{metric}_mean"])
         groups.append(("no sample", rows[rows["rate"].isna()], "0.35"))
         for number, (name, own, colour) in enumerate(groups):
             if own.empty:
                 continue
-            shift = 0 if len(rates) < 2 or name == "no sample" else 0.3 * (number / (len(rates) - 1) - 0.5)
-            places = [arms.index(str(arm)) + shift for arm in own["arm"]]
-            half = own[f"{metric}_ci"].fillna(0)
+            spread = 0.3 * (number / max(1, len(rates) - 1) - 0.5)
+            places = [arms.index(str(arm)) + (spread if arm in swept else 0) for arm in own["arm"]]
+            level, half = own[f"{metric}_mean"].clip(low, high), own[f"{metric}_ci"].fillna(0)
+            inside = own[f"{metric}_mean"].between(low, high)
             axes.errorbar(
-                own[f"{metric}_mean"], places, xerr=half, fmt="o", markersize=5, color=colour, capsize=2, label=name
+                level, places, xerr=half.where(inside, 0), fmt="o", markersize=5, color=colour, capsize=2, label=name
             )
+            for x, y, value in zip(
+                level[~inside], np.array(places)[~inside], own[f"{metric}_mean"][~inside], strict=True
+            ):
+                sign, side = (-1, "right") if x == high else (1, "left")
+                axes.annotate(
+                    f"{value:.3g}",
+                    (x, y),
+                    (6 * sign, -3),
+                    textcoords="offset points",
+                    fontsize=8,
+                    ha=side,
+                    color=colour,
+                )
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.4, -0.6)
         axes.margins(x=0.08)
@@ -207,6 +226,13 @@ def _limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
     bottom, top = max(min(ends, default=low), low - room), min(max(ends, default=high), high + room)
     margin = 0.05 * (top - bottom) or room
     axes.set_ylim(bottom - margin, top + margin)
+
+
+def _usual(means: pd.Series) -> tuple[float, float]:
+    """Return between which values arms are drawn: a hopeless one, which must not flatten the others, is at the edge."""
+    low, high = float(means.quantile(0.25)), float(means.quantile(0.75))
+    room = 2 * (high - low) or max(0.01, 0.1 * abs(high))
+    return max(float(means.min()), low - room), min(float(means.max()), high + room)
 
 
 def _seconds(axes: Axes, seconds: pd.Series) -> None:

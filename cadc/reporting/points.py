@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from cadc.ledger.identity import arm_signature
 from cadc.ledger.store import Record
 
@@ -19,6 +21,13 @@ ARM_COLUMNS = [
     "embedding",
     "dim",
 ]
+
+
+def leading_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that a shown table begins with: data set and dimension only where they tell rows apart."""
+    several = len(table["dataset"].unique()) > 1
+    by_dim = any(len(own["dim"].dropna().unique()) > 1 for _, own in table.groupby(["dataset", "arm"], sort=False))
+    return [*(["dataset"] if several else []), "arm", "rate", *(["dim"] if by_dim else []), "seeds"]
 
 
 @dataclass(frozen=True)

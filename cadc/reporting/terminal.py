@@ -1,11 +1,12 @@
 """The table as it is printed: the columns that matter most."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from cadc.reporting.columns import head, is_empty, label, shown
-from cadc.reporting.points import ARM_COLUMNS
+from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 OWN_FORM = ("rows_kept", "total_s_mean", "embedding_bytes")
 """Columns that every table has, shown in a form of their own."""
@@ -23,26 +24,23 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     compared = [name for name in compared if not name.startswith("p_holm")]
     further = further_columns(table)
     printed = Table(title=title)
-    several = len(table["dataset"].unique()) > 1
-    heads = [*(["data"] if several else []), "arm", "rate", "seeds"]
+    leading = leading_columns(table)
+    heads = list(leading)
     heads += [text for metric in metrics for text in (label(metric), "± 95 %")]
     heads += ["rows", "seconds", "table bytes", *map(head, further), *map(_compared_head, compared)]
     for name in heads:
-        is_text = name in ("data", "arm") or name.startswith("verdict")
+        is_text = name in ("dataset", "arm") or name.startswith("verdict")
         # Names of arms and references may be long, numbers may not be cut.
         wraps = name == "arm" or " to " in name
-        printed.add_column(
-            name, justify="left" if is_text else "right", no_wrap=not wraps, min_width=9 if wraps else None
-        )
-    before = None
+        least = min(32, max(map(len, table["arm"].astype(str)))) if name == "arm" else 9 if wraps else None
+        printed.add_column(name, justify="left" if is_text else "right", no_wrap=not wraps, min_width=least)
+    before = table["dataset"].iloc[0]
     for row in table.to_dict("records"):
         cells = {str(name): value for name, value in row.items()}
-        if several and before not in (None, cells["dataset"]):
+        if cells["dataset"] != before:
             printed.add_section()
         before = cells["dataset"]
-        printed.add_row(
-            *(["" if is_empty(before) else str(before)] if several else []), *_cells(cells, metrics, further, compared)
-        )
+        printed.add_row(*_cells(cells, leading, metrics, [*further, *compared]))
     console = Console(width=None if Console().is_terminal else 100 + 11 * (len(heads) - 6))
     console.print(printed)
     if "note" in table.attrs:
@@ -65,10 +63,12 @@ def _compared_head(column: str) -> str:
     return column.replace("_difference", " difference")
 
 
-def _cells(row: dict[str, Any], metrics: Any, further: list[str], compared: list[str]) -> list[str]:
-    rate = "" if is_empty(row["rate"]) else f"{100 * row['rate']:g} %"
+def _cells(row: dict[str, Any], leading: Sequence[str], metrics: Sequence[str], others: Sequence[str]) -> list[str]:
+    first = [
+        "" if is_empty(row[name]) else f"{100 * row[name]:g} %" if name == "rate" else str(row[name])
+        for name in leading
+    ]
     values = [shown(name, row[name]) for metric in metrics for name in (f"{metric}_mean", f"{metric}_ci")]
     rows, size = ("" if is_empty(row[name]) else f"{int(row[name]):,}" for name in ("rows_kept", "embedding_bytes"))
     seconds = "" if is_empty(row["total_s_mean"]) else f"{row['total_s_mean']:.1f}"
-    others = [shown(name, row[name]) for name in (*further, *compared)]
-    return [str(row["arm"]), rate, str(row["seeds"]), *values, rows, seconds, size, *others]
+    return [*first, *values, rows, seconds, size, *(shown(name, row[name]) for name in others)]

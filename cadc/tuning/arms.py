@@ -11,6 +11,7 @@ from cadc.components import cast
 from cadc.config import compose_config, expand, key_of, parse_words
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment, Tune, Tuned
+from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import OPTIONS, RATE
 from cadc.jobs import without_impossible
 from cadc.ledger.store import Ledger
@@ -39,7 +40,7 @@ class Task:
     space: Mapping[str, Any]
 
 
-def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger) -> list[Tuned]:
+def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, fast: bool = False) -> list[Tuned]:
     """Work on the studies of all arms until each has its trials; return what was chosen.
 
     Started again, or in several processes, it goes on with the same studies.
@@ -49,6 +50,7 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger) 
     experiment : that says how it is tuned.
     overrides : laid over it; `tune.trials=5` and the like over how it is tuned.
     ledger : of the trials' runs.
+    fast : whether the experiment's overrides for a quick look are laid over it.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger) 
     """
     how, others = _laid(experiment.tune, overrides)
     chosen = []
-    todo = tasks(experiment, how, others)
+    todo = tasks(experiment, how, others, fast)
     for number, task in enumerate(todo, 1):
         at = " ".join(f"{key}={text}" for key, text in task.at.items())
         print(f"[{number}/{len(todo)}] {task.cell.arm}: {at}", file=sys.stderr, flush=True)
@@ -91,13 +93,13 @@ def _metric(how: Tune, experiment: Experiment) -> str:
     return how.metric or ("val/ndcg@10" if is_of_ranks else "val/logloss")
 
 
-def tasks(experiment: Experiment, how: Tune, overrides: Sequence[str] = ()) -> list[Task]:
+def tasks(experiment: Experiment, how: Tune, overrides: Sequence[str] = (), fast: bool = False) -> list[Task]:
     """Return the studies that an experiment asks for.
 
     Parameters
     ----------
     experiment, how : the experiment, and how it is tuned.
-    overrides : laid over it.
+    overrides, fast : laid over it, as in `tune_arms`.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def tasks(experiment: Experiment, how: Tune, overrides: Sequence[str] = ()) -> l
     """
     found = []
     for arm, space in how.spaces.items():
-        ats = dict(_points(experiment, how, arm, overrides))
+        ats = dict(_points(experiment.words(arm, overrides, fast), how))
         for cell in _possible([Cell(arm, words) for words in ats]):
             own, at = _used(space_of(space), cell.words), ats[cell.words]
             if both := set(own) & set(at):
@@ -124,12 +126,10 @@ def _possible(cells: list[Cell]) -> list[Cell]:
         return []
 
 
-def _points(
-    experiment: Experiment, how: Tune, arm: str, overrides: Sequence[str]
-) -> list[tuple[tuple[str, ...], dict[str, str]]]:
+def _points(words: Sequence[str], how: Tune) -> list[tuple[tuple[str, ...], dict[str, str]]]:
     """Return the words of each point that is tuned, with the seeds of tuning, and what tells it apart."""
-    words = [word for word in experiment.words(arm, overrides) if key_of(word) not in SEEDS]
-    swept = [key_of(word) for word in words if parse_words([word])[0].is_sweep_override()]
+    words = [word for word in words if key_of(word) not in SEEDS]
+    swept = [key_of(word) for word in words if is_sweep(word)]
     points = []
     for combination in expand(words):
         values = {key_of(word): word.partition("=")[2] for word in combination}

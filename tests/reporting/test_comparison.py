@@ -11,7 +11,7 @@ from cadc.evaluation.statistics import compare, holm, verdict
 from cadc.experiment import Reference
 from cadc.identity import file_hash
 from cadc.ledger import Ledger
-from cadc.reporting.compared import add_comparison
+from cadc.reporting.compared import add_comparison, comparison_markdown
 from cadc.reporting.comparison import COLUMNS, FILE, compare_points
 from cadc.reporting.points import Point
 
@@ -44,7 +44,7 @@ class Table:
         for split_seed, seed in seeds:
             run_id = f"{arm}-{rate}-{split_seed}-{seed}"
             path = self.ledger.path(run_id)
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
             # A seed adds its own noise.
             test_rows(split_seed, noise + 0.05 * seed).to_parquet(path / "scores.parquet")
             config = {"data": {"split_seed": split_seed}, "seed": seed, "sample_seed": None, "weight_seed": None}
@@ -233,3 +233,76 @@ def test_the_table_says_what_it_is_compared_with(table):
     assert "margin 0.01" in wide.attrs["note"]
     assert json.loads(wide.to_json())  # the note is no column
     assert "note" not in plain.attrs
+
+
+def test_several_references_are_each_a_family_of_their_own(table):
+    references = [
+        Reference("random", 1.0),
+        Reference("control", metric="logloss", margin=0.0, arms=("mf",)),
+        Reference("random", metric="auc", rates=(0.1,), arms=("mf",)),
+    ]
+    found = compare_points(references, table.points, table.ledger)
+    assert len(found) == 15
+    first, second, third = (found.iloc[start : start + 5].reset_index(drop=True) for start in (0, 5, 10))
+    for part, reference in zip((first, second, third), references, strict=True):
+        alone = compare_points([reference], table.points, table.ledger)
+        pd.testing.assert_frame_equal(part, alone.reset_index(drop=True))
+    assert second["p"].notna().tolist() == [False, False, True, True, False]
+    np.testing.assert_allclose(second["p_holm"][2:4], holm(second["p"][2:4]))
+    assert third["p"].notna().tolist() == [False, False, True, False, False]
+    assert third.loc[2, "p_holm"] == third.loc[2, "p"]
+    assert second.loc[2, "difference"] == pytest.approx(expected(table, 2, 4, "logloss").interval.estimate)
+
+
+def test_the_table_has_two_columns_for_each_of_several_references(table):
+    references = [Reference("random", 1.0), Reference("control", metric="logloss")]
+    plain = pd.DataFrame([point.columns for point in table.points])
+    wide = add_comparison(plain, compare_points(references, table.points, table.ledger), references)
+    assert list(wide.columns[-4:]) == [
+        "auc_difference to random at rate 1",
+        "verdict on auc to random at rate 1",
+        "logloss_difference to control",
+        "verdict on logloss to control",
+    ]
+    assert len(wide.attrs["note"].splitlines()) == 2
+
+
+def test_points_are_compared_within_their_data(tmp_path):
+    table = Table(tmp_path)
+    for data, options in (("first", {"name": 1}), ("second", {"name": 2}), ("first", {"name": 3})):
+        for arm, noise in (("random", 1.0), ("mf", 0.5)):
+            table.add(arm, 0.1, noise, [(0, 0), (1, 1)])
+            table.points[-1].columns["dataset"] = data
+            for record in table.points[-1].records:
+                record["config"]["data"] |= options
+    found = table.compare("random", 0.1)
+    assert found["verdict"].tolist()[::2] == ["reference"] * 3
+    assert found["p"].notna().tolist() == [False, True] * 3
+    assert found["dataset"].tolist() == ["first", "first", "second", "second", "first", "first"]
+
+
+def test_ranks_are_compared_with_their_shares(tmp_path):
+    table = Table(tmp_path)
+    for arm, skill in (("full", 0.10), ("mf", 0.09)):
+        table.add(arm, 0.1, 1.0, [(0, 0), (1, 1), (2, 2)])
+        for seed, record in enumerate(table.points[-1].records):
+            rng = np.random.default_rng([seed, int(100 * skill)])
+            ranks = pd.DataFrame({"user": np.arange(300), "item": np.arange(300), "row": np.arange(300)})
+            ranks["rank"] = np.ceil(rng.exponential(size=300) / skill)
+            path = table.ledger.path(record["id"]) / "ranks.parquet"
+            ranks.to_parquet(path)
+            record["files"]["ranks.parquet"] = file_hash(path)
+    found = table.compare("full", 0.1, "ndcg@10")
+    arm, reference = (
+        [pd.read_parquet(table.ledger.path(record["id"]) / "ranks.parquet") for record in point.records]
+        for point in (table.points[1], table.points[0])
+    )
+    right = compare(arm, reference, "ndcg@10")
+    line = found.loc[1]
+    assert tuple(line[["share", "share_low", "share_high"]]) == pytest.approx(tuple(right.share))
+    assert line["difference"] == pytest.approx(right.interval.estimate)
+    text = comparison_markdown(found)
+    assert (
+        f"| {100 * right.share.estimate:.1f} % | [{100 * right.share.low:.1f}, {100 * right.share.high:.1f}] |" in text
+    )
+    assert table.compare("full", 0.1, "auc")["share"].isna().all()
