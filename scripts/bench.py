@@ -1,53 +1,96 @@
-"""Seconds of the hot paths, each on its own, on generated data."""
+"""Seconds of the hot paths, each on its own, as a small table. Takes words of a configuration.
+
+scripts/bench                        MovieLens 1M under CADC_DATA_DIR; generated data where it is not there
+scripts/bench data=ml-100k threads=2
+"""
 
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
-N_ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+GENERATED = ("data=synthetic", "data.n_rows=1000000", "data.n_users=6040", "data.n_items=3706")
+ONCE = ("initializer=mf", "trainer.max_epochs=1", "trainer.progress=false", "logger=none")
+N_SCORED = 1_000_000
 
 
-def main() -> None:
-    """Time preparing, opening, batching, sampling, factorising, a training epoch and the metrics."""
+def main(words: Sequence[str]) -> None:
+    """Time reading, sampling, factorising, an epoch of training, AUC and ranking, with a cache of its own."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CADC_CACHE"] = cache
-        import numpy as np
-        import torch
+        bench(words)
 
-        from cadc.config import compose_config
-        from cadc.data.batches import BatchLoader
-        from cadc.evaluation.auc import auc
-        from cadc.pipeline import draw_sample, factorize_log, make_model, open_log, train
 
-        def timed(name: str, work):
-            started = time.perf_counter()
-            result = work()
-            seconds = time.perf_counter() - started
-            print(f"{name:34} {seconds:8.3f} s {N_ROWS / seconds:14,.0f} rows/s")
-            return result
+def bench(words: Sequence[str]) -> None:
+    """Print the table, a line as soon as it is known."""
+    import numpy as np
+    import torch
 
-        words = [f"data.n_rows={N_ROWS}", "data.n_users=6040", "data.n_items=3706"]
-        limits = [
-            "trainer.max_epochs=1",
-            "trainer.progress=false",
-            "factorization.max_epochs=1",
-        ]
-        config = compose_config([*words, *limits, "initializer=mf"])
-        torch.set_num_threads(config["threads"])
-        print(f"{N_ROWS:,} rows, {torch.get_num_threads()} thread, torch {torch.__version__}")
-        timed("prepare", lambda: open_log(config))
-        log = timed("open prepared", lambda: open_log(config))
-        sample = timed("sample", lambda: draw_sample(config, log))
-        shuffle = torch.Generator().manual_seed(0)
-        timed("cut batches of 4096", lambda: [None for _ in BatchLoader(log, sample.rows, 4096, shuffle)])
-        fitted = timed("factorise, one epoch", lambda: factorize_log(config, log, sample))
-        model = make_model(config, log, fitted, sample)
-        timed("train, one epoch and validation", lambda: train(config, model, log, sample, fitted))
-        score = np.random.default_rng(0).random(N_ROWS)
-        label = np.asarray(log.column("label")[:N_ROWS])
-        timed("AUC", lambda: auc(label, score))
+    from cadc.config import compose_config
+    from cadc.data.batches import BatchLoader
+    from cadc.evaluation.auc import auc
+    from cadc.evaluation.ranking import DotProduct, HeldOutRanking
+    from cadc.paths import data_dir
+    from cadc.pipeline import draw_sample, factorize_log, make_model, open_log, train
+    from cadc.training.fit import warm_up
+
+    if not any(word.startswith("data=") for word in words):
+        folder = data_dir()
+        is_there = folder is not None and (folder / "ml-1m").is_dir()
+        words = [*(("data=ml-1m",) if is_there else GENERATED), *words]
+    config = compose_config([*ONCE, *words])
+    torch.set_num_threads(config["threads"])
+    warm_up(True)
+    print(f"{' '.join(words)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
+
+    def timed(name: str, work: Callable[[], Any], unit: str, amount: Callable[[Any], int]) -> Any:
+        started = time.perf_counter()
+        result = work()
+        seconds = time.perf_counter() - started
+        print(f"{name:32} {seconds:9.3f} s {amount(result) / seconds:14,.0f} {unit}/s", flush=True)
+        return result
+
+    log = timed("read and prepare", lambda: open_log(config), "rows", lambda log: sum(log.meta["rows"].values()))
+    timed("open prepared", lambda: open_log(config), "rows", lambda log: sum(log.meta["rows"].values()))
+    n_rows = log.n_rows("train")
+    everything = draw_sample(config, log)
+    tenth = compose_config([*ONCE, *words, "sampler=uniform", "sampler.rate=0.1"])
+    timed("sample a tenth uniformly", lambda: draw_sample(tenth, log), "rows", lambda _: n_rows)
+    timed(
+        "cut shuffled batches of 4096",
+        lambda: sum(len(batch.label) for batch in BatchLoader(log, everything.rows, 4096, seeded(torch))),
+        "rows",
+        int,
+    )
+    fitted = timed(
+        "factorise, to the end",
+        lambda: factorize_log(config, log, everything),
+        "rows",
+        lambda fitted: sum(int(cost["epochs"]) * fitted.n_rows for cost in fitted.cost.values()),
+    )
+    model = make_model(config, log, fitted, everything)
+    timed(
+        f"train {config['choices']['model']}, one epoch",
+        lambda: train(config, model, log, everything, fitted),
+        "rows",
+        lambda _: len(everything.rows),
+    )
+    random = np.random.default_rng(0)
+    label, score = random.random(N_SCORED) < 0.5, random.random(N_SCORED)
+    timed("AUC of a million scores", lambda: auc(label, score), "rows", lambda _: N_SCORED)
+    if {"user", "item"} <= set(log.entities):
+        held_out = HeldOutRanking(log, "test")
+        shapes = (len(log.entities["user"].ids), len(held_out.candidates))
+        dot = DotProduct(*(torch.randn(n, config["embedding"]["dim"], generator=seeded(torch)) for n in shapes))
+        timed("rank all items", lambda: held_out.ranks(dot), "users", lambda _: len(held_out.users.unique()))
+
+
+def seeded(torch: Any) -> Any:
+    """Return a generator of random numbers."""
+    return torch.Generator().manual_seed(0)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
