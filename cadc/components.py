@@ -51,6 +51,12 @@ def load_class(target: Any) -> type:
     return _load_class(MOVED.get(target, target))
 
 
+def name_of(cls: type) -> str:
+    """Return the name under which records know a class, which stays when it moves."""
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    return next((older for older, now in MOVED.items() if now == name), name)
+
+
 @cache
 def _load_class(target: str) -> type:
     module_name, _, class_name = target.rpartition(".")

@@ -17,8 +17,8 @@ from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from cadc.choices import BESIDE_SOURCE
-from cadc.components import TARGET, allowed_packages, cast, options_of
+from cadc.choices import BESIDE_SOURCE, used_groups
+from cadc.components import TARGET, allowed_packages, cast, load_class, options_of
 from cadc.errors import UsageError, shown
 from cadc.interpolation import check_interpolations, check_tree, check_word
 from cadc.paths import conf_dir
@@ -47,7 +47,16 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     for override in parsed:
         if override.is_sweep_override():
             raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
-    return check_config(deepcopy(_composed(tuple(overrides))))
+    return _pinned(check_config(deepcopy(_composed(tuple(overrides)))))
+
+
+def _pinned(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration in which files that a run reads stand with the hash of their content."""
+    for group in used_groups(config):
+        cls = load_class(config[group][TARGET])
+        if hasattr(cls, "pinned"):
+            config[group] = cls.pinned(config[group])
+    return config
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cadc.components import TARGET, allowed_packages, cast_options, load_class, options_of, parameters
+from cadc.components import TARGET, allowed_packages, cast_options, load_class, name_of, options_of, parameters
 from cadc.errors import UsageError
 
 WITHOUT_EFFECT = (
@@ -78,7 +78,7 @@ def describe(component: Any) -> dict[str, Any]:
                 options |= cast_options(cls, {name: value})
     known, skipped = parameters(cls), getattr(cls, "without_effect", ())
     differing = {name: value for name, value in options.items() if name not in skipped and value != known[name].default}
-    return {"class": f"{cls.__module__}.{cls.__qualname__}", **differing}
+    return {"class": name_of(cls), **differing}
 
 
 def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:

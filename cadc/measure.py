@@ -11,13 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "pandas", "hydra-core", "pyarrow", "safetensors")
 
@@ -137,3 +140,25 @@ def source_version() -> dict[str, Any]:
         "commit": git("rev-parse", "HEAD") if is_ours else None,
         "dirty": None if status is None else bool(status),
     }
+
+
+TABLES = ("embeddings.", "factor_logit.")
+"""How the names of a model's tables begin: those that it looks vectors up in, and those of a factorisation's logit."""
+
+
+def table_bytes(weights: "Mapping[str, Tensor]") -> int | None:
+    """Return the size of a model's tables when written to disk for serving, if it has any.
+
+    Parameters
+    ----------
+    weights : of the model, by name; where none belongs to a table, all of them count.
+    """
+    from safetensors.torch import save
+
+    tables = {
+        name.removeprefix(beginning): value
+        for name, value in weights.items()
+        for beginning in TABLES
+        if name.startswith(beginning)
+    } or dict(weights)
+    return len(save(tables)) if tables else None

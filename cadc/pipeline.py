@@ -37,8 +37,7 @@ from cadc.errors import DataError
 from cadc.factorization.cached import Fitted, fit_factors
 from cadc.factorization.crossfit import CrossFitted
 from cadc.identity import file_hash
-from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version
-from cadc.models.factor_logit import FactorLogit
+from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version, table_bytes
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.training.fit import FitResult, History, warm_up
@@ -110,7 +109,7 @@ def run(
         "task": task(config),
         "metrics": metrics,
         "cost": costs(log, sample, [before_sampling, fitted], fit, watch),
-        "bytes": {"embedding": table_bytes(model), "optimizer": fit.optimizer_bytes if fit else None},
+        "bytes": {"embedding": table_bytes(model.state_dict()), "optimizer": fit.optimizer_bytes if fit else None},
         "rows": {
             "kept": len(sample.rows) if uses_sampler(config) else None,
             "full": log.n_rows("train"),
@@ -295,17 +294,6 @@ def costs(
         "examples_per_s": fit.examples_per_s if fit else None,
         "peak_rss_mb": peak_memory_mb(),
     }
-
-
-def table_bytes(model: nn.Module) -> int | None:
-    """Return the size of the model's tables, a factorisation's too, when written to disk for serving, if it has any."""
-    tables = {
-        f"{place}.{name}": value
-        for place, module in model.named_modules()
-        if isinstance(module, EmbeddingCollection | FactorLogit)
-        for name, value in module.state_dict().items()
-    }
-    return len(save(tables)) if tables else None
 
 
 def require_labels(log: InteractionLog, of_task: str) -> None:

@@ -1,7 +1,5 @@
-"""A finished run put to use: scoring new rows, and model and tables for other frameworks."""
+"""A finished run put to use: its model with the final weights, and the scores of new rows."""
 
-import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -9,10 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cadc.cache import put_in_place
 from cadc.choices import check
 from cadc.config import check_config
 from cadc.data.batches import EVALUATION_BATCH
@@ -20,7 +17,6 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.text import unreadable
 from cadc.data.vocabulary import look_up
-from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.identity import file_hash
 from cadc.ledger.identity import run_code
@@ -148,35 +144,3 @@ def text_columns(log: InteractionLog) -> list[str]:
     values = {str(side): log.entity_keys(side) for side in log.entities}
     values |= {field.name: log.vocabulary(field.name) for field in log.schema.of("context", bag=False)}
     return [name for name, known in values.items() if known.dtype.kind not in "iu"]
-
-
-def export(ledger: Ledger, run_id: str, folder: Path) -> None:
-    """Write a run's model and tables for use elsewhere.
-
-    `model.safetensors` holds all weights, `tables.safetensors` a float32 table for each field, its row i belonging
-    to line i of `vocabulary_FIELD.parquet` (line 0 is *unknown*), and `record.json` what the run was.
-    """
-    record, log, model = load_run(ledger, run_id)
-
-    def write(aside: Path) -> None:
-        shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
-        (aside / "tables.safetensors").write_bytes(save(tables_of(model, log)))
-        for field in log.schema.fields:
-            # The nullable type keeps whole numbers whole beside the missing value of the unknown.
-            values = pd.Series(log.vocabulary(field.name)).convert_dtypes()
-            values = pd.concat([pd.Series([None], dtype=values.dtype), values], ignore_index=True)
-            values.to_frame("value").to_parquet(aside / f"vocabulary_{field.name}.parquet")
-        (aside / "record.json").write_text(json.dumps(record, indent=1))
-
-    put_in_place(folder, write)
-
-
-def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
-    """Return the dense table of each field, float32, shape [vocabulary size, dim].
-
-    Of a factorisation these are `vectors.FIELD` and `biases.FIELD`.
-    """
-    for module in model.modules():
-        if isinstance(module, EmbeddingCollection):
-            return module.dense_tables(log.schema)
-    return {name: value.detach() for name, value in model.state_dict().items()}

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from cadc.config import compose_config
+from cadc.exporting import tables_of
 from cadc.ledger import Ledger
 from cadc.pipeline import draw_sample, factorize_log, make_model, open_log
-from cadc.serving import load_run, tables_of
+from cadc.serving import load_run
 from tests.commands import TINY, train
 
 ENRICHED = ("user", "item")

@@ -1,4 +1,4 @@
-"""`cadc export`: write model and tables of a finished run as safetensors."""
+"""`cadc export`: write model and tables of a finished run as safetensors or Parquet."""
 
 import argparse
 from pathlib import Path
@@ -9,17 +9,23 @@ HELP = "write model, tables and vocabularies of a finished run for use elsewhere
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the words of this command."""
     parser.add_argument("run", help="id of a finished run, or its beginning")
+    parser.add_argument(
+        "--format",
+        choices=("safetensors", "parquet"),
+        default="safetensors",
+        help="of the tables: safetensors beside lists of raw ids, or Parquet with ids and vectors (safetensors)",
+    )
     parser.add_argument("--output", type=Path, help="folder to write (outputs/export-RUN)")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    from cadc.exporting import export
     from cadc.ledger import Ledger
-    from cadc.serving import export
 
     ledger = Ledger()
     run_id = ledger.find(arguments.run)
     folder = arguments.output or Path("outputs") / f"export-{run_id}"
-    export(ledger, run_id, folder)
+    export(ledger, run_id, folder, arguments.format)
     print(folder)
     return 0

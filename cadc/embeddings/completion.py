@@ -85,7 +85,8 @@ def _suggested(
     features = side_features(log, side)
     fitted = np.flatnonzero(weights)
     coefficients, intercept = ridge(features[fitted], own[fitted], weights[fitted], l2)
-    return np.asarray(features @ coefficients, np.float64) + intercept
+    suggested: NDArray[np.float64] = np.asarray(features @ coefficients + intercept)
+    return suggested
 
 
 def _weights(rows: NDArray[np.int64], weighting: Weighting) -> NDArray[np.float64]:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from cadc.words import text_of
-
 
 def harmless(value: Any, length: int = 2000) -> str:
     r"""Return a text for one line: what a terminal would act on stands there escaped, and what is long is cut.
@@ -82,15 +80,13 @@ def word(value: Any) -> str:
     >>> word(True), word(None), word(0.1), word(1.0), word([128, 64]), word("mf")
     ('true', 'null', '0.1', '1', '[128,64]', 'mf')
     """
-    return harmless(text_of(_shortest(value)), 200)
-
-
-def _shortest(value: Any) -> Any:
-    """Return a value with whole numbers in place of floats that are none."""
     if isinstance(value, list):
-        return [_shortest(item) for item in value]
-    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return int(value) if is_whole else value
+        return f"[{','.join(word(item) for item in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return "null" if value is None else harmless(value, 200)
 
 
 def moment(text: Any) -> str:

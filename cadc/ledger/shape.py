@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from cadc.errors import CadcError, shown
-from cadc.ledger.plain import depth
 
 MAX_DEPTH = 20
 
@@ -72,7 +71,7 @@ def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> 
     run_id : name of the folder that it lies in, which its id must be.
     """
     advice = "delete it, or restore the file"
-    if not isinstance(record, Mapping) or depth(record) >= MAX_DEPTH:
+    if not isinstance(record, Mapping) or _depth(record) > MAX_DEPTH:
         raise CadcError(f"{where} is no record (no keys and values, or nested too deep); {advice}.")
     for key, (fits, expected) in SHAPE.items():
         node: Any = record
@@ -90,3 +89,13 @@ def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> 
             raise CadcError(f"{where} is no record (it lacks metrics.{key}); {advice}.")
     if run_id is not None and record["id"] != run_id:
         raise CadcError(f"{where} is the record of another run ({shown(record['id'])}); {advice}.")
+
+
+def _depth(value: Any) -> int:
+    """Return how deep dictionaries and lists are nested, without a call for each level."""
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        inner = [list(node.values()) if isinstance(node, Mapping) else node for node in level]
+        level = [item for items in inner if isinstance(items, list) for item in items]
+        depth += 1
+    return depth

@@ -14,6 +14,7 @@ from cadc.ledger.plain import harmless, number, part
 from cadc.ledger.seal import KEY, is_intact
 from cadc.ledger.store import NEWEST_SCHEMA, Ledger, Record
 from cadc.ledger.survey import Entry, look_up, state, workplaces
+from cadc.measure import table_bytes
 
 TOLERANCE = 1e-12
 """Between a metric of the record and the same computed anew: another version of NumPy may add in another order."""
@@ -190,17 +191,14 @@ def _costs(record: Record) -> Iterator[str]:
 
 def _model(path: Path, record: Record) -> Iterator[str]:
     """Yield what is wrong with the weights."""
-    from safetensors.torch import load_file, save
+    from safetensors.torch import load_file
 
     try:
         weights = load_file(path)
     except Exception as error:  # safetensors has its own classes of error for broken files
         yield f"{MODEL} cannot be read ({harmless(repr(error), 200)})"
         return
-    tables = {name: table for name, table in weights.items() if name.startswith("embeddings.")} or weights
-    # Written alone, as `cadc.pipeline.table_bytes` does.
-    alone = {name.removeprefix("embeddings."): table for name, table in tables.items()}
-    measured = len(save(alone)) if alone else None
+    measured = table_bytes(weights)
     recorded = part(record, "bytes").get("embedding")
     if measured != recorded:
         yield f"its tables take {measured} bytes, but its record says {harmless(recorded, 60)}"

@@ -56,20 +56,20 @@ class DLRM(nn.Module):
         self.top = mlp((self.products.n_pairs + dim * bool(n_dense), *top_mlp, 1), generator, last_relu=False)
         self.starts_at_base = residual
         """Whether the model is worth something before its first step."""
-        self.base: FactorLogit | None = None
+        self.factor_logit: FactorLogit | None = None
         if residual:
             if factors is None:
                 raise ValueError("a residual network needs the factors of which it is the residual")
-            self.base = FactorLogit(factors, schema)
-            self.base_scale = nn.Parameter(torch.ones(()))
+            self.factor_logit = FactorLogit(factors, schema)
+            self.a = nn.Parameter(torch.ones(()))
             for weight in self.top[-1].parameters():
                 nn.init.zeros_(weight)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
-        if self.base is None:
+        if self.factor_logit is None:
             return self.network(batch)
-        return self.base_scale * self.base(batch) + self.network(batch)
+        return self.a * self.factor_logit(batch) + self.network(batch)
 
     def network(self, batch: Batch) -> Tensor:
         """Return what the network itself says, shape [B]: the logits, or the residual's f(x)."""

@@ -29,11 +29,11 @@ class FactorizationModel(nn.Module):
 
     def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__()
-        self.base = FactorLogit(factors, schema)
+        self.factor_logit = FactorLogit(factors, schema)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
-        logits: Tensor = self.base(batch)
+        logits: Tensor = self.factor_logit(batch)
         return logits
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
@@ -41,8 +41,8 @@ class FactorizationModel(nn.Module):
 
         A user's scores differ from the logits by one number, which no ranking sees.
         """
-        vectors, biases = self.base.item_side(items)
-        return lambda users: self.base.user_side(users) @ vectors.T + biases
+        vectors, biases = self.factor_logit.item_side(items)
+        return lambda users: self.factor_logit.user_side(users) @ vectors.T + biases
 
 
 class BiasModel(FactorizationModel):

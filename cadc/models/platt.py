@@ -29,13 +29,13 @@ class PlattModel(FactorizationModel):
     fits_sample = True
     task = "ctr"
 
-    scale: Tensor
-    shift: Tensor
+    a: Tensor
+    b: Tensor
 
     def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__(factors, schema)
-        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
-        self.register_buffer("shift", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("a", torch.ones((), dtype=torch.float64))
+        self.register_buffer("b", torch.zeros((), dtype=torch.float64))
         self._fold = factors.fold if isinstance(factors, CrossFitted) else None
 
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
@@ -52,14 +52,14 @@ class PlattModel(FactorizationModel):
         with torch.inference_mode():
             for part in rows.split(EVALUATION_BATCH):
                 fold = None if self._fold is None else self._fold[part]
-                parts.append(self.base(replace(log.gather(part), fold=fold)))
-        scale, shift = fit_platt(torch.cat(parts), log.labels(rows), weights, offset)
-        self.scale.fill_(scale)
-        self.shift.fill_(shift)
+                parts.append(self.factor_logit(replace(log.gather(part), fold=fold)))
+        a, b = fit_platt(torch.cat(parts), log.labels(rows), weights, offset)
+        self.a.fill_(a)
+        self.b.fill_(b)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float64, shape [B]."""
-        return self.scale * self.base(batch).double() + self.shift
+        return self.a * self.factor_logit(batch).double() + self.b
 
 
 MAX_STEPS = 100

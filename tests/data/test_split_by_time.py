@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
-from cadc.data.split import RandomSplit, by_user
+from cadc.data.split import RandomSplit, chronological
 from cadc.data.split.chronological import ChronologicalSplit
 from cadc.data.split.global_time import GlobalTimeSplit, counts_own_rows
 from cadc.data.split.leave_one_out import LeaveOneOutSplit
@@ -101,7 +101,7 @@ def test_blocks_of_users_do_not_matter(log, split):
     time = time * 100 + np.arange(len(time))  # no ties, which each block breaks by numbers of its own
     whole = assigned(split, user, time)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(by_user, "BLOCK_ROWS", 7)
+        patch.setattr(chronological, "BLOCK_ROWS", 7)
         assert (assigned(split, user, time) == whole).all()
 
 

@@ -128,11 +128,11 @@ def test_a_residual_network_learns_its_scale_and_leaves_the_factors_alone():
         torch.nn.functional.binary_cross_entropy_with_logits(model(batch), batch.label).backward()
         optimizer.step()
     after = model.state_dict()
-    frozen = {name for name in after if name.startswith("base.")}
+    frozen = {name for name in after if name.startswith("factor_logit.")}
     assert {name for name in after if torch.equal(after[name], before[name])} == frozen
     batch = log.gather(log.rows("test"))
     with torch.no_grad():
-        expected = after["base_scale"] * model.base(batch) + model.network(batch)
+        expected = after["a"] * model.factor_logit(batch) + model.network(batch)
     assert torch.equal(model(batch), expected)
 
 

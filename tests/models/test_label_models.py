@@ -66,8 +66,8 @@ def test_platt_model_reads_cross_fitted_logits_out_of_fold(log):
     model = PlattModel(CrossFitted(parts, fold), log.schema)
     rows = log.rows("train")[5:2000:3]
     model.fit_sample(log, rows)
-    own = model.base(replace(log.gather(rows), fold=fold[rows]))
-    assert (float(model.scale), float(model.shift)) == fit_platt(own, log.labels(rows))
+    own = model.factor_logit(replace(log.gather(rows), fold=fold[rows]))
+    assert (float(model.a), float(model.b)) == fit_platt(own, log.labels(rows))
 
 
 def test_label_mean_is_the_share_of_positives(log):

@@ -25,7 +25,7 @@ DIM = 4
 
 
 def towers_of(log, frozen=()):
-    targets = RandomInitializer(std=0.5).targets(log.schema, DIM, None, torch_generator(0, "tables"), {})
+    targets = RandomInitializer(std=0.5).targets(log, DIM, None, torch_generator(0, "tables"), {})
 
     def collection(*sides):
         return EmbeddingCollection(log.schema, lambda fields: FullTable(fields, DIM), targets, frozen, sides)

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cadc.data.columns import Block, read_columns
-from cadc.data.raw import Chunk
-from cadc.data.sources.clicks import Clicks
-from cadc.errors import DataError
+from cadc.data.raw import Chunk, RawLog
+from cadc.data.schema import Field, Schema
+from cadc.data.sources.published import PublishedFiles
+from cadc.errors import DataError, require_at_least
 
 CATEGORIES = (
     *("C1", "banner_pos", "site_id", "site_domain", "site_category", "app_id", "app_domain", "app_category"),
@@ -19,7 +20,7 @@ CATEGORIES = (
 )
 
 
-class Avazu(Clicks):
+class Avazu(PublishedFiles):
     """Avazu's `train.csv`: click, the hour as YYMMDDHH, and 21 categories; the number of the row (`id`) is left out.
 
     The hour becomes three things: the fields `hour` (0 to 23) and `weekday` (Monday is 0), and the time of the row.
@@ -31,11 +32,19 @@ class Avazu(Clicks):
 
     name: ClassVar[str] = "avazu"
     url: ClassVar[str] = "https://www.kaggle.com/c/avazu-ctr-prediction"
+    by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("train.csv",)
-    fields: ClassVar[tuple[str, ...]] = ("hour", "weekday", *CATEGORIES)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the rows of the file."""
+    def __init__(self, min_count: int = 10) -> None:
+        require_at_least(1, "data", min_count=min_count)
+        self.min_count = min_count
+
+    def read(self) -> RawLog:
+        """Read the rows chunk by chunk when they are asked for."""
+        fields = tuple(Field(name, "context") for name in ("hour", "weekday", *CATEGORIES))
+        return RawLog(Schema(fields), {}, self._chunks(), self.min_count)
+
+    def _chunks(self) -> Iterator[Chunk]:
         for block in read_columns(self.folder / self.files[0], ("click", "hour", *CATEGORIES)):
             time = times_of(block)
             # The first of January 1970 was a Thursday.

@@ -6,15 +6,17 @@ from typing import ClassVar
 import numpy as np
 
 from cadc.data.columns import read_columns
-from cadc.data.raw import Chunk
-from cadc.data.sources.clicks import Clicks
+from cadc.data.raw import Chunk, RawLog
+from cadc.data.schema import Field, Schema
+from cadc.data.sources.published import PublishedFiles
+from cadc.errors import require_at_least
 
 INTEGERS = tuple(f"I{number}" for number in range(1, 14))
 CATEGORIES = tuple(f"C{number}" for number in range(1, 27))
 COLUMNS = ("label", *INTEGERS, *CATEGORIES)
 
 
-class Criteo(Clicks):
+class Criteo(PublishedFiles):
     """Criteo's `train.txt`, tab separated without header: label, 13 integers, 26 categories; blanks are missing.
 
     An integer x becomes the dense feature log(1 + max(x, 0)), and 0 where it is missing, as in DLRM's reference code
@@ -27,12 +29,19 @@ class Criteo(Clicks):
 
     name: ClassVar[str] = "criteo"
     url: ClassVar[str] = "https://www.kaggle.com/c/criteo-display-ad-challenge"
+    by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("train.txt",)
-    fields: ClassVar[tuple[str, ...]] = CATEGORIES
-    dense: ClassVar[tuple[str, ...]] = INTEGERS
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the rows of the file."""
+    def __init__(self, min_count: int = 10) -> None:
+        require_at_least(1, "data", min_count=min_count)
+        self.min_count = min_count
+
+    def read(self) -> RawLog:
+        """Read the rows chunk by chunk when they are asked for."""
+        fields = tuple(Field(name, "context") for name in CATEGORIES)
+        return RawLog(Schema(fields, INTEGERS), {}, self._chunks(), self.min_count)
+
+    def _chunks(self) -> Iterator[Chunk]:
         for block in read_columns(self.folder / self.files[0], COLUMNS, header=False):
             integers = np.stack([block.numbers(name, np.int64, missing=0) for name in INTEGERS], 1)
             yield Chunk(

@@ -8,8 +8,8 @@ from cadc.errors import UsageError
 SPLITS = ("train", "validation", "test")
 
 
-class SplitByShares:
-    """What the splits into shares have in common: which shares there can be.
+class RandomSplit:
+    """Rows drawn at random without regard to user or time.
 
     Parameters
     ----------
@@ -24,15 +24,6 @@ class SplitByShares:
             raise UsageError(f"data.split takes {validation} + {test} of the rows and leaves none for training.")
         self.validation = validation
         self.test = test
-
-
-class RandomSplit(SplitByShares):
-    """Rows drawn at random without regard to user or time.
-
-    Parameters
-    ----------
-    validation, test : shares of the rows, each in (0, 1); training keeps the rest.
-    """
 
     def assign(self, n_rows: int, generator: np.random.Generator) -> NDArray[np.uint8]:
         """Return each row's place in `SPLITS`, uint8, shape [n_rows]; the shares are met exactly."""

@@ -5,11 +5,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.data.split import SplitByShares
+from cadc.data.split import RandomSplit
 from cadc.errors import DataError
 
 
-class GlobalTimeSplit(SplitByShares):
+class GlobalTimeSplit:
     """The last rows of the whole log by time: the last share tests, the share before it validates.
 
     Rows of the same time at a boundary are divided by the seed, so that the shares are met exactly.
@@ -21,6 +21,11 @@ class GlobalTimeSplit(SplitByShares):
 
     needs: ClassVar[tuple[str, ...]] = ("time",)
     takes: ClassVar[tuple[str, ...]] = ("user",)
+
+    def __init__(self, validation: float = 0.1, test: float = 0.1) -> None:
+        RandomSplit(validation, test)  # the same shares are refused
+        self.validation = validation
+        self.test = test
 
     def assign(
         self,

@@ -122,7 +122,7 @@ class Initializer:
         tables = {}
         for field in log.schema.fields:
             table = self.std * torch.randn(field.vocabulary_size, dim, generator=generator)
-            if seen is not None and self.unseen != "random":
+            if seen and self.unseen != "random":
                 table[~seen[field.name]] = 0
             table[UNKNOWN] = 0
             tables[field.name] = table
