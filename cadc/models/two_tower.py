@@ -1,7 +1,7 @@
 """Two-tower network for ranking (arXiv 2407.08108; Yi et al., RecSys 2019)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -11,6 +11,7 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
@@ -41,6 +42,11 @@ class Side:
     vectors: Tensor
     outputs: Tensor
     bias: Tensor | None = None
+
+    def at(self, places: Tensor) -> "Side":
+        """Return those of some places, int64, shape [m]."""
+        bias = None if self.bias is None else self.bias[places]
+        return Side(self.vectors[places], self.outputs[places], bias)
 
 
 class TwoTower(nn.Module):
@@ -143,6 +149,9 @@ class TwoTower(nn.Module):
             self.a = nn.Parameter(torch.ones(()))
             self.register_buffer("spread", torch.ones(()))
         self.id_places = {side: towers[side].field_names.index(side) for side in ("user", "item")}
+        self.n_folds = max(
+            (table.n_folds for table in towers["item"].tables if isinstance(table, FoldTables)), default=0
+        )
         self.item_column = [field.name for field in schema.single].index("item")
         self.log: InteractionLog | None = None
 
@@ -179,7 +188,7 @@ class TwoTower(nn.Module):
         contest = self.negatives.draw(batch.ids[:, self.item_column].long())
         # Items that occur in training have the same number as id and as row of the table of entities.
         items = self.log.items(contest.items.cpu()).to(batch.label.device)
-        scores = self._scores(self.users(batch), self.items(items), contest.columns)
+        scores = self._training_scores(batch, items, contest.columns)
         if self.loss_name == "bce":
             return bce(scores, contest.own, contest.weight, batch.label)
         if self.loss_name == "softmax":
@@ -190,6 +199,18 @@ class TwoTower(nn.Module):
         else:
             losses = margin_ranking(scores, contest.own, contest.weight, self.margin)
         return losses * batch.label
+
+    def _training_scores(self, batch: Batch, items: Batch, columns: Tensor | None) -> Tensor:
+        """Return scores as `_scores` does; with cross-fitted tables each row meets items of its own fold's tables."""
+        users = self.users(batch)
+        if batch.fold is None or not self.n_folds:
+            return self._scores(users, self.items(items), columns)
+        order, parts = torch.argsort(batch.fold, stable=True), []
+        counts = torch.bincount(batch.fold, minlength=self.n_folds).tolist()
+        for fold, rows in enumerate(order.split(counts)):
+            of_fold = self.items(replace(items, fold=batch.fold.new_full((len(items),), fold)))
+            parts.append(self._scores(users.at(rows), of_fold, None if columns is None else columns[rows]))
+        return torch.cat(parts)[torch.argsort(order)]
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to their scores of these n items, shape [b, n]."""

@@ -22,10 +22,11 @@ from tests.helpers import small_synthetic_log
 
 SCORERS = ("dot", "cosine", "mlp")
 DIM = 4
+ENRICHED = ("user", "item")
 
 
-def towers_of(log, frozen=()):
-    targets = RandomInitializer(std=0.5).targets(log.schema, DIM, None, torch_generator(0, "tables"), {})
+def towers_of(log, frozen=(), start=None):
+    targets = RandomInitializer(std=0.5).targets(log, DIM, None, torch_generator(0, "tables")) | (start or {})
 
     def collection(*sides):
         return EmbeddingCollection(log.schema, lambda fields: FullTable(fields, DIM), targets, frozen, sides)
@@ -42,10 +43,10 @@ def factors_of(log, k=3, seed=5):
     return Factors(vectors, biases)
 
 
-def model_of(log, rows=None, frozen=(), factors=None, weight_seed=0, **options):
+def model_of(log, rows=None, frozen=(), factors=None, weight_seed=0, start=None, **options):
     options = {"hidden": (8,), "width": 6, "scorer_mlp": (8, 5), "compression": 3} | options
     generator = torch_generator(weight_seed, "network")
-    model = TwoTower(towers_of(log, frozen), factors, log.schema, len(log.schema.dense), generator, **options)
+    model = TwoTower(towers_of(log, frozen, start), factors, log.schema, len(log.schema.dense), generator, **options)
     model.begin(log, log.rows("train") if rows is None else rows)
     return model
 
@@ -212,6 +213,21 @@ def test_a_cross_fitted_residual_trains_each_row_with_its_own_part(log):
         expected[mine] = alone.loss(batch)[mine]
     batch.fold = fold[rows]
     torch.testing.assert_close(model.loss(batch), expected)
+
+
+@pytest.mark.parametrize("in_batch", ["all", 4])
+def test_with_cross_fitted_tables_each_row_meets_users_and_items_of_its_own_fold(log, in_batch):
+    generator = torch.Generator().manual_seed(3)
+    folds = {side: torch.randn(3, log.schema[side].vocabulary_size, DIM, generator=generator) for side in ENRICHED}
+    batch = log.gather(log.rows("train")[:30])
+    fold = torch.arange(30) % 3
+    options = {"frozen": ENRICHED, "in_batch": in_batch, "id_dot": True, "loss": "bpr"}
+    expected = torch.empty(30)
+    for number in range(3):
+        alone = model_of(log, start={side: tables[number] for side, tables in folds.items()}, **options)
+        expected[fold == number] = alone.loss(batch)[fold == number]
+    batch.fold = fold
+    torch.testing.assert_close(model_of(log, start=folds, **options).loss(batch), expected)
 
 
 def test_scores_of_a_factorisation_are_brought_to_a_spread_of_one(log):
