@@ -176,7 +176,7 @@ def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
 
     Of a factorisation these are `vectors.FIELD` and `biases.FIELD`.
     """
-    for module in model.modules():
-        if isinstance(module, EmbeddingCollection):
-            return module.dense_tables(log.schema)
-    return {name: value.detach() for name, value in model.state_dict().items()}
+    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
+    if not collections:
+        return {name: value.detach() for name, value in model.state_dict().items()}
+    return {name: table for tables in collections for name, table in tables.dense_tables(log.schema).items()}
