@@ -28,6 +28,7 @@ class FoldTables(FullTable):
     def __init__(self, fields: Sequence[Field], targets: Sequence[Tensor]) -> None:
         super().__init__(fields, targets[0].shape[-1])
         stacked = torch.cat(list(targets), 1)
+        self.n_folds = len(stacked)
         self.initialise_from([stacked.mean(0)])
         self.register_buffer("by_fold", stacked.flatten(0, 1), persistent=False)
 

@@ -1,7 +1,7 @@
 """Two-tower network for ranking (arXiv 2407.08108; Yi et al., RecSys 2019)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -11,36 +11,18 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.negatives import Negatives
 from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
+from cadc.models.pair_scores import Side, pair_scores
 from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
 from cadc.models.tower import DenseVector, start_at_zero, tower
 
-N_HIDDEN = 1 << 24
-"""Hidden units of an MLP scorer held at a time: 64 MB of float32."""
-
 N_USERS_FOR_SPREAD = 512
-
-
-@dataclass(frozen=True)
-class Side:
-    """What users, or items, bring to their scores, u·v + bias (+ MLP(u', v')).
-
-    Parameters
-    ----------
-    vectors : u of users, v of items, shape [n, k].
-    outputs : u' and v', what the scorer made of the tower's output, shape [n, h]; part of `vectors` where it
-        multiplies them.
-    bias : of items, shape [n], where there is one.
-    """
-
-    vectors: Tensor
-    outputs: Tensor
-    bias: Tensor | None = None
 
 
 class TwoTower(nn.Module):
@@ -143,6 +125,9 @@ class TwoTower(nn.Module):
             self.a = nn.Parameter(torch.ones(()))
             self.register_buffer("spread", torch.ones(()))
         self.id_places = {side: towers[side].field_names.index(side) for side in ("user", "item")}
+        self.n_folds = max(
+            (table.n_folds for table in towers["item"].tables if isinstance(table, FoldTables)), default=0
+        )
         self.item_column = [field.name for field in schema.single].index("item")
         self.log: InteractionLog | None = None
 
@@ -165,7 +150,7 @@ class TwoTower(nn.Module):
         """Return the score of each row's user and item, shape [B]."""
         user, item = self.users(batch), self.items(batch)
         columns = torch.arange(len(batch), device=batch.label.device).unsqueeze(1)
-        return self._scores(user, item, columns).squeeze(1)
+        return pair_scores(self.scorer, user, item, columns).squeeze(1)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of each row, shape [B]; 0 for rows with label 0, unless the loss is `bce`.
@@ -179,7 +164,7 @@ class TwoTower(nn.Module):
         contest = self.negatives.draw(batch.ids[:, self.item_column].long())
         # Items that occur in training have the same number as id and as row of the table of entities.
         items = self.log.items(contest.items.cpu()).to(batch.label.device)
-        scores = self._scores(self.users(batch), self.items(items), contest.columns)
+        scores = self._training_scores(batch, items, contest.columns)
         if self.loss_name == "bce":
             return bce(scores, contest.own, contest.weight, batch.label)
         if self.loss_name == "softmax":
@@ -191,12 +176,24 @@ class TwoTower(nn.Module):
             losses = margin_ranking(scores, contest.own, contest.weight, self.margin)
         return losses * batch.label
 
+    def _training_scores(self, batch: Batch, items: Batch, columns: Tensor | None) -> Tensor:
+        """Return the scores of a batch; with cross-fitted tables each row meets items of its own fold."""
+        users = self.users(batch)
+        if batch.fold is None or not self.n_folds:
+            return pair_scores(self.scorer, users, self.items(items), columns)
+        order, parts = torch.argsort(batch.fold, stable=True), []
+        counts = torch.bincount(batch.fold, minlength=self.n_folds).tolist()
+        for fold, rows in enumerate(order.split(counts)):
+            of_fold = self.items(replace(items, fold=batch.fold.new_full((len(items),), fold)))
+            parts.append(pair_scores(self.scorer, users.at(rows), of_fold, None if columns is None else columns[rows]))
+        return torch.cat(parts)[torch.argsort(order)]
+
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to their scores of these n items, shape [b, n]."""
         side = self.items(items)
 
         def score(users: Batch) -> Tensor:
-            return self._scores(self.users(users), side, None)
+            return pair_scores(self.scorer, self.users(users), side, None)
 
         return score
 
@@ -225,29 +222,6 @@ class TwoTower(nn.Module):
             parts.append(factors)
             bias = bias * (self.a / self.spread)
         return Side(torch.cat(parts, 1), outputs, bias)
-
-    def _scores(self, user: Side, item: Side, columns: Tensor | None) -> Tensor:
-        """Return the scores of users with all items [B, n], or with those of their row of `columns`, shape [B, c]."""
-        if columns is None:
-            scores = user.vectors @ item.vectors.T
-        else:
-            scores = (user.vectors.unsqueeze(1) * item.vectors[columns]).sum(2)
-        if item.bias is not None:
-            scores = scores + (item.bias if columns is None else item.bias[columns])
-        if isinstance(self.scorer, MLPScorer):
-            scores = scores + self._mlp_scores(self.scorer, user.outputs, item.outputs, columns)
-        return scores
-
-    @staticmethod
-    def _mlp_scores(scorer: MLPScorer, users: Tensor, items: Tensor, columns: Tensor | None) -> Tensor:
-        n_columns = len(items) if columns is None else columns.shape[1]
-        step = max(1, N_HIDDEN // (n_columns * users.shape[1]))
-        return torch.cat(
-            [
-                scorer(part.unsqueeze(1), items if columns is None else items[columns[first : first + step]])
-                for first, part in zip(range(0, len(users), step), users.split(step), strict=True)
-            ]
-        )
 
 
 def require_fields(schema: Schema) -> None:

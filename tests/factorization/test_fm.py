@@ -14,8 +14,7 @@ from cadc.errors import DataError, UsageError
 from cadc.evaluation.logloss import logloss
 from cadc.factorization.factors import Factors
 from cadc.factorization.fm import FactorizationMachine
-from cadc.factorization.fm_fit import Machine, SideRows, update_context, update_linear
-from cadc.factorization.fm_fit import ContextRows
+from cadc.factorization.fm_fit import ContextRows, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import incidence, read_rows
 from cadc.factorization.logistic import LogisticMF
 from tests.data.test_prepare import Rows as PlainRows
