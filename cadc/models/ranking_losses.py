@@ -3,9 +3,11 @@
 Where a row has several negatives, pairwise losses are their mean; a row without any has none.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, relu, softplus
+from torch.nn.functional import relu, softplus
 
 
 def softmax(scores: Tensor, own: Tensor, weight: Tensor, log_expected: Tensor | None) -> Tensor:
@@ -19,12 +21,10 @@ def softmax(scores: Tensor, own: Tensor, weight: Tensor, log_expected: Tensor | 
     log_expected : subtracted from all scores, so that popular items, which are drawn more often, do not lose by it
         (logQ correction; Bengio & Senécal 2008; Yi et al. 2019, eq. 3), shape [m] or [B, m]; None leaves it out.
     """
-    row = torch.arange(len(own), device=own.device)
     correction = torch.zeros_like(weight) if log_expected is None else -log_expected
-    # Nothing of this matrix needs a gradient, so adding it is one pass over the scores.
-    added = (correction + weight.log()).expand_as(scores).clone()
-    added[row, own] = correction.expand_as(scores)[row, own]
-    return cross_entropy(scores + added.to(scores.dtype), own, reduction="none")
+    added_to_own = _of(correction.expand_as(scores), own)
+    losses: Tensor = _Softmax.apply(scores, own, correction + weight.log(), added_to_own)
+    return losses
 
 
 def bpr(scores: Tensor, own: Tensor, weight: Tensor) -> Tensor:
@@ -41,6 +41,27 @@ def bce(scores: Tensor, own: Tensor, weight: Tensor, label: Tensor) -> Tensor:
     """Return binary cross-entropy of the own item with its label, and for label 1 the mean of that of the negatives."""
     score = _of(scores, own).squeeze(1)
     return softplus(score) - label * score + label * _mean(softplus(scores), own, weight)
+
+
+class _Softmax(torch.autograd.Function):
+    """Cross-entropy of (scores + constants) that passes over the matrix fewer times than torch's own."""
+
+    @staticmethod
+    def forward(context: Any, scores: Tensor, own: Tensor, added: Tensor, added_to_own: Tensor) -> Tensor:
+        own_logit = _of(scores, own) + added_to_own.to(scores.dtype)
+        logits = (scores + added.to(scores.dtype)).scatter_(1, own[:, None], own_logit)
+        top = logits.amax(1, keepdim=True)
+        shares = logits.sub_(top).exp_()
+        total = shares.sum(1, keepdim=True)
+        context.save_for_backward(shares, total, own)
+        return (total.log() + top - own_logit).squeeze(1)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        shares, total, own = context.saved_tensors
+        gradient = gradients[0].unsqueeze(1)
+        of_scores = shares * (gradient / total)
+        return of_scores.scatter_add_(1, own[:, None], -gradient), None, None, None
 
 
 def _of(scores: Tensor, own: Tensor) -> Tensor:
