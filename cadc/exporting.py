@@ -87,8 +87,9 @@ def factors_of(model: nn.Module) -> dict[str, Tensor]:
 
 def numbers_of(model: nn.Module) -> dict[str, float]:
     """Return a and b of the model's a·z + b, z the factorisation's logit."""
+    weights = model.state_dict()
     spread = float(getattr(model, "spread", 1.0))  # that a ranking's scores are divided by
-    return {"a": float(getattr(model, "a", 1.0)) / spread, "b": float(getattr(model, "b", 0.0))}
+    return {"a": float(weights.get("a", 1.0)) / spread, "b": float(weights.get("b", 0.0))}
 
 
 def _write_parquet(

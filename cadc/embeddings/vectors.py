@@ -142,12 +142,12 @@ def _keyed(path: Path, ids: "pd.Series[Any]", values: NDArray[np.float32]) -> Ke
     if bad.any():
         row = int(bad.argmax())
         raise DataError(
-            f"{path}, row {row + 1} (id {shown(ids.iloc[row])}): its vector holds a number that is missing, NaN or "
+            f"{path}, row {row + 1} (id {shown_id(ids.iloc[row])}): its vector holds a number that is missing, NaN or "
             f"infinite, as {int(bad.sum())} of {len(ids)} do."
         )
     if ids.duplicated().any():
         row = int(ids.duplicated().to_numpy().argmax())
-        raise DataError(f"{path}, row {row + 1}: the id {shown(ids.iloc[row])} stands there twice.")
+        raise DataError(f"{path}, row {row + 1}: the id {shown_id(ids.iloc[row])} stands there twice.")
     missing = ids.isna().to_numpy()
     if missing.all():
         raise DataError(f"{path} holds no ids.")
@@ -156,6 +156,11 @@ def _keyed(path: Path, ids: "pd.Series[Any]", values: NDArray[np.float32]) -> Ke
     # A column of whole numbers beside a missing one is of a nullable type, which NumPy has as objects.
     known = np.array(known.tolist())
     return KeyedVectors(path, known, torch.from_numpy(np.ascontiguousarray(values[~missing])), unknown)
+
+
+def shown_id(value: Any) -> str:
+    """Return a raw id as a sentence shows it: 'a' or 7, not the type that NumPy keeps it in."""
+    return shown(value.item() if isinstance(value, np.generic) else value)
 
 
 def _ids(column: pa.ChunkedArray) -> "pd.Series[Any]":

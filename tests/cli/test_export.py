@@ -1,6 +1,7 @@
 """`cadc export`: tables and vocabularies that another framework can use in place of the model's lookups."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cadc.embeddings.initializers.table import TableInitializer
+from cadc.exporting import tables_of
 from cadc.ledger import Ledger
+from cadc.randomness import torch_generator
 from cadc.serving import load_run
 from tests.commands import cadc, folders, train
 
@@ -103,3 +107,131 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     answer = cadc("export", run_id, "--output", tmp_path / "file")
     assert answer.status == 1
     assert str(tmp_path / "file") in answer.sentence
+
+
+def factor_logits(folder, batch, log):
+    """z of each row, from the exported factors alone."""
+    found = load_file(folder / "factors.safetensors")
+    single = [field.name for field in log.schema.single]
+    user, item = (batch.ids[:, single.index(name)].long() for name in ("user", "item"))
+    n_folds = found["vectors.user"].shape[0] if found["vectors.user"].ndim == 3 else 1
+    z = 0
+    for fold in range(n_folds):
+        u, v, b_u, b_i = (
+            found[name] if n_folds == 1 else found[name][fold]
+            for name in ("vectors.user", "vectors.item", "biases.user", "biases.item")
+        )
+        z = z + ((u[user] * v[item]).sum(1) + b_u[user] + b_i[item]) / n_folds
+    return z, float(found["a"]), float(found["b"])
+
+
+def network_parts(folder, batch, log):
+    """What the DLRM looks up, its dense features and its layers, from the exported tables and weights."""
+    tables, weights = load_file(folder / "tables.safetensors"), load_file(folder / "model.safetensors")
+
+    def mlp(name, values, last_relu):
+        numbers = sorted({int(key.split(".")[1]) for key in weights if key.startswith(f"{name}.")})
+        for number in numbers:
+            values = values @ weights[f"{name}.{number}.weight"].T + weights[f"{name}.{number}.bias"]
+            if last_relu or number != numbers[-1]:
+                values = values.relu()
+        return values
+
+    dense = mlp("bottom", batch.dense, last_relu=True)
+    of_field = {field.name: tables[field.name][batch.ids[:, column]] for column, field in enumerate(log.schema.single)}
+    bag = batch.bags["tags"]
+    bounds = [*bag.offsets.tolist(), len(bag.values)]
+    of_field["tags"] = torch.stack(
+        [
+            tables["tags"][bag.values[first:last]].mean(0) if last > first else torch.zeros(tables["tags"].shape[1])
+            for first, last in pairwise(bounds)
+        ]
+    )
+    return of_field, dense, mlp
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("factorization_rows=complement", "initializer=mf_bias", "initializer.freeze=true", "sampler.rate=0.3"),
+        ("factorization_rows=crossfit", "factorization_folds=3", "initializer=mf", "initializer.freeze=true"),
+        ("initializer=random", "initializer.unseen=unknown", "sampler.rate=0.1"),
+        ("initializer=content", "data.n_rows=400"),
+    ],
+    ids=["complement", "crossfit", "unknown", "content"],
+)
+def test_exported_tables_layers_and_factors_give_the_scores_of_a_residual_network(words, tmp_path):
+    folder = train("model.residual=true", *words)
+    answer = cadc("export", folder.name, "--output", tmp_path / "out")
+    assert answer.status == 0, answer.err
+    _, log, model = load_run(Ledger(), folder.name)
+    batch = log.gather(log.rows("test"))
+    of_field, dense, mlp = network_parts(tmp_path / "out", batch, log)
+    vectors = torch.stack([*(of_field[name] for name in model.embeddings.field_names), dense], 1)
+    first, second = torch.triu_indices(vectors.shape[1], vectors.shape[1], 1)
+    products = (vectors[:, first] * vectors[:, second]).sum(2)
+    z, a, b = factor_logits(tmp_path / "out", batch, log)
+    logits = a * z + b + mlp("top", torch.cat([dense, products], 1), last_relu=False)[:, 0]
+    saved = pd.read_parquet(folder / "scores.parquet")["probability"].to_numpy()
+    np.testing.assert_allclose(torch.sigmoid(logits).numpy(), saved, atol=1e-6)
+    assert b == 0
+
+
+@pytest.mark.parametrize("model", ["factorization", "platt"])
+def test_exported_factors_give_the_scores_of_a_factorisation(model, tmp_path):
+    folder = train(f"model={model}", "sampler.rate=0.5")
+    assert cadc("export", folder.name, "--output", tmp_path / "out").status == 0
+    _, log, _ = load_run(Ledger(), folder.name)
+    z, a, b = factor_logits(tmp_path / "out", log.gather(log.rows("test")), log)
+    saved = pd.read_parquet(folder / "scores.parquet")["probability"].to_numpy()
+    np.testing.assert_allclose(torch.sigmoid(a * z + b).numpy(), saved, atol=1e-6)
+    assert (a, b) == (1, 0) if model == "factorization" else a != 1
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "parquet"])
+@pytest.mark.parametrize(
+    "words", [("initializer=mf",), ("initializer=content", "data.n_rows=400")], ids=["mf", "content"]
+)
+def test_exported_tables_come_back_bit_for_bit(words, kind, tmp_path):
+    run_id = train(*words).name
+    answer = cadc("export", run_id, "--format", kind, "--output", tmp_path / "out")
+    assert answer.status == 0, answer.err
+    _, log, model = load_run(Ledger(), run_id)
+    covers_cold = words[0] == "initializer=content"
+    initializer = TableInitializer(path=str(tmp_path / "out"), covers_cold=covers_cold)
+    tables = initializer.targets(log, 16, None, torch_generator(9, "tables"))
+    exported = tables_of(model, log)
+    assert set(exported) == {field.name for field in log.schema.fields}
+    assert all(torch.equal(tables[name], exported[name]) for name in exported)
+
+
+def test_parquet_holds_factors_and_their_part_of_the_score(tmp_path):
+    run_id = train("model.residual=true", "factorization_rows=crossfit", "factorization_folds=2").name
+    for kind in ("parquet", "safetensors"):
+        assert cadc("export", run_id, "--format", kind, "--output", tmp_path / kind).status == 0
+    found = load_file(tmp_path / "safetensors" / "factors.safetensors")
+    table = pd.read_parquet(tmp_path / "parquet" / "factors_item.parquet")
+    assert pd.isna(table["value"][0])
+    for fold in (0, 1):
+        assert np.array_equal(np.stack(table[f"vector_{fold}"]), found["vectors.item"][fold].numpy())
+        assert np.array_equal(table[f"bias_{fold}"], found["biases.item"][fold].numpy())
+    numbers = json.loads((tmp_path / "parquet" / "factors.json").read_text())
+    assert numbers == {"a": float(found["a"]), "b": 0.0, "dense": None}
+    assert not (tmp_path / "parquet" / "tables.safetensors").exists()
+
+
+def test_a_run_that_starts_from_exported_tables_starts_there(tmp_path):
+    first = train("initializer=mf", "seed=3").name
+    assert cadc("export", first, "--output", tmp_path / "out").status == 0
+    words = ("initializer=table", f"initializer.path={tmp_path / 'out'}", "initializer.freeze=true")
+    run_id = train(*words).name
+    _, log, model = load_run(Ledger(), run_id)
+    _, _, before = load_run(Ledger(), first)
+    one, two = tables_of(before, log), tables_of(model, log)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    # The same vectors elsewhere are the same run; other vectors at the same place are another.
+    (tmp_path / "out").rename(tmp_path / "moved")
+    assert train(words[0], f"initializer.path={tmp_path / 'moved'}", words[2]).name == run_id
+    second = train("initializer=mf", "seed=4").name
+    assert cadc("export", second, "--output", tmp_path / "out").status == 0
+    assert train(*words).name != run_id

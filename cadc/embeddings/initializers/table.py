@@ -12,7 +12,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
 from cadc.data.vocabulary import look_up
 from cadc.embeddings.initializers.initializer import Initializer, Unseen
-from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields, read_vectors
+from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields, read_vectors, shown_id
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
@@ -105,16 +105,18 @@ class TableInitializer(Initializer):
         return tables
 
     def _filled(self, log: InteractionLog, name: str, vectors: KeyedVectors, start: Tensor) -> Tensor:
-        ids = torch.from_numpy(look_up(vectors.ids, log.vocabulary(name))).long()
+        own = log.vocabulary(name)
+        ids = torch.from_numpy(look_up(vectors.ids, own)).long()
         is_known = ids != UNKNOWN
-        share, n_own = float(is_known.double().mean()), log.schema[name].vocabulary_size - 1
+        share = float(is_known.double().mean())
         if share < FEWEST:
             raise DataError(
                 f"{vectors.path}: {int(is_known.sum())} of {len(ids)} ids are values of {name} in this log, so it is "
-                f"not of this log; ids look like {vectors.ids[0]!r} there and {log.vocabulary(name)[0]!r} here."
+                f"not of this log; ids look like {shown_id(vectors.ids[0])} there and {shown_id(own[0])} here."
             )
-        said = f"{share:.1%} of {len(ids):,} ids are values of {name}; {int(is_known.sum()) / n_own:.1%} of its values"
-        print(f"{vectors.path}: {said} have a vector", file=sys.stderr)
+        reached = int(is_known.sum()) / len(own)
+        said = f"{share:.1%} of {len(ids):,} ids are values of {name}; {reached:.1%} of its values have a vector"
+        print(f"{vectors.path}: {said}", file=sys.stderr)
         table = start.clone()
         scaled = self.scaled(torch.cat([torch.zeros(1, vectors.dim), vectors.values]))
         table[ids[is_known]] = scaled[1:][is_known]
