@@ -43,8 +43,8 @@ class FactorizationMachine:
     def __init__(
         self,
         dim: int | None = None,
-        l2: float = 4.0,
-        l2_side: float = 4.0,
+        l2: float = 5.0,
+        l2_side: float = 50.0,
         l2_bias: float = 16.0,
         variational: bool = True,
         relaxation: float = 1.6,

@@ -32,13 +32,14 @@ class Machine:
         """Weights of the dense columns, and the global bias."""
 
     def context_sums(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Return for each row the sum of its context vectors [n, dim], and all of its logit that they make alone [n]."""
-        sums, own, squares = torch.zeros(len(rows), self.dim), rows.dense @ self.linear[:-1] + self.linear[-1], 0.0
+        """Return for each row its context vectors' sum [n, dim], and all of its logit that they make alone [n]."""
+        own = rows.dense @ self.linear[:-1] + self.linear[-1]
+        sums, squares = torch.zeros(len(rows), self.dim), torch.zeros(len(rows))
         for name, field in self.context.items():
             found = field.parameters.index_select(0, rows.context[name])
             sums += found[:, : self.dim]
             own += found[:, self.dim]
-            squares = squares + found[:, : self.dim].square().sum(1)
+            squares += found[:, : self.dim].square().sum(1)
         return sums, own + 0.5 * (sums.square().sum(1) - squares)
 
     def logits(self, rows: Rows) -> Tensor:

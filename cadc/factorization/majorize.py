@@ -62,17 +62,30 @@ def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor
     CadcError : where a system has no solution, since something is not finite.
     """
     hessian.diagonal(dim1=1, dim2=2).add_(penalties)
-    factor, failed = torch.linalg.cholesky_ex(hessian)
-    if failed.any():
-        # Without penalties, values with few rows leave directions open; these then stay where they are.
-        diagonal = hessian.diagonal(dim1=1, dim2=2)
-        diagonal.add_(1e-4 * diagonal.mean(1, keepdim=True) + 1e-6)
-        factor, failed = torch.linalg.cholesky_ex(hessian)
-        if failed.any():
-            raise CadcError("the factorisation's systems have no solution; raise factorization.l2 and l2_bias.")
+    factor = cholesky(hessian)
     steps = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
     n_latent = gradient.shape[1] - 1
     if not n_latent:
         return steps, gradient.new_zeros(len(gradient))
     variances = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)[:, :n_latent].mean(1)
     return steps, variances
+
+
+def cholesky(systems: Tensor) -> Tensor:
+    """Return the lower Cholesky factors of m symmetric matrices, shape [m, k, k].
+
+    Where one is singular, as without penalties those of values with few rows are, a small part of its mean diagonal is
+    added (to `systems`, in place), so that directions that nothing is known of stay where they are.
+
+    Raises
+    ------
+    CadcError : where a matrix has no factor even so, since something is not finite.
+    """
+    factor, failed = torch.linalg.cholesky_ex(systems)
+    if failed.any():
+        diagonal = systems.diagonal(dim1=1, dim2=2)
+        diagonal.add_(1e-4 * diagonal.mean(1, keepdim=True) + 1e-6)
+        factor, failed = torch.linalg.cholesky_ex(systems)
+        if failed.any():
+            raise CadcError("the factorisation's systems have no solution; raise factorization.l2.")
+    return factor

@@ -133,7 +133,7 @@ def test_state_under_way_scores_as_the_factors_do():
 
 def test_sums_of_entities_follow_their_fields():
     log = small_synthetic_log()
-    machine, kept, states = machine_after(log, log.rows("train"), 4, relaxation=1.6, variational=True)
+    machine, _, _ = machine_after(log, log.rows("train"), 4, relaxation=1.6, variational=True)
     fresh, _, _ = machine_after(log, log.rows("train"), 0)
     for name, side in machine.sides.items():
         again = type(side)(

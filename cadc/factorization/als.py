@@ -1,0 +1,201 @@
+"""Alternating least squares, for implicit feedback (Hu, Koren and Volinsky 2008) and for labels."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.data.schema import UNKNOWN
+from cadc.errors import require_at_least
+from cadc.factorization.blocks import Block, blocks_of
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.factors import Factors
+from cadc.factorization.majorize import cholesky, newton
+from cadc.factorization.positives import positive_pairs
+from cadc.randomness import torch_generator
+
+CELLS = 1 << 14
+"""Rows of a block: vectors are long here, and conjugate gradients read them several times."""
+
+
+class ALS:
+    """Alternating least squares; its scores order items, and are no logits.
+
+    `implicit` minimises Σ_{u,i} c_ui (p_ui - u·v)² + l2 (Σ|u|² + Σ|v|²) over *all* pairs, where p is 1 and
+    c = 1 + alpha·r for a pair that occurs r times with label 1, and p is 0 and c is 1 for all others (Hu, Koren and
+    Volinsky 2008, eq. 3); there are no biases. `explicit` minimises Σ (y - μ - b_u - b_v - u·v)² over the rows, with
+    the same penalty on vectors and biases; μ is the mean label.
+
+    Parameters
+    ----------
+    dim : length of the vectors; None takes what the initialiser needs.
+    feedback : see above.
+    l2 : penalty on the squared norms of vectors (and biases).
+    alpha : what one occurrence of a pair adds to its confidence.
+    iterations : passes over both fields.
+    cg_steps : steps of conjugate gradients from the last vectors instead of a Cholesky solve, for implicit feedback
+        (Takács, Pilászy and Tikk 2011); 0 solves exactly.
+    fields : names of the two fields to factorise; None takes user and item.
+    init_std : standard deviation of the initial vectors.
+    seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
+    """
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        feedback: Literal["implicit", "explicit"] = "implicit",
+        l2: float = 10.0,
+        alpha: float = 1.0,
+        iterations: int = 8,
+        cg_steps: int = 0,
+        fields: tuple[str, ...] | None = None,
+        init_std: float = 0.01,
+        seed: int = 0,
+    ) -> None:
+        require_at_least(0, "factorization", dim=dim or 0, l2=l2, alpha=alpha, cg_steps=cg_steps, init_std=init_std)
+        require_at_least(1, "factorization", iterations=iterations)
+        require_pair(fields)
+        self.dim, self.feedback, self.l2, self.alpha = dim, feedback, l2, alpha
+        self.iterations, self.cg_steps, self.fields = iterations, cg_steps, fields
+        self.init_std, self.seed = init_std, seed
+
+    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows of a log.
+
+        Parameters
+        ----------
+        log : has the two fields, single-valued.
+        rows : numbers of the training rows to read, int64.
+        dim : length of the vectors, where the option `dim` leaves it open.
+
+        Returns
+        -------
+        factors : whose `logits` are scores.
+        cost : `seconds` and `epochs`.
+
+        Raises
+        ------
+        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        """
+        started = time.perf_counter()
+        fields = require_pair(self.fields)
+        generator = torch_generator(self.seed, "factorize")
+        sizes = [log.schema[name].vocabulary_size for name in fields]
+        examples = read_examples(log, fields, rows)
+        mean = 0.0
+        if self.feedback == "implicit":
+            first, second, counts = positive_pairs(examples, sizes[1])
+            examples = Examples((first, second), counts)
+        else:
+            mean = float(examples.labels.double().mean())
+            examples = Examples(examples.ids, examples.labels - mean)
+        sides = []
+        for place, size in enumerate(sizes):
+            ids, others = examples.ids[place], examples.ids[1 - place]
+            vectors = self.init_std * torch.randn(size, dim, generator=generator)
+            sides.append(_Side.start(ids, others, examples.labels, vectors, sizes[1 - place]))
+        for _ in range(self.iterations):
+            for place in (0, 1):
+                if self.feedback == "implicit":
+                    self._update_implicit(sides[place], sides[1 - place])
+                else:
+                    self._update_explicit(sides[place], sides[1 - place])
+        factors = pair_factors(
+            fields,
+            examples,
+            [side.vectors[:-1] for side in sides],
+            [side.biases[:-1] for side in sides],
+            mean,
+            kind="score",
+        )
+        return factors, {"seconds": time.perf_counter() - started, "epochs": self.iterations}
+
+    def _update_implicit(self, side: "_Side", other: "_Side") -> None:
+        """Solve (YᵀY + Σ alpha r y yᵀ + l2 I) x = Σ (1 + alpha r) y for each value (Hu et al., eq. 4)."""
+        dim = other.vectors.shape[1]
+        gram = other.vectors.T @ other.vectors + self.l2 * torch.eye(dim)
+        for block, others, counts in side.blocks:
+            shape = block.rows.shape
+            met = other.vectors.index_select(0, others).view(*shape, dim)
+            weights = self.alpha * counts.view(shape)
+            target = torch.bmm((1 + weights)[:, None], met)[:, 0]
+            if self.cg_steps:
+                found = conjugate_gradients(gram, met, weights, target, side.vectors[block.values], self.cg_steps)
+            else:
+                hessian = torch.bmm((met * weights[..., None]).transpose(1, 2), met) + gram
+                found = torch.cholesky_solve(target[..., None], cholesky(hessian))[..., 0]
+            side.vectors[block.values] = found
+        side.vectors[UNKNOWN] = 0
+
+    def _update_explicit(self, side: "_Side", other: "_Side") -> None:
+        """Solve the ridge regression of each value's labels on the vectors it meets, and a one for its bias."""
+        dim = other.vectors.shape[1]
+        for block, others, labels in side.blocks:
+            shape = block.rows.shape
+            is_row = (others < len(other.vectors) - 1).float().view(*shape, 1)
+            met = torch.cat([other.vectors.index_select(0, others).view(*shape, dim), is_row], 2)
+            rest = labels.view(shape) - other.biases.index_select(0, others).view(shape)
+            target = torch.bmm(rest[:, None], met)[:, 0]
+            penalties = torch.full_like(target, self.l2)
+            penalties[block.values == UNKNOWN, :dim] = 1e9
+            found = newton(torch.bmm(met.transpose(1, 2), met), target, penalties)[0]
+            side.vectors[block.values], side.biases[block.values] = found[:, :dim], found[:, dim]
+
+
+def conjugate_gradients(
+    gram: Tensor, met: Tensor, weights: Tensor, target: Tensor, start: Tensor, n_steps: int
+) -> Tensor:
+    """Return approximate solutions x of (gram + Σ_l w_l y_l y_lᵀ) x = target for m values, shape [m, k].
+
+    Parameters
+    ----------
+    gram : shape [k, k], symmetric.
+    met : y, shape [m, L, k].
+    weights : w, shape [m, L]; 0 where a row only fills up.
+    target : shape [m, k].
+    start : first guess, shape [m, k].
+    n_steps : of conjugate gradients.
+    """
+
+    def times(x: Tensor) -> Tensor:
+        products = torch.bmm(met, x[..., None])[..., 0] * weights
+        return x @ gram + torch.bmm(products[:, None], met)[:, 0]
+
+    found = start.clone()
+    residual = target - times(found)
+    direction, norm = residual.clone(), residual.square().sum(1)
+    for _ in range(n_steps):
+        image = times(direction)
+        length = (direction * image).sum(1)
+        # Values that are solved already have no direction left.
+        step = torch.where(length > 0, norm / length.clamp_min(1e-30), 0.0)[:, None]
+        found += step * direction
+        residual -= step * image
+        new_norm = residual.square().sum(1)
+        direction = residual + torch.where(norm > 0, new_norm / norm.clamp_min(1e-30), 0.0)[:, None] * direction
+        norm = new_norm
+    return found
+
+
+@dataclass
+class _Side:
+    """Vectors and biases of one field, whose last row is zero, and its rows in blocks."""
+
+    vectors: Tensor
+    biases: Tensor
+    blocks: list[tuple[Block, Tensor, Tensor]]
+
+    @classmethod
+    def start(cls, ids: Tensor, others: Tensor, values: Tensor, vectors: Tensor, n_others: int) -> "_Side":
+        others, values = torch.cat([others, torch.tensor([n_others])]), torch.cat([values, torch.zeros(1)])
+        blocks = []
+        for block in blocks_of(ids, len(vectors), CELLS):
+            flat = block.rows.flatten()
+            blocks.append((block, others[flat], values[flat]))
+        vectors = torch.cat([vectors, torch.zeros(1, vectors.shape[1])])
+        vectors[torch.bincount(ids, minlength=len(vectors)) == 0] = 0
+        vectors[UNKNOWN] = 0
+        return cls(vectors, torch.zeros(len(vectors)), blocks)

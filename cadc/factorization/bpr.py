@@ -1,0 +1,153 @@
+"""Bayesian personalised ranking: a user's items above those that the user did not take (Rendle et al. 2009)."""
+
+import time
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from cadc.data.log import InteractionLog
+from cadc.data.schema import UNKNOWN
+from cadc.errors import require_at_least, require_positive
+from cadc.factorization.early_stop import EarlyStop
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.factors import Factors
+from cadc.factorization.positives import positive_pairs
+from cadc.randomness import torch_generator
+
+REDRAWS = 2
+"""Times that a negative is drawn anew where the user took that item; what is left of these then is few."""
+
+
+class BPR:
+    """Maximises Σ ln σ(u·v_i + b_i - u·v_j - b_j) over pairs (u, i) of label 1 and random items j.
+
+    Its scores order items, and are no logits.
+
+    Parameters
+    ----------
+    dim : length of the vectors; None takes what the initialiser needs.
+    learning_rate : of Adam.
+    l2, l2_bias : penalties on half the squared norms of vectors and of item biases, beside the summed loss.
+    batch_size : pairs a step, each with one negative.
+    max_epochs : upper bound.
+    patience : epochs without a lower loss on the validation pairs, and negatives drawn once, before it stops.
+    fields : names of the two fields to factorise; None takes user and item.
+    init_std : standard deviation of the initial vectors.
+    seed : of initial vectors, order and negatives; its own, so that all seeds of a grid share one factorisation.
+    """
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        learning_rate: float = 3e-3,
+        l2: float = 1.0,
+        l2_bias: float = 1.0,
+        batch_size: int = 8192,
+        max_epochs: int = 60,
+        patience: int = 2,
+        fields: tuple[str, ...] | None = None,
+        init_std: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        require_at_least(0, "factorization", dim=dim or 0, l2=l2, l2_bias=l2_bias, init_std=init_std)
+        require_at_least(1, "factorization", batch_size=batch_size, max_epochs=max_epochs, patience=patience)
+        require_positive("factorization", learning_rate=learning_rate)
+        require_pair(fields)
+        self.dim, self.learning_rate, self.l2, self.l2_bias = dim, learning_rate, l2, l2_bias
+        self.batch_size, self.max_epochs, self.patience = batch_size, max_epochs, patience
+        self.fields, self.init_std, self.seed = fields, init_std, seed
+
+    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows of a log.
+
+        Parameters
+        ----------
+        log : has the two fields, single-valued.
+        rows : numbers of the training rows to read, int64; validation rows only stop the fit.
+        dim : length of the vectors, where the option `dim` leaves it open.
+
+        Returns
+        -------
+        factors : of the epoch with the lowest validation loss; their `logits` are scores.
+        cost : `seconds` and `epochs`.
+
+        Raises
+        ------
+        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        CadcError : where the loss is no longer finite.
+        """
+        started = time.perf_counter()
+        fields = require_pair(self.fields)
+        sizes = [log.schema[name].vocabulary_size for name in fields]
+        generator = torch_generator(self.seed, "factorize")
+        first, second, _ = positive_pairs(read_examples(log, fields, rows), sizes[1])
+        taken = first * sizes[1] + second
+        held_out = read_examples(log, fields, log.rows("validation")).positives()
+        others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed, "held out"))
+        tables = [self.init_std * torch.randn(size, dim, generator=generator) for size in sizes]
+        for table, ids in zip(tables, (first, second), strict=True):
+            # What no pair meets would keep its random start.
+            table[torch.bincount(ids, minlength=len(table)) == 0] = 0
+        parameters = [*tables, torch.zeros(sizes[1])]
+        penalties = [self.l2 / len(first), self.l2 / len(first), self.l2_bias / len(first)]
+        groups = [{"params": [p], "weight_decay": l2} for p, l2 in zip(parameters, penalties, strict=True) if p.numel()]
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
+        while not stop.is_over:
+            negatives = draw_negatives(first, taken, sizes[1], generator)
+            for batch in torch.randperm(len(first), generator=generator).split(self.batch_size):
+                set_gradients(parameters, first[batch], second[batch], negatives[batch])
+                optimizer.step()
+            stop.tell(pair_loss(parameters, held_out.ids[0], held_out.ids[1], others), parameters)
+        users, items, item_biases = stop.best
+        examples = Examples((first, second), torch.ones(len(first)))
+        factors = pair_factors(fields, examples, [users, items], [torch.zeros(sizes[0]), item_biases], kind="score")
+        return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
+
+
+def draw_negatives(users: Tensor, taken: Tensor, n_items: int, generator: torch.Generator) -> Tensor:
+    """Return a known item for each user, uniformly of those that the user did not take, as far as a few draws find one.
+
+    Parameters
+    ----------
+    users : int64, shape [n].
+    taken : user · n_items + item of each pair that is no negative, ascending, int64.
+    n_items : *unknown* included.
+    generator : draws the items.
+    """
+    items = torch.randint(UNKNOWN + 1, max(n_items, 2), (len(users),), generator=generator)
+    for _ in range(REDRAWS):
+        keys = users * n_items + items
+        places = torch.searchsorted(taken, keys).clamp_max(len(taken) - 1)
+        again = (taken[places] == keys).nonzero()[:, 0]
+        items[again] = torch.randint(UNKNOWN + 1, max(n_items, 2), (len(again),), generator=generator)
+    return items
+
+
+def pair_loss(parameters: list[Tensor], users: Tensor, items: Tensor, others: Tensor) -> float:
+    """Return the mean of -ln σ(x_ui - x_uj); `parameters` are user vectors, item vectors and item biases."""
+    vectors, item_vectors, biases = parameters
+    lead = (vectors[users] * (item_vectors[items] - item_vectors[others])).sum(1) + biases[items] - biases[others]
+    return float(-logsigmoid(lead).mean())
+
+
+def set_gradients(parameters: list[Tensor], users: Tensor, items: Tensor, others: Tensor) -> None:
+    """Write the gradient of `pair_loss` into the parameters' `grad`, which are dense."""
+    vectors, item_vectors, biases = parameters
+    own, ahead, behind = vectors[users], item_vectors[items], item_vectors[others]
+    difference = ahead - behind
+    lead = (own * difference).sum(1) + biases[items] - biases[others]
+    slope = -torch.sigmoid(-lead) / len(users)
+    gradients = [parameter.grad for parameter in parameters]
+    for gradient in gradients:
+        assert gradient is not None
+        gradient.zero_()
+    of_users, of_items, of_biases = gradients
+    both = torch.cat([items, others])
+    pull = slope[:, None] * own
+    of_users.index_add_(0, users, slope[:, None] * difference)  # type: ignore[union-attr]
+    of_items.index_add_(0, both, torch.cat([pull, -pull]))  # type: ignore[union-attr]
+    of_biases.index_add_(0, both, torch.cat([slope, -slope]))  # type: ignore[union-attr]

@@ -1,0 +1,96 @@
+"""Singular vectors of the matrix of labels, or of positive pairs."""
+
+import time
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.errors import require_at_least
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.factors import Factors
+from cadc.factorization.positives import positive_pairs, sparse_matrix
+from cadc.factorization.randomized_svd import truncated_svd
+from cadc.randomness import numpy_generator
+
+
+class SVD:
+    """Truncated SVD U S Vᵀ of a matrix whose missing entries are zero; both sides get √S. Its scores are no logits.
+
+    `implicit` takes 1 for pairs that occur with label 1 (PureSVD, Cremonesi, Koren and Turrin 2010). `explicit` takes
+    the mean label of each pair less the mean label μ and shrunken biases b_v = Σ (y - μ) / (n_v + shrinkage), then
+    b_u likewise of what is left.
+
+    Parameters
+    ----------
+    dim : number of singular vectors; None takes what the initialiser needs.
+    feedback : see above.
+    shrinkage : of biases: rows of label μ that each value is given beside its own.
+    power_iterations : of the randomised decomposition.
+    fields : names of the two fields to factorise; None takes user and item.
+    seed : of the random projection; its own, so that all seeds of a grid share one factorisation.
+    """
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        feedback: Literal["explicit", "implicit"] = "implicit",
+        shrinkage: float = 10.0,
+        power_iterations: int = 4,
+        fields: tuple[str, ...] | None = None,
+        seed: int = 0,
+    ) -> None:
+        require_at_least(0, "factorization", dim=dim or 0, shrinkage=shrinkage, power_iterations=power_iterations)
+        require_pair(fields)
+        self.dim, self.feedback, self.shrinkage = dim, feedback, shrinkage
+        self.power_iterations, self.fields, self.seed = power_iterations, fields, seed
+
+    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows of a log.
+
+        Parameters
+        ----------
+        log : has the two fields, single-valued.
+        rows : numbers of the training rows to read, int64.
+        dim : length of the vectors, where the option `dim` leaves it open.
+
+        Returns
+        -------
+        factors : whose `logits` are scores.
+        cost : `seconds` and `epochs` (power iterations).
+
+        Raises
+        ------
+        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        """
+        started = time.perf_counter()
+        fields = require_pair(self.fields)
+        sizes = [log.schema[name].vocabulary_size for name in fields]
+        examples = read_examples(log, fields, rows)
+        biases, mean = [torch.zeros(size) for size in sizes], 0.0
+        if self.feedback == "implicit":
+            first, second, counts = positive_pairs(examples, sizes[1])
+            examples = Examples((first, second), torch.ones_like(counts))
+        else:
+            mean = float(examples.labels.double().mean())
+            biases, examples = self._centred(examples, mean, sizes)
+        matrix = sparse_matrix(*examples.ids, examples.labels, (sizes[0], sizes[1]))
+        generator = numpy_generator(self.seed, "factorize")
+        left, values, right = truncated_svd(matrix, dim, self.power_iterations, generator)
+        vectors = [torch.from_numpy(side * values**0.5) for side in (left, right)]
+        factors = pair_factors(fields, examples, vectors, biases, mean, kind="score")
+        return factors, {"seconds": time.perf_counter() - started, "epochs": self.power_iterations}
+
+    def _centred(self, examples: Examples, mean: float, sizes: list[int]) -> tuple[list[Tensor], Examples]:
+        """Return the biases of both fields, and each distinct pair with the mean of what they leave of its labels."""
+        rest = examples.labels.double() - mean
+        biases = [torch.zeros(size, dtype=torch.float64) for size in sizes]
+        for place in (1, 0):
+            ids = examples.ids[place]
+            counts = torch.bincount(ids, minlength=sizes[place]) + self.shrinkage
+            biases[place] = torch.bincount(ids, rest, minlength=sizes[place]) / counts.clamp_min(1)
+            rest = rest - biases[place][ids]
+        keys, pair = torch.unique(examples.ids[0] * sizes[1] + examples.ids[1], return_inverse=True)
+        means = torch.bincount(pair, rest, minlength=len(keys)) / torch.bincount(pair, minlength=len(keys))
+        return [bias.float() for bias in biases], Examples((keys // sizes[1], keys % sizes[1]), means.float())
