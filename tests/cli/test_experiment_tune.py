@@ -1,0 +1,141 @@
+"""`cadc experiment --tune`: every arm has its study on validation, and the grid takes what was chosen."""
+
+import json
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+
+from cadc.ledger import Ledger
+from tests.cli.conftest import write_experiment
+from tests.commands import TINY, cadc
+
+SPACE = {
+    "trainer.learning_rate": {"low": 0.001, "high": 0.03, "log": True},
+    "factorization.l2": {"choices": [2.0, 20.0]},
+}
+DESCRIPTION = {
+    "common": [*TINY, "data.split_seed=${seed}", "trainer.max_epochs=1"],
+    "seeds": [0],
+    "arms": {
+        "random": ["initializer=random", "sampler.rate=0.2,1"],
+        "mf": ["initializer=mf", "sampler.rate=0.2"],
+        "MF alone": ["model=factorization"],
+        "oracle": ["model=oracle"],
+    },
+    "tune": {"space": SPACE, "trials": 2},
+    "fast": ["sampler.rate=0.2"],
+}
+
+
+@pytest.fixture
+def tuned(experiments):
+    """The settings that tuning chose, by arm and rate."""
+    write_experiment(experiments, "tunable", **DESCRIPTION)
+    answer = cadc("experiment", "tunable", "--tune")
+    assert answer.status == 0, answer.err
+    entries = yaml.safe_load((experiments / "tunable" / "tuned.yaml").read_text())
+    return {(entry["arm"], entry["at"].get("sampler.rate")): entry for entry in entries}
+
+
+def test_every_arm_and_rate_has_a_study_of_the_options_that_it_uses(tuned):
+    keys = {name: {word.partition("=")[0] for word in entry["words"]} for name, entry in tuned.items()}
+    assert keys == {
+        ("random", "0.2"): {"trainer.learning_rate"},
+        ("random", "1"): {"trainer.learning_rate"},
+        ("mf", None): {"trainer.learning_rate", "factorization.l2"},
+        ("MF alone", None): {"factorization.l2"},
+    }
+    assert all(entry["trials"] == 2 for entry in tuned.values())
+    assert all(entry["at"]["data"] == "synthetic" for entry in tuned.values())
+
+
+def test_what_is_chosen_is_the_best_trial_by_validation_alone_with_seeds_of_its_own(tuned):
+    records = list(Ledger())
+    assert {record["config"]["evaluate"] for record in records} == {"validation"}
+    assert (
+        {record["seed"] for record in records}
+        == {record["config"]["data"]["split_seed"] for record in records}
+        == {1000}
+    )
+    assert not any(name.startswith("test/") for record in records for name in record["metrics"])
+    entry = tuned["random", "1"]
+    mine = [r for r in records if r["config"]["sampler"]["rate"] == 1 and "initializer" in r["uses"]]
+    best = min(mine, key=lambda record: record["metrics"]["val/logloss"])
+    assert entry["value"] == best["metrics"]["val/logloss"]
+    assert entry["words"] == [f"trainer.learning_rate={best['config']['trainer']['learning_rate']!r}"]
+    assert entry["metric"] == "val/logloss"
+
+
+def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
+    for words in ([], ["--fast"], ["trainer.learning_rate=0.005"]):
+        assert cadc("experiment", "tunable", *words).status == 0
+        folder = Path("outputs" if words else "results") / "tunable"
+        runs = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+        for record in runs:
+            if "trainer" not in record["uses"]:
+                continue
+            arm = "mf" if "factorization" in record["uses"] else "random"
+            rate = f"{record['config']['sampler']['rate']:g}" if arm == "random" else None
+            chosen = dict(word.split("=") for word in tuned[arm, rate]["words"])
+            expected = 0.005 if "trainer.learning_rate=0.005" in words else float(chosen["trainer.learning_rate"])
+            assert record["config"]["trainer"]["learning_rate"] == expected
+            if arm == "mf":
+                assert record["config"]["factorization"]["l2"] == float(chosen["factorization.l2"])
+    assert cadc("report", "tunable").status == 0
+    assert len(pd.read_csv("results/tunable/table.csv")) == 5
+
+
+def test_started_again_it_goes_on_with_the_same_studies(tuned, experiments):
+    before = set(Ledger().ids())
+    file = experiments / "tunable" / "tuned.yaml"
+    content = file.read_text()
+    assert cadc("experiment", "tunable", "--tune").status == 0
+    assert set(Ledger().ids()) == before
+    assert file.read_text() == content
+    answer = cadc("experiment", "tunable", "--tune", "tune.trials=3", "--output", "here")
+    assert answer.status == 0, answer.err
+    assert file.read_text() == content
+    assert before < set(Ledger().ids())
+    assert {entry["trials"] for entry in yaml.safe_load(Path("here/tuned.yaml").read_text())} == {3}
+
+
+def test_overrides_do_not_choose_for_everyone(experiments):
+    write_experiment(experiments, "tunable", **DESCRIPTION)
+    assert cadc("experiment", "tunable", "--tune", "--fast", "tune.trials=1").status == 0
+    assert not (experiments / "tunable" / "tuned.yaml").exists()
+    entries = yaml.safe_load(Path("outputs/tunable/tuned.yaml").read_text())
+    assert [(entry["arm"], entry["trials"]) for entry in entries] == [("random", 1), ("mf", 1), ("MF alone", 1)]
+
+
+def test_one_rate_may_stand_for_all(experiments):
+    tune = {"space": {"random": {"trainer.learning_rate": {"choices": [0.01]}}}, "trials": 1, "per_rate": False}
+    arms = {"random": ["initializer=random", "sampler.rate=0.1,0.3,1"], "mf": ["initializer=mf"]}
+    write_experiment(experiments, "tunable", **DESCRIPTION | {"tune": tune, "arms": arms})
+    assert cadc("experiment", "tunable", "--tune").status == 0
+    (entry,) = yaml.safe_load((experiments / "tunable" / "tuned.yaml").read_text())
+    assert entry["at"] == {"data": "synthetic"}
+    assert [record["config"]["sampler"]["rate"] for record in Ledger()] == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "sentence"),
+    [
+        ({"tune": None}, [], "does not say how it is tuned; give it the key tune"),
+        ({}, ["tune.trails=3"], "tune.trails is no option of an experiment's tuning"),
+        ({"tune": {"space": {"sampler.rate": {"low": 0.1, "high": 1.0}}}}, [], "random: sampler.rate is swept"),
+        ({"tune": {"space": "deflt"}}, [], "tune=deflt does not exist; did you mean tune=default?"),
+        ({"tune": {"space": {"initializer.stdd": {"low": 0, "high": 1}}}}, [], "no key initializer.stdd"),
+        ({"tune": {"space": {"factorization.l2": {"low": 1, "high": 2}}, "metric": "val/acc"}}, [], "whether val/acc"),
+    ],
+    ids=str,
+)
+def test_a_tuning_that_is_not_understood_is_a_sentence(experiments, changes, words, sentence):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    write_experiment(experiments, "wrong", **DESCRIPTION | changes)
+    answer = cadc("experiment", "wrong", "--tune", *words)
+    assert answer.status == 2
+    assert sentence in answer.err.splitlines()[-1]
+    assert not (experiments / "wrong" / "tuned.yaml").exists()
