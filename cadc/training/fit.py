@@ -170,8 +170,8 @@ class Fit:
         if best.metrics.get("auc") == 0.5 and self.weight_decay_tables:
             # Adam makes a step of full size of any gradient, so that rows which are rarely met shrink until they vanish.
             print(
-                f"the network tells no row from another: trainer.weight_decay_tables={self.weight_decay_tables:g} is too "
-                "much for tables with so many rarely met ids; set it to 0.",
+                f"the network tells no row from another: trainer.weight_decay_tables={self.weight_decay_tables:g} is "
+                "too much for tables with so many rarely met ids; set it to 0.",
                 file=sys.stderr,
             )
         seconds = resume.seconds
