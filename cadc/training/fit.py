@@ -168,7 +168,7 @@ class Fit:
             raise CadcError(f"the checkpoint {before} is of another model or version ({error}); delete it.") from error
         module.load_state_dict(best.weights)
         if best.metrics.get("auc") == 0.5 and self.weight_decay_tables:
-            # Adam makes a step of full size of any gradient, so that rows which are rarely met shrink until they vanish.
+            # Adam takes a step of full size for any gradient, so rows that are rarely met shrink until they vanish.
             print(
                 f"the network tells no row from another: trainer.weight_decay_tables={self.weight_decay_tables:g} is "
                 "too much for tables with so many rarely met ids; set it to 0.",
