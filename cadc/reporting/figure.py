@@ -9,7 +9,8 @@ import pandas as pd
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-from cadc.reporting.panels import PANELS, Palette
+from cadc.reporting.palette import Palette
+from cadc.reporting.panels import PANELS
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,

@@ -10,44 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from cadc.reporting.columns import label
-
-MARKERS = "osD^vPX*<>"
-LINES: list[Any] = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2))]
-
-
-class Palette:
-    """The colour and marker of each arm, the same in every panel.
-
-    Parameters
-    ----------
-    table : whose arms are drawn.
-    """
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        colours = cycle(mpl.colormaps["tab10"].colors)  # type: ignore[attr-defined]
-        self.arms = list(dict.fromkeys(table["arm"].astype(str)))
-        self._of = {arm: (next(colours), MARKERS[n % len(MARKERS)]) for n, arm in enumerate(self.arms)}
-        self._lines = {arm: LINES[n % len(LINES)] for n, arm in enumerate(_levels_of(table))}
-
-    def points(self, arm: str) -> dict[str, Any]:
-        """Return how an arm's points are drawn."""
-        colour, marker = self._of[arm]
-        return {"color": colour, "marker": marker, "markersize": 5}
-
-    def line(self, arm: str) -> Any:
-        """Return the style of an arm that is a level; full data, which is a point of another arm too, is solid."""
-        return self._lines.get(arm, "-")
-
-
-def _levels_of(table: pd.DataFrame) -> list[str]:
-    """Return the arms without a rate, and those at full data alone while others are at several rates."""
-    rates = table.groupby("arm", sort=False)["rate"].agg(["nunique", "max"])
-    swept = (rates["nunique"] > 1).any()
-    return [
-        str(arm)
-        for arm, row in rates.iterrows()
-        if row["nunique"] == 0 or (swept and row["nunique"] == 1 == row["max"])
-    ]
+from cadc.reporting.palette import LINES, Palette, levels_of
 
 
 def axis_label(metric: str) -> str:
@@ -103,12 +66,20 @@ class LinePanel(Panel):
             ends += [*(y - spread), *(y + spread)]
             ticks |= set(x)
         controls = [(str(arm), own) for arm, own in rows[rows["arm"].isin(levels)].groupby("arm", sort=False)]
+        swept = rows.loc[~rows["arm"].isin(levels), mean]
+        shown = [float(level) for level in swept]
         for arm, own in [*self._full_data(rows, levels), *controls]:
             level = float(own[mean].iloc[0])
-            text = f"{arm} ({level:.4f})" if alone else arm
-            axes.axhline(level, color="0.35", linestyle=palette.line(arm), linewidth=1.1, label=text)
-            ends.append(level)
-        _limit(axes, ends, rows[mean])
+            # A hopeless control must not flatten the lines.
+            is_near = swept.empty or _is_near(level, swept)
+            text = arm + (f" ({level:.4f})" if alone else "") + ("" if is_near else " (off the panel)")
+            style = {"color": "0.35", "linestyle": palette.line(arm), "linewidth": 1.1, "label": text}
+            if is_near:
+                axes.axhline(level, **style)
+                shown.append(level)
+            else:
+                axes.plot([], [], **style)
+        _limit(axes, [*ends, *shown], pd.Series(shown))
         axes.set_xscale("log")
         axes.set_xticks(sorted(ticks), [f"{tick:g}" for tick in sorted(ticks)])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -117,7 +88,7 @@ class LinePanel(Panel):
 
     def _levels(self, rows: pd.DataFrame) -> list[str]:
         if self.column == "rate":
-            return _levels_of(rows)
+            return levels_of(rows)
         return [str(arm) for arm, own in rows.groupby("arm", sort=False) if own[self.column].nunique() < 2]
 
     def _full_data(self, rows: pd.DataFrame, levels: list[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -226,6 +197,12 @@ def _limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
     bottom, top = max(min(ends, default=low), low - room), min(max(ends, default=high), high + room)
     margin = 0.05 * (top - bottom) or room
     axes.set_ylim(bottom - margin, top + margin)
+
+
+def _is_near(level: float, means: pd.Series) -> bool:
+    """Tell whether a level is within the range of the lines, or not further from it than half its width."""
+    room = 0.5 * float(means.max() - means.min()) or 0.1 * abs(level)
+    return bool(means.min() - room <= level <= means.max() + room)
 
 
 def _usual(means: pd.Series) -> tuple[float, float]:

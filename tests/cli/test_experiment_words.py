@@ -93,7 +93,7 @@ def test_a_failing_run_does_not_end_the_others_but_no_table_is_written(experimen
     assert answer.status != 0
     assert sorted(Ledger().statuses().values()) == ["failed", "finished"]
     last = answer.err.splitlines()[-1]
-    assert last.startswith("cadc: 1 of 2 runs have no result, so no table is written; the first: the network's scores")
+    assert last.startswith("cadc: 1 of 2 runs have no result, so no table is written; the first: 300 scores")
     assert "lower trainer.learning_rate" in last
     assert "Traceback" not in answer.err
     assert not Path("results/quick/table.csv").exists()

@@ -5,7 +5,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from cadc.reporting.figure import write_figure
-from cadc.reporting.panels import PANELS, Palette
+from cadc.reporting.palette import Palette
+from cadc.reporting.panels import PANELS
 from cadc.reporting.table import build_table
 from tests.reporting.made_up import record
 
@@ -108,3 +109,16 @@ def test_a_hopeless_arm_stands_at_the_edge_with_its_value():
     assert [text.get_text() for text in axes.texts] == ["0.2"]
     assert axes.get_xlim()[0] > 0.5
     assert [tick.get_text() for tick in axes.get_yticklabels()] == [f"arm {n}" for n in range(8)] + ["lost"]
+
+
+def test_a_hopeless_control_does_not_flatten_the_lines():
+    rows = [
+        (arm, record(f"sampler.rate={rate}", metrics={"auc": 0.7 + 0.1 * rate})) for arm in "ab" for rate in (0.1, 1)
+    ]
+    poor = ("label mean", record("model=factorization", metrics={"auc": 0.5}))
+    good = ("MF alone", record("model=factorization", "seed=1", metrics={"auc": 0.81}))
+    axes = drawn("rate", build_table([*rows, poor, good], ["auc"]))
+    assert axes.get_ylim()[0] > 0.6
+    assert axes.get_ylim()[1] > 0.81
+    labels = axes.get_legend_handles_labels()[1]
+    assert labels[-2:] == ["label mean (0.5000) (off the panel)", "MF alone (0.8100)"]

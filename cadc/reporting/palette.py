@@ -1,0 +1,43 @@
+"""Which colour, marker and line style an arm has, the same in every panel of a figure."""
+
+from itertools import cycle
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+
+MARKERS = "osD^vPX*<>"
+LINES: list[Any] = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2))]
+
+
+class Palette:
+    """The colour and marker of each arm; those that are lines in a figure get theirs first.
+
+    Parameters
+    ----------
+    table : whose arms are drawn.
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        levels = levels_of(table)
+        self.arms = list(dict.fromkeys(table["arm"].astype(str)))
+        colours = cycle(mpl.colormaps["tab10"].colors)  # type: ignore[attr-defined]
+        order = sorted(self.arms, key=lambda arm: arm in levels)
+        self._of = {arm: (next(colours), MARKERS[n % len(MARKERS)]) for n, arm in enumerate(order)}
+        self._lines = {arm: LINES[n % len(LINES)] for n, arm in enumerate(levels)}
+
+    def points(self, arm: str) -> dict[str, Any]:
+        """Return how an arm's points are drawn."""
+        colour, marker = self._of[arm]
+        return {"color": colour, "marker": marker, "markersize": 5}
+
+    def line(self, arm: str) -> Any:
+        """Return the style of an arm that is a level; full data, which is a point of another arm too, is solid."""
+        return self._lines.get(arm, "-")
+
+
+def levels_of(table: pd.DataFrame) -> list[str]:
+    """Return the arms without a rate, and those at a single one while others are at several."""
+    rates = {str(arm): len(own["rate"].dropna().unique()) for arm, own in table.groupby("arm", sort=False)}
+    most = max(rates.values(), default=0)
+    return [arm for arm, n_rates in rates.items() if n_rates == 0 or n_rates == 1 < most]
