@@ -37,9 +37,14 @@ def margin_ranking(scores: Tensor, own: Tensor, weight: Tensor, margin: float) -
     return _mean(relu(margin - _of(scores, own) + scores), own, weight)
 
 
-def bce(scores: Tensor, own: Tensor, weight: Tensor, label: Tensor) -> Tensor:
-    """Return binary cross-entropy of the own item with its label, and for label 1 the mean of that of the negatives."""
+def bce(scores: Tensor, own: Tensor, weight: Tensor, label: Tensor, offset: Tensor | None = None) -> Tensor:
+    """Return binary cross-entropy of the own item with its label, and for label 1 the mean of that of the negatives.
+
+    An offset, shape [B], is added to the score of the own item; see `cadc.sampling.sampler.Sample`.
+    """
     score = _of(scores, own).squeeze(1)
+    if offset is not None:
+        score = score + offset
     return softplus(score) - label * score + label * _mean(softplus(scores), own, weight)
 
 

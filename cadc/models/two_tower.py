@@ -166,7 +166,7 @@ class TwoTower(nn.Module):
         items = self.log.items(contest.items.cpu()).to(batch.label.device)
         scores = self._training_scores(batch, items, contest.columns)
         if self.loss_name == "bce":
-            return bce(scores, contest.own, contest.weight, batch.label)
+            return bce(scores, contest.own, contest.weight, batch.label, batch.offset)
         if self.loss_name == "softmax":
             log_expected = contest.log_expected if self.popularity_correction else None
             losses = softmax(scores, contest.own, contest.weight, log_expected)

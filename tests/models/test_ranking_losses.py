@@ -73,6 +73,10 @@ def test_bce_reads_the_label_and_negatives_of_positive_rows_alone(contest):
         for row in range(N_ROWS)
     ]
     assert bce(scores, own, weight, label).tolist() == pytest.approx(expected)
+    moved = scores.detach().clone()
+    moved[torch.arange(N_ROWS), own] += 0.3
+    offset = torch.full((N_ROWS,), 0.3, dtype=torch.float64)
+    torch.testing.assert_close(bce(scores, own, weight, label, offset), bce(moved, own, weight, label))
 
 
 def test_gradients_are_those_of_the_losses(contest):
