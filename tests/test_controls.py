@@ -118,3 +118,24 @@ def test_weights_lie_under_the_same_names_each_time_so_that_saved_ones_fit(model
         for fitted in (factorize_log(config, log, sample) for _ in range(16))
     }
     assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("words", [("model=label_mean",), ("model=platt", "factorization_rows=complement")])
+def test_controls_that_are_fitted_on_the_sample_are_runs_of_it(words):
+    record = Ledger().record(train(*words, "sampler.rate=0.1").name)
+    assert record["rows"]["kept"] == 240
+    assert record["cost"]["epochs"] == 0
+    assert record["cost"]["train_s"] > 0
+    jobs = plan(
+        [[*TINY, *words, "sampler.rate=0.1", word] for word in ("seed=1", "sampler.rate=0.2", "trainer.patience=9")]
+    )
+    ids = [job.run_id for job in jobs]
+    assert record["id"] not in ids[:2]
+    assert record["id"] == ids[2]
+
+
+def test_label_mean_scores_all_rows_alike():
+    folder = train("model=label_mean")
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert (scores["probability"] == scores["probability"][0]).all()
+    assert json.loads((folder / "record.json").read_text())["metrics"]["test/auc"] == 0.5

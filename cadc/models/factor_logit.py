@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag, one_hot
+from torch.nn.functional import embedding_bag
 
 from cadc.data.bags import spread_to_values
 from cadc.data.batch import Batch
@@ -49,32 +49,34 @@ class FactorLogit(nn.Module):
         return torch.stack([self._logits(batch, part) for part in range(self.n_parts)]).mean(0)
 
     def user_side(self, batch: Batch) -> Tensor:
-        """Return what users, with their context, bring to a product with `item_side`.
+        """Return what users bring to a product with `item_side`, shape [B, m]; context counts as theirs.
 
-        Shape [B, k], or [B, n_parts·(k + 1)] of cross-fitted factors, of which a training row (a batch with `fold`)
-        brings its own part alone.
+        Cross-fitted parts lie side by side, with a column each for the items' biases: a training row has zeros but in
+        its own part, any other row a share of each.
         """
         fields = [field for field in self.fields if field.side != "item"]
-        sums = torch.stack([self._sums(batch, fields, part)[0] for part in range(self.n_parts)], 1)
         if self.n_parts == 1:
-            return sums.squeeze(1)
-        share = sums.new_full(sums.shape[:2], 1 / self.n_parts)
-        if batch.fold is not None:
-            share = one_hot(batch.fold, self.n_parts).to(sums.dtype)
-        return torch.cat([(sums * share.unsqueeze(2)).flatten(1), share], 1)
+            return self._sums(batch, fields, 0)[0]
+        ones = torch.ones(len(batch), 1, device=batch.label.device)
+        if batch.fold is None:
+            sums = [torch.cat([self._sums(batch, fields, part)[0], ones], 1) for part in range(self.n_parts)]
+            return torch.cat(sums, 1) / self.n_parts
+        own = torch.cat([self._sums(batch, fields, batch.fold)[0], ones], 1)
+        placed = own.new_zeros(len(batch), self.n_parts, self.dim + 1)
+        placed[torch.arange(len(batch), device=own.device), batch.fold] = own
+        return placed.flatten(1)
 
     def item_side(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return vectors, as long as those of `user_side`, and biases [n] of items.
+        """Return vectors [n, m] and biases [n] of items.
 
         user_side · vectors + biases is the logit of the pair but for a term that is the same for all items of a user.
         """
         fields = [field for field in self.fields if field.side == "item"]
-        vectors, each_bias = zip(*(self._sums(batch, fields, part) for part in range(self.n_parts)), strict=True)
+        sums = [self._sums(batch, fields, part) for part in range(self.n_parts)]
         if self.n_parts == 1:
-            return vectors[0], each_bias[0]
-        biases = torch.stack(each_bias, 1)
-        bias = biases.mean(1)
-        return torch.cat([*vectors, biases - bias.unsqueeze(1)], 1), bias
+            return sums[0]
+        vectors = [torch.cat([vectors, biases.unsqueeze(1)], 1) for vectors, biases in sums]
+        return torch.cat(vectors, 1), torch.zeros_like(batch.label)
 
     def factors(self) -> tuple[Factors, ...]:
         """Return the parts as they are served, cut from this module's tables."""

@@ -15,6 +15,9 @@ WORDS = {
     "dlrm": ("initializer=mf", "sampler.rate=0.5"),
     "factorization": ("model=factorization",),
     "bias": ("model=bias",),
+    "platt": ("model=platt", "factorization_rows=crossfit", "factorization_folds=3", "sampler.rate=0.5"),
+    "residual": ("model.residual=true", "factorization_rows=complement", "sampler.rate=0.5", "initializer=mf_bias"),
+    "content": ("initializer=content", "sampler.rate=0.5"),
 }
 
 

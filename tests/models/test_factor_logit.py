@@ -66,13 +66,15 @@ def test_a_training_row_gets_its_own_part_and_any_other_the_mean(fields, log):
     np.testing.assert_allclose(logit(batch).numpy(), np.mean(every, 1), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("n_parts", [1, 3])
+@pytest.mark.parametrize(("n_parts", "by_fold"), [(1, False), (3, False), (3, True)])
 @pytest.mark.parametrize("fields", [("user", "item"), ("hour", "tags", "item", "user")], ids="+".join)
-def test_scores_of_all_items_differ_from_the_logits_by_a_number_a_user(fields, n_parts, log):
+def test_scores_of_all_items_differ_from_the_logits_by_a_number_a_user(fields, n_parts, by_fold, log):
     parts = tuple(random_factors(log.schema, fields, seed=seed) for seed in range(n_parts))
     model = FactorizationModel(parts[0] if n_parts == 1 else CrossFitted(parts, torch.arange(0)), log.schema)
     rows = log.rows("test")[:40]
     users, items = log.gather(rows), log.gather(rows.flip(0))
+    if by_fold:
+        users = replace(users, fold=torch.arange(40) % 3)
     found = model.item_scorer(items)(users)
     assert found.shape == (40, 40)
     single = [field.name for field in log.schema.single]
