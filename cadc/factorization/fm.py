@@ -102,7 +102,8 @@ class FactorizationMachine:
             for side in sides:
                 side.update(machine, kept, self.relaxation)
             update_context(machine, kept, context, self.variational, self.relaxation)
-            update_linear(machine, kept, self.l2_bias)
+            if log.schema.dense or not sides:
+                update_linear(machine, kept, self.l2_bias)
             loss = float(binary_cross_entropy_with_logits(machine.logits(held_out), held_out.labels))
             stop.tell(loss, [field.parameters for field in states.values()] + [machine.linear])
         best = dict(zip(states, stop.best, strict=False))

@@ -9,7 +9,7 @@ from cadc.data.schema import EntitySide
 from cadc.factorization.blocks import blocks_of
 from cadc.factorization.fm_rows import Rows
 from cadc.factorization.fm_state import FieldState, Side
-from cadc.factorization.majorize import curvature
+from cadc.factorization.majorize import curvature, moments
 
 PIECE = 1 << 16
 """Rows scored at once."""
@@ -35,6 +35,8 @@ class Machine:
         """Return for each row its context vectors' sum [n, dim], and all of its logit that they make alone [n]."""
         own = rows.dense @ self.linear[:-1] + self.linear[-1]
         sums, squares = torch.zeros(len(rows), self.dim), torch.zeros(len(rows))
+        if not self.context:
+            return sums, own
         for name, field in self.context.items():
             found = field.parameters.index_select(0, rows.context[name])
             sums += found[:, : self.dim]
@@ -70,9 +72,14 @@ class SideRows:
         self.side = side
         others = [name for name in machine.sides if name != side]
         self.other = others[0] if others else None
+        n_entities = len(machine.sides[side].own) - 1
+        # Filled anew in each pass; entities without rows stay zero.
+        self.hessian = torch.zeros(n_entities, machine.dim + 1, machine.dim + 1)
+        self.gradient = torch.zeros(n_entities, machine.dim + 1)
+        self.met_spread = torch.zeros(n_entities)
         self.blocks = []
         labels = torch.cat([rows.labels, torch.zeros(1)])
-        for block in blocks_of(rows.entities[side], len(machine.sides[side].own) - 1):
+        for block in blocks_of(rows.entities[side], n_entities):
             met = None
             if self.other is not None:
                 last = len(machine.sides[self.other].own) - 1
@@ -80,11 +87,8 @@ class SideRows:
             self.blocks.append((block.values, block.rows, met, labels[block.rows]))
 
     def update(self, machine: Machine, rows: Rows, relaxation: float) -> None:
-        """Take a step with each field of the side."""
+        """Take a step with each field of the side, then with the global bias, which has no penalty."""
         side, dim = machine.sides[self.side], machine.dim
-        n_entities = len(side.own) - 1
-        hessian, gradient = torch.zeros(n_entities, dim + 1, dim + 1), torch.zeros(n_entities, dim + 1)
-        met_spread = torch.zeros(n_entities)
         has_context = bool(machine.context) or bool(rows.dense.shape[1]) or self.other is None
         if has_context:
             sums, own = machine.context_sums(rows)
@@ -116,10 +120,10 @@ class SideRows:
             z = torch.bmm(features, state[..., None])[..., 0] + offset.view(shape)
             probability = z.sigmoid()
             weights = curvature(z, probability)
-            hessian[values] = torch.bmm((features * weights[..., None]).transpose(1, 2), features)
-            gradient[values] = torch.bmm((labels - probability)[:, None], features)[:, 0]
-            met_spread[values] = (weights * spread.view(shape)).sum(1)
-        side.update(hessian, gradient, met_spread, relaxation)
+            self.hessian[values], self.gradient[values] = moments(features, weights, labels - probability)
+            self.met_spread[values] = (weights * spread.view(shape)).sum(1)
+        side.update(self.hessian, self.gradient, self.met_spread, relaxation)
+        machine.linear[-1] += self.gradient[:, dim].sum() / self.hessian[:, dim, dim].sum()
 
 
 class ContextRows:
@@ -159,8 +163,7 @@ class ContextRows:
             z = logits[flat].view(shape)
             probability = z.sigmoid()
             weights = curvature(z, probability) * is_row
-            hessian = torch.bmm((features * weights[..., None]).transpose(1, 2), features)
-            gradient = torch.bmm((labels[flat].view(shape) - probability)[:, None], features)[:, 0]
+            hessian, gradient = moments(features, weights, labels[flat].view(shape) - probability)
             before = field.variances[block.values]
             others = spread[flat].view(shape) - before[:, None]
             step = field.step(hessian, gradient, (weights * others).sum(1), block.values, relaxation)

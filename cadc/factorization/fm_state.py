@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from cadc.data.schema import UNKNOWN
 from cadc.factorization.majorize import newton
 
+PIECE = 1 << 13
+"""Entities, or values, whose matrices are in memory at once beside those of the side."""
 HELD = 1e9
 """Penalty that keeps the vector of *unknown* at zero."""
 
@@ -120,35 +123,29 @@ class Side:
 
         Parameters
         ----------
-        hessian, gradient : of the loss by (S, B), shapes [n, k, k] and [n, k]; the gradient points downhill and is
-            changed in place.
+        hessian, gradient : of the loss by (S, B), shapes [n, k, k] and [n, k]; the gradient points downhill, and
+            becomes that after the steps, in place.
         met : variance of the vectors that meet the entity's, times the rows' curvatures, summed, shape [n].
         relaxation : factor of the steps.
         """
-        dim, n_entities = self.dim, len(gradient)
+        dim = self.dim
         for name, field in self.fields.items():
             rest = self.sums[:-1, :dim] - self.means(name)[:, :dim]
-            own_hessian, own_gradient = hessian.clone(), gradient.clone()
-            cross, corner = hessian[:, :dim, dim], hessian[:, dim, dim]
-            shift = cross[:, :, None] * rest[:, None]
-            own_hessian[:, :dim, :dim] += shift + shift.transpose(1, 2)
-            own_hessian[:, :dim, :dim] += (corner[:, None] * rest)[:, :, None] * rest[:, None]
-            own_hessian[:, :dim, dim] += corner[:, None] * rest
-            own_hessian[:, dim, :dim] = own_hessian[:, :dim, dim]
+            own_gradient = gradient.clone()
             own_gradient[:, :dim] += rest * gradient[:, dim:]
-            spread = torch.zeros(n_entities)
+            before = self.spreads(name)
+            spread = torch.zeros(len(gradient))
             if self.variational:
-                spread = met + corner * (self.spread[:-1] - self.spreads(name))
+                spread = met + hessian[:, dim, dim] * (self.spread[:-1] - before)
             shares = self.incidences[name]
-            of_values = [
-                torch.from_numpy(shares @ part.reshape(n_entities, -1).numpy())
-                for part in (own_hessian, own_gradient, spread)
-            ]
-            every = torch.arange(len(field.parameters))
-            before = self.spreads(name) if self.variational else 0.0
-            step = field.step(
-                of_values[0].view(-1, dim + 1, dim + 1), of_values[1], of_values[2][:, 0], every, relaxation
-            )
+            of_values = torch.from_numpy(shares @ torch.cat([own_gradient, spread[:, None]], 1).numpy())
+            step = torch.empty_like(field.parameters)
+            for first in range(0, len(step), PIECE):
+                values = torch.arange(first, min(first + PIECE, len(step)))
+                own_hessian = self._hessians(hessian, rest, shares[first : first + PIECE])
+                step[values] = field.step(
+                    own_hessian, of_values[values, :-1], of_values[values, -1], values, relaxation
+                )
             change = self.means(name, step)
             change[:, dim] += (rest * change[:, :dim]).sum(1)
             self.sums[:-1, :dim] += change[:, :dim]
@@ -156,3 +153,30 @@ class Side:
             gradient -= torch.bmm(hessian, change[..., None])[..., 0]
             if self.variational:
                 self.spread[:-1] += self.spreads(name) - before
+
+    def _hessians(self, hessian: Tensor, rest: Tensor, shares: csr_array) -> Tensor:
+        """Return the Hessians by (v, b) of some values, the sums of their entities', shape [m, k, k].
+
+        Parameters
+        ----------
+        hessian : of each entity by (S, B), shape [n, k, k].
+        rest : c of each entity, shape [n, dim].
+        shares : of the m values in the entities.
+        """
+        m, k = shares.shape[0], self.dim + 1
+        found = np.zeros((m, k * k), np.float32)
+        # Entities are taken a piece at a time, since all of their matrices at once take much memory.
+        for first in range(0, shares.nnz, PIECE):
+            entities = torch.from_numpy(shares.indices[first : first + PIECE].astype(np.int64))
+            part, shift = hessian[entities], rest[entities]
+            corner = part[:, self.dim, self.dim, None]
+            half = part[:, : self.dim, self.dim] + 0.5 * corner * shift
+            outer = torch.bmm(half[:, :, None], shift[:, None])
+            part[:, : self.dim, : self.dim] += outer + outer.transpose(1, 2)
+            part[:, : self.dim, self.dim] += corner * shift
+            part[:, self.dim, : self.dim] = part[:, : self.dim, self.dim]
+            n_here = len(entities)
+            bounds = np.clip(shares.indptr, first, first + n_here) - first
+            here = csr_array((shares.data[first : first + n_here], np.arange(n_here), bounds), shape=(m, n_here))
+            found += here @ part.reshape(n_here, k * k).numpy()
+        return torch.from_numpy(found).view(m, k, k)

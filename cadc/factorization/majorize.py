@@ -44,9 +44,24 @@ def solve(
     steps : shape [m, k].
     variances : mean of the first k - 1 diagonal entries of each inverse Hessian, shape [m]; 0 where k is 1.
     """
-    hessian = torch.bmm((features * weights[..., None]).transpose(1, 2), features)
-    gradient = torch.bmm(errors[:, None], features)[:, 0] - parameters * penalties
-    return newton(hessian, gradient, penalties)
+    hessian, gradient = moments(features, weights, errors)
+    return newton(hessian, gradient - parameters * penalties, penalties)
+
+
+def moments(features: Tensor, weights: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Σ_l w_l x_l x_lᵀ [m, k, k] and Σ_l e_l x_l [m, k], by one product that reads the features once.
+
+    Parameters
+    ----------
+    features : x, shape [m, L, k].
+    weights, errors : w and e, shape [m, L].
+    """
+    m, length, k = features.shape
+    left = features.new_empty(m, length, k + 1)
+    torch.mul(features, weights[..., None], out=left[..., :k])
+    left[..., k] = errors
+    both = torch.bmm(left.transpose(1, 2), features)
+    return both[:, :k], both[:, k]
 
 
 def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,12 +78,13 @@ def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor
     """
     hessian.diagonal(dim1=1, dim2=2).add_(penalties)
     factor = cholesky(hessian)
-    steps = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
-    n_latent = gradient.shape[1] - 1
-    if not n_latent:
-        return steps, gradient.new_zeros(len(gradient))
-    variances = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)[:, :n_latent].mean(1)
-    return steps, variances
+    m, k = gradient.shape
+    if k == 1:
+        return torch.cholesky_solve(gradient[..., None], factor)[..., 0], gradient.new_zeros(m)
+    # With the inverse of the factor at hand, the diagonal of the inverse system is its columns' squared norms.
+    inverse = torch.linalg.solve_triangular(factor, torch.eye(k, dtype=gradient.dtype).expand(m, k, k), upper=False)
+    steps = torch.bmm(inverse.transpose(1, 2), torch.bmm(inverse, gradient[..., None]))[..., 0]
+    return steps, inverse[:, :, : k - 1].square().sum((1, 2)) / (k - 1)
 
 
 def cholesky(systems: Tensor) -> Tensor:
