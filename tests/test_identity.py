@@ -22,7 +22,7 @@ TRAINER = "cadc.training.fit.Fit"
     [
         ({"_target_": UNIFORM, "rate": 1}, {"_target_": UNIFORM, "rate": 1.0}),
         ({"_target_": UNIFORM, "rate": 1.0}, {"_target_": UNIFORM}),
-        ({"_target_": LOGISTIC, "l2": 8, "dim": None}, {"_target_": LOGISTIC}),
+        ({"_target_": LOGISTIC, "l2_bias": 16, "dim": None}, {"_target_": LOGISTIC}),
         ({"_target_": LOGISTIC, "dim": 4.0, "l2": 2}, {"_target_": LOGISTIC, "l2": 2.0, "dim": 4}),
         ({"_target_": TRAINER, "accelerator": "cpu", "progress": False}, {"_target_": TRAINER}),
         ({"_target_": "cadc.models.dlrm.DLRM", "top_mlp": [128, 64]}, {"_target_": "cadc.models.dlrm.DLRM"}),

@@ -43,7 +43,7 @@ def assert_same_training_side(log, other):
     assert torch.equal(one.ids, two.ids)
     assert torch.equal(one.label, two.label)
     samples = [UniformSampler(0.1)(each, numpy_generator(0, "sample")) for each in (log, other)]
-    assert torch.equal(*samples)
+    assert torch.equal(*(sample.rows for sample in samples))
 
 
 def assert_equal_factors(one, two):
