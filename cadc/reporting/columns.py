@@ -78,11 +78,12 @@ def higher_is_better(metric: str) -> bool:
 def label(metric: str) -> str:
     """Return a metric as axes and heads name it.
 
-    >>> label("auc"), label("ndcg@10"), label("logloss"), label("val/auc")
-    ('AUC', 'NDCG@10', 'logloss', 'validation AUC')
+    >>> label("auc"), label("ndcg@10"), label("recall@20"), label("logloss"), label("val/auc")
+    ('AUC', 'NDCG@10', 'Recall@20', 'logloss', 'validation AUC')
     """
     name = metric.removeprefix("val/")
-    shown = LABELS.get(name, name.upper() if "@" in name else name)
+    kind, at, k = name.partition("@")
+    shown = LABELS.get(name, (kind.capitalize() if kind == "recall" else kind.upper()) + at + k if at else name)
     return f"validation {shown}" if metric.startswith("val/") else shown
 
 
