@@ -57,7 +57,7 @@ class LogisticMF:
         l2: float | None = None,
         l2_bias: float = 16.0,
         variational: bool = True,
-        relaxation: float = 1.6,
+        relaxation: float = 1.3,
         tolerance: float = 1e-3,
         learning_rate: float = 3e-3,
         batch_size: int = 4096,
