@@ -31,6 +31,10 @@ class Factorization(Protocol):
         """Return the factors, and `seconds` and `epochs`."""
 
 
+OWN_IDS = ("user", "item")
+"""Fields whose values are the users and items themselves."""
+
+
 @dataclass(frozen=True)
 class Fitted:
     """Factors, and what they took when they were made.
@@ -134,7 +138,9 @@ def forget_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
         if is_absent.any():
             factors.vectors[field][is_absent] = 0
             mean = factors.biases[field][is_seen].mean() if is_seen.any() else 0.0
-            factors.biases[field][is_absent] = factors.biases[field][UNKNOWN] = mean
+            factors.biases[field][is_absent] = mean
+            if field in OWN_IDS:  # of other fields *unknown* may be a value of training rows, with a bias of its own
+                factors.biases[field][UNKNOWN] = mean
 
 
 def _stretch(factors: Factors, schema: Schema) -> None:
