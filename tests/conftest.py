@@ -160,7 +160,7 @@ def plugin(tmp_path, monkeypatch):
         "from cadc.sampling.sampler import Sampler\n"
         "from plugged.order import SIGN\n"
         "class FirstRows(Sampler):\n"
-        "    def keys(self, log, generator):\n"
+        "    def keys(self, log, generator, factors=None):\n"
         '        return SIGN * np.arange(log.n_rows("train"), dtype=float)\n'
     )
     installed = folder.with_name("plugged-1.0.dist-info")

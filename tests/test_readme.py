@@ -172,7 +172,7 @@ def test_the_sampler_of_the_readme_works(tmp_path) -> None:
     names: dict[str, object] = {"Sampler": Sampler, "np": np}
     exec(next(block for block in blocks("python") if "(Sampler)" in block), names)
     log = prepare(Synthetic(n_rows=1000), RandomSplit())
-    assert names["FirstRows"](rate=0.1)(log, numpy_generator(0, "sample")).tolist() == list(range(80))
+    assert names["FirstRows"](rate=0.1)(log, numpy_generator(0, "sample")).rows.tolist() == list(range(80))
 
 
 def test_every_linked_file_exists() -> None:
