@@ -195,7 +195,8 @@ def test_faulty_row_is_named(path, change, says, block, monkeypatch):
         file.write(",".join((ROW | change).values()) + "\n")
     message = sentence(path)
     assert str(path) in message
-    assert says in message
+    # Where Arrow has one thread only, it also says which row it is.
+    assert says in message.replace("Row #202: ", "")
 
 
 @pytest.mark.parametrize(
