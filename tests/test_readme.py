@@ -15,6 +15,7 @@ from tests.data.small_sources import N_RATINGS, write_movietweetings
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 SMALL = ["data.n_rows=4000", "trainer.max_epochs=1", "factorization.max_epochs=2"]
+ALS_SMALL = [*SMALL[:2], "factorization.iterations=2"]
 
 
 def blocks(language: str) -> list[str]:
@@ -30,7 +31,8 @@ def on_less_data(words: list[str]) -> list[str]:
     if words[0] in ("experiment", "report"):
         return [*words, "--fast", *(SMALL if words[1] == "quickstart" else SMALL[1:])]
     if words[0] == "train":
-        return [*[word for word in words if not word.startswith("data.n_rows")], *SMALL]
+        small = ALS_SMALL if "factorization=als" in words else SMALL
+        return [*[word for word in words if not word.startswith("data.n_rows")], *small]
     if words[0] == "ledger":
         # The runs of the commands before.
         ids = iter(Ledger().ids())

@@ -71,7 +71,8 @@ def test_a_failing_run_does_not_end_the_others():
     assert answer.status == 1
     assert closing(answer) == {"finished": 1, "failed": 1}
     first, *_, last = answer.err.splitlines()
-    assert "trainer.learning_rate=1e+30: failed: the network's scores are NaN" in first
+    assert "trainer.learning_rate=1e+30: failed: 300 scores of the validation part are NaN" in first
+    assert "lower trainer.learning_rate (now 1e+30)" in first
     (record,) = records(answer)
     assert record["config"]["trainer"]["learning_rate"] == 0.003
     (failed,) = set(runs()) - {record["id"]}
