@@ -148,3 +148,8 @@ def _check_rows(config: Config) -> None:
                 f"factorization_rows=complement needs a sampler that takes rows one by one and without looking at "
                 f"their labels, which {sampler.__name__} does not; set factorization_rows=crossfit."
             )
+        if config["sampler"].get("rate") == 1:
+            raise UsageError(
+                "the sample holds all training rows, so factorization_rows=complement has none to read; lower "
+                "sampler.rate, or set factorization_rows=crossfit."
+            )

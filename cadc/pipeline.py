@@ -113,8 +113,8 @@ def run(
         "rows": {
             "kept": len(sample.rows) if uses_sampler(config) else None,
             "full": log.n_rows("train"),
-            "factorized": fitted.n_rows if fitted else None,
-            "validation": fit.n_validation if fit else None,
+            "factorized": max((found.n_rows for found in (before_sampling, fitted) if found), default=None),
+            "validation": n_validation(log, fitted, fit),
         },
         "sample": dict(sample.facts),
         "uses": used_groups(config),
@@ -134,7 +134,7 @@ def open_log(config: Config) -> InteractionLog:
 
 def factorize_for_sampler(config: Config, log: InteractionLog) -> Fitted | None:
     """Return the factors of the whole training part, for a sampler that chooses rows by them."""
-    if not sampler_needs_factors(config):
+    if not sampler_needs_factors(config) or config["sampler"].get("rate") == 1:
         return None
     factorization = build(config["factorization"], "factorization")
     return fit_factors(factorization, log, dim_of_factors(config), "full", torch.arange(0), 0)
@@ -267,6 +267,13 @@ def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, spli
             counts = torch.bincount(log.entity_rows(side, rows), minlength=log.n_entities(side))
             added[f"{side}_rows_{name}"] = counts.numpy().astype("int32")[own]
     return table.assign(**added)
+
+
+def n_validation(log: InteractionLog, fitted: Fitted | None, fit: FitResult | None) -> int | None:
+    """Return how many validation rows had a say: a factorisation is stopped by all of them."""
+    if fitted:
+        return log.n_rows("validation")
+    return fit.n_validation if fit else None
 
 
 def costs(

@@ -100,6 +100,8 @@ class TwoTower(nn.Module):
             raise UsageError(f"model.loss={loss} compares items; set model.in_batch or model.random above 0.")
         if residual and factors is None:
             raise UsageError("model.residual needs a factorisation.")
+        if residual and id_dot:
+            raise UsageError("model.id_dot adds to the score from the start, so it does not go with model.residual.")
         self.embeddings = nn.ModuleDict(towers)
         self.negatives = Negatives(in_batch, random)
         self.loss_name, self.popularity_correction, self.margin = loss, popularity_correction, margin

@@ -43,7 +43,11 @@ class RecommenderModule(pl.LightningModule):
         """A row an epoch: number, training loss and validation metrics."""
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Put tables and other weights into groups of their own, frozen ones into none."""
+        """Put tables and other weights into groups of their own, frozen ones into none.
+
+        Single numbers, such as a temperature or the factor of a residual's base, have no penalty: 0 is no better value
+        of theirs than others.
+        """
         tables = [
             weight
             for module in self.model.modules()
@@ -55,7 +59,8 @@ class RecommenderModule(pl.LightningModule):
         others = [w for w in self.model.parameters() if w.requires_grad and id(w) not in in_tables]
         groups = [
             {"params": tables, "weight_decay": self.weight_decay_tables},
-            {"params": others, "weight_decay": self.weight_decay_mlp},
+            {"params": [weight for weight in others if weight.ndim], "weight_decay": self.weight_decay_mlp},
+            {"params": [weight for weight in others if not weight.ndim], "weight_decay": 0.0},
         ]
         return torch.optim.Adam([group for group in groups if group["params"]], lr=self.learning_rate, fused=True)
 

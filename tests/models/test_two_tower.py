@@ -97,7 +97,7 @@ def test_score_of_a_row_equals_a_naive_computation(log, scorer):
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("scorer", SCORERS)
 def test_scores_of_all_items_equal_those_of_pairs(log, scorer, residual):
-    model = model_of(log, scorer=scorer, id_dot=True, residual=residual, factors=factors_of(log)).eval()
+    model = model_of(log, scorer=scorer, id_dot=not residual, residual=residual, factors=factors_of(log)).eval()
     moved(model)
     items = log.items(torch.arange(log.n_entities("item")))
     users = torch.tensor([1, 5, 7, 0])
@@ -302,6 +302,8 @@ class TestOfBadInput:
         ):
             with pytest.raises(UsageError, match=sentence):
                 model_of(log, **options)
+        with pytest.raises(UsageError, match=r"does not go with model\.residual"):
+            model_of(log, residual=True, id_dot=True, factors=factors_of(log))
 
     def test_a_loss_needs_to_know_the_training_rows(self, log):
         model = TwoTower(towers_of(log), None, log.schema, len(log.schema.dense), torch_generator(0, "network"))

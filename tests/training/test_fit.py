@@ -80,7 +80,7 @@ def test_initial_weights_compete_where_they_are_of_use(log):
     base.starts_at_base = True
     result = fit(log, base, learning_rate=1.0, patience=2)
     assert result.best_epoch == 0
-    assert float(base.logit) == pytest.approx(start)
+    assert float(base.logit.detach()) == pytest.approx(start)
     assert result.epochs == 2
     assert [row["epoch"] for row in result.history] == [1, 2]
     other = Constant(start)
@@ -108,3 +108,20 @@ def test_thinned_validation_reads_its_share_and_the_same_rows_for_all(log):
 def test_limits_that_make_no_sense_are_refused(option, said):
     with pytest.raises(UsageError, match=said):
         Fit(**option)
+
+
+def test_single_numbers_have_no_penalty_and_other_weights_have_one(log):
+    class Scaled(Constant):
+        def __init__(self):
+            super().__init__()
+            self.vector = nn.Parameter(torch.ones(3))
+
+        def forward(self, batch):
+            return super().forward(batch) + 0 * self.vector.sum()
+
+    model = Scaled()
+    fit(log, model, weight_decay_mlp=10.0, max_epochs=3)
+    assert float(model.vector.detach().abs().max()) < 0.9
+    alone = Constant()
+    fit(log, alone, weight_decay_mlp=0.0, max_epochs=3)
+    assert float(model.logit.detach()) == pytest.approx(float(alone.logit.detach()), abs=1e-6)
