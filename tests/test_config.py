@@ -49,7 +49,8 @@ def test_a_changed_configuration_does_not_change_the_next_one():
         ("data/split=randm", "data/split=randm does not exist; did you mean data/split=random?"),
         (
             "initializer=zzz",
-            "initializer=zzz does not exist; did you mean initializer=mf or initializer=random?",
+            "initializer=zzz does not exist; did you mean initializer=content or initializer=mf or "
+            "initializer=mf_bias or initializer=random or initializer=table?",
         ),
         ("qqqqq=1", "there is no key qqqqq"),
         ("sampler.rate=high", "sampler.rate is 'high'; expected a finite number."),
@@ -146,6 +147,6 @@ def test_key_of_a_word_is_what_it_sets():
 def test_option_of_a_plugin_composes_builds_and_runs(plugin):
     assert "first" in groups()["sampler"]
     config = compose_config(["sampler=first", "sampler.rate=0.5"])
-    rows = build(config["sampler"], "sampler")(small_synthetic_log(), numpy_generator(0, "sample"))
-    assert rows.tolist() == list(range(2400))
+    sample = build(config["sampler"], "sampler")(small_synthetic_log(), numpy_generator(0, "sample"))
+    assert sample.rows.tolist() == list(range(2400))
     assert "sampler=first" in message("sampler=frist")
