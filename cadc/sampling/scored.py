@@ -43,7 +43,9 @@ class ScoredSampler(Sampler):
         module = type(self).__module__
         name = f"{module}.{type(self).__qualname__}"
         key = {"data": log.content_hash, "sampler": name, "options": self.scoring(), "seed": seed}
-        return cached_scores(key | {"code": code_hash([module])}, log.n_rows("train"), lambda: self.score(log, seed))
+        # The log itself, since the key is the same for the view of it that knows cold users and items.
+        key |= {"code": code_hash([module])}
+        return cached_scores(key, log.n_rows("train"), lambda: self.score(log.plain, seed))
 
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None

@@ -1,5 +1,7 @@
 """The proxy, its forgetting events and errors, and the cache of scores."""
 
+from shutil import rmtree
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from cadc.data.cold import LogWithCold
 from cadc.data.prepare import prepare
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split import RandomSplit
@@ -203,6 +206,18 @@ def test_scores_are_computed_once_for_all_rates(empty_cache, trained):
         before = len(trained)
         draw(SVPCFSampler(0.1, epochs=3, **options), log, seed)
         assert len(trained) == before + 1
+
+
+@pytest.mark.parametrize("sampler", [SVPCFSampler, LossBasedSampler])
+def test_users_and_items_that_training_lacks_do_not_change_the_scores(sampler, empty_cache):
+    log = small_synthetic_log(n_rows=300)
+    view = LogWithCold(log.folder)
+    assert view.schema["item"].vocabulary_size > log.schema["item"].vocabulary_size
+    found = []
+    for one in (log, view):
+        found.append(draw(sampler(0.1, epochs=2), one).rows)
+        rmtree(empty_cache / "scores")
+    assert torch.equal(*found)
 
 
 def test_seconds_that_the_cache_saved_are_told(empty_cache, monkeypatch):
