@@ -11,7 +11,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least
 from cadc.factorization.blocks import Block, blocks_of
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
 from cadc.factorization.factors import Factors
 from cadc.factorization.majorize import cholesky, newton
 from cadc.factorization.positives import positive_pairs
@@ -78,7 +78,8 @@ class ALS:
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        DataError : where the log lacks one of the fields, it is a bag, no row has label 1, or explicit labels
+            are all the same.
         """
         started = time.perf_counter()
         fields = require_pair(self.fields)
@@ -90,6 +91,7 @@ class ALS:
             first, second, counts = positive_pairs(examples, sizes[1])
             examples = Examples((first, second), counts)
         else:
+            require_both_labels(examples.labels, "set factorization.feedback=implicit")
             mean = float(examples.labels.double().mean())
             examples = Examples(examples.ids, examples.labels - mean)
         sides = []

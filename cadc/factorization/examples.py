@@ -81,6 +81,26 @@ def read_examples(log: InteractionLog, fields: Sequence[str], rows: Tensor) -> E
     return Examples((first, second), log.labels(rows))
 
 
+def require_both_labels(labels: Tensor, way_out: str) -> None:
+    """Refuse rows of one label, which a factorisation of labels leaves at its random start.
+
+    Parameters
+    ----------
+    labels : of the rows to factorise, shape [n].
+    way_out : what to set where all of them are 1.
+
+    Raises
+    ------
+    DataError : where all are the same.
+    """
+    if len(labels) and bool((labels == labels[0]).all()):
+        label = int(labels[0])
+        raise DataError(
+            f"all {len(labels)} rows to factorise have label {label}, from which a factorisation of labels learns "
+            f"nothing; {way_out if label else 'take a log, or a data.threshold, with both labels'}."
+        )
+
+
 def settle(factors: Factors, seen: dict[str, Tensor]) -> None:
     """Give values without rows, and *unknown*, the zero vector; and the mean bias of the others, in place.
 

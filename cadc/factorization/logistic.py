@@ -10,7 +10,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
 from cadc.factorization.factors import Factors
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
@@ -102,7 +102,7 @@ class LogisticMF:
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, or it is a bag.
+        DataError : where the log lacks one of the fields, it is a bag, or explicit labels are all the same.
         CadcError : where the loss is no longer finite.
         """
         started = time.perf_counter()
@@ -118,6 +118,8 @@ class LogisticMF:
         if self.feedback == "implicit":
             kept, held_out = kept.positives(), held_out.positives()
             held_out = held_out.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
+        else:
+            require_both_labels(kept.labels, "set factorization.feedback=implicit, or factorization=als")
 
         def draw() -> Examples:
             if self.feedback == "explicit":

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import require_at_least
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
 from cadc.factorization.factors import Factors
 from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.factorization.randomized_svd import truncated_svd
@@ -62,7 +62,8 @@ class SVD:
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        DataError : where the log lacks one of the fields, it is a bag, no row has label 1, or explicit labels
+            are all the same.
         """
         started = time.perf_counter()
         fields = require_pair(self.fields)
@@ -73,6 +74,7 @@ class SVD:
             first, second, counts = positive_pairs(examples, sizes[1])
             examples = Examples((first, second), torch.ones_like(counts))
         else:
+            require_both_labels(examples.labels, "set factorization.feedback=implicit")
             mean = float(examples.labels.double().mean())
             biases, examples = self._centred(examples, mean, sizes)
         matrix = sparse_matrix(*examples.ids, examples.labels, (sizes[0], sizes[1]))
