@@ -107,7 +107,7 @@ class ALS:
                     self._update_explicit(sides[place], sides[1 - place])
         factors = pair_factors(
             fields,
-            examples,
+            examples.ids,
             [side.vectors[:-1] for side in sides],
             [side.biases[:-1] for side in sides],
             mean,

@@ -120,7 +120,7 @@ def settle(factors: Factors, seen: dict[str, Tensor]) -> None:
 
 def pair_factors(
     fields: Sequence[str],
-    examples: Examples,
+    fitted: Sequence[Tensor],
     vectors: Sequence[Tensor],
     biases: Sequence[Tensor],
     global_bias: float = 0.0,
@@ -131,7 +131,7 @@ def pair_factors(
     Parameters
     ----------
     fields : names of the two.
-    examples : that were fitted; values that occur in none are those that nothing is known of.
+    fitted : ids of both that rows hold and that were fitted, int64; nothing is known of the others.
     vectors, biases : of both, shapes [vocabulary size, k] and [vocabulary size].
     global_bias : of all rows.
     kind : of the factors.
@@ -144,7 +144,7 @@ def pair_factors(
     factors.biases[fields[1]] += global_bias
     settle(
         factors,
-        {name: is_present(ids, len(factors.biases[name])) for name, ids in zip(fields, examples.ids, strict=True)},
+        {name: is_present(ids, len(factors.biases[name])) for name, ids in zip(fields, fitted, strict=True)},
     )
     return factors
 

@@ -81,7 +81,7 @@ class SVD:
         generator = numpy_generator(self.seed, "factorize")
         left, values, right = truncated_svd(matrix, dim, self.power_iterations, generator)
         vectors = [torch.from_numpy(side * values**0.5) for side in (left, right)]
-        factors = pair_factors(fields, examples, vectors, biases, mean, kind="score")
+        factors = pair_factors(fields, examples.ids, vectors, biases, mean, kind="score")
         return factors, {"seconds": time.perf_counter() - started, "epochs": self.power_iterations}
 
     def _centred(self, examples: Examples, mean: float, sizes: list[int]) -> tuple[list[Tensor], Examples]:
