@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least
 from cadc.factorization.blocks import Block, blocks_of
 from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
-from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.majorize import cholesky, newton
 from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
@@ -42,6 +42,8 @@ class ALS:
     init_std : standard deviation of the initial vectors.
     seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class ALS:
             [side.vectors[:-1] for side in sides],
             [side.biases[:-1] for side in sides],
             mean,
-            kind="score",
+            kind=self.kind,
         )
         return factors, {"seconds": time.perf_counter() - started, "epochs": self.iterations}
 

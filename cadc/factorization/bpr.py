@@ -1,6 +1,7 @@
 """Bayesian personalised ranking: a user's items above those that the user did not take (Rendle et al. 2009)."""
 
 import time
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import is_present, pair_factors, read_examples, require_pair
-from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
 
@@ -36,6 +37,8 @@ class BPR:
     init_std : standard deviation of the initial vectors.
     seed : of initial vectors, order and negatives; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class BPR:
         users, items, item_biases = stop.best
         # What has rows of label 0 alone was fitted where it was drawn; what has none is new, and may be liked.
         fitted = (first, examples.ids[1][is_met[examples.ids[1]]])
-        factors = pair_factors(fields, fitted, [users, items], [torch.zeros(sizes[0]), item_biases], kind="score")
+        factors = pair_factors(fields, fitted, [users, items], [torch.zeros(sizes[0]), item_biases], kind=self.kind)
         return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
 
 

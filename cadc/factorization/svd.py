@@ -1,7 +1,7 @@
 """Singular vectors of the matrix of labels, or of positive pairs."""
 
 import time
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import require_at_least
 from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
-from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.factorization.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
@@ -31,6 +31,8 @@ class SVD:
     fields : names of the two fields to factorise; None takes user and item.
     seed : of the random projection; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class SVD:
         generator = numpy_generator(self.seed, "factorize")
         left, values, right = truncated_svd(matrix, dim, self.power_iterations, generator)
         vectors = [torch.from_numpy(side * values**0.5) for side in (left, right)]
-        factors = pair_factors(fields, examples.ids, vectors, biases, mean, kind="score")
+        factors = pair_factors(fields, examples.ids, vectors, biases, mean, kind=self.kind)
         return factors, {"seconds": time.perf_counter() - started, "epochs": self.power_iterations}
 
     def _centred(self, examples: Examples, mean: float, sizes: list[int]) -> tuple[list[Tensor], Examples]:
