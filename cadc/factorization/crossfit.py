@@ -1,6 +1,5 @@
 """Cross-fitting: each training row has factors that were fitted without it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +81,3 @@ def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generat
             "training rows."
         )
     return torch.from_numpy((generator.permutation(n_groups) % n_folds)[group])
-
-
-def mean_vectors(parts: tuple[Factors, ...]) -> Mapping[str, Tensor]:
-    """Return the mean of the parts' vectors by field; they must be aligned."""
-    return {name: torch.stack([part.vectors[name] for part in parts]).mean(0) for name in parts[0].vectors}
