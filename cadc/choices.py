@@ -134,7 +134,19 @@ def check(config: Config) -> None:
     task(config)
     if needs_factors(config):
         dim_of_factors(config)
+        _check_kind(config)
         _check_rows(config)
+
+
+def _check_kind(config: Config) -> None:
+    """Raise a UsageError where scores that only order rows would be taken for logits of label 1."""
+    model, factorization = (load_class(config[group][TARGET]) for group in ("model", "factorization"))
+    reads_logits = model_needs_factors(config) and not getattr(model, "fits_sample", False)
+    if task(config) == "ctr" and reads_logits and getattr(factorization, "kind", "logit") == "score":
+        raise UsageError(
+            f"{factorization.__name__} gives scores that only order rows, where {model.__name__} takes logits of "
+            "label 1; set model=platt, which fits such to the labels, or factorization=logistic."
+        )
 
 
 def _check_rows(config: Config) -> None:

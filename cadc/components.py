@@ -94,11 +94,6 @@ def defaults(cls: type) -> dict[str, Any]:
     return {name: value.default for name, value in found if value.default is not inspect.Parameter.empty}
 
 
-def wants(node: Mapping[str, Any], name: str) -> bool:
-    """Tell whether the class that a configuration node names takes an argument of this name."""
-    return name in parameters(load_class(node[TARGET]))
-
-
 def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Return a node's options, each checked against the class's signature and cast to its type.
 

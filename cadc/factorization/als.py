@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -11,8 +11,8 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least
 from cadc.factorization.blocks import Block, blocks_of
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
-from cadc.factorization.factors import Factors
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.majorize import cholesky, newton
 from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
@@ -42,6 +42,8 @@ class ALS:
     init_std : standard deviation of the initial vectors.
     seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -78,7 +80,8 @@ class ALS:
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        DataError : where the log lacks one of the fields, it is a bag, no row has label 1, or explicit labels
+            are all the same.
         """
         started = time.perf_counter()
         fields = require_pair(self.fields)
@@ -90,6 +93,7 @@ class ALS:
             first, second, counts = positive_pairs(examples, sizes[1])
             examples = Examples((first, second), counts)
         else:
+            require_both_labels(examples.labels, "set factorization.feedback=implicit")
             mean = float(examples.labels.double().mean())
             examples = Examples(examples.ids, examples.labels - mean)
         sides = []
@@ -105,11 +109,11 @@ class ALS:
                     self._update_explicit(sides[place], sides[1 - place])
         factors = pair_factors(
             fields,
-            examples,
+            examples.ids,
             [side.vectors[:-1] for side in sides],
             [side.biases[:-1] for side in sides],
             mean,
-            kind="score",
+            kind=self.kind,
         )
         return factors, {"seconds": time.perf_counter() - started, "epochs": self.iterations}
 

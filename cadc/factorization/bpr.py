@@ -1,6 +1,7 @@
 """Bayesian personalised ranking: a user's items above those that the user did not take (Rendle et al. 2009)."""
 
 import time
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,8 +11,8 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
-from cadc.factorization.factors import Factors
+from cadc.factorization.examples import is_present, pair_factors, read_examples, require_pair
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
 
@@ -36,6 +37,8 @@ class BPR:
     init_std : standard deviation of the initial vectors.
     seed : of initial vectors, order and negatives; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -81,7 +84,8 @@ class BPR:
         fields = require_pair(self.fields)
         sizes = [log.schema[name].vocabulary_size for name in fields]
         generator = torch_generator(self.seed, "factorize")
-        first, second, _ = positive_pairs(read_examples(log, fields, rows), sizes[1])
+        examples = read_examples(log, fields, rows)
+        first, second, _ = positive_pairs(examples, sizes[1])
         taken = first * sizes[1] + second
         held_out = read_examples(log, fields, log.rows("validation")).positives()
         others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed, "held out"))
@@ -94,17 +98,20 @@ class BPR:
         groups = [{"params": [p], "weight_decay": l2} for p, l2 in zip(parameters, penalties, strict=True) if p.numel()]
         for parameter in parameters:
             parameter.grad = torch.zeros_like(parameter)
+        is_met = is_present(second, sizes[1])
         optimizer = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
         stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
         while not stop.is_over:
             negatives = draw_negatives(first, taken, sizes[1], generator)
+            is_met[negatives] = True
             for batch in torch.randperm(len(first), generator=generator).split(self.batch_size):
                 set_gradients(parameters, first[batch], second[batch], negatives[batch])
                 optimizer.step()
             stop.tell(pair_loss(parameters, held_out.ids[0], held_out.ids[1], others), parameters)
         users, items, item_biases = stop.best
-        examples = Examples((first, second), torch.ones(len(first)))
-        factors = pair_factors(fields, examples, [users, items], [torch.zeros(sizes[0]), item_biases], kind="score")
+        # What has rows of label 0 alone was fitted where it was drawn; what has none is new, and may be liked.
+        fitted = (first, examples.ids[1][is_met[examples.ids[1]]])
+        factors = pair_factors(fields, fitted, [users, items], [torch.zeros(sizes[0]), item_biases], kind=self.kind)
         return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
 
 

@@ -16,7 +16,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError
-from cadc.factorization.crossfit import CrossFitted, assign_folds
+from cadc.factorization.crossfit import CrossFitted, assign_folds, number_pairs
 from cadc.factorization.factors import Factors
 from cadc.identity import code_hash, describe, digest
 from cadc.randomness import numpy_generator
@@ -61,8 +61,9 @@ def fit_factors(
     factorization : how to factorise.
     log : the log.
     dim : length of the vectors, where the factorisation leaves it open.
-    which : `full` reads all training rows (CADC as published), `complement` those that the network does not train on,
-        `crossfit` all of them, in as many factorisations as there are folds, each without its fold.
+    which : `full` reads all training rows (CADC as published), `complement` those of whose pair of
+        user and item the network trains on no row, `crossfit` all of them, in as many factorisations as there are
+        folds, each without its fold.
     sample : numbers of the rows that the network trains on, int64.
     n_folds : of cross-fitting.
 
@@ -79,13 +80,15 @@ def fit_factors(
             CrossFitted(parts, fold), len(rows), {key: cost for found in costs for key, cost in found.items()}
         )
     if which == "complement":
-        is_left = torch.ones(len(rows), dtype=torch.bool)
-        is_left[sample] = False
-        rows = rows[is_left]
+        pairs = torch.from_numpy(number_pairs(log))
+        is_sampled = torch.zeros(len(rows), dtype=torch.bool)  # by pair, of which there are no more than rows
+        is_sampled[pairs[sample]] = True
+        rows = rows[~is_sampled[pairs]]
         if not len(rows):
             raise UsageError(
-                "the sample holds all training rows, so factorization_rows=complement has none to read; lower "
-                "sampler.rate, or set factorization_rows=crossfit."
+                "the sample holds all training rows, or rows of all their pairs of user and item, so "
+                "factorization_rows=complement has none to read; lower sampler.rate, or set "
+                "factorization_rows=crossfit."
             )
     factors, cost = factorize(factorization, log, rows, dim)
     return Fitted(factors, len(rows), cost)

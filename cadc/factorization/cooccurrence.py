@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.examples import settle
-from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.incidence import row_incidence
 from cadc.factorization.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
@@ -43,6 +43,8 @@ class CoOccurrence:
     power_iterations : of the randomised decomposition for two fields.
     seed : of the decomposition; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -105,7 +107,7 @@ class CoOccurrence:
                 for name, part in zip(names, vectors, strict=True)
             },
             {name: torch.from_numpy(part.astype(np.float32)) for name, part in zip(names, biases, strict=True)},
-            kind="score",
+            kind=self.kind,
         )
         factors.biases[last] += float(base[0])
         seen = {name: torch.from_numpy(part > 0) for name, part in zip(names, counts, strict=True)}

@@ -1,10 +1,10 @@
 """Cross-fitting: each training row has factors that were fitted without it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
@@ -55,6 +55,17 @@ def _stacked(factors: Factors) -> Tensor:
     return torch.cat([vectors for _, vectors in sorted(factors.vectors.items())]).double()
 
 
+def number_pairs(log: InteractionLog) -> NDArray[np.int64]:
+    """Return a number for each training row, the same for rows of the same user and item, counted from 0, shape [n].
+
+    A log without users and items has a number for every row.
+    """
+    if not {"user", "item"} <= set(log.entities):
+        return np.arange(log.n_rows("train"))
+    pairs = log.column("user", "train").astype(np.int64) * log.n_entities("item") + log.column("item", "train")
+    return np.unique(pairs, return_inverse=True)[1]
+
+
 def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generator) -> Tensor:
     """Return the fold of each training row, int64, shape [n]; rows of the same user and item share a fold.
 
@@ -62,11 +73,7 @@ def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generat
     ------
     UsageError : for fewer than two folds, or more than there are rows to divide.
     """
-    n_rows = log.n_rows("train")
-    group = np.arange(n_rows)
-    if {"user", "item"} <= set(log.entities):
-        pairs = log.column("user", "train").astype(np.int64) * log.n_entities("item") + log.column("item", "train")
-        group = np.unique(pairs, return_inverse=True)[1]
+    group = number_pairs(log)
     n_groups = int(group.max()) + 1
     if not 2 <= n_folds <= n_groups:
         raise UsageError(
@@ -74,8 +81,3 @@ def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generat
             "training rows."
         )
     return torch.from_numpy((generator.permutation(n_groups) % n_folds)[group])
-
-
-def mean_vectors(parts: tuple[Factors, ...]) -> Mapping[str, Tensor]:
-    """Return the mean of the parts' vectors by field; they must be aligned."""
-    return {name: torch.stack([part.vectors[name] for part in parts]).mean(0) for name in parts[0].vectors}

@@ -81,6 +81,26 @@ def read_examples(log: InteractionLog, fields: Sequence[str], rows: Tensor) -> E
     return Examples((first, second), log.labels(rows))
 
 
+def require_both_labels(labels: Tensor, way_out: str) -> None:
+    """Refuse rows of one label, which a factorisation of labels leaves at its random start.
+
+    Parameters
+    ----------
+    labels : of the rows to factorise, shape [n].
+    way_out : what to set where all of them are 1.
+
+    Raises
+    ------
+    DataError : where all are the same.
+    """
+    if len(labels) and bool((labels == labels[0]).all()):
+        label = int(labels[0])
+        raise DataError(
+            f"all {len(labels)} rows to factorise have label {label}, from which a factorisation of labels learns "
+            f"nothing; {way_out if label else 'take a log, or a data.threshold, with both labels'}."
+        )
+
+
 def settle(factors: Factors, seen: dict[str, Tensor]) -> None:
     """Give values without rows, and *unknown*, the zero vector; and the mean bias of the others, in place.
 
@@ -100,7 +120,7 @@ def settle(factors: Factors, seen: dict[str, Tensor]) -> None:
 
 def pair_factors(
     fields: Sequence[str],
-    examples: Examples,
+    fitted: Sequence[Tensor],
     vectors: Sequence[Tensor],
     biases: Sequence[Tensor],
     global_bias: float = 0.0,
@@ -111,7 +131,7 @@ def pair_factors(
     Parameters
     ----------
     fields : names of the two.
-    examples : that were fitted; values that occur in none are those that nothing is known of.
+    fitted : ids of both that rows hold and that were fitted, int64; nothing is known of the others.
     vectors, biases : of both, shapes [vocabulary size, k] and [vocabulary size].
     global_bias : of all rows.
     kind : of the factors.
@@ -124,7 +144,7 @@ def pair_factors(
     factors.biases[fields[1]] += global_bias
     settle(
         factors,
-        {name: is_present(ids, len(factors.biases[name])) for name, ids in zip(fields, examples.ids, strict=True)},
+        {name: is_present(ids, len(factors.biases[name])) for name, ids in zip(fields, fitted, strict=True)},
     )
     return factors
 

@@ -11,7 +11,7 @@ from cadc.data.schema import Field
 from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import settle
+from cadc.factorization.examples import require_both_labels, settle
 from cadc.factorization.factors import Factors
 from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import Rows, incidence, read_rows
@@ -82,7 +82,7 @@ class FactorizationMachine:
 
         Raises
         ------
-        DataError : where the log lacks a field, or no field is single-valued.
+        DataError : where the log lacks a field, no field is single-valued, or all labels are the same.
         CadcError : where the loss is no longer finite.
         """
         started = time.perf_counter()
@@ -92,6 +92,7 @@ class FactorizationMachine:
         if all(field.bag for field in fields):
             raise DataError("no single-valued field is left to factorise; a factorisation machine needs one.")
         kept, held_out = read_rows(log, rows, fields), read_rows(log, log.rows("validation"), fields)
+        require_both_labels(kept.labels, "set factorization=als, or factorization=cooccurrence for all fields")
         machine = self._start(log, kept, fields, dim)
         sides = [SideRows(kept, side, machine) for side in reversed(machine.sides)]
         context = [ContextRows(kept, name, len(field.parameters)) for name, field in machine.context.items()]

@@ -10,7 +10,14 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
+from cadc.factorization.examples import (
+    Examples,
+    is_present,
+    pair_factors,
+    read_examples,
+    require_both_labels,
+    require_pair,
+)
 from cadc.factorization.factors import Factors
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
@@ -102,7 +109,7 @@ class LogisticMF:
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, or it is a bag.
+        DataError : where the log lacks one of the fields, it is a bag, or explicit labels are all the same.
         CadcError : where the loss is no longer finite.
         """
         started = time.perf_counter()
@@ -113,16 +120,22 @@ class LogisticMF:
         vectors = [std * torch.randn(size, dim, generator=generator) for size in sizes]
         for table in vectors:
             table[UNKNOWN] = 0
-        kept = read_examples(log, fields, rows)
+        read = kept = read_examples(log, fields, rows)
         held_out = read_examples(log, fields, log.rows("validation"))
         if self.feedback == "implicit":
-            kept, held_out = kept.positives(), held_out.positives()
+            kept, held_out = read.positives(), held_out.positives()
             held_out = held_out.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
+        else:
+            require_both_labels(kept.labels, "set factorization.feedback=implicit, or factorization=als")
+
+        is_met = is_present(kept.ids[1], sizes[1])
 
         def draw() -> Examples:
             if self.feedback == "explicit":
                 return kept
-            return kept.with_negatives(self.negatives, sizes[1], generator)
+            drawn = kept.with_negatives(self.negatives, sizes[1], generator)
+            is_met[drawn.ids[1]] = True
+            return drawn
 
         l2 = L2[self.solver] if self.l2 is None else self.l2
         if self.solver == "newton":
@@ -133,5 +146,7 @@ class LogisticMF:
             found = fit_adam(
                 draw, held_out, vectors, l2, self.l2_bias, self.learning_rate, self.batch_size, stop, generator
             )
-        factors = pair_factors(fields, kept, found.vectors, found.biases, found.global_bias)
+        # What has rows of label 0 alone was fitted where it was drawn; what has none is new, and may be liked.
+        fitted = (kept.ids[0], read.ids[1][is_met[read.ids[1]]])
+        factors = pair_factors(fields, fitted, found.vectors, found.biases, found.global_bias)
         return factors, {"seconds": time.perf_counter() - started, "epochs": found.epochs}

@@ -1,15 +1,15 @@
 """Singular vectors of the matrix of labels, or of positive pairs."""
 
 import time
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import require_at_least
-from cadc.factorization.examples import Examples, pair_factors, read_examples, require_pair
-from cadc.factorization.factors import Factors
+from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
+from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.factorization.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
@@ -31,6 +31,8 @@ class SVD:
     fields : names of the two fields to factorise; None takes user and item.
     seed : of the random projection; its own, so that all seeds of a grid share one factorisation.
     """
+
+    kind: ClassVar[Kind] = "score"
 
     def __init__(
         self,
@@ -62,7 +64,8 @@ class SVD:
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
+        DataError : where the log lacks one of the fields, it is a bag, no row has label 1, or explicit labels
+            are all the same.
         """
         started = time.perf_counter()
         fields = require_pair(self.fields)
@@ -73,13 +76,14 @@ class SVD:
             first, second, counts = positive_pairs(examples, sizes[1])
             examples = Examples((first, second), torch.ones_like(counts))
         else:
+            require_both_labels(examples.labels, "set factorization.feedback=implicit")
             mean = float(examples.labels.double().mean())
             biases, examples = self._centred(examples, mean, sizes)
         matrix = sparse_matrix(*examples.ids, examples.labels, (sizes[0], sizes[1]))
         generator = numpy_generator(self.seed, "factorize")
         left, values, right = truncated_svd(matrix, dim, self.power_iterations, generator)
         vectors = [torch.from_numpy(side * values**0.5) for side in (left, right)]
-        factors = pair_factors(fields, examples, vectors, biases, mean, kind="score")
+        factors = pair_factors(fields, examples.ids, vectors, biases, mean, kind=self.kind)
         return factors, {"seconds": time.perf_counter() - started, "epochs": self.power_iterations}
 
     def _centred(self, examples: Examples, mean: float, sizes: list[int]) -> tuple[list[Tensor], Examples]:

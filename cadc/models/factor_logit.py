@@ -29,7 +29,7 @@ class FactorLogit(nn.Module):
     def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__()
         parts = parts_of(factors)
-        self.n_parts, self.dim = len(parts), parts[0].dim
+        self.n_parts, self.dim, self.kind = len(parts), parts[0].dim, parts[0].kind
         single = [field.name for field in schema.single]
         self.fields: list[Field] = [schema[name] for name in parts[0].fields]
         self.columns = {field.name: single.index(field.name) for field in self.fields if not field.bag}
@@ -85,7 +85,8 @@ class FactorLogit(nn.Module):
         for part in range(self.n_parts):
             vectors = {name: table[part, :, :-1].clone() for name, table in tables.items()}
             biases = {name: table[part, :, -1].clone() for name, table in tables.items()}
-            parts.append(Factors(vectors, biases, None if self.dense is None else self.dense[part].clone()))
+            dense = None if self.dense is None else self.dense[part].clone()
+            parts.append(Factors(vectors, biases, dense, self.kind))
         return tuple(parts)
 
     def _logits(self, batch: Batch, part: int | Tensor) -> Tensor:

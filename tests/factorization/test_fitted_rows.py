@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from cadc.data.prepare import prepare
+from cadc.data.sources.criteo import Criteo
+from cadc.data.split import RandomSplit
 from cadc.errors import UsageError
 from cadc.factorization.cached import fit_factors
 from cadc.factorization.crossfit import CrossFitted, assign_folds
+from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import numpy_generator
 from tests.commands import TINY, cadc, train
+from tests.data.small_sources import write_criteo
 from tests.helpers import small_synthetic_log
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
@@ -43,9 +48,27 @@ def test_the_complement_knows_nothing_of_the_labels_in_the_sample():
     log, sample = small_synthetic_log(), torch.arange(0, 4000, 9)
     changed = with_flipped_labels(sample)
     one, other = (fitted(which, "complement", sample) for which in (log, changed))
-    assert one.n_rows == log.n_rows("train") - len(sample)
     assert same(one.factors, other.factors)
     assert not same(fitted(log, "full").factors, fitted(changed, "full").factors)
+
+
+def test_the_complement_has_no_row_of_a_user_and_item_in_the_sample():
+    log, sample = small_synthetic_log(), torch.arange(0, 4000, 9)
+    pairs = list(zip(log.column("user", "train").tolist(), log.column("item", "train").tolist(), strict=True))
+    sampled = {pairs[row] for row in sample.tolist()}
+    repeated = torch.tensor([pair in sampled for pair in pairs])
+    assert repeated.sum() > len(sample), "some of its pairs have other rows"
+    one, other = (fitted(which, "complement", sample) for which in (log, with_flipped_labels(repeated.nonzero()[:, 0])))
+    assert one.n_rows == log.n_rows("train") - int(repeated.sum())
+    assert same(one.factors, other.factors)
+
+
+def test_the_complement_of_a_log_without_users_is_all_other_rows(tmp_path, monkeypatch):
+    write_criteo(tmp_path / "criteo", 1000)
+    monkeypatch.setenv("CADC_DATA_DIR", str(tmp_path))
+    log = prepare(Criteo(min_count=3), RandomSplit())
+    machine = FactorizationMachine(max_epochs=1)
+    assert fit_factors(machine, log, 2, "complement", torch.arange(100), 0).n_rows == log.n_rows("train") - 100
 
 
 def test_ids_outside_the_complement_have_the_zero_vector_and_the_mean_bias():
@@ -127,7 +150,8 @@ def test_a_residual_network_runs_on_them_and_its_record_says_so(rows):
     assert record["rows"] == {
         "kept": 600,
         "full": 2400,
-        "factorized": 1800 if rows == "complement" else 2400,
+        # 293 rows beside the sample are of its pairs of user and item.
+        "factorized": 1507 if rows == "complement" else 2400,
         "validation": 300,
     }
     assert folder != train(*words)

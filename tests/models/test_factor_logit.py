@@ -94,11 +94,15 @@ def test_scores_of_all_items_differ_from_the_logits_by_a_number_a_user(fields, n
 
 def test_tables_are_saved_and_cut_back_into_the_factors(log):
     factors = random_factors(log.schema, ("user", "item", "tags"))
-    logit, other = (FactorLogit(random_factors(log.schema, factors.fields, seed=seed), log.schema) for seed in (0, 1))
+    factors.kind = "score"
+    other_factors = random_factors(log.schema, factors.fields, seed=1)
+    other_factors.kind = "score"
+    logit, other = (FactorLogit(one, log.schema) for one in (factors, other_factors))
     other.load_state_dict(logit.state_dict())
     batch = log.gather(log.rows("test"))
     assert torch.equal(other(batch), logit(batch))
     (part,) = other.factors()
+    assert part.kind == "score"
     for name in factors.fields:
         assert torch.equal(part.vectors[name], factors.vectors[name])
         assert torch.equal(part.biases[name], factors.biases[name])
