@@ -23,7 +23,7 @@ class Tune:
     Parameters
     ----------
     spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
-        those keys count whose group the arm uses.
+        those keys count whose group the arm uses, and which its component of that group has.
     trials : of every study.
     metric : of a record, such as `val/logloss`; None takes the first of the experiment, on validation.
     seed : of split, sample and weights, apart from those of the table.

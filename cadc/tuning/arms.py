@@ -8,13 +8,14 @@ from typing import Any
 
 from cadc.choices import used_groups
 from cadc.components import cast
-from cadc.config import compose_config, expand, key_of, parse_words
+from cadc.config import compose_config, expand, files_of, key_of, parse_words
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import OPTIONS, RATE
 from cadc.jobs import without_impossible
 from cadc.ledger.store import Ledger
+from cadc.plain_yaml import load_yaml
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
 from cadc.tuning.tuning import Tuning
@@ -151,4 +152,14 @@ def _used(space: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """Return those options of a search space that belong to what a run uses."""
     config = compose_config([*words, VALIDATION])
     unused = {group for group in config["choices"] if group not in ("data", *used_groups(config))}
-    return {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
+    found = {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
+    return {key: leaf for key, leaf in found.items() if key.partition(".")[0] in found or not _is_of_another(key, config)}
+
+
+def _is_of_another(key: str, config: Mapping[str, Any]) -> bool:
+    """Tell whether an option is none of the group's chosen component, but of another, so that it is no mistake."""
+    group, _, rest = key.partition(".")
+    option = rest.partition(".")[0]
+    if group not in config["choices"] or option in config[group]:
+        return False
+    return any(option in load_yaml(path) for path in files_of(group).values())

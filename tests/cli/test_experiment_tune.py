@@ -15,6 +15,7 @@ from tests.commands import TINY, cadc
 SPACE = {
     "trainer.learning_rate": {"low": 0.001, "high": 0.03, "log": True},
     "factorization.l2": {"choices": [2.0, 20.0]},
+    "initializer.scale_to": {"choices": [None, 1.0]},  # random has none
 }
 DESCRIPTION = {
     "common": [*TINY, "data.split_seed=${seed}", "trainer.max_epochs=1"],
@@ -45,7 +46,7 @@ def test_every_arm_and_rate_has_a_study_of_the_options_that_it_uses(tuned):
     assert keys == {
         ("random", "0.2"): {"trainer.learning_rate"},
         ("random", "1"): {"trainer.learning_rate"},
-        ("mf", None): {"trainer.learning_rate", "factorization.l2"},
+        ("mf", None): {"trainer.learning_rate", "factorization.l2", "initializer.scale_to"},
         ("MF alone", None): {"factorization.l2"},
     }
     assert all(entry["trials"] == 2 for entry in tuned.values())
