@@ -129,14 +129,20 @@ def _possible(cells: list[Cell]) -> list[Cell]:
 
 def _points(words: Sequence[str], how: Tune) -> list[tuple[tuple[str, ...], dict[str, str]]]:
     """Return the words of each point that is tuned, with the seeds of tuning, and what tells it apart."""
+    split_seed = _first_split(words) if how.split_seed is None else how.split_seed
     words = [word for word in words if key_of(word) not in SEEDS]
     swept = [key_of(word) for word in words if is_sweep(word)]
     points = []
     for combination in expand(words):
         values = {key_of(word): word.partition("=")[2] for word in combination}
         at = {key: values[key] for key in dict.fromkeys(["data", *swept]) if key in values}
-        points.append(((*combination, f"seed={how.seed}", f"data.split_seed={how.seed}"), at))
+        points.append(((*combination, f"seed={how.seed}", f"data.split_seed={split_seed}"), at))
     return points if how.per_rate else _middle(points)
+
+
+def _first_split(words: Sequence[str]) -> int:
+    """Return the seed of the split that the first run of an arm is tested on."""
+    return int(compose_config(expand(words)[0])["data"]["split_seed"])
 
 
 def _middle(points: list[tuple[tuple[str, ...], dict[str, str]]]) -> list[tuple[tuple[str, ...], dict[str, str]]]:
@@ -153,7 +159,9 @@ def _used(space: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     config = compose_config([*words, VALIDATION])
     unused = {group for group in config["choices"] if group not in ("data", *used_groups(config))}
     found = {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
-    return {key: leaf for key, leaf in found.items() if key.partition(".")[0] in found or not _is_of_another(key, config)}
+    # Where trials choose the component itself, options of each may count.
+    foreign = {key for key in found if key.partition(".")[0] not in found and _is_of_another(key, config)}
+    return {key: leaf for key, leaf in found.items() if key not in foreign}
 
 
 def _is_of_another(key: str, config: Mapping[str, Any]) -> bool:
