@@ -23,10 +23,12 @@ class Tune:
     Parameters
     ----------
     spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
-        those keys count whose group the arm uses.
+        those keys count whose group the arm uses, and which its component of that group has.
     trials : of every study.
     metric : of a record, such as `val/logloss`; None takes the first of the experiment, on validation.
-    seed : of split, sample and weights, apart from those of the table.
+    seed : of sample and weights, apart from those of the table.
+    split_seed : of the split; None takes that of the table's first seed, so that no trial reads a row that is
+        tested under that split. Under the random splits of the other seeds trials have read rows that are tested there.
     per_rate : whether every sampling rate is tuned by itself; else the middle one stands for all.
     """
 
@@ -34,6 +36,7 @@ class Tune:
     trials: int = 20
     metric: str | None = None
     seed: int = 1000
+    split_seed: int | None = None
     per_rate: bool = True
 
     @classmethod
@@ -67,7 +70,7 @@ class Tune:
         return cls(spaces, **given)
 
 
-OPTIONS: dict[str, Any] = {"trials": int, "metric": str | None, "seed": int, "per_rate": bool}
+OPTIONS: dict[str, Any] = {"trials": int, "metric": str | None, "seed": int, "split_seed": int | None, "per_rate": bool}
 
 
 @dataclass(frozen=True)

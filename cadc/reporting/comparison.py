@@ -86,6 +86,9 @@ def compare_points(
         if not any(others):
             _say_left_out(reference, "it is not in this table")
             continue
+        if all(other is None or other is row for row, other in zip(rows, others, strict=True)):
+            _say_left_out(reference, "no other row of this table has a counterpart among its points")
+            continue
         for row, other in zip(rows, others, strict=True):
             both = pairs(row, other) if other and other is not row else []
             lines.append(_known(reference, row, other, both))

@@ -19,7 +19,8 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
         return row
     for column in ("rate", "dim"):
         if len(found) > 1:
-            found = [other for other in found if other.columns[column] == row.columns[column]]
+            # A column that would leave none, as the rate of full data, tells nothing.
+            found = [other for other in found if other.columns[column] == row.columns[column]] or found
     if len(found) != 1:
         return None
     is_compared = found[0] is row or reference.concerns(row.arm, row.columns["rate"])

@@ -8,13 +8,14 @@ from typing import Any
 
 from cadc.choices import used_groups
 from cadc.components import cast
-from cadc.config import compose_config, expand, key_of, parse_words
+from cadc.config import compose_config, expand, files_of, key_of, parse_words
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import OPTIONS, RATE
 from cadc.jobs import without_impossible
 from cadc.ledger.store import Ledger
+from cadc.plain_yaml import load_yaml
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
 from cadc.tuning.tuning import Tuning
@@ -128,14 +129,20 @@ def _possible(cells: list[Cell]) -> list[Cell]:
 
 def _points(words: Sequence[str], how: Tune) -> list[tuple[tuple[str, ...], dict[str, str]]]:
     """Return the words of each point that is tuned, with the seeds of tuning, and what tells it apart."""
+    split_seed = _first_split(words) if how.split_seed is None else how.split_seed
     words = [word for word in words if key_of(word) not in SEEDS]
     swept = [key_of(word) for word in words if is_sweep(word)]
     points = []
     for combination in expand(words):
         values = {key_of(word): word.partition("=")[2] for word in combination}
         at = {key: values[key] for key in dict.fromkeys(["data", *swept]) if key in values}
-        points.append(((*combination, f"seed={how.seed}", f"data.split_seed={how.seed}"), at))
+        points.append(((*combination, f"seed={how.seed}", f"data.split_seed={split_seed}"), at))
     return points if how.per_rate else _middle(points)
+
+
+def _first_split(words: Sequence[str]) -> int:
+    """Return the seed of the split that the first run of an arm is tested on."""
+    return int(compose_config(expand(words)[0])["data"]["split_seed"])
 
 
 def _middle(points: list[tuple[tuple[str, ...], dict[str, str]]]) -> list[tuple[tuple[str, ...], dict[str, str]]]:
@@ -151,4 +158,16 @@ def _used(space: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """Return those options of a search space that belong to what a run uses."""
     config = compose_config([*words, VALIDATION])
     unused = {group for group in config["choices"] if group not in ("data", *used_groups(config))}
-    return {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
+    found = {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
+    # Where trials choose the component itself, options of each may count.
+    foreign = {key for key in found if key.partition(".")[0] not in found and _is_of_another(key, config)}
+    return {key: leaf for key, leaf in found.items() if key not in foreign}
+
+
+def _is_of_another(key: str, config: Mapping[str, Any]) -> bool:
+    """Tell whether an option is none of the group's chosen component, but of another, so that it is no mistake."""
+    group, _, rest = key.partition(".")
+    option = rest.partition(".")[0]
+    if group not in config["choices"] or option in config[group]:
+        return False
+    return any(option in load_yaml(path) for path in files_of(group).values())

@@ -13,6 +13,7 @@ from cadc.identity import file_hash
 from cadc.ledger import Ledger
 from cadc.reporting.compared import add_comparison, comparison_markdown
 from cadc.reporting.comparison import COLUMNS, FILE, compare_points
+from cadc.reporting.pairs import counterpart
 from cadc.reporting.points import Point
 
 
@@ -38,11 +39,11 @@ class Table:
         self.folder.mkdir()
         self.points = []
 
-    def add(self, arm, rate, noise, seeds, trained=True):
+    def add(self, arm, rate, noise, seeds, trained=True, dim=16):
         """Add a point with a run for each (split_seed, seed)."""
         records = []
         for split_seed, seed in seeds:
-            run_id = f"{arm}-{rate}-{split_seed}-{seed}"
+            run_id = f"{arm}-{rate}-{dim}-{split_seed}-{seed}"
             path = self.ledger.path(run_id)
             path.mkdir(parents=True, exist_ok=True)
             # A seed adds its own noise.
@@ -51,7 +52,7 @@ class Table:
             files = {"scores.parquet": file_hash(path / "scores.parquet")}
             uses = ["model", "trainer"] if trained else ["model"]
             records.append({"id": run_id, "config": config, "uses": uses, "files": files})
-        columns = {"dataset": "made-up", "arm": arm, "rate": rate, "dim": 16}
+        columns = {"dataset": "made-up", "arm": arm, "rate": rate, "dim": dim}
         self.points.append(Point(arm, columns, records))
 
     def compare(self, *words, **options):
@@ -120,6 +121,25 @@ def test_a_control_serves_as_reference_of_all(table):
     assert found["verdict"][4] == "reference"
     assert (found["seeds"][:4] == 3).all()
     assert found.loc[1, "difference"] == pytest.approx(expected(table, 1, 4).interval.estimate, abs=1e-12)
+
+
+@pytest.mark.parametrize("rate", [None, 1.0])
+def test_points_of_several_dims_meet_that_of_their_own_whatever_their_rates(tmp_path, rate):
+    table = Table(tmp_path)
+    for dim in (4, 8):
+        table.add("full", 1.0, 0.1 * dim, [(0, 0), (1, 1)], dim=dim)
+        table.add("mf", 0.1, 0.2 * dim, [(0, 0), (1, 1)], dim=dim)
+        table.add("control", None, 0.3 * dim, [(0, 0), (1, 1)], trained=False, dim=dim)
+    others = [counterpart(Reference("full", rate), row, table.points) for row in table.points]
+    assert [other.columns["dim"] for other in others] == [4, 4, 4, 8, 8, 8]
+    assert {other.arm for other in others} == {"full"}
+    assert table.compare("full", rate)["difference"].notna().tolist() == [False, True, True] * 2
+
+
+def test_a_row_without_a_rate_meets_none_of_several_and_that_is_said(table, capsys):
+    del table.points[2:4]
+    assert table.compare("random") is None
+    assert "the comparison with random is left out: no other row" in capsys.readouterr().err
 
 
 def test_a_model_without_training_serves_every_seed_of_its_split(tmp_path):
