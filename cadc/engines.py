@@ -144,9 +144,10 @@ def joblib(launcher: Any) -> Iterator[None]:
     A terminal sends Ctrl-C to them as well; they are started so that it does not reach them, since Python would show a
     stack trace of whatever they import at that moment.
     """
-    from joblib.externals.loky.backend import fork_exec
+    # What joblib starts processes with; `subprocess` keeps a name of its own for it.
+    import _posixsubprocess
 
-    start = fork_exec.fork_exec
+    start = _posixsubprocess.fork_exec
 
     def start_without_ctrl_c(*arguments: Any, **words: Any) -> int:
         # A process inherits which signals are held back.
@@ -157,7 +158,7 @@ def joblib(launcher: Any) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     try:
-        with _replaced(fork_exec, "fork_exec", start_without_ctrl_c):
+        with _replaced(_posixsubprocess, "fork_exec", start_without_ctrl_c):
             yield
     finally:
         module = sys.modules.get("joblib.externals.loky.reusable_executor")
