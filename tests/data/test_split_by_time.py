@@ -201,4 +201,4 @@ def test_random_split_takes_the_rows_that_it_always_took():
 
 
 RANDOM_HELD_OUT = [5, 13, 17, 18]
-SYNTHETIC_CONTENT = "8bea8722e049c96d121787c5c0d3e4394891568ae0ab394e8b8d63fc778d53b6"
+SYNTHETIC_CONTENT = "91b9627a98b17574c2ae52c2e2dfcaef29da369464cd35832d55979f16734c40"
