@@ -1,5 +1,6 @@
 """The kinds of panels that a figure is made of; each draws one metric on one data set."""
 
+from abc import ABC, abstractmethod
 from itertools import cycle
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ def axis_label(metric: str) -> str:
     return label(metric) if metric.startswith("val/") else f"test {label(metric)}"
 
 
-class Panel:
+class Panel(ABC):
     """Draws quality against something, an arm a line.
 
     Attributes
@@ -34,9 +35,9 @@ class Panel:
         """Return width and height of a panel in inches."""
         return (4.8, 3.9) if len(table["dataset"].unique()) == 1 else (3.6, 3.3)
 
+    @abstractmethod
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
         """Draw the rows of one data set; `alone` tells whether this is the only panel."""
-        raise NotImplementedError
 
 
 class LinePanel(Panel):
