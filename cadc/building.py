@@ -8,6 +8,7 @@ from cadc.choices import (
     covers_cold,
     dim_of_factors,
     fitted_rows,
+    is_trained,
     sampler_needs_factors,
     scores_with_factors,
     seeds,
@@ -39,7 +40,7 @@ def factorize_for_sampler(config: Config, log: InteractionLog) -> Fitted | None:
     if not sampler_needs_factors(config) or config["sampler"].get("rate") == 1:
         return None
     factorization = build(config["factorization"], "factorization")
-    return fit_factors(factorization, log, dim_of_factors(config), "full", torch.arange(0), 0)
+    return fit_factors(factorization, log, dim_of_factors(config), "full", torch.arange(0), 0, _validation_rate(config))
 
 
 def draw_sample(config: Config, log: InteractionLog, fitted: Fitted | None = None) -> Sample:
@@ -58,7 +59,13 @@ def factorize_log(config: Config, log: InteractionLog, sample: Sample) -> Fitted
         return None
     factorization = build(config["factorization"], "factorization")
     n_folds = config["factorization_folds"]
-    return fit_factors(factorization, log, dim_of_factors(config), fitted_rows(config), sample.rows, n_folds)
+    which, rate = fitted_rows(config), _validation_rate(config)
+    return fit_factors(factorization, log, dim_of_factors(config), which, sample.rows, n_folds, rate)
+
+
+def _validation_rate(config: Config) -> float:
+    """Return which share of the validation part the run may read: a factorisation beside a network no more than it."""
+    return float(config["trainer"].get("validation_rate", 1.0)) if is_trained(config) else 1.0
 
 
 def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> nn.Module:

@@ -71,8 +71,9 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
             "kept": len(done.sample.rows) if uses_sampler(config) else None,
             "full": log.n_rows("train"),
             "factorized": max((found.n_rows for found in fitted), default=None),
-            # A factorisation is stopped by all of them.
-            "validation": log.n_rows("validation") if fitted else fit.n_validation if fit else None,
+            "validation": max(
+                [found.n_validation for found in fitted] + ([fit.n_validation] if fit else []), default=None
+            ),
         },
         "sample": dict(done.sample.facts),
         "uses": used_groups(config),
