@@ -8,7 +8,8 @@ from cadc.errors import CadcError, Lost, NotWritable, Pruned
 from cadc.jobs import Job
 from cadc.lease import Lease
 from cadc.ledger.store import Ledger, Record
-from cadc.pipeline import SCHEMA_VERSION, run
+from cadc.pipeline import run
+from cadc.recording import SCHEMA_VERSION
 from cadc.signals import check_interrupt
 from cadc.training.checkpoints import CheckpointFolder
 

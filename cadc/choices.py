@@ -8,6 +8,7 @@ from cadc.components import TARGET, build, defaults, load_class
 from cadc.errors import UsageError
 
 Config = Mapping[str, Any]
+Task = Literal["ctr", "ranking"]
 FittedRows = Literal["full", "complement", "crossfit"]
 
 BESIDE_SOURCE = ("split", "split_seed")
@@ -32,7 +33,7 @@ def is_trained(config: Config) -> bool:
     return bool(getattr(load_class(config["model"][TARGET]), "trainable", True))
 
 
-def task(config: Config) -> str:
+def task(config: Config) -> Task:
     """Return `ctr` (rows are scored) or `ranking` (items are ranked for users).
 
     Raises
@@ -42,12 +43,12 @@ def task(config: Config) -> str:
     model = load_class(config["model"][TARGET])
     own, wanted = getattr(model, "task", None), config.get("task", "auto")
     if wanted == "auto":
-        return own or "ctr"
+        return "ranking" if own == "ranking" else "ctr"
     if own is not None and wanted != own:
         raise UsageError(f"task={wanted} does not fit: {model.__name__} is for task={own}.")
     if wanted == "ranking" and not hasattr(model, "item_scorer"):
         raise UsageError(f"task=ranking does not fit: {model.__name__} cannot score all items for a user.")
-    return str(wanted)
+    return "ranking" if wanted == "ranking" else "ctr"
 
 
 def starts_from_factors(config: Config) -> bool:
@@ -130,7 +131,7 @@ def check(config: Config) -> None:
     if not hasattr(build(config["logger"], "logger"), "mirror"):
         raise UsageError(f"logger._target_ is {config['logger'][TARGET]}, which mirrors no runs.")
     if is_trained(config):
-        build(config["embedding"], "embedding", fields=())
+        build(config["embedding"], "embedding")
     task(config)
     if needs_factors(config):
         dim_of_factors(config)

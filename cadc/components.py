@@ -31,6 +31,7 @@ def allowed_packages() -> tuple[str, ...]:
 
 
 MOVED = {
+    "cadc.embeddings.full.FullTable": "cadc.embeddings.full.Full",
     "cadc.embeddings.initializers.RandomInitializer": "cadc.embeddings.initializers.random.RandomInitializer",
     "cadc.embeddings.initializers.MFInitializer": "cadc.embeddings.initializers.mf.MFInitializer",
 }

@@ -36,6 +36,7 @@ WITHOUT_EFFECT = (
     "cadc.outcome",
     "cadc.paths",
     "cadc.progress",
+    "cadc.recording",
     "cadc.reporting",
     "cadc.signals",
     "cadc.sweep",

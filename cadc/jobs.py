@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cadc.building import open_log
 from cadc.choices import check
 from cadc.components import TARGET, load_class
 from cadc.config import compose_config
 from cadc.errors import UsageError
 from cadc.experiment import Cell
 from cadc.ledger.identity import run_identity
-from cadc.pipeline import open_log
 from cadc.progress import display
 
 Say = Callable[[str], None]

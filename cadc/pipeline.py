@@ -1,50 +1,29 @@
 """One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from safetensors.torch import save
 from torch import nn
 
-from cadc.choices import (
-    Config,
-    covers_cold,
-    dim_of_factors,
-    fitted_rows,
-    is_trained,
-    needs_factors,
-    sampler_needs_factors,
-    scores_with_factors,
-    seeds,
-    source_options,
-    task,
-    used_groups,
-    uses_sampler,
-)
+from cadc.building import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.choices import Config, is_trained, seeds, task
 from cadc.components import build
-from cadc.data.cold import LogWithCold
 from cadc.data.log import InteractionLog
-from cadc.data.prepare import prepare
-from cadc.data.schema import SIDES, Side
-from cadc.data.seen_ids import seen_ids
-from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.stored import stored_state
 from cadc.errors import DataError
-from cadc.factorization.cached import Fitted, fit_factors
+from cadc.factorization.cached import Fitted
 from cadc.factorization.crossfit import CrossFitted
-from cadc.identity import file_hash
-from cadc.measure import Stopwatch, environment, peak_memory_mb, reset_peak_memory, source_version, table_bytes
-from cadc.randomness import derive_seed, numpy_generator, torch_generator
+from cadc.measure import Stopwatch, reset_peak_memory
+from cadc.randomness import derive_seed, torch_generator
+from cadc.recording import Done, record_of
 from cadc.sampling.sampler import Sample
 from cadc.training.fit import FitResult, History, warm_up
 from cadc.training.held_out import BY_TASK
-
-SCHEMA_VERSION = 3
-"""Of records; `cadc.ledger.store` reads the older ones too."""
+from cadc.training.search import fit_after_search
 
 SHORT = {"test": "test", "validation": "val"}
 """How the metrics of a part begin."""
@@ -94,114 +73,12 @@ def run(
 
     table.to_parquet(folder / BY_TASK[task(config)].saved_as, index=False)
     # Not by safetensors' own writer, whose error on a full disk is no OSError.
-    (folder / "model.safetensors").write_bytes(save(model.state_dict()))
+    (folder / "model.safetensors").write_bytes(save(stored_state(model)))
     if fit:
         pd.DataFrame(fit.history).to_csv(folder / "metrics.csv", index=False)
-    record = {
-        "id": run_id,
-        "schema_version": SCHEMA_VERSION,
-        "status": "finished",
-        "config": config,
-        "seed": config["seed"],
-        "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")},
-        "code": source_version() | {"hash": code},
-        "environment": environment(),
-        "task": task(config),
-        "metrics": metrics,
-        "cost": costs(log, sample, [before_sampling, fitted], fit, watch),
-        "bytes": {"embedding": table_bytes(model.state_dict()), "optimizer": fit.optimizer_bytes if fit else None},
-        "rows": {
-            "kept": len(sample.rows) if uses_sampler(config) else None,
-            "full": log.n_rows("train"),
-            "factorized": max((found.n_rows for found in (before_sampling, fitted) if found), default=None),
-            "validation": n_validation(log, fitted, fit),
-        },
-        "sample": dict(sample.facts),
-        "uses": used_groups(config),
-        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
-        "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    done = Done(log, sample, model, [before_sampling, fitted], fit, metrics, watch)
+    record = record_of(config, run_id, code, done, folder)
     (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
-
-
-def open_log(config: Config) -> InteractionLog:
-    """Return the prepared log that a configuration names."""
-    data = config["data"]
-    log = prepare(build(source_options(config), "data"), build(data["split"], "data.split"), data["split_seed"])
-    return LogWithCold(log.folder) if covers_cold(config) else log
-
-
-def factorize_for_sampler(config: Config, log: InteractionLog) -> Fitted | None:
-    """Return the factors of the whole training part, for a sampler that chooses rows by them."""
-    if not sampler_needs_factors(config) or config["sampler"].get("rate") == 1:
-        return None
-    factorization = build(config["factorization"], "factorization")
-    return fit_factors(factorization, log, dim_of_factors(config), "full", torch.arange(0), 0)
-
-
-def draw_sample(config: Config, log: InteractionLog, fitted: Fitted | None = None) -> Sample:
-    """Return the training rows that the network sees; none where nothing is fitted on them."""
-    if not uses_sampler(config):
-        return Sample(torch.arange(0))
-    sampler = build(config["sampler"], "sampler")
-    factors = None if fitted is None else lambda: fitted.factors
-    sample: Sample = sampler(log, numpy_generator(seeds(config)["sample"], "sample"), factors)
-    return sample
-
-
-def factorize_log(config: Config, log: InteractionLog, sample: Sample) -> Fitted | None:
-    """Return the factors that tables start from, or that the model scores by, if this run asks for any."""
-    if not scores_with_factors(config):
-        return None
-    factorization = build(config["factorization"], "factorization")
-    n_folds = config["factorization_folds"]
-    return fit_factors(factorization, log, dim_of_factors(config), fitted_rows(config), sample.rows, n_folds)
-
-
-def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> nn.Module:
-    """Return the model with its initial weights."""
-    weight_seed = seeds(config)["weight"]
-    factors = fitted.factors if fitted else None
-
-    def tables(*sides_of_each: tuple[Side, ...]) -> list[EmbeddingCollection]:
-        initializer = build(config["initializer"], "initializer")
-        generator = torch_generator(weight_seed, "tables")
-        seen = seen_ids(log, sample.rows)
-        targets = initializer.targets(log, config["embedding"]["dim"], factors, generator, seen)
-        return [
-            EmbeddingCollection(
-                log.schema,
-                lambda fields: build(config["embedding"], "embedding", fields=fields),
-                targets,
-                initializer.frozen_fields(log.schema, factors),
-                sides,
-                initializer.unknown_ids(log.schema, factors, seen),
-                initializer.id_dropout,
-            )
-            for sides in sides_of_each
-        ]
-
-    def embeddings() -> EmbeddingCollection:
-        return tables(SIDES)[0]
-
-    def towers() -> dict[str, EmbeddingCollection]:
-        of_users, of_items = tables(("user", "context"), ("item",))
-        return {"user": of_users, "item": of_items}
-
-    model: nn.Module = build(
-        config["model"],
-        "model",
-        embeddings=embeddings,
-        towers=towers,
-        factors=factors,
-        schema=log.schema,
-        n_dense=len(log.schema.dense),
-        generator=torch_generator(weight_seed, "network"),
-    )
-    if hasattr(model, "begin"):
-        model.begin(log, sample.rows)  # type: ignore[operator]
-    return model
 
 
 def train(
@@ -223,8 +100,7 @@ def train(
         beside["fold"] = fitted.factors.fold[sample.rows]
     shuffle = torch_generator(seeds(config)["weight"], "batches")
     fit = build(config["trainer"], "trainer")
-    result: FitResult = fit(model, log, sample.rows, shuffle, checkpoints, tell, beside, task(config))
-    return result
+    return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, task(config))
 
 
 def evaluate(
@@ -267,40 +143,6 @@ def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, spli
             counts = torch.bincount(log.entity_rows(side, rows), minlength=log.n_entities(side))
             added[f"{side}_rows_{name}"] = counts.numpy().astype("int32")[own]
     return table.assign(**added)
-
-
-def n_validation(log: InteractionLog, fitted: Fitted | None, fit: FitResult | None) -> int | None:
-    """Return how many validation rows had a say: a factorisation is stopped by all of them."""
-    if fitted:
-        return log.n_rows("validation")
-    return fit.n_validation if fit else None
-
-
-def costs(
-    log: InteractionLog, sample: Sample, fitted: Sequence[Fitted | None], fit: FitResult | None, watch: Stopwatch
-) -> dict[str, Any]:
-    """Return seconds of every stage, epochs, speed and memory.
-
-    Preparing, factorising and what a sampler keeps count what they took when they were done, also where they came from
-    the cache.
-    """
-    factorizations = {key: cost for found in fitted if found for key, cost in found.cost.items()}.values()
-    seconds = {
-        "prepare_s": log.meta["prepare_s"],
-        "factorize_s": sum(cost["seconds"] for cost in factorizations),
-        **watch.seconds,
-    }
-    seconds["sample_s"] += sample.seconds
-    if fit:
-        seconds["train_s"] = fit.seconds
-    return seconds | {
-        "total_s": sum(seconds.values()),
-        "factorize_epochs": sum(cost["epochs"] for cost in factorizations),
-        "epochs": fit.epochs if fit else 0,
-        "best_epoch": fit.best_epoch if fit else 0,
-        "examples_per_s": fit.examples_per_s if fit else None,
-        "peak_rss_mb": peak_memory_mb(),
-    }
 
 
 def require_labels(log: InteractionLog, of_task: str) -> None:

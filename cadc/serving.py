@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cadc.building import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.choices import check
 from cadc.config import check_config
 from cadc.data.batches import EVALUATION_BATCH
@@ -17,13 +18,13 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.text import unreadable
 from cadc.data.vocabulary import look_up
+from cadc.embeddings.stored import load_stored
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.identity import file_hash
 from cadc.ledger.identity import run_code
 from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
-from cadc.pipeline import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 
 
 def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Module]:
@@ -70,20 +71,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Exception : of safetensors or the system, for a file that is none.
     ValueError : for weights of other names, shapes or types, or that are no finite numbers.
     """
-    weights = load_file(regular_file(path))
-    wanted = model.state_dict()
-    differing = sorted(weights.keys() ^ wanted.keys())
-    if differing:
-        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in weights else 'missing'}")
-    for name, value in wanted.items():
-        found = weights[name]
-        if (found.dtype, found.shape) != (value.dtype, value.shape):
-            raise ValueError(
-                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
-            )
-        if not found.isfinite().all():
-            raise ValueError(f"{name} holds numbers that are not finite")
-    model.load_state_dict(weights)
+    load_stored(model, load_file(regular_file(path)))
 
 
 def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:

@@ -28,12 +28,13 @@ def bench(words: Sequence[str]) -> None:
     import numpy as np
     import torch
 
+    from cadc.building import draw_sample, factorize_log, make_model, open_log
     from cadc.config import compose_config
     from cadc.data.batches import BatchLoader
     from cadc.evaluation.auc import auc
     from cadc.evaluation.ranking import DotProduct, HeldOutRanking
     from cadc.paths import data_dir
-    from cadc.pipeline import draw_sample, factorize_log, make_model, open_log, train
+    from cadc.pipeline import train
     from cadc.training.fit import warm_up
 
     if not any(word.startswith("data=") for word in words):

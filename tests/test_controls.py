@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 
+from cadc.building import draw_sample, factorize_log, make_model, open_log
 from cadc.config import compose_config
 from cadc.jobs import plan
 from cadc.ledger import Ledger, load
-from cadc.pipeline import draw_sample, factorize_log, make_model, open_log
 from tests.commands import TINY, cadc, folders, train
 
 CONTROLS = ("oracle", "bias", "factorization")

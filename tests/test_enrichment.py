@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cadc.building import draw_sample, factorize_log, make_model, open_log
 from cadc.config import compose_config
 from cadc.data.seen_ids import seen_ids
 from cadc.exporting import tables_of
 from cadc.ledger import Ledger
 from cadc.models.factor_logit import FactorLogit
-from cadc.pipeline import draw_sample, factorize_log, make_model, open_log
 from cadc.serving import load_run
 from tests.commands import TINY, cadc, train
 

@@ -1,5 +1,7 @@
 """What an experiment says is read, swept, shortened for a quick look and laid over with what tuning chose."""
 
+import re
+
 import pytest
 import yaml
 
@@ -153,6 +155,31 @@ def test_settings_that_are_none_are_a_sentence(tmp_path, content, sentence):
     with pytest.raises(UsageError) as caught:
         experiment(tmp_path)
     assert sentence in str(caught.value)
+
+
+def test_settings_are_taken_over_from_another_experiment(tmp_path):
+    lender, own = tmp_path / "lender", tmp_path / "own"
+    lender.mkdir(), own.mkdir()
+    experiment(lender)
+    write_tuned("lender", [Tuned("few", {"data": "synthetic"}, ("trainer.learning_rate=0.02",))], lender / FILE)
+    borrowed = experiment(own, settings_of={"experiment": str(lender), "arms": {"full": "few"}})
+    of_arms = {cell.arm: cell.words for cell in borrowed.cells()}
+    assert "trainer.learning_rate=0.02" in of_arms["full"]
+    assert not any(word.startswith("trainer.learning_rate") for word in of_arms["few"] + of_arms["control"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"settings_of": "lender"}, "expected {experiment: NAME, arms: {own: their}}"),
+        ({"settings_of": {"experiment": "lender", "arms": {"strange": "few"}}}, "'strange', which is no arm"),
+        ({"settings_of": {"experiment": "lender", "arms": {"few": "few"}}}, "has no settings of 'few'"),
+        ({"settings_of": {"experiment": "lender", "arms": {}}, "tune": {"space": "default"}}, "stands beside tune"),
+    ],
+)
+def test_settings_that_cannot_be_taken_over_are_a_sentence(tmp_path, changes, sentence):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        experiment(tmp_path, **changes)
 
 
 @pytest.mark.parametrize("name", names())

@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cadc.building import draw_sample, factorize_log, make_model, open_log
 from cadc.config import compose_config
-from cadc.pipeline import draw_sample, factorize_log, make_model, open_log
 from tests.commands import TINY, train
 
 

@@ -92,10 +92,10 @@ def _verify(source: Any) -> None:
 
 
 def _describe(name: str, overrides: list[str], output: str | None) -> None:
+    from cadc.building import open_log
     from cadc.cache import put_in_place
     from cadc.config import compose_config
     from cadc.data.schema import entity_sides
-    from cadc.pipeline import open_log
     from cadc.reporting.activity import write_activity_figure
 
     log = open_log(compose_config([f"data={name}", *overrides]))

@@ -1,6 +1,6 @@
-"""All tables of a model: fields are stacked, the trained ones and the frozen ones apart."""
+"""All tables of a model: fields are stacked by how they are stored and whether they are trained."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from cadc.data.batch import Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.folds import FoldTables
-from cadc.embeddings.full import FullTable
+from cadc.embeddings.full import Full
+from cadc.embeddings.scheme import Scheme, TableSpec, budget_of
+from cadc.embeddings.statistics import NOTHING_KNOWN, Statistics
+from cadc.embeddings.table import EmbeddingTable
 from cadc.embeddings.unknown import UnknownIds
-
-MakeTable = Callable[[Sequence[Field]], FullTable]
+from cadc.errors import UsageError
 
 
 class EmbeddingCollection(nn.Module):
@@ -20,52 +22,74 @@ class EmbeddingCollection(nn.Module):
     Parameters
     ----------
     schema : the fields.
-    make_table : makes an empty table for some fields, for example `FullTable`.
+    scheme : stores the fields that are large enough; the others are stored in full.
     targets : the values that each field's table starts from, shape [vocabulary size, dim], by field name; of frozen
-        fields also [K, vocabulary size, dim], a table for each fold of cross-fitting.
+        fields also [K, vocabulary size, dim], a table for each fold of cross-fitting; None for a random start.
     frozen : names of the fields whose vectors are not trained.
     sides : whose fields are looked up; a batch holds the others too.
     unknown_ids : ids that are looked up as *unknown*, bool, shape [vocabulary size], by field name.
     id_dropout : share of the ids of the fields in `unknown_ids` that training takes for *unknown*.
+    enriched : names of the fields whose targets are more than random values.
+    statistics : of the training rows.
+    std : standard deviation of random starts.
+    generator : of random starts and of the scheme's own draws.
+
+    Raises
+    ------
+    UsageError : for a budget that the scheme cannot meet, or tables of folds that would be compressed.
     """
 
     def __init__(
         self,
         schema: Schema,
-        make_table: MakeTable,
-        targets: Mapping[str, Tensor],
+        scheme: Scheme,
+        targets: Mapping[str, Tensor | None],
         frozen: Collection[str] = (),
         sides: Collection[Side] = SIDES,
         unknown_ids: Mapping[str, Tensor] | None = None,
         id_dropout: float = 0.0,
+        enriched: Collection[str] = (),
+        statistics: Statistics = NOTHING_KNOWN,
+        std: float = 0.05,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         single = [field.name for field in schema.single]
         own = [field for field in (*schema.single, *schema.bags) if field.side in sides]
-        trained = [field for field in own if field.name not in frozen]
-        kept = [field for field in own if field.name in frozen and targets[field.name].ndim == 2]
-        by_fold = [field for field in own if field.name in frozen and targets[field.name].ndim == 3]
-        tables: list[FullTable] = []
+        all_compressed = [field for field in schema.fields if scheme.is_compressed(field)]
+        compressed = [field for field in own if field in all_compressed]
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        tables: list[EmbeddingTable] = []
         self.columns: list[list[int]] = []
         self.bags: list[list[str]] = []
         self.field_names: list[str] = []
-        for fields in (trained, kept, by_fold):
-            if not fields:
-                continue
+        self.dim = scheme.dim
+        for fields, is_trained, is_compressed in _groups(own, compressed, targets, frozen):
             starts = [targets[field.name] for field in fields]
-            if fields is by_fold:
-                table: FullTable = FoldTables(fields, starts)
+            of_folds = [start for start in starts if start is not None and start.ndim == 3]
+            if of_folds:
+                if is_compressed and not isinstance(scheme, Full):
+                    raise UsageError(
+                        "frozen tables of cross-fitting, one a fold, are stored in full; set embedding=full, or "
+                        "factorization_rows=complement."
+                    )
+                table: EmbeddingTable = FoldTables(fields, of_folds)
             else:
-                table = make_table(fields)
-                table.initialise_from(starts)
-            table.requires_grad_(fields is trained)
+                with_mean = any(field.name in enriched for field in fields)
+                how = scheme if is_compressed else Full(scheme.dim)
+                budget = budget_of(scheme, fields, all_compressed) if is_compressed else None
+                table = how.table(TableSpec(fields, budget, with_mean, statistics, generator))
+                weights = [statistics.counts[field.name] + 1 for field in fields] if statistics.counts else None
+                table.initialise_from(starts, weights, std, generator)
+            table.requires_grad_(is_trained)
             tables.append(table)
             self.columns.append([single.index(field.name) for field in fields if not field.bag])
             self.bags.append([field.name for field in fields if field.bag])
             self.field_names += [field.name for field in fields]
         self.tables = nn.ModuleList(tables)
         self._tables = tuple(tables)
-        self.dim = next(iter(targets.values())).shape[-1]
+        self.compressed = tuple(field.name for field in compressed)
+        self.is_compressing = scheme.is_compressing
         names = {field.name for field in own}
         masks = {name: mask for name, mask in (unknown_ids or {}).items() if name in names}
         self.unknown = UnknownIds(schema, masks, id_dropout) if masks else None
@@ -86,6 +110,10 @@ class EmbeddingCollection(nn.Module):
             parts += [*found, *(vectors.unsqueeze(1) for vectors in pooled)]
         return torch.cat(parts, 1)
 
+    def compressed_tables(self) -> list[EmbeddingTable]:
+        """Return the tables whose fields the scheme stores."""
+        return [table for table in self._tables if set(table.names) <= set(self.compressed)]
+
     def dense_tables(self, schema: Schema) -> dict[str, Tensor]:
         """Return each field's table as it is looked up, shape [vocabulary size, dim], by field name."""
         found: dict[str, Tensor] = {}
@@ -96,3 +124,25 @@ class EmbeddingCollection(nn.Module):
         if self.unknown is not None:
             found |= {name: found[name][rows.long()] for name, rows in self.unknown.rows_of_ids().items()}
         return {name: value.clone() for name, value in found.items()}
+
+
+def _groups(
+    own: Sequence[Field],
+    compressed: Sequence[Field],
+    targets: Mapping[str, Tensor | None],
+    frozen: Collection[str],
+) -> Iterator[tuple[list[Field], bool, bool]]:
+    """Yield the fields that share a table, whether it is trained, and whether it is compressed."""
+
+    def is_of_folds(field: Field) -> bool:
+        target = targets[field.name]
+        return field.name in frozen and target is not None and target.ndim == 3
+
+    trained = [field for field in own if field.name not in frozen]
+    kept = [field for field in own if field.name in frozen and not is_of_folds(field)]
+    by_fold = [field for field in own if is_of_folds(field)]
+    for fields in (trained, kept, by_fold):
+        for is_compressed in (True, False):
+            group = [field for field in fields if (field in compressed) == is_compressed]
+            if group:
+                yield group, fields is trained, is_compressed

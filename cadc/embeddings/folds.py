@@ -9,10 +9,10 @@ from torch.nn.functional import embedding_bag
 from cadc.data.bags import spread_to_values
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
-from cadc.embeddings.full import FullTable
+from cadc.embeddings.full import UncompressedTable
 
 
-class FoldTables(FullTable):
+class FoldTables(UncompressedTable):
     """A table for each fold, in one basis, of several fields; rows of no fold look up their mean.
 
     The mean alone is saved: it is what serves.
@@ -29,7 +29,8 @@ class FoldTables(FullTable):
         super().__init__(fields, targets[0].shape[-1])
         stacked = torch.cat(list(targets), 1)
         self.n_folds = len(stacked)
-        self.initialise_from([stacked.mean(0)])
+        with torch.no_grad():
+            self.weight.copy_(stacked.mean(0))
         self.register_buffer("by_fold", stacked.flatten(0, 1), persistent=False)
 
     def of_rows(self, ids: Tensor, fold: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The uncompressed table: every value has a row of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -8,48 +9,96 @@ from torch.nn.functional import embedding, embedding_bag
 
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
-from cadc.errors import require_at_least
+from cadc.embeddings.scheme import Scheme, TableSpec
+from cadc.embeddings.table import EmbeddingTable
+
+Dtype = Literal["float32", "float16", "bfloat16"]
 
 
-class FullTable(nn.Module):
-    """The rows of several fields, stacked into one float32 table.
+class UncompressedTable(EmbeddingTable):
+    """The rows of several fields, stacked into one table that is trained in float32.
 
     Parameters
     ----------
     fields : the fields, single-valued and bags.
     dim : columns.
+    dtype : in which it is stored and, in evaluation, looked up.
+    centred : see `EmbeddingTable`.
     """
 
-    offsets: Tensor
+    holds_rows = True
 
-    def __init__(self, fields: Sequence[Field], dim: int = 16) -> None:
-        super().__init__()
-        require_at_least(1, "embedding", dim=dim)
-        sizes = [field.vocabulary_size for field in fields]
-        self.names = [field.name for field in fields]
-        self.first_row = dict(zip(self.names, [sum(sizes[:index]) for index in range(len(sizes))], strict=True))
-        single = [self.first_row[field.name] for field in fields if not field.bag]
-        self.register_buffer("offsets", torch.tensor(single, dtype=torch.int32), persistent=False)
-        self.weight = nn.Parameter(torch.zeros(sum(sizes), dim))
+    def __init__(self, fields: Sequence[Field], dim: int = 16, dtype: Dtype = "float32", centred: bool = False) -> None:
+        super().__init__(fields, dim, centred)
+        self.dtype = dtype
+        self.weight = nn.Parameter(torch.zeros(self.n_rows, dim))
 
-    def initialise_from(self, targets: Sequence[Tensor]) -> None:
-        """Start from the given tables, one a field in the order of the fields, shape [vocabulary size, dim]."""
+    def plan(self) -> dict[str, Any]:
+        """Return the type of its numbers."""
+        return {"dtype": self.dtype}
+
+    def reset(self, std: float, generator: torch.Generator) -> None:
+        """Start from normal values."""
         with torch.no_grad():
-            self.weight.copy_(torch.cat(list(targets)))
+            self.weight.normal_(0, std, generator=generator)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim]."""
-        rows = ids + self.offsets
-        if self.weight.device.type != "cpu":
-            return embedding(rows, self.weight)
+    def project(self, target: Tensor, weight: Tensor) -> None:
+        """Start from the target itself."""
+        with torch.no_grad():
+            self.weight.copy_(target.where(weight.unsqueeze(1) > 0, self.weight))
+
+    def vectors(self, rows: Tensor) -> Tensor:
+        """Return the vectors of some rows."""
         # On CPUs the gradient of index_select is several times faster; on GPUs it is not deterministic.
-        rows = rows.flatten().long()
-        return self.weight.index_select(0, rows).view(*ids.shape, self.weight.shape[1])
+        found = self.weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.weight)
+        return found if self._is_exact else found.to(getattr(torch, self.dtype)).float()
 
     def pooled(self, name: str, bag: Bag) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
+        if not self._is_exact or self.centred:
+            return super().pooled(name, bag)
+        self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
         return embedding_bag(bag.values + self.first_row[name], self.weight, bag.offsets, mode="mean")
 
-    def reconstruct(self) -> Tensor:
-        """Return the rows of all fields one after the other, shape [n, dim]."""
-        return self.weight.detach()
+    def serving(self) -> dict[str, Tensor]:
+        """Return the table as it is stored."""
+        state = super().serving()
+        return state | {"weight": state["weight"].to(getattr(torch, self.dtype))}
+
+    def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the table as it was stored."""
+        given = tensors.get("weight")
+        if given is not None and given.dtype != getattr(torch, self.dtype):
+            raise ValueError(f"weight is {given.dtype}; expected {self.dtype}")
+        super().load_serving({name: value.float() for name, value in tensors.items()})
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether vectors are looked up as they are trained."""
+        return self.training or self.dtype == "float32"
+
+
+class Full(Scheme):
+    """Every value has a row of its own.
+
+    Parameters
+    ----------
+    dim : columns.
+    dtype : in which the table is stored; it is trained in float32.
+    """
+
+    table_class = UncompressedTable
+    needs_statistics = False
+
+    def __init__(self, dim: int = 16, dtype: Dtype = "float32") -> None:
+        super().__init__(dim)
+        self.dtype = dtype
+
+    @property
+    def is_compressing(self) -> bool:  # type: ignore[override]
+        """Whether the table is stored in fewer bytes than float32 takes."""
+        return self.dtype != "float32"
+
+    def table(self, spec: TableSpec) -> UncompressedTable:
+        """Return a table of zeros."""
+        return UncompressedTable(spec.fields, self.dim, self.dtype)

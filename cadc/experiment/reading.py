@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from cadc.components import cast
 from cadc.errors import UsageError, shown
 from cadc.experiment.grid import Experiment, FigureKind, Reference
-from cadc.experiment.tuned import FILE, Tune, read_tuned
+from cadc.experiment.tuned import FILE, Tune, borrow, read_tuned
 from cadc.paths import experiments_dir
 from cadc.plain_yaml import load_yaml
 
@@ -35,8 +35,12 @@ OF_A_REFERENCE: dict[str, Any] = {
     "rates": tuple[float, ...],
 }
 
-KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune")
-"""What an experiment may say: `reference`, `metric` and `margin` name one reference, `references` several."""
+KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune", "settings_of")
+"""What an experiment may say.
+
+`reference`, `metric` and `margin` name one reference, `references` several. One that is not tuned itself may take over
+what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`.
+"""
 
 
 def names() -> list[str]:
@@ -60,7 +64,11 @@ def load_experiment(name: str) -> Experiment:
         near = get_close_matches(name[:100], names(), n=3) or names()
         raise UsageError(f"there is no experiment {shown(name)}; did you mean {' or '.join(near)}?")
     content = _content(path)
-    tuned = read_tuned(path.with_name(FILE), content["arms"])
+    lender = content.pop("settings_of", None)
+    if lender is None:
+        tuned = read_tuned(path.with_name(FILE), content["arms"])
+    else:
+        tuned = borrow(folder_of(lender[0]) / FILE, lender[1])
     return Experiment(name=path.parent.resolve().name, **content, tuned=tuned)
 
 
@@ -87,8 +95,23 @@ def _content(path: Path) -> dict[str, Any]:
     content["references"] = _references(found, arms, path)
     if found.get("tune") is not None:
         content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
+    if found.get("settings_of") is not None:
+        content["settings_of"] = _lender(found, arms, path)
     _check_names(content, path)
     return content
+
+
+def _lender(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path) -> tuple[str, dict[str, str]]:
+    """Return the experiment that settings are taken from, and of which arm, by the name of the own one."""
+    node, where = found["settings_of"], f"{path}: settings_of"
+    if found.get("tune") is not None:
+        raise UsageError(f"{where} stands beside tune; arms are tuned here, or take over what was chosen elsewhere.")
+    if not isinstance(node, Mapping) or set(node) != {"experiment", "arms"} or not isinstance(node["arms"], Mapping):
+        raise UsageError(f"{where} is {shown(node)}; expected {{experiment: NAME, arms: {{own: their}}}}.")
+    if unknown := [shown(arm) for arm in node["arms"] if arm not in arms]:
+        raise UsageError(f"{where} names {', '.join(unknown)}, which is no arm.")
+    theirs = {str(own): cast(arm, str, f"{where}.arms.{own}") for own, arm in node["arms"].items()}
+    return cast(node["experiment"], str, f"{where}.experiment"), theirs
 
 
 def _arms(value: Any, path: Path) -> dict[str, WORDS]:

@@ -1,7 +1,7 @@
 """How an experiment's arms are tuned, and the settings that were chosen: `tuned.yaml` beside `experiment.yaml`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import inf, log
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,25 @@ def read_tuned(path: Path, arms: Collection[str]) -> tuple[Tuned, ...]:
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in KINDS.items() if key in node}
         found.append(Tuned(at={str(key): str(value) for key, value in node["at"].items()}, **given))
     return tuple(found)
+
+
+def borrow(path: Path, arms: Mapping[str, str]) -> tuple[Tuned, ...]:
+    """Return the settings that another experiment's file holds, for the arms of one that is not tuned itself.
+
+    Parameters
+    ----------
+    path : of the file.
+    arms : whose settings each arm takes, by its name.
+
+    Raises
+    ------
+    UsageError : for a file that is none, or has no settings of an arm that is named.
+    """
+    nodes = load_yaml(path) if path.exists() else []
+    theirs = read_tuned(path, [node["arm"] for node in nodes if isinstance(node, Mapping) and "arm" in node])
+    if missing := [shown(arm) for arm in arms.values() if arm not in {found.arm for found in theirs}]:
+        raise UsageError(f"{path} has no settings of {', '.join(missing)}.")
+    return tuple(replace(found, arm=own) for own, arm in arms.items() for found in theirs if found.arm == arm)
 
 
 def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:

@@ -38,6 +38,7 @@ class BPR:
     seed : of initial vectors, order and negatives; its own, so that all seeds of a grid share one factorisation.
     """
 
+    reads_validation: ClassVar[bool] = True
     kind: ClassVar[Kind] = "score"
 
     def __init__(
@@ -61,14 +62,17 @@ class BPR:
         self.batch_size, self.max_epochs, self.patience = batch_size, max_epochs, patience
         self.fields, self.init_std, self.seed = fields, init_std, seed
 
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
         """Factorise some rows of a log.
 
         Parameters
         ----------
         log : has the two fields, single-valued.
-        rows : numbers of the training rows to read, int64; validation rows only stop the fit.
+        rows : numbers of the training rows to read, int64.
         dim : length of the vectors, where the option `dim` leaves it open.
+        validation : numbers of the validation rows, which only stop the fit; None reads all.
 
         Returns
         -------
@@ -80,6 +84,7 @@ class BPR:
         DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
         CadcError : where the loss is no longer finite.
         """
+        stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = require_pair(self.fields)
         sizes = [log.schema[name].vocabulary_size for name in fields]
@@ -87,7 +92,7 @@ class BPR:
         examples = read_examples(log, fields, rows)
         first, second, _ = positive_pairs(examples, sizes[1])
         taken = first * sizes[1] + second
-        held_out = read_examples(log, fields, log.rows("validation")).positives()
+        held_out = read_examples(log, fields, stopping).positives()
         others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed, "held out"))
         tables = [self.init_std * torch.randn(size, dim, generator=generator) for size in sizes]
         for table, ids in zip(tables, (first, second), strict=True):

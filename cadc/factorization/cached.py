@@ -15,6 +15,7 @@ from cadc.choices import FittedRows
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
+from cadc.data.thinning import thinned
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted, assign_folds, number_pairs
 from cadc.factorization.factors import Factors
@@ -28,7 +29,10 @@ class Factorization(Protocol):
     dim: int | None
 
     def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
-        """Return the factors, and `seconds` and `epochs`."""
+        """Return the factors, and `seconds` and `epochs`.
+
+        One with the class attribute `reads_validation` takes the numbers of the validation rows as `validation`.
+        """
 
 
 OWN_IDS = ("user", "item")
@@ -44,15 +48,23 @@ class Fitted:
     factors : of one factorisation, or of one for each fold.
     n_rows : training rows that it read, each counted once.
     cost : `seconds` and `epochs` of each factorisation, by its key in the cache.
+    n_validation : validation rows that it read.
     """
 
     factors: Factors | CrossFitted
     n_rows: int
     cost: Mapping[str, Mapping[str, float]]
+    n_validation: int = 0
 
 
 def fit_factors(
-    factorization: Factorization, log: InteractionLog, dim: int, which: FittedRows, sample: Tensor, n_folds: int
+    factorization: Factorization,
+    log: InteractionLog,
+    dim: int,
+    which: FittedRows,
+    sample: Tensor,
+    n_folds: int,
+    validation_rate: float = 1.0,
 ) -> Fitted:
     """Factorise the training part, or what of it the network does not see.
 
@@ -66,19 +78,23 @@ def fit_factors(
         folds, each without its fold.
     sample : numbers of the rows that the network trains on, int64.
     n_folds : of cross-fitting.
+    validation_rate : share of the validation part that may stop the factorisation.
 
     Raises
     ------
     UsageError : for a complement without rows, or folds that cannot be filled.
     """
     rows = log.rows("train")
+    validation = None
+    if getattr(factorization, "reads_validation", False):
+        validation = thinned(log.rows("validation"), validation_rate)
+    n_validation = 0 if validation is None else len(validation)
     if which == "crossfit":
         fold = assign_folds(log, n_folds, numpy_generator(0, "folds"))
-        fitted = [factorize(factorization, log, rows[fold != number], dim) for number in range(n_folds)]
+        fitted = [factorize(factorization, log, rows[fold != number], dim, validation) for number in range(n_folds)]
         parts, costs = zip(*fitted, strict=True)
-        return Fitted(
-            CrossFitted(parts, fold), len(rows), {key: cost for found in costs for key, cost in found.items()}
-        )
+        all_costs = {key: cost for found in costs for key, cost in found.items()}
+        return Fitted(CrossFitted(parts, fold), len(rows), all_costs, n_validation)
     if which == "complement":
         pairs = torch.from_numpy(number_pairs(log))
         is_sampled = torch.zeros(len(rows), dtype=torch.bool)  # by pair, of which there are no more than rows
@@ -90,12 +106,12 @@ def fit_factors(
                 "factorization_rows=complement has none to read; lower sampler.rate, or set "
                 "factorization_rows=crossfit."
             )
-    factors, cost = factorize(factorization, log, rows, dim)
-    return Fitted(factors, len(rows), cost)
+    factors, cost = factorize(factorization, log, rows, dim, validation)
+    return Fitted(factors, len(rows), cost, n_validation)
 
 
 def factorize(
-    factorization: Factorization, log: InteractionLog, rows: Tensor, dim: int
+    factorization: Factorization, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
 ) -> tuple[Factors, dict[str, dict[str, float]]]:
     """Return the factors of some rows and what they cost when they were made.
 
@@ -107,14 +123,19 @@ def factorize(
     log : the log.
     rows : numbers of the rows that it may read, int64.
     dim : length of the vectors, where the factorisation leaves it open.
+    validation : numbers of the validation rows, where it reads some; None leaves all of them to it.
 
     Returns
     -------
     factors : from the cache where the same factorisation was done before.
     cost : `seconds` and `epochs` of the original factorisation, under its key in the cache.
     """
+    read = {}
+    if validation is not None and len(validation) < log.n_rows("validation"):
+        read = {"validation": validation}
     key = digest(
-        {
+        {name: hashlib.sha256(own.numpy().data).hexdigest() for name, own in read.items()}
+        | {
             "data": log.content_hash,
             "rows": hashlib.sha256(rows.numpy().data).hexdigest(),
             "factorization": describe(factorization) | {"dim": dim},
@@ -123,7 +144,7 @@ def factorize(
     )
 
     def build(folder: Path) -> None:
-        factors, cost = factorization.fit(log.plain, rows, dim)
+        factors, cost = factorization.fit(log.plain, rows, dim, **read)
         forget_absent(factors, seen_ids(log.plain, rows, factors.fields))
         factors.save(folder / "factors.safetensors")
         (folder / "cost.json").write_text(json.dumps(cost))

@@ -1,6 +1,7 @@
 """Logistic factorisation machine over all fields of a log (Rendle 2010)."""
 
 import time
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +41,8 @@ class FactorizationMachine:
     seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
     """
 
+    reads_validation: ClassVar[bool] = True
+
     def __init__(
         self,
         dim: int | None = None,
@@ -66,14 +69,17 @@ class FactorizationMachine:
         self.variational, self.relaxation, self.tolerance = variational, relaxation, tolerance
         self.max_epochs, self.fields, self.init_std, self.seed = max_epochs, fields, init_std, seed
 
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
         """Factorise some rows of a log.
 
         Parameters
         ----------
         log : with at least one single-valued field.
-        rows : numbers of the training rows to read, int64; validation rows only stop the fit.
+        rows : numbers of the training rows to read, int64.
         dim : length of the vectors, where the option `dim` leaves it open.
+        validation : numbers of the validation rows, which only stop the fit; None reads all.
 
         Returns
         -------
@@ -85,13 +91,14 @@ class FactorizationMachine:
         DataError : where the log lacks a field, no field is single-valued, or all labels are the same.
         CadcError : where the loss is no longer finite.
         """
+        stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = [field for field in log.schema.fields if self.fields is None or field.name in self.fields]
         for name in self.fields or ():
             log.schema[name]  # raises where the log has no such field
         if all(field.bag for field in fields):
             raise DataError("no single-valued field is left to factorise; a factorisation machine needs one.")
-        kept, held_out = read_rows(log, rows, fields), read_rows(log, log.rows("validation"), fields)
+        kept, held_out = read_rows(log, rows, fields), read_rows(log, stopping, fields)
         require_both_labels(kept.labels, "set factorization=als, or factorization=cooccurrence for all fields")
         machine = self._start(log, kept, fields, dim)
         sides = [SideRows(kept, side, machine) for side in reversed(machine.sides)]

@@ -1,7 +1,7 @@
 """Logistic matrix factorisation (arXiv 2407.08108, section on collaborative enrichment)."""
 
 import time
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -57,6 +57,8 @@ class LogisticMF:
         factorisation.
     """
 
+    reads_validation: ClassVar[bool] = True
+
     def __init__(
         self,
         dim: int | None = None,
@@ -93,14 +95,17 @@ class LogisticMF:
         self.max_epochs, self.feedback, self.negatives = max_epochs, feedback, negatives
         self.fields, self.init_std, self.seed = fields, init_std, seed
 
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
         """Factorise some rows of a log.
 
         Parameters
         ----------
         log : has the two fields, single-valued.
-        rows : numbers of the training rows to read, int64; validation rows only stop the fit.
+        rows : numbers of the training rows to read, int64.
         dim : length of the vectors, where the option `dim` leaves it open.
+        validation : numbers of the validation rows, which only stop the fit; None reads all.
 
         Returns
         -------
@@ -112,6 +117,7 @@ class LogisticMF:
         DataError : where the log lacks one of the fields, it is a bag, or explicit labels are all the same.
         CadcError : where the loss is no longer finite.
         """
+        stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = require_pair(self.fields)
         generator = torch_generator(self.seed, "factorize")
@@ -121,7 +127,7 @@ class LogisticMF:
         for table in vectors:
             table[UNKNOWN] = 0
         read = kept = read_examples(log, fields, rows)
-        held_out = read_examples(log, fields, log.rows("validation"))
+        held_out = read_examples(log, fields, stopping)
         if self.feedback == "implicit":
             kept, held_out = read.positives(), held_out.positives()
             held_out = held_out.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))

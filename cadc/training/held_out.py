@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
+from cadc.data.thinning import thinned
 from cadc.errors import CadcError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.calibration import expected_calibration_error
 from cadc.evaluation.gauc import gauc
 from cadc.evaluation.logloss import logloss
 from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
-from cadc.randomness import torch_generator
 
 Task = Literal["ctr", "ranking"]
 
@@ -151,15 +151,6 @@ class HeldOutRanks:
 HeldOut = HeldOutRows | HeldOutRanks
 
 BY_TASK: dict[str, type[HeldOutRows] | type[HeldOutRanks]] = {"ctr": HeldOutRows, "ranking": HeldOutRanks}
-
-
-def thinned(rows: Tensor, rate: float) -> Tensor:
-    """Return a share of some rows in their order, at least one; the same for everyone who asks."""
-    if rate >= 1:
-        return rows
-    n_kept = max(1, round(rate * len(rows)))
-    chosen = torch.randperm(len(rows), generator=torch_generator(0, "held out"))[:n_kept]
-    return rows[chosen.sort().values]
 
 
 def keys_of(log: InteractionLog, side: EntitySide, rows: Tensor) -> NDArray[np.generic]:

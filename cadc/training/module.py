@@ -9,6 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.batch import Batch
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.table import EmbeddingTable
 from cadc.errors import CadcError
 from cadc.training.held_out import HeldOut
 
@@ -39,6 +40,7 @@ class RecommenderModule(pl.LightningModule):
         self.weight_decay_tables = weight_decay_tables
         self.weight_decay_mlp = weight_decay_mlp
         self._loss_sum = torch.zeros(())
+        self._penalised = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.penalises]
         self.history: list[dict[str, float]] = []
         """A row an epoch: number, training loss and validation metrics."""
 
@@ -56,11 +58,21 @@ class RecommenderModule(pl.LightningModule):
             if weight.requires_grad
         ]
         in_tables = {id(weight) for weight in tables}
+        spared = {
+            id(weight)
+            for module in self.model.modules()
+            if isinstance(module, EmbeddingTable)
+            for name, weight in module.named_parameters()
+            if name in module.not_decayed
+        }
         others = [w for w in self.model.parameters() if w.requires_grad and id(w) not in in_tables]
         groups = [
-            {"params": tables, "weight_decay": self.weight_decay_tables},
+            {"params": [w for w in tables if id(w) not in spared], "weight_decay": self.weight_decay_tables},
             {"params": [weight for weight in others if weight.ndim], "weight_decay": self.weight_decay_mlp},
-            {"params": [weight for weight in others if not weight.ndim], "weight_decay": 0.0},
+            {
+                "params": [w for w in others if not w.ndim] + [w for w in tables if id(w) in spared],
+                "weight_decay": 0.0,
+            },
         ]
         return torch.optim.Adam([group for group in groups if group["params"]], lr=self.learning_rate, fused=True)
 
@@ -75,6 +87,8 @@ class RecommenderModule(pl.LightningModule):
             loss = loss * batch.weight
         loss = loss.mean()
         self._loss_sum += loss.detach()
+        for table in self._penalised:
+            loss = loss + table.penalty()
         return loss
 
     def _losses(self, batch: Batch) -> Tensor:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cadc.building import open_log
 from cadc.config import compose_config
-from cadc.pipeline import open_log
 from tests.commands import TINY, cadc, folders, train
 
 WORDS = {
@@ -82,7 +82,9 @@ def test_what_training_never_saw_counts_as_unknown(finished, ledger, tmp_path):
         assert answer.status == 0, answer.err
         first, second, third = pd.read_csv(StringIO(answer.out))["probability"]
         assert 0 < first < 1
-        assert first == second != third
+        # Kernels may sum the rows of one batch in different orders.
+        assert first == pytest.approx(second, rel=1e-6)
+        assert first != pytest.approx(third, rel=1e-6)
 
 
 def test_ids_may_be_missing_or_texts(finished, ledger, tmp_path):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from cadc.building import open_log
 from cadc.config import compose_config
 from cadc.ledger.identity import run_identity
-from cadc.pipeline import open_log
 
 
 def test_other_shares_of_a_log_in_the_order_of_time_are_other_runs(tmp_path):

@@ -378,8 +378,8 @@ def test_log_of_clicks_can_be_trained_on(path):
 
 
 def test_new_rows_with_texts_that_look_like_numbers_are_scored_like_the_old_ones(path, tmp_path):
+    from cadc.building import open_log
     from cadc.config import compose_config
-    from cadc.pipeline import open_log
 
     roles = {"user": "customer", "item": "product", "label": "bought", "context_fields": ["device"], "dense": ["price"]}
     tiny = [word for word in TINY if not word.startswith("data")]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cadc.data.batch import Bag, Batch
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import FullTable
+from cadc.embeddings.full import Full, UncompressedTable
 from cadc.errors import UsageError
 
 # Sides out of order, so that columns of a batch differ from the order of the schema.
@@ -30,7 +30,7 @@ def targets(seed=0):
 
 
 def collection(frozen=(), start=None):
-    return EmbeddingCollection(SCHEMA, lambda fields: FullTable(fields, DIM), start or targets(), frozen)
+    return EmbeddingCollection(SCHEMA, Full(DIM), start or targets(), frozen)
 
 
 def batch_of(ids, bags):
@@ -154,4 +154,4 @@ def test_saved_weights_are_the_tables_and_nothing_else():
 
 def test_table_without_columns_is_a_usage_error():
     with pytest.raises(UsageError, match=r"embedding\.dim is 0"):
-        FullTable(SCHEMA.single, 0)
+        UncompressedTable(SCHEMA.single, 0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import FullTable
+from cadc.embeddings.full import Full
 from tests.embeddings.test_collection import DIM, NAMES, SCHEMA, batch_of, naive, targets
 
 K = 3
@@ -22,7 +22,7 @@ def fold_targets():
 
 
 def collection(start, **options):
-    return EmbeddingCollection(SCHEMA, lambda fields: FullTable(fields, DIM), start, **options)
+    return EmbeddingCollection(SCHEMA, Full(DIM), start, **options)
 
 
 def test_a_training_row_looks_up_the_table_of_its_fold_and_any_other_the_mean():

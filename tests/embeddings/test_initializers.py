@@ -76,11 +76,11 @@ def test_enriched_tables_start_from_the_vectors_and_others_as_without_enrichment
 
 
 def test_training_enriched_tables_leaves_the_factors_alone():
-    from cadc.embeddings.full import FullTable
+    from cadc.embeddings.full import UncompressedTable
 
     given = factors()
     before = given.vectors["user"].clone()
-    table = FullTable([SCHEMA["user"]], DIM)
+    table = UncompressedTable([SCHEMA["user"]], DIM)
     table.initialise_from([targets(MFInitializer(), given=given)["user"]])
     with torch.no_grad():
         table.weight.add_(1)

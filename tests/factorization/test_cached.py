@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from cadc.data.thinning import thinned
 from cadc.errors import UsageError
-from cadc.factorization.cached import factor_dim, factorize
+from cadc.factorization.als import ALS
+from cadc.factorization.cached import factor_dim, factorize, fit_factors
 from cadc.factorization.logistic import LogisticMF
 from tests.helpers import small_synthetic_log
 
@@ -123,3 +125,30 @@ def test_lengths_that_do_not_fit_are_both_named_with_the_way_out():
 def test_table_too_narrow_for_its_extra_columns_is_a_usage_error():
     with pytest.raises(UsageError):
         factor_dim(LogisticMF(), 1, 2)
+
+
+def test_a_thinned_validation_part_is_all_that_a_factorisation_reads():
+    log = small_synthetic_log()
+    read = []
+
+    class Watched(LogisticMF):
+        def fit(self, log, rows, dim, validation=None):
+            read.append(validation)
+            return super().fit(log, rows, dim, validation)
+
+    fits = [
+        fit_factors(Watched(max_epochs=1), log, 3, "full", torch.arange(0), 0, validation_rate=rate)
+        for rate in (1.0, 0.25)
+    ]
+    n_rows = log.n_rows("validation")
+    assert read[0] is None
+    assert torch.equal(read[1], thinned(log.rows("validation"), 0.25))
+    assert [fitted.n_validation for fitted in fits] == [n_rows, round(0.25 * n_rows)]
+    assert len({key for fitted in fits for key in fitted.cost}) == 2
+
+
+def test_a_solver_that_reads_no_validation_is_done_once_whatever_is_left_of_it():
+    log = small_synthetic_log()
+    fits = [fit_factors(ALS(), log, 3, "full", torch.arange(0), 0, validation_rate=rate) for rate in (1.0, 0.25)]
+    assert [fitted.n_validation for fitted in fits] == [0, 0]
+    assert len({key for fitted in fits for key in fitted.cost}) == 1

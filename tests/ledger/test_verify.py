@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from cadc.building import open_log
 from cadc.config import compose_config
 from cadc.ledger import Ledger
 from cadc.ledger.identity import recorded_identity, run_identity
 from cadc.ledger.seal import record_hash, seal
 from cadc.ledger.verify import verify
-from cadc.pipeline import open_log
 from tests.commands import TINY, cadc, folders, train
 from tests.ledger.conftest import OLD_RECORDS, WORDS, record
 

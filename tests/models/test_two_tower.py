@@ -6,7 +6,7 @@ import torch
 
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import FullTable
+from cadc.embeddings.full import Full
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.errors import CadcError, UsageError
 from cadc.evaluation.ranking import DotProduct, HeldOutRanking
@@ -25,7 +25,7 @@ def towers_of(log, frozen=(), start=None):
     targets = RandomInitializer(std=0.5).targets(log, DIM, None, torch_generator(0, "tables"), {}) | (start or {})
 
     def collection(*sides):
-        return EmbeddingCollection(log.schema, lambda fields: FullTable(fields, DIM), targets, frozen, sides)
+        return EmbeddingCollection(log.schema, Full(DIM), targets, frozen, sides)
 
     return {"user": collection("user", "context"), "item": collection("item")}
 

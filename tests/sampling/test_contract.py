@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cadc.building import draw_sample, factorize_for_sampler, open_log
 from cadc.components import TARGET, load_class, options_of
 from cadc.config import compose_config, groups
 from cadc.errors import UsageError
-from cadc.pipeline import draw_sample, factorize_for_sampler, open_log
 from cadc.randomness import torch_generator
 from tests.commands import TINY, train
 from tests.helpers import small_synthetic_log

@@ -99,7 +99,8 @@ class Initializer:
         factors: Factors | CrossFitted | None,
         generator: torch.Generator,
         seen: Mapping[str, Tensor] | None = None,
-    ) -> dict[str, Tensor]:
+        rowless: Collection[str] = (),
+    ) -> dict[str, Tensor | None]:
         """Return the starting values of each field's table.
 
         Parameters
@@ -107,26 +108,31 @@ class Initializer:
         log : the log, whose fields these are.
         dim : columns of every table.
         factors : of the factorisation, if there is one.
-        generator : of the random values; drawn for all fields, so that one field's are the same in all arms.
+        generator : of the random values; each field has its own, so that a field's are the same in all arms.
         seen : which ids occur in the sample, bool [vocabulary size], by field; None takes all for seen.
+        rowless : names of the fields whose tables hold no vector for each value, and draw random values themselves.
 
         Returns
         -------
         targets : float32, shape [vocabulary size, dim], by field; of a field that starts from cross-fitted vectors
-            [K, vocabulary size, dim], a table for each fold.
+            [K, vocabulary size, dim], a table for each fold; None of a rowless field that starts from random values.
 
         Raises
         ------
         UsageError : where the factors do not fit the tables.
         """
-        tables = {}
+        enriched = self.enriched_fields(log.schema, factors)
+        tables: dict[str, Tensor] = {}
         for field in log.schema.fields:
-            table = self.std * torch.randn(field.vocabulary_size, dim, generator=generator)
+            own = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
+            if field.name in rowless and field.name not in enriched:
+                continue
+            table = self.std * torch.randn(field.vocabulary_size, dim, generator=own)
             if seen and self.unseen != "random":
                 table[~seen[field.name]] = 0
             table[UNKNOWN] = 0
             tables[field.name] = table
-        return tables | dict(self.enriched(log, dim, factors, tables))
+        return dict.fromkeys(rowless) | tables | dict(self.enriched(log, dim, factors, tables))
 
     def scaled(self, vectors: Tensor) -> Tensor:
         """Return vectors (shape […, n, k]) scaled to `scale_to`, *unknown* not counted."""

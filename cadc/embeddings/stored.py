@@ -1,0 +1,55 @@
+"""The weights of a model as they are saved: embedding tables as they serve, everything else as it was trained."""
+
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor, nn
+
+from cadc.embeddings.table import EmbeddingTable
+
+
+def stored_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a model by name, those of each embedding table as its `serving` gives them."""
+    state = dict(model.state_dict())
+    for name, table in _tables(model):
+        for key in table.state_dict():
+            del state[f"{name}.{key}"]
+        state |= {f"{name}.{key}": value for key, value in table.serving().items()}
+    return state
+
+
+def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a model the weights that `stored_state` gave.
+
+    Raises
+    ------
+    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
+    """
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    rest = dict(weights)
+    state = model.state_dict()
+    for name, table in _tables(model):
+        own = {key: rest.pop(key) for key in list(rest) if key.startswith(f"{name}.")}
+        try:
+            table.load_serving({key.removeprefix(f"{name}."): value for key, value in own.items()})
+        except ValueError as error:
+            raise ValueError(f"{name}.{error}") from error
+        for key in table.state_dict():
+            del state[f"{name}.{key}"]
+    differing = sorted(rest.keys() ^ state.keys())
+    if differing:
+        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in rest else 'missing'}")
+    for name, value in state.items():
+        found = rest[name]
+        if (found.dtype, found.shape) != (value.dtype, value.shape):
+            raise ValueError(
+                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
+            )
+    model.load_state_dict(rest, strict=False)
+
+
+def _tables(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
+    for name, module in model.named_modules():
+        if isinstance(module, EmbeddingTable):
+            yield name, module

@@ -1,0 +1,258 @@
+"""What every embedding table does, however it is stored."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cadc.data.bags import spread_to_values
+from cadc.data.batch import Bag
+from cadc.data.schema import Field
+from cadc.errors import DataError, require_at_least
+
+CHUNK = 1 << 16
+"""Rows that are reconstructed at a time."""
+
+
+class EmbeddingTable(nn.Module, ABC):
+    """Vectors of the values of several fields, whose rows are numbered one field after the other.
+
+    In training a look-up has gradients. In evaluation it gives, bit by bit, what the exported file gives.
+
+    Parameters
+    ----------
+    fields : the fields, single-valued and bags.
+    dim : columns of the vectors.
+    centred : whether each field's mean vector is kept apart, as `centre`; a stored table then holds the rest.
+    """
+
+    offsets: Tensor
+    sizes: Tensor
+    centre: nn.Parameter | None
+
+    holds_rows = False
+    """Whether training holds a vector for every row, so that any start, random or not, comes as a dense table."""
+    search_epochs = 0
+    """Epochs of training after which `settle` is called and training begins anew from the initial weights."""
+    penalises = False
+    """Whether training adds `penalty` to its loss."""
+    not_decayed: tuple[str, ...] = ("centre",)
+    """Names of parameters that weight decay leaves alone."""
+
+    def __init__(self, fields: Sequence[Field], dim: int, centred: bool = False) -> None:
+        super().__init__()
+        require_at_least(1, "embedding", dim=dim)
+        self.fields, self.dim, self.centred = tuple(fields), dim, centred
+        sizes = [field.vocabulary_size for field in fields]
+        self.names = [field.name for field in fields]
+        self.n_rows = sum(sizes)
+        self.first_row = dict(zip(self.names, [sum(sizes[:index]) for index in range(len(sizes))], strict=True))
+        single = [field for field in fields if not field.bag]
+        first = [self.first_row[field.name] for field in single]
+        self.register_buffer("offsets", torch.tensor(first, dtype=torch.int32), persistent=False)
+        own = [field.vocabulary_size for field in single]
+        self.register_buffer("sizes", torch.tensor(own, dtype=torch.int32), persistent=False)
+        self.centre = nn.Parameter(torch.zeros(len(self.names), dim)) if centred else None
+        self.psnr: float | None = None
+        """Of the dense target that the table was projected from, in dB, its range being the peak; None without one."""
+
+    @abstractmethod
+    def vectors(self, rows: Tensor) -> Tensor:
+        """Return the vectors of some rows (int64, shape [n], below `n_rows`), without the centre, shape [n, dim]."""
+
+    @abstractmethod
+    def reset(self, std: float, generator: torch.Generator) -> None:
+        """Start from random values such that vectors have about this standard deviation."""
+
+    @abstractmethod
+    def project(self, target: Tensor, weight: Tensor) -> None:
+        """Start from the best approximation of a dense target.
+
+        Parameters
+        ----------
+        target : float32, shape [n_rows, dim], the centre taken out.
+        weight : of each row in the squared error, float32, not negative, shape [n_rows]; rows of weight 0 have no
+            target, and what only they use stays as it is.
+        """
+
+    def penalty(self) -> Tensor:
+        """Return what training adds to the mean loss of a batch, shape []."""
+        return self.offsets.new_zeros((), dtype=torch.float32)
+
+    def settle(self) -> None:
+        """Choose, after `search_epochs`, what stays as it is from now on; parameters then start anew."""
+
+    def plan(self) -> dict[str, Any]:
+        """Return the arguments, beside `fields`, `dim` and `centred`, that make an empty table of this shape."""
+        return {}
+
+    def serving(self) -> dict[str, Tensor]:
+        """Return what is exported, as it is stored; all that a look-up needs and the plan does not hold."""
+        return {name: value.detach() for name, value in self.state_dict().items()}
+
+    def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take what `serving` gave, after which look-ups in evaluation give the same bits.
+
+        Raises
+        ------
+        ValueError : for tensors of other names, shapes or types.
+        """
+        take(self, tensors)
+
+    def initialise_from(
+        self,
+        targets: Sequence[Tensor | None],
+        weights: Sequence[Tensor] | None = None,
+        std: float = 0.05,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Start from dense targets, projected, and from random values where there are none.
+
+        Parameters
+        ----------
+        targets : of each field, float32, shape [vocabulary size, dim]; None for a random start.
+        weights : of each field's values, such as their number of rows, shape [vocabulary size]; None weighs all alike.
+        std, generator : of the random values.
+
+        Raises
+        ------
+        ValueError : for a target of another shape.
+        """
+        for field, given in zip(self.fields, targets, strict=True):
+            if given is not None and tuple(given.shape) != (field.vocabulary_size, self.dim):
+                raise ValueError(
+                    f"the target of {field.name} has the shape {tuple(given.shape)}; its table has "
+                    f"{(field.vocabulary_size, self.dim)}."
+                )
+        of_rows = [torch.ones(field.vocabulary_size) for field in self.fields] if weights is None else weights
+        with torch.no_grad():
+            self.reset(std, torch.Generator().manual_seed(0) if generator is None else generator)
+            if all(given is None for given in targets):
+                return
+            parts, masses = [], []
+            for index, (field, given) in enumerate(zip(self.fields, targets, strict=True)):
+                own = of_rows[index].float()
+                if given is None:
+                    given, own = torch.zeros(field.vocabulary_size, self.dim), torch.zeros_like(own)
+                elif self.centre is not None:
+                    mean = (own.unsqueeze(1) * given).sum(0) / own.sum().clamp(min=1e-30)
+                    self.centre[index] = mean
+                    given = given - mean
+                parts.append(given)
+                masses.append(own)
+            target = torch.cat(parts)
+            weight = torch.cat(masses)
+            self.project(target, weight)
+            self.psnr = self._psnr(target, torch.cat([torch.full_like(own, float(own.any())) for own in masses]))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim].
+
+        Raises
+        ------
+        DataError : for an id outside its field's vocabulary (on CPUs, where looking costs nothing).
+        """
+        self.require_known(ids)
+        rows = (ids + self.offsets).flatten().long()
+        found = self.vectors(rows).view(*ids.shape, self.dim)
+        if self.centre is not None:
+            found = found + self.centre[[index for index, field in enumerate(self.fields) if not field.bag]]
+        return found
+
+    def pooled(self, name: str, bag: Bag) -> Tensor:
+        """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
+        index = self.names.index(name)
+        self.require_known(bag.values.unsqueeze(1), [index])
+        values = self.vectors(bag.values.long() + self.first_row[name])
+        if self.centre is not None:
+            values = values + self.centre[index]
+        n_bags = len(bag.offsets)
+        row = spread_to_values(torch.arange(n_bags, device=values.device), bag)
+        counts = torch.bincount(row, minlength=n_bags).clamp(min=1)
+        return values.new_zeros(n_bags, self.dim).index_add(0, row, values) / counts.unsqueeze(1)
+
+    def require_known(self, ids: Tensor, of_fields: Sequence[int] | None = None) -> None:
+        """Raise a DataError for ids [B, F] outside the vocabularies of these fields, or of all single-valued ones."""
+        if ids.device.type != "cpu" or not len(ids):
+            return
+        sizes = self.sizes if of_fields is None else torch.tensor([self.fields[at].vocabulary_size for at in of_fields])
+        if bool(((ids < 0) | (ids >= sizes)).any()):
+            single = [field for field in self.fields if not field.bag]
+            fields = single if of_fields is None else [self.fields[index] for index in of_fields]
+            column = int(((ids < 0) | (ids >= sizes)).any(0).nonzero()[0])
+            own = ids[:, column]
+            wrong = own[(own < 0) | (own >= fields[column].vocabulary_size)][0]
+            raise DataError(
+                f"id {int(wrong)} is outside the vocabulary of {fields[column].name}, which has "
+                f"{fields[column].vocabulary_size} values, *unknown* (0) among them."
+            )
+
+    def reconstruct(self) -> Tensor:
+        """Return the rows of all fields as they are looked up, one after the other, shape [n_rows, dim]."""
+        return torch.cat(list(self._chunks()))
+
+    def lookup_ns(self, n: int = 4096, repeats: int = 20, seed: int = 0) -> float:
+        """Return how many nanoseconds a look-up in evaluation takes for one id, the median over batches of `n`."""
+        rows = torch.randint(self.n_rows, (n,), generator=torch.Generator().manual_seed(seed))
+        was_training, times = self.training, []
+        rows = rows.to(self.offsets.device)
+        self.eval()
+        with torch.no_grad():
+            for _ in range(repeats + 2):
+                started = time.perf_counter_ns()
+                self.vectors(rows)
+                times.append((time.perf_counter_ns() - started) / n)
+        self.train(was_training)
+        return sorted(times[2:])[repeats // 2]
+
+    def _chunks(self) -> Iterator[Tensor]:
+        device = self.offsets.device
+        was_training = self.training
+        self.eval()
+        with torch.no_grad():
+            for index, field in enumerate(self.fields):
+                first = self.first_row[field.name]
+                for rows in torch.arange(first, first + field.vocabulary_size, device=device).split(CHUNK):
+                    found = self.vectors(rows)
+                    yield found if self.centre is None else found + self.centre[index]
+        self.train(was_training)
+
+    def _psnr(self, target: Tensor, counts: Tensor) -> float | None:
+        """Return PSNR of the rows that count (1, else 0), the centre taken out of both."""
+        used = counts.bool()
+        if not used.any():
+            return None
+        peak, squared, n = float(target[used].max() - target[used].min()), 0.0, 0
+        was_training = self.training
+        self.eval()
+        with torch.no_grad():
+            for rows in used.nonzero().squeeze(1).split(CHUNK):
+                squared += float((self.vectors(rows) - target[rows]).double().square().sum())
+                n += len(rows) * self.dim
+        self.train(was_training)
+        if squared == 0 or peak == 0:
+            return None
+        return float(10 * torch.log10(torch.tensor(peak**2 * n / squared, dtype=torch.float64)))
+
+
+def take(table: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a table the tensors of its state, each of its own shape and type.
+
+    Raises
+    ------
+    ValueError : for tensors of other names, shapes or types.
+    """
+    wanted = table.state_dict()
+    differing = sorted(tensors.keys() ^ wanted.keys())
+    if differing:
+        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in tensors else 'missing'}")
+    for name, value in wanted.items():
+        found = tensors[name]
+        if (found.dtype, found.shape) != (value.dtype, value.shape):
+            raise ValueError(
+                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
+            )
+    table.load_state_dict(dict(tensors))
