@@ -10,6 +10,9 @@ from cadc.errors import DataError
 Side = Literal["user", "item", "context"]
 EntitySide = Literal["user", "item"]
 
+OWN_FIELDS = ("user", "item")
+"""The fields whose values are the users and items themselves."""
+
 UNKNOWN = 0
 """Id of the value that training never saw, in every field."""
 

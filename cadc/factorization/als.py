@@ -84,7 +84,7 @@ class ALS:
             are all the same.
         """
         started = time.perf_counter()
-        fields = require_pair(self.fields)
+        fields = require_pair(self.fields, log)
         generator = torch_generator(self.seed, "factorize")
         sizes = [log.schema[name].vocabulary_size for name in fields]
         examples = read_examples(log, fields, rows)

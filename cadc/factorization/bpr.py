@@ -86,7 +86,7 @@ class BPR:
         """
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
-        fields = require_pair(self.fields)
+        fields = require_pair(self.fields, log)
         sizes = [log.schema[name].vocabulary_size for name in fields]
         generator = torch_generator(self.seed, "factorize")
         examples = read_examples(log, fields, rows)

@@ -13,7 +13,7 @@ from torch import Tensor
 from cadc.cache import cached_folder
 from cadc.choices import FittedRows
 from cadc.data.log import InteractionLog
-from cadc.data.schema import UNKNOWN, Schema
+from cadc.data.schema import OWN_FIELDS, UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
 from cadc.data.thinning import thinned
 from cadc.errors import DataError, UsageError
@@ -33,10 +33,6 @@ class Factorization(Protocol):
 
         One with the class attribute `reads_validation` takes the numbers of the validation rows as `validation`.
         """
-
-
-OWN_IDS = ("user", "item")
-"""Fields whose values are the users and items themselves."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +159,7 @@ def forget_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
             factors.vectors[field][is_absent] = 0
             mean = factors.biases[field][is_seen].mean() if is_seen.any() else 0.0
             factors.biases[field][is_absent] = mean
-            if field in OWN_IDS:  # of other fields *unknown* may be a value of training rows, with a bias of its own
+            if field in OWN_FIELDS:  # of other fields *unknown* may be a value of training rows, with a bias of its own
                 factors.biases[field][UNKNOWN] = mean
 
 

@@ -7,12 +7,9 @@ import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
-from cadc.data.schema import UNKNOWN
+from cadc.data.schema import OWN_FIELDS, UNKNOWN
 from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors, Kind
-
-PAIR = ("user", "item")
-"""The fields that are factorised unless others are named."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,24 @@ class Examples:
         return Examples((first, torch.cat([self.ids[1], drawn])), labels)
 
 
-def require_pair(fields: Sequence[str] | None) -> tuple[str, str]:
+def require_pair(fields: Sequence[str] | None, log: InteractionLog | None = None) -> tuple[str, str]:
     """Return the names of the two fields to factorise.
 
     Raises
     ------
     UsageError : for other than two different names.
+    DataError : where the log lacks one of the fields.
     """
-    names = PAIR if fields is None else tuple(fields)
+    names = OWN_FIELDS if fields is None else tuple(fields)
     if len(names) != 2 or names[0] == names[1]:
         raise UsageError(f"factorization.fields is [{', '.join(names)}]; it names two different fields, or is null.")
+    missing = [] if log is None else [name for name in names if name not in log.schema]
+    if log is not None and missing:
+        known = ", ".join(field.name for field in log.schema.fields)
+        raise DataError(
+            f"this log has no field {missing[0]} to factorise; it has {known or "none"}: name two of them in "
+            "factorization.fields, or take factorization=fm, which reads all fields."
+        )
     return names[0], names[1]
 
 

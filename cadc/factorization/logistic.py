@@ -119,7 +119,7 @@ class LogisticMF:
         """
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
-        fields = require_pair(self.fields)
+        fields = require_pair(self.fields, log)
         generator = torch_generator(self.seed, "factorize")
         std = self.init_std if self.init_std is not None else {"newton": 0.3, "adam": 0.1}[self.solver]
         sizes = [log.schema[name].vocabulary_size for name in fields]

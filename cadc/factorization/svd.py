@@ -68,7 +68,7 @@ class SVD:
             are all the same.
         """
         started = time.perf_counter()
-        fields = require_pair(self.fields)
+        fields = require_pair(self.fields, log)
         sizes = [log.schema[name].vocabulary_size for name in fields]
         examples = read_examples(log, fields, rows)
         biases, mean = [torch.zeros(size) for size in sizes], 0.0

@@ -9,10 +9,9 @@ from torch.nn.functional import softplus
 
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
+from cadc.data.schema import OWN_FIELDS
 from cadc.errors import CadcError, DataError, require_at_least, require_positive
 from cadc.randomness import torch_generator
-
-FIELDS = ("user", "item")
 
 
 class Proxy:
@@ -83,7 +82,7 @@ class _Rows:
     def __init__(self, log: InteractionLog) -> None:
         rows = log.rows("train")
         names = [field.name for field in log.schema.single]
-        names = list(FIELDS) if set(FIELDS) <= set(names) else names
+        names = list(OWN_FIELDS) if set(OWN_FIELDS) <= set(names) else names
         sizes = [log.schema[name].vocabulary_size for name in names]
         starts = [sum(sizes[:place]) for place in range(len(sizes))]
         self.n_values = sum(sizes)

@@ -177,7 +177,7 @@ def test_penalty_beside_the_summed_loss_shrinks_vectors(log):
 
 def test_log_without_user_and_item_is_a_data_error():
     log = prepare(Rows(40), RandomSplit())
-    with pytest.raises(DataError, match="no field 'user'"):
+    with pytest.raises(DataError, match="no field user to factorise"):
         LogisticMF().fit(log, log.rows("train"), 2)
 
 

@@ -12,9 +12,6 @@ from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
-OWN_FIELDS = ("user", "item")
-"""The fields whose values are the users and items themselves."""
-
 Unseen = Literal["zero", "random", "unknown"]
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from cadc.data.schema import Schema
-from cadc.embeddings.initializers.initializer import OWN_FIELDS, Initializer, Unseen
+from cadc.data.schema import OWN_FIELDS, Schema
+from cadc.embeddings.initializers.initializer import Initializer, Unseen
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
