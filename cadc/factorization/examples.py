@@ -61,9 +61,9 @@ def require_pair(fields: Sequence[str] | None, log: InteractionLog | None = None
         raise UsageError(f"factorization.fields is [{', '.join(names)}]; it names two different fields, or is null.")
     missing = [] if log is None else [name for name in names if name not in log.schema]
     if log is not None and missing:
-        known = ", ".join(field.name for field in log.schema.fields)
+        known = ", ".join(field.name for field in log.schema.fields) or "none"
         raise DataError(
-            f"this log has no field {missing[0]} to factorise; it has {known or "none"}: name two of them in "
+            f"this log has no field {missing[0]} to factorise; it has {known}: name two of them in "
             "factorization.fields, or take factorization=fm, which reads all fields."
         )
     return names[0], names[1]
