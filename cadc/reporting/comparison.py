@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from cadc.errors import DataError
 from cadc.evaluation.statistics import Memory, compare, holm, measure, verdict
+from cadc.evaluation.statistics.delong import delong
 from cadc.experiment import Reference
 from cadc.identity import digest
 from cadc.ledger.store import Ledger, Record
@@ -43,10 +45,12 @@ COLUMNS = [
     "share",
     "share_low",
     "share_high",
+    "delong_se",
     "runs",
 ]
 """`p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or more; `share` the arm's
-metric over the reference's, of ranks only; `runs` a hash."""
+metric over the reference's, of ranks only; `delong_se` the standard error of a difference in AUC by DeLong, who takes
+rows for independent and models for given, over one seed's rows; `runs` a hash."""
 
 Pair: TypeAlias = tuple[Record, Record]
 Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
@@ -173,7 +177,18 @@ def _compared(
     # An AUC has its floor at one half, so that a share of it says little.
     if file == FILES["rank"] and found.share:
         line |= {"share": found.share.estimate, "share_low": found.share.low, "share_high": found.share.high}
+    if reference.metric == "auc":
+        line["delong_se"] = _delong(arm, other)
     return line
+
+
+def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> float:
+    """Return the standard error of DeLong's test, its square averaged over the seeds."""
+    squares = []
+    for arm, other in zip(arms, others, strict=True):
+        both = arm[["row", "label", "probability"]].merge(other[["row", "probability"]], on="row")
+        squares.append(delong(*(both[name].to_numpy() for name in ("label", "probability_x", "probability_y")))[1] ** 2)
+    return float(np.sqrt(np.mean(squares)))
 
 
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path]) -> pd.DataFrame | None:
@@ -187,7 +202,7 @@ def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path]) -> pd.Data
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Have numbers stay what they are where lines are empty, so that a file read and written again stays the same."""
-    numbers = dict.fromkeys(["rate", "reference_rate", "share", "share_low", "share_high"], "float64")
+    numbers = dict.fromkeys(["rate", "reference_rate", "share", "share_low", "share_high", "delong_se"], "float64")
     return frame.astype({"seeds": "Int64", "n_units": "Int64"} | numbers)
 
 

@@ -94,6 +94,7 @@ def test_every_point_is_compared_with_the_named_one(table, metric):
         assert line["p"] == pytest.approx(right.p_difference)
         assert (line["low"], line["high"]) == pytest.approx((right.interval.low, right.interval.high))
         assert (line["seeds"], line["n_units"], line["unit"]) == (3, 25, "user")
+        assert pd.isna(line["delong_se"]) == (metric != "auc")
     others = found.drop(index=1)
     np.testing.assert_allclose(others["p_holm"], holm(others["p"]))
     np.testing.assert_allclose(others["p_margin_holm"], holm(others["p_margin"]))
@@ -326,3 +327,26 @@ def test_ranks_are_compared_with_their_shares(tmp_path):
         f"| {100 * right.share.estimate:.1f} % | [{100 * right.share.low:.1f}, {100 * right.share.high:.1f}] |" in text
     )
     assert table.compare("full", 0.1, "auc")["share"].isna().all()
+
+
+def test_delongs_error_stands_beside_the_interval_of_an_auc(table):
+    line = table.compare("random", 1.0).loc[0]
+    squares = []
+    for seed in range(3):
+        own, other = (
+            pd.read_parquet(table.ledger.path(f"random-{rate}-16-{seed}-{seed}") / "scores.parquet")
+            for rate in (0.1, 1.0)
+        )
+        # Over positives and negatives apart, the variances of the differences of their placements.
+        is_positive = own["label"].to_numpy() == 1
+        variance = 0.0
+        for side in (is_positive, ~is_positive):
+            placements = []
+            for frame in (own, other):
+                score = frame["probability"].to_numpy()
+                rivals = score[~side]
+                placements.append([np.mean((s > rivals) + 0.5 * (s == rivals)) for s in score[side]])
+            variance += np.var(np.subtract(*placements), ddof=1) / side.sum()
+        squares.append(variance)
+    assert line["delong_se"] == pytest.approx(np.sqrt(np.mean(squares)))
+    assert table.compare("random", 1.0).loc[3, "delong_se"] == 0  # the very same scores
