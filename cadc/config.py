@@ -4,28 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
-from itertools import product
-from math import ceil, inf, prod
 from pathlib import Path
 from typing import Any, Literal
 
 from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cadc.choices import BESIDE_SOURCE, used_groups
-from cadc.components import TARGET, allowed_packages, cast, load_class, options_of
+from cadc.components import TARGET, cast, load_class, options_of
 from cadc.errors import UsageError, shown
-from cadc.interpolation import check_interpolations, check_tree, check_word
+from cadc.interpolation import check_interpolations, check_tree
+from cadc.options import groups, plugin_folders, plugin_paths
+from cadc.overrides import parse_words
 from cadc.paths import conf_dir
 from cadc.plain_yaml import load_yaml
-
-MAX_COMBINATIONS = 100_000
-"""Runs of a sweep; one that asks for more is a slip, and would be built in memory first."""
 
 
 def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
@@ -90,14 +86,14 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
-    for path in (path for folder in _plugin_folders() for path in folder.rglob("*.yaml")):
+    for path in (path for folder in plugin_folders() for path in folder.rglob("*.yaml")):
         _check_file(path, path.stat().st_mtime_ns)
     # Hydra would also take the path of a file anywhere for an option.
     if reason := _wrong_group(parsed):
         raise UsageError(reason)
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            words = [*_plugin_paths(), *(override.input_line or "" for override in parsed)]
+            words = [*plugin_paths(), *(override.input_line or "" for override in parsed)]
             composed = compose("config", words, return_hydra_config=True)
             if "choices" in composed:
                 raise UsageError("choices cannot be set; it names the options taken from the groups.")
@@ -150,112 +146,6 @@ BESIDE_GROUPS: dict[str, Any] = {
     "factorization_folds": int,
 }
 """Keys that stand beside the groups, and their types."""
-
-
-def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """Return the overrides of every run of a multirun, the last sweep varying fastest.
-
-    >>> expand(["seed=0,1", "model=bias"])
-    [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
-    """
-    parsed = parse_words(overrides)
-    # An empty sweep counts as one value, or it would hide how long the others are.
-    if prod(max(1, _n_values(override)) for override in parsed) > MAX_COMBINATIONS:
-        raise UsageError(f"the sweep asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values at once.")
-    choices = []
-    for override in parsed:
-        if override.is_sweep_override():
-            key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            choices.append([override.input_line or ""])
-    return [list(words) for words in product(*choices)]
-
-
-def _n_values(override: Override) -> int:
-    """Return how many values a word gives, without listing them; those above the allowed number count as one more."""
-    if not override.is_sweep_override():
-        return 1
-    value = override.value()
-    if isinstance(value, ChoiceSweep):
-        return len(value.list)
-    if isinstance(value, RangeSweep) and value.step:
-        assert value.start is not None and value.stop is not None
-        try:
-            steps = (value.stop - value.start) / value.step
-        except OverflowError:  # of a whole number with hundreds of digits
-            steps = inf
-        return ceil(max(0, steps)) if steps <= MAX_COMBINATIONS else MAX_COMBINATIONS + 1
-    # An interval, or a pattern, lists no values.
-    raise UsageError(f"{override.input_line} is no sweep that cadc knows; list the values.")
-
-
-def key_of(override: str) -> str:
-    """Return the key that a word sets: `sampler.rate` of `sampler.rate=0.1`."""
-    return str(parse_words([override])[0].key_or_group)
-
-
-def parse_words(overrides: Sequence[str]) -> list[Override]:
-    """Return Hydra's understanding of each word, or raise a UsageError for one that is no override."""
-    parser = OverridesParser.create()
-    parsed = []
-    for word in overrides:
-        check_word(word)
-        try:
-            override = parser.parse_override(word)
-        except (HydraException, ValueError, RecursionError) as error:
-            raise UsageError(f"{shown(word)} is no override; write key=value, such as sampler.rate=0.1.") from error
-        if not override.key_or_group:
-            raise UsageError(f"{shown(word)} names no key; write key=value, such as sampler.rate=0.1.")
-        if override.is_delete():
-            raise UsageError(f"{word!r} takes something away; every group and key is needed, so choose another option.")
-        if str(override.key_or_group).startswith("hydra"):
-            raise UsageError(f"{word!r} sets Hydra itself, which cadc drives; it is not supported.")
-        if override.package is not None:
-            raise UsageError(f"{word!r} puts a group elsewhere; every group stands under its own name.")
-        # Once more, since quotes and backslashes are gone now.
-        check_tree(_plain(override), f"the word {shown(word)}")
-        parsed.append(override)
-    return parsed
-
-
-def _plain(override: Override) -> Any:
-    """Return the value, or values, of a word, strings without their quotes."""
-    value = override.value()
-    return Override._convert_value(value.list) if isinstance(value, ChoiceSweep) else value
-
-
-def groups() -> dict[str, list[str]]:
-    """Return the options of every configuration group of a run, plug-ins included."""
-    found: dict[str, set[str]] = {}
-    for folder in (conf_dir(), *_plugin_folders()):
-        for path in folder.rglob("*.yaml"):
-            group = path.parent.relative_to(folder).as_posix()
-            if group not in (".", "tune"):
-                found.setdefault(group, set()).add(path.stem)
-    return {group: sorted(options) for group, options in sorted(found.items())}
-
-
-def files_of(group: str) -> dict[str, Path]:
-    """Return the files of a group's options by name, plug-ins included."""
-    folders = (conf_dir(), *_plugin_folders())
-    return {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
-
-
-def _plugin_folders() -> Iterator[Path]:
-    """Yield the folders `conf` of installed plug-ins."""
-    from importlib.util import find_spec
-
-    for package in allowed_packages()[1:]:
-        spec = find_spec(package)
-        for location in (spec.submodule_search_locations or []) if spec else []:
-            if (Path(location) / "conf").is_dir():
-                yield Path(location) / "conf"
-
-
-def _plugin_paths() -> list[str]:
-    folders = ",".join(f"file://{folder}" for folder in _plugin_folders())
-    return [f"hydra.searchpath=[{folders}]"] if folders else []
 
 
 def _wrong_group(parsed: Sequence[Override]) -> str | None:

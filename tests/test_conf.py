@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from cadc.choices import BESIDE_SOURCE
 from cadc.components import TARGET, load_class, options_of
-from cadc.config import compose_config, groups
+from cadc.config import compose_config
+from cadc.options import groups
 from cadc.paths import conf_dir
 from cadc.tuning.compose import check_space, compose_tuning
 

@@ -1,8 +1,10 @@
 import pytest
 
 from cadc.components import build
-from cadc.config import compose_config, expand, groups, key_of
+from cadc.config import compose_config
 from cadc.errors import UsageError
+from cadc.options import groups
+from cadc.overrides import expand, key_of
 from cadc.randomness import numpy_generator
 from tests.helpers import small_synthetic_log
 

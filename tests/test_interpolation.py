@@ -5,8 +5,9 @@ import tracemalloc
 import pytest
 from omegaconf import OmegaConf
 
-from cadc.config import MAX_COMBINATIONS, compose_config, expand
+from cadc.config import compose_config
 from cadc.errors import UsageError
+from cadc.overrides import MAX_COMBINATIONS, expand
 from tests.commands import cadc
 from tests.malformed.words import LAUGHS
 

@@ -58,7 +58,7 @@ def _source(words: list[str]) -> Any:
 
 
 def _list() -> None:
-    from cadc.config import groups
+    from cadc.options import groups
     from cadc.paths import cache_dir, data_dir
 
     for name in groups()["data"]:

@@ -32,11 +32,11 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from cadc.config import expand
     from cadc.jobs import plan
     from cadc.launching import split_words
     from cadc.ledger import Ledger
     from cadc.mirrors.after import AfterRun
+    from cadc.overrides import expand
     from cadc.sweep import execute
 
     words, launcher = split_words(arguments.overrides)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from cadc.config import MAX_COMBINATIONS, expand, key_of, parse_words
 from cadc.errors import UsageError
 from cadc.experiment.tuned import Tune, Tuned, lay
+from cadc.overrides import MAX_COMBINATIONS, expand, key_of, parse_words
 
 FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars"]
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from cadc.choices import used_groups
 from cadc.components import cast
-from cadc.config import compose_config, expand, files_of, key_of, parse_words
+from cadc.config import compose_config
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import OPTIONS, RATE
 from cadc.jobs import without_impossible
 from cadc.ledger.store import Ledger
+from cadc.options import files_of
+from cadc.overrides import expand, key_of, parse_words
 from cadc.plain_yaml import load_yaml
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves

@@ -9,9 +9,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from cadc.choices import check, used_groups
 from cadc.components import TARGET, build
-from cadc.config import compose_config, files_of, parse_words
+from cadc.config import compose_config
 from cadc.errors import UsageError
 from cadc.ledger.identity import signature
+from cadc.options import files_of
+from cadc.overrides import parse_words
 from cadc.plain_yaml import load_yaml
 from cadc.tuning.tuning import Tuning
 from cadc.words import words_of

@@ -7,8 +7,9 @@ import pytest
 from matplotlib import pyplot as plt
 
 from cadc.building import open_log
-from cadc.config import compose_config, groups
+from cadc.config import compose_config
 from cadc.identity import file_hash
+from cadc.options import groups
 from tests.commands import cadc
 from tests.data.small_sources import write_criteo, write_movielens_csv
 from tests.helpers import N_MOVIES, N_USERS

@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from cadc.config import compose_config, expand
+from cadc.config import compose_config
 from cadc.jobs import plan
 from cadc.ledger import Ledger
+from cadc.overrides import expand
 from cadc.reporting.table import build_table, markdown
 from cadc.sweep import execute
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from cadc.building import draw_sample, factorize_for_sampler, open_log
 from cadc.components import TARGET, load_class, options_of
-from cadc.config import compose_config, groups
+from cadc.config import compose_config
 from cadc.errors import UsageError
+from cadc.options import groups
 from cadc.randomness import torch_generator
 from tests.commands import TINY, train
 from tests.helpers import small_synthetic_log
