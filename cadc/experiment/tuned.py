@@ -20,6 +20,8 @@ RATE = "sampler.rate"
 class Tune:
     """How the arms of an experiment are tuned: all with the same number of trials, on validation alone.
 
+    The settings as they stand compete with those of the trials.
+
     Parameters
     ----------
     spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
@@ -81,7 +83,7 @@ class Tuned:
     ----------
     arm : its name.
     at : the data set, and what the arm sweeps, at this point.
-    words : that set what was chosen.
+    words : that set what was chosen; none where no trial was better than the settings as they stand.
     study, trials, metric, value : the study, how many trials it had, and the best value of its metric.
     """
 

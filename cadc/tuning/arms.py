@@ -13,7 +13,7 @@ from cadc.errors import CadcError, UsageError
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import OPTIONS, RATE
-from cadc.jobs import without_impossible
+from cadc.jobs import plan, without_impossible
 from cadc.ledger.store import Ledger
 from cadc.options import files_of
 from cadc.overrides import expand, key_of, parse_words
@@ -21,7 +21,7 @@ from cadc.plain_yaml import load_yaml
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
 from cadc.tuning.tuning import Tuning
-from cadc.tuning.work import VALIDATION, study_of, work
+from cadc.tuning.work import VALIDATION, record_of, study_of, work
 from cadc.words import words_of
 
 SEEDS = ("seed", "sample_seed", "weight_seed", "data.split_seed")
@@ -72,10 +72,19 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, 
         best = study.best()
         if not best:
             raise CadcError(f"no trial of {task.cell.arm} at {at} was complete; the reasons are in the lines above.")
-        words = tuple(words_of(best[0].params))
-        value = float(best[0].values[0])
+        words, value = tuple(words_of(best[0].params)), float(best[0].values[0])
+        untuned = _untuned(tuning, base, ledger)
+        if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
+            words, value = (), untuned
+        print(f"the settings as they stand: {untuned:.6g}; best {value:.6g}", file=sys.stderr, flush=True)
         chosen.append(Tuned(task.cell.arm, task.at, words, study.name, len(study.done()), tuning.metrics[0], value))
     return chosen
+
+
+def _untuned(tuning: Tuning, base: Sequence[str], ledger: Ledger) -> float:
+    """Return what an arm reaches on validation with its settings as they stand, which compete with those of trials."""
+    (job,) = plan([list(base)])
+    return float(tuning.values(record_of(job, ledger, lambda history: None))[0])
 
 
 def _laid(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, list[str]]:

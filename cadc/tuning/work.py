@@ -118,7 +118,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         (job,) = plan([[*base, *words_of(trial.params)]])
         with study.storage.reached():
             trial.set_user_attr("run", job.run_id)
-        values = study.tuning.values(_record_of(job, ledger, reports(trial, study, job.config)))
+        values = study.tuning.values(record_of(job, ledger, reports(trial, study, job.config)))
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
     except (NotWritable, OSError, Lost, NoSuchMetric):
@@ -132,7 +132,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         study.tell(trial, values=values)
 
 
-def _record_of(job: Job, ledger: Ledger, tell: Tell) -> dict[str, Any]:
+def record_of(job: Job, ledger: Ledger, tell: Tell) -> dict[str, Any]:
     """Return the record of a trial's run, carrying it out unless it is finished."""
     while settled(job, ledger, retry_failed=False) is None:
         lease = ledger.claim(job.run_id)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from cadc.factorization.logistic import LogisticMF
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
 from tests.commands import TINY, cadc
@@ -17,6 +18,7 @@ SPACE = {
     "factorization.l2": {"choices": [2.0, 20.0]},
     "initializer.scale_to": {"choices": [None, 1.0]},  # random has none
 }
+DEFAULT_L2 = LogisticMF().l2
 DESCRIPTION = {
     "common": [*TINY, "data.split_seed=${seed}", "trainer.max_epochs=1"],
     "seeds": [3],
@@ -42,13 +44,17 @@ def tuned(experiments):
 
 
 def test_every_arm_and_rate_has_a_study_of_the_options_that_it_uses(tuned):
-    keys = {name: {word.partition("=")[0] for word in entry["words"]} for name, entry in tuned.items()}
-    assert keys == {
+    wanted = {
         ("random", "0.2"): {"trainer.learning_rate"},
         ("random", "1"): {"trainer.learning_rate"},
         ("mf", None): {"trainer.learning_rate", "factorization.l2", "initializer.scale_to"},
         ("MF alone", None): {"factorization.l2"},
     }
+    assert tuned.keys() == wanted.keys()
+    for name, entry in tuned.items():
+        # None where the settings as they stand are better than those of both trials.
+        assert {word.partition("=")[0] for word in entry["words"]} in (wanted[name], set())
+    assert any(entry["words"] for entry in tuned.values())
     assert all(entry["trials"] == 2 for entry in tuned.values())
     assert all(entry["at"]["data"] == "synthetic" for entry in tuned.values())
 
@@ -64,7 +70,9 @@ def test_what_is_chosen_is_the_best_trial_by_validation_alone_with_seeds_of_its_
     mine = [r for r in records if r["config"]["sampler"]["rate"] == 1 and "initializer" in r["uses"]]
     best = min(mine, key=lambda record: record["metrics"]["val/logloss"])
     assert entry["value"] == best["metrics"]["val/logloss"]
-    assert entry["words"] == [f"trainer.learning_rate={best['config']['trainer']['learning_rate']!r}"]
+    rate = best["config"]["trainer"]["learning_rate"]
+    assert len(mine) == 3  # two trials, and the settings as they stand
+    assert entry["words"] == ([] if rate == 0.003 else [f"trainer.learning_rate={rate!r}"])
     assert entry["metric"] == "val/logloss"
 
 
@@ -79,10 +87,12 @@ def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
             arm = "mf" if "factorization" in record["uses"] else "random"
             rate = f"{record['config']['sampler']['rate']:g}" if arm == "random" else None
             chosen = dict(word.split("=") for word in tuned[arm, rate]["words"])
-            expected = 0.005 if "trainer.learning_rate=0.005" in words else float(chosen["trainer.learning_rate"])
+            expected = (
+                0.005 if "trainer.learning_rate=0.005" in words else float(chosen.get("trainer.learning_rate", 0.003))
+            )
             assert record["config"]["trainer"]["learning_rate"] == expected
             if arm == "mf":
-                assert record["config"]["factorization"]["l2"] == float(chosen["factorization.l2"])
+                assert record["config"]["factorization"]["l2"] == float(chosen.get("factorization.l2", DEFAULT_L2))
     assert cadc("report", "tunable").status == 0
     assert len(pd.read_csv("results/tunable/table.csv")) == 5
 
