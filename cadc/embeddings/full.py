@@ -31,6 +31,8 @@ class UncompressedTable(EmbeddingTable):
     def __init__(self, fields: Sequence[Field], dim: int = 16, dtype: Dtype = "float32", centred: bool = False) -> None:
         super().__init__(fields, dim, centred)
         self.dtype = dtype
+        self.sparse_gradient = False
+        """Whether the gradient holds the rows that were looked up alone, as `LazyAdam` takes it."""
         self.weight = nn.Parameter(torch.zeros(self.n_rows, dim))
 
     def plan(self) -> dict[str, Any]:
@@ -49,6 +51,8 @@ class UncompressedTable(EmbeddingTable):
 
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
+        if self.sparse_gradient and self.training:
+            return embedding(rows, self.weight, sparse=True)
         # On CPUs the gradient of index_select is several times faster; on GPUs it is not deterministic.
         found = self.weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.weight)
         return found if self._is_exact else found.to(getattr(torch, self.dtype)).float()
@@ -58,7 +62,8 @@ class UncompressedTable(EmbeddingTable):
         if not self._is_exact or self.centred:
             return super().pooled(name, bag)
         self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
-        return embedding_bag(bag.values + self.first_row[name], self.weight, bag.offsets, mode="mean")
+        values, is_sparse = bag.values + self.first_row[name], self.sparse_gradient and self.training
+        return embedding_bag(values, self.weight, bag.offsets, mode="mean", sparse=is_sparse)
 
     def serving(self) -> dict[str, Tensor]:
         """Return the table as it is stored."""

@@ -59,6 +59,8 @@ class Fit:
     ----------
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties on embedding tables and on the other weights.
+    lazy_tables : whether a step leaves rows of uncompressed tables alone that its batch does not look up; much faster
+        where there are hundreds of thousands of them, and weight decay then does not wipe out rarely met ids.
     batch_size : rows a step; `auto` takes 256 up to 20,000 training rows, 1024 up to 200,000, 4096 above.
     max_epochs : upper bound.
     patience : epochs without a better one on validation (logloss; NDCG@10 where items are ranked) before it stops.
@@ -82,6 +84,7 @@ class Fit:
         patience: int = 3,
         validation_rate: float = 1.0,
         max_seconds: float | None = None,
+        lazy_tables: bool = False,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
@@ -100,6 +103,7 @@ class Fit:
         self.max_epochs, self.patience = max_epochs, patience
         self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
+        self.lazy_tables = lazy_tables
         self.checkpoint_minutes = checkpoint_minutes
 
     def rows_per_step(self, n_rows: int) -> int:
@@ -142,7 +146,8 @@ class Fit:
         from cadc.training.module import RecommenderModule
 
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
-        module = RecommenderModule(model, held_out, self.learning_rate, self.weight_decay_tables, self.weight_decay_mlp)
+        decays = self.weight_decay_tables, self.weight_decay_mlp
+        module = RecommenderModule(model, held_out, self.learning_rate, *decays, self.lazy_tables)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder(checkpoints)
         best = KeepBest(self.patience)
@@ -171,7 +176,7 @@ class Fit:
             # Adam takes a step of full size for any gradient, so rows that are rarely met shrink until they vanish.
             print(
                 f"the network tells no row from another: trainer.weight_decay_tables={self.weight_decay_tables:g} is "
-                "too much for tables with so many rarely met ids; set it to 0.",
+                "too much for tables with so many rarely met ids; set it to 0, or trainer.lazy_tables=true.",
                 file=sys.stderr,
             )
         seconds = resume.seconds

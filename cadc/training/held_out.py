@@ -127,7 +127,7 @@ class HeldOutRanks:
             require_numbers(found.numpy(), self.split)
             return found
 
-        return self.held_out.ranks(scores_of).numpy()[self.kept.numpy()]
+        return self.held_out.ranks(scores_of, self.kept).numpy()
 
     def table(self, model: nn.Module) -> pd.DataFrame:
         """Return row (place in the raw log), user, item and rank of every held-out item."""

@@ -9,9 +9,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.batch import Batch
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.full import UncompressedTable
 from cadc.embeddings.table import EmbeddingTable
 from cadc.errors import CadcError
 from cadc.training.held_out import HeldOut
+from cadc.training.lazy_adam import LazyAdam
 
 
 class RecommenderModule(pl.LightningModule):
@@ -23,6 +25,7 @@ class RecommenderModule(pl.LightningModule):
     held_out : what an epoch is judged by.
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
+    lazy_tables : whether a step leaves rows of uncompressed tables alone that its batch does not look up.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class RecommenderModule(pl.LightningModule):
         learning_rate: float,
         weight_decay_tables: float,
         weight_decay_mlp: float,
+        lazy_tables: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -39,6 +43,7 @@ class RecommenderModule(pl.LightningModule):
         self.learning_rate = learning_rate
         self.weight_decay_tables = weight_decay_tables
         self.weight_decay_mlp = weight_decay_mlp
+        self.lazy_tables = lazy_tables
         self._loss_sum = torch.zeros(())
         self._penalised = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.penalises]
         self.history: list[dict[str, float]] = []
@@ -74,7 +79,13 @@ class RecommenderModule(pl.LightningModule):
                 "weight_decay": 0.0,
             },
         ]
-        return torch.optim.Adam([group for group in groups if group["params"]], lr=self.learning_rate, fused=True)
+        given = [group for group in groups if group["params"]]
+        if not self.lazy_tables:
+            return torch.optim.Adam(given, lr=self.learning_rate, fused=True)
+        for module in self.model.modules():
+            if isinstance(module, UncompressedTable):
+                module.sparse_gradient = True
+        return LazyAdam(given, lr=self.learning_rate, fused=True)
 
     def on_train_epoch_start(self) -> None:
         """Forget the losses of the epoch before."""

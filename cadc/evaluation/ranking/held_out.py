@@ -75,13 +75,15 @@ class HeldOutRanking:
         """Share of held-out items without any training row, which no arm can find."""
         return float(self.is_cold.double().mean())
 
-    def ranks(self, scorer: Scorer, n_scores: int = N_SCORES) -> Tensor:
+    def ranks(self, scorer: Scorer, kept: Tensor | None = None, n_scores: int = N_SCORES) -> Tensor:
         """Return the rank of each held-out item, from 1; infinite for a cold one; float64, shape [n].
 
         Parameters
         ----------
         scorer : takes users (rows in the table of entities), int64 [b], on the CPU; returns the scores of
             `candidates`, [b, c], on any device.
+        kept : places of the held-out items that are ranked, int64, shape [n]; None ranks all. Those of a user are
+            candidates for one another, ranked or not.
         n_scores : most scores held at a time.
 
         Raises
@@ -95,11 +97,11 @@ class HeldOutRanking:
                 raise CadcError(f"the scores of a ranking have shape {tuple(scores.shape)}; expected {expected}.")
             return scores
 
-        warm = ~self.is_cold
-        rank = torch.full((len(self.rows),), torch.inf, dtype=torch.float64)
-        rank[warm] = full_ranks(
-            checked, self.users[warm], self._column[self.items[warm]], self._masked, n_scores=n_scores
-        )
+        kept = torch.arange(len(self.rows)) if kept is None else kept
+        warm = ~self.is_cold[kept]
+        users, columns = self.users[kept][warm], self._column[self.items[kept][warm]]
+        rank = torch.full((len(kept),), torch.inf, dtype=torch.float64)
+        rank[warm] = full_ranks(checked, users, columns, self._masked, n_scores=n_scores)
         return rank
 
 

@@ -76,10 +76,23 @@ def test_ranks_of_a_part_equal_a_loop_over_users(train, validation, test, seed, 
     scores = np.random.default_rng(seed).integers(0, 3, (N_USERS, N_ITEMS)).astype(float)
     for split in ("validation", "test"):
         ranking = HeldOutRanking(log, split)
-        found = ranking.ranks(scorer_of(log, ranking, scores), n_scores)
+        found = ranking.ranks(scorer_of(log, ranking, scores), n_scores=n_scores)
+        check_of_some(ranking, scorer_of(log, ranking, scores), n_scores, found)
         assert found.dtype == torch.float64
         assert found.tolist() == naive_ranks(log, split, scores)
         assert ranking.cold_share == pytest.approx(np.isinf(found.numpy()).mean())
+
+
+def check_of_some(ranking, scorer, n_scores, of_all):
+    some, asked = torch.arange(0, len(of_all), 3), [torch.empty(0, dtype=torch.int64)]
+
+    def watched(users):
+        asked.append(users)
+        return scorer(users)
+
+    assert torch.equal(ranking.ranks(watched, some, n_scores), of_all[some])
+    # Users without a ranked item are not even scored.
+    assert torch.isin(torch.cat(asked), ranking.users[some]).all()
 
 
 TRAIN = [(0, 0, 1, 0), (0, 1, 0, 0), (1, 2, 1, 0), (1, 3, 1, 0), (2, 4, 1, 0)]
