@@ -17,3 +17,22 @@ def bucket(rows: Tensor, a: int, b: int, m: int) -> Tensor:
     m : number of buckets.
     """
     return torch.remainder(rows * a + b, PRIME).remainder_(m)
+
+
+def scrambled(rows: Tensor, a: int, b: int, bits: int) -> Tensor:
+    """Return a number of so many bits for each row number, another one for each: a permutation of [0, 2^bits).
+
+    Two rounds of a linear map modulo 2^bits, which carries low bits upwards, and of adding the upper half of the bits
+    to the lower one by *exclusive or*, which carries them down.
+
+    Parameters
+    ----------
+    rows : int64, below 2^bits.
+    a, b : below 2^31 and not negative; a odd.
+    bits : from 1 to 32, so that products keep within 64 bits.
+    """
+    mask, half = (1 << bits) - 1, (bits + 1) // 2
+    for _ in range(2):
+        rows = (rows * a + b) & mask
+        rows = rows ^ (rows >> half)
+    return rows

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
-MAX_STEPS = 1000
-TOLERANCE = 1e-10
+from cadc.embeddings.conjugate_gradients import conjugate_gradients
 
 
 def ridge(
@@ -42,23 +41,5 @@ def ridge(
 
     right = weighted.T @ (targets - mean_target)
     scale = np.sqrt(gram.diagonal() - weights.sum() * mean_features**2 + l2)[:, None]
-    found = _conjugate_gradients(lambda b: normal(b / scale) / scale, right / scale) / scale
+    found = conjugate_gradients(lambda b: normal(b / scale) / scale, right / scale) / scale
     return found, mean_target - mean_features @ found
-
-
-def _conjugate_gradients(apply: Any, right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solve A·x = right for each column, A symmetric and positive definite (Hestenes and Stiefel 1952)."""
-    found, rest = np.zeros_like(right), right.copy()
-    direction, size = rest.copy(), (rest**2).sum(0)
-    wanted = TOLERANCE**2 * size
-    for _ in range(min(MAX_STEPS, 10 * len(right))):
-        if (size <= wanted).all():
-            break
-        image = apply(direction)
-        curvature = (direction * image).sum(0)
-        step = np.divide(size, curvature, out=np.zeros_like(size), where=curvature > 0)
-        found += step * direction
-        rest -= step * image
-        before, size = size, (rest**2).sum(0)
-        direction = rest + np.divide(size, before, out=np.zeros_like(size), where=before > 0) * direction
-    return found
