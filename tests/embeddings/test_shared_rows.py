@@ -12,6 +12,7 @@ from cadc.embeddings.projection_of_parts import fit_joined, fit_sums
 from cadc.embeddings.qr import QuotientRemainder
 from cadc.embeddings.scheme import TableSpec
 from cadc.embeddings.tensor_train import TensorTrain
+from cadc.errors import UsageError
 
 FIELDS = [Field("user", "user", 90), Field("item", "item", 210), Field("genre", "item", 20, True)]
 N, DIM, M = 320, 6, 41
@@ -135,7 +136,7 @@ def test_a_projected_start_is_better_than_zeros_and_at_a_stationary_point(scheme
 @pytest.mark.parametrize("scheme", schemes(), ids=name_of)
 def test_what_rows_without_a_target_use_alone_stays(scheme):
     table = table_of(scheme)
-    target, weight = target_and_weight()
+    target, _ = target_and_weight()
     table.reset(0.3, generator())
     before = {name: value.clone() for name, value in table.state_dict().items()}
     table.project(target, torch.zeros(N))
@@ -143,15 +144,13 @@ def test_what_rows_without_a_target_use_alone_stays(scheme):
 
 
 def test_options_that_do_not_exist_are_refused():
-    from cadc.errors import UsageError
-
-    with pytest.raises(UsageError, match=r"embedding.combine is 'mean'; choose one of sum, concat\."):
+    with pytest.raises(UsageError, match=r"embedding\.combine is 'mean'; choose one of sum, concat\."):
         DoubleHashing(combine="mean")
     with pytest.raises(UsageError, match="choose one of multiply, add, concat"):
         QuotientRemainder(combine="sum")
-    with pytest.raises(UsageError, match="embedding.blocks is 'all'; choose one of succession, skip"):
+    with pytest.raises(UsageError, match=r"embedding\.blocks is 'all'; choose one of succession, skip"):
         BinaryCode(blocks="all")
     with pytest.raises(UsageError, match="codes have from 1 to 32 bits"):
         BinaryCode(bits=33)
-    with pytest.raises(UsageError, match=r"embedding.own_share is 1.5; it must be a share from 0 to 1"):
+    with pytest.raises(UsageError, match=r"embedding\.own_share is 1\.5; it must be a share from 0 to 1"):
         DoubleHashing(own_share=1.5)
