@@ -112,7 +112,7 @@ class BinaryCode(Compressed):
         self.bits, self.blocks, self.combine = bits, blocks, combine
 
     def table(self, spec: TableSpec) -> BinaryCodeTable:
-        """Return the table whose blocks are the largest."""
+        """Return the table of the largest blocks, and with these of the longest codes."""
         least_bits = bits_for(spec.n_rows) if self.bits is None else self.bits
         hash = [spec.draw(1 << 30) * 2 + 1, spec.draw(1 << 31)]
         most_blocks = least_bits if self.combine == "sum" else self.dim

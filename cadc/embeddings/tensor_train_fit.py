@@ -12,6 +12,8 @@ SWEEPS = 3
 """Times that the first and the third core are fitted in turn."""
 SINGULAR = 1e-10
 """Share of the largest eigenvalue below which a direction counts as unknown."""
+UNUSED = 1e-18
+"""Share of the largest squared size below which a rank is of no use."""
 
 
 def fit_cores(target: Tensor, weight: Tensor, columns: tuple[int, int, int], *cores: Tensor) -> None:
@@ -29,17 +31,21 @@ def fit_cores(target: Tensor, weight: Tensor, columns: tuple[int, int, int], *co
     columns : d1, d2 and d3.
     cores : A, B and C, changed in place; parts of them that no row of positive weight uses stay as they are.
     """
-    first, second, third = (core.double() for core in cores)
-    grid = _Grid(target, weight, (len(first), len(second), len(third)), columns)
-    means = grid.mean_weights()
-    ranks = first.shape[2], third.shape[1]
-    if not all(mean.any() for mean in means):
+    if not weight.any():
         return
+    starts = [core.double() for core in cores]
+    grid = _Grid(target, weight, (len(starts[0]), len(starts[1]), len(starts[2])), columns)
+    means = grid.mean_weights()
+    ranks = starts[0].shape[2], starts[2].shape[1]
     first, second, third = _tensor_train_svd(grid, [mean.sqrt() for mean in means], ranks)
     for _ in range(SWEEPS):
         first = _fitted_first(grid, second, third)
         third = _fitted_third(grid, first, second)
-    _balance(first, second, third)
+    for _ in range(2):
+        _balance(first, second.transpose(1, 3))
+        _balance(second, third.transpose(1, 2))
+    _revive(first, second.transpose(1, 3), starts[0])
+    _revive(second, third.transpose(1, 2), starts[1])
     for core, found, mean in zip(cores, (first, second, third), means, strict=True):
         core[mean > 0] = found[mean > 0].to(core.dtype)
 
@@ -86,14 +92,19 @@ def _tensor_train_svd(grid: _Grid, roots: list[Tensor], ranks: tuple[int, int]) 
     for _, block in unfolded():
         gram += block @ block.T
     basis = torch.linalg.eigh(gram).eigenvectors[:, -r1:]
-    rest = torch.zeros(r1, n2, n3, d2, d3, dtype=torch.float64)
-    for seconds, block in unfolded():
-        rest[:, seconds] = (basis.T @ block).view(r1, -1, n3, d2, d3)
-    unfolding = rest.transpose(2, 3).reshape(r1 * n2 * d2, n3 * d3)
-    last = torch.linalg.eigh(unfolding.T @ unfolding).eigenvectors[:, -r2:]
-    first = basis.view(n1, d1, r1)
-    second = (unfolding @ last).view(r1, n2, d2, r2).transpose(0, 1)
-    third = last.T.reshape(r2, n3, d3).transpose(0, 1)
+
+    def unfolded_again() -> Iterator[tuple[slice, Tensor]]:
+        for seconds, block in unfolded():
+            yield seconds, (basis.T @ block).view(r1, -1, n3, d2, d3).transpose(2, 3).reshape(-1, n3 * d3)
+
+    gram = torch.zeros(n3 * d3, n3 * d3, dtype=torch.float64)
+    for _, block in unfolded_again():
+        gram += block.T @ block
+    last = torch.linalg.eigh(gram).eigenvectors[:, -r2:]
+    first, third = basis.view(n1, d1, r1), last.T.reshape(r2, n3, d3).transpose(0, 1)
+    second = torch.zeros(n2, r1, d2, r2, dtype=torch.float64)
+    for seconds, block in unfolded_again():
+        second[seconds] = (block @ last).view(r1, -1, d2, r2).transpose(0, 1)
     scales = [root.where(root > 0, 1.0) for root in roots]
     return first / scales[0][:, None, None], second / scales[1][:, None, None, None], third / scales[2][:, None, None]
 
@@ -129,17 +140,21 @@ def _inverse(gram: Tensor) -> Tensor:
     return torch.linalg.pinv(gram, rtol=SINGULAR, hermitian=True)
 
 
-def _balance(first: Tensor, second: Tensor, third: Tensor) -> None:
-    """Scale each rank of neighbouring cores so that its numbers in both have the same mean square, in place."""
-    for _ in range(2):
-        _balance_bond(first, second.transpose(1, 3))
-        _balance_bond(second, third.transpose(1, 2))
-
-
-def _balance_bond(left: Tensor, right: Tensor) -> None:
-    """Scale the last dimension of two cores, in place, by a factor and its inverse."""
+def _balance(left: Tensor, right: Tensor) -> None:
+    """Scale each rank, the last dimension of two cores, so that both have the same mean square there, in place."""
     squares = [core.flatten(0, -2).square().mean(0) for core in (left, right)]
     both = (squares[0] > 0) & (squares[1] > 0)
     factor = (squares[1] / squares[0]).where(both, 1.0) ** 0.25
     left *= factor
     right /= factor
+
+
+def _revive(left: Tensor, right: Tensor, start: Tensor) -> None:
+    """Give ranks that a target has no use for their random start on the left and zeros on the right, in place.
+
+    With zeros on both sides training would have no gradient for them.
+    """
+    power = left.flatten(0, -2).square().sum(0) * right.flatten(0, -2).square().sum(0)
+    unused = power <= UNUSED * power.max()
+    left[..., unused] = start[..., unused]
+    right[..., unused] = 0

@@ -133,3 +133,21 @@ def test_parts_without_a_target_keep_their_random_start():
     kept = [index for index in range(len(before)) if index != 1]
     assert torch.equal(table.first[kept], before[kept]) and not torch.equal(table.first[1], before[1])
     assert table.reconstruct().isfinite().all() and table.reconstruct()[:block].any()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_ranks_that_a_target_has_no_use_for_can_still_be_trained(value):
+    target = torch.full((N, DIM), value)
+    table = TensorTrainTable(FIELDS, DIM, [3, 4])
+    table.reset(1.0, generator())
+    table.project(target, torch.ones(N))
+    assert torch.allclose(table.reconstruct(), target, atol=1e-5)
+    table.train()
+    optimizer = torch.optim.SGD(table.parameters(), lr=0.01)
+    for _ in range(2):  # where all of them are of no use, the third core goes first
+        optimizer.zero_grad()
+        (table.vectors(torch.arange(N)) * torch.randn(N, DIM, generator=generator(1))).sum().backward()
+        optimizer.step()
+    slopes = [core.grad.abs() for core in (table.first, table.second, table.third)]
+    assert (slopes[0].sum((0, 1)) + slopes[1].sum((0, 2, 3)) > 0).all()
+    assert (slopes[1].sum((0, 1, 2)) + slopes[2].sum((0, 2)) > 0).all()
