@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_STEPS = 1000
-TOLERANCE = 1e-10
 
 
 def conjugate_gradients(
-    apply: Callable[[NDArray[Any]], NDArray[Any]], right: NDArray[np.float64]
+    apply: Callable[[NDArray[Any]], NDArray[Any]], right: NDArray[np.float64], tolerance: float = 1e-10
 ) -> NDArray[np.float64]:
     """Solve A·x = right for each column, A symmetric and not negative definite.
 
@@ -21,10 +20,11 @@ def conjugate_gradients(
     ----------
     apply : multiplies A by float64 values of the shape of `right`.
     right : float64, shape [p, k].
+    tolerance : length of what remains of `right`, as a share of its own, that is near enough.
     """
     found, rest = np.zeros_like(right), right.copy()
     direction, size = rest.copy(), (rest**2).sum(0)
-    wanted = TOLERANCE**2 * size
+    wanted = tolerance**2 * size
     for _ in range(min(MAX_STEPS, 10 * len(right))):
         if (size <= wanted).all():
             break

@@ -10,6 +10,9 @@ from torch import Tensor
 from cadc.embeddings.conjugate_gradients import conjugate_gradients
 from cadc.embeddings.table import CHUNK
 
+TOLERANCE = 1e-7
+"""Of the solution of normal equations, which is kept in float32."""
+
 Slots = Callable[[Tensor], list[Tensor]]
 """Maps rows (int64, shape [n]) to the shared row of each of them for each part, int64, shape [n] each."""
 
@@ -36,7 +39,7 @@ def fit_sums(slots: Slots, target: Tensor, weight: Tensor, otherwise: Tensor) ->
         right += weighted.T @ target[rows].double().numpy()
     mass = gram.diagonal()
     scale = np.sqrt(np.where(mass > 0, mass, 1))[:, None]
-    found = conjugate_gradients(lambda x: gram @ (x / scale) / scale, right / scale) / scale
+    found = conjugate_gradients(lambda x: gram @ (x / scale) / scale, right / scale, TOLERANCE) / scale
     return torch.from_numpy(found).to(otherwise.dtype).where(torch.from_numpy(mass > 0).unsqueeze(1), otherwise)
 
 
