@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
 from cadc.embeddings.full import Dtype
-from cadc.embeddings.hashes import PRIME, bucket
 from cadc.embeddings.ragged import numbers_at, padded, places
 from cadc.embeddings.rotation import rotated
 from cadc.embeddings.rounded import RoundedTable
@@ -33,7 +33,7 @@ class RaggedTable(RoundedTable):
     fields, dim, centred : see `EmbeddingTable`.
     numbers : length of the flat vector.
     first_columns : of each field, the columns that come first in its rows; the others follow in their order.
-    shuffle : a and b of the hash that deals the places of a field to its rows; none where they go by id.
+    shuffle : seed by which the places of a field are dealt to its rows; None where they go by id.
     dtype : in which the numbers are stored.
     """
 
@@ -51,19 +51,19 @@ class RaggedTable(RoundedTable):
         dim: int,
         numbers: int,
         first_columns: Sequence[Sequence[int]] = (),
-        shuffle: Sequence[int] = (),
+        shuffle: int | None = None,
         dtype: Dtype = "float32",
         centred: bool = False,
     ) -> None:
         super().__init__(fields, dim, centred)
-        self.numbers, self.dtype, self.shuffle = numbers, dtype, list(shuffle)
+        self.numbers, self.dtype, self.shuffle = numbers, dtype, shuffle
         self.first_columns = [list(columns) for columns in first_columns]
         self.weight = nn.Parameter(torch.zeros(numbers))
         self.register_buffer("runs", torch.zeros(len(self.fields), dim + 1, dtype=torch.int32))
         orders = [own + [column for column in range(dim) if column not in own] for own in self.first_columns]
         self.register_buffer("orders", torch.tensor(orders) if any(self.first_columns) else None, persistent=False)
         sizes = [field.vocabulary_size for field in fields]
-        self.register_buffer("dealt", _dealt(sizes, *shuffle) if shuffle else None, persistent=False)
+        self.register_buffer("dealt", None if shuffle is None else _dealt(sizes, shuffle), persistent=False)
         self._index()
 
     def plan(self) -> dict[str, Any]:
@@ -78,9 +78,8 @@ class RaggedTable(RoundedTable):
         ValueError : where they do not add up to the rows and numbers of this table.
         """
         sizes = torch.arange(self.dim, -1, -1)
-        of_fields = [field.vocabulary_size for field in self.fields]
-        rows, given = runs.long().cpu(), tuple(runs.shape)
-        if given != tuple(self.runs.shape) or (rows < 0).any() or rows.sum(1).tolist() != of_fields:
+        rows, of_fields = runs.long().cpu(), [field.vocabulary_size for field in self.fields]
+        if rows.shape != self.runs.shape or (rows < 0).any() or rows.sum(1).tolist() != of_fields:
             raise ValueError("runs are not those of the rows of its fields")
         if int((rows * sizes).sum()) != self.numbers:
             raise ValueError(f"runs are of {int((rows * sizes).sum())} numbers; expected {self.numbers}")
@@ -169,7 +168,7 @@ class RowDimension(Compressed):
         of_fields = [field.vocabulary_size for field in spec.fields]
         kept = [[column % self.dim for column in spec.kept.get(field.name, ())] for field in spec.fields]
         first_columns = kept if any(kept) else []
-        shuffle = [spec.draw(PRIME, 1), spec.draw(PRIME)] if self.policy == "random" else []
+        shuffle = spec.draw(2**31) if self.policy == "random" else None
 
         def bytes_at(numbers: int) -> int:
             plan = ragged_plan(numbers, first_columns, shuffle, self.dtype)
@@ -204,18 +203,19 @@ class RowDimension(Compressed):
 
 
 def ragged_plan(
-    numbers: int, first_columns: Sequence[Sequence[int]], shuffle: Sequence[int], dtype: Dtype
+    numbers: int, first_columns: Sequence[Sequence[int]], shuffle: int | None, dtype: Dtype
 ) -> dict[str, Any]:
     """Return the plan of a table, without what is as by default."""
-    optional = {"first_columns": list(first_columns), "shuffle": list(shuffle)}
-    return {"numbers": numbers, "dtype": dtype} | {name: value for name, value in optional.items() if value}
+    plan: dict[str, Any] = {"numbers": numbers, "dtype": dtype}
+    if first_columns:
+        plan["first_columns"] = [list(columns) for columns in first_columns]
+    return plan if shuffle is None else plan | {"shuffle": shuffle}
 
 
-def _dealt(sizes: Sequence[int], a: int, b: int) -> Tensor:
+def _dealt(sizes: Sequence[int], seed: int) -> Tensor:
     """Return the position of each row, those of a field being a random order of its rows, int64, shape [n]."""
-    parts, first = [], 0
-    for n in sizes:
-        rows = torch.arange(first, first + n)
-        parts.append(first + bucket(rows, a, b, PRIME).argsort(stable=True).argsort())
-        first += n
-    return torch.cat(parts)
+    # Raw bits, as numpy promises to give the same ones in all versions.
+    keys = torch.from_numpy((np.random.PCG64(seed).random_raw(sum(sizes)) >> np.uint64(1)).astype(np.int64))
+    firsts = [sum(sizes[:index]) for index in range(len(sizes))]
+    parts = keys.split(list(sizes))
+    return torch.cat([first + own.argsort(stable=True).argsort() for first, own in zip(firsts, parts, strict=True)])
