@@ -95,9 +95,9 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
                 initializer.id_dropout,
                 enriched,
                 statistics,
-                initializer.kept_columns(log.schema, factors),
                 initializer.std,
                 torch_generator(weight_seed, f"scheme {'+'.join(sides)}"),
+                initializer.kept_columns(log.schema, factors),
             )
             for sides in sides_of_each
         ]

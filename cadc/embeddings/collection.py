@@ -31,9 +31,9 @@ class EmbeddingCollection(nn.Module):
     id_dropout : share of the ids of the fields in `unknown_ids` that training takes for *unknown*.
     enriched : names of the fields whose targets are more than random values.
     statistics : of the training rows.
-    kept : columns of a field's vectors that are biases and the like, see `TableSpec`.
     std : standard deviation of random starts.
     generator : of random starts and of the scheme's own draws.
+    kept : columns of a field's vectors that are biases and the like, see `TableSpec`.
 
     Raises
     ------
@@ -51,9 +51,9 @@ class EmbeddingCollection(nn.Module):
         id_dropout: float = 0.0,
         enriched: Collection[str] = (),
         statistics: Statistics = NOTHING_KNOWN,
-        kept: Mapping[str, Sequence[int]] | None = None,
         std: float = 0.05,
         generator: torch.Generator | None = None,
+        kept: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         single = [field.name for field in schema.single]
@@ -80,7 +80,7 @@ class EmbeddingCollection(nn.Module):
                 with_mean = any(field.name in enriched for field in fields)
                 how = scheme if is_compressed else Full(scheme.dim)
                 budget = budget_of(scheme, fields, all_compressed) if is_compressed else None
-                table = how.table(TableSpec(fields, budget, with_mean, statistics, kept or {}, generator))
+                table = how.table(TableSpec(fields, budget, with_mean, statistics, generator, kept or {}))
                 weights = [statistics.counts[field.name] + 1 for field in fields] if statistics.counts else None
                 table.initialise_from(starts, weights, std, generator)
             table.requires_grad_(is_trained)

@@ -25,17 +25,17 @@ class TableSpec:
     budget : bytes that the exported file may have; None for a scheme that knows no budget.
     centred : whether the table keeps each field's mean vector apart, for a dense target that it is to start from.
     statistics : of all training rows.
+    generator : of hash functions and the like.
     kept : columns, counted from the end (-1 the last), that are no part of a field's vectors but biases and the like,
         so that no row should go without them; by field.
-    generator : of hash functions and the like.
     """
 
     fields: Sequence[Field]
     budget: int | None = None
     centred: bool = False
     statistics: Statistics = NOTHING_KNOWN
-    kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
     generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
+    kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:

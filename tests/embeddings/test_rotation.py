@@ -101,7 +101,7 @@ def test_rows_of_full_size_give_the_logits_of_the_factorisation(log, factors):
     rows, found = log.rows("train"), {}
     for name in factors.fields:
         kept = initializer.kept_columns(log.schema, factors)
-        table = scheme.table(TableSpec([log.schema[name]], None, True, statistics, kept))
+        table = scheme.table(TableSpec([log.schema[name]], None, True, statistics, kept=kept))
         table.initialise_from([arranged[name]], [statistics.counts[name] + 1])
         found[name] = table.reconstruct()[log.field_ids(name, rows).long()]
         assert not torch.allclose(arranged[name][:, :K], targets[name][:, :K])

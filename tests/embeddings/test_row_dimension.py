@@ -34,7 +34,7 @@ def drawn(fields=FIELDS, dim=DIM, seed=0):
 
 
 def table_of(budget, fields=FIELDS, kept=None, centred=False, **options):
-    spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields)), kept or {})
+    spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields)), kept=kept or {})
     return RowDimension(DIM, budget=budget, **options).table(spec)
 
 
@@ -86,7 +86,7 @@ def test_a_look_up_is_that_of_a_loop_over_rows(policy, kept):
 def test_sizes_add_up_to_exactly_what_the_budget_allows(sizes, dim, policy, alpha, centred, dtype, budget, seed):
     fields = [Field(f"f{index}", "context", n) for index, n in enumerate(sizes)]
     kept = {"f0": (-1,)} if dim > 1 else {}
-    spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields, seed)), kept)
+    spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields, seed)), kept=kept)
     scheme = RowDimension(dim, 1, policy=policy, alpha=alpha, dtype=dtype)
     try:
         table = scheme.table(spec)
