@@ -81,6 +81,9 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
         compressed = [field.name for field in log.schema.fields if scheme.is_compressed(field)]
         rowless = () if scheme.table_class.holds_rows else compressed
         targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
+        enriched = initializer.enriched_fields(log.schema, factors)
+        statistics = Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN
+        targets = scheme.arranged(targets, enriched, initializer.extra_columns, statistics)
         return [
             EmbeddingCollection(
                 log.schema,
@@ -90,10 +93,11 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
                 sides,
                 initializer.unknown_ids(log.schema, factors, seen),
                 initializer.id_dropout,
-                initializer.enriched_fields(log.schema, factors),
-                Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN,
+                enriched,
+                statistics,
                 initializer.std,
                 torch_generator(weight_seed, f"scheme {'+'.join(sides)}"),
+                initializer.kept_columns(log.schema, factors),
             )
             for sides in sides_of_each
         ]

@@ -33,6 +33,7 @@ class EmbeddingCollection(nn.Module):
     statistics : of the training rows.
     std : standard deviation of random starts.
     generator : of random starts and of the scheme's own draws.
+    kept : columns of a field's vectors that are biases and the like, see `TableSpec`.
 
     Raises
     ------
@@ -52,6 +53,7 @@ class EmbeddingCollection(nn.Module):
         statistics: Statistics = NOTHING_KNOWN,
         std: float = 0.05,
         generator: torch.Generator | None = None,
+        kept: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         single = [field.name for field in schema.single]
@@ -78,7 +80,7 @@ class EmbeddingCollection(nn.Module):
                 with_mean = any(field.name in enriched for field in fields)
                 how = scheme if is_compressed else Full(scheme.dim)
                 budget = budget_of(scheme, fields, all_compressed) if is_compressed else None
-                table = how.table(TableSpec(fields, budget, with_mean, statistics, generator))
+                table = how.table(TableSpec(fields, budget, with_mean, statistics, generator, kept or {}))
                 weights = [statistics.counts[field.name] + 1 for field in fields] if statistics.counts else None
                 table.initialise_from(starts, weights, std, generator)
             table.requires_grad_(is_trained)

@@ -1,7 +1,7 @@
 """Ways of storing embedding tables: what every scheme is told, and how large its tables may be."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -26,6 +26,8 @@ class TableSpec:
     centred : whether the table keeps each field's mean vector apart, for a dense target that it is to start from.
     statistics : of all training rows.
     generator : of hash functions and the like.
+    kept : columns, counted from the end (-1 the last), that are no part of a field's vectors but biases and the like,
+        so that no row should go without them; by field.
     """
 
     fields: Sequence[Field]
@@ -33,6 +35,7 @@ class TableSpec:
     centred: bool = False
     statistics: Statistics = NOTHING_KNOWN
     generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
+    kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -77,6 +80,24 @@ class Scheme(ABC):
         ------
         UsageError : for a budget that no table of this scheme meets; it says the smallest.
         """
+
+    def arranged(
+        self,
+        targets: Mapping[str, torch.Tensor | None],
+        enriched: Collection[str],
+        extra_columns: int = 0,
+        statistics: Statistics = NOTHING_KNOWN,
+    ) -> Mapping[str, torch.Tensor | None]:
+        """Return the starting values of all fields in a form that suits the scheme, as they are unless it says how.
+
+        Parameters
+        ----------
+        targets : see `EmbeddingCollection`.
+        enriched : names of the fields whose targets are more than random values.
+        extra_columns : how many of their last columns are no vectors.
+        statistics : of the training rows.
+        """
+        return targets
 
     def is_compressed(self, field: Field) -> bool:
         """Tell whether this scheme stores a field, instead of a full table."""

@@ -35,8 +35,8 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             table.load_serving({key.removeprefix(f"{name}."): value for key, value in own.items()})
         except ValueError as error:
             raise ValueError(f"{name}.{error}") from error
-        for key in table.state_dict():
-            del state[f"{name}.{key}"]
+        # Not the keys that the table has by now: what it was given may have changed them.
+        state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
     differing = sorted(rest.keys() ^ state.keys())
     if differing:
         raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in rest else 'missing'}")

@@ -1,13 +1,17 @@
 """Tables that start from factors, completed from side features for users and items with few rows or none."""
 
+from collections.abc import Mapping, Sequence
+
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
+from cadc.data.schema import Schema
 from cadc.embeddings.completion import Weighting, complete
 from cadc.embeddings.initializers.initializer import Unseen
 from cadc.embeddings.initializers.mf import MFInitializer
 from cadc.embeddings.initializers.mf_bias import MFBiasInitializer
 from cadc.errors import require_at_least, require_positive
+from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
 
@@ -40,6 +44,10 @@ class ContentInitializer(MFBiasInitializer):
         require_at_least(0, "initializer", shrinkage=shrinkage)
         self.l2, self.weighting, self.shrinkage, self.biases = l2, weighting, shrinkage, biases
         self.extra_columns = 2 if biases else 0
+
+    def kept_columns(self, schema: Schema, factors: Factors | CrossFitted | None) -> Mapping[str, Sequence[int]]:
+        """Return the column of the biases of each field, where there is one."""
+        return super().kept_columns(schema, factors) if self.biases else {}
 
     def layout(self, log: InteractionLog, factors: Factors) -> dict[str, Tensor]:
         """Return the columns of the enriched tables, float32, shape [vocabulary size, dim], by field."""

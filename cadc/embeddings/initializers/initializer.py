@@ -1,6 +1,6 @@
 """What all ways of starting the embedding tables share: random values, and what they do with ids never seen."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -60,6 +60,13 @@ class Initializer:
         """Return the starting values of the enriched fields, given those that all fields would have without.
 
         Shapes are [vocabulary size, dim], or [K, vocabulary size, dim] for a table a fold.
+        """
+        return {}
+
+    def kept_columns(self, schema: Schema, factors: Factors | CrossFitted | None) -> Mapping[str, Sequence[int]]:
+        """Return which columns of the enriched fields hold a number of its own for each value that is no vector.
+
+        They are counted from the end, -1 the last. A column that is the same for all values is none of them.
         """
         return {}
 

@@ -1,11 +1,14 @@
 """Tables that carry the whole logit of a factorisation: its biases ride along as columns of their own."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.initializers.mf import MFInitializer
+from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
 
@@ -20,6 +23,13 @@ class MFBiasInitializer(MFInitializer):
 
     extra_columns = 2
 
+    def kept_columns(self, schema: Schema, factors: Factors | CrossFitted | None) -> Mapping[str, Sequence[int]]:
+        """Return the column of the biases of each field; that of ones and zeros goes with the field's mean."""
+        if factors is None:
+            return {}
+        anchor, _ = anchors(schema, factors)
+        return {name: (-1,) if name == anchor else (-2,) for name in factors.fields}
+
     def layout(self, log: InteractionLog, factors: Factors) -> dict[str, Tensor]:
         """Return vectors, and two columns of biases and ones, float32, shape [vocabulary size, dim], by field."""
         anchor, opposite = anchors(log.schema, factors)
@@ -32,7 +42,7 @@ class MFBiasInitializer(MFInitializer):
         return tables
 
 
-def anchors(schema: Schema, factors: Factors) -> tuple[str, str | None]:
+def anchors(schema: Schema, factors: Factors | CrossFitted) -> tuple[str, str | None]:
     """Return the field whose products hold the others' biases, and the one whose product with it holds its own."""
     single = [field.name for field in schema.single if field.name in factors.fields] or list(factors.fields)
     anchor = "item" if "item" in single else single[-1]
