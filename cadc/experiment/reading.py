@@ -33,6 +33,8 @@ OF_A_REFERENCE: dict[str, Any] = {
     "margin": float,
     "arms": WORDS,
     "rates": tuple[float, ...],
+    "embedding": str | None,
+    "embeddings": WORDS,
 }
 
 KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune", "settings_of")
@@ -135,7 +137,7 @@ def _references(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path)
             raise UsageError(f"{path}: references is {shown(several)}; expected a list of {{arm: NAME, ...}}.")
         references = tuple(_reference(node, arms, f"{path}: references[{n}]") for n, node in enumerate(several))
         if len({reference.family for reference in references}) < len(references):
-            raise UsageError(f"{path}: two of the references are the same arm, rate and metric.")
+            raise UsageError(f"{path}: two of the references are the same arm, rate, embedding and metric.")
         return references
     node = found.get("reference")
     if node is None:
