@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cadc.config import files_of, groups
+from cadc.options import files_of, groups
 from cadc.paths import conf_dir
 from cadc.plain_yaml import load_yaml
 
@@ -41,7 +41,9 @@ class _Options:
 
     def __init__(self) -> None:
         defaults = load_yaml(conf_dir() / "config.yaml")["defaults"]
-        self.defaults = {group: str(name) for node in defaults if isinstance(node, dict) for group, name in node.items()}
+        self.defaults = {
+            group: str(name) for node in defaults if isinstance(node, dict) for group, name in node.items()
+        }
         self.groups = {group for group in groups() if "/" not in group}
         self._of: dict[tuple[str, str], set[str]] = {}
 

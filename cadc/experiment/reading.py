@@ -37,10 +37,11 @@ OF_A_REFERENCE: dict[str, Any] = {
     "embeddings": WORDS,
 }
 
-KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune", "settings_of")
+KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "choose", "tune", "settings_of")
 """What an experiment may say.
 
-`reference`, `metric` and `margin` name one reference, `references` several. One that is not tuned itself may take over
+`reference`, `metric` and `margin` name one reference, `references` several; `choose` the one that the fewest rows and
+bytes are chosen against. One that is not tuned itself may take over
 what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`.
 """
 
@@ -95,6 +96,8 @@ def _content(path: Path) -> dict[str, Any]:
     content |= {key: cast(found[key], kind, f"{path}: {key}") for key, kind in PLAIN.items() if key in found}
     content["arms"] = arms = _arms(found["arms"], path)
     content["references"] = _references(found, arms, path)
+    if found.get("choose") is not None:
+        content["choose"] = _reference(found["choose"], arms, f"{path}: choose")
     if found.get("tune") is not None:
         content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
     if found.get("settings_of") is not None:

@@ -57,7 +57,11 @@ Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
 
 
 def compare_points(
-    references: Sequence[Reference], rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = (), file: str = FILE
+    references: Sequence[Reference],
+    rows: Sequence[Point],
+    ledger: Ledger | None,
+    committed: Sequence[Path] = (),
+    file: str = FILE,
 ) -> pd.DataFrame | None:
     """Return the comparison of every row of a table with every reference, or None where there can be none.
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from cadc.reporting.columns import label
 from cadc.reporting.palette import Palette
-from cadc.reporting.panel import Panel, Part
+from cadc.reporting.panel import Panel, Part, differ
 
 FULL = 1.0
 """Ratio that a table without one, which is full, stands at."""
@@ -34,7 +34,7 @@ class HeatPanel(Panel):
             return [Part(part.title, part.rows, self) for part in super().parts(table)]
         found = []
         for dataset, own in table.groupby("dataset", sort=False):
-            said = f"{dataset}: " if table["dataset"].nunique() > 1 else ""
+            said = f"{dataset}: " if differ(table["dataset"]) else ""
             for (arm, embedding), rows in own[own["ratio"].notna()].groupby(["arm", "embedding"], sort=False):
                 full = own[(own["arm"] == arm) & own["ratio"].isna()]
                 found.append(Part(f"{said}{arm}, {embedding}", pd.concat([full, rows]), self))

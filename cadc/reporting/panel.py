@@ -74,3 +74,8 @@ def is_near_to(level: float, means: pd.Series) -> bool:
     """Tell whether a level is within the range of the lines, or not further from it than half its width."""
     room = 0.5 * float(means.max() - means.min()) or 0.1 * abs(level)
     return bool(means.min() - room <= level <= means.max() + room)
+
+
+def differ(values: pd.Series) -> bool:
+    """Tell whether there are several values."""
+    return len(values.unique()) > 1

@@ -1,4 +1,4 @@
-"""Which points no other point beats in everything: quality, network rows and bytes stand apart, without a sum of them."""
+"""Which points no other beats in everything: quality, network rows and bytes stand apart, without a sum of them."""
 
 from collections.abc import Sequence
 

@@ -98,12 +98,12 @@ def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
     return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
 
 
-SHOWN_AS = {"embedding": "{}", "ratio": "{:g}×", "dim": "d = {}"}
+SHOWN_AS = {"embedding": "{}", "ratio": "{:g}x", "dim": "d = {}"}
 """Columns in which the points of an arm may differ beside the rate, and how a name shows them."""
 
 
 def names_of(rows: Sequence[Point]) -> list[str]:
-    """Return the arm of each point, with what tells it from the arm's others beside the rate, such as `random, lma, 16×`."""
+    """Return the arm of each point, with what tells it from the arm's others beside the rate: `random, lma, 16x`."""
     values: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for point in rows:
         own = values.setdefault((point.columns["dataset"], point.arm), {name: set() for name in SHOWN_AS})

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from cadc.reporting.palette import LINES, Palette
-from cadc.reporting.panel import Panel, Part, axis_label, limit
+from cadc.reporting.panel import Panel, Part, axis_label, differ, limit
 
 
 class RatioPanel(Panel):
@@ -26,7 +26,7 @@ class RatioPanel(Panel):
         if "ratio" not in table:
             return super().parts(table)
         compressed = table[table["ratio"].notna()]
-        several = table["dataset"].nunique() > 1
+        several = differ(table["dataset"])
         found = []
         for key, rows in compressed.groupby(["dataset", "arm", "rate", "dim"], sort=False):
             dataset, arm, rate, dim = key
@@ -34,8 +34,8 @@ class RatioPanel(Panel):
             words = [
                 *([str(dataset)] if several else []),
                 str(arm),
-                *([f"{100 * float(rate):g} %"] if same["rate"].nunique() > 1 else []),
-                *([f"d = {dim}"] if same["dim"].nunique() > 1 else []),
+                *([f"{100 * float(rate):g} %"] if differ(same["rate"]) else []),
+                *([f"d = {dim}"] if differ(same["dim"]) else []),
             ]
             levels = table[table["ratio"].isna() & (table["dataset"] == dataset)]
             levels = levels[levels["dim"].isna() | (levels["dim"] == dim)]

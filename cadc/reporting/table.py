@@ -18,9 +18,9 @@ def build_table(
 ) -> pd.DataFrame:
     """Return the table of (arm, record) pairs, a row a point.
 
-    `seeds` counts the runs behind a row; one whose scheme cannot meet its budget has none. Of every metric there are `NAME_mean`, `NAME_std`, the standard deviation of a
-    sample (n - 1), and `NAME_ci`, half the width of the 95 % t interval; these two are empty for one run. The attribute
-    `metrics` of the table names them.
+    `seeds` counts the runs behind a row; one whose scheme cannot meet its budget has none. Of every metric there are
+    `NAME_mean`, `NAME_std`, the standard deviation of a sample (n - 1), and `NAME_ci`, half the width of the 95 % t
+    interval; these two are empty for one run. The attribute `metrics` of the table names them.
 
     Parameters
     ----------
