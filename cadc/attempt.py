@@ -4,7 +4,9 @@ import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cadc.errors import CadcError, Lost, NotWritable, Pruned
+from cadc.building import open_log
+from cadc.choices import dim_of_factors, needs_factors, task, used_groups
+from cadc.errors import CadcError, Lost, NotWritable, Pruned, Unreachable
 from cadc.jobs import Job
 from cadc.lease import Lease
 from cadc.ledger.store import Ledger, Record
@@ -21,7 +23,7 @@ def settled(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipp
         ledger.tidy_if_free(job.run_id)
         return finished
     if status == "failed" and not retry_failed:
-        return "failed before"
+        return "unreachable" if ledger.is_unreachable(job.run_id) else "failed before"
     return None
 
 
@@ -75,7 +77,8 @@ def carry_out(
         if is_transient(error):
             ledger.begin(job.run_id, known | {"reason": str(sentence(error))})
         else:
-            ledger.end(job.run_id, without_result(job, "failed", str(sentence(error))))
+            record = without_result(job, "failed", str(sentence(error)))
+            ledger.end(job.run_id, record | (shown_as(job) if isinstance(error, Unreachable) else {}))
             ledger.tidy(job.run_id)
         raise
     ledger.tidy(job.run_id)
@@ -97,6 +100,22 @@ def without_result(job: Job, status: str, reason: str) -> Record:
         "environment": environment(),
         "metrics": {},
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def shown_as(job: Job) -> Record:
+    """Return what a table needs to know of a run whose budget no table of its scheme meets."""
+    config, meta = job.config, open_log(job.config).meta
+    return {
+        "unreachable": True,
+        "task": task(config),
+        "data": {name: meta[name] for name in ("name", "edition", "content_hash", "files", "rows")},
+        "cost": {"total_s": 0.0},
+        "bytes": {"embedding": None, "optimizer": None},
+        "rows": {"kept": None},
+        "uses": used_groups(config),
+        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

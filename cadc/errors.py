@@ -13,6 +13,10 @@ class UsageError(CadcError):
     exit_status = 2
 
 
+class Unreachable(UsageError):
+    """A budget of bytes that a scheme of embedding tables cannot meet; a grid shows it as not applicable."""
+
+
 class DataError(CadcError):
     """A file, or what it holds, is not what the reader expects."""
 

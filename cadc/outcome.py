@@ -12,6 +12,7 @@ MEANING = {
     "elsewhere": "finished meanwhile by another process",
     "pruned": "stopped early",
     "interrupted": "not carried out to the end; the same command goes on with them",
+    "unreachable": "its scheme cannot meet its budget, which a table shows as n/a",
     "failed before": "not tried again without --retry-failed",
     "failed": "failed now",
 }

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from cadc.attempt import carry_out, is_transient, sentence, settled
-from cadc.errors import CadcError, NotWritable
+from cadc.errors import CadcError, NotWritable, Unreachable
 from cadc.estimate import Estimate, own_seconds
 from cadc.jobs import Job, Say, plan
 from cadc.launching import launch
@@ -121,7 +121,10 @@ class _Sweep:
                 self.outcome.errors[job.run_id] = result
                 if len(self.jobs) == 1:
                     raise result
-                result = "failed" if self.ledger.recorded(job.run_id) == "failed" else "interrupted"
+                if self.ledger.is_unreachable(job.run_id):
+                    result = "unreachable"
+                else:
+                    result = "failed" if self.ledger.recorded(job.run_id) == "failed" else "interrupted"
             is_new = job.run_id not in self.outcome.became
             self.outcome.became[job.run_id] = result
             if is_new:
@@ -148,7 +151,8 @@ class _Sweep:
         except Exception as error:
             if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
-            became = "interrupted" if is_transient(error) else "failed"
+            is_unreachable = isinstance(error, Unreachable)
+            became = "unreachable" if is_unreachable else "interrupted" if is_transient(error) else "failed"
             self.outcome.errors[job.run_id] = sentence(error)
         if became is None:
             return False
@@ -180,14 +184,14 @@ class _Sweep:
     def _report(self, job: Job, became: str, seconds: float | None = None) -> None:
         own = " ".join(word for word in job.words if word not in self.shared)
         label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {own}".rstrip()
-        if became in ("failed", "interrupted"):
-            self.say(f"{label}: {became}: {self.outcome.errors[job.run_id]}")
-        elif became == "failed before":
+        if became in ("failed before", "unreachable") and job.run_id not in self.outcome.errors:
             reason = self.ledger.record(job.run_id).get("reason", "")
             self.outcome.errors[job.run_id] = CadcError(str(reason))
             if len(self.jobs) == 1:
                 raise CadcError(f"{job.run_id} failed before: {reason} --retry-failed tries it again.")
-            self.say(f"{label}: failed before, not tried again: {reason}")
+            self.say(f"{label}: {became}, not tried again: {reason}")
+        elif became in ("failed", "interrupted", "unreachable"):
+            self.say(f"{label}: {became}: {self.outcome.errors[job.run_id]}")
         else:
             record = self.ledger.record(job.run_id)
             if seconds is None or became not in ("finished", "resumed"):

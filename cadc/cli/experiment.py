@@ -111,10 +111,13 @@ def run(arguments: argparse.Namespace) -> str:
     finally:
         with suppress(OSError):  # results of before are in it
             folder.rmdir()
-    if outcome.errors:
+    errors = {run_id: error for run_id, error in outcome.errors.items() if outcome.became.get(run_id) != "unreachable"}
+    if len(outcome.errors) == len({job.run_id for job in jobs}):
+        errors = outcome.errors
+    if errors:
         raise CadcError(
-            f"{len(outcome.errors)} of {len(jobs)} runs have no result, so no table is written; "
-            f"the first: {next(iter(outcome.errors.values()))}"
+            f"{len(errors)} of {len(jobs)} runs have no result, so no table is written; "
+            f"the first: {next(iter(errors.values()))}"
         )
     runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
     table = write_results(experiment, runs, folder, command(arguments), ledger)

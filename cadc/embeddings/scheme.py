@@ -9,7 +9,7 @@ import torch
 from cadc.data.schema import Field
 from cadc.embeddings.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.table import EmbeddingTable
-from cadc.errors import UsageError, require_at_least
+from cadc.errors import Unreachable, UsageError, require_at_least
 
 FLOAT32 = 4
 """Bytes of a number of an uncompressed table."""
@@ -78,7 +78,7 @@ class Scheme(ABC):
 
         Raises
         ------
-        UsageError : for a budget that no table of this scheme meets; it says the smallest.
+        Unreachable : for a budget that no table of this scheme meets; it says the smallest.
         """
 
     def arranged(
@@ -157,13 +157,13 @@ def largest_within(budget: int | None, size_of: Callable[[int], int], lowest: in
 
     Raises
     ------
-    UsageError : where even the lowest number takes more.
+    Unreachable : where even the lowest number takes more.
     """
     if budget is None:
         return highest
     least = size_of(lowest)
     if least > budget:
-        raise UsageError(
+        raise Unreachable(
             f"the embedding budget is {budget} bytes, and {lowest} {of_what} take {least} already, the least that this "
             "scheme can do; lower embedding.ratio, or raise embedding.budget."
         )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from cadc.errors import UsageError
+from cadc.experiment.own_options import own_options
 from cadc.experiment.tuned import Tune, Tuned, lay
 from cadc.overrides import MAX_COMBINATIONS, expand, key_of, parse_words
 
-FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars"]
+FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars", "ratio", "heat"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Reference:
     margin : of non-inferiority, in the metric's unit.
     arms : that are compared; empty compares all. Holm runs over those that are.
     rates : at which they are compared; empty takes all. An arm without a rate is compared in any case.
+    embedding : of the tables, where the arm has several; None compares each point with the arm's point of the same one,
+        or with its only one.
+    embeddings : whose points are compared; empty takes all.
     """
 
     arm: str
@@ -40,18 +44,22 @@ class Reference:
     margin: float = 0.002
     arms: tuple[str, ...] = ()
     rates: tuple[float, ...] = ()
+    embedding: str | None = None
+    embeddings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return self.arm if self.rate is None else f"{self.arm} at rate {self.rate:g}"
+        arm = self.arm if self.embedding is None else f"{self.arm} with {self.embedding}"
+        return arm if self.rate is None else f"{arm} at rate {self.rate:g}"
 
     @property
     def family(self) -> str:
         """What is compared, in words; the comparisons of one family are tested together."""
         return f"{self.metric} to {self}"
 
-    def concerns(self, arm: str, rate: float | None) -> bool:
+    def concerns(self, arm: str, rate: float | None, embedding: str | None = None) -> bool:
         """Tell whether a point of the table is compared."""
-        return (not self.arms or arm in self.arms) and (not self.rates or rate is None or rate in self.rates)
+        is_named = (not self.arms or arm in self.arms) and (not self.embeddings or embedding in self.embeddings)
+        return is_named and (not self.rates or rate is None or rate in self.rates)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,9 @@ class Experiment:
     references : what the arms are compared with; none compares nothing.
     metrics : of table and figure; empty takes those of the task.
     columns : of the table beside them, see `cadc.reporting.columns`.
-    figure : quality against what: `rate`, `time` in all, `dim` of the tables, or `bars` for arms side by side.
+    figure : quality against what: `rate`, `time` in all, `dim` of the tables, `ratio` of compression,
+        `bars` for arms side by side, or `heat` for rates by ratios.
+    choose : what the smallest pair of rows and bytes is chosen against, see `cadc.reporting.choice`; None chooses none.
     tune : how its arms are tuned, if they are.
     tuned : the settings that tuning chose.
     """
@@ -86,6 +96,7 @@ class Experiment:
     metrics: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     figure: FigureKind = "rate"
+    choose: Reference | None = None
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
 
@@ -95,17 +106,17 @@ class Experiment:
         Parameters
         ----------
         overrides : laid over those of the experiment and of tuning; one of a key that it sets, or sweeps, replaces its
-            values.
+            values. An option that a run's component lacks, and another's of the grid has, does not count for it.
         fast : whether the overrides for a quick look are laid over it first.
         """
-        found = []
+        found: list[tuple[str, tuple[str, ...]]] = []
         laid = {key_of(word) for word in (*overrides, *(self.fast if fast else ()))}
         for arm in self.arms:
             combinations = expand(self.words(arm, overrides, fast))
-            found += [Cell(arm, lay(self.tuned, arm, words, laid)) for words in combinations]
+            found += [(arm, lay(self.tuned, arm, words, laid)) for words in combinations]
             if len(found) > MAX_COMBINATIONS:
                 raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
-        return found
+        return [Cell(arm, words) for arm, words in own_options(found)]
 
     def words(self, arm: str, overrides: Sequence[str] = (), fast: bool = False) -> list[str]:
         """Return the words of an arm, sweeps among them: common ones, seeds, its own, overrides; later ones count.

@@ -33,12 +33,15 @@ OF_A_REFERENCE: dict[str, Any] = {
     "margin": float,
     "arms": WORDS,
     "rates": tuple[float, ...],
+    "embedding": str | None,
+    "embeddings": WORDS,
 }
 
-KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune", "settings_of")
+KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "choose", "tune", "settings_of")
 """What an experiment may say.
 
-`reference`, `metric` and `margin` name one reference, `references` several. One that is not tuned itself may take over
+`reference`, `metric` and `margin` name one reference, `references` several; `choose` the one that the fewest rows and
+bytes are chosen against. One that is not tuned itself may take over
 what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`.
 """
 
@@ -93,6 +96,8 @@ def _content(path: Path) -> dict[str, Any]:
     content |= {key: cast(found[key], kind, f"{path}: {key}") for key, kind in PLAIN.items() if key in found}
     content["arms"] = arms = _arms(found["arms"], path)
     content["references"] = _references(found, arms, path)
+    if found.get("choose") is not None:
+        content["choose"] = _reference(found["choose"], arms, f"{path}: choose")
     if found.get("tune") is not None:
         content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
     if found.get("settings_of") is not None:
@@ -135,7 +140,7 @@ def _references(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path)
             raise UsageError(f"{path}: references is {shown(several)}; expected a list of {{arm: NAME, ...}}.")
         references = tuple(_reference(node, arms, f"{path}: references[{n}]") for n, node in enumerate(several))
         if len({reference.family for reference in references}) < len(references):
-            raise UsageError(f"{path}: two of the references are the same arm, rate and metric.")
+            raise UsageError(f"{path}: two of the references are the same arm, rate, embedding and metric.")
         return references
     node = found.get("reference")
     if node is None:

@@ -84,7 +84,8 @@ def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> 
     task = record.get("task", "ctr")
     if task not in TEST_METRICS:
         raise CadcError(f"{where} is no record (task is {shown(task)}; expected ctr or ranking); {advice}.")
-    for key in TEST_METRICS[task] if record["config"].get("evaluate", "test") == "test" else ():
+    is_tested = record["config"].get("evaluate", "test") == "test" and not record.get("unreachable")
+    for key in TEST_METRICS[task] if is_tested else ():
         if key not in record["metrics"]:
             raise CadcError(f"{where} is no record (it lacks metrics.{key}); {advice}.")
     if run_id is not None and record["id"] != run_id:

@@ -76,6 +76,10 @@ class Ledger:
         # Version 1 knew no other than finished runs.
         return str(self.record(run_id).get("status", "finished"))
 
+    def is_unreachable(self, run_id: str) -> bool:
+        """Tell whether a run has no result since no table of its scheme meets its budget."""
+        return self.recorded(run_id) == "failed" and bool(self.record(run_id).get("unreachable"))
+
     def record(self, run_id: str) -> Record:
         """Read the record of a run that came to an end.
 

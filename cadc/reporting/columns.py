@@ -21,13 +21,26 @@ PLACES = {
     "examples_per_s": ("cost", "examples_per_s"),
     **{f"rows_{name}": ("rows", name) for name in ("kept", "full", "factorized", "validation")},
     **{f"{name}_bytes": ("bytes", name) for name in ("embedding", "optimizer")},
+    "compressed_bytes": ("tables", "bytes"),
+    "compressed_ratio": ("tables", "ratio"),
+    "model_ratio": ("tables", "ratio_model"),
+    "lookup_ns": ("tables", "lookup_ns"),
+    "psnr": ("tables", "psnr"),
 }
 """Columns that are no metrics: part and key of a record."""
 
 HIGHER_IS_BETTER = {"auc", "gauc", "hr", "ndcg", "recall", "mrr"}
 
 LABELS = {"auc": "AUC", "gauc": "GAUC", "ece": "calibration error", "mrr": "MRR", "cold_share": "cold share"}
-HEADS = {"rows_kept": "rows", "total_s_mean": "seconds", "embedding_bytes": "table bytes"}
+HEADS = {
+    "rows_kept": "rows",
+    "total_s_mean": "seconds",
+    "embedding_bytes": "table bytes",
+    "compressed_ratio_mean": "measured ratio",
+    "model_ratio_mean": "ratio of all tables",
+    "lookup_ns_mean": "ns a look-up",
+    "psnr_mean": "PSNR (dB)",
+}
 
 
 def check_metric(name: str) -> None:
@@ -99,12 +112,18 @@ def decimals(column: str) -> int | None:
     """Return to how many decimals a column is rounded in a file; None leaves it as it is."""
     if METRIC.fullmatch(re.sub("_(mean|std|ci)$", "", column)):
         return 6
-    return 2 if column.endswith(("_s_mean", "_s", "_mb_mean")) else None
+    return 2 if column.endswith(("_s_mean", "_s", "_mb_mean", "_ratio_mean", "_ns_mean", "psnr_mean")) else None
 
 
 def is_empty(value: Any) -> bool:
     """Tell whether a cell holds nothing: None, NaN or pandas' NA."""
     return value is None or str(value) in ("nan", "<NA>")
+
+
+def shown_in(row: Mapping[Any, Any], column: str) -> str:
+    """Return a cell of a row as it stands in a paper; `n/a` for the metrics of one that no run could have."""
+    is_mean = column.endswith("_mean") and METRIC.fullmatch(column.removesuffix("_mean"))
+    return "n/a" if is_mean and row.get("seeds") == 0 else shown(column, row[column])
 
 
 def shown(column: str, value: Any) -> str:

@@ -15,7 +15,7 @@ from cadc.experiment import Reference
 from cadc.identity import digest
 from cadc.ledger.store import Ledger, Record
 from cadc.reporting.pairs import counterpart, pairs
-from cadc.reporting.points import Point
+from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import FILES, SavedRows, read_kept
 
 FILE = "comparison.csv"
@@ -57,7 +57,11 @@ Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
 
 
 def compare_points(
-    references: Sequence[Reference], rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = ()
+    references: Sequence[Reference],
+    rows: Sequence[Point],
+    ledger: Ledger | None,
+    committed: Sequence[Path] = (),
+    file: str = FILE,
 ) -> pd.DataFrame | None:
     """Return the comparison of every row of a table with every reference, or None where there can be none.
 
@@ -71,6 +75,7 @@ def compare_points(
     rows : of the table.
     ledger : where the runs' saved rows are looked for; None looks nowhere.
     committed : folders of results.
+    file : in these that a comparison was kept in.
 
     Returns
     -------
@@ -83,6 +88,7 @@ def compare_points(
     CadcError : where a file of saved rows is not the one that its record names.
     """
     saved = SavedRows(ledger)
+    names = names_of(rows)
     lines: list[dict[str, Any]] = []
     wanted: list[Wanted] = []
     for reference in references:
@@ -93,16 +99,16 @@ def compare_points(
         if all(other is None or other is row for row, other in zip(rows, others, strict=True)):
             _say_left_out(reference, "no other row of this table has a counterpart among its points")
             continue
-        for row, other in zip(rows, others, strict=True):
+        for row, other, name in zip(rows, others, names, strict=True):
             both = pairs(row, other) if other and other is not row else []
-            lines.append(_known(reference, row, other, both))
+            lines.append(_known(reference, row, other, both) | {"arm": name})
             wanted.append((reference, row, both))
     if not lines:
         return None
     needed = dict.fromkeys(_needed(wanted))
     missing = [run_id for run_id, file in needed if not saved.has(run_id, file)]
     if missing or ledger is None:
-        kept = _kept(lines, committed)
+        kept = _kept(lines, committed, file)
         if kept is None:
             files = " and ".join(sorted({file for _, file in needed}))
             for reference in dict.fromkeys(reference for reference, _, _ in wanted):
@@ -191,10 +197,10 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
     return float(np.sqrt(np.mean(squares)))
 
 
-def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path]) -> pd.DataFrame | None:
+def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
     """Return a comparison of the very same runs that was kept beside results."""
     for folder in committed:
-        frame = read_kept(folder / FILE, COLUMNS, ["runs", "verdict"])
+        frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"])
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
             return _typed(frame)
     return None

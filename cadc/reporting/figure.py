@@ -1,4 +1,4 @@
-"""The figure of an experiment: a panel a metric and data set, arms as lines, points or bars, controls as levels."""
+"""The figure of an experiment: a panel a metric and part of the table, such as a data set, and one legend."""
 
 from pathlib import Path
 from typing import Any
@@ -24,41 +24,55 @@ STYLE: dict[Any, Any] = {
 
 
 def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> None:
-    """Write `figure.svg` and `figure.png`: a row of panels a metric, a column a data set, with one legend.
+    """Write `figure.svg` and `figure.png`: a row of panels a metric, a column a part, with one legend.
 
     Means over seeds; bands and error bars are 95 % t intervals, which a single seed does not have.
 
     Parameters
     ----------
-    kind : a key of `PANELS`: quality against `rate`, `time` or `dim`, or arms as `bars`.
+    kind : a key of `PANELS`: quality against `rate`, `time`, `dim` or `ratio`, arms as `bars`, or rates by ratios (`heat`).
     title : of the figure.
     table : as `build_table` returns it.
     folder : where the files go.
     """
     draw = PANELS[kind]
     metrics = [name for name in table.attrs["metrics"] if table[f"{name}_mean"].notna().any()]
+    parts = draw.parts(table)
     datasets = list(table["dataset"].unique())
-    palette = Palette(table)
+    palette = Palette(table, draw.by)
     width, height = draw.size(table)
-    # A single data set's metrics stand side by side.
-    shape = (len(metrics), len(datasets)) if len(datasets) > 1 else (1, len(metrics))
+    # The metrics of a single part stand side by side.
+    n_beside = min(len(parts), draw.columns) if len(parts) > 1 else len(metrics)
+    n_below = len(metrics) * -(-len(parts) // n_beside) if len(parts) > 1 else 1
     with mpl.rc_context(STYLE):
-        size = (width * shape[1] + draw.beside, height * shape[0] + 0.3)
-        figure, grid = plt.subplots(*shape, figsize=size, layout="constrained", squeeze=False, sharey=draw.sharey)
-        pairs = [(metric, dataset) for metric in metrics for dataset in datasets]
-        for (metric, dataset), axes in zip(pairs, grid.ravel(), strict=True):
-            rows = table[(table["dataset"] == dataset) & table[f"{metric}_mean"].notna()]
-            draw(axes, rows, metric, palette, alone=len(pairs) == 1)
-            if draw.sharey or dataset != datasets[0]:
+        size = (width * n_beside + draw.beside, height * n_below + 0.3)
+        figure, grid = plt.subplots(
+            n_below, n_beside, figsize=size, layout="constrained", squeeze=False, sharey=draw.sharey
+        )
+        pairs = [(metric, number, part) for metric in metrics for number, part in enumerate(parts)]
+        places = _places(len(metrics), len(parts), n_beside)
+        for (metric, number, part), place in zip(pairs, places, strict=True):
+            axes = grid.ravel()[place]
+            part.panel(axes, part.rows[part.rows[f"{metric}_mean"].notna()], metric, palette, alone=len(pairs) == 1)
+            if draw.sharey or number % n_beside:
                 axes.set_ylabel("")
-        if len(datasets) > 1:
-            for dataset, axes in zip(datasets, grid[0], strict=True):
-                axes.set_title(dataset)
+            if len(parts) > 1 and (metric == metrics[0] or draw.columns < len(parts)):
+                axes.set_title(part.title)
+        for place in set(range(n_below * n_beside)) - set(places):
+            grid.ravel()[place].remove()
         figure.suptitle(title if len(datasets) > 1 else f"{title} ({datasets[0]})")
         _legend(figure, grid.ravel())
         figure.savefig(folder / "figure.svg", metadata={"Date": None})
         figure.savefig(folder / "figure.png", dpi=160, metadata={"Software": None})
         plt.close(figure)
+
+
+def _places(n_metrics: int, n_parts: int, n_beside: int) -> list[int]:
+    """Return the place in the grid of each metric's parts; each metric begins on a line of its own."""
+    if n_parts == 1:
+        return list(range(n_metrics))
+    a_metric = -(-n_parts // n_beside) * n_beside
+    return [metric * a_metric + part for metric in range(n_metrics) for part in range(n_parts)]
 
 
 def _legend(figure: Any, panels: Any) -> None:

@@ -67,8 +67,10 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
 
 def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:
     """Yield the whole records of a ledger, and collect what is wrong with the others."""
-    for run_id in ledger.ids():
+    for run_id, status in ledger.statuses().items():
         try:
+            if status not in ("finished", "unreadable") and not ledger.is_unreachable(run_id):
+                continue
             record = ledger.record(run_id)
             require_whole(record, ledger.path(run_id) / "record.json", run_id)
             yield record

@@ -49,7 +49,7 @@ def latex(table: pd.DataFrame) -> str:
     known = {*ARM_COLUMNS, "seeds", *costs, *(f"{m}_{kind}" for m in metrics for kind in ("mean", "std", "ci"))}
     further = [name for name in names if name not in known and not _is_end(name)]
     chosen = [*usual, *metrics, *costs, *further]
-    is_text = [name in ("dataset", "arm") or name.startswith("verdict") for name in chosen]
+    is_text = [name in ("dataset", "arm", "embedding") or name.startswith("verdict") for name in chosen]
     lines = [rf"\begin{{tabular}}{{{''.join('l' if text else 'r' for text in is_text)}}}", r"\toprule"]
     lines += [" & ".join(map(_head, chosen)) + r" \\", r"\midrule"]
     before = None
@@ -80,6 +80,8 @@ def _head(name: str) -> str:
 def _cell(name: str, row: dict[str, Any]) -> str:
     if f"{name}_mean" in row and f"{name}_ci" in row:
         half = "" if is_empty(row[f"{name}_ci"]) else rf" \pm {row[f'{name}_ci']:.4f}"
+        if row.get("seeds") == 0:
+            return "n/a"
         return "" if is_empty(row[f"{name}_mean"]) else f"${row[f'{name}_mean']:.4f}{half}$"
     value = row[name]
     if is_empty(value):

@@ -13,17 +13,19 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
     """Return the row of the same data set that this one is compared with, itself if it is the reference's."""
     found = [other for other in rows if other.arm == reference.arm]
     found = [other for other in found if _data(other) == _data(row)]
-    if reference.rate is not None:
-        found = [other for other in found if other.columns["rate"] == reference.rate]
-    elif row.arm == reference.arm:
+    named = {"rate": reference.rate, "embedding": reference.embedding}
+    for column, value in named.items():
+        if value is not None:
+            found = [other for other in found if other.columns[column] == value]
+    if row.arm == reference.arm and not any(named.values()):
         return row
-    for column in ("rate", "dim"):
-        if len(found) > 1:
-            # A column that would leave none, as the rate of full data, tells nothing.
-            found = [other for other in found if other.columns[column] == row.columns[column]] or found
+    for column in ("rate", "dim", "embedding", "ratio"):
+        # A column in which all agree, as in the rate of full data, tells nothing.
+        if len({other.columns[column] for other in found}) > 1:
+            found = [other for other in found if other.columns[column] == row.columns[column]]
     if len(found) != 1:
         return None
-    is_compared = found[0] is row or reference.concerns(row.arm, row.columns["rate"])
+    is_compared = found[0] is row or reference.concerns(row.arm, row.columns["rate"], row.columns["embedding"])
     return found[0] if is_compared else None
 
 
@@ -37,8 +39,8 @@ def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
     """Return the runs of both that share their seeds; a model without training serves every seed of its split."""
     return [
         (mine, theirs)
-        for mine in row.records
-        for theirs in other.records
+        for mine in row.results
+        for theirs in other.results
         if mine["config"]["data"]["split_seed"] == theirs["config"]["data"]["split_seed"]
         and (not (_is_drawn(mine) and _is_drawn(theirs)) or seeds(mine["config"]) == seeds(theirs["config"]))
     ]

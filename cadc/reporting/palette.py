@@ -16,14 +16,17 @@ class Palette:
     Parameters
     ----------
     table : whose arms are drawn.
+    by : column whose values take the place of arms.
     """
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    def __init__(self, table: pd.DataFrame, by: str = "arm") -> None:
+        self.table = table
         levels = levels_of(table)
-        self.arms = list(dict.fromkeys(table["arm"].astype(str)))
+        self.arms = list(dict.fromkeys(table[by].dropna().astype(str)))
         colours = cycle(mpl.colormaps["tab10"].colors)  # type: ignore[attr-defined]
         order = sorted(self.arms, key=lambda arm: arm in levels)
-        self._of = {arm: (next(colours), MARKERS[n % len(MARKERS)]) for n, arm in enumerate(order)}
+        # Where colours come again, markers are other ones.
+        self._of = {arm: (next(colours), MARKERS[(n + n // 10) % len(MARKERS)]) for n, arm in enumerate(order)}
         self._lines = {arm: LINES[n % len(LINES)] for n, arm in enumerate(levels)}
 
     def points(self, arm: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The kinds of panels that a figure is made of; each draws one metric on one data set."""
 
-from abc import ABC, abstractmethod
 from itertools import cycle
 from typing import Any, ClassVar
 
@@ -10,34 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from cadc.reporting.columns import label
+from cadc.reporting.heat_panel import HeatPanel
 from cadc.reporting.palette import LINES, Palette, levels_of
-
-
-def axis_label(metric: str) -> str:
-    """Return a metric as an axis names it."""
-    return label(metric) if metric.startswith("val/") else f"test {label(metric)}"
-
-
-class Panel(ABC):
-    """Draws quality against something, an arm a line.
-
-    Attributes
-    ----------
-    beside : inches for the legend.
-    sharey : whether panels of a row have one y axis.
-    """
-
-    beside: ClassVar[float] = 2.4
-    sharey: ClassVar[bool] = False
-
-    def size(self, table: pd.DataFrame) -> tuple[float, float]:
-        """Return width and height of a panel in inches."""
-        return (4.8, 3.9) if len(table["dataset"].unique()) == 1 else (3.6, 3.3)
-
-    @abstractmethod
-    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw the rows of one data set; `alone` tells whether this is the only panel."""
+from cadc.reporting.panel import Panel, axis_label, is_near_to, limit
+from cadc.reporting.ratio_panel import RatioPanel
 
 
 class LinePanel(Panel):
@@ -72,7 +47,7 @@ class LinePanel(Panel):
         for arm, own in [*self._full_data(rows, levels), *controls]:
             level = float(own[mean].iloc[0])
             # A hopeless control must not flatten the lines.
-            is_near = swept.empty or _is_near(level, swept)
+            is_near = swept.empty or is_near_to(level, swept)
             text = arm + (f" ({level:.4f})" if alone else "") + ("" if is_near else " (off the panel)")
             style = {"color": "0.35", "linestyle": palette.line(arm), "linewidth": 1.1, "label": text}
             if is_near:
@@ -80,7 +55,7 @@ class LinePanel(Panel):
                 shown.append(level)
             else:
                 axes.plot([], [], **style)
-        _limit(axes, [*ends, *shown], pd.Series(shown))
+        limit(axes, [*ends, *shown], pd.Series(shown))
         axes.set_xscale("log")
         axes.set_xticks(sorted(ticks), [f"{tick:g}" for tick in sorted(ticks)])
         axes.xaxis.set_minor_locator(NullLocator())
@@ -130,7 +105,7 @@ class TimePanel(Panel):
                     text = f"{100 * rate:g} %"
                     axes.annotate(text, (place, level), (4, -9), textcoords="offset points", fontsize=7, color="0.3")
             ends += [*(y - spread), *(y + spread)]
-        _limit(axes, ends, rows[mean])
+        limit(axes, ends, rows[mean])
         axes.set_xscale("log")
         _seconds(axes, rows["total_s_mean"])
         axes.set_xlabel("total seconds, factorisation included")
@@ -191,21 +166,6 @@ class BarPanel(Panel):
         axes.set_xlabel(axis_label(metric))
 
 
-def _limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
-    """Have the axis show all means; an interval that is much wider than their range does not flatten them."""
-    low, high = float(means.min()), float(means.max())
-    room = 0.3 * (high - low) or max(0.01, 0.05 * abs(high))
-    bottom, top = max(min(ends, default=low), low - room), min(max(ends, default=high), high + room)
-    margin = 0.05 * (top - bottom) or room
-    axes.set_ylim(bottom - margin, top + margin)
-
-
-def _is_near(level: float, means: pd.Series) -> bool:
-    """Tell whether a level is within the range of the lines, or not further from it than half its width."""
-    room = 0.5 * float(means.max() - means.min()) or 0.1 * abs(level)
-    return bool(means.min() - room <= level <= means.max() + room)
-
-
 def _usual(means: pd.Series) -> tuple[float, float]:
     """Return between which values arms are drawn: a hopeless one, which must not flatten the others, is at the edge."""
     low, high = float(means.quantile(0.25)), float(means.quantile(0.75))
@@ -228,5 +188,7 @@ PANELS: dict[str, Panel] = {
     "time": TimePanel(),
     "dim": LinePanel("dim", "embedding dimension d"),
     "bars": BarPanel(),
+    "ratio": RatioPanel(),
+    "heat": HeatPanel(),
 }
 """By the key `figure` of an experiment."""

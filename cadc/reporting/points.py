@@ -19,15 +19,22 @@ ARM_COLUMNS = [
     "sampler",
     "rate",
     "embedding",
+    "ratio",
     "dim",
 ]
+"""Of these a table leaves out `ratio`, that its runs were asked for, where no run was asked for one."""
 
 
 def leading_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that a shown table begins with: data set and dimension only where they tell rows apart."""
+    """Return the columns that a shown table begins with: some of them only where they tell rows apart."""
     several = len(table["dataset"].unique()) > 1
-    by_dim = any(len(own["dim"].dropna().unique()) > 1 for _, own in table.groupby(["dataset", "arm"], sort=False))
-    return [*(["dataset"] if several else []), "arm", "rate", *(["dim"] if by_dim else []), "seeds"]
+    arms = [own for _, own in table.groupby(["dataset", "arm"], sort=False)]
+    telling = [
+        name
+        for name in ("embedding", "ratio", "dim")
+        if name in table and any(len(own[name].dropna().unique()) > 1 for own in arms)
+    ]
+    return [*(["dataset"] if several else []), "arm", "rate", *telling, "seeds"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,11 @@ class Point:
     columns: dict[str, Any]
     records: list[Record]
 
+    @property
+    def results(self) -> list[Record]:
+        """Records of the runs that have a result, as those whose scheme cannot meet its budget have not."""
+        return [record for record in self.records if not record.get("unreachable")]
+
 
 def arm_columns(arm: str, record: Record) -> dict[str, Any]:
     """Return the columns that tell arms apart; those that do not apply to a model are None."""
@@ -60,6 +72,7 @@ def arm_columns(arm: str, record: Record) -> dict[str, Any]:
         "sampler": choices["sampler"] if "sampler" in used else None,
         "rate": config["sampler"].get("rate") if "sampler" in used else None,
         "embedding": choices["embedding"] if has_tables else None,
+        "ratio": config["embedding"].get("ratio") if has_tables and not config["embedding"].get("budget") else None,
         "dim": config["embedding"]["dim"] if has_tables else record["factor_dim"],
     }
 
@@ -83,6 +96,26 @@ def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
     found = [Point(arms[key], rows[key], list(records.values())) for key, records in groups.items()]
     datasets = list(dict.fromkeys(point.columns["dataset"] for point in found))
     return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
+
+
+SHOWN_AS = {"embedding": "{}", "ratio": "{:g}x", "dim": "d = {}"}
+"""Columns in which the points of an arm may differ beside the rate, and how a name shows them."""
+
+
+def names_of(rows: Sequence[Point]) -> list[str]:
+    """Return the arm of each point, with what tells it from the arm's others beside the rate: `random, lma, 16x`."""
+    values: dict[tuple[str, str], dict[str, set[Any]]] = {}
+    for point in rows:
+        own = values.setdefault((point.columns["dataset"], point.arm), {name: set() for name in SHOWN_AS})
+        for name, seen in own.items():
+            seen.add(point.columns[name])
+    found = []
+    for point in rows:
+        own = values[point.columns["dataset"], point.arm]
+        telling = [name for name in SHOWN_AS if len(own[name]) > 1 and point.columns[name] is not None]
+        parts = [SHOWN_AS[name].format(point.columns[name]) for name in telling]
+        found.append(", ".join([point.columns["arm"], *parts]))
+    return found
 
 
 def _tell_apart(rows: dict[str, dict[str, Any]], configs: Mapping[str, Mapping[str, Any]]) -> None:

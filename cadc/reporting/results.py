@@ -13,6 +13,8 @@ from cadc.errors import CadcError
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
 from cadc.measure import source_version
+from cadc.reporting.choice import FILE as CHOICE
+from cadc.reporting.choice import add_choice, choose, tested_choice
 from cadc.reporting.compared import add_comparison, comparison_markdown
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
@@ -52,9 +54,15 @@ def write_results(
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)
     if compared is not None:
         table = add_comparison(table, compared, experiment.references)
+    tested = None
+    if experiment.choose is not None:
+        choice = choose(experiment.choose, rows)
+        tested = tested_choice(experiment.choose, choice, rows, ledger, committed)
+        table = add_choice(table, experiment.choose, choice, rows, tested)
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str]]] = [
         (COMPARISON, compared, comparison_markdown),
         (STRATA, by_stratum, _strata_markdown),
+        (CHOICE, tested, comparison_markdown),
     ]
     records = {record["id"]: record for _, record in runs}
     provenance: dict[str, Any] = {
@@ -66,6 +74,8 @@ def write_results(
         "code": source_version(),
         "runs": _ids_by_arm(runs),
     }
+    if experiment.choose is not None:
+        provenance["choose"] = asdict(experiment.choose)
     if experiment.references:
         provenance["references"] = [asdict(reference) for reference in experiment.references]
 

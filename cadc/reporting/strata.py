@@ -13,7 +13,7 @@ from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.evaluation.strata import by_activity, metrics_by_stratum, warm_and_cold
 from cadc.identity import digest
 from cadc.ledger.store import Ledger, Record
-from cadc.reporting.points import Point
+from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import FILES, SavedRows, read_kept
 
 FILE = "strata.csv"
@@ -48,14 +48,15 @@ def strata(
         return None
     saved = SavedRows(ledger)
     file = FILES[measure(metrics[0]).value]
-    runs = digest([metrics, [[record["id"] for record in row.records] for row in rows]])
-    if not all(saved.has(record["id"], file) for row in rows for record in row.records):
+    runs = digest([metrics, [[record["id"] for record in row.results] for row in rows]])
+    if not all(saved.has(record["id"], file) for row in rows for record in row.results):
         return _kept(columns, runs, committed)
     lines = []
-    for row in rows:
-        parts = [part for record in row.records for part in _of_run(saved.read(record, file), record, metrics)]
+    for row, name in zip(rows, names_of(rows), strict=True):
+        parts = [part for record in row.results for part in _of_run(saved.read(record, file), record, metrics)]
         if parts:
-            lines += [line | {"runs": runs} for line in _means(row, pd.concat(parts, ignore_index=True), metrics)]
+            means = _means(row, pd.concat(parts, ignore_index=True), metrics)
+            lines += [line | {"arm": name, "runs": runs} for line in means]
     return _typed(pd.DataFrame(lines, columns=columns)) if lines else None
 
 
@@ -87,7 +88,7 @@ def _of_run(rows: pd.DataFrame, record: Record, metrics: Sequence[str]) -> Itera
 
 def _means(row: Point, found: pd.DataFrame, metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
     for (by, stratum), seeds in found.groupby(["by", "stratum"], sort=False, observed=True):
-        line: dict[str, Any] = {name: row.columns[name] for name in ("dataset", "arm", "rate")}
+        line: dict[str, Any] = {name: row.columns[name] for name in ("dataset", "arm", "rate")}  # in this order
         line |= {"by": by, "stratum": stratum, "seeds": len(seeds)}
         line |= {name: round(seeds[name].mean()) for name in ("n_rows", "n_users") if seeds[name].notna().all()}
         for metric in metrics:

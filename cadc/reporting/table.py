@@ -8,7 +8,7 @@ import pandas as pd
 
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.ledger.store import Record
-from cadc.reporting.columns import MEASURED, PLACES, decimals, is_empty, metrics_of, shown, value_of
+from cadc.reporting.columns import MEASURED, PLACES, decimals, is_empty, metrics_of, shown_in, value_of
 from cadc.reporting.latex import latex
 from cadc.reporting.points import ARM_COLUMNS, Point, points
 
@@ -18,9 +18,9 @@ def build_table(
 ) -> pd.DataFrame:
     """Return the table of (arm, record) pairs, a row a point.
 
-    `seeds` counts the runs behind a row. Of every metric there are `NAME_mean`, `NAME_std`, the standard deviation of a
-    sample (n - 1), and `NAME_ci`, half the width of the 95 % t interval; these two are empty for one run. The attribute
-    `metrics` of the table names them.
+    `seeds` counts the runs behind a row; one whose scheme cannot meet its budget has none. Of every metric there are
+    `NAME_mean`, `NAME_std`, the standard deviation of a sample (n - 1), and `NAME_ci`, half the width of the 95 % t
+    interval; these two are empty for one run. The attribute `metrics` of the table names them.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ def build_table(
     metrics = metrics_of(metrics, (record for _, record in runs))
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in metrics]
     table = pd.DataFrame([_row(point, metrics, extra) for point in rows])
+    if table["ratio"].isna().all():
+        table = table.drop(columns="ratio")
     whole = dict.fromkeys(["dim", *filter(_is_whole, extra)], "Int64")
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
@@ -40,11 +42,11 @@ def build_table(
 
 
 def _row(point: Point, metrics: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {**{name: point.columns[name] for name in ARM_COLUMNS}, "seeds": len(point.records)}
+    row: dict[str, Any] = {**{name: point.columns[name] for name in ARM_COLUMNS}, "seeds": len(point.results)}
     for metric in metrics:
-        row |= _over_seeds(metric, point.records)
+        row |= _over_seeds(metric, point.results)
     for name in extra:
-        values = [value for record in point.records if not is_empty(value := value_of(record, name))]
+        values = [value for record in point.results if not is_empty(value := value_of(record, name))]
         if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
             row[name] = ", ".join(dict.fromkeys(map(str, values)))
         elif _is_whole(name):
@@ -56,13 +58,13 @@ def _row(point: Point, metrics: Sequence[str], extra: Sequence[str]) -> dict[str
 
 def _is_whole(name: str) -> bool:
     """Tell whether a column counts rows or bytes, which seeds change by little or nothing."""
-    return PLACES.get(name, ("",))[0] in ("rows", "bytes")
+    return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name == "compressed_bytes"
 
 
 def _over_seeds(metric: str, records: Sequence[Record]) -> dict[str, float | None]:
     """Return mean, standard deviation and half the interval of a metric; empty where a run lacks it."""
     values = [value_of(record, metric) for record in records]
-    if any(map(is_empty, values)):
+    if not values or any(map(is_empty, values)):
         return dict.fromkeys([f"{metric}_mean", f"{metric}_std", f"{metric}_ci"])
     interval = seed_interval(values)
     found = {
@@ -90,6 +92,6 @@ def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown, with numbers as they would stand in a paper."""
     lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + " --- |" * len(table.columns)]
     for row in table.to_dict("records"):
-        cells = (shown(str(name), value).replace("|", "\\|") for name, value in row.items())
+        cells = (shown_in(row, str(name)).replace("|", "\\|") for name in row)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cadc.reporting.columns import head, is_empty, label, shown
+from cadc.reporting.columns import head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 OWN_FORM = ("rows_kept", "total_s_mean", "embedding_bytes")
@@ -29,7 +29,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     heads += [text for metric in metrics for text in (label(metric), "± 95 %")]
     heads += ["rows", "seconds", "table bytes", *map(head, further), *map(_compared_head, compared)]
     for name in heads:
-        is_text = name in ("dataset", "arm") or name.startswith("verdict")
+        is_text = name in ("dataset", "arm", "embedding") or name.startswith("verdict")
         # Names of arms and references may be long, numbers may not be cut.
         wraps = name == "arm" or " to " in name
         least = min(32, max(map(len, table["arm"].astype(str)))) if name == "arm" else 9 if wraps else None
@@ -65,10 +65,10 @@ def _compared_head(column: str) -> str:
 
 def _cells(row: dict[str, Any], leading: Sequence[str], metrics: Sequence[str], others: Sequence[str]) -> list[str]:
     first = [
-        "" if is_empty(row[name]) else f"{100 * row[name]:g} %" if name == "rate" else str(row[name])
+        "" if is_empty(row[name]) else f"{100 * row[name]:g} %" if name == "rate" else shown(name, row[name])
         for name in leading
     ]
-    values = [shown(name, row[name]) for metric in metrics for name in (f"{metric}_mean", f"{metric}_ci")]
+    values = [shown_in(row, name) for metric in metrics for name in (f"{metric}_mean", f"{metric}_ci")]
     rows, size = ("" if is_empty(row[name]) else f"{int(row[name]):,}" for name in ("rows_kept", "embedding_bytes"))
     seconds = "" if is_empty(row["total_s_mean"]) else f"{row['total_s_mean']:.1f}"
     return [*first, *values, rows, seconds, size, *(shown(name, row[name]) for name in others)]

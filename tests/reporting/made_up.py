@@ -1,6 +1,12 @@
 """Records of made-up runs, for tests of tables and figures that need no training."""
 
 from cadc.config import compose_config
+from cadc.reporting.points import ARM_COLUMNS
+
+
+def made_up_columns(arm, rate=None, dim=None, **others):
+    """Return the columns of a point."""
+    return dict.fromkeys(ARM_COLUMNS) | {"dataset": "made-up", "arm": arm, "rate": rate, "dim": dim} | others
 
 
 def record(*words, metrics=None, task="ctr", uses=None, **parts):

@@ -15,6 +15,7 @@ from cadc.reporting.compared import add_comparison, comparison_markdown
 from cadc.reporting.comparison import COLUMNS, FILE, compare_points
 from cadc.reporting.pairs import counterpart
 from cadc.reporting.points import Point
+from tests.reporting.made_up import made_up_columns
 
 
 def test_rows(split_seed, noise, n_rows=400, n_users=25):
@@ -52,7 +53,7 @@ class Table:
             files = {"scores.parquet": file_hash(path / "scores.parquet")}
             uses = ["model", "trainer"] if trained else ["model"]
             records.append({"id": run_id, "config": config, "uses": uses, "files": files})
-        columns = {"dataset": "made-up", "arm": arm, "rate": rate, "dim": dim}
+        columns = made_up_columns(arm, rate, dim)
         self.points.append(Point(arm, columns, records))
 
     def compare(self, *words, **options):

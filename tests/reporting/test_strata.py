@@ -10,6 +10,7 @@ from cadc.identity import file_hash
 from cadc.ledger import Ledger
 from cadc.reporting.points import Point
 from cadc.reporting.strata import COUNTS, FILE, strata
+from tests.reporting.made_up import made_up_columns
 
 
 def saved(seed, n_rows=1200):
@@ -36,7 +37,7 @@ def point(tmp_path):
         rows.drop(columns="probability").to_parquet(path / "ranks.parquet")
         files = {name: file_hash(path / name) for name in ("scores.parquet", "ranks.parquet")}
         records.append({"id": f"run-{seed}", "files": files, "rows": {"kept": 100}})
-    return ledger, Point("mf", {"dataset": "made-up", "arm": "mf", "rate": 0.1}, records)
+    return ledger, Point("mf", made_up_columns("mf", 0.1), records)
 
 
 def by_hand(column, edges, metric):

@@ -1,0 +1,93 @@
+"""Quality by sampling rate and compression ratio: a heat map an arm and scheme, and the Pareto front beside them."""
+
+from typing import ClassVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from cadc.reporting.columns import label
+from cadc.reporting.palette import Palette
+from cadc.reporting.panel import Panel, Part, differ
+
+FULL = 1.0
+"""Ratio that a table without one, which is full, stands at."""
+
+
+class HeatPanel(Panel):
+    """A cell for each rate (down) and ratio (across), full tables at ratio 1; all panels of a metric share colours.
+
+    Cells on the Pareto front have a dot, the chosen one a frame, if the table says which these are.
+    """
+
+    columns: ClassVar[int] = 4
+
+    def size(self, table: pd.DataFrame) -> tuple[float, float]:
+        """Return width and height of a panel in inches."""
+        return 3.3, 2.9
+
+    def parts(self, table: pd.DataFrame) -> list[Part]:
+        """Return data sets × arms × schemes, each with the arm's full tables, and the front of each data set."""
+        if "ratio" not in table:
+            return [Part(part.title, part.rows, self) for part in super().parts(table)]
+        found = []
+        for dataset, own in table.groupby("dataset", sort=False):
+            said = f"{dataset}: " if differ(table["dataset"]) else ""
+            for (arm, embedding), rows in own[own["ratio"].notna()].groupby(["arm", "embedding"], sort=False):
+                full = own[(own["arm"] == arm) & own["ratio"].isna()]
+                found.append(Part(f"{said}{arm}, {embedding}", pd.concat([full, rows]), self))
+            if "front" in own:
+                found.append(Part(f"{said}rows and bytes", own, FrontPanel()))
+        return found
+
+    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
+        """Draw the cells; what no run could have stays empty."""
+        mean = f"{metric}_mean"
+        rows = rows[rows["rate"].notna()].assign(at=rows.get("ratio", pd.Series(FULL, rows.index)).fillna(FULL))
+        rates, ratios = sorted(rows["rate"].unique()), sorted(rows["at"].unique())
+        values = np.full((len(rates), len(ratios)), np.nan)
+        colours, low, high = _colours(palette.table, metric)
+        for row in rows.to_dict("records"):
+            y, x = rates.index(row["rate"]), ratios.index(row["at"])
+            values[y, x] = row[mean]
+            is_dark = (row[mean] - low) / (high - low) < 0.6 if high > low else False
+            text = f"{row[mean]:.3f}".removeprefix("0") + ("•" if row.get("front") is True else "")
+            axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color="white" if is_dark else "black")
+            if row.get("chosen") is True:
+                axes.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, fill=False, color="tab:red", linewidth=2))
+        axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto", origin="lower")
+        axes.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
+        axes.set_yticks(range(len(rates)), [f"{100 * rate:g}" for rate in rates])
+        axes.grid(False)
+        axes.set_xlabel(f"ratio of compression ({label(metric)})")
+        axes.set_ylabel("training rows kept (%)")
+
+
+class FrontPanel(Panel):
+    """Network rows against bytes of the tables that serve, both on log axes, coloured by the metric."""
+
+    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
+        """Draw a point a row of the table; those of the front are filled, the chosen one has a ring."""
+        rows = rows[rows["rows_kept"].notna() & rows["embedding_bytes"].notna()]
+        colours, low, high = _colours(palette.table, metric)
+        x, y = rows["rows_kept"].astype(float), rows["embedding_bytes"].astype(float) / 1024
+        on = rows["front"].fillna(False).astype(bool)
+        axes.scatter(x[~on], y[~on], s=12, facecolors="none", edgecolors="0.6", label="dominated")
+        value = rows.loc[on, f"{metric}_mean"]
+        axes.scatter(x[on], y[on], s=30, c=value, cmap=colours, vmin=low, vmax=high, label="on the front")
+        chosen = rows["chosen"].fillna(False).astype(bool)
+        if chosen.any():
+            style = {"facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.8, "label": "chosen"}
+            axes.scatter(x[chosen], y[chosen], s=110, **style)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("rows that the network trains on")
+        axes.set_ylabel("KiB of tables")
+
+
+def _colours(table: pd.DataFrame, metric: str) -> tuple[mpl.colors.Colormap, float, float]:
+    """Return the colour map of a metric and the values at its ends, the same in all panels."""
+    values = table[f"{metric}_mean"].dropna()
+    return mpl.colormaps["viridis"], float(values.min()), float(values.max())
