@@ -42,6 +42,8 @@ class EmbeddingTable(nn.Module, ABC):
     """Whether training adds `penalty` to its loss."""
     straight_through = False
     """Whether gradients pass by a rounding, and so are not those of the look-up itself."""
+    served_by: type["EmbeddingTable"] | None = None
+    """Class that reads the exported file, where it is another one."""
     not_decayed: tuple[str, ...] = ("centre",)
     """Names of parameters that weight decay leaves alone."""
 

@@ -58,7 +58,7 @@ def file_bytes(table: EmbeddingTable) -> bytes:
 
 def metadata_of(table: EmbeddingTable) -> dict[str, str]:
     """Return what the header says of a table beside its tensors, as texts."""
-    return _metadata(type(table), table.fields, table.dim, table.centred, table.plan())
+    return _metadata(table.served_by or type(table), table.fields, table.dim, table.centred, table.plan())
 
 
 def size_of(
