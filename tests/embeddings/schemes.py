@@ -78,7 +78,7 @@ def table_of(name: str, budget: int | None = None, seed: int = 0, centred: bool 
     asked = None if name not in BUDGETED else full // 8 if budget is None else budget
     generator = torch.Generator().manual_seed(seed)
     limits = {"budget": asked} if name in BUDGETED else {}
-    return scheme_of(name, **limits, **options).table(TableSpec(own, asked, centred, statistics, generator))
+    return scheme_of(name, **limits, **options).table(TableSpec(own, asked, centred, statistics, generator=generator))
 
 
 def random_table(name: str, budget: int | None = None, seed: int = 0, std: float = 0.3, **options: Any):

@@ -46,7 +46,7 @@ def table_within(name, fields, statistics, dim, ratio, seed):
         generator = torch.Generator().manual_seed(seed)
         options = {"budget": of} if name in BUDGETED else {}
         scheme = scheme_of(name, dim=dim, **options)
-        return scheme.table(TableSpec(fields, of, bool(seed % 2), statistics, generator))
+        return scheme.table(TableSpec(fields, of, bool(seed % 2), statistics, generator=generator))
 
     try:
         if budget is not None:
