@@ -2,6 +2,7 @@
 
 import re
 import typing
+from copy import deepcopy
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -81,9 +82,17 @@ def table_of(name: str, budget: int | None = None, seed: int = 0, centred: bool 
     return scheme_of(name, **limits, **options).table(TableSpec(own, asked, centred, statistics, generator=generator))
 
 
+@cache
+def _random_table(name: str, budget: int | None, seed: int, std: float, options: tuple[tuple[str, Any], ...]):
+    return _started(table_of(name, budget, seed, **dict(options)), seed, std)
+
+
 def random_table(name: str, budget: int | None = None, seed: int = 0, std: float = 0.3, **options: Any):
     """A table as training finds it where nothing is enriched."""
-    table = table_of(name, budget, seed, **options)
+    return deepcopy(_random_table(name, budget, seed, std, tuple(options.items())))
+
+
+def _started(table: EmbeddingTable, seed: int, std: float) -> EmbeddingTable:
     generator = torch.Generator().manual_seed(seed + 100)
     own = table.fields
     dense = [std * torch.randn(field.vocabulary_size, table.dim, generator=generator) for field in own]
@@ -112,7 +121,12 @@ def trained(table: EmbeddingTable, steps: int = 3, seed: int = 0) -> EmbeddingTa
 
 def ready(name: str, budget: int | None = None, seed: int = 0, **options: Any) -> EmbeddingTable:
     """A table as it is at the end of a run: searched and settled where its scheme does so, and trained."""
-    table = random_table(name, budget, seed, **options)
+    return deepcopy(_ready(name, budget, seed, tuple(options.items())))
+
+
+@cache
+def _ready(name: str, budget: int | None, seed: int, options: tuple[tuple[str, Any], ...]) -> EmbeddingTable:
+    table = random_table(name, budget, seed, **dict(options))
     if table.search_epochs:
         trained(table)
         table.settle()
