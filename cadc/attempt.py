@@ -14,6 +14,7 @@ from cadc.pipeline import run
 from cadc.recording import SCHEMA_VERSION
 from cadc.signals import check_interrupt
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.search import SEARCH
 
 
 def settled(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipped") -> str | None:
@@ -52,7 +53,7 @@ def carry_out(
     is_retried = ledger.recorded(job.run_id) == "failed"
     if is_retried:
         ledger.forget_checkpoints(job.run_id)
-    resumed = bool(CheckpointFolder(checkpoints))
+    resumed = bool(CheckpointFolder(checkpoints) or CheckpointFolder(checkpoints / SEARCH))
     known = {
         "id": job.run_id,
         "words": list(job.words),

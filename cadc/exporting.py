@@ -13,12 +13,17 @@ from torch import Tensor, nn
 from cadc.cache import put_in_place
 from cadc.data.log import InteractionLog
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.measured import is_compressed, tables_in
+from cadc.embeddings.table_file import export as export_table
 from cadc.embeddings.vectors import TABLES, VOCABULARY, write_parquet
 from cadc.ledger.store import Ledger
 from cadc.models.factor_logit import FactorLogit
 from cadc.serving import load_run
 
 Format = Literal["safetensors", "parquet"]
+
+COMPRESSED = "compressed"
+"""Folder of the tables as they serve, inside that of an export."""
 
 
 def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensors") -> None:
@@ -33,6 +38,10 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
       dense features), and `a` and `b`: the model's logit is a·z + b, plus the network's.
     - `parquet`: `FIELD.parquet` has columns `value` (raw id, missing for *unknown*) and `vector`,
       `factors_FIELD.parquet` `value`, `bias` and `vector`, and `factors.json` the rest.
+
+    Where tables are compressed, the folder `compressed` has beside these the files that serve the model, one a table,
+    which `cadc.embeddings.table_file.read_table` reads, and for each field `vocabulary_FIELD.parquet` with the columns
+    `value` and `row`, the id to look up.
 
     Cross-fitted factors stand in there one after the other (`vectors.FIELD` of shape [K, n, k], columns `vector_0` …);
     z is then the mean of their logits.
@@ -54,6 +63,37 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
             (aside / "factors.safetensors").write_bytes(save(factors | scalars))
 
     put_in_place(folder, write)
+    _write_compressed(folder / COMPRESSED, log, model)
+
+
+def _write_compressed(folder: Path, log: InteractionLog, model: nn.Module) -> None:
+    """Write the files of all tables of a model that compresses some, each under its name in the model."""
+    files = {f"{name}.safetensors": table for name, table in tables_in(model)} if is_compressed(model) else {}
+    for path in folder.glob("*.tables.*.safetensors"):
+        if path.name not in files:  # of another run
+            path.unlink()
+    if not files:
+        return
+    looked_up = rows_of_ids(model)
+
+    def write(aside: Path) -> None:
+        for name, table in files.items():
+            export_table(table, aside / name)
+        for field in log.schema.fields:
+            rows = looked_up.get(field.name, torch.arange(field.vocabulary_size))
+            vocabulary = {"value": _ids(log, field.name), "row": rows.numpy().astype("int32")}
+            pd.DataFrame(vocabulary).to_parquet(aside / VOCABULARY.format(field.name))
+
+    put_in_place(folder, write)
+
+
+def rows_of_ids(model: nn.Module) -> dict[str, Tensor]:
+    """Return which id each id of a field looks up, shape [vocabulary size], of fields where that is not itself."""
+    found: dict[str, Tensor] = {}
+    for module in model.modules():
+        if isinstance(module, EmbeddingCollection) and module.unknown is not None:
+            found |= module.unknown.rows_of_ids()
+    return found
 
 
 def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:

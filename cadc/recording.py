@@ -10,10 +10,8 @@ from torch import nn
 
 from cadc.choices import Config, dim_of_factors, needs_factors, task, used_groups, uses_sampler
 from cadc.data.log import InteractionLog
-from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.scheme import FLOAT32
+from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.stored import stored_state
-from cadc.embeddings.table_file import file_bytes
 from cadc.factorization.cached import Fitted
 from cadc.identity import file_hash
 from cadc.measure import Stopwatch, environment, peak_memory_mb, source_version, table_bytes
@@ -66,7 +64,7 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
             "embedding": table_bytes(stored_state(done.model)),
             "optimizer": fit.optimizer_bytes if fit else None,
         },
-        "tables": _tables(done.model),
+        "tables": measure_tables(done.model),
         "rows": {
             "kept": len(done.sample.rows) if uses_sampler(config) else None,
             "full": log.n_rows("train"),
@@ -106,33 +104,4 @@ def _costs(done: Done) -> dict[str, Any]:
         "best_epoch": fit.best_epoch if fit else 0,
         "examples_per_s": fit.examples_per_s if fit else None,
         "peak_rss_mb": peak_memory_mb(),
-    }
-
-
-def _tables(model: nn.Module) -> dict[str, Any]:
-    """Return how far the compressed tables of a model are compressed, and what that costs; empty without any.
-
-    `ratio` is over the compressed fields, `ratio_model` over the tables of all fields: bytes of their float32 vectors
-    by those of the files that serve them. `bytes` are of those files, one a table; `psnr` (dB) is of the targets that
-    tables were projected from, `lookup_ns` nanoseconds for one id.
-    """
-    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
-    own = [table for found in collections for table in found.compressed_tables()]
-    if not any(found.is_compressing for found in collections) or not own:
-        return {}
-    everything = [table for found in collections for table in found.tables]
-    sizes = {id(table): len(file_bytes(table)) for table in everything}  # type: ignore[arg-type]
-
-    def ratio(tables: Sequence[Any]) -> float:
-        full = sum(table.n_rows * table.dim * FLOAT32 for table in tables)
-        return float(full / sum(sizes[id(table)] for table in tables))
-
-    n_rows = sum(table.n_rows for table in own)
-    of_targets = [table.psnr for table in own if table.psnr is not None]
-    return {
-        "bytes": sum(sizes[id(table)] for table in own),
-        "ratio": ratio(own),
-        "ratio_model": ratio(everything),
-        "psnr": min(of_targets, default=None),
-        "lookup_ns": sum(table.lookup_ns() * table.n_rows for table in own) / n_rows,
     }

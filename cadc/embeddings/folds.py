@@ -25,6 +25,8 @@ class FoldTables(UncompressedTable):
 
     by_fold: Tensor
 
+    served_by = UncompressedTable
+
     def __init__(self, fields: Sequence[Field], targets: Sequence[Tensor]) -> None:
         super().__init__(fields, targets[0].shape[-1])
         stacked = torch.cat(list(targets), 1)

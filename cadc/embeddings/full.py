@@ -10,7 +10,7 @@ from torch.nn.functional import embedding, embedding_bag
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.embeddings.scheme import Scheme, TableSpec
-from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.table import EmbeddingTable, rows_of
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 
@@ -53,9 +53,8 @@ class UncompressedTable(EmbeddingTable):
         """Return the vectors of some rows."""
         if self.sparse_gradient and self.training:
             return embedding(rows, self.weight, sparse=True)
-        # On CPUs the gradient of index_select is several times faster; on GPUs it is not deterministic.
-        found = self.weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.weight)
-        return found if self._is_exact else found.to(getattr(torch, self.dtype)).float()
+        found = rows_of(self.weight, rows)
+        return found if self._is_exact else self._stored(found).float()
 
     def pooled(self, name: str, bag: Bag) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
@@ -68,7 +67,7 @@ class UncompressedTable(EmbeddingTable):
     def serving(self) -> dict[str, Tensor]:
         """Return the table as it is stored."""
         state = super().serving()
-        return state | {"weight": state["weight"].to(getattr(torch, self.dtype))}
+        return state | {"weight": self._stored(state["weight"])}
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the table as it was stored."""
@@ -76,6 +75,13 @@ class UncompressedTable(EmbeddingTable):
         if given is not None and given.dtype != getattr(torch, self.dtype):
             raise ValueError(f"weight is {given.dtype}; expected {self.dtype}")
         super().load_serving({name: value.float() for name, value in tensors.items()})
+
+    def _stored(self, values: Tensor) -> Tensor:
+        """Return numbers in the type of the file; those beyond its range become its largest."""
+        if self.dtype == "float32":
+            return values
+        dtype = getattr(torch, self.dtype)
+        return values.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
 
     @property
     def _is_exact(self) -> bool:

@@ -10,7 +10,7 @@ from cadc.data.schema import Field
 from cadc.embeddings.hashes import PRIME, bucket
 from cadc.embeddings.projection import slot_means
 from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
-from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.table import EmbeddingTable, rows_of
 from cadc.embeddings.table_file import size_of
 
 
@@ -39,7 +39,7 @@ class HashedTable(EmbeddingTable):
 
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
-        return self.weight.index_select(0, self.slots(rows))
+        return rows_of(self.weight, self.slots(rows))
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from normal values."""

@@ -145,6 +145,20 @@ def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[
     return scheme.budget * own // sum(field.vocabulary_size for field in all_compressed)
 
 
+def too_small(budget: int, least: int, what: str) -> Unreachable:
+    """Return the error for a budget that a scheme cannot meet.
+
+    Parameters
+    ----------
+    budget, least : bytes that there are, and the fewest that the scheme can do with.
+    what : takes those, such as `1 rows`.
+    """
+    return Unreachable(
+        f"the embedding budget is {budget} bytes, and {what} take {least} already, the least that this scheme can do; "
+        "lower embedding.ratio, or raise embedding.budget."
+    )
+
+
 def largest_within(budget: int | None, size_of: Callable[[int], int], lowest: int, highest: int, of_what: str) -> int:
     """Return the largest number in [lowest, highest] at which a table keeps within its budget.
 
@@ -163,10 +177,7 @@ def largest_within(budget: int | None, size_of: Callable[[int], int], lowest: in
         return highest
     least = size_of(lowest)
     if least > budget:
-        raise Unreachable(
-            f"the embedding budget is {budget} bytes, and {lowest} {of_what} take {least} already, the least that this "
-            "scheme can do; lower embedding.ratio, or raise embedding.budget."
-        )
+        raise too_small(budget, least, f"{lowest} {of_what}")
     low, high = lowest, max(lowest, highest)
     while low < high:
         middle = (low + high + 1) // 2

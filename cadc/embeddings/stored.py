@@ -10,10 +10,10 @@ from cadc.embeddings.table import EmbeddingTable
 def stored_state(model: nn.Module) -> dict[str, Tensor]:
     """Return the weights of a model by name, those of each embedding table as its `serving` gives them."""
     state = dict(model.state_dict())
-    for name, table in _tables(model):
+    for prefix, table in _tables(model):
         for key in table.state_dict():
-            del state[f"{name}.{key}"]
-        state |= {f"{name}.{key}": value for key, value in table.serving().items()}
+            del state[f"{prefix}{key}"]
+        state |= {f"{prefix}{key}": value for key, value in table.serving().items()}
     return state
 
 
@@ -29,14 +29,14 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{name} holds numbers that are not finite")
     rest = dict(weights)
     state = model.state_dict()
-    for name, table in _tables(model):
-        own = {key: rest.pop(key) for key in list(rest) if key.startswith(f"{name}.")}
+    for prefix, table in _tables(model):
+        own = {key: rest.pop(key) for key in list(rest) if key.startswith(prefix)}
         try:
-            table.load_serving({key.removeprefix(f"{name}."): value for key, value in own.items()})
+            table.load_serving({key.removeprefix(prefix): value for key, value in own.items()})
         except ValueError as error:
-            raise ValueError(f"{name}.{error}") from error
+            raise ValueError(f"{prefix}{error}") from error
         # Not the keys that the table has by now: what it was given may have changed them.
-        state = {key: value for key, value in state.items() if not key.startswith(f"{name}.")}
+        state = {key: value for key, value in state.items() if not key.startswith(prefix)}
     differing = sorted(rest.keys() ^ state.keys())
     if differing:
         raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in rest else 'missing'}")
@@ -50,6 +50,10 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def _tables(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
+    """Yield each table and how the names of its weights begin; one inside another belongs to that."""
+    found: list[str] = []
     for name, module in model.named_modules():
-        if isinstance(module, EmbeddingTable):
-            yield name, module
+        prefix = f"{name}." if name else ""
+        if isinstance(module, EmbeddingTable) and not any(prefix.startswith(outer) for outer in found):
+            found.append(prefix)
+            yield prefix, module

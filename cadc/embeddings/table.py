@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from cadc.data.bags import spread_to_values
 from cadc.data.batch import Bag
@@ -39,6 +40,10 @@ class EmbeddingTable(nn.Module, ABC):
     """Epochs of training after which `settle` is called and training begins anew from the initial weights."""
     penalises = False
     """Whether training adds `penalty` to its loss."""
+    straight_through = False
+    """Whether gradients pass by a rounding, and so are not those of the look-up itself."""
+    served_by: type["EmbeddingTable"] | None = None
+    """Class that reads the exported file, where it is another one."""
     not_decayed: tuple[str, ...] = ("centre",)
     """Names of parameters that weight decay leaves alone."""
 
@@ -130,6 +135,9 @@ class EmbeddingTable(nn.Module, ABC):
         of_rows = [torch.ones(field.vocabulary_size) for field in self.fields] if weights is None else weights
         with torch.no_grad():
             self.reset(std, torch.Generator().manual_seed(0) if generator is None else generator)
+            self.psnr = None
+            if self.centre is not None:
+                self.centre.zero_()
             if all(given is None for given in targets):
                 return
             parts, masses = [], []
@@ -236,6 +244,12 @@ class EmbeddingTable(nn.Module, ABC):
         if squared == 0 or peak == 0:
             return None
         return float(10 * torch.log10(torch.tensor(peak**2 * n / squared, dtype=torch.float64)))
+
+
+def rows_of(weight: Tensor, rows: Tensor) -> Tensor:
+    """Return some rows (int64, shape [n]) of a matrix, with a gradient that is fast on CPUs and exact on GPUs."""
+    # On CPUs the gradient of index_select is several times faster; on GPUs it is not deterministic.
+    return weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, weight)
 
 
 def take(table: nn.Module, tensors: Mapping[str, Tensor]) -> None:

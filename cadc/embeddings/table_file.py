@@ -9,43 +9,56 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load
 from torch import Tensor
 
 from cadc.components import load_class
 from cadc.data.schema import Field
 from cadc.data.text import unreadable
 from cadc.embeddings.table import EmbeddingTable
-from cadc.errors import CadcError, DataError
+from cadc.errors import CadcError, DataError, one_line
 from cadc.paths import regular_file
 
 TYPES = {
+    torch.int64: "I64",
     torch.float64: "F64",
     torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
     torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
     torch.int16: "I16",
     torch.int8: "I8",
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-"""As safetensors names them."""
+"""As safetensors names them; wide ones stand first in a file, so that all of them are aligned."""
 
 Shapes = Mapping[str, tuple[torch.dtype, Sequence[int]]]
 """Type and shape of each tensor, by name."""
 
+LENGTH = struct.Struct("<Q")
+"""Of the header in bytes; a file begins with it."""
 ALIGNMENT = 8
-NO_CHECKSUM = "0" * 32
+DIGITS = 32
+MARK = b'"checksum":"'
+"""Before the checksum in the header; no name or plan can hold it, since quotes inside of texts are escaped."""
 
 
 def file_bytes(table: EmbeddingTable) -> bytes:
-    """Return what `export` writes: the tensors of `serving`, and in the header all else that a look-up needs."""
-    tensors = {name: value.contiguous().cpu() for name, value in table.serving().items()}
-    header = _header(type(table), table.fields, table.dim, table.centred, table.plan(), _checksum(tensors))
-    return save(tensors, header)
+    """Return what `export` writes: the tensors of `serving`, and in the header all else that a look-up needs.
+
+    The same table gives the same bytes.
+    """
+    tensors = {name: value.detach().contiguous().cpu() for name, value in table.serving().items()}
+    shapes = {name: (value.dtype, value.shape) for name, value in tensors.items()}
+    header = _header(metadata_of(table), shapes)
+    content = header + b"".join(_raw(tensors[name]) for name in _in_order(shapes))
+    return _with_checksum(content, checksum(content))
+
+
+def metadata_of(table: EmbeddingTable) -> dict[str, str]:
+    """Return what the header says of a table beside its tensors, as texts."""
+    return _metadata(table.served_by or type(table), table.fields, table.dim, table.centred, table.plan())
 
 
 def size_of(
@@ -63,15 +76,13 @@ def size_of(
     cls, fields, dim, centred, plan : of the table, see `EmbeddingTable`.
     shapes : of `serving`, the centre left out, which is counted where the table is centred.
     """
-    specs = dict(shapes) | ({"centre": (torch.float32, (len(fields), dim))} if centred else {})
-    header: dict[str, Any] = {"__metadata__": _header(cls, fields, dim, centred, plan, NO_CHECKSUM)}
-    end = 0
-    # The order that safetensors stores them in: wide types first, then by name.
-    for name, (dtype, shape) in sorted(specs.items(), key=lambda spec: (-_rank(spec[1][0]), spec[0])):
-        start, end = end, end + prod(shape) * dtype.itemsize
-        header[name] = {"dtype": TYPES[dtype], "shape": list(shape), "data_offsets": [start, end]}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    return struct.calcsize("<Q") + -(-len(text) // ALIGNMENT) * ALIGNMENT + end
+    centre = {"centre": (torch.float32, (len(fields), dim))} if centred else {}
+    return size_with(_metadata(cls, fields, dim, centred, plan), dict(shapes) | centre)
+
+
+def size_with(metadata: Mapping[str, str], shapes: Shapes) -> int:
+    """Return how many bytes the file of tensors of these shapes has, the header made of what `metadata_of` gave."""
+    return len(_header(metadata, shapes)) + sum(prod(shape) * dtype.itemsize for dtype, shape in shapes.values())
 
 
 def export(table: EmbeddingTable, path: Path) -> None:
@@ -84,34 +95,52 @@ def read_table(path: Path) -> EmbeddingTable:
 
     Raises
     ------
-    DataError : for a file that is none, or that has changed since.
+    DataError : for a file that is none, that has changed since, or that holds numbers that are not finite.
     """
     try:
-        with safe_open(regular_file(path), "pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = regular_file(path).read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
-    except SafetensorError as error:
-        raise DataError(f"{path} cannot be read as safetensors: {str(error).splitlines()[0]}") from error
-    if header.get("checksum") != _checksum(tensors):
+    place = content.find(MARK) + len(MARK)
+    if content[place : place + DIGITS] != checksum(content).encode():
         raise DataError(f"{path} is no table as it was exported: its checksum does not agree; export it again.")
     try:
-        fields = [
-            Field(name, "context", size, bag) for name, size, bag in json.loads(header["fields"])
-        ]  # whose side a field is of does not matter to a look-up
-        cls = load_class(header["class"])
-        if not issubclass(cls, EmbeddingTable):
-            raise ValueError(f"{header['class']} is no table")
-        table = cls(fields, int(header["dim"]), centred=header["centred"] == "1", **json.loads(header["plan"]))
-        table.load_serving(tensors)
-    except (KeyError, TypeError, ValueError, CadcError) as error:
-        raise DataError(f"{path} holds no table that this version knows: {error}") from error
+        table = _table_in(content)
+    except Exception as error:  # whoever made the file may have put anything into it
+        reason = str(error) if isinstance(error, ValueError | CadcError) else repr(error)
+        raise DataError(f"{path} holds no table that this version knows: {one_line(reason).rstrip('.')}.") from error
     return table.eval()
 
 
-def _header(
-    cls: type[EmbeddingTable], fields: Sequence[Field], dim: int, centred: bool, plan: Mapping[str, Any], checksum: str
+def _table_in(content: bytes) -> EmbeddingTable:
+    (length,) = LENGTH.unpack_from(content)
+    found = json.loads(content[LENGTH.size : LENGTH.size + length])["__metadata__"]
+    # Whose side a field is of does not matter to a look-up.
+    fields = [Field(name, "context", size, bool(bag)) for name, size, bag in json.loads(found["fields"])]
+    cls = load_class(found["class"])
+    if not issubclass(cls, EmbeddingTable):
+        raise ValueError(f"{found['class']} is no table")
+    tensors = load(content)
+    for name, value in tensors.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    table = cls(fields, int(found["dim"]), centred=found["centred"] == "1", **json.loads(found["plan"]))
+    table.load_serving(tensors)
+    return table
+
+
+def checksum(content: bytes) -> str:
+    """Return the checksum that belongs into a file, whatever stands in its place now: the beginning of SHA-256."""
+    return hashlib.sha256(_with_checksum(content, "0" * DIGITS)).hexdigest()[:DIGITS]
+
+
+def _with_checksum(content: bytes, digits: str) -> bytes:
+    before, mark, after = content.partition(MARK)
+    return before + mark + digits.encode() + after[DIGITS:]
+
+
+def _metadata(
+    cls: type[EmbeddingTable], fields: Sequence[Field], dim: int, centred: bool, plan: Mapping[str, Any]
 ) -> dict[str, str]:
     own = [[field.name, field.vocabulary_size, int(field.bag)] for field in fields]
     return {
@@ -119,21 +148,27 @@ def _header(
         "fields": json.dumps(own, separators=(",", ":"), ensure_ascii=False),
         "dim": str(dim),
         "centred": str(int(centred)),
-        "plan": json.dumps(dict(plan), separators=(",", ":")),
-        "checksum": checksum,
+        "plan": json.dumps(dict(plan), separators=(",", ":"), allow_nan=False),
     }
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    found = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].contiguous()
-        found.update(f"{name} {TYPES[value.dtype]} {list(value.shape)}\n".encode())
-        found.update(value.flatten().view(torch.uint8).numpy().tobytes() if value.numel() else b"")
-    return found.hexdigest()[: len(NO_CHECKSUM)]
+def _header(metadata: Mapping[str, str], shapes: Shapes) -> bytes:
+    """Return all that stands in a file before the numbers, zeros in the place of the checksum."""
+    header: dict[str, Any] = {"__metadata__": {**metadata, "checksum": "0" * DIGITS}}
+    end = 0
+    for name in _in_order(shapes):
+        dtype, shape = shapes[name]
+        start, end = end, end + prod(shape) * dtype.itemsize
+        header[name] = {"dtype": TYPES[dtype], "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
+    return LENGTH.pack(len(text)) + text
 
 
-def _rank(dtype: torch.dtype) -> int:
-    """Return the place of a type in safetensors' own order."""
-    order = ["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "F64", "I64"]
-    return order.index(TYPES[dtype])
+def _in_order(shapes: Shapes) -> list[str]:
+    order = list(TYPES)
+    return sorted(shapes, key=lambda name: (order.index(shapes[name][0]), name))
+
+
+def _raw(tensor: Tensor) -> bytes:
+    return tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""

@@ -8,6 +8,7 @@ from cadc.components import TARGET, defaults, load_class
 from cadc.errors import UsageError
 from cadc.ledger.code import changed_modules
 from cadc.ledger.plain import dumped, harmless, leaves, number, part, word
+from cadc.ledger.seal import LOOKUP
 from cadc.ledger.survey import Entry
 
 TOP_LEVEL = {"evaluate": "test"}
@@ -16,7 +17,7 @@ TOP_LEVEL = {"evaluate": "test"}
 PARTS = ("configuration", "data", "code", "environment", "metrics", "sizes", "files", "record", "cost")
 """Of a difference, in the order in which they are shown."""
 
-NOT_EXACT = ("examples_per_s", "peak_rss_mb")
+NOT_EXACT = ("examples_per_s", "peak_rss_mb", LOOKUP)
 """Costs that differ from time to time, besides seconds."""
 
 ABSENT = "-"
@@ -48,7 +49,12 @@ def _of(name: str, entry: Entry, other: Entry) -> dict[str, Any]:
     if name == "configuration":
         return _configuration(part(known, "config"), part(other.known, "config"))
     if name == "sizes":
-        return leaves({key: known.get(key) for key in ("bytes", "rows", "uses", "factor_dim")})
+        tables = {key: value for key, value in part(known, "tables").items() if key != LOOKUP}
+        return leaves({key: known.get(key) for key in ("bytes", "rows", "uses", "factor_dim")} | {"tables": tables})
+    if name == "cost":
+        return leaves(part(known, "cost")) | {
+            key: value for key, value in part(known, "tables").items() if key == LOOKUP
+        }
     if name == "record":
         return {"status": entry.status, "reason": known.get("reason"), "schema_version": known.get("schema_version", 1)}
     return leaves(part(known, name))

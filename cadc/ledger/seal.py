@@ -16,6 +16,10 @@ TIMES = ("finished_at", "ended_at", "examples_per_s", "peak_rss_mb")
 """Beside the costs that end in `_s`: what differs whenever the same is done again."""
 
 
+LOOKUP = "lookup_ns"
+"""The one that stands among what is said of tables."""
+
+
 def seal(path: Path) -> None:
     """Add its hash to the record in this file; a file that holds no object stays as it is."""
     try:
@@ -47,6 +51,8 @@ def without_times(record: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: None if key in TIMES else value for key, value in record.items()}
     if isinstance(cost := kept.get("cost"), Mapping):
         kept["cost"] = {key: None if key in TIMES or key.endswith("_s") else value for key, value in cost.items()}
+    if isinstance(tables := kept.get("tables"), Mapping):
+        kept["tables"] = {key: None if key == LOOKUP else value for key, value in tables.items()}
     return kept
 
 

@@ -94,7 +94,7 @@ def state(ledger: Ledger, run_id: str) -> str:
     words = []
     times, checkpoints = [], 0
     with suppress(OSError):
-        for path in (*workplace.iterdir(), *ledger.checkpoints(run_id).glob("*.ckpt")):
+        for path in (*workplace.iterdir(), *ledger.checkpoints(run_id).rglob("*.ckpt")):
             times.append(path.stat().st_mtime)
             checkpoints += path.suffix == ".ckpt"
     if times:

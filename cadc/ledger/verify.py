@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cadc.components import TARGET
 from cadc.errors import CadcError, UsageError
@@ -15,6 +15,9 @@ from cadc.ledger.seal import KEY, is_intact
 from cadc.ledger.store import NEWEST_SCHEMA, Ledger, Record
 from cadc.ledger.survey import Entry, look_up, state, workplaces
 from cadc.measure import table_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOLERANCE = 1e-12
 """Between a metric of the record and the same computed anew: another version of NumPy may add in another order."""
@@ -202,6 +205,28 @@ def _model(path: Path, record: Record) -> Iterator[str]:
     recorded = part(record, "bytes").get("embedding")
     if measured != recorded:
         yield f"its tables take {measured} bytes, but its record says {harmless(recorded, 60)}"
+    if tables := part(record, "tables"):
+        yield from _tables(tables, weights)
+
+
+def _tables(tables: Mapping[str, Any], weights: "Mapping[str, Tensor]") -> Iterator[str]:
+    """Yield what is wrong with the bytes and ratios of compressed tables."""
+    from cadc.embeddings.measured import bytes_from_weights, sums
+
+    files = part(tables, "files")
+    try:
+        measured, computed = bytes_from_weights(files, weights), sums(files)
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
+        yield f"what its record says of the files of its tables is of another form ({harmless(repr(error), 200)})"
+        return
+    for name, size in measured.items():
+        if size != files[name]["bytes"]:
+            said = harmless(files[name]["bytes"], 60)
+            yield f"the file of {harmless(name, 80)} takes {size} bytes, but its record says {said}"
+    for name, value in computed.items():
+        recorded = number(tables.get(name))
+        if recorded is None or not abs(recorded - value) <= TOLERANCE * value:
+            yield f"tables.{name} is {harmless(tables.get(name), 60)} in its record, but its files give {value!r}"
 
 
 def run_ids(ledger: Ledger) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from cadc.errors import CadcError
 from cadc.ledger.store import Ledger
 
-IN_SUMMARY = ("cost", "bytes", "rows")
+IN_SUMMARY = ("cost", "bytes", "rows", "tables")
 """Parts of a record that stand in the summary beside the metrics, under names such as `cost/total_s`."""
 
 RESULT_FILES = (
@@ -59,9 +59,9 @@ def run_content(folder: Path, group: str | None) -> dict[str, Any]:
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metrics, cost, bytes and rows of a record by name; values that do not apply are left out."""
+    """Return metrics and all numbers of those parts of a record by name; values that do not apply are left out."""
     parts = {f"{part}/{name}": value for part in IN_SUMMARY for name, value in record.get(part, {}).items()}
-    return {name: value for name, value in (record["metrics"] | parts).items() if value is not None}
+    return {name: value for name, value in (record["metrics"] | parts).items() if isinstance(value, int | float)}
 
 
 def curves(path: Path) -> list[dict[str, float]]:

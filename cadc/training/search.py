@@ -1,6 +1,6 @@
 """Training twice: tables that search for their structure first are then trained from the start with what they found."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,9 @@ from cadc.data.log import InteractionLog
 from cadc.embeddings.table import EmbeddingTable
 from cadc.training.fit import Fit, FitResult, History
 from cadc.training.held_out import Task
+
+SEARCH = "search"
+"""Folder of the search's checkpoints, inside that of the others."""
 
 
 def fit_after_search(
@@ -27,26 +30,46 @@ def fit_after_search(
 ) -> FitResult:
     """Fit a model in place; where tables of it search, for their `search_epochs` first.
 
-    After the search each of them settles, all parameters go back to their initial values, and training begins anew
-    with the same order of batches. The seconds and epochs of both count. Arguments are those of `Fit`.
+    After the search each of them settles, all else goes back to its initial values, and training begins anew with the
+    same order of batches. Frozen tables settle with what they start from, without a search. The seconds and epochs of
+    both count, and `max_seconds` is for both together. Arguments are those of `Fit`.
     """
-    searching = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.search_epochs]
-    if not searching:
+    settling = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.search_epochs]
+    trained = [table for table in settling if any(weight.requires_grad for weight in table.parameters())]
+    if not trained:
+        _settle(settling)
         return fit(model, log, rows, generator, checkpoints, tell, beside, task)
-    start = {name: value.detach().clone() for name, value in model.named_parameters()}
+    start = {name: value.detach().clone() for name, value in _learned(model, settling)}
     state = generator.get_state()
-    search = copy(fit)
-    search.max_epochs = max(table.search_epochs for table in searching)
-    of_search = None if checkpoints is None else checkpoints / "search"
-    if of_search is not None:
-        of_search.mkdir(exist_ok=True)
-    found = search(model, log, rows, generator, of_search, None, beside, task)
+    search, rest = copy(fit), copy(fit)
+    search.max_epochs = max(table.search_epochs for table in trained)
+    of_search = None if checkpoints is None else checkpoints / SEARCH
+    # Whoever listens may want to end it, but these epochs are not those of the curves.
+    during = None if tell is None else lambda history: tell([])
+    found = search(model, log, rows, generator, of_search, during, beside, task)
     generator.set_state(state)
+    _settle(settling)
     with torch.no_grad():
-        for table in searching:
-            table.settle()
-        for name, value in model.named_parameters():
+        for name, value in _learned(model, settling):
             if name in start and start[name].shape == value.shape:
                 value.copy_(start[name])
-    result = fit(model, log, rows, generator, checkpoints, tell, beside, task)
+    if fit.max_seconds is not None:
+        rest.max_seconds = max(fit.max_seconds - found.seconds, 0.0)
+    result = rest(model, log, rows, generator, checkpoints, tell, beside, task)
     return replace(result, seconds=result.seconds + found.seconds, epochs=result.epochs + found.epochs)
+
+
+def _learned(model: nn.Module, settling: Collection[EmbeddingTable]) -> Iterator[tuple[str, Tensor]]:
+    """Yield all that training changes, by name, but what tables have chosen, which their buffers hold."""
+    chosen = {id(value) for table in settling for value in table.buffers()}
+    yield from model.named_parameters()
+    yield from ((name, value) for name, value in model.named_buffers() if id(value) not in chosen)
+
+
+def _settle(tables: Collection[EmbeddingTable]) -> None:
+    for table in tables:
+        is_trained = any(weight.requires_grad for weight in table.parameters())
+        with torch.no_grad():
+            table.settle()
+        if not is_trained:  # of what it has now, too
+            table.requires_grad_(False)

@@ -138,8 +138,13 @@ def _direction(metric: str) -> str:
 
 
 def _value(record: Mapping[str, Any], metric: str) -> float:
-    parts = ("bytes", "cost", "rows")
-    values = record["metrics"] | {f"{part}/{key}": value for part in parts for key, value in record[part].items()}
+    parts = {part: record.get(part, {}) for part in ("bytes", "cost", "rows", "tables")}
+    values = record["metrics"] | {
+        f"{part}/{key}": value
+        for part, own in parts.items()
+        for key, value in own.items()
+        if not isinstance(value, dict | list)
+    }
     if metric not in values:
         raise NoSuchMetric(f"tune.metric is {metric}, which a run does not have; it has {', '.join(values)}.")
     if not isinstance(values[metric], int | float):

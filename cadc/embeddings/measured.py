@@ -1,0 +1,86 @@
+"""How far the tables of a model are compressed: bytes, ratios, quality of the start and time of a look-up."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.scheme import FLOAT32
+from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.table_file import file_bytes, metadata_of, size_with
+
+
+def measure_tables(model: nn.Module) -> dict[str, Any]:
+    """Return what a record says of the tables of a model; nothing where none is compressed.
+
+    `bytes` are of the files that serve the compressed fields; `ratio` is over these fields, `ratio_model` over all:
+    bytes of their float32 vectors by those of the files. `full` names the fields that were too small to be compressed;
+    `psnr` (dB, the worst table's) is of the dense targets that tables were projected from; `lookup_ns` are nanoseconds
+    for one id. `files` has of each table, by its name in the model, whether it is compressed, its bytes, and what the
+    header of its file says.
+    """
+    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
+    own = [table for found in collections for table in found.compressed_tables()]
+    if not is_compressed(model):
+        return {}
+    files = {
+        name: {
+            "is_compressed": any(table is other for other in own),
+            "bytes": len(file_bytes(table)),
+            "header": metadata_of(table),
+        }
+        for name, table in tables_in(model)
+    }
+    of_targets = [table.psnr for table in own if table.psnr is not None]
+    n_rows = sum(table.n_rows for table in own)
+    full = [name for found in collections for name in found.field_names if name not in found.compressed]
+    return sums(files) | {
+        "full": full,
+        "psnr": min(of_targets, default=None),
+        "lookup_ns": sum(table.lookup_ns() * table.n_rows for table in own) / n_rows,
+        "files": files,
+    }
+
+
+def is_compressed(model: nn.Module) -> bool:
+    """Tell whether any field of a model is stored in another form than float32 vectors."""
+    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
+    return any(found.is_compressing and found.compressed_tables() for found in collections)
+
+
+def tables_in(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
+    """Yield the tables of a model's collections and their names in it."""
+    for name, module in model.named_modules():
+        if isinstance(module, EmbeddingCollection):
+            for number, table in enumerate(module.tables):
+                assert isinstance(table, EmbeddingTable)
+                yield f"{name}.tables.{number}", table
+
+
+def sums(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return `bytes`, `ratio` and `ratio_model` as they follow from `files`, see `measure_tables`."""
+
+    def ratio(kept: list[Mapping[str, Any]]) -> float:
+        return sum(_float32_bytes(found["header"]) for found in kept) / sum(found["bytes"] for found in kept)
+
+    own = [found for found in files.values() if found["is_compressed"]]
+    return {
+        "bytes": sum(found["bytes"] for found in own),
+        "ratio": ratio(own),
+        "ratio_model": ratio(list(files.values())),
+    }
+
+
+def bytes_from_weights(files: Mapping[str, Mapping[str, Any]], weights: Mapping[str, Tensor]) -> dict[str, int]:
+    """Return the bytes of each file as they follow from its header and the weights of the model, by table."""
+    found = {}
+    for name, file in files.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+        found[name] = size_with(file["header"], {key: (value.dtype, value.shape) for key, value in own.items()})
+    return found
+
+
+def _float32_bytes(header: Mapping[str, str]) -> int:
+    return FLOAT32 * int(header["dim"]) * sum(size for _, size, _ in json.loads(header["fields"]))
