@@ -31,12 +31,13 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     state = model.state_dict()
     for name, table in _tables(model):
         own = {key: rest.pop(key) for key in list(rest) if key.startswith(f"{name}.")}
+        # A table may have another state once it serves.
+        for key in table.state_dict():
+            del state[f"{name}.{key}"]
         try:
             table.load_serving({key.removeprefix(f"{name}."): value for key, value in own.items()})
         except ValueError as error:
             raise ValueError(f"{name}.{error}") from error
-        for key in table.state_dict():
-            del state[f"{name}.{key}"]
     differing = sorted(rest.keys() ^ state.keys())
     if differing:
         raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in rest else 'missing'}")
