@@ -50,3 +50,25 @@ def best_steps(values: Tensor, bits: int, shift: float = 0.0, mass: Tensor | Non
         is_better = gain > gained
         best, gained = torch.where(is_better, step, best), torch.where(is_better, gain, gained)
     return best
+
+
+def straight_through(values: Tensor, offset: Tensor, step: Tensor, bits: Tensor) -> Tensor:
+    """Return clip(round((w - β)/α), -2^(b-1), 2^(b-1) - 1)·α + β, with gradients as if nothing were rounded.
+
+    So w has a gradient within the clipped range, β outside it, and α that of learned step sizes (Esser et al., ICLR
+    2020, equation 3): round(x) - x within, the outermost code outside, x = (w - β)/α.
+
+    Parameters
+    ----------
+    values, offset, step : w, β and α, of shapes that fit each other.
+    bits : b, of a shape that fits them; those of 0 bits give 0, with no gradient.
+    """
+    half = torch.exp2(bits - 1.0)
+    within = ((values - offset) / step).clamp(-half, half - 1)
+    codes = within + (within.round() - within).detach()
+    return (codes * step + offset) * (bits > 0)
+
+
+def with_scaled_gradient(value: Tensor, scale: Tensor) -> Tensor:
+    """Return a value whose gradient is multiplied by a scale."""
+    return value * scale + (value * (1 - scale)).detach()
