@@ -78,7 +78,8 @@ class BitSearch(nn.Module):
         for bits, step in zip(WIDTHS[1:], fitted_steps(values, self.counts), strict=True):
             lost.append((codes_of(values, step, bits).mul_(step) - values).double().square().sum(1))
         of_groups = mass.new_zeros(len(self.rarity), len(WIDTHS))
-        found: list[list[float]] = of_groups.index_add(0, self.group, torch.stack(lost, 1) * mass.unsqueeze(1)).tolist()
+        of_groups.index_add_(0, self.group, torch.stack(lost, 1) * mass.unsqueeze(1))
+        found: list[list[float]] = of_groups.nan_to_num().tolist()  # numbers that are none are reported elsewhere
         return found
 
 

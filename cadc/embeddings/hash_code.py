@@ -27,6 +27,7 @@ class HashCodeTable(PackedTable):
     bits : of a row.
     """
 
+    straight_through = True
     not_decayed = ("centre", "logits")
 
     def __init__(self, fields: Sequence[Field], dim: int, bits: int, centred: bool = False) -> None:

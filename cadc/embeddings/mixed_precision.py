@@ -35,6 +35,7 @@ class MixedPrecisionTable(PackedTable):
     """
 
     widths: Tensor
+    straight_through = True
     not_decayed = ("centre", "offset", "log_steps", "search.preferences", "search.log_steps")
 
     def __init__(

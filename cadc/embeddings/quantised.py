@@ -10,9 +10,10 @@ from torch.nn.functional import embedding
 from cadc.data.schema import Field
 from cadc.embeddings.packed import PackedTable
 from cadc.embeddings.packing import CHUNK, n_bytes, pack, unpack
-from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.scheme import Compressed, TableSpec
 from cadc.embeddings.steps import best_steps, codes_of
 from cadc.embeddings.table_file import Shapes, size_of
+from cadc.errors import UsageError
 
 Bits = Literal[8, 4, 2]
 Scale = Literal["row", "table"]
@@ -105,7 +106,7 @@ class Quantised(Compressed):
     ----------
     dim, ratio, budget, small : see `Compressed`.
     bits : of a number; null takes the most that the budget allows.
-    scale : row gives each row a step of its own, in 2 bytes; table has one for all.
+    scale : row gives each row a step of its own, in 2 bytes; table has one for all; null takes row where that fits.
     """
 
     table_class = QuantisedTable
@@ -117,20 +118,28 @@ class Quantised(Compressed):
         budget: int | None = None,
         small: int = 100,
         bits: Bits | None = None,
-        scale: Scale = "row",
+        scale: Scale | None = None,
     ) -> None:
         super().__init__(dim, ratio, budget, small)
         self.bits, self.scale = bits, scale
 
     def table(self, spec: TableSpec) -> QuantisedTable:
-        """Return the table of the most bits."""
+        """Return the table of the most bits, with steps of its rows' own if those fit, too."""
+        sizes = {
+            (bits, scale): self._bytes(spec, bits, scale)
+            for bits in ((8, 4, 2) if self.bits is None else (self.bits,))
+            for scale in (("row", "table") if self.scale is None else (self.scale,))
+        }
+        for (bits, scale), size in sizes.items():
+            if spec.budget is None or size <= spec.budget:
+                return QuantisedTable(spec.fields, self.dim, bits, scale, spec.centred)
+        raise UsageError(
+            f"the embedding budget is {spec.budget} bytes, and {min(sizes)[0]} bits a number take "
+            f"{min(sizes.values())} already, the least that this scheme can do; lower embedding.ratio, or raise "
+            "embedding.budget."
+        )
 
-        def bytes_at(bits: int) -> int:
-            plan = {"bits": bits, "scale": self.scale}
-            stored = shapes(spec.n_rows, self.dim, bits, self.scale)
-            return size_of(QuantisedTable, spec.fields, self.dim, spec.centred, plan, stored)
-
-        allowed = (8, 4, 2) if self.bits is None else (self.bits,)
-        most = largest_within(spec.budget, bytes_at, min(allowed), max(allowed), "bits a number")
-        bits = max(own for own in allowed if own <= most)
-        return QuantisedTable(spec.fields, self.dim, bits, self.scale, spec.centred)
+    def _bytes(self, spec: TableSpec, bits: int, scale: Scale) -> int:
+        plan = {"bits": bits, "scale": scale}
+        stored = shapes(spec.n_rows, self.dim, bits, scale)
+        return size_of(QuantisedTable, spec.fields, self.dim, spec.centred, plan, stored)

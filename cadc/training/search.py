@@ -38,8 +38,6 @@ def fit_after_search(
     search = copy(fit)
     search.max_epochs = max(table.search_epochs for table in searching)
     of_search = None if checkpoints is None else checkpoints / "search"
-    if of_search is not None:
-        of_search.mkdir(exist_ok=True)
     found = search(model, log, rows, generator, of_search, None, beside, task)
     generator.set_state(state)
     with torch.no_grad():
