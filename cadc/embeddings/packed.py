@@ -88,7 +88,7 @@ class PackedTable(EmbeddingTable):
         if self.centre is not None:
             wanted["centre"] = (self.centre.dtype, self.centre.shape)
         require(tensors, wanted)
-        for name, _ in list(self.named_parameters()):
+        for name, _ in list(self.named_parameters(recurse=False)):
             if name != "centre":
                 self.register_parameter(name, None)
         self.is_loaded = True
