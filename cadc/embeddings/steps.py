@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-SHARES = (1.0, 0.8, 0.64, 0.5, 0.4, 0.3, 0.2, 0.1)
+SHARES = (1.0, 0.95, 0.9, 0.84, 0.78, 0.71, 0.64, 0.57, 0.5, 0.42, 0.34, 0.26, 0.18, 0.1)
 """Of the step at which the largest number is on the outermost level: where the search for the best step begins."""
 
-ROUNDS = 3
+ROUNDS = 2
 """Times that numbers are coded anew by the step that their codes ask for."""
 
 
