@@ -1,16 +1,15 @@
 """Gives bits to groups of rows, greedily by gain per bit, within a number of bits."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import combinations
+from typing import NamedTuple
 
 Errors = Sequence[Sequence[float]]
 """Of each group, what is lost at 0, 1, 2, … bits a number."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A group's way to more bits.
 
     Parameters
@@ -51,9 +50,42 @@ def allot(
     return widths
 
 
-def best_step(
-    widths: Sequence[int], errors: Errors, sizes: Sequence[int], choices: Sequence[int]
-) -> Step | None:
+def allot_within(
+    errors: Errors,
+    sizes: Sequence[int],
+    room_for: Callable[[int], int | None],
+    widths: Sequence[int],
+    wanted: Sequence[int],
+) -> tuple[list[int], tuple[int, ...], int]:
+    """Return each group's bits a number, the bits that were allowed for that, and the bits of room that are left.
+
+    Telling many widths apart takes room, too: of all that may be allowed, what loses least is taken.
+
+    Parameters
+    ----------
+    errors, sizes, wanted : see `allot`.
+    room_for : bits for the numbers of all groups where so many widths are told apart; None where that does not fit.
+    widths : that there are, ascending; there is room for the first alone.
+    """
+    rooms = {n: room_for(n) for n in {len(choices) for choices in choices_of(widths)}}
+    best: tuple[float, list[int], tuple[int, ...]] | None = None
+    for choices in choices_of(widths):
+        room = rooms[len(choices)]
+        found = None if room is None else allot(errors, sizes, room, choices, wanted)
+        if found is not None:
+            lost = sum(own[bits] for own, bits in zip(errors, found, strict=True))
+            if best is None or lost < best[0]:
+                best = lost, found, choices
+    assert best is not None, "there is room for the first width"
+    _, given, allowed = best
+    return (
+        given,
+        allowed,
+        (rooms[len(allowed)] or 0) - sum(size * bits for size, bits in zip(sizes, given, strict=True)),
+    )
+
+
+def best_step(widths: Sequence[int], errors: Errors, sizes: Sequence[int], choices: Sequence[int]) -> Step | None:
     """Return the step that gains most for each bit, however much room it takes; None where none gains."""
     found = [_step(group, widths, errors, sizes, choices, choices[-1]) for group in range(len(sizes))]
     return max((step for step in found if step is not None), key=lambda step: step.gain, default=None)
@@ -103,4 +135,4 @@ def _step(
         for width in choices
         if now < width <= highest and own[width] < own[now]
     ]
-    return max(steps, key=lambda step: step.gain, default=None)
+    return max(steps, default=None)

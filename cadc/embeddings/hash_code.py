@@ -55,7 +55,10 @@ class HashCodeTable(PackedTable):
             self.logits[has_target] = START * signs.float()
 
     def trained_vectors(self, rows: Tensor) -> Tensor:
-        """Return the read-out of signs, with gradients for logits between -1 and 1 as if those were read (Hubara 2016)."""
+        """Return the read-out of signs; logits between -1 and 1 get gradients as if they were read themselves.
+
+        That is the straight-through estimator of binarised networks (Hubara et al., NeurIPS 2016).
+        """
         logits = self.logits.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.logits)
         within = logits.clamp(-1, 1)
         signs = torch.where(logits >= 0, 1.0, -1.0)

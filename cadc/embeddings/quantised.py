@@ -125,11 +125,9 @@ class Quantised(Compressed):
 
     def table(self, spec: TableSpec) -> QuantisedTable:
         """Return the table of the most bits, with steps of its rows' own if those fit, too."""
-        sizes = {
-            (bits, scale): self._bytes(spec, bits, scale)
-            for bits in ((8, 4, 2) if self.bits is None else (self.bits,))
-            for scale in (("row", "table") if self.scale is None else (self.scale,))
-        }
+        widths: tuple[Bits, ...] = (8, 4, 2) if self.bits is None else (self.bits,)
+        scales: tuple[Scale, ...] = ("row", "table") if self.scale is None else (self.scale,)
+        sizes = {(bits, scale): self._bytes(spec, bits, scale) for bits in widths for scale in scales}
         for (bits, scale), size in sizes.items():
             if spec.budget is None or size <= spec.budget:
                 return QuantisedTable(spec.fields, self.dim, bits, scale, spec.centred)
