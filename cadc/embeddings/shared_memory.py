@@ -116,7 +116,7 @@ class _Shared(torch.autograd.Function):
         return memory.index_select(0, slots.flatten()).view(slots.shape).index_select(0, place)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """Return the gradient of the memory alone."""
         slots, place = ctx.saved_tensors
