@@ -1,6 +1,6 @@
 """LMA: values share numbers of one memory the more, the more alike they are (Desai et al., arXiv 2103.06124)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import Any, Literal
 
@@ -80,22 +80,11 @@ class LmaTable(SharedMemoryTable):
         """Take the keys of all rows, below 2^bits, shape [n_rows, keys]."""
         self.signature.copy_(packed(keys, self.bits))
 
-    def initialise_from(self, targets: Sequence[Tensor | None], *args: Any, **options: Any) -> None:
-        """Start from dense targets, see `EmbeddingTable`.
-
-        Raises
-        ------
-        UsageError : where rows are described by their target, and there is none.
-        """
-        if self.described_by == "simhash" and all(given is None for given in targets):
-            raise UsageError(
-                "embedding.signature=simhash describes values by the vectors that they start from, and all of them "
-                "start from random ones; set initializer=mf, or another signature."
-            )
-        super().initialise_from(targets, *args, **options)
-
     def project(self, target: Tensor, weight: Tensor) -> None:
-        """Start from the weighted means, of slots that the target itself assigns where rows are described by it."""
+        """Start from the weighted means, of slots that the target itself assigns where rows are described by it.
+
+        Rows of weight 0 are then described by random keys.
+        """
         if self.described_by == "simhash":
             generator = torch.Generator().manual_seed(self.seed)
             keys = random_keys(self.n_rows, self.keys, self.bits, generator)
@@ -153,6 +142,14 @@ class Lma(Compressed):
             raise UsageError(f"embedding.share is {share}; it must be at most 1.")
         self.signature, self.keys, self.bits, self.power = signature, keys, bits, power
         self.share, self.rows = share, rows
+
+    def require_start(self, enriched: Collection[str]) -> None:
+        """Raise a UsageError where values are described by their enriched vectors, and there are none."""
+        if self.signature == "simhash" and not enriched:
+            raise UsageError(
+                "embedding.signature=simhash describes values by the vectors that they start from, and all of them "
+                "start from random ones; set initializer=mf, or another signature."
+            )
 
     def table(self, spec: TableSpec) -> LmaTable:
         """Return the table with the most keys that `share` allows, and then the most slots."""

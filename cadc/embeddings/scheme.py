@@ -1,7 +1,7 @@
 """Ways of storing embedding tables: what every scheme is told, and how large its tables may be."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -76,6 +76,14 @@ class Scheme(ABC):
         Raises
         ------
         UsageError : for a budget that no table of this scheme meets; it says the smallest.
+        """
+
+    def require_start(self, enriched: Collection[str]) -> None:  # noqa: B027
+        """Raise a UsageError for tables that cannot start from these values.
+
+        Parameters
+        ----------
+        enriched : names of the compressed fields whose start is more than random values.
         """
 
     def is_compressed(self, field: Field) -> bool:

@@ -9,12 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cadc.building import make_model
+from cadc.config import compose_config
 from cadc.data.schema import Field
 from cadc.embeddings.lma import EXACT, Lma, LmaTable, column_hashes, packed, unpacked, width
 from cadc.embeddings.scheme import TableSpec
 from cadc.embeddings.statistics import Statistics
 from cadc.embeddings.table_file import export, file_bytes, read_table
 from cadc.errors import UsageError
+from cadc.sampling.sampler import Sample
 from tests.helpers import small_synthetic_log
 
 FIELDS = (Field("user", "user", 400), Field("item", "item", 300))
@@ -166,9 +169,13 @@ def test_simhash_gives_values_without_a_target_random_keys():
     assert len(table.signature[:400].unique(dim=0)) > 390
 
 
-def test_simhash_needs_a_target():
+def test_simhash_needs_enriched_vectors():
+    log = small_synthetic_log()
+    words = ["data=synthetic", "embedding=lma", "embedding.signature=simhash", "embedding.small=0"]
     with pytest.raises(UsageError, match=r"embedding\.signature=simhash .* set initializer=mf, or another signature"):
-        built(8000, signature="simhash").initialise_from([None, None])
+        make_model(compose_config(words), log, None, Sample(torch.arange(10)))
+    Lma(signature="simhash").require_start(["user"])
+    Lma().require_start([])
 
 
 @pytest.mark.parametrize(
