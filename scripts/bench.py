@@ -2,25 +2,105 @@
 
 scripts/bench                        MovieLens 1M under CADC_DATA_DIR; generated data where it is not there
 scripts/bench data=ml-100k threads=2
+scripts/bench tables                 look-ups of embedding tables instead, forward and backward, by full tables' seconds
+scripts/bench tables data=ml-100k embedding.dim=64
 """
 
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 GENERATED = ("data=synthetic", "data.n_rows=1000000", "data.n_users=6040", "data.n_items=3706")
 ONCE = ("initializer=mf", "trainer.max_epochs=1", "trainer.progress=false", "logger=none")
 N_SCORED = 1_000_000
+BATCH = 4096
+SMALL = 100
+"""Fields of more values are looked up, as compressing schemes do."""
+REPEATS = 50
 
 
 def main(words: Sequence[str]) -> None:
-    """Time reading, sampling, factorising, an epoch of training, AUC and ranking, with a cache of its own."""
+    """Time the hot paths, or tables alone, with a cache of its own."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CADC_CACHE"] = cache
-        bench(words)
+        if "tables" in words:
+            bench_tables(on_movielens(word for word in words if word != "tables"))
+        else:
+            bench(on_movielens(words))
+
+
+def on_movielens(words: Iterable[str]) -> list[str]:
+    """Return the words, with the log to take where they name none."""
+    from cadc.paths import data_dir
+
+    words = list(words)
+    if any(word.startswith("data=") for word in words):
+        return words
+    folder = data_dir()
+    is_there = folder is not None and (folder / "ml-1m").is_dir()
+    return [*(("data=ml-1m",) if is_there else GENERATED), *words]
+
+
+def bench_tables(words: Sequence[str]) -> None:
+    """Print for every scheme how long a batch of training rows takes it, the least of many times, in turns."""
+    import torch
+
+    from cadc.building import open_log
+    from cadc.components import build
+    from cadc.config import compose_config, groups
+    from cadc.embeddings.scheme import TableSpec, budget_of
+    from cadc.embeddings.statistics import Statistics
+    from cadc.errors import UsageError
+
+    config = compose_config([*ONCE, *words])
+    torch.set_num_threads(config["threads"])
+    log = open_log(config)
+    statistics = Statistics.of(log)
+    rows = torch.randperm(log.n_rows("train"), generator=seeded(torch))[:BATCH]
+    dims = (config["embedding"]["dim"],) if any(word.startswith("embedding.dim=") for word in words) else (16, 64)
+    print(f"{' '.join(words)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
+    for dim in dims:
+        works: dict[str, Callable[[], Any]] = {}
+        seconds: dict[str, float] = {}
+        own = [word for word in words if not word.startswith("embedding")]
+        for name in ("full", *sorted(set(groups()["embedding"]) - {"full"})):
+            options = compose_config([*ONCE, *own, f"embedding={name}", f"embedding.dim={dim}"])["embedding"]
+            scheme = build(options, "embedding")
+            fields = [field for field in log.schema.single if field.vocabulary_size > SMALL]
+            started = time.perf_counter()
+            try:
+                table = scheme.table(TableSpec(fields, budget_of(scheme, fields, fields), False, statistics))
+                targets = [torch.randn(field.vocabulary_size, dim, generator=seeded(torch)) for field in fields]
+                table.initialise_from(targets)
+            except UsageError as error:
+                print(f"{name:24} d={dim:<4} {error}")
+                continue
+            seconds[name] = time.perf_counter() - started
+            ids = torch.stack([log.field_ids(field.name, rows) for field in fields], 1)
+            works[name] = partial(forward_and_backward, table, ids, torch.randn(len(ids), len(fields), dim))
+        times: dict[str, list[float]] = {name: [] for name in works}
+        for _ in range(REPEATS):
+            for name, work in works.items():
+                started = time.perf_counter()
+                work()
+                times[name].append(time.perf_counter() - started)
+        for name, own_times in times.items():
+            least, full = min(own_times), min(times["full"])
+            print(
+                f"{name:24} d={dim:<4} {1e3 * least:9.3f} ms {least / full:6.2f} x full"
+                f"   made and projected in {seconds[name]:.2f} s",
+                flush=True,
+            )
+
+
+def forward_and_backward(table: Any, ids: Any, gradient: Any) -> None:
+    """Look up a batch, and take the gradients of the table's parameters."""
+    table.zero_grad()
+    table(ids).backward(gradient)
 
 
 def bench(words: Sequence[str]) -> None:
@@ -33,14 +113,9 @@ def bench(words: Sequence[str]) -> None:
     from cadc.data.batches import BatchLoader
     from cadc.evaluation.auc import auc
     from cadc.evaluation.ranking import DotProduct, HeldOutRanking
-    from cadc.paths import data_dir
     from cadc.pipeline import train
     from cadc.training.fit import warm_up
 
-    if not any(word.startswith("data=") for word in words):
-        folder = data_dir()
-        is_there = folder is not None and (folder / "ml-1m").is_dir()
-        words = [*(("data=ml-1m",) if is_there else GENERATED), *words]
     config = compose_config([*ONCE, *words])
     torch.set_num_threads(config["threads"])
     warm_up(True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cadc.config import groups
+
 SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
 
 PATHS = [
@@ -32,3 +34,15 @@ def test_every_hot_path_is_timed(small_movielens, words):
     assert title.startswith(" ".join(words or ["data=ml-1m"]))
     assert [line.split("  ")[0] for line in lines] == PATHS
     assert all(line.endswith(" rows/s" if "rank" not in line else " users/s") for line in lines)
+
+
+def test_every_scheme_is_timed_against_full_tables():
+    words = ("data=synthetic", "data.n_rows=3000", "data.n_users=300", "data.n_items=400", "embedding.dim=16")
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "tables", *words], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    title, *lines = done.stdout.splitlines()
+    assert title.startswith(" ".join(words))
+    assert {line.split()[0] for line in lines} == set(groups()["embedding"])
+    assert sum(" x full" in line or " budget is " in line for line in lines) == len(lines)

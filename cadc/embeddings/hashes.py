@@ -36,3 +36,17 @@ def scrambled(rows: Tensor, a: int, b: int, bits: int) -> Tensor:
         rows = (rows * a + b) & mask
         rows = rows ^ (rows >> half)
     return rows
+    return affine(rows, a, b).remainder_(m)
+
+
+def affine(rows: Tensor, a: int, b: int) -> Tensor:
+    """Return (a·v + b) mod P of each number v (int64, below P, as a and b are), int64."""
+    return torch.remainder(rows * a + b, PRIME)
+
+
+def modulo_(numbers: Tensor, m: int) -> Tensor:
+    """Take numbers (whole ones in float64, in [0, 2^32)) mod m < 2^32 in place, some times sooner than integers are.
+
+    It is exact: a quotient that is not whole differs from the next whole number by more than rounding can add.
+    """
+    return numbers.sub_((numbers / m).floor_(), alpha=m)

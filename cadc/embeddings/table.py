@@ -64,6 +64,11 @@ class EmbeddingTable(nn.Module, ABC):
         self.psnr: float | None = None
         """Of the dense target that the table was projected from, in dB, its range being the peak; None without one."""
 
+    @property
+    def index_bytes(self) -> int:
+        """Bytes of `serving` that say where a row's numbers lie, and hold none themselves."""
+        return 0
+
     @abstractmethod
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows (int64, shape [n], below `n_rows`), without the centre, shape [n, dim]."""
