@@ -1,6 +1,7 @@
 """Deep hash embedding (DHE, Kang et al., KDD 2021): many hashes of an id go through a network; there is no table."""
 
 from collections.abc import Iterator, Sequence
+from math import isqrt
 from typing import Any, Literal
 
 import torch
@@ -19,7 +20,6 @@ from cadc.errors import require_at_least, require_positive
 PART = 4096
 """Rows whose hashes are held at a time, and rows of a step of a projection."""
 SEEDS = 1 << 31
-WIDEST = 1 << 14
 MOST = 1024
 """Hashes that a width stands for at most, as in the paper."""
 
@@ -90,17 +90,25 @@ class DeepHashTable(EmbeddingTable):
         """Start from a regression: least squares of the last layer, `fit_steps` of Adam, and least squares again."""
         generator = torch.Generator().manual_seed(self.seed)
         cumulated = weight.double().cumsum(0)
+        known = weight.nonzero().squeeze(1)
 
         def points(rows: Tensor, weights: Tensor) -> Points:
             return self._encoded(rows), target[rows].unsqueeze(0), weights.unsqueeze(0)
 
+        all_at_once = points(known, weight[known]) if len(known) <= PART else None
+
         def everything() -> Iterator[Points]:
-            for rows in weight.nonzero().squeeze(1).split(PART):
+            if all_at_once is not None:
+                yield all_at_once
+                return
+            for rows in known.split(PART):
                 yield points(rows, weight[rows])
 
         def draw() -> Points:
+            if all_at_once is not None:
+                return all_at_once
             # By weight, so that in the mean all errors count by theirs.
-            at = torch.rand(min(PART, self.n_rows), generator=generator, dtype=torch.float64) * cumulated[-1]
+            at = torch.rand(PART, generator=generator, dtype=torch.float64) * cumulated[-1]
             rows = torch.searchsorted(cumulated, at, right=True).clamp(max=self.n_rows - 1)
             return points(rows, torch.ones(len(rows)))
 
@@ -165,7 +173,9 @@ class DeepHash(Compressed):
             shapes = {"network.weights": (torch.float32, (1, count))}
             return size_of(DeepHashTable, spec.fields, self.dim, spec.centred, plan, shapes)
 
-        width = largest_within(spec.budget, bytes_at, 1, WIDEST, "width")
+        # Without a budget, about as many numbers as the full table has.
+        highest = spec.n_rows * self.dim if spec.budget is not None else max(1, isqrt(spec.n_rows * self.dim))
+        width = largest_within(spec.budget, bytes_at, 1, highest, "units of width")
         table = DeepHashTable(spec.fields, self.dim, **plan_at(width), centred=spec.centred)
         table.fit_steps, table.fit_rate = self.steps, self.learning_rate
         return table

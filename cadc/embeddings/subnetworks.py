@@ -1,7 +1,8 @@
 """Many small networks of one shape, each with weights of its own, run as batched matrix products."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import mish, relu
 
 Activation = Literal["sine", "relu", "mish"]
-ACTIVATIONS = {"sine": torch.sin, "relu": relu, "mish": mish}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"sine": torch.sin, "relu": relu, "mish": mish}
+
+FEW = 8
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class NetworkShape:
     def layers(self) -> list[tuple[int, int]]:
         """Inputs and outputs of each layer."""
         widths = [self.inputs, *[self.width] * (self.depth + 1), self.outputs]
-        return list(zip(widths[:-1], widths[1:], strict=True))
+        return list(pairwise(widths))
 
     @property
     def weights(self) -> int:
@@ -53,8 +56,8 @@ class SubNetworks(nn.Module):
     """Independent networks: sine (SIREN, Sitzmann et al., NeurIPS 2020), ReLU or Mish in between, linear at the end.
 
     A SIREN computes sin(ω0·(W·x + b)). Here ω0 is inside the weights, which changes nothing but the step of an
-    optimiser: Adam at a rate of r moves them as it moves a SIREN's at r/ω0 (1e-4 there is 3e-3 here), so that they train
-    at the rate of other weights.
+    optimiser: Adam at a rate of r moves them as it moves a SIREN's at r/ω0 (1e-4 there is 3e-3 here), so that they
+    train at the rate of other weights.
 
     Parameters
     ----------
@@ -64,9 +67,7 @@ class SubNetworks(nn.Module):
     omega : ω0, frequencies of the first layer, where the activation is sine.
     """
 
-    def __init__(
-        self, cells: int, shape: NetworkShape, activation: Activation = "sine", omega: float = 30.0
-    ) -> None:
+    def __init__(self, cells: int, shape: NetworkShape, activation: Activation = "sine", omega: float = 30.0) -> None:
         super().__init__()
         self.cells, self.shape, self.activation, self.omega = cells, shape, activation, omega
         # One tensor for all layers: a short header in files, and few kernels for the optimiser.
@@ -106,6 +107,8 @@ class SubNetworks(nn.Module):
     def scale_outputs(self, points: Tensor, std: float) -> None:
         """Shift and scale the last layers so that at these points outputs have mean 0 and this standard deviation.
 
+        Few points do not tell what is common to all: they are scaled alone.
+
         Parameters
         ----------
         points : shape [cells, n, inputs].
@@ -114,7 +117,7 @@ class SubNetworks(nn.Module):
         with torch.no_grad():
             *_, (matrix, bias) = self.layers()
             found = self(points)
-            mean = found.mean(1, keepdim=True)
-            factor = std / float((found - mean).square().mean().sqrt().clamp(min=1e-12))
+            mean = found.mean(1, keepdim=True) if found.shape[1] >= FEW else torch.zeros_like(bias)
+            factor = std / float((found - mean).square().mean().sqrt().clamp(min=1e-6))
             matrix.mul_(factor)
             bias.sub_(mean).mul_(factor)
