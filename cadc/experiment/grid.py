@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from cadc.errors import UsageError
 from cadc.experiment.tuned import Tune, Tuned, lay
@@ -72,6 +72,7 @@ class Experiment:
     figure : quality against what: `rate`, `time` in all, `dim` of the tables, or `bars` for arms side by side.
     tune : how its arms are tuned, if they are.
     tuned : the settings that tuning chose.
+    study : class and options of what is computed instead of a grid, see `cadc.experiment.study`; it has no arms.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Experiment:
     figure: FigureKind = "rate"
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
+    study: Mapping[str, Any] | None = None
 
     def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:
         """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.
