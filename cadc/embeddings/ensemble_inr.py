@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isqrt
+from math import inf, isqrt, pi
 from typing import Any, Literal
 
 import torch
@@ -115,7 +115,9 @@ class CellsTable(EmbeddingTable):
         found: dict[Structure, CellsTable] = {}
 
         def plan_at(structure: Structure) -> dict[str, Any]:
-            return self.plan() | {"row_cells": structure.cells, "depth": structure.depth, "width": structure.width}
+            cell_rows = -(-self.n_rows // structure.cells)
+            given = {"row_cells": structure.cells, "depth": structure.depth, "width": structure.width}
+            return self.plan() | given | {"omega": frequencies(self.fitting.omega, cell_rows, self.is_sorted)}
 
         def flops(structure: Structure) -> float:
             plan = plan_at(structure)
@@ -161,6 +163,7 @@ class Fitting:
     steps, learning_rate : of Adam.
     psnr, trials, budget : dB to be reached with the fewest operations by a search of so many trials among tables of so
         many bytes; None keeps the structure.
+    omega : of structures that are searched, see `frequencies`.
     """
 
     steps: int = 0
@@ -168,6 +171,17 @@ class Fitting:
     psnr: float | None = None
     trials: int = 20
     budget: int | None = None
+    omega: float | None = None
+
+
+def frequencies(omega: float | None, cell_rows: int, is_sorted: bool) -> float:
+    """Return ω0 where it is left open: SIREN's 30 for sorted rows, which are smooth, else what tells neighbours apart.
+
+    That is the highest frequency, π/2 · rows of a cell, that steps of 2 / rows of a cell can show (Nyquist).
+    """
+    if omega is not None:
+        return omega
+    return 30.0 if is_sorted else round(pi / 2 * cell_rows, 1)
 
 
 def bytes_of(fields: Sequence[Field], dim: int, plan: Mapping[str, Any], centred: bool) -> int:
@@ -205,7 +219,8 @@ class EnsembleINR(Compressed):
     column_cells : cells of columns; they divide `dim`.
     columns : whether a network gives all columns of its cell (`outputs`), or takes the column as a second `coordinate`.
     depth : matrices of width × width of a network; the width follows from the budget.
-    activation, omega : `sine` with frequencies ω0, or `relu`.
+    activation : `sine` or `relu`.
+    omega : ω0 of sines, the frequencies of the first layer; None takes what `frequencies` says.
     order : in which rows are cut: by `frequency`, or for a dense target along its leading singular direction
         (`target`), which is then stored, two bytes a row and more above 65,536 rows.
     steps : of Adam, by which a dense target is projected.
@@ -223,12 +238,12 @@ class EnsembleINR(Compressed):
         ratio: float | None = 16.0,
         budget: int | None = None,
         small: int = 100,
-        row_cells: int = 16,
+        row_cells: int = 4,
         column_cells: int = 1,
         columns: Columns = "outputs",
         depth: int = 1,
         activation: Literal["sine", "relu"] = "sine",
-        omega: float = 30.0,
+        omega: float | None = None,
         order: Literal["frequency", "target"] = "frequency",
         steps: int = 500,
         learning_rate: float = 0.003,
@@ -238,7 +253,7 @@ class EnsembleINR(Compressed):
         super().__init__(dim, ratio, budget, small)
         require_at_least(1, "embedding", row_cells=row_cells, column_cells=column_cells, trials=trials)
         require_at_least(0, "embedding", depth=depth, steps=steps)
-        require_positive("embedding", omega=omega, learning_rate=learning_rate)
+        require_positive("embedding", learning_rate=learning_rate, omega=30.0 if omega is None else omega)
         if dim % column_cells:
             raise UsageError(f"embedding.column_cells is {column_cells}, which does not divide embedding.dim={dim}.")
         self.row_cells, self.column_cells, self.columns = row_cells, column_cells, columns
@@ -248,6 +263,7 @@ class EnsembleINR(Compressed):
     def table(self, spec: TableSpec) -> CellsTable:
         """Return the table with the widest networks."""
         cell_rows = -(-spec.n_rows // self.row_cells)
+        is_sorted = self.order == "target" and spec.centred
 
         def plan_at(width: int) -> dict[str, Any]:
             return {
@@ -257,8 +273,8 @@ class EnsembleINR(Compressed):
                 "depth": self.depth,
                 "columns": self.columns,
                 "activation": self.activation,
-                "omega": self.omega,
-                "is_sorted": self.order == "target" and spec.centred,
+                "omega": frequencies(self.omega, cell_rows, is_sorted),
+                "is_sorted": is_sorted,
             }
 
         def bytes_at(width: int) -> int:
@@ -268,5 +284,5 @@ class EnsembleINR(Compressed):
         highest = spec.n_rows * self.dim if spec.budget is not None else max(1, isqrt(cell_rows * self.dim))
         width = largest_within(spec.budget, bytes_at, 1, highest, "units of width")
         table = CellsTable(spec.fields, self.dim, **plan_at(width), centred=spec.centred)
-        table.fitting = Fitting(self.steps, self.learning_rate, self.psnr, self.trials, spec.budget)
+        table.fitting = Fitting(self.steps, self.learning_rate, self.psnr, self.trials, spec.budget, self.omega)
         return table

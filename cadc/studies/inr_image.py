@@ -69,7 +69,7 @@ class InrImage(Study):
         self.trials, self.seed, self.threads = trials, seed, threads
 
     def run(self, folder: Path) -> pd.DataFrame:
-        """Fit the structures that are known, search for the cheapest one that is as good as the single one, and draw."""
+        """Fit the structures that are known, search for the cheapest that is as good as the single one, and draw."""
         image, source = photograph(self.size)
         fitted: dict[Structure, tuple[Tensor, float]] = {}
 
@@ -104,7 +104,7 @@ class InrImage(Study):
         table.attrs["note"] = (
             f"{source}; {self.size} x {self.size} grey levels in [-1, 1]. `gflop`: 10^9 floating-point operations for "
             "the whole image once, a multiplication and an addition being two. `psnr`: dB, the peak being the range of "
-            "the signal (2); `psnr_peak_1`: with a peak of 1, as the known figures have it, which are of another image. "
+            "the signal (2); `psnr_peak_1`: with a peak of 1, as the known figures, of another image, have it. "
             f"All had {self.steps:,} steps of Adam on {100 * self.share:g} % of the pixels each."
         )
         shown = [("one SIREN", known[0]), *([("ensemble", best)] if best is not None else [])]
