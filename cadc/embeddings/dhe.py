@@ -25,7 +25,7 @@ MOST = 1024
 
 
 class DeepHashTable(EmbeddingTable):
-    """Row v is network(h_1(v), ..., h_k(v)), universal hashes scaled to [-1, 1), by one network for all fields.
+    """Row v is network(h_1(v), ..., h_k(v)), universal hashes scaled to [-1, 1], by one network for all fields.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def bucket(rows: Tensor, a: int, b: int, m: int) -> Tensor:
 
 
 def uniform(rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Return ((a·v + b) mod P) of each row number v and each hash, scaled to [-1, 1), float32, shape [n, k].
+    """Return ((a·v + b) mod P) of each row number v and each hash, scaled to [-1, 1], float32, shape [n, k].
 
     Parameters
     ----------
