@@ -10,6 +10,7 @@ from cadc.config import compose_config
 from cadc.errors import UsageError
 from cadc.experiment import Tuned, load_experiment
 from cadc.experiment.reading import names
+from cadc.experiment.study import Study, make_study
 from cadc.experiment.tuned import FILE, lay, read_tuned, write_tuned
 from cadc.jobs import without_impossible
 
@@ -91,6 +92,43 @@ def test_what_is_not_understood_is_a_sentence(tmp_path, changes, sentence):
         experiment(tmp_path, **changes)
     assert sentence in str(caught.value)
     assert "experiment.yaml" in str(caught.value)
+
+
+STUDY = {"title": "A title", "study": {"_target_": "cadc.studies.inr_image.InrImage", "steps": 7}}
+
+
+def study(folder, **changes):
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(STUDY | changes, sort_keys=False))
+    return load_experiment(str(folder))
+
+
+def test_a_study_takes_the_place_of_a_grid(tmp_path):
+    found = study(tmp_path, fast=["study.steps=2"])
+    assert found.cells() == [] and found.fast == ("study.steps=2",)
+    assert make_study(found.study, (), found.name).steps == 7
+    assert make_study(found.study, [*found.fast, "study.steps=3", "study.share=0.5"], found.name).steps == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "sentence"),
+    [
+        ({"arms": {"one": []}}, [], "is a study, which has no arms"),
+        ({"study": "inr_image"}, [], "study is 'inr_image'; expected _target_"),
+        ({"title": None}, [], "needs a title"),
+        ({"study": {"_target_": "cadc.models.dlrm.DLRM"}}, [], "which is no study"),
+        ({"study": {"_target_": "os.path"}}, [], "is not allowed"),
+        ({}, ["seed=3"], "knows no seed; its words begin with study."),
+        ({}, ["study.stepps=3"], "study.stepps is no option of InrImage; did you mean steps"),
+        ({}, ["study.steps=few"], "study.steps is 'few'; expected a whole number"),
+        ({}, ["study.steps=0"], "study.steps is 0"),
+        ({}, ["study.size=100"], "study.size is 100; choose a power of two"),
+    ],
+    ids=str,
+)
+def test_a_study_that_is_not_understood_is_a_sentence(tmp_path, changes, words, sentence):
+    with pytest.raises(UsageError) as caught:
+        make_study(study(tmp_path, **changes).study, words, "mine")
+    assert sentence in str(caught.value)
 
 
 TUNED = [
@@ -187,6 +225,9 @@ def test_settings_that_cannot_be_taken_over_are_a_sentence(tmp_path, changes, se
 def test_experiments_of_the_repository_compose_and_say_what_they_claim(name, fast):
     found = load_experiment(name)
     assert found.title and found.claim and found.source and found.fast
+    if found.study is not None:
+        assert isinstance(make_study(found.study, found.fast if fast else (), name), Study)
+        return
     # Composing takes a while: one cell of each arm and data set stands for those that differ in rate or seed.
     cells = {
         (cell.arm, *(word for word in cell.words if word.startswith("data="))): cell for cell in found.cells(fast=fast)

@@ -99,6 +99,8 @@ def run(arguments: argparse.Namespace) -> str:
     from cadc.sweep import execute
 
     experiment = load_experiment(arguments.name)
+    if experiment.study is not None:
+        return _study(experiment, arguments)
     arguments.overrides, launcher = split_words(arguments.overrides)
     cells, folder = wanted(experiment, arguments)
     cells = without_impossible(cells)
@@ -124,6 +126,19 @@ def run(arguments: argparse.Namespace) -> str:
     print_table(experiment.title, table)
     after.table(jobs[0].config, folder)
     return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
+
+
+def _study(experiment: "Experiment", arguments: argparse.Namespace) -> str:
+    """Compute what is no grid of runs; return a line about it."""
+    from cadc.experiment.study import run_study
+
+    if arguments.all and arguments.overrides:
+        return "is a study, which the words of runs do not concern"
+    _, folder = wanted(experiment, arguments)
+    words = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
+    table = run_study(experiment, words, folder, command(arguments))
+    print(table.to_string(index=False))
+    return f"written to {folder}"
 
 
 def tune(arguments: argparse.Namespace) -> str:

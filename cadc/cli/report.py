@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from cadc.cli.experiment import add_grid_arguments, command, for_each, wanted
+from cadc.errors import UsageError
 
 HELP = "rebuild the table and figure of an experiment from finished runs, without data"
 
@@ -28,6 +29,12 @@ def report(arguments: argparse.Namespace) -> str:
     from cadc.reporting.terminal import print_table
 
     experiment = load_experiment(arguments.name)
+    if experiment.study is not None:
+        if arguments.all:
+            return "is a study, which leaves no runs to report"
+        raise UsageError(
+            f"{experiment.name} is a study, which leaves no runs to report; `cadc experiment` computes it."
+        )
     cells, folder = wanted(experiment, arguments)
     committed = list(dict.fromkeys([folder, Path("results") / experiment.name]))
     ledger = Ledger()

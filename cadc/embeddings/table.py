@@ -159,7 +159,7 @@ class EmbeddingTable(nn.Module, ABC):
             target = torch.cat(parts)
             weight = torch.cat(masses)
             self.project(target, weight)
-            self.psnr = self._psnr(target, torch.cat([torch.full_like(own, float(own.any())) for own in masses]))
+            self.psnr = self.psnr_of(target, torch.cat([torch.full_like(own, float(own.any())) for own in masses]))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim].
@@ -233,8 +233,8 @@ class EmbeddingTable(nn.Module, ABC):
                     yield found if self.centre is None else found + self.centre[index]
         self.train(was_training)
 
-    def _psnr(self, target: Tensor, counts: Tensor) -> float | None:
-        """Return PSNR of the rows that count (1, else 0), the centre taken out of both."""
+    def psnr_of(self, target: Tensor, counts: Tensor) -> float | None:
+        """Return the PSNR in dB of the rows that count (1, else 0), the centre taken out; None where it is infinite."""
         used = counts.bool()
         if not used.any():
             return None

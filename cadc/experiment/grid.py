@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from cadc.errors import UsageError
 from cadc.experiment.own_options import own_options
@@ -82,6 +82,7 @@ class Experiment:
     choose : what the smallest pair of rows and bytes is chosen against, see `cadc.reporting.choice`; None chooses none.
     tune : how its arms are tuned, if they are.
     tuned : the settings that tuning chose.
+    study : class and options of what is computed instead of a grid, see `cadc.experiment.study`; it has no arms.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Experiment:
     choose: Reference | None = None
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
+    study: Mapping[str, Any] | None = None
 
     def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:
         """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.

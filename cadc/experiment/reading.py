@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from cadc.components import cast
 from cadc.errors import UsageError, shown
 from cadc.experiment.grid import Experiment, FigureKind, Reference
+from cadc.experiment.study import read_study
 from cadc.experiment.tuned import FILE, Tune, borrow, read_tuned
 from cadc.paths import experiments_dir
 from cadc.plain_yaml import load_yaml
@@ -37,12 +38,21 @@ OF_A_REFERENCE: dict[str, Any] = {
     "embeddings": WORDS,
 }
 
+<<<<<<< HEAD
 KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "choose", "tune", "settings_of")
 """What an experiment may say.
 
 `reference`, `metric` and `margin` name one reference, `references` several; `choose` the one that the fewest rows and
 bytes are chosen against. One that is not tuned itself may take over
 what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`.
+=======
+KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune", "settings_of", "study")
+"""What an experiment may say.
+
+`reference`, `metric` and `margin` name one reference, `references` several. One that is not tuned itself may take over
+what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`. One that is no grid of runs
+has a `study`, see `cadc.experiment.study`.
+>>>>>>> implicit
 """
 
 
@@ -89,6 +99,8 @@ def _content(path: Path) -> dict[str, Any]:
     unknown = [shown(key) for key in found if key not in KEYS]
     if unknown:
         raise UsageError(f"{path} has the unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}.")
+    if "study" in found:
+        return read_study(found, str(path))
     missing = [key for key in ("title", "seeds", "arms") if found.get(key) in (None, [], {})]
     if missing:
         raise UsageError(f"{path} needs {' and '.join(missing)}; at least one arm and one seed.")

@@ -1,0 +1,288 @@
+"""Ensemble INR (arXiv 2110.04124): a table is cut into cells, and each cell is a small network of its coordinates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isqrt, pi
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding
+
+from cadc.data.schema import Field
+from cadc.embeddings.cells import Columns, Grid, GridPoints, leading_order
+from cadc.embeddings.regression import regress
+from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.structure_search import Space, Structure, cheapest
+from cadc.embeddings.subnetworks import SubNetworks
+from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.table_file import size_of
+from cadc.errors import UsageError, require_at_least, require_positive
+
+PART = 8192
+"""Rows that are computed at a time, and about as many of a step of a projection."""
+UNSIGNED_16 = 1 << 16
+DEPTHS, WIDTHS = (0, 1, 2, 3), (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+"""That a search chooses from, beside powers of two as row cells."""
+
+
+class CellsTable(EmbeddingTable):
+    """Rows, one field after the other and frequent ones first, are cut into cells of neighbours, columns likewise.
+
+    Parameters
+    ----------
+    fields, dim, centred : see `EmbeddingTable`.
+    row_cells, column_cells, columns : the grid, see `Grid`.
+    width, depth, activation, omega : of each cell's network, see `NetworkShape` and `SubNetworks`.
+    is_sorted : whether rows stand in the order of the target's leading singular direction, which is then stored.
+    """
+
+    not_decayed = ("centre", "network.weights")
+    place: Tensor
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        dim: int,
+        row_cells: int,
+        column_cells: int,
+        width: int,
+        depth: int,
+        columns: Columns = "outputs",
+        activation: Literal["sine", "relu"] = "sine",
+        omega: float = 30.0,
+        is_sorted: bool = False,
+        centred: bool = False,
+    ) -> None:
+        super().__init__(fields, dim, centred)
+        self.grid = Grid(self.n_rows, dim, row_cells, column_cells, columns)
+        self.network = SubNetworks(self.grid.cells, self.grid.network(width, depth), activation, omega)
+        self.is_sorted = is_sorted
+        if is_sorted:
+            self.register_buffer("place", _stored(torch.arange(self.n_rows)))
+        self.fitting = Fitting()
+
+    def plan(self) -> dict[str, Any]:
+        """Return the grid and the shape of its networks."""
+        grid, network = self.grid, self.network
+        return {
+            "row_cells": grid.row_cells,
+            "column_cells": grid.column_cells,
+            "width": network.shape.width,
+            "depth": network.shape.depth,
+            "columns": grid.columns,
+            "activation": network.activation,
+            "omega": network.omega,
+            "is_sorted": self.is_sorted,
+        }
+
+    def flops(self) -> int:
+        """Return the floating-point operations of looking up one id."""
+        return self.grid.evaluations * self.network.shape.flops
+
+    def vectors(self, rows: Tensor) -> Tensor:
+        """Return the vectors of some rows; each different row goes through its networks once."""
+        different, back = torch.unique(rows, return_inverse=True)
+        parts = [self._of_different(part) for part in different.split(PART)]
+        found = torch.cat(parts) if parts else self.network.weights.new_zeros(0, self.dim)
+        return _take(found, back)
+
+    def reset(self, std: float, generator: torch.Generator) -> None:
+        """Start from random weights, the last layers scaled."""
+        self.network.reset(generator)
+        if self.is_sorted:
+            self.place.copy_(_stored(torch.arange(self.n_rows)))
+        n = min(self.grid.cell_rows, max(1, PART // self.grid.row_cells))
+        local = torch.linspace(0, self.grid.cell_rows - 1, n).round().expand(self.grid.row_cells, n)
+        self.network.scale_outputs(self.grid.inputs(local), std)
+
+    def project(self, target: Tensor, weight: Tensor) -> None:
+        """Start from a regression of each cell, of the structure with the fewest operations where that is asked for."""
+        if self.fitting.psnr is not None:
+            self._choose(self.fitting.psnr, target, weight)
+        self._fit(target, weight)
+
+    def _fit(self, target: Tensor, weight: Tensor) -> None:
+        order = torch.arange(self.n_rows)
+        if self.is_sorted:
+            order = leading_order(target, weight)
+            self.place.copy_(_stored(torch.empty_like(order).index_copy(0, order, torch.arange(self.n_rows))))
+        points = GridPoints(self.grid, target, weight, order, PART)
+        regress(self.network, points.everything, points.draw, self.fitting.steps, self.fitting.learning_rate)
+
+    def _choose(self, wanted: float, target: Tensor, weight: Tensor) -> None:
+        """Take the grid and the networks, still random, of the structure that a search finds."""
+        found: dict[Structure, CellsTable] = {}
+
+        def plan_at(structure: Structure) -> dict[str, Any]:
+            cell_rows = -(-self.n_rows // structure.cells)
+            given = {"row_cells": structure.cells, "depth": structure.depth, "width": structure.width}
+            return self.plan() | given | {"omega": frequencies(self.fitting.omega, cell_rows, self.is_sorted)}
+
+        def flops(structure: Structure) -> float:
+            plan = plan_at(structure)
+            is_small = self.fitting.budget is None or (
+                bytes_of(self.fields, self.dim, plan, self.centred) <= self.fitting.budget
+            )
+            return self.grid.evaluations * self.grid.network(plan["width"], plan["depth"]).flops if is_small else inf
+
+        def psnr(structure: Structure) -> float:
+            table = CellsTable(self.fields, self.dim, **plan_at(structure), centred=self.centred)
+            table.fitting = replace(self.fitting, psnr=None)
+            table.reset(0.05, torch.Generator().manual_seed(0))
+            table.project(target, weight)
+            found[structure] = table
+            reached = table.psnr_of(target, (weight > 0).float())
+            return inf if reached is None else reached
+
+        cells = [1 << power for power in range(11) if 1 << power <= self.n_rows]
+        best, _ = cheapest(Space(cells, DEPTHS, WIDTHS), flops, psnr, wanted, self.fitting.trials)
+        if best is not None:
+            chosen = found[best.structure]
+            self.grid, self.network = chosen.grid, chosen.network
+
+    def _of_different(self, rows: Tensor) -> Tensor:
+        """Return the vectors of rows that are all different, shape [n, dim]."""
+        local, at = self.grid.side_by_side(self._places(rows))
+        return _take(self.grid.vectors(self.network(self.grid.inputs(local))).flatten(0, 1), at)
+
+    def _places(self, rows: Tensor) -> Tensor:
+        """Return where rows stand in the order that is cut into cells, int64."""
+        if not self.is_sorted:
+            return rows
+        found = self.place[rows].long()
+        return found & (UNSIGNED_16 - 1) if self.place.dtype == torch.int16 else found
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a dense target is projected.
+
+    Parameters
+    ----------
+    steps, learning_rate : of Adam.
+    psnr, trials, budget : dB to be reached with the fewest operations by a search of so many trials among tables of so
+        many bytes; None keeps the structure.
+    omega : of structures that are searched, see `frequencies`.
+    """
+
+    steps: int = 0
+    learning_rate: float = 0.003
+    psnr: float | None = None
+    trials: int = 20
+    budget: int | None = None
+    omega: float | None = None
+
+
+def frequencies(omega: float | None, cell_rows: int, is_sorted: bool) -> float:
+    """Return ω0 where it is left open: SIREN's 30 for sorted rows, which are smooth, else what tells neighbours apart.
+
+    That is the highest frequency, π/2 · rows of a cell, that steps of 2 / rows of a cell can show (Nyquist).
+    """
+    if omega is not None:
+        return omega
+    return 30.0 if is_sorted else round(pi / 2 * cell_rows, 1)
+
+
+def bytes_of(fields: Sequence[Field], dim: int, plan: Mapping[str, Any], centred: bool) -> int:
+    """Return the bytes of the file of a table of this plan."""
+    n_rows = sum(field.vocabulary_size for field in fields)
+    grid = Grid(n_rows, dim, plan["row_cells"], plan["column_cells"], plan["columns"])
+    shapes: dict[str, Any] = {
+        "network.weights": (torch.float32, (grid.cells, grid.network(plan["width"], plan["depth"]).weights))
+    }
+    if plan["is_sorted"]:
+        shapes["place"] = (_place_type(n_rows), (n_rows,))
+    return size_of(CellsTable, fields, dim, centred, plan, shapes)
+
+
+def _stored(places: Tensor) -> Tensor:
+    """Return places as they are stored; 16 bits hold them as if they were unsigned, which few operations know."""
+    return places.to(_place_type(len(places)))
+
+
+def _place_type(n_rows: int) -> torch.dtype:
+    return torch.int16 if n_rows <= UNSIGNED_16 else torch.int32
+
+
+def _take(table: Tensor, rows: Tensor) -> Tensor:
+    return table.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, table)
+
+
+class EnsembleINR(Compressed):
+    """A network for each cell of the table.
+
+    Parameters
+    ----------
+    dim, ratio, budget, small : see `Compressed`.
+    row_cells : cells of rows, at most; those of a small table are of one row at least.
+    column_cells : cells of columns; they divide `dim`.
+    columns : whether a network gives all columns of its cell (`outputs`), or takes the column as a second `coordinate`.
+    depth : matrices of width × width of a network; the width follows from the budget.
+    activation : `sine` or `relu`.
+    omega : ω0 of sines, the frequencies of the first layer; None takes what `frequencies` says.
+    order : in which rows are cut: by `frequency`, or for a dense target along its leading singular direction
+        (`target`), which is then stored, two bytes a row and more above 65,536 rows.
+    steps : of Adam, by which a dense target is projected.
+    learning_rate : of these.
+    psnr : dB that a projection should reach with the fewest operations, for which row cells, depth and width are
+        searched within the budget; None takes them as they are.
+    trials : projections of such a search.
+    """
+
+    table_class = CellsTable
+
+    def __init__(
+        self,
+        dim: int = 16,
+        ratio: float | None = 16.0,
+        budget: int | None = None,
+        small: int = 100,
+        row_cells: int = 4,
+        column_cells: int = 1,
+        columns: Columns = "outputs",
+        depth: int = 1,
+        activation: Literal["sine", "relu"] = "sine",
+        omega: float | None = None,
+        order: Literal["frequency", "target"] = "frequency",
+        steps: int = 500,
+        learning_rate: float = 0.003,
+        psnr: float | None = None,
+        trials: int = 20,
+    ) -> None:
+        super().__init__(dim, ratio, budget, small)
+        require_at_least(1, "embedding", row_cells=row_cells, column_cells=column_cells, trials=trials)
+        require_at_least(0, "embedding", depth=depth, steps=steps)
+        require_positive("embedding", learning_rate=learning_rate, omega=30.0 if omega is None else omega)
+        if dim % column_cells:
+            raise UsageError(f"embedding.column_cells is {column_cells}, which does not divide embedding.dim={dim}.")
+        self.row_cells, self.column_cells, self.columns = row_cells, column_cells, columns
+        self.depth, self.activation, self.omega, self.order = depth, activation, omega, order
+        self.steps, self.learning_rate, self.psnr, self.trials = steps, learning_rate, psnr, trials
+
+    def table(self, spec: TableSpec) -> CellsTable:
+        """Return the table with the widest networks."""
+        cell_rows = -(-spec.n_rows // self.row_cells)
+        is_sorted = self.order == "target" and spec.centred
+
+        def plan_at(width: int) -> dict[str, Any]:
+            return {
+                "row_cells": -(-spec.n_rows // cell_rows),  # no more than hold rows
+                "column_cells": self.column_cells,
+                "width": width,
+                "depth": self.depth,
+                "columns": self.columns,
+                "activation": self.activation,
+                "omega": frequencies(self.omega, cell_rows, is_sorted),
+                "is_sorted": is_sorted,
+            }
+
+        def bytes_at(width: int) -> int:
+            return bytes_of(spec.fields, self.dim, plan_at(width), spec.centred)
+
+        # Without a budget, about as many numbers as the full table has.
+        highest = spec.n_rows * self.dim if spec.budget is not None else max(1, isqrt(cell_rows * self.dim))
+        width = largest_within(spec.budget, bytes_at, 1, highest, "units of width")
+        table = CellsTable(spec.fields, self.dim, **plan_at(width), centred=spec.centred)
+        table.fitting = Fitting(self.steps, self.learning_rate, self.psnr, self.trials, spec.budget, self.omega)
+        return table

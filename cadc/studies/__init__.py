@@ -1,0 +1,1 @@
+"""Experiments that are no grids of runs: each computes its own table and figure."""
