@@ -83,7 +83,6 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
         scheme.require_start([name for name in compressed if name in enriched])
         rowless = () if scheme.table_class.holds_rows else compressed
         targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
-        enriched = initializer.enriched_fields(log.schema, factors)
         statistics = Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN
         targets = scheme.arranged(targets, enriched, initializer.extra_columns, statistics)
         return [
@@ -96,11 +95,7 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
                 initializer.unknown_ids(log.schema, factors, seen),
                 initializer.id_dropout,
                 enriched,
-<<<<<<< HEAD
                 statistics,
-=======
-                Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN,
->>>>>>> lma
                 initializer.std,
                 torch_generator(weight_seed, f"scheme {'+'.join(sides)}"),
                 initializer.kept_columns(log.schema, factors),

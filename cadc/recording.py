@@ -105,38 +105,3 @@ def _costs(done: Done) -> dict[str, Any]:
         "examples_per_s": fit.examples_per_s if fit else None,
         "peak_rss_mb": peak_memory_mb(),
     }
-<<<<<<< HEAD
-=======
-
-
-def _tables(model: nn.Module) -> dict[str, Any]:
-    """Return how far the compressed tables of a model are compressed, and what that costs; empty without any.
-
-    `ratio` is over the compressed fields, `ratio_model` over the tables of all fields: bytes of their float32 vectors
-    by those of the files that serve them. `bytes` are of those files, one a table, and `index_bytes` those of them that
-    only say where numbers lie; `ratio_without_index` leaves them out. `psnr` (dB) is of the targets that
-    tables were projected from, `lookup_ns` nanoseconds for one id.
-    """
-    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
-    own = [table for found in collections for table in found.compressed_tables()]
-    if not any(found.is_compressing for found in collections) or not own:
-        return {}
-    everything = [table for found in collections for table in found.tables]
-    sizes = {id(table): len(file_bytes(table)) for table in everything}  # type: ignore[arg-type]
-
-    def ratio(tables: Sequence[Any], less: int = 0) -> float:
-        full = sum(table.n_rows * table.dim * FLOAT32 for table in tables)
-        return float(full / (sum(sizes[id(table)] for table in tables) - less))
-
-    n_rows, index_bytes = sum(table.n_rows for table in own), sum(table.index_bytes for table in own)
-    of_targets = [table.psnr for table in own if table.psnr is not None]
-    return {
-        "bytes": sum(sizes[id(table)] for table in own),
-        "index_bytes": index_bytes,
-        "ratio": ratio(own),
-        "ratio_without_index": ratio(own, index_bytes),
-        "ratio_model": ratio(everything),
-        "psnr": min(of_targets, default=None),
-        "lookup_ns": sum(table.lookup_ns() * table.n_rows for table in own) / n_rows,
-    }
->>>>>>> lma

@@ -18,10 +18,9 @@ def bucket(rows: Tensor, a: int, b: int, m: int) -> Tensor:
     a, b : 0 < a < P, 0 ≤ b < P.
     m : number of buckets.
     """
-    return torch.remainder(rows * a + b, PRIME).remainder_(m)
+    return affine(rows, a, b).remainder_(m)
 
 
-<<<<<<< HEAD
 def scrambled(rows: Tensor, a: int, b: int, bits: int) -> Tensor:
     """Return a number of so many bits for each row number, another one for each: a permutation of [0, 2^bits).
 
@@ -39,7 +38,6 @@ def scrambled(rows: Tensor, a: int, b: int, bits: int) -> Tensor:
         rows = (rows * a + b) & mask
         rows = rows ^ (rows >> half)
     return rows
-    return affine(rows, a, b).remainder_(m)
 
 
 def affine(rows: Tensor, a: int, b: int) -> Tensor:
@@ -53,7 +51,8 @@ def modulo_(numbers: Tensor, m: int) -> Tensor:
     It is exact: a quotient that is not whole differs from the next whole number by more than rounding can add.
     """
     return numbers.sub_((numbers / m).floor_(), alpha=m)
-=======
+
+
 def uniform(rows: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Return ((a·v + b) mod P) of each row number v and each hash, scaled to [-1, 1], float32, shape [n, k].
 
@@ -70,4 +69,3 @@ def multipliers(seed: int, n: int) -> tuple[Tensor, Tensor]:
     a = [1 + derive_seed(seed, f"a{index}") % (PRIME - 1) for index in range(n)]
     b = [derive_seed(seed, f"b{index}") % PRIME for index in range(n)]
     return torch.tensor(a), torch.tensor(b)
->>>>>>> implicit

@@ -15,8 +15,9 @@ from cadc.embeddings.table_file import file_bytes, metadata_of, size_with
 def measure_tables(model: nn.Module) -> dict[str, Any]:
     """Return what a record says of the tables of a model; nothing where none is compressed.
 
-    `bytes` are of the files that serve the compressed fields; `ratio` is over these fields, `ratio_model` over all:
-    bytes of their float32 vectors by those of the files. `full` names the fields that were too small to be compressed;
+    `bytes` are of the files that serve the compressed fields, and `index_bytes` those of them that only say where
+    numbers lie; `ratio` is over these fields, `ratio_model` over all: bytes of their float32 vectors by those of the
+    files. `ratio_without_index` leaves the index out. `full` names the fields that were too small to be compressed;
     `psnr` (dB, the worst table's) is of the dense targets that tables were projected from; `lookup_ns` are nanoseconds
     for one id. `files` has of each table, by its name in the model, whether it is compressed, its bytes, and what the
     header of its file says.
@@ -29,6 +30,7 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
         name: {
             "is_compressed": any(table is other for other in own),
             "bytes": len(file_bytes(table)),
+            "index_bytes": table.index_bytes,
             "header": metadata_of(table),
         }
         for name, table in tables_in(model)
@@ -60,15 +62,18 @@ def tables_in(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
 
 
 def sums(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return `bytes`, `ratio` and `ratio_model` as they follow from `files`, see `measure_tables`."""
+    """Return bytes and ratios as they follow from `files`, see `measure_tables`."""
 
-    def ratio(kept: list[Mapping[str, Any]]) -> float:
-        return sum(_float32_bytes(found["header"]) for found in kept) / sum(found["bytes"] for found in kept)
+    def ratio(kept: list[Mapping[str, Any]], less: int = 0) -> float:
+        return sum(_float32_bytes(found["header"]) for found in kept) / (sum(found["bytes"] for found in kept) - less)
 
     own = [found for found in files.values() if found["is_compressed"]]
+    index_bytes = sum(found["index_bytes"] for found in own)
     return {
         "bytes": sum(found["bytes"] for found in own),
+        "index_bytes": index_bytes,
         "ratio": ratio(own),
+        "ratio_without_index": ratio(own, index_bytes),
         "ratio_model": ratio(list(files.values())),
     }
 

@@ -1,11 +1,7 @@
 """Ways of storing embedding tables: what every scheme is told, and how large its tables may be."""
 
 from abc import ABC, abstractmethod
-<<<<<<< HEAD
 from collections.abc import Callable, Collection, Mapping, Sequence
-=======
-from collections.abc import Callable, Collection, Sequence
->>>>>>> lma
 from dataclasses import dataclass, field
 
 import torch
@@ -85,7 +81,6 @@ class Scheme(ABC):
         Unreachable : for a budget that no table of this scheme meets; it says the smallest.
         """
 
-<<<<<<< HEAD
     def arranged(
         self,
         targets: Mapping[str, torch.Tensor | None],
@@ -103,7 +98,7 @@ class Scheme(ABC):
         statistics : of the training rows.
         """
         return targets
-=======
+
     def require_start(self, enriched: Collection[str]) -> None:  # noqa: B027
         """Raise a UsageError for tables that cannot start from these values.
 
@@ -111,7 +106,6 @@ class Scheme(ABC):
         ----------
         enriched : names of the compressed fields whose start is more than random values.
         """
->>>>>>> lma
 
     def is_compressed(self, field: Field) -> bool:
         """Tell whether this scheme stores a field, instead of a full table."""

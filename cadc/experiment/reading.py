@@ -38,21 +38,24 @@ OF_A_REFERENCE: dict[str, Any] = {
     "embeddings": WORDS,
 }
 
-<<<<<<< HEAD
-KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "choose", "tune", "settings_of")
+KEYS = (
+    *PLAIN,
+    "arms",
+    "reference",
+    "metric",
+    "margin",
+    "references",
+    "choose",
+    "tune",
+    "settings_of",
+    "study",
+)
 """What an experiment may say.
 
 `reference`, `metric` and `margin` name one reference, `references` several; `choose` the one that the fewest rows and
-bytes are chosen against. One that is not tuned itself may take over
-what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`.
-=======
-KEYS = (*PLAIN, "arms", "reference", "metric", "margin", "references", "tune", "settings_of", "study")
-"""What an experiment may say.
-
-`reference`, `metric` and `margin` name one reference, `references` several. One that is not tuned itself may take over
-what was chosen for another's arms: `settings_of: {experiment: NAME, arms: {own: their}}`. One that is no grid of runs
-has a `study`, see `cadc.experiment.study`.
->>>>>>> implicit
+bytes are chosen against. One that is not tuned itself may take over what was chosen for another's arms:
+`settings_of: {experiment: NAME, arms: {own: their}}`. One that is no grid of runs has a `study`, see
+`cadc.experiment.study`.
 """
 
 
