@@ -114,7 +114,7 @@ class MixedPrecisionTable(PackedTable):
         self.widths = widths
         self._end_search()
         if self.psnr is not None:
-            self.psnr = self._psnr(start, used)
+            self.psnr = self.psnr_of(start, used)
 
     def pack(self) -> dict[str, Tensor]:
         """Return codes, each row's width, steps and β; while the search goes on, as if it were over."""
