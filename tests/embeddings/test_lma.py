@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from cadc.building import make_model
 from cadc.config import compose_config
 from cadc.data.schema import Field
+from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.lma import EXACT, Lma, LmaTable, column_hashes, packed, unpacked, width
+from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.scheme import TableSpec
 from cadc.embeddings.statistics import Statistics
 from cadc.embeddings.table_file import export, file_bytes, read_table
@@ -132,6 +134,17 @@ def test_where_the_share_would_leave_no_memory_there_are_fewer_keys():
     table = built(1800, share=1.0)
     assert table.keys == 2  # signatures of 4 would be 1400 of the 1800 bytes, and the header has more than 400
     assert len(file_bytes(table)) <= 1800
+
+
+def test_ratios_are_told_with_and_without_the_index():
+    log = small_synthetic_log()
+    targets = dict.fromkeys([field.name for field in log.schema.fields])
+    tables = EmbeddingCollection(log.schema, Lma(16, None, 4000, small=0), targets, statistics=Statistics.of(log))
+    found = measure_tables(tables)
+    full = 4 * 16 * sum(field.vocabulary_size for field in log.schema.fields)
+    assert found["index_bytes"] == tables.tables[0].signature.nbytes > 0
+    assert found["ratio"] == pytest.approx(full / found["bytes"])
+    assert found["ratio_without_index"] == pytest.approx(full / (found["bytes"] - found["index_bytes"]))
 
 
 @pytest.mark.parametrize("signature", ["minhash", "minhash_neighbours"])
