@@ -100,7 +100,7 @@ class MixedPrecisionTable(PackedTable):
     def settle(self) -> None:
         """Give out the bits; what is trained from now on begins at the initial weights, and steps that fit those."""
         assert self.search is not None and self._start is not None
-        start, used = self._start
+        start, used = (value.to(self.weight.device) for value in self._start)
         with torch.no_grad():
             widths = self._chosen()
             self.weight.copy_(start)
