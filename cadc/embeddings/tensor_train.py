@@ -46,11 +46,10 @@ class TensorTrainTable(EmbeddingTable):
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows, each row that comes several times multiplied out once."""
         rows, places = rows.unique(return_inverse=True)
-        n3 = self.row_shape[2]
+        (_, _, n3), (d1, d2, _) = self.row_shape, self.column_shape
         pairs = rows.div(n3, rounding_mode="floor")
-        left = self._of_pairs(pairs)
-        right = look_up(self.third.flatten(1), rows - pairs * n3).view(-1, *self.third.shape[1:])
-        found = left.view(len(rows), -1, right.shape[1]).bmm(right)
+        left = self._of_pairs(pairs).view(len(rows), d1 * d2, self.ranks[1])
+        found = left.bmm(_slices(self.third, rows - pairs * n3))
         return look_up(found.view(len(rows), self.dim), places)
 
     def _of_pairs(self, pairs: Tensor) -> Tensor:
@@ -63,9 +62,8 @@ class TensorTrainTable(EmbeddingTable):
             return look_up(every, pairs)
         pairs, places = pairs.unique(return_inverse=True)
         i1 = pairs.div(n2, rounding_mode="floor")
-        left = look_up(self.first.flatten(1), i1).view(-1, *self.first.shape[1:])
-        right = look_up(self.second.flatten(1), pairs - i1 * n2).view(len(pairs), self.ranks[0], -1)
-        return look_up(left.bmm(right).flatten(1), places)
+        found = _slices(self.first, i1).bmm(_slices(self.second.flatten(2), pairs - i1 * n2))
+        return look_up(found.flatten(1), places)
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from normal values, such that products have the standard deviation of a plain table."""
@@ -78,6 +76,11 @@ class TensorTrainTable(EmbeddingTable):
         """Start near the target, by a weighted TT-SVD and alternating least squares; see `fit_cores`."""
         with torch.no_grad():
             fit_cores(target, weight, self.column_shape, self.first, self.second, self.third)
+
+
+def _slices(core: Tensor, index: Tensor) -> Tensor:
+    """Return core[index] of a core of three dimensions."""
+    return look_up(core.flatten(1), index).view(len(index), *core.shape[1:])
 
 
 class TensorTrain(Compressed):

@@ -35,6 +35,7 @@ def test_vectors_are_the_product_of_the_cores(most_pairs, monkeypatch):
     rows = torch.tensor([104, 0, 7, 7, 39, 40, 104])
     assert np.allclose(table.vectors(rows).detach().numpy(), dense(table)[rows], atol=1e-5)
     assert np.allclose(table.reconstruct().numpy(), dense(table), atol=1e-5)
+    assert table.vectors(rows[:0]).shape == (0, DIM)
 
 
 @pytest.mark.parametrize("most_pairs", [0, 1 << 16])
