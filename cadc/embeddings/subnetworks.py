@@ -83,13 +83,14 @@ class SubNetworks(nn.Module):
     def hidden(self, points: Tensor) -> Tensor:
         """Return what goes into the last layer, shape [cells, n, width]; see `forward`."""
         activate = ACTIVATIONS[self.activation]
+        points = points.to(self.weights.dtype)
         *before, _ = self.layers()
         for matrix, bias in before:
             points = activate(torch.baddbmm(bias, points, matrix))
         return points
 
     def forward(self, points: Tensor) -> Tensor:
-        """Map points [cells, n, inputs], those of a cell by its own network, to [cells, n, outputs], all float32."""
+        """Map points [cells, n, inputs], those of a cell by its own network, to [cells, n, outputs]."""
         *_, (matrix, bias) = self.layers()
         return torch.baddbmm(bias, self.hidden(points), matrix)
 
