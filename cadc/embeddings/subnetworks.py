@@ -90,7 +90,7 @@ class SubNetworks(nn.Module):
         return points
 
     def forward(self, points: Tensor) -> Tensor:
-        """Map points [cells, n, inputs], those of a cell by its own network, to [cells, n, outputs], in its own type."""
+        """Map points [cells, n, inputs], those of a cell by its own network, to [cells, n, outputs]."""
         *_, (matrix, bias) = self.layers()
         return torch.baddbmm(bias, self.hidden(points), matrix)
 
