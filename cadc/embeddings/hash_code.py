@@ -12,6 +12,7 @@ from cadc.embeddings.binary_fit import signs_and_vectors
 from cadc.embeddings.packed import PackedTable
 from cadc.embeddings.packing import MOST, n_bytes, pack, unpack
 from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.table import rows_of
 from cadc.embeddings.table_file import Shapes, size_of
 
 START = 0.05
@@ -59,7 +60,7 @@ class HashCodeTable(PackedTable):
 
         That is the straight-through estimator of binarised networks (Hubara et al., NeurIPS 2016).
         """
-        logits = self.logits.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.logits)
+        logits = rows_of(self.logits, rows)
         within = logits.clamp(-1, 1)
         signs = torch.where(logits >= 0, 1.0, -1.0)
         return (within + (signs - within).detach()) @ self.readout

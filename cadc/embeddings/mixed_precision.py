@@ -14,6 +14,7 @@ from cadc.embeddings.packed import PackedTable
 from cadc.embeddings.packing import n_bytes
 from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
 from cadc.embeddings.steps import straight_through, with_scaled_gradient
+from cadc.embeddings.table import rows_of
 from cadc.embeddings.table_file import Shapes, size_of
 from cadc.errors import require_at_least, require_positive
 
@@ -83,7 +84,7 @@ class MixedPrecisionTable(PackedTable):
 
     def trained_vectors(self, rows: Tensor) -> Tensor:
         """Return rows at their bits, or at the mixture of bits that the search is at."""
-        found = self.weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.weight)
+        found = rows_of(self.weight, rows)
         if self.search is not None:
             return self.search.mixture(found, rows, self.offset)
         assert self.log_steps is not None
@@ -135,8 +136,9 @@ class MixedPrecisionTable(PackedTable):
     def expected(self, packed: Mapping[str, Tensor]) -> Shapes:
         """Return types and shapes of what is stored; the widths in use say how large the rest is."""
         used = packed["widths"]
-        if used.dtype != torch.uint8 or used.ndim != 1 or not 1 <= len(used) <= len(WIDTHS) or used.max() > WIDTHS[-1]:
-            raise ValueError(f"widths is {used.tolist()}; expected some of {list(WIDTHS)}")
+        found = used.flatten().tolist()
+        if used.dtype != torch.uint8 or used.ndim != 1 or not found or found != sorted(set(found) & set(WIDTHS)):
+            raise ValueError(f"widths is {used.dtype} {found}; expected some of {list(WIDTHS)}, ascending")
         n_bits = int(used.long()[kinds_of(packed, self.n_rows)].sum()) * self.dim
         return shapes(self.n_rows, self.dim, len(used), n_bytes(n_bits))
 

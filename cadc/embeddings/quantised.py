@@ -5,15 +5,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
 from cadc.data.schema import Field
 from cadc.embeddings.packed import PackedTable
 from cadc.embeddings.packing import CHUNK, n_bytes, pack, unpack
-from cadc.embeddings.scheme import Compressed, TableSpec
+from cadc.embeddings.scheme import Compressed, TableSpec, too_small
 from cadc.embeddings.steps import best_steps, codes_of
+from cadc.embeddings.table import rows_of
 from cadc.embeddings.table_file import Shapes, size_of
-from cadc.errors import UsageError
 
 Bits = Literal[8, 4, 2]
 Scale = Literal["row", "table"]
@@ -59,7 +58,7 @@ class QuantisedTable(PackedTable):
 
     def trained_vectors(self, rows: Tensor) -> Tensor:
         """Return rows of floats."""
-        return self.weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, self.weight)
+        return rows_of(self.weight, rows)
 
     def pack(self) -> dict[str, Tensor]:
         """Return codes and steps."""
@@ -131,11 +130,8 @@ class Quantised(Compressed):
         for (bits, scale), size in sizes.items():
             if spec.budget is None or size <= spec.budget:
                 return QuantisedTable(spec.fields, self.dim, bits, scale, spec.centred)
-        raise UsageError(
-            f"the embedding budget is {spec.budget} bytes, and {min(sizes)[0]} bits a number take "
-            f"{min(sizes.values())} already, the least that this scheme can do; lower embedding.ratio, or raise "
-            "embedding.budget."
-        )
+        assert spec.budget is not None, "any size does without one"
+        raise too_small(spec.budget, min(sizes.values()), f"{min(sizes)[0]} bits a number")
 
     def _bytes(self, spec: TableSpec, bits: int, scale: Scale) -> int:
         plan = {"bits": bits, "scale": scale}

@@ -247,6 +247,7 @@ def test_a_new_table_takes_settled_tensors_of_other_shapes():
     ("name", "value", "said"),
     [
         ("widths", torch.tensor([9], dtype=torch.uint8), "widths is"),
+        ("widths", torch.tensor([0, 3, 0, 3], dtype=torch.uint8), "widths is"),
         ("widths", torch.zeros(0, dtype=torch.uint8), "widths is"),
         ("kinds", torch.full((1000,), 255, dtype=torch.uint8), "kinds|codes"),
         ("codes", torch.zeros(5, dtype=torch.uint8), "codes is"),
