@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from cadc.data.schema import Field
 from cadc.embeddings.full import Dtype
 from cadc.embeddings.projection import leading_directions
-from cadc.embeddings.ragged import rows_at
 from cadc.embeddings.rounded import RoundedTable
 from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.table import rows_of
 from cadc.embeddings.table_file import size_of
 from cadc.errors import UsageError, require_at_least
 
@@ -64,11 +64,11 @@ class MixedDimensionTable(RoundedTable):
             if len(mine):
                 n, width = self.rows[index], self.widths[index]
                 narrow = tables[index].view(n, width)
-                found = self.as_served(rows_at(narrow, mine - (self.ends[index] - n)))
+                found = self.as_served(rows_of(narrow, mine - (self.ends[index] - n)))
                 parts.append(found @ projections[index] if width < self.dim else found)
         if not parts:
             return self.weight.new_zeros(0, self.dim)
-        return rows_at(torch.cat(parts), order.argsort())
+        return rows_of(torch.cat(parts), order.argsort())
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from normal narrow rows, and orthogonal projections that give each column this standard deviation."""

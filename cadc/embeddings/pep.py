@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from cadc.data.schema import Field
 from cadc.embeddings.entries import bitmask_bytes, greatest_within, packed, unpacked
 from cadc.embeddings.full import Dtype
-from cadc.embeddings.ragged import numbers_at, padded, places, rows_at
+from cadc.embeddings.ragged import numbers_at, padded, places
 from cadc.embeddings.rounded import RoundedTable
 from cadc.embeddings.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.table import rows_of
 from cadc.embeddings.table_file import size_of
 from cadc.errors import UsageError, require_at_least
 
@@ -75,9 +76,9 @@ class PrunedTable(RoundedTable):
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
         if self.weight is not None and self.threshold is not None:
-            found = rows_at(self.weight, rows)
+            found = rows_of(self.weight, rows)
             if self.training:
-                limit = self.threshold if len(self.threshold) == 1 else rows_at(self.threshold, rows)
+                limit = self.threshold if len(self.threshold) == 1 else rows_of(self.threshold, rows)
                 return found.sign() * (found.abs() - limit.sigmoid()).relu()
             return self.as_served(found).where(self._is_kept()[rows], 0)
         assert self.values is not None
@@ -130,7 +131,7 @@ class PrunedTable(RoundedTable):
             entries = self._chosen()
             values = self.weight.detach().flatten()[entries]
         rows, masks = packed(entries, self.n_rows, self.dim)
-        found = {"rows": rows, "masks": masks, "values": values.to(getattr(torch, self.dtype))}
+        found = {"rows": rows, "masks": masks, "values": self.as_stored(values)}
         return found if self.centre is None else found | {"centre": self.centre.detach()}
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:

@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
+
+from cadc.embeddings.table import rows_of
 
 
 def places(first: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -23,15 +24,10 @@ def places(first: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return owner, within, first[owner] + within
 
 
-def rows_at(table: Tensor, rows: Tensor) -> Tensor:
-    """Return rows of a table, shape [n, width], with gradients that are fast on CPUs and deterministic on GPUs."""
-    return table.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, table)
-
-
 def numbers_at(flat: Tensor, place: Tensor) -> Tensor:
     """Return numbers of a flat vector, shape [n]."""
     # Of one dimension, as its gradient on CPUs is three times as fast.
-    return flat.index_select(0, place) if place.device.type == "cpu" else rows_at(flat.unsqueeze(1), place).squeeze(1)
+    return flat.index_select(0, place) if place.device.type == "cpu" else rows_of(flat.unsqueeze(1), place).squeeze(1)
 
 
 def padded(numbers: Tensor, owner: Tensor, column: Tensor, n: int, dim: int) -> Tensor:

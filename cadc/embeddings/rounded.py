@@ -21,12 +21,19 @@ class RoundedTable(EmbeddingTable):
         """Return numbers of a rounded parameter: in training as they are, in evaluation as they are stored."""
         if self.training or self.dtype == "float32":
             return numbers
-        return numbers.to(getattr(torch, self.dtype)).to(numbers.dtype)
+        return self.as_stored(numbers).to(numbers.dtype)
+
+    def as_stored(self, numbers: Tensor) -> Tensor:
+        """Return numbers in the type of the file; those beyond its range become its largest."""
+        if self.dtype == "float32":
+            return numbers.float()
+        dtype = getattr(torch, self.dtype)
+        return numbers.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
 
     def serving(self) -> dict[str, Tensor]:
         """Return the tensors as they are stored."""
         state = super().serving()
-        return state | {name: state[name].to(getattr(torch, self.dtype)) for name in self.rounded}
+        return state | {name: self.as_stored(state[name]) for name in self.rounded}
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the tensors as they were stored."""

@@ -178,6 +178,15 @@ def test_a_model_with_a_settled_table_is_saved_and_rebuilt():
     assert (expected["item"] == 0).any() and not (expected["user"] == 0).any()
 
 
+def test_values_beyond_the_range_of_their_type_become_its_largest():
+    table = table_of()
+    table.settle()
+    with torch.no_grad():
+        table.values[:2] = torch.tensor([1e9, -1e9])
+    assert table.serving()["values"][:2].tolist() == [65504, -65504]
+    assert table.eval().reconstruct().abs().max() == 65504
+
+
 def test_evaluation_follows_the_weights():
     table = searched(table_of())
     first = table.eval().reconstruct()

@@ -18,7 +18,9 @@ from cadc.randomness import torch_generator
 from tests.embeddings.schemes import (
     BUDGETED,
     DIM,
+    LOWER,
     NODES,
+    RATIO,
     VARIANTS,
     assert_same_bits,
     bag_of,
@@ -92,7 +94,7 @@ class TestBudget:
 
         full = FULL * n_rows()
         largest = size(4 * full)
-        for budget in (full // 5, full // 11):
+        for budget in (full // 5, full // (6 if name in LOWER else 11)):
             table = ready(name, budget)
             used = len(file_bytes(table))
             assert used > budget / 2 or used >= 0.99 * len(file_bytes(ready(name, 4 * full)))
@@ -375,7 +377,13 @@ class TestStart:
     @ALL
     def test_at_random_has_about_the_standard_deviation_that_is_asked_for(self, name):
         table = random_table(name, std=0.2).eval()
-        assert float(table.reconstruct().std()) == pytest.approx(0.2, rel=0.4)
+        found = table.reconstruct()
+        if table.holds_rows:  # it was given random values, and is zero where it has no room for them
+            found = found[found != 0]
+            assert len(found) > table.n_rows * DIM / 10
+            assert 0.12 < float(found.std()) < 0.4
+        else:
+            assert float(found.std()) == pytest.approx(0.2, rel=0.4)
 
     @ALL
     def test_is_the_same_for_a_generator_and_another_for_another(self, name):
@@ -402,7 +410,7 @@ class Model(nn.Module):
 
     def __init__(self, name, small=10, seed=0, frozen=()):
         super().__init__()
-        options = {"ratio": 8.0, "budget": None, "small": small} if name in BUDGETED else {}
+        options = {"ratio": LOWER.get(name, RATIO), "budget": None, "small": small} if name in BUDGETED else {}
         scheme = scheme_of(name, **options)
         start = starts(scheme, seed)
         self.embeddings = EmbeddingCollection(
