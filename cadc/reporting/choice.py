@@ -69,7 +69,7 @@ def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
     return Choice(front, chosen)
 
 
-def tested_choice(
+def try_choice(
     reference: Reference, choice: Choice, rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = ()
 ) -> pd.DataFrame | None:
     """Return the comparison of each chosen point with the reference on the test part, see `compare_points`.
@@ -89,7 +89,7 @@ def add_choice(
     Parameters
     ----------
     table : as `build_table` returns it, of these rows.
-    reference, choice, tested : see `choose` and `tested_choice`.
+    reference, choice, tested : see `choose` and `try_choice`.
     """
     wide = table.assign(front=choice.front, chosen=False)
     names = names_of(rows)
