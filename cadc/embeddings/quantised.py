@@ -10,10 +10,9 @@ from torch.nn.functional import embedding
 from cadc.data.schema import Field
 from cadc.embeddings.packed import PackedTable
 from cadc.embeddings.packing import CHUNK, n_bytes, pack, unpack
-from cadc.embeddings.scheme import Compressed, TableSpec
+from cadc.embeddings.scheme import Compressed, TableSpec, too_small
 from cadc.embeddings.steps import best_steps, codes_of
 from cadc.embeddings.table_file import Shapes, size_of
-from cadc.errors import UsageError
 
 Bits = Literal[8, 4, 2]
 Scale = Literal["row", "table"]
@@ -131,11 +130,8 @@ class Quantised(Compressed):
         for (bits, scale), size in sizes.items():
             if spec.budget is None or size <= spec.budget:
                 return QuantisedTable(spec.fields, self.dim, bits, scale, spec.centred)
-        raise UsageError(
-            f"the embedding budget is {spec.budget} bytes, and {min(sizes)[0]} bits a number take "
-            f"{min(sizes.values())} already, the least that this scheme can do; lower embedding.ratio, or raise "
-            "embedding.budget."
-        )
+        assert spec.budget is not None
+        raise too_small(spec.budget, min(sizes.values()), f"{min(sizes)[0]} bits a number")
 
     def _bytes(self, spec: TableSpec, bits: int, scale: Scale) -> int:
         plan = {"bits": bits, "scale": scale}

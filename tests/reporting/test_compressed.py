@@ -76,8 +76,8 @@ def test_a_seed_whose_budget_can_be_met_counts_where_anothers_cannot():
 def test_points_meet_the_reference_of_their_own_ratio_and_scheme():
     rows = points([*grid(), *(compressed("10 %", "full", None, seed) for seed in (0, 1))])
     others = [counterpart(Reference("10 %", arms=("10 % enriched",)), row, rows) for row in rows]
-    of_enriched = [other.columns["ratio"] for row, other in zip(rows, others, strict=True) if row.arm == "10 % enriched"]
-    assert of_enriched == [4, 16, 64]
+    both = [(row, other) for row, other in zip(rows, others, strict=True) if row.arm == "10 % enriched"]
+    assert [other.columns["ratio"] for _, other in both] == [row.columns["ratio"] for row, _ in both] == [4, 16, 64]
     to_full = [counterpart(Reference("10 %", embedding="full", arms=("10 %",)), row, rows) for row in rows]
     assert [other and other.columns["embedding"] for other in to_full if other] == ["full"] * 4
     by_ratio = {row.columns["ratio"]: pairs(row, other) for row, other in zip(rows, others, strict=True) if other}
