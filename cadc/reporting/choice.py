@@ -69,7 +69,7 @@ def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
     return Choice(front, chosen)
 
 
-def tested_choice(
+def try_choice(
     reference: Reference, choice: Choice, rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = ()
 ) -> pd.DataFrame | None:
     """Return the comparison of each chosen point with the reference on the test part, see `compare_points`.
@@ -89,7 +89,7 @@ def add_choice(
     Parameters
     ----------
     table : as `build_table` returns it, of these rows.
-    reference, choice, tested : see `choose` and `tested_choice`.
+    reference, choice, tested : see `choose` and `try_choice`.
     """
     wide = table.assign(front=choice.front, chosen=False)
     names = names_of(rows)
@@ -106,7 +106,7 @@ def add_choice(
             f"{names[place]}{'' if rate is None else f' at rate {rate:g}'}, {100 * rows_left:.3g} % of the rows and "
             f"1/{1 / bytes_left:.3g} of the bytes"
         )
-        notes.append(f"{said}; {_tested(tested, dataset)}.")
+        notes.append(f"{said}; {'it is the reference itself' if place == of_reference else _tested(tested, dataset)}.")
     if not choice.chosen:
         notes.append(f"Nothing is chosen: no point is paired with {reference}.")
     wide.attrs["note"] = "\n".join(notes)
@@ -116,7 +116,7 @@ def add_choice(
 def _tested(tested: pd.DataFrame | None, dataset: str) -> str:
     own = tested[(tested["dataset"] == dataset) & tested["p"].notna()] if tested is not None else None
     if own is None or own.empty:
-        return "there is nothing to test, or no scores to test it with"
+        return "the scores to test it with are gone"
     line = own.iloc[0]
     return f"tested once: {line['difference']:+.4f} [{line['low']:+.4f}, {line['high']:+.4f}], {line['verdict']}"
 

@@ -30,7 +30,8 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
 
     Parameters
     ----------
-    kind : a key of `PANELS`: quality against `rate`, `time`, `dim` or `ratio`, arms as `bars`, or rates by ratios (`heat`).
+    kind : a key of `PANELS`: quality against `rate`, `time`, `dim` or `ratio`, arms as `bars`, or
+        rates by ratios as a `heat` map.
     title : of the figure.
     table : as `build_table` returns it.
     folder : where the files go.
@@ -54,7 +55,7 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
         for (metric, number, part), place in zip(pairs, places, strict=True):
             axes = grid.ravel()[place]
             part.panel(axes, part.rows[part.rows[f"{metric}_mean"].notna()], metric, palette, alone=len(pairs) == 1)
-            if draw.sharey or number % n_beside:
+            if draw.sharey or (number % n_beside and part.panel is draw):
                 axes.set_ylabel("")
             if len(parts) > 1 and (metric == metrics[0] or draw.columns < len(parts)):
                 axes.set_title(part.title)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
 
 from cadc.reporting.columns import label
 from cadc.reporting.palette import Palette
@@ -83,6 +84,10 @@ class FrontPanel(Panel):
             axes.scatter(x[chosen], y[chosen], s=110, **style)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        n_rows = sorted(x.unique())
+        axes.set_xticks(n_rows, [f"{n / 1000:.3g}k" if n >= 1000 else f"{n:g}" for n in n_rows])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_xlabel("rows that the network trains on")
         axes.set_ylabel("KiB of tables")
 

@@ -9,6 +9,9 @@ from matplotlib.ticker import NullLocator
 from cadc.reporting.palette import LINES, Palette
 from cadc.reporting.panel import Panel, Part, axis_label, differ, limit
 
+KIND = ["dataset", "model", "initializer", "freeze", "sampler", "rate", "dim"]
+"""Columns that lines of one panel agree in."""
+
 
 class RatioPanel(Panel):
     """Quality against the ratio that was asked for, on a log axis; what a scheme cannot reach has no point."""
@@ -22,23 +25,27 @@ class RatioPanel(Panel):
         return 3.9, 3.7
 
     def parts(self, table: pd.DataFrame) -> list[Part]:
-        """Return data sets × arms × rates × dimensions of compressed tables, each with the full tables beside it."""
+        """Return what differs in more than scheme and ratio, each part with the full tables of as many rows or more.
+
+        Arms that agree in all else share a part, named after the first; a part with a single ratio is left out where
+        others have several.
+        """
         if "ratio" not in table:
             return super().parts(table)
-        compressed = table[table["ratio"].notna()]
-        several = differ(table["dataset"])
-        found = []
-        for key, rows in compressed.groupby(["dataset", "arm", "rate", "dim"], sort=False):
-            dataset, arm, rate, dim = key
-            same = compressed[(compressed["dataset"] == dataset) & (compressed["arm"] == arm)]
+        several, found = differ(table["dataset"]), []
+        groups = list(table[table["ratio"].notna()].groupby(KIND, sort=False, dropna=False))
+        swept = [group for group in groups if differ(group[1]["ratio"])] or groups
+        for (dataset, *_, rate, dim), rows in swept:
+            same = [key for key, own in swept if own["arm"].iloc[0] == rows["arm"].iloc[0] and key[0] == dataset]
             words = [
                 *([str(dataset)] if several else []),
-                str(arm),
-                *([f"{100 * float(rate):g} %"] if differ(same["rate"]) else []),
-                *([f"d = {dim}"] if differ(same["dim"]) else []),
+                str(rows["arm"].iloc[0]),
+                *([f"{100 * rate:g} %"] if len({key[-2] for key in same}) > 1 else []),
+                *([f"d = {dim}"] if len({key[-1] for key in same}) > 1 else []),
             ]
             levels = table[table["ratio"].isna() & (table["dataset"] == dataset)]
             levels = levels[levels["dim"].isna() | (levels["dim"] == dim)]
+            levels = levels[levels["rate"].isna() | (levels["rate"] >= rate)]
             found.append(Part(", ".join(words), pd.concat([rows, levels]), self))
         return found or super().parts(table)
 
@@ -46,7 +53,9 @@ class RatioPanel(Panel):
         """Draw a line a scheme with its intervals, and a level a full table or control."""
         mean, half = f"{metric}_mean", f"{metric}_ci"
         ends: list[float] = []
-        has_ratio = rows["ratio"].notna() if "ratio" in rows else pd.Series(False, index=rows.index)
+        whole = _with_ratio(palette.table)
+        rows = _with_ratio(rows)
+        has_ratio = rows["ratio"].notna()
         for name, own in rows[has_ratio].groupby("embedding", sort=False):
             own = own.sort_values("ratio")
             level, spread = own[mean], own[half].fillna(0)
@@ -56,15 +65,21 @@ class RatioPanel(Panel):
             )
             ends += [*(level - spread), *(level + spread)]
         ratios = sorted(rows.loc[has_ratio, "ratio"].unique())
-        names = list(dict.fromkeys(palette.table.loc[palette.table.get("ratio", pd.Series(dtype=float)).isna(), "arm"]))
+        names = list(dict.fromkeys(whole.loc[whole["ratio"].isna(), "arm"]))
         for row in rows[~has_ratio].to_dict("records"):
             line = (["-", *LINES] * len(names))[names.index(row["arm"])]
-            rate = "" if pd.isna(row["rate"]) else f", {100 * row['rate']:g} %"
+            of_arm = whole.loc[whole["arm"] == row["arm"], "rate"]
+            rate = f", {100 * row['rate']:g} %" if differ(of_arm) else ""
             axes.axhline(row[mean], color="0.35", linestyle=line, linewidth=1.1, label=f"{row['arm']}{rate}")
-        limit(axes, ends, rows[mean])
+        limit(axes, [*ends, *rows.loc[~has_ratio, mean]], rows[mean])
         if ratios:
             axes.set_xscale("log")
             axes.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
             axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("ratio of compression asked for")
         axes.set_ylabel(axis_label(metric))
+
+
+def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with a column of ratios, which a table of full ones alone has not."""
+    return rows if "ratio" in rows else rows.assign(ratio=float("nan"))

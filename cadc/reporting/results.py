@@ -14,7 +14,7 @@ from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
 from cadc.measure import source_version
 from cadc.reporting.choice import FILE as CHOICE
-from cadc.reporting.choice import add_choice, choose, tested_choice
+from cadc.reporting.choice import add_choice, choose, try_choice
 from cadc.reporting.compared import add_comparison, comparison_markdown
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
@@ -57,7 +57,7 @@ def write_results(
     tested = None
     if experiment.choose is not None:
         choice = choose(experiment.choose, rows)
-        tested = tested_choice(experiment.choose, choice, rows, ledger, committed)
+        tested = try_choice(experiment.choose, choice, rows, ledger, committed)
         table = add_choice(table, experiment.choose, choice, rows, tested)
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str]]] = [
         (COMPARISON, compared, comparison_markdown),
