@@ -64,7 +64,8 @@ def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
                 candidates.append((index, rows.index(other)))
         if candidates:
             places = [index for index, _ in candidates]
-            best = smallest(*([of[at] for at in places] for of in (kept, size)), [sign * quality[at] for at in places])
+            kept_of, size_of = ([of[at] for at in places] for of in (kept, size))
+            best = smallest(kept_of, size_of, [sign * quality[at] for at in places])
             chosen[dataset] = candidates[best]
     return Choice(front, chosen)
 
@@ -102,7 +103,8 @@ def add_choice(
         )
         rate = rows[place].columns["rate"]
         said = (
-            f"Chosen on validation of {dataset} ({label(reference.metric)}, margin {reference.margin:g}, to {reference}): "
+            f"Chosen on validation of {dataset} ({label(reference.metric)}, margin {reference.margin:g}, "
+            f"to {reference}): "
             f"{names[place]}{'' if rate is None else f' at rate {rate:g}'}, {100 * rows_left:.3g} % of the rows and "
             f"1/{1 / bytes_left:.3g} of the bytes"
         )

@@ -80,8 +80,8 @@ class FrontPanel(Panel):
         axes.scatter(x[on], y[on], s=30, c=value, cmap=colours, vmin=low, vmax=high, label="on the front")
         chosen = rows["chosen"].fillna(False).astype(bool)
         if chosen.any():
-            style = {"facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.8, "label": "chosen"}
-            axes.scatter(x[chosen], y[chosen], s=110, **style)
+            ring = {"facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.8}
+            axes.scatter(x[chosen], y[chosen], s=110, label="chosen", **ring)  # type: ignore[arg-type]
         axes.set_xscale("log")
         axes.set_yscale("log")
         n_rows = sorted(x.unique())

@@ -25,7 +25,7 @@ def pareto_front(objectives: ArrayLike, larger_is_better: Sequence[bool]) -> NDA
     """
     values = np.asarray(objectives, np.float64).reshape(-1, len(larger_is_better))
     costs = np.where(larger_is_better, -values, values)
-    known = ~np.isnan(costs).any(1)
+    known: NDArray[np.bool_] = np.logical_not(np.isnan(costs).any(1))
     found = known.copy()
     for index in known.nonzero()[0]:
         others = costs[known]

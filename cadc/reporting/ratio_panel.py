@@ -37,10 +37,11 @@ class RatioPanel(Panel):
         swept = [group for group in groups if differ(group[1]["ratio"])] or groups
         for (dataset, *_, rate, dim), rows in swept:
             same = [key for key, own in swept if own["arm"].iloc[0] == rows["arm"].iloc[0] and key[0] == dataset]
+            share = float(rows["rate"].iloc[0])
             words = [
                 *([str(dataset)] if several else []),
                 str(rows["arm"].iloc[0]),
-                *([f"{100 * rate:g} %"] if len({key[-2] for key in same}) > 1 else []),
+                *([f"{100 * share:g} %"] if len({key[-2] for key in same}) > 1 else []),
                 *([f"d = {dim}"] if len({key[-1] for key in same}) > 1 else []),
             ]
             levels = table[table["ratio"].isna() & (table["dataset"] == dataset)]
