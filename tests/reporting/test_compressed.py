@@ -120,7 +120,7 @@ def test_a_line_is_a_scheme_over_its_ratios_and_full_tables_are_levels():
     axes = drawn("ratio", build_table(grid()))
     assert axes.get_xscale() == "log"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["4", "16"]
-    assert sorted(axes.get_legend_handles_labels()[1]) == ["full table, 100 %", "hashing"]
+    assert sorted(axes.get_legend_handles_labels()[1]) == ["full table", "hashing"]
     low, high = axes.get_ylim()
     assert low < 0.74 < 0.9 < high
 
