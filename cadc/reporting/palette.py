@@ -7,7 +7,16 @@ import matplotlib as mpl
 import pandas as pd
 
 MARKERS = "osD^vPX*<>"
-LINES: list[Any] = ["--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 2))]
+LINES: list[Any] = [
+    "--",
+    ":",
+    "-.",
+    (0, (5, 1, 1, 1, 1, 1)),
+    (0, (1, 3)),
+    (0, (8, 2)),
+    (0, (3, 4, 1, 4)),
+    (0, (8, 2, 2, 2, 2, 2)),
+]
 
 
 class Palette:
