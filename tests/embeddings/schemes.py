@@ -53,7 +53,8 @@ BUDGETED = [name for name, node in VARIANTS.items() if issubclass(load_class(nod
 def scheme_of(name: str, **options: Any) -> Scheme:
     """A scheme that compresses even small fields; `budget` and `ratio` only for those that know them."""
     small = {"small": 0} if name in BUDGETED else {}
-    return build({**VARIANTS[name], "dim": DIM, **small, **options}, "embedding")
+    few = {"steps": 40} if "steps" in VARIANTS[name] else {}  # of a projection by regression
+    return build({**VARIANTS[name], **few, "dim": DIM, **small, **options}, "embedding")
 
 
 @cache

@@ -90,18 +90,17 @@ class TestBudget:
     @WITH_BUDGET
     def test_is_used_as_far_as_the_grain_allows(self, name):
         def size(budget):
-            return len(file_bytes(random_table(name, budget)))
+            return len(file_bytes(table_of(name, budget)))
 
         full = FULL * n_rows()
-        largest = size(4 * full)
         for budget in (full // 5, full // (6 if name in LOWER else 11)):
             table = ready(name, budget)
             used = len(file_bytes(table))
             assert used > budget / 2 or used >= 0.99 * len(file_bytes(ready(name, 4 * full)))
-            if table.search_epochs:
+            if table_of(name).search_epochs:
                 continue  # its size follows from what is learnt
             assert size(used) == used, "with no more than it needs it is the same"
-            if used == largest:
+            if used == size(4 * full):
                 continue
             low, high = budget, 4 * full  # find the first budget that allows more
             while high - low > 1:
