@@ -98,9 +98,14 @@ class CellsTable(EmbeddingTable):
 
     def project(self, target: Tensor, weight: Tensor) -> None:
         """Start from a regression of each cell, of the structure with the fewest operations where that is asked for."""
-        if self.fitting.psnr is not None:
-            self._choose(self.fitting.psnr, target, weight)
-        self._fit(target, weight)
+        wanted = self.fitting.psnr
+        chosen = None if wanted is None else self._cheapest(wanted, target, weight)
+        if chosen is None:
+            self._fit(target, weight)
+            return
+        self.grid, self.network = chosen.grid, chosen.network
+        if self.is_sorted:
+            self.place.copy_(chosen.place)
 
     def _fit(self, target: Tensor, weight: Tensor) -> None:
         order = torch.arange(self.n_rows)
@@ -110,8 +115,8 @@ class CellsTable(EmbeddingTable):
         points = GridPoints(self.grid, target, weight, order, PART)
         regress(self.network, points.everything, points.draw, self.fitting.steps, self.fitting.learning_rate)
 
-    def _choose(self, wanted: float, target: Tensor, weight: Tensor) -> None:
-        """Take the grid and the networks, still random, of the structure that a search finds."""
+    def _cheapest(self, wanted: float, target: Tensor, weight: Tensor) -> "CellsTable | None":
+        """Return the projected table with the fewest operations for a PSNR; None where the budget allows none."""
         found: dict[Structure, CellsTable] = {}
 
         def plan_at(structure: Structure) -> dict[str, Any]:
@@ -137,9 +142,7 @@ class CellsTable(EmbeddingTable):
 
         cells = [1 << power for power in range(11) if 1 << power <= self.n_rows]
         best, _ = cheapest(Space(cells, DEPTHS, WIDTHS), flops, psnr, wanted, self.fitting.trials)
-        if best is not None:
-            chosen = found[best.structure]
-            self.grid, self.network = chosen.grid, chosen.network
+        return None if best is None else found[best.structure]
 
     def _of_different(self, rows: Tensor) -> Tensor:
         """Return the vectors of rows that are all different, shape [n, dim]."""
