@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from cadc.building import open_log
-from cadc.components import load_class
 from cadc.config import compose_config
 from cadc.embeddings.table_file import read_table
 from cadc.exporting import tables_of
@@ -165,17 +164,28 @@ def test_what_differs_between_two_ways_of_storing(finished, ledger):
     assert "lookup_ns" in answer.out
 
 
-def searching():
-    """Schemes that search, and one that does not."""
-    found = [name for name, node in NODES.items() if load_class(node["_target_"]).table_class.search_epochs]
-    return ["hashing", *found]
+SEARCHING = [name for name, node in NODES.items() if "search_epochs" in node]
+
+
+@pytest.mark.parametrize("name", [name for name in NODES if name != "full"])
+def test_every_scheme_trains_is_verified_and_gives_its_scores_again(name, tmp_path):
+    few = {"search_epochs": 1, "steps": 20}
+    own = [f"embedding.{option}={value}" for option, value in few.items() if option in NODES[name]]
+    folder = train(f"embedding={name}", *BUDGET, *own, "trainer.max_epochs=1")
+    answer = cadc("ledger", "verify")
+    assert answer.status == 0, answer.out
+    record, log, model = load_run(Ledger(), folder.name)
+    assert record["tables"]["ratio"] >= 4
+    with torch.inference_mode():
+        found = model(log.gather(log.rows("test"))).double().sigmoid().numpy()
+    assert np.array_equal(found, pd.read_parquet(folder / "scores.parquet")["probability"])
 
 
 class Killed(BaseException):
     """Stands for the end of a process."""
 
 
-@pytest.mark.parametrize("name", searching())
+@pytest.mark.parametrize("name", ["hashing", *SEARCHING])
 def test_a_run_that_is_killed_after_every_checkpoint_ends_as_one_that_was_not(name, tmp_path, monkeypatch):
     config = compose_config([*TINY, f"embedding={name}", *BUDGET, "data.n_users=300", "data.n_items=300"])
     open_log(config)
