@@ -11,8 +11,8 @@ from torch.autograd.function import once_differentiable
 from cadc.data.schema import Field
 from cadc.embeddings.table import CHUNK, EmbeddingTable
 
-CACHED = 1 << 16
-"""Slots that are computed at a time."""
+AT_A_TIME = 1 << 19
+"""Slots that are computed together, a few MB of them."""
 
 SPARSE = 64
 """From so many rows of a table for each one that is looked up on, sorting finds the distinct ones sooner."""
@@ -78,9 +78,9 @@ class SharedMemoryTable(EmbeddingTable):
             self.memory[used] = (sums[used] / mass[used]).float()
 
     def _slots(self, rows: Tensor) -> Tensor:
-        """Return `slots_of` rows as int64, computed in pieces that stay in a processor's cache."""
+        """Return `slots_of` rows as int64, computed a few at a time where there are many."""
         found = torch.empty(len(rows), self.dim, dtype=torch.int64, device=rows.device)
-        step = max(1, CACHED // self.dim) if rows.device.type == "cpu" else max(1, len(rows))
+        step = max(1, AT_A_TIME // self.dim) if rows.device.type == "cpu" else max(1, len(rows))
         for part, own in zip(found.split(step), rows.split(step), strict=True):
             part.copy_(self.slots_of(own))
         return found
