@@ -51,7 +51,7 @@ def on_movielens(words: Iterable[str]) -> list[str]:
 
 
 def bench_tables(words: Sequence[str], names: Set[str] = frozenset()) -> None:
-    """Print for these schemes, or every one, how long a batch of training rows keeps the processor: medians of turns."""
+    """Print for these schemes, or every one, how long a batch of training rows keeps the processor: the median."""
     import torch
 
     from cadc.building import open_log
