@@ -62,7 +62,7 @@ MOMENTS = {
     "the first checkpoint": ("cadc.training.checkpoints:CheckpointFolder.save", 1, 0),
     "the second checkpoint": ("cadc.training.checkpoints:CheckpointFolder.save", 2, 0),
     "scores": ("cadc.pipeline:score", 2, 1),
-    "the record": ("cadc.pipeline:costs", 1, 0),
+    "the record": ("cadc.pipeline:record_of", 1, 0),
 }
 """A function of which a call comes just before something is written, and how many runs are finished by then."""
 

@@ -96,7 +96,7 @@ def test_when_one_of_four_is_killed_the_others_take_over_what_it_left(undisturbe
     [
         ("cadc.training.checkpoints:flush", 1, {"finished": 2}),
         ("cadc.training.checkpoints:flush", 2, {"finished": 1, "resumed": 1}),
-        ("cadc.pipeline:costs", 1, {"finished": 1, "resumed": 1}),
+        ("cadc.pipeline:record_of", 1, {"finished": 1, "resumed": 1}),
         ("cadc.ledger.store:Ledger.tidy", 1, {"finished": 1, "skipped": 1}),
         ("cadc.ledger.store:Ledger.tidy", 2, {"skipped": 2}),
     ],

@@ -126,7 +126,10 @@ def test_one_rate_may_stand_for_all(experiments):
     assert cadc("experiment", "tunable", "--tune").status == 0
     (entry,) = yaml.safe_load((experiments / "tunable" / "tuned.yaml").read_text())
     assert entry["at"] == {"data": "synthetic"}
-    assert [record["config"]["sampler"]["rate"] for record in Ledger()] == [0.3]
+    assert [record["config"]["sampler"]["rate"] for record in Ledger()] == [
+        0.3,
+        0.3,
+    ]  # a trial, and the settings as they stand
 
 
 @pytest.mark.parametrize(

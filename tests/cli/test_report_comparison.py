@@ -51,7 +51,16 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
     oracle = compare(scores(model="oracle"), reference, margin=0.05).interval
     assert table.set_index("arm").loc["oracle", "auc_difference"] == pytest.approx(oracle.estimate, abs=1e-6)
     assert json.loads(Path("results/tiny/provenance.json").read_text())["references"] == [
-        {"arm": "random", "rate": 1.0, "metric": "auc", "margin": 0.05, "arms": [], "rates": []}
+        {
+            "arm": "random",
+            "rate": 1.0,
+            "metric": "auc",
+            "margin": 0.05,
+            "arms": [],
+            "rates": [],
+            "embedding": None,
+            "embeddings": [],
+        }
     ]
     assert (Path("results/tiny") / "figure.svg").read_bytes() == (compared / "figure.svg").read_bytes()
 

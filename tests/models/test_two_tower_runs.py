@@ -84,10 +84,12 @@ def log(session_cache):
         return prepare(Synthetic(n_rows=6000, n_users=100, n_items=120), LeaveOneOutSplit())
 
 
-def fit(log, checkpoints=None, tell=None, learning_rate=0.003, max_epochs=4, **options):
+def fit(log, checkpoints=None, tell=None, learning_rate=0.003, max_epochs=4, patience=3, **options):
     torch.manual_seed(1)
     model = model_of(log, hidden=(16,), width=8, dropout=0.1, random=20, **options)
-    fitting = Fit(max_epochs=max_epochs, batch_size=500, learning_rate=learning_rate, weight_decay_tables=0.0)
+    fitting = Fit(
+        max_epochs=max_epochs, patience=patience, batch_size=500, learning_rate=learning_rate, weight_decay_tables=0.0
+    )
     shuffle = torch.Generator().manual_seed(3)
     result = fitting(model, log, log.rows("train"), shuffle, checkpoints, tell, task="ranking")
     return model.state_dict(), result
@@ -113,7 +115,7 @@ def test_a_fit_that_is_broken_off_ends_bit_equal(log, tmp_path, residual):
 
 
 def test_training_ranks_better_than_chance(log):
-    _, result = fit(log, max_epochs=12)
+    _, result = fit(log, max_epochs=20, patience=20)
     n_rivals = 120 - len(log.rows("train")) / 100
     chance = sum(1 / np.log2(1 + rank) for rank in range(1, 11)) / n_rivals
     assert result.validation["ndcg@10"] > 1.5 * chance
