@@ -220,6 +220,10 @@ def test_settings_that_cannot_be_taken_over_are_a_sentence(tmp_path, changes, se
         experiment(tmp_path, **changes)
 
 
+FEW_SEEDS = ("large_vocabulary",)
+"""Experiments whose runs take minutes each."""
+
+
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("fast", [False, True], ids=["whole", "fast"])
 def test_experiments_of_the_repository_compose_and_say_what_they_claim(name, fast):
@@ -236,6 +240,6 @@ def test_experiments_of_the_repository_compose_and_say_what_they_claim(name, fas
     for cell in kept:
         check(compose_config(cell.words))
     seeds = {word for cell in found.cells(fast=fast) for word in cell.words if word.startswith("seed=")}
-    assert seeds == {"seed=0"} if fast else len(seeds) >= 3
+    assert seeds == {"seed=0"} if fast else len(seeds) >= 3 or name in FEW_SEEDS
     for reference in found.references:
         assert reference.rate is None or f"{reference.rate:g}" in rates(found.cells(fast=fast), reference.arm)
