@@ -14,7 +14,17 @@ class UsageError(CadcError):
 
 
 class Unreachable(UsageError):
-    """A budget of bytes that a scheme of embedding tables cannot meet; a grid shows it as not applicable."""
+    """A budget of bytes that a scheme of embedding tables cannot meet; a grid shows it as not applicable.
+
+    Parameters
+    ----------
+    sentence : what is said.
+    least : bytes that would do.
+    """
+
+    def __init__(self, sentence: str, least: int = 1) -> None:
+        super().__init__(sentence)
+        self.least = least
 
 
 class DataError(CadcError):

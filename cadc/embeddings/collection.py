@@ -1,6 +1,7 @@
 """All tables of a model: fields are stacked by how they are stored and whether they are trained."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.folds import FoldTables
 from cadc.embeddings.full import Full
 from cadc.embeddings.scheme import Scheme, TableSpec, budget_of
+from cadc.embeddings.shares import tables_within
 from cadc.embeddings.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.table import EmbeddingTable
 from cadc.embeddings.unknown import UnknownIds
@@ -66,9 +68,21 @@ class EmbeddingCollection(nn.Module):
         self.bags: list[list[str]] = []
         self.field_names: list[str] = []
         self.dim = scheme.dim
-        for fields, is_trained, is_compressed in _groups(own, compressed, targets, frozen):
+        groups = list(_groups(own, compressed, targets, frozen))
+        specs = {}
+        for number, (fields, _, is_compressed) in enumerate(groups):
+            if not is_compressed or _of_folds(fields, targets):
+                continue
+            with_mean = any(field.name in enriched for field in fields)
+            budget = budget_of(scheme, fields, all_compressed)
+            specs[number] = TableSpec(fields, budget, with_mean, statistics, generator, kept or {})
+        if len(specs) > 1:
+            specs = {number: replace(spec, generator=_child(generator)) for number, spec in specs.items()}
+        together = budget_of(scheme, compressed, all_compressed) if compressed else None
+        made = dict(zip(specs, tables_within(scheme, list(specs.values()), together), strict=True))
+        for number, (fields, is_trained, is_compressed) in enumerate(groups):
             starts = [targets[field.name] for field in fields]
-            of_folds = [start for start in starts if start is not None and start.ndim == 3]
+            of_folds = _of_folds(fields, targets)
             if of_folds:
                 if is_compressed and not isinstance(scheme, Full):
                     raise UsageError(
@@ -77,10 +91,7 @@ class EmbeddingCollection(nn.Module):
                     )
                 table: EmbeddingTable = FoldTables(fields, of_folds)
             else:
-                with_mean = any(field.name in enriched for field in fields)
-                how = scheme if is_compressed else Full(scheme.dim)
-                budget = budget_of(scheme, fields, all_compressed) if is_compressed else None
-                table = how.table(TableSpec(fields, budget, with_mean, statistics, generator, kept or {}))
+                table = made[number] if number in made else Full(scheme.dim).table(TableSpec(fields))
                 weights = [statistics.counts[field.name] + 1 for field in fields] if statistics.counts else None
                 table.initialise_from(starts, weights, std, generator)
             table.requires_grad_(is_trained)
@@ -126,6 +137,17 @@ class EmbeddingCollection(nn.Module):
         if self.unknown is not None:
             found |= {name: found[name][rows.long()] for name, rows in self.unknown.rows_of_ids().items()}
         return {name: value.clone() for name, value in found.items()}
+
+
+def _child(generator: torch.Generator) -> torch.Generator:
+    """Return a generator that the other one seeds."""
+    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
+
+
+def _of_folds(fields: Sequence[Field], targets: Mapping[str, Tensor | None]) -> list[Tensor]:
+    """Return the targets that are a table for each fold of cross-fitting."""
+    starts = [targets[field.name] for field in fields]
+    return [start for start in starts if start is not None and start.ndim == 3]
 
 
 def _groups(

@@ -163,7 +163,8 @@ def too_small(budget: int, least: int, what: str) -> Unreachable:
     """
     return Unreachable(
         f"the embedding budget is {budget} bytes, and {what} take {least} already, the least that this scheme can do; "
-        "lower embedding.ratio, or raise embedding.budget."
+        "lower embedding.ratio, or raise embedding.budget.",
+        least,
     )
 
 

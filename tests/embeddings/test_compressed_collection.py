@@ -1,6 +1,7 @@
 """A model's tables where some are compressed: small fields, frozen ones, two towers, and what a record says of them."""
 
 import json
+import pickle
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from cadc.embeddings.full import Full, UncompressedTable
 from cadc.embeddings.hashing import HashedTable, Hashing
 from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.table_file import export, file_bytes, read_table
-from cadc.errors import UsageError
+from cadc.errors import Unreachable, UsageError
 from tests.commands import TINY
 from tests.embeddings.test_collection import batch_of
 
@@ -82,6 +83,26 @@ def test_frozen_compressed_and_trained_fields_are_tables_of_their_own_within_one
     optimizer.step()
     after = module.dense_tables(SCHEMA)
     assert {name for name in after if torch.equal(before[name], after[name])} == {"user", "gender"}
+
+
+def test_a_group_too_small_for_its_share_takes_what_it_needs_from_the_others():
+    small = Hashing(DIM, budget=1400, small=100)
+    module = collection(small, frozen=("item", "user"))
+    found = {tuple(table.names): len(file_bytes(table)) for table in module.compressed_tables()}
+    assert set(found) == {("genres",), ("user", "item")}
+    assert found["genres",] > 1400 * 120 // 820, "its header alone takes more than its share"
+    assert 1400 - FULL - 16 < sum(found.values()) <= 1400
+    for budget in range(1000, 300, -100):
+        try:
+            collection(Hashing(DIM, budget=budget, small=100), frozen=("item", "user"))
+        except Unreachable as error:
+            least = error.least
+            assert f"2 tables take {least} already" in str(error)
+            break
+    module = collection(Hashing(DIM, budget=least, small=100), frozen=("item", "user"))
+    assert sum(len(file_bytes(table)) for table in module.compressed_tables()) == least
+    with pytest.raises(Unreachable):
+        collection(Hashing(DIM, budget=least - 1, small=100), frozen=("item", "user"))
 
 
 def test_look_up_is_in_the_order_of_field_names_and_of_what_dense_tables_say():
@@ -184,3 +205,11 @@ def test_a_record_says_nothing_of_tables_that_are_not_compressed():
     assert measure_tables(nn.Linear(2, 2)) == {}
     half = measure_tables(Recommender(scheme=Full(DIM, "float16")))
     assert 1.7 < half["ratio"] == half["ratio_model"] < 2
+
+
+def test_the_least_that_an_error_names_survives_a_process():
+    with pytest.raises(Unreachable) as caught:
+        collection(Hashing(DIM, budget=20, small=100))
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.least) == (str(caught.value), caught.value.least)
+    assert again.least > 20
