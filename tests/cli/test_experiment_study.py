@@ -37,9 +37,8 @@ def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture
     assert "`psnr`: dB" in (folder / "table.md").read_text()
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["command"] == "cadc experiment picture --fast study.steps=2"
-    assert provenance["study"] == {
-        "_target_": "cadc.studies.inr_image.InrImage", "seed": 1, "size": 16, "steps": 2, "single_steps": 2, "trials": 2,
-    }  # fmt: skip
+    options = {"seed": 1, "size": 16, "steps": 2, "single_steps": 2, "trials": 2}
+    assert provenance["study"] == {"_target_": "cadc.studies.inr_image.InrImage", **options}
     assert (provenance["claim"], provenance["runs"]) == ("it is one", {})
     assert runs() == []
 
