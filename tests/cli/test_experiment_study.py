@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import write_experiment
 from tests.commands import TINY, cadc, runs
 
-QUICK = ["study.size=16", "study.steps=3", "study.trials=2"]
+QUICK = ["study.size=16", "study.steps=3", "study.single_steps=2", "study.trials=2"]
 
 
 @pytest.fixture
@@ -37,9 +37,8 @@ def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture
     assert "`psnr`: dB" in (folder / "table.md").read_text()
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["command"] == "cadc experiment picture --fast study.steps=2"
-    assert provenance["study"] == {
-        "_target_": "cadc.studies.inr_image.InrImage", "seed": 1, "size": 16, "steps": 2, "trials": 2,
-    }  # fmt: skip
+    options = {"seed": 1, "size": 16, "steps": 2, "single_steps": 2, "trials": 2}
+    assert provenance["study"] == {"_target_": "cadc.studies.inr_image.InrImage", **options}
     assert (provenance["claim"], provenance["runs"]) == ("it is one", {})
     assert runs() == []
 
@@ -48,7 +47,7 @@ def test_the_output_may_be_named_and_the_whole_study_goes_into_results(picture, 
     assert cadc("experiment", "picture", "--fast", "--output", tmp_path / "here").status == 0
     assert (tmp_path / "here" / "table.csv").exists()
     file = picture / "picture" / "experiment.yaml"
-    file.write_text(file.read_text().replace("  seed: 1\n", "  size: 16\n  steps: 2\n  trials: 1\n"))
+    file.write_text(file.read_text().replace("  seed: 1\n", "  size: 16\n  steps: 2\n  single_steps: 2\n  trials: 1\n"))
     assert cadc("experiment", "picture").status == 0
     assert Path("results/picture/table.csv").exists()
     assert not Path("outputs").exists()

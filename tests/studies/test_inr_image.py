@@ -52,10 +52,11 @@ def test_each_cell_reproduces_its_own_part_in_its_own_place(cells):
 
 
 def test_the_table_has_the_known_structures_and_those_that_were_searched(tmp_path):
-    table = InrImage(size=16, steps=10, trials=3, share=0.5).run(tmp_path)
+    table = InrImage(size=16, steps=10, single_steps=12, trials=3, share=0.5).run(tmp_path)
     assert list(table["network"][:3]) == ["one SIREN", "ensemble", "ensemble"]
     assert 4 <= len(table) <= 6
     assert np.allclose(table["psnr"] - table["psnr_peak_1"], 6.02, atol=0.011)
+    assert list(table["steps"]) == [12, *[10] * (len(table) - 1)]
     assert list(table["parameters"][:3]) == [198401, 84228, 137232]
     cheapest = table[table["network"] == "ensemble, cheapest"]
     good = table[3:][table["psnr"][3:] >= table["psnr"][0]]
