@@ -20,11 +20,11 @@ def own_options(cells: Sequence[tuple[str, Words]]) -> list[tuple[str, Words]]:
     cells : arm and words of each run.
     """
     options = _Options()
-    swept = {key for _, words in cells for word in words if (key := options.split(word)) is not None}
+    keys = (options.split(word) for _, words in cells for word in words)
     chosen = {cell: options.chosen(cell[1]) for cell in dict.fromkeys(cells)}
     known = {
         (group, option)
-        for group, option in swept
+        for group, option in {key for key in keys if key is not None}
         if any(option in options.of(group, own[group]) for own in chosen.values())
     }
 

@@ -64,8 +64,9 @@ def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
                 candidates.append((index, rows.index(other)))
         if candidates:
             places = [index for index, _ in candidates]
-            kept_of, size_of = ([of[at] for at in places] for of in (kept, size))
-            best = smallest(kept_of, size_of, [sign * quality[at] for at in places])
+            best = smallest(
+                [kept[at] for at in places], [size[at] for at in places], [sign * quality[at] for at in places]
+            )
             chosen[dataset] = candidates[best]
     return Choice(front, chosen)
 
@@ -102,13 +103,13 @@ def add_choice(
             for name in ("rows_kept", "embedding_bytes")
         )
         rate = rows[place].columns["rate"]
-        said = (
-            f"Chosen on validation of {dataset} ({label(reference.metric)}, margin {reference.margin:g}, "
-            f"to {reference}): "
-            f"{names[place]}{'' if rate is None else f' at rate {rate:g}'}, {100 * rows_left:.3g} % of the rows and "
-            f"1/{1 / bytes_left:.3g} of the bytes"
+        point = names[place] if rate is None else f"{names[place]} at rate {rate:g}"
+        test = "it is the reference itself" if place == of_reference else _tested(tested, dataset)
+        how = f"{label(reference.metric)} to {reference}, margin {reference.margin:g}"
+        notes.append(
+            f"Chosen on validation of {dataset} ({how}): "
+            f"{point}, {100 * rows_left:.3g} % of the rows and 1/{1 / bytes_left:.3g} of the bytes; {test}."
         )
-        notes.append(f"{said}; {'it is the reference itself' if place == of_reference else _tested(tested, dataset)}.")
     if not choice.chosen:
         notes.append(f"Nothing is chosen: no point is paired with {reference}.")
     wide.attrs["note"] = "\n".join(notes)

@@ -22,7 +22,9 @@ PLACES = {
     **{f"rows_{name}": ("rows", name) for name in ("kept", "full", "factorized", "validation")},
     **{f"{name}_bytes": ("bytes", name) for name in ("embedding", "optimizer")},
     "compressed_bytes": ("tables", "bytes"),
+    "index_bytes": ("tables", "index_bytes"),
     "compressed_ratio": ("tables", "ratio"),
+    "ratio_without_index": ("tables", "ratio_without_index"),
     "model_ratio": ("tables", "ratio_model"),
     "lookup_ns": ("tables", "lookup_ns"),
     "psnr": ("tables", "psnr"),
@@ -112,7 +114,11 @@ def decimals(column: str) -> int | None:
     """Return to how many decimals a column is rounded in a file; None leaves it as it is."""
     if METRIC.fullmatch(re.sub("_(mean|std|ci)$", "", column)):
         return 6
-    return 2 if column.endswith(("_s_mean", "_s", "_mb_mean", "_ratio_mean", "_ns_mean", "psnr_mean")) else None
+    return (
+        2
+        if column.endswith(("_s_mean", "_s", "_mb_mean", "_ratio_mean", "_index_mean", "_ns_mean", "psnr_mean"))
+        else None
+    )
 
 
 def is_empty(value: Any) -> bool:

@@ -80,14 +80,16 @@ class FrontPanel(Panel):
         axes.scatter(x[on], y[on], s=30, c=value, cmap=colours, vmin=low, vmax=high, label="on the front")
         chosen = rows["chosen"].fillna(False).astype(bool)
         if chosen.any():
-            ring = {"facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.8}
-            axes.scatter(x[chosen], y[chosen], s=110, label="chosen", **ring)  # type: ignore[arg-type]
+            axes.scatter(
+                x[chosen], y[chosen], s=110, facecolors="none", edgecolors="tab:red", linewidths=1.8, label="chosen"
+            )
         axes.set_xscale("log")
         axes.set_yscale("log")
         n_rows = sorted(x.unique())
         axes.set_xticks(n_rows, [f"{n / 1000:.3g}k" if n >= 1000 else f"{n:g}" for n in n_rows])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter("{x:g}")
+        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatter("{x:g}")
         axes.set_xlabel("rows that the network trains on")
         axes.set_ylabel("KiB of tables")
 

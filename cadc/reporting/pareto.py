@@ -25,11 +25,12 @@ def pareto_front(objectives: ArrayLike, larger_is_better: Sequence[bool]) -> NDA
     """
     values = np.asarray(objectives, np.float64).reshape(-1, len(larger_is_better))
     costs = np.where(larger_is_better, -values, values)
-    known: NDArray[np.bool_] = np.logical_not(np.isnan(costs).any(1))
-    found = known.copy()
-    for index in known.nonzero()[0]:
-        others = costs[known]
-        found[index] = not ((others <= costs[index]).all(1) & (others < costs[index]).any(1)).any()
+    known = np.flatnonzero(~np.isnan(costs).any(axis=1))
+    found = np.zeros(len(costs), dtype=bool)
+    others = costs[known]
+    for index in known:
+        is_beaten = (others <= costs[index]).all(axis=1) & (others < costs[index]).any(axis=1)
+        found[index] = not is_beaten.any()
     return found
 
 

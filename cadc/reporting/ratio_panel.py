@@ -35,14 +35,15 @@ class RatioPanel(Panel):
         several, found = differ(table["dataset"]), []
         groups = list(table[table["ratio"].notna()].groupby(KIND, sort=False, dropna=False))
         swept = [group for group in groups if differ(group[1]["ratio"])] or groups
-        for (dataset, *_, rate, dim), rows in swept:
-            same = [key for key, own in swept if own["arm"].iloc[0] == rows["arm"].iloc[0] and key[0] == dataset]
-            share = float(rows["rate"].iloc[0])
+        firsts = pd.DataFrame([rows.iloc[0] for _, rows in swept])
+        for _, rows in swept:
+            dataset, arm, rate, dim = (rows[name].iloc[0] for name in ("dataset", "arm", "rate", "dim"))
+            same = firsts[(firsts["arm"] == arm) & (firsts["dataset"] == dataset)]
             words = [
                 *([str(dataset)] if several else []),
-                str(rows["arm"].iloc[0]),
-                *([f"{100 * share:g} %"] if len({key[-2] for key in same}) > 1 else []),
-                *([f"d = {dim}"] if len({key[-1] for key in same}) > 1 else []),
+                str(arm),
+                *([f"{100 * rate:g} %"] if differ(same["rate"]) else []),
+                *([f"d = {dim}"] if differ(same["dim"]) else []),
             ]
             levels = table[table["ratio"].isna() & (table["dataset"] == dataset)]
             levels = levels[levels["dim"].isna() | (levels["dim"] == dim)]

@@ -58,7 +58,7 @@ def _row(point: Point, metrics: Sequence[str], extra: Sequence[str]) -> dict[str
 
 def _is_whole(name: str) -> bool:
     """Tell whether a column counts rows or bytes, which seeds change by little or nothing."""
-    return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name == "compressed_bytes"
+    return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name in ("compressed_bytes", "index_bytes")
 
 
 def _over_seeds(metric: str, records: Sequence[Record]) -> dict[str, float | None]:

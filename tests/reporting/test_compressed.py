@@ -14,8 +14,25 @@ from cadc.reporting.table import build_table, markdown
 from cadc.reporting.terminal import print_table
 from tests.reporting.made_up import record
 
+COLUMNS = [
+    "compressed_ratio",
+    "ratio_without_index",
+    "model_ratio",
+    "compressed_bytes",
+    "index_bytes",
+    "lookup_ns",
+    "psnr",
+]
 QUALITY = {"hashing": 0.75, "full": 0.8}
-TABLES = {"bytes": 41616, "ratio": 16.01234, "ratio_model": 13.0, "psnr": None, "lookup_ns": 10.65432}
+TABLES = {
+    "bytes": 41616,
+    "ratio": 16.01234,
+    "ratio_without_index": 20.0,
+    "index_bytes": 8000,
+    "ratio_model": 13.0,
+    "psnr": None,
+    "lookup_ns": 10.65432,
+}
 
 
 def compressed(arm, embedding, ratio, seed=0, rate=0.1, initializer="random"):
@@ -42,11 +59,13 @@ def grid():
 
 
 def test_ratios_are_a_column_and_names_tell_them():
-    table = build_table(grid(), columns=["compressed_ratio", "model_ratio", "compressed_bytes", "lookup_ns", "psnr"])
+    table = build_table(grid(), columns=COLUMNS)
     assert table["ratio"].dropna().tolist() == [4, 16, 64] * 2
     assert table["compressed_ratio_mean"].dropna().tolist() == [16.01] * 4
     assert table["lookup_ns_mean"].dropna().tolist() == [10.65] * 4
     assert table["compressed_bytes"].dropna().tolist() == [41616] * 4
+    assert table["index_bytes"].dropna().tolist() == [8000] * 4
+    assert table["ratio_without_index_mean"].dropna().tolist() == [20.0] * 4
     assert table["psnr_mean"].isna().all()
     assert names_of(points(grid()))[:3] == ["full table", "10 %, 4x", "10 %, 16x"]
 
