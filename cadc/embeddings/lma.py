@@ -104,7 +104,8 @@ class Lma(Compressed):
         the items of its rows and an item by its users; or `simhash` of the vectors that values start from.
     keys : most keys of a value, at most 16; fewer where they take more than `share`.
     bits : of a key: 1, 2, 4, 8 or 16.
-    power : keys that decide on a slot, H; values of similarity J share a slot with probability about J^H.
+    power : keys that decide on a slot, H; values of similarity J share a slot with probability about J^H. A column has
+        2^(bits·power) slots at most: with too few of them most of the memory lies idle.
     share : of the budget that signatures may take; one key is kept in any case.
     rows : most training rows that signatures are made from.
     """
@@ -117,10 +118,10 @@ class Lma(Compressed):
         ratio: float | None = 16.0,
         budget: int | None = None,
         small: int = 100,
-        signature: Signature = "minhash",
-        keys: int = 15,
+        signature: Signature = "minhash_neighbours",
+        keys: int = 8,
         bits: int = 4,
-        power: int = 2,
+        power: int = 4,
         share: float = 0.5,
         rows: int = 125_000,
     ) -> None:
