@@ -85,6 +85,7 @@ class Tuned:
     at : the data set, and what the arm sweeps, at this point.
     words : that set what was chosen; none where no trial was better than the settings as they stand.
     study, trials, metric, value : the study, how many trials it had, and the best value of its metric.
+    seconds : that the runs of its trials took together, and that of the settings as they stand; 0 where not known.
     """
 
     arm: str
@@ -94,6 +95,7 @@ class Tuned:
     trials: int = 0
     metric: str = ""
     value: float = 0.0
+    seconds: float = 0.0
 
 
 KINDS: dict[str, Any] = {
@@ -103,6 +105,7 @@ KINDS: dict[str, Any] = {
     "trials": int,
     "metric": str,
     "value": float,
+    "seconds": float,
 }
 
 
@@ -159,23 +162,33 @@ def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:
 def lay(tuned: Sequence[Tuned], arm: str, words: Sequence[str], overrides: Collection[str] = ()) -> tuple[str, ...]:
     """Return the words of a run with the settings that tuning chose for its point.
 
+    Parameters
+    ----------
+    tuned : settings of all arms.
+    arm, words : of the run; see `nearest`.
+    overrides : keys that were set by hand, and stay; a component chosen by hand takes no settings of another.
+    """
+    best = nearest(tuned, arm, dict(_split(word) for word in words))
+    if best is None:
+        return tuple(words)
+    chosen = dict(_split(word) for word in best.words)
+    chosen = {key: text for key, text in chosen.items() if not {key, key.partition(".")[0]} & set(overrides)}
+    return (*(word for word in words if _split(word)[0] not in chosen), *(f"{k}={v}" for k, v in chosen.items()))
+
+
+def nearest(tuned: Sequence[Tuned], arm: str, values: Mapping[str, str]) -> Tuned | None:
+    """Return the settings of a point of an arm, None where the arm is not tuned.
+
     A point that was not tuned itself, such as one that an override makes, takes those of the arm's point that agrees
     with it in most of what is swept, and of several the one of the nearest rate.
 
     Parameters
     ----------
     tuned : settings of all arms.
-    arm, words : of the run.
-    overrides : keys that were set by hand, and stay; a component chosen by hand takes no settings of another.
+    arm, values : of the point; what it sets, by key.
     """
-    candidates = [found for found in tuned if found.arm == arm]
-    if not candidates:
-        return tuple(words)
-    values = dict(_split(word) for word in words)
-    best = min(candidates, key=lambda found: _distance(found.at, values))
-    chosen = dict(_split(word) for word in best.words)
-    chosen = {key: text for key, text in chosen.items() if not {key, key.partition(".")[0]} & set(overrides)}
-    return (*(word for word in words if _split(word)[0] not in chosen), *(f"{k}={v}" for k, v in chosen.items()))
+    own = [found for found in tuned if found.arm == arm]
+    return min(own, key=lambda found: _distance(found.at, values), default=None)
 
 
 def _split(word: str) -> tuple[str, str]:

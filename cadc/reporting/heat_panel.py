@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from cadc.reporting.columns import label
 from cadc.reporting.palette import Palette
@@ -88,8 +88,9 @@ class FrontPanel(Panel):
         n_rows = sorted(x.unique())
         axes.set_xticks(n_rows, [f"{n / 1000:.3g}k" if n >= 1000 else f"{n:g}" for n in n_rows])
         axes.xaxis.set_minor_locator(NullLocator())
-        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            formatter("{x:g}")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("rows that the network trains on")
         axes.set_ylabel("KiB of tables")
 

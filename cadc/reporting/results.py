@@ -24,6 +24,7 @@ from cadc.reporting.points import points
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table, markdown, write_table
+from cadc.reporting.tuning_time import add_tuning_time
 
 
 def write_results(
@@ -49,7 +50,7 @@ def write_results(
     CadcError : where the folder cannot be written to, or arms cannot be compared with a reference.
     """
     rows = points(runs)
-    table = build_table(runs, experiment.metrics, experiment.columns)
+    table = add_tuning_time(build_table(runs, experiment.metrics, experiment.columns), experiment.tuned, rows)
     compared = compare_points(experiment.references, rows, ledger, committed)
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)
     if compared is not None:

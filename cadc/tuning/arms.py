@@ -14,12 +14,13 @@ from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import OPTIONS, RATE
 from cadc.jobs import plan, without_impossible
-from cadc.ledger.store import Ledger
+from cadc.ledger.store import Ledger, Record
 from cadc.options import files_of
 from cadc.overrides import expand, key_of, parse_words
 from cadc.plain_yaml import load_yaml
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
+from cadc.tuning.study import SharedStudy
 from cadc.tuning.tuning import Tuning
 from cadc.tuning.work import VALIDATION, record_of, study_of, work
 from cadc.words import words_of
@@ -73,18 +74,35 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, 
         if not best:
             raise CadcError(f"no trial of {task.cell.arm} at {at} was complete; the reasons are in the lines above.")
         words, value = tuple(words_of(best[0].params)), float(best[0].values[0])
-        untuned = _untuned(tuning, base, ledger)
+        as_they_stand = _as_they_stand(base, ledger)
+        untuned = float(tuning.values(as_they_stand)[0])
         if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
             words, value = (), untuned
         print(f"the settings as they stand: {untuned:.6g}; best {value:.6g}", file=sys.stderr, flush=True)
-        chosen.append(Tuned(task.cell.arm, task.at, words, study.name, len(study.done()), tuning.metrics[0], value))
+        seconds = round(_seconds(study, ledger) + as_they_stand["cost"]["total_s"], 1)
+        trials = len(study.done())
+        chosen.append(Tuned(task.cell.arm, task.at, words, study.name, trials, tuning.metrics[0], value, seconds))
     return chosen
 
 
-def _untuned(tuning: Tuning, base: Sequence[str], ledger: Ledger) -> float:
-    """Return what an arm reaches on validation with its settings as they stand, which compete with those of trials."""
+def _as_they_stand(base: Sequence[str], ledger: Ledger) -> Record:
+    """Return the record of an arm with its settings as they stand, which compete with those of trials."""
     (job,) = plan([list(base)])
-    return float(tuning.values(record_of(job, ledger, lambda history: None))[0])
+    return record_of(job, ledger, lambda history: None)
+
+
+def _seconds(study: SharedStudy, ledger: Ledger) -> float:
+    """Return what the runs of all trials took; one that has no record of a cost, such as a pruned one, its duration."""
+    total, seen = 0.0, set()
+    for trial in study.done():
+        run_id = trial.user_attrs.get("run")
+        if run_id in seen:
+            continue
+        seen.add(run_id)
+        record = ledger.record(run_id) if run_id is not None and ledger.recorded(run_id) else {}
+        lasted = trial.duration.total_seconds() if trial.duration else 0.0
+        total += record.get("cost", {}).get("total_s", lasted)
+    return total
 
 
 def _laid(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, list[str]]:

@@ -74,6 +74,7 @@ def test_what_is_chosen_is_the_best_trial_by_validation_alone_with_seeds_of_its_
     assert len(mine) == 3  # two trials, and the settings as they stand
     assert entry["words"] == ([] if rate == 0.003 else [f"trainer.learning_rate={rate!r}"])
     assert entry["metric"] == "val/logloss"
+    assert entry["seconds"] == pytest.approx(sum(record["cost"]["total_s"] for record in mine), abs=0.06)
 
 
 def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
@@ -94,7 +95,13 @@ def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
             if arm == "mf":
                 assert record["config"]["factorization"]["l2"] == float(chosen.get("factorization.l2", DEFAULT_L2))
     assert cadc("report", "tunable").status == 0
-    assert len(pd.read_csv("results/tunable/table.csv")) == 5
+    table = pd.read_csv("results/tunable/table.csv")
+    assert len(table) == 5
+    points = [(arm, f"{rate:g}" if arm == "random" else None) for arm, rate in table[["arm", "rate"]].values]
+    entries = [tuned.get(point) for point in points]
+    shown = table["tune_s"].replace(float("nan"), None).tolist()
+    assert shown == [entry and entry["seconds"] for entry in entries]
+    assert shown.count(None) == 1  # the oracle has nothing to tune
 
 
 def test_started_again_it_goes_on_with_the_same_studies(tuned, experiments):
