@@ -61,6 +61,16 @@ def signature(config: Config) -> str:
     return digest(_settings(config) | {"data": _data(config), "split_seed": config["data"]["split_seed"]})
 
 
+def data_signature(config: Config) -> str:
+    """Return a hash of all that a configuration asks for of the data and their split."""
+    return digest({"data": _data(config), "split_seed": config["data"]["split_seed"]})
+
+
+def content_signature(config: Config, content_hash: str) -> str:
+    """Return a hash of all that a configuration asks for, on data of some content: other seeds may split alike."""
+    return digest(_settings(config) | {"content": content_hash})
+
+
 def arm_signature(config: Config) -> str:
     """Return a hash of all that a configuration asks for but its seeds: runs of one arm agree in it."""
     return digest(_settings(config) | {"data": _data(config), "seeds": None})

@@ -200,7 +200,7 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
     """Return a comparison of the very same runs that was kept beside results."""
     for folder in committed:
-        frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"])
+        frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"], later=["delong_se"])
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
             return _typed(frame)
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from cadc.config import check_config, compose_config
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
-from cadc.ledger.identity import run_code, signature
+from cadc.ledger.identity import content_signature, data_signature, run_code, signature
 from cadc.ledger.shape import require_whole
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
@@ -33,14 +33,20 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     CadcError : where some have no record.
     """
     known: dict[str, list[Record]] = {}
+    by_content: dict[str, list[Record]] = {}
+    contents: dict[str, str] = {}
     kept = [record for folder in committed for record in _committed(folder)]
     unreadable: list[CadcError] = []
     foreign: list[CadcError] = []
     # It changes no result, and older records name loggers that are gone.
     logger = compose_config([])["logger"]
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
+        content = record["data"]["content_hash"]
         try:
-            known.setdefault(signature(check_config({**record["config"], "logger": logger})), []).append(record)
+            config = check_config({**record["config"], "logger": logger})
+            known.setdefault(signature(config), []).append(record)
+            by_content.setdefault(content_signature(config, content), []).append(record)
+            contents[data_signature(config)] = content
         except UsageError as error:
             # One of a component that is no longer installed cannot be asked for either, so nothing is printed.
             foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
@@ -48,6 +54,9 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     for cell in cells:
         config = compose_config(cell.words)
         found = known.get(signature(config), [])
+        if not found and (content := contents.get(data_signature(config))) is not None:
+            # Another split seed may come to the same split, and a run on it is recorded once.
+            found = by_content.get(content_signature(config, content), [])
         present = [record for record in found if record["code"]["hash"] == run_code(config)]
         n_missing += not found
         n_old += bool(found) and not present

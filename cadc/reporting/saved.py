@@ -1,6 +1,7 @@
 """The rows that runs saved: scores and ranks, read from the ledger and held against their records."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -69,8 +70,15 @@ class SavedRows:
         return rows
 
 
-def read_kept(path: Path, columns: list[str], texts: list[str]) -> pd.DataFrame | None:
+def read_kept(path: Path, columns: list[str], texts: list[str], later: Sequence[str] = ()) -> pd.DataFrame | None:
     """Return a table that was kept beside results; None where there is none, or one with other columns.
+
+    Parameters
+    ----------
+    path : of the CSV file.
+    columns : that it has, in this order.
+    texts : those of them that are read as text.
+    later : those of them that tables kept by earlier versions lack; they are empty then.
 
     Raises
     ------
@@ -85,4 +93,5 @@ def read_kept(path: Path, columns: list[str], texts: list[str]) -> pd.DataFrame 
     except (OSError, ValueError) as error:
         reason = one_line(str(error))
         raise CadcError(f"{path} is no {path.stem} ({reason}); restore it or delete it.") from error
-    return frame if list(frame) == columns else None
+    lacking = [name for name in later if name not in frame]
+    return frame.reindex(columns=columns) if list(frame) == [c for c in columns if c not in lacking] else None

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import N_RUNS
-from tests.commands import cadc
+from cadc.ledger import Ledger
+from tests.cli.conftest import N_RUNS, write_experiment
+from tests.commands import TINY, cadc
 
 SAME = ("table.csv", "table.md", "figure.svg", "records.jsonl")
 
@@ -34,6 +35,18 @@ def test_the_committed_records_alone_give_the_same_table(finished, empty_cache, 
     assert_same(folder, finished)
     assert not empty_cache.exists()
     assert not (tmp_path / "no_runs").exists()
+
+
+def test_split_seeds_that_come_to_the_same_split_share_a_record(experiments):
+    common = [*TINY, "data/split=chronological", "data.split_seed=${seed}", "trainer.max_epochs=1"]
+    arms = {"biases": ["model=bias"], "random": ["initializer=random"]}
+    write_experiment(experiments, "split_alike", common=common, seeds=[0, 1], arms=arms)
+    assert cadc("experiment", "split_alike").status == 0
+    assert len(list(Ledger())) == 3
+    table = (Path("results/split_alike") / "table.csv").read_bytes()
+    answer = cadc("report", "split_alike")
+    assert answer.status == 0, answer.err
+    assert (Path("results/split_alike") / "table.csv").read_bytes() == table
 
 
 def test_a_report_goes_where_it_is_told(finished, tmp_path):

@@ -78,6 +78,21 @@ def test_records_and_comparison_alone_give_the_same_files(compared, monkeypatch,
         assert (Path("results/tiny") / name).read_bytes() == (tmp_path / "before" / name).read_bytes(), name
 
 
+def test_a_comparison_kept_before_delong_was_beside_it_still_serves(compared, monkeypatch, tmp_path):
+    assert cadc("report", "tiny").status == 0
+    table = Path("results/tiny/table.csv").read_bytes()
+    kept = pd.read_csv("results/tiny/comparison.csv", dtype=str).drop(columns="delong_se")
+    kept.to_csv("results/tiny/comparison.csv", index=False)
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
+    answer = cadc("report", "tiny")
+    assert answer.status == 0, answer.err
+    assert "left out" not in answer.err
+    assert Path("results/tiny/table.csv").read_bytes() == table
+    again = pd.read_csv("results/tiny/comparison.csv")
+    assert again["delong_se"].isna().all()
+    assert not again["difference"].isna().all()
+
+
 def test_records_alone_give_the_table_without_a_comparison_and_a_sentence(compared, monkeypatch, tmp_path):
     folder = Path("results/tiny")
     folder.mkdir(parents=True)
