@@ -19,7 +19,7 @@ from cadc.lease import Lease, wait_for
 from cadc.ledger.store import NotWritable
 
 
-class Unreachable(NotWritable):
+class NoAnswer(NotWritable):
     """The storage of a study does not answer; runs that notice are interrupted and go on later."""
 
 
@@ -76,11 +76,11 @@ class Storage:
 
     @contextmanager
     def reached(self) -> Iterator[None]:
-        """Raise Unreachable where the database does not answer."""
+        """Raise NoAnswer where the database does not answer."""
         try:
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
-            raise Unreachable(
+            raise NoAnswer(
                 f"the study in {self.place} does not answer ({self.reason(error)}); the same command goes on later."
             ) from error
 

@@ -87,7 +87,7 @@ class SharedStudy:
 
         Raises
         ------
-        Unreachable : where the storage does not answer.
+        NoAnswer : where the storage does not answer.
         """
         with self.storage.reached(), self.storage.alone(f"{self.name}.asking"):
             trials = self.study.get_trials(deepcopy=False)
@@ -135,7 +135,7 @@ class SharedStudy:
 
         Raises
         ------
-        Unreachable : where the storage does not answer.
+        NoAnswer : where the storage does not answer.
         """
         with self.storage.reached():
             self.study.tell(trial, **outcome, skip_if_finished=True)

@@ -18,7 +18,7 @@ from cadc.progress import Display
 from cadc.signals import check_interrupt
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import Tell, reports, saved_history
-from cadc.tuning.storage import Unreachable
+from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tuning import NoSuchMetric, Tuning
 from cadc.words import words_of
@@ -204,7 +204,7 @@ def watched(study: SharedStudy) -> Iterator[None]:
     def watch(shown: Display) -> None:
         while not ended.wait(1.0):
             # A database may be away for a moment; the workers say so where it is not.
-            with suppress(Unreachable):
+            with suppress(NoAnswer):
                 look(shown)
 
     with Display(study.tuning.trials) as shown:
@@ -215,7 +215,7 @@ def watched(study: SharedStudy) -> Iterator[None]:
         finally:
             ended.set()
             thread.join()
-            with suppress(Unreachable):
+            with suppress(NoAnswer):
                 look(shown)
 
 

@@ -6,6 +6,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
+import pytest
 import torch
 import yaml
 
@@ -178,3 +179,11 @@ def assert_same_bits(one: list[torch.Tensor], other: list[torch.Tensor]) -> None
     for a, b in zip(one, other, strict=True):
         assert a.dtype == b.dtype == torch.float32
         assert torch.equal(a, b)
+
+
+FULL = 4 * DIM
+"""Bytes of a row of the full table."""
+
+EACH_CHOICE = pytest.mark.parametrize("name", VARIANTS)
+ALL = pytest.mark.parametrize("name", NODES)
+WITH_BUDGET = pytest.mark.parametrize("name", [name for name in NODES if name in BUDGETED])

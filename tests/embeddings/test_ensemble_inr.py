@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cadc.data.schema import Field
-from cadc.embeddings.ensemble_inr import CellsTable, EnsembleINR
+from cadc.embeddings.cells_table import CellsTable
+from cadc.embeddings.ensemble_inr import EnsembleINR
 from cadc.embeddings.scheme import TableSpec
 from cadc.embeddings.table_file import export, file_bytes, read_table
 from cadc.errors import UsageError
@@ -127,7 +128,7 @@ def test_neighbours_can_differ_unless_rows_are_sorted():
 
 @pytest.mark.parametrize("part", [8192, 16], ids=["whole cells", "rows drawn by weight"])
 def test_each_cell_is_projected_on_its_own(monkeypatch, part):
-    monkeypatch.setattr("cadc.embeddings.ensemble_inr.PART", part)
+    monkeypatch.setattr("cadc.embeddings.cells_table.PART", part)
     values, weight = target()
     weight[:56] = 0  # the first of four cells has no target
     made = table(row_cells=4, steps=30)
@@ -152,8 +153,8 @@ def test_operations_of_a_look_up():
 
 
 def test_the_structure_with_the_fewest_operations_is_taken_within_the_budget(monkeypatch):
-    monkeypatch.setattr("cadc.embeddings.ensemble_inr.WIDTHS", (2, 4, 8))
-    monkeypatch.setattr("cadc.embeddings.ensemble_inr.DEPTHS", (0, 1))
+    monkeypatch.setattr("cadc.embeddings.cells_table.WIDTHS", (2, 4, 8))
+    monkeypatch.setattr("cadc.embeddings.cells_table.DEPTHS", (0, 1))
     values, weight = target()
     made = table(6000, centred=True, order="target", steps=10, psnr=24.0, trials=10)
     widest = made.flops()

@@ -1,33 +1,28 @@
-"""What holds for every scheme of conf/embedding, with every choice that it offers."""
+"""What holds for every scheme of conf/embedding, with every choice that it offers: bytes, file, look-up, gradient."""
 
 import json
 
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import nn
 
 from cadc.data.schema import Field, Schema
-from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.scheme import Compressed
-from cadc.embeddings.stored import load_stored, stored_state
 from cadc.embeddings.table_file import export, file_bytes, metadata_of, read_table, size_of, size_with
 from cadc.errors import DataError, UsageError
-from cadc.randomness import torch_generator
 from tests.embeddings.schemes import (
+    ALL,
     BUDGETED,
     DIM,
+    EACH_CHOICE,
+    FULL,
     LOWER,
     NODES,
-    RATIO,
-    VARIANTS,
+    WITH_BUDGET,
     assert_same_bits,
     bag_of,
     fields,
     ids_of,
-    known,
-    log,
     looked_up,
     n_rows,
     random_table,
@@ -37,34 +32,6 @@ from tests.embeddings.schemes import (
     table_of,
     trained,
 )
-
-FULL = 4 * DIM
-"""Bytes of a row of the full table."""
-
-EACH_CHOICE = pytest.mark.parametrize("name", VARIANTS)
-ALL = pytest.mark.parametrize("name", NODES)
-WITH_BUDGET = pytest.mark.parametrize("name", [name for name in NODES if name in BUDGETED])
-
-
-def targets(seed=0):
-    """Dense targets of all fields, of a few directions, some noise and a mean that is not zero."""
-    generator = torch.Generator().manual_seed(seed)
-    basis = torch.randn(3, DIM, generator=generator)
-    return [
-        0.3 * torch.randn(field.vocabulary_size, 3, generator=generator) @ basis
-        + 0.1 * torch.randn(field.vocabulary_size, DIM, generator=generator)
-        + 0.2 * torch.randn(DIM, generator=generator)
-        for field in fields()
-    ]
-
-
-def weights():
-    return [known().counts[field.name] + 1 for field in fields()]
-
-
-def weighted_error(table, wanted):
-    squared = (table.reconstruct().double() - torch.cat(wanted)).square().sum(1)
-    return float((squared * torch.cat(weights())).sum())
 
 
 class TestBudget:
@@ -120,15 +87,6 @@ class TestBudget:
         ):
             with pytest.raises(UsageError, match=said):
                 scheme_of(name, **options)
-
-    @WITH_BUDGET
-    def test_as_a_ratio_is_bytes_of_float32_vectors_by_bytes_of_the_file(self, name):
-        scheme = scheme_of(name, ratio=5.0, budget=None)
-        model = EmbeddingCollection(log().schema, scheme, starts(scheme), statistics=known())
-        settle(model)
-        (table,) = model.compressed_tables()
-        assert set(table.names) == {field.name for field in fields()}
-        assert len(file_bytes(table)) <= FULL * n_rows() / 5
 
 
 class TestFile:
@@ -308,186 +266,6 @@ class TestGradient:
             assert gradient is not None, key
             assert gradient.isfinite().all(), key
             assert gradient.any(), key
-
-
-class TestStart:
-    @EACH_CHOICE
-    @pytest.mark.parametrize("centred", [False, True])
-    def test_from_a_target_is_better_than_from_random_values_and_than_zero(self, name, centred):
-        wanted = targets()
-        table = table_of(name, centred=centred)
-        std = float(torch.cat(wanted).std())
-        dense = [std * torch.randn(len(own), DIM, generator=torch.Generator().manual_seed(7)) for own in wanted]
-        table.initialise_from(dense if table.holds_rows else [None] * len(wanted), weights(), std)
-        at_random = weighted_error(table, wanted)
-        table.initialise_from(wanted, weights(), std)
-        found = weighted_error(table, wanted)
-        assert found <= at_random
-        means = [(own * w.unsqueeze(1)).sum(0) / w.sum() for own, w in zip(wanted, weights(), strict=True)]
-        around = [own - mean if centred else own for own, mean in zip(wanted, means, strict=True)]
-        zero = float((torch.cat(around).double().square().sum(1) * torch.cat(weights())).sum())
-        assert found <= zero * (1 + 1e-6)
-
-    @WITH_BUDGET
-    def test_from_a_target_is_no_worse_with_more_bytes_and_near_where_all_rows_fit(self, name):
-        wanted, full = targets(), FULL * n_rows()
-        errors = []
-        for budget in (full // 12, full // 3, 2 * full):
-            try:
-                table = table_of(name, budget)
-            except UsageError as error:
-                table = table_of(name, smallest(error))
-            table.initialise_from(wanted, weights())
-            errors.append(weighted_error(table, wanted))
-        zero = float((torch.cat(wanted).double().square().sum(1) * torch.cat(weights())).sum())
-        assert errors[2] <= 1.02 * errors[0]
-        assert errors[2] < 0.7 * zero
-        if table.holds_rows:
-            assert errors[2] < 0.05 * zero
-
-    @ALL
-    def test_from_targets_of_some_fields_leaves_the_others_random(self, name):
-        wanted = targets()
-        table = table_of(name)
-        std = 0.25
-        dense = [std * torch.randn(len(own), DIM, generator=torch.Generator().manual_seed(7)) for own in wanted]
-        given = [own if index % 2 == 0 else None for index, own in enumerate(wanted)]
-        if table.holds_rows:
-            given = [own if own is not None else dense[index] for index, own in enumerate(given)]
-        table.initialise_from(given, weights(), std, torch.Generator().manual_seed(0))
-        assert table.reconstruct().isfinite().all()
-        assert table.psnr is None or 0 < table.psnr < 400
-
-    @ALL
-    def test_psnr_is_that_of_the_target(self, name):
-        wanted = targets()
-        table = table_of(name)
-        table.initialise_from(wanted, weights())
-        dense = torch.cat(wanted).double()
-        squared = float((table.reconstruct().double() - dense).square().mean())
-        if squared == 0:
-            assert table.psnr is None
-        else:
-            peak = float(dense.max() - dense.min())
-            assert table.psnr == pytest.approx(float(10 * torch.tensor(peak**2 / squared).log10()), abs=1e-3)
-        table.initialise_from([None] * len(wanted)) if not table.holds_rows else None
-        assert table.holds_rows or table.psnr is None
-
-    @ALL
-    def test_at_random_has_about_the_standard_deviation_that_is_asked_for(self, name):
-        table = random_table(name, std=0.2).eval()
-        found = table.reconstruct()
-        if name.startswith("row_dimension"):  # zero beyond the length of a row
-            found = found[found != 0]
-            assert len(found) > table.n_rows * DIM / 10
-        assert float(found.std()) == pytest.approx(0.2, rel=0.4)
-
-    @ALL
-    def test_is_the_same_for_a_generator_and_another_for_another(self, name):
-        one, again, other = (random_table(name, seed=seed) for seed in (5, 5, 6))
-        assert file_bytes(one) == file_bytes(again)
-        assert not torch.equal(one.reconstruct(), other.reconstruct())
-        before = torch.random.get_rng_state()
-        ready(name)
-        assert torch.equal(torch.random.get_rng_state(), before), "the global generator is left alone"
-
-    @ALL
-    def test_from_a_target_of_another_shape_is_an_error(self, name):
-        table = table_of(name)
-        wanted = targets()
-        for wrong in (wanted[3][:-1], wanted[3][:, :-1], wanted[3][0], wanted[3].unsqueeze(0)):
-            with pytest.raises(ValueError, match=f"the target of {fields()[3].name} has the shape"):
-                table.initialise_from([*wanted[:3], wrong, *wanted[4:]])
-        with pytest.raises(ValueError):
-            table.initialise_from(wanted[:-1])
-
-
-class Model(nn.Module):
-    """Nothing but the tables of a recommender, and a layer after them."""
-
-    def __init__(self, name, small=10, seed=0, frozen=()):
-        super().__init__()
-        options = {"ratio": LOWER.get(name, RATIO), "budget": None, "small": small} if name in BUDGETED else {}
-        scheme = scheme_of(name, **options)
-        start = starts(scheme, seed)
-        self.embeddings = EmbeddingCollection(
-            log().schema,
-            scheme,
-            start,
-            frozen,
-            statistics=known(),
-            generator=torch_generator(seed, "scheme"),
-        )
-        self.last = nn.Linear(DIM, 1)
-
-
-def starts(scheme, seed=0):
-    """Starting values as initializers give them: none where the scheme draws its own."""
-    generator = torch.Generator().manual_seed(seed)
-    found = {}
-    for field in log().schema.fields:
-        own = 0.1 * torch.randn(field.vocabulary_size, DIM, generator=generator)
-        is_dense = scheme.table_class.holds_rows or not scheme.is_compressed(field)
-        found[field.name] = own if is_dense else None
-    return found
-
-
-def settle(model, steps=3):
-    for table in model.tables if isinstance(model, EmbeddingCollection) else model.embeddings.tables:
-        if table.search_epochs:
-            trained(table, steps)
-            table.settle()
-        trained(table, seed=1)
-    return model
-
-
-class TestModel:
-    @EACH_CHOICE
-    def test_weights_that_are_stored_give_the_same_bits_in_a_new_model(self, name, tmp_path):
-        model = settle(Model(name))
-        save_file({key: value.contiguous() for key, value in stored_state(model).items()}, tmp_path / "model")
-        stored = load_file(tmp_path / "model")
-        again = Model(name)
-        load_stored(again, stored)
-        model.eval(), again.eval()
-        batch = log().gather(log().rows("test"))
-        with torch.no_grad():
-            assert torch.equal(model.embeddings(batch), again.embeddings(batch))
-        assert {key: value.tolist() for key, value in stored_state(again).items()} == {
-            key: value.tolist() for key, value in stored_state(model).items()
-        }
-        for one, two in zip(model.embeddings.tables, again.embeddings.tables, strict=True):
-            assert file_bytes(one) == file_bytes(two)
-
-    @ALL
-    def test_weights_of_another_model_are_refused_and_named(self, name):
-        model = settle(Model(name))
-        whole = stored_state(model)
-        (table,) = model.embeddings.compressed_tables()
-        prefix = f"embeddings.tables.{list(model.embeddings.tables).index(table)}."
-        of_table = [key for key in whole if key.startswith(prefix)]
-        floats = [key for key in of_table if whole[key].is_floating_point()]
-        for key in of_table:
-            value = whole[key]
-            rest = {other: whole[other] for other in whole if other != key}
-            other = torch.float64 if value.dtype != torch.float64 else torch.float32
-            for damaged in (
-                rest,
-                whole | {f"{key}_2": value},
-                whole | {key: torch.cat([value.flatten()] * 3)},
-                whole | {key: value.to(other)},
-                *([whole | {key: torch.full_like(value, torch.nan)}] if key in floats else []),
-            ):
-                with pytest.raises(ValueError, match=key.rpartition(".")[2]):
-                    load_stored(Model(name), damaged)
-
-    @WITH_BUDGET
-    def test_a_frozen_table_stays_as_it_is(self, name):
-        names = [field.name for field in fields()]
-        model = Model(name, small=0, frozen=names)
-        (table,) = model.embeddings.compressed_tables()
-        assert not any(weight.requires_grad for weight in table.parameters())
-        assert not table(ids_of(table, 4)).requires_grad
 
 
 def test_all_schemes_are_compressed_ones_with_defaults_but_full():

@@ -9,7 +9,7 @@ from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import OperationalError
 
 from cadc.ledger import Ledger
-from cadc.tuning.storage import Unreachable
+from cadc.tuning.storage import NoAnswer
 from tests.commands import cadc
 from tests.tuning.helpers import TUNE, check_study, fork, lines, look, outcome, tune, wait_until
 
@@ -153,7 +153,7 @@ class TestPostgreSQL:
 
         with monkeypatch.context() as patch:
             patch.setattr(Trial, "report", away)
-            with pytest.raises(Unreachable, match=r"does not answer .*the same command goes on later"):
+            with pytest.raises(NoAnswer, match=r"does not answer .*the same command goes on later"):
                 tune(tmp_path, *words)
         assert set(Ledger(tmp_path).statuses().values()) == {"interrupted"}
         check_study(tune(tmp_path, *words), tmp_path, 3)
