@@ -32,7 +32,9 @@ class Palette:
         self.table = table
         levels = levels_of(table)
         self.arms = list(dict.fromkeys(table[by].dropna().astype(str)))
-        colours = cycle(mpl.colormaps["tab10"].colors)  # type: ignore[attr-defined]
+        # The ten dark ones first, then the light ones of the same hues.
+        shades = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
+        colours = cycle([*shades[::2], *shades[1::2]])
         order = sorted(self.arms, key=lambda arm: arm in levels)
         # Where colours come again, markers are other ones.
         self._of = {arm: (next(colours), MARKERS[(n + n // 10) % len(MARKERS)]) for n, arm in enumerate(order)}
