@@ -1,11 +1,12 @@
 """What tuning took, beside what the runs of a table took."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from cadc.experiment.tuned import Tuned, nearest
+from cadc.ledger.store import Record
+from cadc.reporting.columns import value_of
 from cadc.reporting.points import Point
 
 COLUMN = "tune_s"
@@ -27,8 +28,8 @@ def add_tuning_time(table: pd.DataFrame, tuned: Sequence[Tuned], rows: Sequence[
         return table
     seconds = []
     for point in rows:
-        config = point.records[0]["config"]
-        at = {key: value for found in tuned for key in found.at if (value := _text(config, key)) is not None}
+        record = point.records[0]
+        at = {key: value for found in tuned for key in found.at if (value := _text(record, key)) is not None}
         found = nearest(tuned, point.arm, at)
         seconds.append(found.seconds if found is not None and found.seconds else None)
     wide = table.copy()
@@ -37,11 +38,8 @@ def add_tuning_time(table: pd.DataFrame, tuned: Sequence[Tuned], rows: Sequence[
     return wide
 
 
-def _text(config: Mapping[str, Any], key: str) -> str | None:
-    """Return what a configuration says for a key of a word, as the word says it."""
-    if key in config["choices"]:
-        return str(config["choices"][key])
-    node: Any = config
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return None if node is None else str(node)
+def _text(record: Record, key: str) -> str | None:
+    """Return what the configuration of a run says for a key of a word, as the word says it."""
+    is_group = key in record["config"]["choices"]
+    value = value_of(record, f"config.choices.{key}" if is_group else f"config.{key}")
+    return None if value is None else str(value)
