@@ -145,7 +145,7 @@ def tune(arguments: argparse.Namespace) -> str:
     """Tune the arms of one experiment; return a line about what was chosen."""
     from cadc.experiment import load_experiment
     from cadc.experiment.reading import folder_of
-    from cadc.experiment.tuned import FILE, write_tuned
+    from cadc.experiment.tuned import FILE, merged, write_tuned
     from cadc.ledger import Ledger
     from cadc.tuning.arms import tune_arms
 
@@ -158,6 +158,8 @@ def tune(arguments: argparse.Namespace) -> str:
     is_own = arguments.overrides or arguments.fast
     folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))
     found = tune_arms(experiment, arguments.overrides, Ledger(), arguments.fast)
+    if is_own and folder.resolve() == folder_of(arguments.name).resolve():
+        found = merged(experiment.tuned, found)  # some points are tuned anew
     try:
         write_tuned(experiment.name, found, folder / FILE)
     except OSError as error:

@@ -1,7 +1,7 @@
 """How an experiment's arms are tuned, and the settings that were chosen: `tuned.yaml` beside `experiment.yaml`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import inf, log
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,11 @@ class Tune:
     ----------
     spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
         those keys count whose group the arm uses, and which its component of that group has.
+    on : by arm, another whose settings are laid under it first, so that it is tuned in what is left. Of a network and
+        a control that share a factorisation, the control's settings then are the network's, and what the network adds
+        is told apart.
     trials : of every study.
+    repeats : runs of each trial, of consecutive seeds; their mean is its value.
     metric : of a record, such as `val/logloss`; None takes the first of the experiment, on validation.
     seed : of sample and weights, apart from those of the table.
     split_seed : of the split; None takes that of the table's first seed, so that no trial reads a row that is
@@ -35,7 +39,9 @@ class Tune:
     """
 
     spaces: Mapping[str, Any]
+    on: Mapping[str, str] = field(default_factory=dict)
     trials: int = 20
+    repeats: int = 1
     metric: str | None = None
     seed: int = 1000
     split_seed: int | None = None
@@ -47,7 +53,8 @@ class Tune:
 
         Parameters
         ----------
-        node : with the key `space`, for all arms or by arm, and those of `OPTIONS` that differ from the default.
+        node : with the key `space`, for all arms or by arm, the key `on`, and those of `OPTIONS` that differ from the
+            default.
         arms : their names.
         where : for messages.
 
@@ -55,8 +62,8 @@ class Tune:
         ------
         UsageError : for keys and values that are not understood.
         """
-        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", *OPTIONS}:
-            known = ", ".join(OPTIONS)
+        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", "on", *OPTIONS}:
+            known = ", ".join(["on", *OPTIONS])
             raise UsageError(f"{where} is {shown(node)}; expected the key space, and of {known} what differs.")
         space = node["space"]
         if not isinstance(space, str | Mapping) or not space:
@@ -67,12 +74,28 @@ class Tune:
                 raise UsageError(f"{where}.space names {', '.join(unknown)}, which is no arm.")
             spaces = space
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
-        if given.get("trials", 1) < 1:
-            raise UsageError(f"{where}.trials is {given['trials']}; it must be at least 1.")
-        return cls(spaces, **given)
+        on = node.get("on") or {}
+        if not isinstance(on, Mapping):
+            raise UsageError(f"{where}.on is {shown(on)}; expected {{arm: another arm}}.")
+        for arm, below in on.items():
+            if arm not in spaces or below not in spaces:
+                raise UsageError(f"{where}.on names {shown(below if arm in spaces else arm)}, which is no tuned arm.")
+            if below in on:
+                raise UsageError(f"{where}.on: {arm} is tuned on {below}, which is itself tuned on another.")
+        for name in ("trials", "repeats"):
+            if given.get(name, 1) < 1:
+                raise UsageError(f"{where}.{name} is {given[name]}; it must be at least 1.")
+        return cls(spaces, on, **given)
 
 
-OPTIONS: dict[str, Any] = {"trials": int, "metric": str | None, "seed": int, "split_seed": int | None, "per_rate": bool}
+OPTIONS: dict[str, Any] = {
+    "trials": int,
+    "repeats": int,
+    "metric": str | None,
+    "seed": int,
+    "split_seed": int | None,
+    "per_rate": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,7 @@ class Tuned:
     at : the data set, and what the arm sweeps, at this point.
     words : that set what was chosen; none where no trial was better than the settings as they stand.
     study, trials, metric, value : the study, how many trials it had, and the best value of its metric.
+    repeats : runs of each trial.
     seconds : that the runs of its trials took together, and that of the settings as they stand; 0 where not known.
     """
 
@@ -96,6 +120,7 @@ class Tuned:
     metric: str = ""
     value: float = 0.0
     seconds: float = 0.0
+    repeats: int = 1
 
 
 KINDS: dict[str, Any] = {
@@ -106,6 +131,7 @@ KINDS: dict[str, Any] = {
     "metric": str,
     "value": float,
     "seconds": float,
+    "repeats": int,
 }
 
 
@@ -149,6 +175,13 @@ def borrow(path: Path, arms: Mapping[str, str]) -> tuple[Tuned, ...]:
     if missing := [shown(arm) for arm in arms.values() if arm not in {found.arm for found in theirs}]:
         raise UsageError(f"{path} has no settings of {', '.join(missing)}.")
     return tuple(replace(found, arm=own) for own, arm in arms.items() for found in theirs if found.arm == arm)
+
+
+def merged(earlier: Sequence[Tuned], found: Sequence[Tuned]) -> list[Tuned]:
+    """Return earlier settings of all arms with those of some points replaced, and new points after them."""
+    new = {(one.arm, tuple(sorted(one.at.items()))): one for one in found}
+    kept = [new.pop((one.arm, tuple(sorted(one.at.items()))), one) for one in earlier]
+    return [*kept, *new.values()]
 
 
 def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:

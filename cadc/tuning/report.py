@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from cadc.cache import put_in_place
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.work import reached
+from cadc.tuning.work import RUNS, reached
 from cadc.words import values_of, words_of
 
 BEST = re.compile(r"best(-\d+)?\.yaml")
@@ -53,13 +53,13 @@ def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[
 
 
 def table(study: SharedStudy) -> pd.DataFrame:
-    """Return a row a trial: number, state, run, options, metrics, epochs, seconds, and why it failed."""
+    """Return a row a trial: number, state, run (or runs), options, metrics, epochs, seconds, and why it failed."""
     rows = []
     for trial in study.study.get_trials(deepcopy=False):
         values: Sequence[Any] = trial.values or [None] * len(study.tuning.metrics)
         seconds = trial.duration.total_seconds() if trial.duration else None
         rows.append(
-            {"trial": trial.number, "state": trial.state.name.lower(), "run": trial.user_attrs.get("run")}
+            {"trial": trial.number, "state": trial.state.name.lower(), "run": trial.user_attrs.get(RUNS)}
             | trial.params
             | dict(zip(study.tuning.metrics, values, strict=True))
             | {"epochs": len(trial.intermediate_values) or None, "seconds": seconds}

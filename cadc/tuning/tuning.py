@@ -30,6 +30,7 @@ class Tuning:
     ----------
     space : see `cadc.tuning.space.distributions`.
     trials : wanted in all, those of earlier starts and of other processes included.
+    repeats : runs of each trial, of consecutive seeds; their mean is its value. Trials are stopped early by the first.
     metric : what a record holds, such as `val/logloss`, `val/auc`, `bytes/embedding`, `cost/total_s`; several give the
         Pareto front.
     direction : of each metric; `auto` knows the usual ones.
@@ -46,6 +47,7 @@ class Tuning:
         self,
         space: Any = None,
         trials: int = 50,
+        repeats: int = 1,
         metric: str | tuple[str, ...] = "val/logloss",
         direction: Literal["auto", "minimize", "maximize"] | tuple[Direction, ...] = "auto",
         sampler: Literal["tpe", "random"] = "tpe",
@@ -56,10 +58,10 @@ class Tuning:
         seed: int = 0,
         workers: int = 1,
     ) -> None:
-        require_at_least(1, "tune", trials=trials, workers=workers)
+        require_at_least(1, "tune", trials=trials, repeats=repeats, workers=workers)
         require_at_least(0, "tune", startup=startup)
         self.distributions = distributions(space)
-        self.trials = trials
+        self.trials, self.repeats = trials, repeats
         self.metrics = (metric,) if isinstance(metric, str) else tuple(metric)
         if not self.metrics:
             raise UsageError("tune.metric is empty; name one, such as val/logloss.")
@@ -113,6 +115,8 @@ class Tuning:
         """
         space = {key: distribution_to_json(value) for key, value in self.distributions.items()}
         how = [self.sampler_name, self.pruner_name if self.prunes else "none", self.startup, self.seed]
+        if self.repeats > 1:
+            how.append(self.repeats)
         return digest(
             {"run": run_id, "space": space, "metrics": self.metrics, "directions": self.directions, "how": how}
         )

@@ -11,13 +11,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cadc.attempt import carry_out, settled, without_result
 from cadc.errors import CadcError, Lost, Pruned, UsageError
-from cadc.jobs import Job, Say, plan
+from cadc.jobs import Job, Say
 from cadc.lease import Lease
 from cadc.ledger.store import Ledger, NotWritable
 from cadc.progress import Display
 from cadc.signals import check_interrupt
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import Tell, reports, saved_history
+from cadc.tuning.repeats import jobs_of, mean_values
 from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tuning import NoSuchMetric, Tuning
@@ -25,6 +26,9 @@ from cadc.words import words_of
 
 VALIDATION = "evaluate=validation"
 """Trials never read test data."""
+
+RUNS = "run"
+"""Attribute of a trial: the ids of its runs, with spaces between them."""
 
 
 def open_study(words: Sequence[str], ledger: Ledger) -> tuple[SharedStudy, list[str]]:
@@ -63,7 +67,7 @@ def study_of(
     CadcError : for words, data or a storage that allow no tuning.
     """
     base = [*words, VALIDATION]
-    (job,) = plan([base])
+    job = jobs_of(base, tuning.repeats)[0]
     # What is wrong with the space is said now, not once for every trial.
     check_space(tuning, base)
     settings = tuning.settings(job.run_id)
@@ -115,10 +119,12 @@ def _progress(study: SharedStudy) -> str:
 
 def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
     try:
-        (job,) = plan([[*base, *words_of(trial.params)]])
+        jobs = jobs_of([*base, *words_of(trial.params)], study.tuning.repeats)
         with study.storage.reached():
-            trial.set_user_attr("run", job.run_id)
-        values = study.tuning.values(record_of(job, ledger, reports(trial, study, job.config)))
+            trial.set_user_attr(RUNS, " ".join(job.run_id for job in jobs))
+        first = record_of(jobs[0], ledger, reports(trial, study, jobs[0].config))
+        records = [first, *(record_of(job, ledger) for job in jobs[1:])]
+        values = mean_values(study.tuning, records)
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
     except (NotWritable, OSError, Lost, NoSuchMetric):
@@ -132,7 +138,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         study.tell(trial, values=values)
 
 
-def record_of(job: Job, ledger: Ledger, tell: Tell) -> dict[str, Any]:
+def record_of(job: Job, ledger: Ledger, tell: Tell = lambda history: None) -> dict[str, Any]:
     """Return the record of a trial's run, carrying it out unless it is finished."""
     while settled(job, ledger, retry_failed=False) is None:
         lease = ledger.claim(job.run_id)

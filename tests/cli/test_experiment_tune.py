@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from statistics import fmean
 
 import optuna
 import pandas as pd
@@ -139,12 +140,54 @@ def test_one_rate_may_stand_for_all(experiments):
     ]  # a trial, and the settings as they stand
 
 
+def test_an_arm_is_tuned_on_what_was_chosen_for_another(experiments):
+    tune = {"space": SPACE, "trials": 2, "on": {"mf": "MF alone"}}
+    write_experiment(experiments, "tunable", **DESCRIPTION | {"tune": tune})
+    answer = cadc("experiment", "tunable", "--tune")
+    assert answer.status == 0, answer.err
+    entries = yaml.safe_load((experiments / "tunable" / "tuned.yaml").read_text())
+    assert [entry["arm"] for entry in entries] == ["random", "random", "mf", "MF alone"]
+    l2 = [word for word in entries[3]["words"] if word.startswith("factorization.l2=")]
+    assert [word for word in entries[2]["words"] if word.startswith("factorization.l2=")] == l2
+    wanted = float(l2[0].partition("=")[2]) if l2 else DEFAULT_L2
+    enriched = [r for r in Ledger() if {"factorization", "initializer"} <= set(r["uses"])]
+    assert len(enriched) == 3
+    assert {record["config"]["factorization"]["l2"] for record in enriched} == {wanted}
+    # Its own options were searched.
+    assert len({record["config"]["trainer"]["learning_rate"] for record in enriched}) == 3
+
+
+def test_trials_of_several_seeds_and_points_that_are_tuned_anew(tuned, experiments):
+    folder = experiments / "tunable"
+    before = Ledger().ids()
+    words = ("sampler.rate=1", "tune.repeats=2", "--output", str(folder))
+    answer = cadc("experiment", "tunable", "--tune", *words)
+    assert answer.status == 0, answer.err
+    entries = yaml.safe_load((folder / "tuned.yaml").read_text())
+    found = [(entry["arm"], entry["at"].get("sampler.rate"), entry["repeats"]) for entry in entries]
+    assert found == [("random", "0.2", 1), ("random", "1", 2), ("mf", None, 2), ("MF alone", None, 2)]
+    assert entries[0] == tuned["random", "0.2"]
+    new = [record for record in Ledger() if record["id"] not in before]
+    assert {record["seed"] for record in new} == {1000, 1001}
+    of_random = [r for r in Ledger() if "factorization" not in r["uses"] and r["config"]["sampler"]["rate"] == 1]
+    found = {}
+    for record in of_random:
+        found.setdefault(record["config"]["trainer"]["learning_rate"], []).append(record["metrics"]["val/logloss"])
+    assert {len(values) for values in found.values()} == {2}
+    assert entries[1]["value"] == pytest.approx(min(map(fmean, found.values())), abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "sentence"),
     [
         ({"tune": None}, [], "does not say how it is tuned; give it the key tune"),
         ({}, ["tune.trails=3"], "tune.trails is no option of an experiment's tuning"),
         ({"tune": {"space": {"sampler.rate": {"low": 0.1, "high": 1.0}}}}, [], "random: sampler.rate is swept"),
+        ({"tune": {"space": SPACE, "repeats": 0}}, [], "repeats is 0; it must be at least 1"),
+        ({}, ["tune.repeats=0"], "tune.repeats is 0; it must be at least 1"),
+        ({"tune": {"space": SPACE, "on": {"mf": "FM"}}}, [], "'FM', which is no tuned arm"),
+        ({"tune": {"space": SPACE, "on": {"mf": "MF alone", "MF alone": "random"}}}, [], "itself tuned on another"),
+        ({"tune": {"space": SPACE, "on": {"MF alone": "mf"}}}, [], "MF alone: mf tunes all of its search space"),
         ({"tune": {"space": "deflt"}}, [], "tune=deflt does not exist; did you mean tune=default?"),
         ({"tune": {"space": {"initializer.stdd": {"low": 0, "high": 1}}}}, [], "no key initializer.stdd"),
         ({"tune": {"space": {"factorization.l2": {"low": 1, "high": 2}}, "metric": "val/acc"}}, [], "whether val/acc"),
