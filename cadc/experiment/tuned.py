@@ -26,9 +26,8 @@ class Tune:
     ----------
     spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
         those keys count whose group the arm uses, and which its component of that group has.
-    on : by arm, another whose settings are laid under it first, so that it is tuned in what is left. Of a network and
-        a control that share a factorisation, the control's settings then are the network's, and what the network adds
-        is told apart.
+    after : by arm, another whose settings are laid under it first, so that it is tuned in what is left. A network then
+        shares the factorisation of its control, and what the network adds is told apart.
     trials : of every study.
     repeats : runs of each trial, of consecutive seeds; their mean is its value.
     metric : of a record, such as `val/logloss`; None takes the first of the experiment, on validation.
@@ -39,7 +38,7 @@ class Tune:
     """
 
     spaces: Mapping[str, Any]
-    on: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
     trials: int = 20
     repeats: int = 1
     metric: str | None = None
@@ -53,8 +52,7 @@ class Tune:
 
         Parameters
         ----------
-        node : with the key `space`, for all arms or by arm, the key `on`, and those of `OPTIONS` that differ from the
-            default.
+        node : with the key `space`, for all arms or by arm, and of `after` and `OPTIONS` what differs from the default.
         arms : their names.
         where : for messages.
 
@@ -62,8 +60,8 @@ class Tune:
         ------
         UsageError : for keys and values that are not understood.
         """
-        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", "on", *OPTIONS}:
-            known = ", ".join(["on", *OPTIONS])
+        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", "after", *OPTIONS}:
+            known = ", ".join(["after", *OPTIONS])
             raise UsageError(f"{where} is {shown(node)}; expected the key space, and of {known} what differs.")
         space = node["space"]
         if not isinstance(space, str | Mapping) or not space:
@@ -74,18 +72,20 @@ class Tune:
                 raise UsageError(f"{where}.space names {', '.join(unknown)}, which is no arm.")
             spaces = space
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
-        on = node.get("on") or {}
-        if not isinstance(on, Mapping):
-            raise UsageError(f"{where}.on is {shown(on)}; expected {{arm: another arm}}.")
-        for arm, below in on.items():
+        after = node.get("after") or {}
+        if not isinstance(after, Mapping):
+            raise UsageError(f"{where}.after is {shown(after)}; expected {{arm: another arm}}.")
+        for arm, below in after.items():
             if arm not in spaces or below not in spaces:
-                raise UsageError(f"{where}.on names {shown(below if arm in spaces else arm)}, which is no tuned arm.")
-            if below in on:
-                raise UsageError(f"{where}.on: {arm} is tuned on {below}, which is itself tuned on another.")
+                raise UsageError(
+                    f"{where}.after names {shown(below if arm in spaces else arm)}, which is no tuned arm."
+                )
+            if below in after:
+                raise UsageError(f"{where}.after: {arm} comes after {below}, which comes after another itself.")
         for name in ("trials", "repeats"):
             if given.get(name, 1) < 1:
                 raise UsageError(f"{where}.{name} is {given[name]}; it must be at least 1.")
-        return cls(spaces, on, **given)
+        return cls(spaces, after, **given)
 
 
 OPTIONS: dict[str, Any] = {

@@ -37,23 +37,23 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, 
     """
     how, others = _laid(experiment.tune, overrides)
     todo = tasks(experiment, how, others, fast)
-    # Arms that are tuned on others come after them; the file keeps the order of the experiment.
-    order = sorted(range(len(todo)), key=lambda index: todo[index].cell.arm in how.on)
+    # The file keeps the order of the experiment.
+    order = sorted(range(len(todo)), key=lambda index: todo[index].cell.arm in how.after)
     chosen: dict[int, Tuned] = {}
     for number, index in enumerate(order, 1):
         task = todo[index]
         print(f"[{number}/{len(todo)}] {task}", file=sys.stderr, flush=True)
-        if task.cell.arm in how.on:
-            task = _on(task, how.on[task.cell.arm], list(chosen.values()))
+        if task.cell.arm in how.after:
+            task = _with_settings_of(task, how.after[task.cell.arm], list(chosen.values()))
         chosen[index] = _tuned(task, how, experiment, ledger)
     return [chosen[index] for index in range(len(todo))]
 
 
-def _on(task: Task, arm: str, chosen: Sequence[Tuned]) -> Task:
+def _with_settings_of(task: Task, arm: str, chosen: Sequence[Tuned]) -> Task:
     """Return a task on top of what was chosen for another arm at the same point."""
     below = nearest(chosen, arm, task.at)
     if below is None or {key: task.at.get(key) for key in below.at} != dict(below.at):
-        raise UsageError(f"{task} is to be tuned on {arm}, which has no settings there.")
+        raise UsageError(f"{task} is to be tuned after {arm}, which has no settings there.")
     return replace(task, below=below.words)
 
 

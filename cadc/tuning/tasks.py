@@ -72,10 +72,10 @@ def tasks(experiment: Experiment, how: Tune, overrides: Sequence[str] = (), fast
 
 def _left(task: Task, found: Sequence[Task], how: Tune) -> Task:
     """Return a task without the options that the arm below it tunes."""
-    taken = {key for other in found if other.cell.arm == how.on.get(task.cell.arm) for key in other.space}
+    taken = {key for other in found if other.cell.arm == how.after.get(task.cell.arm) for key in other.space}
     space = {key: leaf for key, leaf in task.space.items() if key not in taken}
     if not space:
-        raise UsageError(f"{task.cell.arm}: {how.on[task.cell.arm]} tunes all of its search space.")
+        raise UsageError(f"{task.cell.arm}: {how.after[task.cell.arm]} tunes all of its search space.")
     return replace(task, space=space)
 
 

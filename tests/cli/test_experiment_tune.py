@@ -141,7 +141,7 @@ def test_one_rate_may_stand_for_all(experiments):
 
 
 def test_an_arm_is_tuned_on_what_was_chosen_for_another(experiments):
-    tune = {"space": SPACE, "trials": 2, "on": {"mf": "MF alone"}}
+    tune = {"space": SPACE, "trials": 2, "after": {"mf": "MF alone"}}
     write_experiment(experiments, "tunable", **DESCRIPTION | {"tune": tune})
     answer = cadc("experiment", "tunable", "--tune")
     assert answer.status == 0, answer.err
@@ -185,9 +185,13 @@ def test_trials_of_several_seeds_and_points_that_are_tuned_anew(tuned, experimen
         ({"tune": {"space": {"sampler.rate": {"low": 0.1, "high": 1.0}}}}, [], "random: sampler.rate is swept"),
         ({"tune": {"space": SPACE, "repeats": 0}}, [], "repeats is 0; it must be at least 1"),
         ({}, ["tune.repeats=0"], "tune.repeats is 0; it must be at least 1"),
-        ({"tune": {"space": SPACE, "on": {"mf": "FM"}}}, [], "'FM', which is no tuned arm"),
-        ({"tune": {"space": SPACE, "on": {"mf": "MF alone", "MF alone": "random"}}}, [], "itself tuned on another"),
-        ({"tune": {"space": SPACE, "on": {"MF alone": "mf"}}}, [], "MF alone: mf tunes all of its search space"),
+        ({"tune": {"space": SPACE, "after": {"mf": "FM"}}}, [], "'FM', which is no tuned arm"),
+        (
+            {"tune": {"space": SPACE, "after": {"mf": "MF alone", "MF alone": "random"}}},
+            [],
+            "comes after another itself",
+        ),
+        ({"tune": {"space": SPACE, "after": {"MF alone": "mf"}}}, [], "MF alone: mf tunes all of its search space"),
         ({"tune": {"space": "deflt"}}, [], "tune=deflt does not exist; did you mean tune=default?"),
         ({"tune": {"space": {"initializer.stdd": {"low": 0, "high": 1}}}}, [], "no key initializer.stdd"),
         ({"tune": {"space": {"factorization.l2": {"low": 1, "high": 2}}, "metric": "val/acc"}}, [], "whether val/acc"),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, DataError
-from cadc.evaluation.ranking.ranks import N_SCORES, Masked, Scorer, full_ranks
+from cadc.evaluation.ranking.ranks import Masked, Scorer, full_ranks
 
 BEFORE = {"validation": ("train",), "test": ("train", "validation")}
 """Parts whose items a user is not asked for again, by the part that is ranked."""
@@ -75,7 +75,7 @@ class HeldOutRanking:
         """Share of held-out items without any training row, which no arm can find."""
         return float(self.is_cold.double().mean())
 
-    def ranks(self, scorer: Scorer, kept: Tensor | None = None, n_scores: int = N_SCORES) -> Tensor:
+    def ranks(self, scorer: Scorer, kept: Tensor | None = None, n_scores: int | None = None) -> Tensor:
         """Return the rank of each held-out item, from 1; infinite for a cold one; float64, shape [n].
 
         Parameters
@@ -84,7 +84,7 @@ class HeldOutRanking:
             `candidates`, [b, c], on any device.
         kept : places of the held-out items that are ranked, int64, shape [n]; None ranks all. Those of a user are
             candidates for one another, ranked or not.
-        n_scores : most scores held at a time.
+        n_scores : most scores held at a time, see `full_ranks`.
 
         Raises
         ------

@@ -14,6 +14,9 @@ Scorer = Callable[[Tensor], Tensor]
 N_SCORES = 500_000
 """Scores held at a time, unless told otherwise: 2 MB of float32, which caches hold."""
 
+FEWEST_USERS = 16
+"""Users scored at a time however many items there are: for fewer, the product would be as slow as reading all items."""
+
 
 @dataclass(frozen=True)
 class DotProduct:
@@ -47,12 +50,15 @@ class Masked:
     """
 
     def __init__(self, users: Tensor, items: Tensor) -> None:
-        order = torch.argsort(users)
-        self.users = users[order].contiguous()
-        self.items = items[order]
+        order = torch.argsort(items)
+        order = order[torch.argsort(users[order], stable=True)]
+        users, items = users[order], items[order]
+        is_new = torch.ones_like(users, dtype=torch.bool)
+        is_new[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
+        self.users, self.items = users[is_new], items[is_new]
 
     def of(self, users: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the masked pairs of some users as (place of the user in `users`, item), int64, shape [m] each."""
+        """Return the masked pairs of some users, each once: (place of the user in `users`, item), int64, shape [m]."""
         first = torch.searchsorted(self.users, users)
         count = torch.searchsorted(self.users, users, right=True) - first
         place = torch.repeat_interleave(torch.arange(len(users), device=users.device), count)
@@ -67,7 +73,7 @@ def full_ranks(
     items: Tensor,
     masked: Masked | None = None,
     candidates: Tensor | None = None,
-    n_scores: int = N_SCORES,
+    n_scores: int | None = None,
 ) -> Tensor:
     """Return the rank of each held-out item among all candidates of its user, from 1; ties share their mid rank.
 
@@ -81,7 +87,8 @@ def full_ranks(
     users, items : of the held-out pairs, int64, shape [n] each.
     masked : pairs that are left out of the ranking.
     candidates : which items can be ranked at all, bool, shape [n_items]; None takes all.
-    n_scores : most scores held at a time; memory is a few times as many numbers, and at least one user's.
+    n_scores : most scores held at a time, though at least one user's; memory is a few times as many numbers. None takes
+        `N_SCORES`, or those of `FEWEST_USERS` where these are more.
 
     Returns
     -------
@@ -97,38 +104,56 @@ def full_ranks(
     start, width = 0, 1
     while start < len(order):
         pairs = order[start : start + width]
-        scores, place = _scores(scorer, users[pairs], masked, candidates)
-        found = _ranks(scores, place.to(scores.device), items[pairs].to(scores.device), candidates)
-        rank[pairs] = found.to(rank.device)
+        distinct, place = torch.unique_consecutive(users[pairs], return_inverse=True)
+        scores = _checked(scorer(distinct), candidates)
+        rows = scores if len(distinct) == len(pairs) else scores[place.to(scores.device)]
+        left_out = None if masked is None else masked.of(users[pairs])
+        rank[pairs] = _ranks(rows, items[pairs], left_out, candidates).to(rank.device)
         start += width
         # Only a first answer tells how many items there are.
-        width = max(1, n_scores // scores.shape[1])
+        width = max(FEWEST_USERS if n_scores is None else 1, (n_scores or N_SCORES) // scores.shape[1])
     return rank
 
 
-def _scores(scorer: Scorer, users: Tensor, masked: Masked | None, candidates: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return scores [b, n_items] of the distinct users, NaN for items that are not ranked, and each pair's row."""
-    distinct, place = torch.unique_consecutive(users, return_inverse=True)
-    scores = scorer(distinct)
-    if scores.isnan().any():
+def _checked(scores: Tensor, candidates: Tensor | None) -> Tensor:
+    """Return scores [b, n_items] without NaN, but for items that are no candidates, which get it."""
+    # The least of numbers among which is a NaN is NaN: one pass, and nothing of their size is written.
+    if scores.numel() and scores.amin().isnan():
         raise CadcError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are NaN; no item is ranked.")
-    if masked is not None or candidates is not None:
-        scores = scores.clone()
-    if candidates is not None:
-        scores[:, ~candidates] = torch.nan
-    if masked is not None:
-        scores[masked.of(distinct)] = torch.nan
-    return scores, place
+    return scores if candidates is None else scores.masked_fill(~candidates.to(scores.device), torch.nan)
 
 
-def _ranks(scores: Tensor, place: Tensor, items: Tensor, candidates: Tensor | None) -> Tensor:
-    rows = scores if len(scores) == len(place) else scores[place]
+def _ranks(rows: Tensor, items: Tensor, left_out: tuple[Tensor, Tensor] | None, candidates: Tensor | None) -> Tensor:
+    """Return the rank of an item in each row of scores.
+
+    Parameters
+    ----------
+    rows : scores of all items, shape [n, n_items]; NaN for those that are no candidates.
+    items : int64, shape [n].
+    left_out : places in `rows` and items of the masked pairs, int64, shape [m] each.
+    candidates : as in `full_ranks`.
+    """
+    items = items.to(rows.device)
     own = rows.gather(1, items[:, None])
-    # NaN is neither above nor equal to anything, so what is not ranked does not count.
-    n_above = (rows > own).sum(1)
-    n_equal = (rows == own).sum(1)
-    rank = n_above.double() + (n_equal.double() + 1) / 2
-    is_cold = torch.zeros_like(items, dtype=torch.bool) if candidates is None else ~candidates[items]
-    if (own[:, 0].isnan() & ~is_cold).any():
-        raise DataError("a held-out pair is among the masked ones, so it has no rank; mask only what came before it.")
-    return torch.where(is_cold, torch.inf, rank)
+    # NaN is neither above nor equal to anything, so what is no candidate does not count.
+    n_above, n_equal = _count(torch.gt, rows, own), _count(torch.eq, rows, own)
+    if left_out is not None:
+        place, others = (part.to(rows.device) for part in left_out)
+        is_held_out = others == items[place]
+        if (is_held_out if candidates is None else is_held_out & candidates.to(rows.device)[others]).any():
+            raise DataError(
+                "a held-out pair is among the masked ones, so it has no rank; mask only what came before it."
+            )
+        theirs, mine = rows[place, others], own[place, 0]
+        n_above -= torch.bincount(place, (theirs > mine).double(), minlength=len(rows))
+        n_equal -= torch.bincount(place, (theirs == mine).double(), minlength=len(rows))
+    rank = n_above + (n_equal + 1) / 2
+    return rank if candidates is None else rank.where(candidates.to(rows.device)[items], torch.inf)
+
+
+def _count(compare: Callable[..., Tensor], rows: Tensor, own: Tensor) -> Tensor:
+    """Return how many numbers of each row compare with its own one, float64, shape [n]."""
+    # As floats, because torch sums those several times as fast as truth values; exact up to 2^24 of them.
+    is_so = torch.empty(rows.shape, dtype=torch.float32, device=rows.device)
+    exact = torch.float64 if rows.shape[1] > 1 << 24 else torch.float32
+    return compare(rows, own, out=is_so).sum(1, dtype=exact).double()

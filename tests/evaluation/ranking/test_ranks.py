@@ -73,11 +73,25 @@ def test_no_more_scores_are_asked_for_than_allowed():
     assert sum(asked_for) == 57
 
 
+def test_users_of_a_large_catalogue_are_scored_together():
+    asked_for = []
+
+    def scorer(users):
+        asked_for.append(len(users))
+        return torch.rand(len(users), 600_000)
+
+    full_ranks(scorer, torch.arange(33), torch.zeros(33, dtype=torch.int64))
+    assert asked_for == [1, 16, 16]
+
+
 def test_the_table_of_a_scorer_is_left_as_it_was():
     table = torch.arange(6.0).reshape(2, 3)
     before = table.clone()
     full_ranks(
-        lambda users: table, torch.tensor([0, 1]), torch.tensor([0, 1]), Masked(torch.tensor([0]), torch.tensor([2]))
+        lambda users: table[users],
+        torch.tensor([0, 1]),
+        torch.tensor([0, 1]),
+        Masked(torch.tensor([0]), torch.tensor([2])),
     )
     assert torch.equal(table, before)
 
