@@ -31,6 +31,10 @@ class DataError(CadcError):
     """A file, or what it holds, is not what the reader expects."""
 
 
+class ByHand(DataError):
+    """Data that no program can fetch is not there."""
+
+
 class NotWritable(CadcError):
     """A folder of ours takes no more: the disk is full, or the folder read-only."""
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from cadc.building import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.choices import Config, is_trained, seeds, task
-from cadc.components import build
+from cadc.components import TARGET, build, load_class
 from cadc.data.log import InteractionLog
 from cadc.embeddings.stored import stored_state
 from cadc.errors import DataError
@@ -60,6 +60,9 @@ def run(
 
     log = open_log(config)
     require_labels(log, task(config))
+    if hasattr(network := load_class(config["model"][TARGET]), "require_fields"):
+        # Before a factorisation that takes minutes, or misses the same field and gives other advice.
+        network.require_fields(log.schema)
     before_sampling = factorize_for_sampler(config, log)
     with watch.stage("sample_s"):
         sample = draw_sample(config, log, before_sampling)

@@ -54,7 +54,8 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
         "status": "finished",
         "config": config,
         "seed": config["seed"],
-        "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")},
+        "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")}
+        | ({"split_remark": remark} if (remark := log.meta.get("split_remark")) else {}),
         "code": source_version() | {"hash": code},
         "environment": environment(),
         "task": task(config),

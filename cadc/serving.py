@@ -75,7 +75,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Return the probability of label 1 of new rows, float64, shape [n].
+    """Return the logit of each new row, or its score by a model that ranks, float64, shape [n].
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
                 dense[rows],
                 label[rows],
             )
-            parts.append(model(batch).double().sigmoid())
+            parts.append(model(batch).double())
     return torch.cat(parts).numpy() if parts else np.empty(0)
 
 

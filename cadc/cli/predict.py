@@ -18,6 +18,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     import pandas as pd
     import pyarrow as pa
+    import torch
 
     from cadc.data.text import unreadable
     from cadc.errors import DataError
@@ -32,7 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise unreadable(path, error) from error
     ledger = Ledger()
-    _, log, model = load_run(ledger, ledger.find(arguments.run))
+    record, log, model = load_run(ledger, ledger.find(arguments.run))
     try:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
@@ -49,7 +50,11 @@ def main(arguments: argparse.Namespace) -> int:
         raise unreadable(path, error) from error
     except (ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
-    table["probability"] = predict(log, model, table, str(path))
+    scores = predict(log, model, table, str(path))
+    if record["task"] == "ranking":
+        table["score"] = scores  # higher is better, and no more than that
+    else:
+        table["probability"] = torch.from_numpy(scores).sigmoid().numpy()
     if arguments.output is None:
         table.to_csv(sys.stdout, index=False)
     else:

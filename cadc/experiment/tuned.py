@@ -27,7 +27,8 @@ class Tune:
     spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. Of a space only
         those keys count whose group the arm uses, and which its component of that group has.
     after : by arm, another whose settings are laid under it first, so that it is tuned in what is left. A network then
-        shares the factorisation of its control, and what the network adds is told apart.
+        shares the factorisation of its control, and what the network adds is told apart. Its trials come on top of the
+        other arm's.
     trials : of every study.
     repeats : runs of each trial, of consecutive seeds; their mean is its value.
     metric : of a record, such as `val/logloss`; None takes the first of the experiment, on validation.
@@ -109,7 +110,8 @@ class Tuned:
     words : that set what was chosen; none where no trial was better than the settings as they stand.
     study, trials, metric, value : the study, how many trials it had, and the best value of its metric.
     repeats : runs of each trial.
-    seconds : that the runs of its trials took together, and that of the settings as they stand; 0 where not known.
+    seconds : that the runs of its trials took together, those of the settings as they stand, and the study of the arm
+        that this one comes after; 0 where not known.
     """
 
     arm: str

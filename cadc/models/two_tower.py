@@ -90,7 +90,7 @@ class TwoTower(nn.Module):
         residual: bool = False,
     ) -> None:
         super().__init__()
-        require_fields(schema)
+        self.require_fields(schema)
         widths = {"hidden": min(hidden, default=1), "scorer_mlp": min(scorer_mlp, default=0)}
         require_at_least(1, "model", width=width, compression=compression, **widths)
         require_positive("model", temperature=temperature, margin=margin)
@@ -147,6 +147,16 @@ class TwoTower(nn.Module):
         scores = logit.user_side(log.gather(some).to(self.spread.device)) @ vectors.T + bias
         spread = float(scores.std(1).mean()) if len(vectors) > 1 else 0.0
         return spread or 1.0
+
+    @staticmethod
+    def require_fields(schema: Schema) -> None:
+        """Raise a UsageError for a log without the fields `user` and `item`."""
+        missing = [name for name in ("user", "item") if name not in schema]
+        if missing:
+            raise UsageError(
+                f"a two-tower network ranks items for users, but this log has no field {' and no '.join(missing)}; "
+                "choose another data set, or model=dlrm."
+            )
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the score of each row's user and item, shape [B]."""
@@ -224,13 +234,3 @@ class TwoTower(nn.Module):
             parts.append(factors)
             bias = bias * (self.a / self.spread)
         return Side(torch.cat(parts, 1), outputs, bias)
-
-
-def require_fields(schema: Schema) -> None:
-    """Raise a UsageError for a log without the fields `user` and `item`."""
-    missing = [name for name in ("user", "item") if name not in schema]
-    if missing:
-        raise UsageError(
-            f"a two-tower network ranks items for users, but this log has no field {' and no '.join(missing)}; "
-            "choose another data set, or model=dlrm."
-        )

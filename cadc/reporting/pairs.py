@@ -36,12 +36,15 @@ def _data(point: Point) -> list[Any]:
 
 
 def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
-    """Return the runs of both that share their seeds; a model without training serves every seed of its split."""
+    """Return the runs of both on one split with the same seeds; a model without training serves all seeds of its split.
+
+    Splits are told apart by what is in them: where times leave nothing to draw, those of all seeds are one.
+    """
     return [
         (mine, theirs)
         for mine in row.results
         for theirs in other.results
-        if mine["config"]["data"]["split_seed"] == theirs["config"]["data"]["split_seed"]
+        if mine["data"]["content_hash"] == theirs["data"]["content_hash"]
         and (not (_is_drawn(mine) and _is_drawn(theirs)) or seeds(mine["config"]) == seeds(theirs["config"]))
     ]
 

@@ -11,7 +11,7 @@ from cadc.data.batch import Batch
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.full import UncompressedTable
 from cadc.embeddings.table import EmbeddingTable
-from cadc.errors import CadcError
+from cadc.errors import CadcError, DataError
 from cadc.training.held_out import HeldOut
 from cadc.training.lazy_adam import LazyAdam
 
@@ -125,6 +125,11 @@ class RecommenderModule(pl.LightningModule):
         """Note the metrics of the whole validation part, which comes as one step."""
         try:
             metrics = self.held_out.metrics(self.model)
+        except DataError as error:
+            # All of validation has both labels, as was seen before training.
+            raise DataError(
+                f"of the validation rows that training stops by, {error} Raise trainer.validation_rate."
+            ) from error
         except CadcError as error:
             raise CadcError(
                 f"{str(error).rstrip('.')} after epoch {self.current_epoch + 1}; lower trainer.learning_rate "

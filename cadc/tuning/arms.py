@@ -54,15 +54,15 @@ def _with_settings_of(task: Task, arm: str, chosen: Sequence[Tuned]) -> Task:
     below = nearest(chosen, arm, task.at)
     if below is None or {key: task.at.get(key) for key in below.at} != dict(below.at):
         raise UsageError(f"{task} is to be tuned after {arm}, which has no settings there.")
-    return replace(task, below=below.words)
+    return replace(task, below=below)
 
 
 def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tuned:
     """Work on the study of one arm at one point; return what was chosen."""
     slug = re.sub(r"[^a-z0-9]+", "-", task.cell.arm.lower()).strip("-")
     tuning = Tuning(task.space, how.trials, how.repeats, _metric(how, experiment))
-    words = (*task.cell.words, *task.below)
-    study, base = study_of(tuning, words, ledger, f"{experiment.name}-{slug}".strip("-"))
+    below = task.below.words if task.below else ()
+    study, base = study_of(tuning, (*task.cell.words, *below), ledger, f"{experiment.name}-{slug}".strip("-"))
     work(study, base, ledger)
     best = study.best()
     if not best:
@@ -74,15 +74,17 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
     if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
         own, value = (), untuned
     print(f"the settings as they stand: {untuned:.6g}; best {value:.6g}", file=sys.stderr, flush=True)
+    seconds = _seconds(study, ledger) + sum(record["cost"]["total_s"] for record in as_they_stand)
+    seconds += task.below.seconds if task.below else 0.0
     return Tuned(
         task.cell.arm,
         task.at,
-        (*task.below, *own),
+        (*below, *own),
         study=study.name,
         trials=len(study.done()),
         metric=tuning.metrics[0],
         value=value,
-        seconds=round(_seconds(study, ledger) + sum(record["cost"]["total_s"] for record in as_they_stand), 1),
+        seconds=round(seconds, 1),
         repeats=how.repeats,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from cadc.choices import used_groups
 from cadc.config import compose_config
 from cadc.errors import UsageError
-from cadc.experiment import Cell, Experiment, Tune
+from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import RATE
 from cadc.jobs import without_impossible
@@ -30,13 +30,13 @@ class Task:
     cell : the arm, and the words that all trials have in common.
     at : data set and swept values of its point, the rate left out where it stands for all.
     space : of the options that this arm uses.
-    below : words that were chosen for another arm, and are laid under this one.
+    below : what was chosen for another arm, and is laid under this one.
     """
 
     cell: Cell
     at: Mapping[str, str]
     space: Mapping[str, Any]
-    below: tuple[str, ...] = ()
+    below: Tuned | None = None
 
     def __str__(self) -> str:
         return f"{self.cell.arm}: {' '.join(f'{key}={text}' for key, text in self.at.items())}"

@@ -36,6 +36,19 @@ def test_one_that_fails_does_not_end_the_others_and_shows_in_status_and_summary(
     assert "Traceback" not in answer.err
 
 
+def test_one_whose_data_has_to_be_fetched_by_hand_is_left_out(three):
+    (three / "two" / "experiment.yaml").unlink()
+    write_experiment(
+        three, "clicks", **QUICK | {"common": ["data=criteo"], "fast": []}, arms={"biases": ["model=bias"]}
+    )
+    answer = cadc("experiment", "--all", "--fast")
+    assert answer.status == 0, answer.err
+    clicks, *others = answer.out.splitlines()[-3:]
+    assert clicks.startswith("clicks  left out: criteo has to be fetched by hand: put")
+    assert [line.split()[0] for line in others] == ["one", "three"]
+    assert cadc("experiment", "clicks").status == 1
+
+
 def test_all_that_succeed_give_status_0_and_are_reported_again(three):
     (three / "two" / "experiment.yaml").unlink()
     answer = cadc("experiment", "--all", "data.n_rows=2500")

@@ -71,6 +71,9 @@ def test_a_missing_id_is_unknown(log, tmp_path):
     table.loc[3, "movie"] = None
     tables = start(log, path=write(tmp_path / "movies.parquet", table))
     assert np.array_equal(tables["item"][0].numpy(), values[3])
+    scaled = start(log, path=str(tmp_path / "movies.parquet"), scale_to=0.1)
+    spread = np.delete(values, 3, axis=0).std(ddof=1)
+    assert np.allclose(scaled["item"][0].numpy(), values[3] * (0.1 / spread), rtol=1e-5)
 
 
 def test_imported_tables_are_scaled_and_frozen_as_asked(log, tmp_path):

@@ -13,7 +13,7 @@ from cadc.identity import file_hash
 from cadc.ledger import Ledger
 from cadc.reporting.compared import add_comparison, comparison_markdown
 from cadc.reporting.comparison import COLUMNS, FILE, compare_points
-from cadc.reporting.pairs import counterpart
+from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point
 from tests.reporting.made_up import made_up_columns
 
@@ -52,7 +52,8 @@ class Table:
             config = {"data": {"split_seed": split_seed}, "seed": seed, "sample_seed": None, "weight_seed": None}
             files = {"scores.parquet": file_hash(path / "scores.parquet")}
             uses = ["model", "trainer"] if trained else ["model"]
-            records.append({"id": run_id, "config": config, "uses": uses, "files": files})
+            data = {"content_hash": f"split {split_seed}"}
+            records.append({"id": run_id, "config": config, "data": data, "uses": uses, "files": files})
         columns = made_up_columns(arm, rate, dim)
         self.points.append(Point(arm, columns, records))
 
@@ -70,6 +71,23 @@ def table(tmp_path):
     made.add("mf", 1.0, 0.3, seeds)
     made.add("control", None, 0.5, seeds, trained=False)
     return made
+
+
+def test_a_control_serves_all_seeds_whose_splits_are_the_same(tmp_path):
+    table = Table(tmp_path)
+    table.add("network", 0.1, 1.0, [(0, 0), (0, 1), (0, 2)])
+    table.add("control", None, 0.5, [(0, 0)], trained=False)
+    # As where times decide the split: each seed asks for its own, and all come to the same.
+    for number, record in enumerate(table.points[0].records):
+        record["config"]["data"]["split_seed"] = number
+    network, control = table.points
+    assert [(mine["id"], theirs["id"]) for mine, theirs in pairs(network, control)] == [
+        (record["id"], control.records[0]["id"]) for record in network.records
+    ]
+    assert [(mine["id"], theirs["id"]) for mine, theirs in pairs(network, network)] == [
+        (record["id"], record["id"]) for record in network.records
+    ]
+    assert table.compare("control")["seeds"].tolist()[0] == 3
 
 
 def expected(table, row, other, metric="auc"):

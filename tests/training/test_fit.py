@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cadc.errors import UsageError
+from cadc.errors import DataError, UsageError
 from cadc.training.fit import Fit
 from cadc.training.held_out import HeldOutRows
 from tests.helpers import small_synthetic_log
@@ -99,6 +99,11 @@ def test_thinned_validation_reads_its_share_and_the_same_rows_for_all(log):
     one, other = (HeldOutRows(log, "validation", 0.1) for _ in range(2))
     assert torch.equal(one.rows, other.rows)
     assert torch.isin(one.rows, log.rows("validation")).all()
+
+
+def test_validation_rows_of_one_label_ask_for_more_of_them(log):
+    with pytest.raises(DataError, match=r"AUC is undefined: all 1 labels .* Raise trainer.validation_rate"):
+        fit(log, Constant(), validation_rate=1e-6, max_epochs=1)
 
 
 @pytest.mark.parametrize(

@@ -86,4 +86,4 @@ def users_without_test_row(place: NDArray[np.uint8], user: NDArray[np.int32]) ->
     n_users, n_left = int((rows > 0).sum()), int(((rows > 0) & (tested == 0)).sum())
     if n_left == 0:
         return ""
-    return f"{n_left:,} of {n_users:,} users have too few rows for one in the test part"
+    return f"{n_left:,} of {n_users:,} users have too few rows for one in the test part; all of theirs stay in training"

@@ -118,8 +118,9 @@ class TableInitializer(Initializer):
         said = f"{share:.1%} of {len(ids):,} ids are values of {name}; {reached:.1%} of its values have a vector"
         print(f"{vectors.path}: {said}", file=sys.stderr)
         table = start.clone()
-        scaled = self.scaled(torch.cat([torch.zeros(1, vectors.dim), vectors.values]))
+        unknown = torch.zeros(vectors.dim) if vectors.unknown is None else vectors.unknown
+        scaled = self.scaled(torch.cat([unknown[None], vectors.values]))
         table[ids[is_known]] = scaled[1:][is_known]
         if vectors.unknown is not None:
-            table[UNKNOWN] = vectors.unknown
+            table[UNKNOWN] = scaled[UNKNOWN]
         return table
