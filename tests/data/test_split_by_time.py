@@ -77,7 +77,11 @@ def test_leave_one_out_holds_out_one_and_one_and_leaves_small_users_alone(log):
         assert np.bincount(place[user == one], minlength=3).tolist() == ([n, 0, 0] if n < 3 else [n - 2, 1, 1])
     said = split.remark(place, user.astype(np.int32), time)
     n_users = len(np.unique(user))
-    expected = f"{n_small} of {n_users} users have too few rows for one in the test part" if n_small else ""
+    expected = (
+        f"{n_small} of {n_users} users have too few rows for one in the test part; all of theirs stay in training"
+        if n_small
+        else ""
+    )
     assert said == expected
 
 
@@ -186,7 +190,7 @@ def test_users_left_in_training_are_counted_said_and_kept_with_the_log(capsys):
     log = prepare(source, LeaveOneOutSplit())
     counts = np.bincount(log.column("user"))
     n_users, n_small = int((counts > 0).sum()), int(((counts > 0) & (counts < 3)).sum())
-    said = f"{n_small} of {n_users} users have too few rows for one in the test part"
+    said = f"{n_small} of {n_users} users have too few rows for one in the test part; all of theirs stay in training"
     assert n_small > 0
     assert log.meta["split_remark"] == said
     assert capsys.readouterr().err == f"synthetic: {said}\n"
