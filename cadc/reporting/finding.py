@@ -53,10 +53,10 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     runs, n_missing, n_old = [], 0, 0
     for cell in cells:
         config = compose_config(cell.words)
-        found = known.get(signature(config), [])
-        if not found and (content := contents.get(data_signature(config))) is not None:
-            # Another split seed may come to the same split, and a run on it is recorded once.
-            found = by_content.get(content_signature(config, content), [])
+        # Another split seed may come to the same split. A run on it is one run, whichever seed it was recorded under.
+        content = contents.get(data_signature(config))
+        found = by_content.get(content_signature(config, content), []) if content is not None else []
+        found = found or known.get(signature(config), [])
         present = [record for record in found if record["code"]["hash"] == run_code(config)]
         n_missing += not found
         n_old += bool(found) and not present

@@ -47,6 +47,16 @@ def test_split_seeds_that_come_to_the_same_split_share_a_record(experiments):
     answer = cadc("report", "split_alike")
     assert answer.status == 0, answer.err
     assert (Path("results/split_alike") / "table.csv").read_bytes() == table
+    # An earlier record of the same run, under the other seed, makes no second run of it.
+    records = Path("results/split_alike/records.jsonl")
+    biases = json.loads(records.read_text().splitlines()[0])
+    assert "trainer" not in biases["uses"]
+    earlier = biases | {"id": "earlier", "finished_at": "2000-01-01T00:00:00+00:00"}
+    earlier |= {"code": biases["code"] | {"hash": "x"}}
+    earlier["config"]["data"]["split_seed"] = 1 - biases["config"]["data"]["split_seed"]
+    records.write_text(json.dumps(earlier) + "\n")
+    assert cadc("report", "split_alike").status == 0
+    assert (Path("results/split_alike") / "table.csv").read_bytes() == table
 
 
 def test_a_report_goes_where_it_is_told(finished, tmp_path):
