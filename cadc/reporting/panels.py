@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from cadc.reporting.heat_panel import HeatPanel
 from cadc.reporting.palette import LINES, Palette, levels_of
@@ -163,6 +163,8 @@ class BarPanel(Panel):
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.4, -0.6)
         axes.margins(x=0.08)
+        # Panels stand beside each other, and numbers of four places are wide.
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(axis_label(metric))
 
 
