@@ -1,6 +1,7 @@
 """`cadc experiment --tune`: every arm has its study on validation, and the grid takes what was chosen."""
 
 import json
+import shutil
 from pathlib import Path
 from statistics import fmean
 
@@ -9,10 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from cadc.experiment import reading
 from cadc.factorization.logistic import LogisticMF
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
-from tests.commands import TINY, cadc
+from tests.commands import TINY, cadc, folders
 
 SPACE = {
     "trainer.learning_rate": {"low": 0.001, "high": 0.03, "log": True},
@@ -34,12 +36,23 @@ DESCRIPTION = {
 }
 
 
-@pytest.fixture
-def tuned(experiments):
-    """The settings that tuning chose, by arm and rate."""
-    write_experiment(experiments, "tunable", **DESCRIPTION)
-    answer = cadc("experiment", "tunable", "--tune")
+@pytest.fixture(scope="module")
+def tuned_once(session_cache, tmp_path_factory):
+    """Place where the experiment was tuned once: `experiments` and `runs`."""
+    place = tmp_path_factory.mktemp("tunable")
+    write_experiment(place / "experiments", "tunable", **DESCRIPTION)
+    with folders(session_cache, place / "runs"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "experiments_dir", lambda: place / "experiments")
+        answer = cadc("experiment", "tunable", "--tune")
     assert answer.status == 0, answer.err
+    return place
+
+
+@pytest.fixture
+def tuned(tuned_once, experiments, tmp_path):
+    """The settings that tuning chose, by arm and rate; its experiment and ledger are copied into place."""
+    shutil.copytree(tuned_once / "experiments" / "tunable", experiments / "tunable")
+    shutil.copytree(tuned_once / "runs", tmp_path / "runs")
     entries = yaml.safe_load((experiments / "tunable" / "tuned.yaml").read_text())
     return {(entry["arm"], entry["at"].get("sampler.rate")): entry for entry in entries}
 
