@@ -1,5 +1,6 @@
 """The kinds of panels that a figure is made of; each draws one metric on one data set."""
 
+from collections import Counter
 from itertools import cycle
 from typing import Any, ClassVar
 
@@ -137,6 +138,7 @@ class BarPanel(Panel):
         swept = {arm for arm, own in rows.groupby("arm") if len(own["rate"].dropna().unique()) > 1}
         low, high = _usual(rows[f"{metric}_mean"])
         groups.append(("no sample", rows[rows["rate"].isna()], "0.35"))
+        at_the_edge: Counter[str] = Counter()
         for number, (name, own, colour) in enumerate(groups):
             if own.empty:
                 continue
@@ -147,14 +149,17 @@ class BarPanel(Panel):
             axes.errorbar(
                 level, places, xerr=half.where(inside, 0), fmt="o", markersize=5, color=colour, capsize=2, label=name
             )
-            for x, y, value in zip(
-                level[~inside], np.array(places)[~inside], own[f"{metric}_mean"][~inside], strict=True
+            outside = own[~inside]
+            for arm, x, y, value in zip(
+                outside["arm"], level[~inside], np.array(places)[~inside], outside[f"{metric}_mean"], strict=True
             ):
                 sign, side = (-1, "right") if x == high else (1, "left")
+                away = 6 + 36 * at_the_edge[arm]  # the values of an arm's rates stand side by side
+                at_the_edge[arm] += 1
                 axes.annotate(
                     f"{value:.3g}",
                     (x, y),
-                    (6 * sign, -3),
+                    (away * sign, -3),
                     textcoords="offset points",
                     fontsize=8,
                     ha=side,

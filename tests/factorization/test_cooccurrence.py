@@ -59,18 +59,18 @@ def test_products_of_two_fields_are_the_truncated_svd_of_their_pmi(names, shift,
         np.testing.assert_allclose(factors.vectors[name].square().sum(0), s[:6], rtol=1e-2)
 
 
-@pytest.mark.parametrize("dim", [5, 200])
-def test_products_of_all_fields_are_the_nearest_to_their_pmi(dim):
+def test_products_of_all_fields_are_the_nearest_to_their_pmi():
     log = small_synthetic_log()
-    rows = log.rows("train")[:1500]
+    rows = log.rows("train")[:1000]
     names = tuple(field.name for field in log.schema.fields)
-    factors, _ = CoOccurrence().fit(log, rows, dim)
-    assert factors.fields == names
     values, vectors = np.linalg.eigh(naive_pmi(log, rows, names, 1.0, 1.0))
-    kept = np.argsort(-values)[:dim]
-    expected = (vectors[:, kept] * values[kept].clip(0)) @ vectors[:, kept].T
-    found = torch.cat([factors.vectors[name] for name in names])
-    np.testing.assert_allclose(found @ found.T, expected, atol=1e-3)
+    for dim in (5, 200):
+        factors, _ = CoOccurrence().fit(log, rows, dim)
+        assert factors.fields == names
+        kept = np.argsort(-values)[:dim]
+        expected = (vectors[:, kept] * values[kept].clip(0)) @ vectors[:, kept].T
+        found = torch.cat([factors.vectors[name] for name in names])
+        np.testing.assert_allclose(found @ found.T, expected, atol=1e-3)
 
 
 def test_biases_are_smoothed_log_odds_and_add_up_with_the_log_share():
