@@ -75,6 +75,7 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
             ),
         },
         "sample": dict(done.sample.facts),
+        "absent": {field: n for found in fitted for field, n in found.n_absent.items()},
         "uses": used_groups(config),
         "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -45,12 +45,14 @@ class Fitted:
     n_rows : training rows that it read, each counted once.
     cost : `seconds` and `epochs` of each factorisation, by its key in the cache.
     n_validation : validation rows that it read.
+    n_absent : of users and items in the rows of the network, those that it met in none of its own, by field.
     """
 
     factors: Factors | CrossFitted
     n_rows: int
     cost: Mapping[str, Mapping[str, float]]
-    n_validation: int = 0
+    n_validation: int
+    n_absent: Mapping[str, int]
 
 
 def fit_factors(
@@ -90,7 +92,7 @@ def fit_factors(
         fitted = [factorize(factorization, log, rows[fold != number], dim, validation) for number in range(n_folds)]
         parts, costs = zip(*fitted, strict=True)
         all_costs = {key: cost for found in costs for key, cost in found.items()}
-        return Fitted(CrossFitted(parts, fold), len(rows), all_costs, n_validation)
+        return Fitted(CrossFitted(parts, fold), len(rows), all_costs, n_validation, {})
     if which == "complement":
         pairs = torch.from_numpy(number_pairs(log))
         is_sampled = torch.zeros(len(rows), dtype=torch.bool)  # by pair, of which there are no more than rows
@@ -103,7 +105,8 @@ def fit_factors(
                 "factorization_rows=crossfit."
             )
     factors, cost = factorize(factorization, log, rows, dim, validation)
-    return Fitted(factors, len(rows), cost, n_validation)
+    absent = _count_absent(log, sample, rows, factors.fields) if which == "complement" else {}
+    return Fitted(factors, len(rows), cost, n_validation, absent)
 
 
 def factorize(
@@ -161,6 +164,13 @@ def forget_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
             factors.biases[field][is_absent] = mean
             if field in OWN_FIELDS:  # of other fields *unknown* may be a value of training rows, with a bias of its own
                 factors.biases[field][UNKNOWN] = mean
+
+
+def _count_absent(log: InteractionLog, sample: Tensor, rows: Tensor, fields: Sequence[str]) -> dict[str, int]:
+    """Count users and items that occur in the sample, and in none of the fitted rows."""
+    own = [name for name in OWN_FIELDS if name in fields]
+    sampled, fitted = seen_ids(log, sample, own), seen_ids(log, rows, own)
+    return {name: int((sampled[name] & ~fitted[name]).sum()) for name in own}
 
 
 def _stretch(factors: Factors, schema: Schema) -> None:

@@ -16,10 +16,14 @@ class EarlyStop:
     patience : epochs in a row that may go by without a gain.
     tolerance : a logloss that is not lower by this much is no gain.
     advice : what to do where the logloss is NaN.
+    min_epochs : epochs that are taken in any case, as far as `max_epochs` allows.
     """
 
-    def __init__(self, max_epochs: int, patience: int, tolerance: float = 0.0, advice: str = "") -> None:
+    def __init__(
+        self, max_epochs: int, patience: int, tolerance: float = 0.0, advice: str = "", min_epochs: int = 1
+    ) -> None:
         self.max_epochs, self.patience, self.tolerance, self.advice = max_epochs, patience, tolerance, advice
+        self.min_epochs = min_epochs
         self.epoch = 0
         self.best: list[Tensor] = []
         self.best_loss = float("inf")
@@ -28,7 +32,8 @@ class EarlyStop:
     @property
     def is_over(self) -> bool:
         """Whether the fit should stop."""
-        return self.epoch >= self.max_epochs or self.epoch - self._reference_epoch >= self.patience
+        has_lost_patience = self.epoch - self._reference_epoch >= self.patience and self.epoch >= self.min_epochs
+        return self.epoch >= self.max_epochs or has_lost_patience
 
     def tell(self, loss: float, state: Sequence[Tensor]) -> None:
         """Take the validation logloss after one more epoch, and copy the state if it is the best.

@@ -17,6 +17,7 @@ from cadc.factorization.factors import Factors
 from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import Rows, incidence, read_rows
 from cadc.factorization.fm_state import FieldState, Side
+from cadc.factorization.majorize import MIN_PASSES
 from cadc.randomness import torch_generator
 
 
@@ -34,7 +35,7 @@ class FactorizationMachine:
     l2_bias : the same on biases, and on the weights of dense columns. The global bias has none.
     variational : charge each vector for the uncertainty of those it meets (see `logistic_newton`).
     relaxation : factor of each step, above 0 and below 2.
-    tolerance : it stops at the first pass that lowers the validation logloss by less.
+    tolerance : it stops at the first pass, from the third on, that lowers the validation logloss by less.
     max_epochs : upper bound of passes.
     fields : names of the fields to take; None takes all.
     init_std : standard deviation of the initial vectors of a side's sum.
@@ -105,7 +106,7 @@ class FactorizationMachine:
         context = [ContextRows(kept, name, len(field.parameters)) for name, field in machine.context.items()]
         states = {name: field for side in machine.sides.values() for name, field in side.fields.items()}
         states |= machine.context
-        stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.")
+        stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
         while not stop.is_over:
             for side in sides:
                 side.update(machine, kept, self.relaxation)

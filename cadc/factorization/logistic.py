@@ -21,6 +21,7 @@ from cadc.factorization.examples import (
 from cadc.factorization.factors import Factors
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
+from cadc.factorization.majorize import MIN_PASSES
 from cadc.randomness import torch_generator
 
 L2 = {"newton": 4.0, "adam": 8.0}
@@ -42,7 +43,7 @@ class LogisticMF:
     variational : of `newton`: charge each vector for the uncertainty of those it meets, which needs less `l2`; off
         leaves the penalised loss as it is.
     relaxation : of `newton`: factor of each step, above 0 and below 2; above 1 the alternation needs fewer passes.
-    tolerance : of `newton`: it stops at the first pass that lowers the validation logloss by less.
+    tolerance : of `newton`: it stops at the first pass, from the third on, that lowers the validation logloss by less.
     learning_rate : of `adam`.
     batch_size : of `adam`: rows a step.
     patience : of `adam`: epochs without a better validation logloss before it stops.
@@ -145,7 +146,7 @@ class LogisticMF:
 
         l2 = L2[self.solver] if self.l2 is None else self.l2
         if self.solver == "newton":
-            stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.")
+            stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
             found = fit_newton(draw(), held_out, vectors, l2, self.l2_bias, self.variational, self.relaxation, stop)
         else:
             stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")

@@ -5,6 +5,9 @@ from torch import Tensor
 
 from cadc.errors import CadcError
 
+MIN_PASSES = 3
+"""Passes that a fit takes at least: the second of the over-relaxed ones may overshoot before the third gains most."""
+
 
 def curvature(logits: Tensor, probability: Tensor) -> Tensor:
     """Return tanh(z/2) / 2z, the curvature of the lowest parabola above log(1 + e^-z) that touches it at z.

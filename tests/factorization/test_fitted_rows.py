@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cadc.data.prepare import prepare
+from cadc.data.schema import UNKNOWN
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split import RandomSplit
 from cadc.errors import UsageError
@@ -50,6 +51,21 @@ def test_the_complement_knows_nothing_of_the_labels_in_the_sample():
     one, other = (fitted(which, "complement", sample) for which in (log, changed))
     assert same(one.factors, other.factors)
     assert not same(fitted(log, "full").factors, fitted(changed, "full").factors)
+
+
+@pytest.mark.parametrize("n_seen", [9, 4])
+def test_users_and_items_that_only_the_sample_holds_are_counted(n_seen):
+    log = small_synthetic_log()
+    users, items = log.column("user", "train").tolist(), log.column("item", "train").tolist()
+    sample = [row for row, user in enumerate(users) if user < n_seen or row % 9 == 0]
+    pairs = {(users[row], items[row]) for row in sample}
+    fitted_rows = [row for row in range(len(users)) if (users[row], items[row]) not in pairs]
+    found = fitted(log, "complement", torch.tensor(sample))
+    for name, column in (("user", users), ("item", items)):
+        only = {column[row] for row in sample} - {column[row] for row in fitted_rows} - {UNKNOWN}
+        assert found.n_absent[name] == len(only)
+    assert found.n_absent["user"] >= n_seen - 1
+    assert not fitted(log, "full").n_absent
 
 
 def test_the_complement_has_no_row_of_a_user_and_item_in_the_sample():
@@ -154,6 +170,7 @@ def test_a_residual_network_runs_on_them_and_its_record_says_so(rows):
         "factorized": 1507 if rows == "complement" else 2400,
         "validation": 300,
     }
+    assert set(record["absent"]) == ({"user", "item"} if rows == "complement" else set())
     assert folder != train(*words)
 
 
