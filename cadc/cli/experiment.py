@@ -34,12 +34,13 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="laid over the grid, such as data=ml-100k seed=0,1"
     )
+    parser.add_argument("--arm", action="append", default=[], help="only this arm; may be given several times")
     parser.add_argument("--all", action="store_true", help="every experiment, one after the other")
     parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder of table and figure (results/NAME; outputs/NAME for --fast and overrides)",
+        help="folder of table and figure (results/NAME; outputs/NAME for --fast, --arm and overrides)",
     )
 
 
@@ -67,6 +68,8 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
         return 0
     if arguments.output:
         raise UsageError("--output is for one experiment; those of --all go to results and outputs.")
+    if arguments.arm:
+        raise UsageError("--arm is for one experiment; leave --all out.")
     from cadc.experiment import names
 
     became: dict[str, str] = {}
@@ -103,6 +106,8 @@ def run(arguments: argparse.Namespace) -> str:
     experiment = load_experiment(arguments.name)
     if experiment.study is not None:
         return _study(experiment, arguments)
+    if arguments.arm:
+        experiment = experiment.only(arguments.arm)
     arguments.overrides, launcher = split_words(arguments.overrides)
     cells, folder = wanted(experiment, arguments)
     cells = without_impossible(cells)
@@ -134,6 +139,8 @@ def _study(experiment: "Experiment", arguments: argparse.Namespace) -> str:
     """Compute what is no grid of runs; return a line about it."""
     from cadc.experiment.study import run_study
 
+    if arguments.arm:
+        raise UsageError(f"{experiment.name} is a study, which has no arms.")
     if arguments.all and arguments.overrides:
         return "is a study, which the words of runs do not concern"
     _, folder = wanted(experiment, arguments)
@@ -156,8 +163,10 @@ def tune(arguments: argparse.Namespace) -> str:
         if arguments.all:
             return "is not tuned"
         raise UsageError(f"{experiment.name} does not say how it is tuned; give it the key tune.")
+    if arguments.arm:
+        experiment = experiment.only(arguments.arm)
     # Only the grid as it stands chooses the settings that everyone gets.
-    is_own = arguments.overrides or arguments.fast
+    is_own = arguments.overrides or arguments.fast or arguments.arm
     folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))
     found = tune_arms(experiment, arguments.overrides, Ledger(), arguments.fast)
     if is_own and folder.resolve() == folder_of(arguments.name).resolve():
@@ -175,11 +184,13 @@ def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[li
 
     Only the whole grid, untouched, goes into `results`.
     """
-    default = Path("outputs" if arguments.overrides or arguments.fast else "results") / experiment.name
+    is_own = arguments.overrides or arguments.fast or arguments.arm
+    default = Path("outputs" if is_own else "results") / experiment.name
     return experiment.cells(arguments.overrides, arguments.fast), (arguments.output or default)
 
 
 def command(arguments: argparse.Namespace) -> str:
     """Return the words that make the same table again."""
     fast = ["--fast"] if arguments.fast else []
-    return shlex.join(["cadc", "experiment", arguments.name, *fast, *arguments.overrides])
+    arms = [word for arm in arguments.arm for word in ("--arm", arm)]
+    return shlex.join(["cadc", "experiment", arguments.name, *fast, *arms, *arguments.overrides])

@@ -35,6 +35,8 @@ def report(arguments: argparse.Namespace) -> str:
         raise UsageError(
             f"{experiment.name} is a study, which leaves no runs to report; `cadc experiment` computes it."
         )
+    if arguments.arm:
+        experiment = experiment.only(arguments.arm)
     cells, folder = wanted(experiment, arguments)
     committed = list(dict.fromkeys([folder, Path("results") / experiment.name]))
     ledger = Ledger()

@@ -1,10 +1,11 @@
 """What an experiment is: arms, seeds and sweeps, the references that arms are held against, and how it is shown."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
-from cadc.errors import UsageError
+from cadc.errors import UsageError, shown
 from cadc.experiment.own_options import own_options
 from cadc.experiment.tuned import Tune, Tuned, lay
 from cadc.overrides import MAX_COMBINATIONS, expand, key_of, parse_words
@@ -101,6 +102,22 @@ class Experiment:
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
     study: Mapping[str, Any] | None = None
+
+    def only(self, arms: Collection[str]) -> "Experiment":
+        """Return the experiment with some of its arms alone.
+
+        Raises
+        ------
+        UsageError : for an arm that it does not have, or one that is tuned after another that is not among them.
+        """
+        for name in arms:
+            if name not in self.arms:
+                near = get_close_matches(name[:100], self.arms, n=3) or list(self.arms)
+                raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {' or '.join(near)}?")
+        choose = self.choose if self.choose is not None and self.choose.arm in arms else None
+        tune = None if self.tune is None else self.tune.only(arms)
+        kept = {name: words for name, words in self.arms.items() if name in arms}
+        return replace(self, arms=kept, choose=choose, tune=tune)
 
     def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:
         """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.

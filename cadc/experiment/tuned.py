@@ -88,6 +88,19 @@ class Tune:
                 raise UsageError(f"{where}.{name} is {given[name]}; it must be at least 1.")
         return cls(spaces, after, **given)
 
+    def only(self, arms: Collection[str]) -> "Tune":
+        """Return how some of the arms are tuned.
+
+        Raises
+        ------
+        UsageError : for an arm that is tuned after another that is not among them.
+        """
+        after = {arm: below for arm, below in self.after.items() if arm in arms}
+        for arm, below in after.items():
+            if below not in arms:
+                raise UsageError(f"{arm} is tuned after {below}; name {below}, too.")
+        return replace(self, spaces={arm: space for arm, space in self.spaces.items() if arm in arms}, after=after)
+
 
 OPTIONS: dict[str, Any] = {
     "trials": int,

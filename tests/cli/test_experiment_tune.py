@@ -190,10 +190,30 @@ def test_trials_of_several_seeds_and_points_that_are_tuned_anew(tuned, experimen
     assert entries[1]["value"] == pytest.approx(min(map(fmean, found.values())), abs=1e-12)
 
 
+def test_one_arm_is_tuned_anew(tuned, experiments):
+    folder = experiments / "tunable"
+    words = ("--arm", "MF alone", "tune.trials=3", "--output", str(folder))
+    answer = cadc("experiment", "tunable", "--tune", *words)
+    assert answer.status == 0, answer.err
+    entries = yaml.safe_load((folder / "tuned.yaml").read_text())
+    assert [(entry["arm"], entry["trials"]) for entry in entries] == [
+        ("random", 2),
+        ("random", 2),
+        ("mf", 2),
+        ("MF alone", 3),
+    ]
+    assert entries[:3] == list(tuned.values())[:3]
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "sentence"),
     [
         ({"tune": None}, [], "does not say how it is tuned; give it the key tune"),
+        (
+            {"tune": {"space": SPACE, "after": {"mf": "MF alone"}}},
+            ["--arm", "mf"],
+            "mf is tuned after MF alone; name MF alone, too",
+        ),
         ({}, ["tune.trails=3"], "tune.trails is no option of an experiment's tuning"),
         ({"tune": {"space": {"sampler.rate": {"low": 0.1, "high": 1.0}}}}, [], "random: sampler.rate is swept"),
         ({"tune": {"space": SPACE, "repeats": 0}}, [], "repeats is 0; it must be at least 1"),

@@ -31,6 +31,37 @@ def test_the_whole_grid_goes_into_results(experiments):
     assert not Path("outputs").exists()
 
 
+def test_some_arms_alone_do_not_go_into_results(experiments):
+    reference = {"arm": "oracle", "metric": "logloss"}
+    write_experiment(experiments, "quick", **QUICK, references=[reference], choose={"arm": "oracle"}, figure="bars")
+    answer = cadc("experiment", "quick", "--arm", "biases")
+    assert answer.status == 0, answer.err
+    assert "it is not in this table" in answer.err
+    assert list(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases"]
+    assert json.loads(Path("outputs/quick/provenance.json").read_text())["command"].endswith("quick --arm biases")
+    assert not Path("results").exists()
+    assert len(Ledger().ids()) == 1
+    Path("outputs/quick/table.csv").unlink()
+    assert cadc("report", "quick", "--arm", "biases").status == 0
+    assert list(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("quick", "--arm", "bias"), "quick has no arm 'bias'; did you mean biases?"),
+        (("--all", "--arm", "biases"), "--arm is for one experiment"),
+    ],
+)
+def test_an_arm_that_cannot_be_chosen_is_a_sentence(experiments, words, sentence):
+    write_experiment(experiments, "quick", **QUICK)
+    for command in ("experiment", "report"):
+        answer = cadc(command, *words)
+        assert answer.status == 2
+        assert sentence in answer.err.splitlines()[-1]
+    assert not Ledger().ids()
+
+
 def test_the_output_may_be_named(experiments, tmp_path):
     write_experiment(experiments, "quick", **QUICK)
     assert cadc("experiment", "quick", "--output", tmp_path / "here").status == 0
