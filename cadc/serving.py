@@ -74,7 +74,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     load_stored(model, load_file(regular_file(path)))
 
 
-def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+def score_rows(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return the logit of each new row, or its score by a model that ranks, float64, shape [n].
 
     Parameters
@@ -128,7 +128,7 @@ def predict(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: st
 
 
 def text_columns(log: InteractionLog) -> list[str]:
-    """Return the names of the raw columns of `predict` whose values are texts."""
+    """Return the names of the raw columns of `score_rows` whose values are texts."""
     values = {str(side): log.entity_keys(side) for side in log.entities}
     values |= {field.name: log.vocabulary(field.name) for field in log.schema.of("context", bag=False)}
     return [name for name, known in values.items() if known.dtype.kind not in "iu"]

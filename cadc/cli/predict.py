@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.errors import DataError
     from cadc.ledger import Ledger
     from cadc.paths import regular_file
-    from cadc.serving import load_run, predict, text_columns
+    from cadc.serving import load_run, score_rows, text_columns
 
     path = arguments.file
     try:
@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise unreadable(path, error) from error
     except (ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
-    scores = predict(log, model, table, str(path))
+    scores = score_rows(log, model, table, str(path))
     if record["task"] == "ranking":
         table["score"] = scores  # higher is better, and no more than that
     else:
