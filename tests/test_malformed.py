@@ -13,9 +13,10 @@ import pytest
 from cadc.data.sources.ml_1m import MovieLens1M
 from tests.commands import cadc, folders, process, train
 from tests.helpers import write_small_movielens
-from tests.malformed import Place, archives, raw_files, saved, words
+from tests.malformed import Place, archives, cached_stages, new_rows, predict, raw_files, saved_runs, words
 
-CASES = [*raw_files.cases(), *archives.cases(), *words.cases(), *saved.cases()]
+GENERATORS = (raw_files, archives, words, saved_runs, new_rows, cached_stages)
+CASES = [case for generator in GENERATORS for case in generator.cases()]
 SECONDS = 20
 """None may take longer, busy machines and first imports included; most take a tenth of a second."""
 
@@ -46,7 +47,7 @@ def sound(session_cache, tmp_path_factory) -> Place:
     place = tmp_path_factory.mktemp("sound")
     write_small_movielens(place / "data")
     with folders(place / "cache", place / "runs"):
-        ids = {name: train(*run).name for name, run in saved.RUNS.items()}
+        ids = {name: train(*run).name for name, run in saved_runs.RUNS.items()}
     return Place(place, **ids)
 
 
@@ -130,7 +131,7 @@ def test_what_is_not_spoilt_is_accepted(needs, place, sound, monkeypatch):
     fill(place, sound, needs, monkeypatch)
     commands = {
         "data": [["data", "describe", name] for name in raw_files.FILES],
-        "runs": [saved.predict(place, run) for run in (place.bias, place.dlrm)] + [["export", place.dlrm]],
+        "runs": [predict(place, run) for run in (place.bias, place.dlrm)] + [["export", place.dlrm]],
     }
     for command in commands[needs]:
         answer = cadc(*command)

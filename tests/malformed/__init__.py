@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+HEADER = "user,item,hour,recency"
+"""First line of a file of rows to be scored with a run."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -64,3 +67,10 @@ class Case:
 def rng_of(name: str) -> np.random.Generator:
     """Generator of a case's random choices, the same in every run."""
     return np.random.default_rng(list(name.encode()))
+
+
+def predict(place: Place, run: str) -> list[str]:
+    """Words that score three rows with a run."""
+    path = place.work / "rows.csv"
+    path.write_text(f"{HEADER}\n1,2,3,0.5\n2,3,4,-1\n3,4,5,0\n")
+    return ["predict", run, str(path)]

@@ -1,6 +1,5 @@
-"""What a run or a stage left on disk, damaged: weights, records, the cache; and rows to be scored that are none."""
+"""What a run left on disk, damaged: its weights and its record; and records committed with results."""
 
-import gzip
 import hashlib
 import json
 import os
@@ -10,19 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.commands import TINY
-from tests.malformed import Case, Place, rng_of
+from tests.malformed import Case, Place, predict, rng_of
 
 RUNS = {"bias": ("model=bias",), "dlrm": ("initializer=mf", "logger=none")}
-HEADER = "user,item,hour,recency"
 
 
 def cases() -> Iterator[Case]:
-    """Every damaged file, with the command that reads it."""
+    """Every damaged file of a run, with the command that reads it."""
     for kind, spoil in WEIGHTS.items():
         yield _of_run(f"weights: {kind}", spoil, "model.safetensors", "model.safetensors")
     for kind, (text, named) in RECORD_TEXTS.items():
@@ -33,20 +29,6 @@ def cases() -> Iterator[Case]:
         yield _of_run(f"record: no {key}", _removing(key), "record.json", "record.json")
     for kind, (text, named) in RECORD_TEXTS.items():
         yield _report(f"committed records: {kind}", text, named)
-    for kind, spoil in ROWS.items():
-        yield _rows(f"rows: {kind}", spoil)
-    for kind, (pattern, spoil) in CACHE.items():
-        yield _cache(f"cache: {kind}", pattern, spoil)
-
-
-def predict(place: Place, run: str) -> list[str]:
-    """Words that score three rows with a run."""
-    path = place.work / "rows.csv"
-    path.write_text(f"{HEADER}\n1,2,3,0.5\n2,3,4,-1\n3,4,5,0\n")
-    return ["predict", run, str(path)]
-
-
-# Weights.
 
 
 class Payload:
@@ -126,8 +108,6 @@ WEIGHTS: dict[str, Callable[[Path, Place], None]] = {
     ),
 }
 
-
-# Records.
 
 RECORD_TEXTS: dict[str, tuple[bytes | str, str]] = {
     kind: (text, "record")
@@ -247,160 +227,3 @@ def _report(name: str, text: bytes | str, named: str) -> Case:
         return ["report", "quickstart"]
 
     return Case(name, spoil, named)
-
-
-# Rows to be scored.
-
-
-def _parquet(**columns: Any) -> Callable[[Path], Path]:
-    def spoil(path: Path) -> Path:
-        path = path.with_suffix(".parquet")
-        pd.DataFrame(columns).to_parquet(path)
-        return path
-
-    return spoil
-
-
-def _csv(text: bytes | str, suffix: str = ".csv") -> Callable[[Path], Path]:
-    def spoil(path: Path) -> Path:
-        path = path.with_suffix(suffix)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return spoil
-
-
-def _made(make: Callable[[Path], object]) -> Callable[[Path], Path]:
-    def spoil(path: Path) -> Path:
-        make(path)
-        return path
-
-    return spoil
-
-
-ROWS: dict[str, Callable[[Path], Path]] = {
-    "empty": _csv(""),
-    "no header": _csv("1,2,3,0.5\n"),
-    "a folder": _made(Path.mkdir),
-    "missing": lambda path: path,
-    "a pipe": _made(os.mkfifo),
-    "an endless device": _made(lambda path: path.symlink_to("/dev/zero")),
-    "NaN": _csv(f"{HEADER}\n1,2,3,nan\n"),
-    "infinite": _csv(f"{HEADER}\n1,2,3,1e400\n"),
-    "letters": _csv(f"{HEADER}\n1,2,3,x\n"),
-    "a column too many": _csv(f"{HEADER}\n1,2,3,1\n1,2,3,4,5\n"),
-    "an open quote": _csv(f'{HEADER}\n1,2,3,"1\n'),
-    "UTF-16": _csv(f"{HEADER}\n1,2,3,1\n".encode("utf-16")),
-    "compressed": _csv(gzip.compress(f"{HEADER}\n1,2,3,1\n".encode()), ".csv.gz"),
-    "a bomb": _csv(gzip.compress(b"1,2,3,4\n" * 2_000_000), ".csv.gz"),
-    "noise": _csv(rng_of("rows").bytes(3000)),
-    "Parquet that is none": _csv("PAR1 PAR1", ".parquet"),
-    "Parquet of noise": _csv(b"PAR1" + rng_of("parquet").bytes(500) + b"PAR1", ".parquet"),
-    "Parquet of a pickle": _csv(pickle.dumps([1, 2]), ".parquet"),
-    "Parquet of lists": _parquet(user=[[1, 2]], item=[[3]], hour=[1], recency=[0.5]),
-    "Parquet of texts": _parquet(user=[1], item=[3], hour=[1], recency=["much"]),
-    "Parquet of other columns": _parquet(x=[1]),
-}
-
-
-def _rows(name: str, make: Callable[[Path], Path]) -> Case:
-    def spoil(place: Place) -> list[str]:
-        return ["predict", place.bias, str(make(place.work / "rows.csv"))]
-
-    return Case(name, spoil, "rows.", "runs")
-
-
-# The cache. Sizes stay, or the stage is taken for cut off and simply made again.
-
-
-def _same_size(change: Callable[[bytearray], None]) -> Callable[[Path], None]:
-    def spoil(path: Path) -> None:
-        content = bytearray(path.read_bytes())
-        size = len(content)
-        change(content)
-        assert len(content) == size
-        path.write_bytes(content)
-
-    return spoil
-
-
-def _fill(start: int, stop: int | None, byte: int) -> Callable[[Path], None]:
-    def change(content: bytearray) -> None:
-        part = range(*slice(start, stop).indices(len(content)))
-        content[part.start : part.stop] = bytes([byte]) * len(part)
-
-    return _same_size(change)
-
-
-def _swap(old: bytes, new: bytes) -> Callable[[Path], None]:
-    def change(content: bytearray) -> None:
-        assert old in content
-        content[:] = content.replace(old, new, 1)
-
-    return _same_size(change)
-
-
-PREPARED, FACTORS = "prepared/*", "factors/*"
-NOISE = rng_of("cache").bytes(1 << 16)
-
-
-def _noise(path: Path) -> None:
-    path.write_bytes((NOISE * (path.stat().st_size // len(NOISE) + 1))[: path.stat().st_size])
-
-
-CACHE: dict[str, tuple[str, Callable[[Path], None]]] = {
-    "meta.json of NULs": (f"{PREPARED}/meta.json", _fill(0, None, 0)),
-    "meta.json of noise": (f"{PREPARED}/meta.json", _noise),
-    "meta.json without its end": (f"{PREPARED}/meta.json", _fill(-50, None, 32)),
-    "meta.json without rows": (f"{PREPARED}/meta.json", _swap(b'"rows"', b'"sowr"')),
-    "meta.json without a schema": (f"{PREPARED}/meta.json", _swap(b'"schema"', b'"scheme"')),
-    "meta.json with a field of a path": (f"{PREPARED}/meta.json", _swap(b'"age"', b'"../"')),
-    "meta.json with a side of its own": (f"{PREPARED}/meta.json", _swap(b'"bag"', b'"gab"')),
-    "meta.json with other counts": (f"{PREPARED}/meta.json", _swap(b'"train": 2', b'"train": 9')),
-    "meta.json with another content": (f"{PREPARED}/meta.json", _swap(b'"content_hash": "', b'"content_hash": 7')),
-    "header of item_ids.npy": (f"{PREPARED}/item_ids.npy", _fill(12, 40, 33)),
-    "objects in user_ids.npy": (f"{PREPARED}/user_ids.npy", _swap(b"'<i4'", b"'|O' ")),
-    "user_ids.npy of noise": (f"{PREPARED}/user_ids.npy", _noise),
-    "ids in user_ids.npy": (f"{PREPARED}/user_ids.npy", _fill(200, 400, 0x7F)),
-    "ids below zero in item_ids.npy": (f"{PREPARED}/item_ids.npy", _fill(200, 400, 0xFF)),
-    "bags of items": (f"{PREPARED}/item_bag_tags.npy", _fill(200, 260, 0x7F)),
-    "bounds of bags": (f"{PREPARED}/item_bag_tags_offsets.npy", _fill(200, 260, 0x7F)),
-    "bounds below zero": (f"{PREPARED}/item_bag_tags_offsets.npy", _fill(200, 260, 0xFF)),
-    "vocabulary of users": (f"{PREPARED}/vocabulary_hour.parquet", _fill(-12, None, 0)),
-    "vocabulary of noise": (f"{PREPARED}/vocabulary_hour.parquet", _noise),
-    "keys of users": (f"{PREPARED}/entities_user.parquet", _noise),
-    "keys of items": (f"{PREPARED}/entities_item.parquet", _fill(-200, -8, 0xAA)),
-    "factors of noise": (f"{FACTORS}/factors.safetensors", _noise),
-    "header of factors": (f"{FACTORS}/factors.safetensors", _fill(0, 8, 0xFF)),
-    "factors that are not finite": (f"{FACTORS}/factors.safetensors", _fill(-400, None, 0xFF)),
-    "factors of another field": (f"{FACTORS}/factors.safetensors", _swap(b"vectors.user", b"vectors.xser")),
-    "cost of noise": (f"{FACTORS}/cost.json", _noise),
-    "cost of texts": (f"{FACTORS}/cost.json", _swap(b'"seconds"', b'"sounds" ')),
-}
-
-
-COLUMNS = ("user.npy", "item.npy")
-"""Read by describing the log, which scoring new rows does not ask for."""
-for _column in COLUMNS:
-    CACHE |= {
-        f"header of {_column}": (f"{PREPARED}/{_column}", _fill(0, 8, 0)),
-        f"{_column} of noise": (f"{PREPARED}/{_column}", _noise),
-        f"{_column} of other numbers": (f"{PREPARED}/{_column}", _swap(b"'<i4'", b"'<f4'")),
-        f"{_column} of another length": (f"{PREPARED}/{_column}", _swap(b"(3000,)", b"(2999,)")),
-        f"users and items that are not there in {_column}": (f"{PREPARED}/{_column}", _fill(200, 400, 0x7F)),
-        f"rows below zero in {_column}": (f"{PREPARED}/{_column}", _fill(-200, None, 0xFF)),
-    }
-
-
-def _cache(name: str, pattern: str, damage: Callable[[Path], None]) -> Case:
-    def spoil(place: Place) -> list[str]:
-        paths = list(place.cache.glob(pattern))
-        assert paths
-        for path in paths:
-            damage(path)
-        if pattern.endswith(COLUMNS):
-            return ["data", "describe", "synthetic", *TINY[1:4]]
-        return predict(place, place.dlrm)
-
-    named = "prepared" if pattern.startswith(PREPARED) else "factors"
-    return Case(name, spoil, named, "runs")
