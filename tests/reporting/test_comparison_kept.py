@@ -1,0 +1,74 @@
+"""Scores that are others, unreadable or gone: what is refused, and when a comparison kept beside the table serves."""
+
+import pandas as pd
+import pytest
+
+from cadc.errors import CadcError, DataError
+from cadc.experiment import Reference
+from cadc.identity import file_hash
+from cadc.reporting.comparison import FILE, compare_points
+from tests.reporting.scored_table import test_rows
+
+
+def test_other_test_rows_are_refused(table):
+    record = table.points[2].records[0]
+    path = table.ledger.path(record["id"]) / "scores.parquet"
+    test_rows(17, 0.3).to_parquet(path)
+    with pytest.raises(CadcError, match="its hash is not the one in the run's record"):
+        table.compare("random", 1.0)
+    record["files"]["scores.parquet"] = file_hash(path)
+    with pytest.raises(DataError, match="mf cannot be compared with random at rate 1: the test rows differ"):
+        table.compare("random", 1.0)
+
+
+def test_scores_that_cannot_be_read_are_a_sentence(table):
+    record = table.points[2].records[0]
+    del record["files"]
+    (table.ledger.path(record["id"]) / "scores.parquet").write_text("no scores")
+    with pytest.raises(CadcError, match=r"scores.parquet cannot be read \("):
+        table.compare("random", 1.0)
+
+
+def without_scores(table):
+    for path in table.ledger.folder.glob("*/scores.parquet"):
+        path.unlink()
+
+
+def keep(table, comparison):
+    (table.folder / FILE).write_text(comparison.to_csv(index=False, lineterminator="\n"))
+
+
+def test_a_kept_comparison_serves_where_scores_are_gone(table):
+    comparison = table.compare("random", 1.0)
+    keep(table, comparison)
+    before = (table.folder / FILE).read_bytes()
+    without_scores(table)
+    kept = table.compare("random", 1.0)
+    pd.testing.assert_frame_equal(kept, comparison, check_exact=True)
+    keep(table, kept)
+    assert (table.folder / FILE).read_bytes() == before
+    assert compare_points([Reference("random", 1.0)], table.points, None, [table.folder]) is not None
+
+
+@pytest.mark.parametrize("change", ["metric", "margin", "reference", "runs"])
+def test_a_kept_comparison_of_anything_else_does_not_serve(table, capsys, change):
+    keep(table, table.compare("random", 1.0))
+    without_scores(table)
+    other = {"metric": "logloss"} if change == "metric" else {"margin": 0.01} if change == "margin" else {}
+    if change == "runs":
+        table.points[2].records[0]["id"] = "another"
+    assert table.compare("random", 0.1 if change == "reference" else 1.0, **other) is None
+    assert "scores.parquet of 15 of 15 runs is not in" in capsys.readouterr().err
+
+
+def test_a_kept_file_that_is_none_is_a_sentence(table):
+    (table.folder / FILE).write_text('a,"b\n')
+    without_scores(table)
+    with pytest.raises(CadcError, match="is no comparison"):
+        table.compare("random", 1.0)
+
+
+def test_scores_come_before_what_was_kept(table):
+    comparison = table.compare("random", 1.0)
+    keep(table, comparison.assign(difference=9.0))
+    assert table.compare("random", 1.0)["difference"].max() < 1
