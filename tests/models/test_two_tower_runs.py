@@ -15,7 +15,7 @@ from cadc.ledger import Ledger
 from cadc.serving import load_run
 from cadc.training.fit import Fit
 from tests.commands import TINY, cadc, folders, train
-from tests.models.test_two_tower import factors_of, model_of
+from tests.models.two_towers import factors_of, model_of
 
 LEAVE_ONE_OUT = "data/split=leave_one_out"
 ARMS = {
