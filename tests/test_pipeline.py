@@ -133,6 +133,13 @@ def test_one_class_in_real_files_is_a_sentence(small_movielens, monkeypatch):
     assert list(Ledger().statuses().values()) == ["failed"]
 
 
+def test_one_test_row_a_user_leaves_gauc_undefined_and_the_run_alone():
+    record = json.loads((train("data/split=leave_one_out", "model=bias") / "record.json").read_text())
+    assert {"test/auc", "test/logloss", "test/ece"} <= set(record["metrics"])
+    assert not [name for name in record["metrics"] if "gauc" in name]
+    assert cadc("ledger", "show", record["id"]).status == 0
+
+
 def test_a_loss_that_is_no_number_fails_the_run_and_leaves_a_record_that_says_so():
     answer = cadc("train", *TINY, "trainer.learning_rate=1e30")
     assert answer.status == 1

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,7 +165,7 @@ def tune(arguments: argparse.Namespace) -> str:
             return "is not tuned"
         raise UsageError(f"{experiment.name} does not say how it is tuned; give it the key tune.")
     if arguments.arm:
-        experiment = experiment.only(arguments.arm)
+        experiment = replace(experiment.only(arguments.arm), tune=experiment.tune.only(arguments.arm))
     # Only the grid as it stands chooses the settings that everyone gets.
     is_own = arguments.overrides or arguments.fast or arguments.arm
     folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))

@@ -79,6 +79,7 @@ class EmbeddingCollection(nn.Module):
         if len(specs) > 1:
             specs = {number: replace(spec, generator=_child(generator)) for number, spec in specs.items()}
         together = budget_of(scheme, compressed, all_compressed) if compressed else None
+        self.budget = together
         made = dict(zip(specs, tables_within(scheme, list(specs.values()), together), strict=True))
         for number, (fields, is_trained, is_compressed) in enumerate(groups):
             starts = [targets[field.name] for field in fields]

@@ -10,6 +10,7 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.scheme import FLOAT32
 from cadc.embeddings.table import EmbeddingTable
 from cadc.embeddings.table_file import file_bytes, metadata_of, size_with
+from cadc.errors import CadcError
 
 
 def measure_tables(model: nn.Module) -> dict[str, Any]:
@@ -21,6 +22,10 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
     `psnr` (dB, the worst table's) is of the dense targets that tables were projected from; `lookup_ns` are nanoseconds
     for one id. `files` has of each table, by its name in the model, whether it is compressed, its bytes, and what the
     header of its file says.
+
+    Raises
+    ------
+    CadcError : where the files of a collection take more bytes than its budget.
     """
     collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
     own = [table for found in collections for table in found.compressed_tables()]
@@ -35,6 +40,13 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
         }
         for name, table in tables_in(model)
     }
+    for found in collections:
+        used = sum(len(file_bytes(table)) for table in found.compressed_tables())
+        if found.budget is not None and used > found.budget:
+            raise CadcError(
+                f"the tables of {', '.join(found.compressed)} take {used:,} bytes, and their budget is "
+                f"{found.budget:,}; the scheme's `table` has to keep within `spec.budget`."
+            )
     of_targets = [table.psnr for table in own if table.psnr is not None]
     n_rows = sum(table.n_rows for table in own)
     full = [name for found in collections for name in found.field_names if name not in found.compressed]

@@ -108,16 +108,15 @@ class Experiment:
 
         Raises
         ------
-        UsageError : for an arm that it does not have, or one that is tuned after another that is not among them.
+        UsageError : for an arm that it does not have.
         """
         for name in arms:
             if name not in self.arms:
                 near = get_close_matches(name[:100], self.arms, n=3) or list(self.arms)
                 raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {' or '.join(near)}?")
         choose = self.choose if self.choose is not None and self.choose.arm in arms else None
-        tune = None if self.tune is None else self.tune.only(arms)
         kept = {name: words for name, words in self.arms.items() if name in arms}
-        return replace(self, arms=kept, choose=choose, tune=tune)
+        return replace(self, arms=kept, choose=choose)
 
     def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:
         """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.

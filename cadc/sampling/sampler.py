@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
-from cadc.errors import DataError, UsageError
+from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.factors import Factors
 
 
@@ -104,8 +104,20 @@ class Sampler(ABC):
         generator: np.random.Generator,
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
-        """Return a sample of exactly `n_kept` rows, fewer than there are: those of the smallest keys."""
-        return Sample(smallest(self.keys(log, generator, factors), n_kept))
+        """Return a sample of exactly `n_kept` rows, fewer than there are: those of the smallest keys.
+
+        Raises
+        ------
+        CadcError : where `keys` answers with anything else than a number for each training row.
+        """
+        keys = np.asarray(self.keys(log, generator, factors))
+        expected = (log.n_rows("train"),)
+        if keys.shape != expected or keys.dtype.kind not in "biuf":
+            found = f"{keys.dtype} of shape {keys.shape}"
+            raise CadcError(f"{type(self).__name__}.keys returned {found}; expected numbers of shape {expected}.")
+        if np.isnan(keys).any():
+            raise CadcError(f"{type(self).__name__}.keys returned NaN for {np.isnan(keys).sum():,} training rows.")
+        return Sample(smallest(keys, n_kept))
 
 
 def smallest(keys: NDArray[Any], n: int) -> Tensor:

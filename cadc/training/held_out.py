@@ -1,5 +1,6 @@
 """A held-out part of a log, as a model is judged by it: rows that are scored, or items that are ranked."""
 
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
-from cadc.errors import CadcError
+from cadc.errors import CadcError, DataError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.calibration import expected_calibration_error
 from cadc.evaluation.gauc import gauc
@@ -83,8 +84,8 @@ class HeldOutRows:
             "ece": expected_calibration_error(label, probability),
         }
         if "user" in table:
-            within = gauc(label, probability, table["user"].to_numpy())
-            found |= {"gauc": within.value} if within.n_users else {}
+            with suppress(DataError):  # no user has labels of both classes, as where each has one row
+                found["gauc"] = gauc(label, probability, table["user"].to_numpy()).value
         return found
 
 

@@ -33,7 +33,9 @@ def test_the_whole_grid_goes_into_results(experiments):
 
 def test_some_arms_alone_do_not_go_into_results(experiments):
     reference = {"arm": "oracle", "metric": "logloss"}
-    write_experiment(experiments, "quick", **QUICK, references=[reference], choose={"arm": "oracle"}, figure="bars")
+    tune = {"space": {"factorization.l2_bias": {"low": 1, "high": 9}}, "after": {"biases": "oracle"}}
+    description = QUICK | {"references": [reference], "choose": {"arm": "oracle"}, "figure": "bars", "tune": tune}
+    write_experiment(experiments, "quick", **description)
     answer = cadc("experiment", "quick", "--arm", "biases")
     assert answer.status == 0, answer.err
     assert "it is not in this table" in answer.err

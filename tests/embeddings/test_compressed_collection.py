@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from cadc.embeddings.full import Full, UncompressedTable
 from cadc.embeddings.hashing import HashedTable, Hashing
 from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.table_file import export, file_bytes, read_table
-from cadc.errors import Unreachable, UsageError
+from cadc.errors import CadcError, Unreachable, UsageError
 from tests.commands import TINY
 from tests.embeddings.test_collection import batch_of
 
@@ -213,3 +214,15 @@ def test_the_least_that_an_error_names_survives_a_process():
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.least) == (str(caught.value), caught.value.least)
     assert again.least > 20
+
+
+def test_a_scheme_that_ignores_its_budget_is_found_out():
+    class Half(Hashing):
+        """Sizes tables as it likes."""
+
+        def table(self, spec):
+            return super().table(replace(spec, budget=spec.n_rows * self.dim * 2))
+
+    assert measure_tables(Recommender(scheme=Hashing(DIM, ratio=16)))["ratio"] >= 16
+    with pytest.raises(CadcError, match=r"take [\d,]+ bytes, and their budget is [\d,]+; the scheme's `table`"):
+        measure_tables(Recommender(scheme=Half(DIM, ratio=16)))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from cadc.building import draw_sample, factorize_for_sampler, open_log
 from cadc.components import TARGET, load_class, options_of
 from cadc.config import compose_config
-from cadc.errors import UsageError
+from cadc.errors import CadcError, UsageError
 from cadc.options import groups
 from cadc.randomness import torch_generator
+from cadc.sampling.sampler import Sampler
 from tests.commands import TINY, train
 from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import IGNORING_LABELS, LOGS, SAMPLERS, WEIGHTED, changed, draw
@@ -130,6 +131,25 @@ def test_every_option_of_the_group_is_tested_here():
 
 def _node(option):
     return compose_config([f"sampler={option}"])["sampler"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (lambda n: np.arange(n // 2), r"int64 of shape \(2400,\); expected numbers of shape \(4800,\)"),
+        (lambda n: np.zeros((n, 1)), r"float64 of shape \(4800, 1\)"),
+        (lambda n: None, r"object of shape \(\)"),
+        (lambda n: np.where(np.arange(n) < 3, np.nan, 1.0), "NaN for 3 training rows"),
+    ],
+    ids=["too few", "a table", "nothing", "NaN"],
+)
+def test_keys_that_are_not_a_number_for_each_row_are_refused(answer, sentence):
+    class Broken(Sampler):
+        def keys(self, log, generator, factors=None):
+            return answer(log.n_rows("train"))
+
+    with pytest.raises(CadcError, match=rf"Broken\.keys returned {sentence}"):
+        Broken(rate=0.1)(small_synthetic_log(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("option", ["uniform", "stratified", "recent", "svp_cf", "loss_based"])

@@ -18,8 +18,9 @@ class HeldOutRanking:
 
     Every arm meets the same ranking, whatever rows it was trained on: the items of all training rows of a user are
     masked, and for the test part those of the validation rows too, positive or not. A held-out pair is never masked,
-    also where the user met the item before. Candidates are the items with at least one training row; a held-out item
-    that is none (a cold one) is a miss. Ties share their mid rank.
+    also where the user met the item before, and ranked once, however many rows of the part it has. Candidates are the
+    items with at least one training row; a held-out item that is none (a cold one) is a miss. Ties share their mid
+    rank.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class HeldOutRanking:
 
     Attributes
     ----------
-    rows : numbers of the ranked rows, those of the part with label 1, int64, shape [n].
+    rows : numbers of the ranked rows, those of the part with label 1, the first of each pair, int64, shape [n].
     users, items : their rows in the tables of entities, from 1, int64, shape [n].
     candidates : rows of the ranked items in the table of entities, ascending, int64, shape [c].
 
@@ -46,8 +47,10 @@ class HeldOutRanking:
         if not len(self.rows):
             raise DataError(f"the {split} part of {log.meta['name']} has no row with label 1, so none is ranked.")
         self.split = split
-        self.users, self.items = _pairs(log, split, self.rows - part[0])
         n_items = len(log.entities["item"].ids)
+        users, items = _pairs(log, split, self.rows - part[0])
+        once = _first_of_each(users * n_items + items)
+        self.rows, self.users, self.items = self.rows[once], users[once], items[once]
         counts = torch.bincount(_pairs(log, "train")[1], minlength=n_items)
         self.candidates = counts.nonzero().squeeze(1)
         self._column = torch.full((n_items,), -1)
@@ -103,6 +106,14 @@ class HeldOutRanking:
         rank = torch.full((len(kept),), torch.inf, dtype=torch.float64)
         rank[warm] = full_ranks(checked, users, columns, self._masked, n_scores=n_scores)
         return rank
+
+
+def _first_of_each(values: Tensor) -> Tensor:
+    """Return the place where each value occurs first, in ascending order, int64."""
+    order = values.argsort(stable=True)
+    is_first = torch.ones(len(values), dtype=torch.bool)
+    is_first[1:] = values[order][1:] != values[order][:-1]
+    return order[is_first].sort().values
 
 
 def _pairs(log: InteractionLog, split: str, places: Tensor | None = None) -> tuple[Tensor, Tensor]:

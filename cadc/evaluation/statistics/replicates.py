@@ -11,7 +11,8 @@ from cadc.evaluation.statistics.measures import Measure
 from cadc.evaluation.statistics.multiplicities import multiplicities
 
 Memory: TypeAlias = dict[tuple[Any, ...], NDArray[np.float64]]
-"""Values of runs that may be asked for again; a run is known by the attribute `run` of its rows (`rows.attrs`)."""
+"""Values of runs that may be asked for again, known by the attribute `run` of their rows (`rows.attrs`); those of rows
+without it are not kept."""
 
 
 def replicates(
@@ -39,17 +40,18 @@ def replicates(
     -------
     value : float64, shape [1 + n_replicates, n_runs], the observed one first; NaN where it is undefined.
     """
-    keep: Memory = memory if memory is not None and generator is None else {}
+    keep = memory if memory is not None and generator is None else {}
     same = (metric.name, n_replicates, hash(tuple(names)))
-    keys = [(rows.attrs.get("run", f"number {number}"), *same) for number, rows in enumerate(runs)]
-    missing = {key: number for number, key in enumerate(keys) if key not in keep}
+    keys = [(rows.attrs.get("run", number), len(rows), *same) for number, rows in enumerate(runs)]
+    missing = {key: number for number, key in enumerate(keys) if "run" not in runs[number].attrs or key not in keep}
+    found: Memory = {}
     if missing:
         prepared = [metric.prepare(runs[number], units[number], len(names)) for number in missing.values()]
         draws = multiplicities(len(names), n_replicates, generator or np.random.default_rng(0))
         blocks = [np.ones((1, len(names)), np.int32), *([] if n_replicates == 0 else draws)]
-        for key, column in zip(missing, _columns(prepared, blocks), strict=True):
-            keep[key] = column
-    return np.stack([keep[key] for key in keys], axis=1)
+        found = dict(zip(missing, _columns(prepared, blocks), strict=True))
+        keep |= {key: column for key, column in found.items() if "run" in runs[missing[key]].attrs}
+    return np.stack([found[key] if key in found else keep[key] for key in keys], axis=1)
 
 
 def _columns(prepared: Sequence[Any], blocks: Any) -> list[NDArray[np.float64]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cadc.data.prepare import prepare
 from cadc.data.split import SPLITS
 from cadc.errors import CadcError, DataError
-from cadc.evaluation.ranking import HeldOutRanking
+from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
 from tests.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS = 5, 8
@@ -43,7 +43,7 @@ def naive_ranks(log, split, scores):
         raw[part] = list(zip(users.tolist(), items.tolist(), log.column("label", part).tolist(), strict=True))
     before = raw["train"] + (raw["validation"] if split == "test" else [])
     warm = {item for _, item, _ in raw["train"]}
-    held_out = [(user, item) for user, item, label in raw[split] if label == 1]
+    held_out = list(dict.fromkeys((user, item) for user, item, label in raw[split] if label == 1))
     ranks = []
     for user, item in held_out:
         met = {other for owner, other, _ in before if owner == user} - {other for who, other in held_out if who == user}
@@ -116,6 +116,16 @@ class TestOfOneLog:
         assert ranking.ranks(scorer_of(log, ranking, self.scores)).tolist() == [1.0, 1.0, np.inf]
         assert ranking.cold_share == pytest.approx(1 / 3)
         assert sorted(log.entity_keys("item")[ranking.candidates.numpy() - 1] - 200) == [0, 1, 2, 3, 4]
+
+    def test_a_pair_with_several_rows_in_the_part_is_ranked_once(self):
+        log = log_of([*TRAIN, *HELD_OUT, (1, 0, 1, 2), (1, 3, 0, 2), (0, 1, 1, 2), (2, 1, 1, 2)])
+        ranking = HeldOutRanking(log, "test")
+        first = len(TRAIN) + 2
+        assert ranking.rows.tolist() == [first, first + 1, first + 2, first + 6]
+        ranks = ranking.ranks(scorer_of(log, ranking, self.scores))
+        assert ranks.tolist() == [1.0, 1.0, np.inf, 1.0 + 1.0]
+        found = ranking_metrics(ranks.numpy(), ranking.users.numpy(), ks=(10,))
+        assert max(found.values()) <= 1
 
     def test_rows_users_and_items_name_the_same_pairs(self):
         log = log_of(TRAIN + HELD_OUT)

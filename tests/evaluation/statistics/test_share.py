@@ -118,3 +118,21 @@ def test_values_that_are_kept_are_the_values_that_are_computed():
     assert len(memory) == 6
     assert compare(arm, reference, "mrr", memory=memory).interval == compare(arm, reference, "mrr").interval
     assert len(memory) == 10
+
+
+def test_rows_whose_run_is_not_known_are_not_taken_for_others():
+    rng = np.random.default_rng(5)
+    arm, reference, other = ([ranks(rng, skill) for _ in range(2)] for skill in (0.1, 0.05, 0.07))
+    memory = {}
+    for runs in (arm, other):
+        assert (
+            compare(runs, reference, "ndcg@10", memory=memory).interval == compare(runs, reference, "ndcg@10").interval
+        )
+    assert not memory
+    for number, rows in enumerate(reference):
+        rows.attrs["run"] = f"reference {number}"
+    for runs in (arm, other):
+        assert (
+            compare(runs, reference, "ndcg@10", memory=memory).interval == compare(runs, reference, "ndcg@10").interval
+        )
+    assert len(memory) == 2
