@@ -24,6 +24,8 @@ REAL_DATA = os.environ.get("CADC_DATA_DIR")
 def pytest_configure():
     # Small inputs are done sooner by one thread, the more so on a busy machine.
     torch.set_num_threads(1)
+    # Nobody cuts the power here, and where the disk is busy each of the many files would be waited for.
+    os.fsync = lambda descriptor: None
 
 
 def pytest_collection_modifyitems(config, items):
