@@ -39,10 +39,6 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     ------
     UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
     """
-    parsed = parse_words(overrides)
-    for override in parsed:
-        if override.is_sweep_override():
-            raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
     return _pinned(check_config(deepcopy(_composed(tuple(overrides)))))
 
 
@@ -82,7 +78,11 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     """Compose once for each list of words: Hydra takes a good part of a tenth of a second, and grids ask twice."""
-    return _compose(parse_words(overrides))
+    parsed = parse_words(overrides)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
+    return _compose(parsed)
 
 
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:

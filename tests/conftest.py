@@ -1,5 +1,6 @@
 """Fixtures of all tests: every cache and run lies in a temporary folder, and real data is opt-in."""
 
+import gc
 import importlib.util
 import os
 import sys
@@ -23,6 +24,8 @@ REAL_DATA = os.environ.get("CADC_DATA_DIR")
 def pytest_configure():
     # Small inputs are done sooner by one thread, the more so on a busy machine.
     torch.set_num_threads(1)
+    # Nobody cuts the power here, and where the disk is busy each of the many files would be waited for.
+    os.fsync = lambda descriptor: None
 
 
 def pytest_collection_modifyitems(config, items):
@@ -31,6 +34,29 @@ def pytest_collection_modifyitems(config, items):
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+
+
+FEW_MODULES = 100
+n_modules = 0
+"""How many modules were loaded when garbage collection last put aside what there was."""
+
+
+def _put_modules_aside():
+    """Have garbage collection look no more at the modules that are loaded, once a good number was added."""
+    global n_modules
+    if len(sys.modules) > n_modules + FEW_MODULES:
+        # Each run begins with a full collection, which spends as long on all modules as the tiny run takes.
+        gc.collect()
+        gc.freeze()
+        n_modules = len(sys.modules)
+
+
+def pytest_collection_finish():
+    _put_modules_aside()
+
+
+def pytest_runtest_logfinish():
+    _put_modules_aside()
 
 
 EXTRAS = {

@@ -36,11 +36,17 @@ EXPERIMENT = {
     "fast": [],
 }
 N_RUNS = 12
+
 FEW = ("train", "-m", *TINY, "initializer=random,mf", "trainer.patience=99")
 """Words of a sweep of two runs, where twelve are not needed."""
 FILES = ["metrics.csv", "model.safetensors", "record.json", "scores.parquet"]
 CHECKPOINTS = ".unfinished/*/checkpoints/[0-9]*.ckpt"
 TIMES = ("examples_per_s", "peak_rss_mb")
+
+
+def write_experiment(folder: Path) -> None:
+    """Write `experiment.yaml` of the twelve runs."""
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Place:
         work = self.folder / "work"
         if not work.is_dir():
             (work / "twelve").mkdir(parents=True)
-            (work / "twelve" / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
+            write_experiment(work / "twelve")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CADC_CACHE", str(self.cache))
             patch.setenv("CADC_RUNS", str(self.runs))

@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
+from cadc.ledger import Ledger
 from tests.commands import closing
 from tests.processes import carried_out
 from tests.sweeps import (
@@ -32,6 +33,13 @@ def test_an_undisturbed_sweep_leaves_the_files_of_its_runs_and_nothing_else(undi
     assert sorted(path.name for path in undisturbed.runs.iterdir()) == sorted(runs)
 
 
+def assert_only_whole_runs_are_seen(place):
+    ledger, runs = Ledger(place.runs), list(place.identities())
+    assert all(path.name in runs or path.name.startswith(".") for path in place.runs.glob("*"))
+    assert len(ledger.frame()) == len(runs)
+    assert all(record["status"] == "finished" for record in ledger)
+
+
 @pytest.mark.parametrize(
     ("n_kills", "most_events"), [(5, 30), pytest.param(20, 12, marks=pytest.mark.slow)], ids=["5-kills", "20-kills"]
 )
@@ -50,6 +58,7 @@ def test_a_sweep_killed_again_and_again_ends_as_one_that_nobody_disturbed(undist
         assert answer.status == -signal.SIGKILL, answer.err
         now = place.identities()
         assert {run_id: now[run_id] for run_id in done} == done, "a finished run ran twice"
+        assert_only_whole_runs_are_seen(place)
         done = now
     assert n_checkpoints(place) == 1
     last = place.finish()

@@ -66,30 +66,28 @@ def test_movietweetings_equals_pandas():
     ]
 
 
-def test_epinions_equals_a_naive_loop():
+def test_epinions_equals_pandas():
     log = prepare(Epinions(), RandomSplit())
     assert log.meta["edition"] == "published"
     matrix = loadmat(data_dir() / "epinions" / Epinions.files[0])["rating"]
-    latest = {}
-    for row, (user, item, time) in enumerate(matrix[:, [0, 1, 5]].tolist()):
-        if (user, item) not in latest or time >= latest[user, item][0]:
-            latest[user, item] = (time, row)
-    kept = matrix[sorted(row for _, row in latest.values())]
+    ratings = pd.DataFrame(matrix[:, [0, 1, 2, 3, 5]], columns=["user", "item", "category", "rating", "time"])
+    # Of several ratings of a pair the latest counts; at the same time, the one that stands last in the file.
+    by_time = ratings.sort_values("time", kind="stable")
+    kept = by_time.drop_duplicates(["user", "item"], keep="last").sort_index()
     assert len(kept) == 912_441 == sum(log.meta["rows"].values())
     assert len(log.entity_keys("user")) == 22_164
     assert len(log.entity_keys("item")) == 296_277
     rows = some_rows(log)
-    raw, train = (kept[log.column("row")[at]] for at in (rows, log.rows("train")))
+    raw, train = (kept.iloc[log.column("row")[at]] for at in (rows, log.rows("train")))
     found = decode(log, rows)
-    assert log.labels(rows).tolist() == (raw[:, 3] >= 5).tolist()
-    assert log.column("time")[rows].tolist() == raw[:, 5].tolist()
-    for column, name in enumerate(("user", "item")):
-        assert found[name] == known_or_none(raw[:, column].tolist(), train[:, column].tolist())
-    categories = {}
-    for item, category in kept[:, 1:3].tolist():
-        categories.setdefault(item, Counter())[category] += 1
-    most = {item: str(min(counts, key=lambda c: (-counts[c], c))) for item, counts in categories.items()}
-    assert found["category"] == [most[item] for item in raw[:, 1].tolist()]
+    assert log.labels(rows).tolist() == (raw["rating"] >= 5).tolist()
+    assert log.column("time")[rows].tolist() == raw["time"].tolist()
+    for name in ("user", "item"):
+        assert found[name] == known_or_none(raw[name].tolist(), train[name].tolist())
+    counts = kept.groupby(["item", "category"]).size().reset_index(name="count")
+    most = counts.sort_values(["count", "category"], ascending=[False, True]).drop_duplicates("item")
+    categories = most.set_index("item")["category"]
+    assert found["category"] == [str(category) for category in categories[raw["item"]]]
 
 
 def test_criteo_equals_csv():
@@ -130,12 +128,10 @@ def test_avazu_equals_csv():
 @pytest.mark.parametrize("split", [ChronologicalSplit(), LeaveOneOutSplit()])
 def test_no_training_row_of_a_user_is_later_than_a_test_row(source, split):
     log = prepare(source(), split)
-    first, last = {}, {}
-    for part, keep, better in (("test", first, min), ("train", last, max)):
-        for user, time in zip(log.column("user", part).tolist(), log.column("time", part).tolist(), strict=True):
-            keep[user] = better(keep.get(user, time), time)
+    times = {part: pd.Series(log.column("time", part)).groupby(log.column("user", part)) for part in ("train", "test")}
+    first, last = times["test"].min(), times["train"].max()
     assert len(first) > 3000 or source is MovieLens100K
-    assert all(last[user] <= time for user, time in first.items())
+    assert (last[first.index] <= first).all()
 
 
 def test_leave_one_out_of_movielens_1m_holds_out_one_row_a_user():

@@ -14,13 +14,13 @@ from tests.helpers import decode, small_synthetic_log
 def values_of(log, rows, names):
     """For each row and field the shares of its values, *unknown* left out, by loops."""
     raw = decode(log, rows)
+    ids = {name: {value: number for number, value in enumerate(log.vocabulary(name).tolist(), 1)} for name in names}
     shares = []
     for row in range(len(rows)):
         of_row = []
         for name in names:
             found = raw[name][row] if log.schema[name].bag else [raw[name][row]]
-            ids = {value: number + 1 for number, value in enumerate(log.vocabulary(name).tolist())}
-            of_row.append([(ids[value], 1 / len(found)) for value in found if value is not None])
+            of_row.append([(ids[name][value], 1 / len(found)) for value in found if value is not None])
         shares.append(of_row)
     return shares
 
