@@ -165,15 +165,12 @@ def test_python_blocks_run(tmp_path, monkeypatch) -> None:
 
 
 def test_the_sampler_of_the_readme_works(tmp_path) -> None:
-    import numpy as np
-
     from cadc.data.prepare import prepare
     from cadc.data.sources.synthetic import Synthetic
     from cadc.data.split import RandomSplit
     from cadc.randomness import numpy_generator
-    from cadc.sampling.sampler import Sampler
 
-    names: dict[str, object] = {"Sampler": Sampler, "np": np}
+    names: dict[str, object] = {}
     exec(next(block for block in blocks("python") if "(Sampler)" in block), names)
     log = prepare(Synthetic(n_rows=1000), RandomSplit())
     assert names["FirstRows"](rate=0.1)(log, numpy_generator(0, "sample")).rows.tolist() == list(range(80))
