@@ -146,5 +146,8 @@ def _entities(log: "InteractionLog", sides: Sequence["EntitySide"]) -> Iterator[
                 f"in {100 * of_rows:.2f} % of its rows"
             )
     if len(sides) == 2:
-        total = sum(log.meta["rows"].values())
-        yield f"density     {total / (listed['user'] * listed['item']):>12.4%}"
+        users, items = (log.column(side).astype(np.int64) for side in ("user", "item"))
+        n_pairs = len(np.unique(users * log.n_entities("item") + items))
+        yield f"density     {n_pairs / (listed['user'] * listed['item']):>12.4%}"
+        if len(users) > n_pairs:
+            yield f"repeated    {len(users) - n_pairs:>12,} rows of a user and item that an earlier row has"

@@ -84,6 +84,7 @@ class Experiment:
     tune : how its arms are tuned, if they are.
     tuned : the settings that tuning chose.
     study : class and options of what is computed instead of a grid, see `cadc.experiment.study`; it has no arms.
+    wanted : the arms whose cells are asked for; empty asks for all.
     """
 
     name: str
@@ -102,9 +103,10 @@ class Experiment:
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
     study: Mapping[str, Any] | None = None
+    wanted: tuple[str, ...] = ()
 
     def only(self, arms: Collection[str]) -> "Experiment":
-        """Return the experiment with some of its arms alone.
+        """Return the experiment with the cells of some of its arms alone.
 
         Raises
         ------
@@ -115,8 +117,7 @@ class Experiment:
                 near = get_close_matches(name[:100], self.arms, n=3) or list(self.arms)
                 raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {' or '.join(near)}?")
         choose = self.choose if self.choose is not None and self.choose.arm in arms else None
-        kept = {name: words for name, words in self.arms.items() if name in arms}
-        return replace(self, arms=kept, choose=choose)
+        return replace(self, wanted=tuple(arms), choose=choose)
 
     def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:
         """Return every run: arms × sweeps × seeds, each with the settings that tuning chose for its point.
@@ -134,7 +135,7 @@ class Experiment:
             found += [(arm, lay(self.tuned, arm, words, laid)) for words in combinations]
             if len(found) > MAX_COMBINATIONS:
                 raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
-        return [Cell(arm, words) for arm, words in own_options(found)]
+        return [Cell(arm, words) for arm, words in own_options(found) if not self.wanted or arm in self.wanted]
 
     def words(self, arm: str, overrides: Sequence[str] = (), fast: bool = False) -> list[str]:
         """Return the words of an arm, sweeps among them: common ones, seeds, its own, overrides; later ones count.

@@ -174,8 +174,22 @@ def test_describe_counts_what_the_log_holds(publishers, inside):
     assert f" {N_USERS}, {N_USERS} with rows" in lines["users"]
     assert f" {N_MOVIES}, {N_MOVIES - 1} with rows" in lines["items"]  # the last film is never rated
     assert f"{2000 / (N_USERS * N_MOVIES):.4%}" in lines["density"]
+    assert "repeated" not in lines
     assert "genres" in lines["fields"]
     assert "(bag)" in lines["fields"]
+
+
+def test_describe_counts_rows_of_a_pair_that_came_before(inside):
+    words = ("synthetic", "data.n_rows=3000", "data.n_users=60", "data.n_items=80")
+    answer = cadc("data", "describe", *words)
+    assert answer.status == 0, answer.err
+    log = open_log(compose_config(["data=synthetic", *words[1:]]))
+    lines = {line.split()[0]: line for line in answer.out.splitlines()}
+    pairs = set(zip(log.column("user").tolist(), log.column("item").tolist(), strict=True))
+    n_rows = sum(log.meta["rows"].values())
+    assert len(pairs) < n_rows
+    assert f" {n_rows - len(pairs):,} rows" in lines["repeated"]
+    assert f"{len(pairs) / (len(log.entity_keys('user')) * len(log.entity_keys('item'))):.4%}" in lines["density"]
 
 
 def test_describe_follows_overrides(publishers, inside):

@@ -48,6 +48,14 @@ def test_some_arms_alone_do_not_go_into_results(experiments):
     assert list(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases"]
 
 
+def test_an_arm_alone_lacks_options_that_others_of_the_grid_have(experiments):
+    common = [*QUICK["common"], "initializer.std=0.2", "trainer.max_epochs=1"]
+    arms = {"random": ["initializer=random"], "biases": ["model=bias"], "table": ["embedding=hashing"]}
+    write_experiment(experiments, "quick", **QUICK | {"common": [*common, "embedding.ratio=2,8"], "arms": arms})
+    assert cadc("experiment", "quick", "--arm", "random", "--arm", "biases").status == 0
+    assert sorted(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases", "random"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
