@@ -42,7 +42,11 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     parsed = parse_words(overrides)
     for override in parsed:
         if override.is_sweep_override():
-            raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
+            key = override.get_key_element()
+            raise UsageError(
+                f"{override.input_line} gives several values; add -m to run them all, or quote a text that holds a "
+                f"comma: \"{key}='...'\"."
+            )
     return _pinned(check_config(deepcopy(_composed(tuple(overrides)))))
 
 

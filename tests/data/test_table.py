@@ -99,6 +99,19 @@ def test_words_of_a_command_describe_a_table_too(path):
     assert prepare(source, RandomSplit()).content_hash == prepare(Table(str(path), **ROLES), RandomSplit()).content_hash
 
 
+def test_path_of_any_characters_but_commas_and_quotes_needs_no_quotes(path, tmp_path):
+    folder = tmp_path / "dé té=1 (2)"
+    folder.mkdir()
+    odd = path.rename(folder / "ガ&b.csv")
+    roles = words(odd, user="customer", item="product", label="bought")
+    answer = cadc("train", "-m", *roles, "seed=0,1", "--dry-run")
+    assert answer.status == 0, answer.err
+    again = cadc("train", "-m", *(w.replace(str(odd), f"'{odd}'") for w in roles), "seed=0,1", "--dry-run")
+    ids = [[line.split()[0] for line in out.splitlines()[-2:]] for out in (answer.out, again.out)]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2
+
+
 def test_table_can_be_trained_on_and_one_class_is_a_sentence(path):
     tiny = [word for word in TINY if not word.startswith("data")]
     roles = {"user": "customer", "item": "product", "context_fields": ["device"], "dense": ["price"]}
