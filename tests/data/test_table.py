@@ -13,6 +13,7 @@ from cadc.data import columns as columns_module
 from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split import SPLITS, RandomSplit
+from cadc.errors import DataError
 from tests.commands import TINY, cadc
 from tests.data.made_up_sales import ROLES, made_up_rows
 from tests.helpers import decode
@@ -54,6 +55,35 @@ def test_csv_tsv_and_parquet_in_blocks_of_any_size_give_the_same_log(path, tmp_p
         source = Table(str(tmp_path / name), **ROLES)
         assert sum(1 for _ in source.read().chunks) > 3
         assert prepare(source, RandomSplit()).content_hash == expected, name
+
+
+@pytest.mark.parametrize("block", [1 << 23, 1 << 8])
+def test_feature_is_that_of_the_first_row_that_holds_one(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(columns_module, "BLOCK_BYTES", block)
+    rng = np.random.default_rng(0)
+    items = rng.integers(8, size=600)
+    # Item 7 has neither in any row.
+    features = [*((f"i{item}", f"c{item}", "a|b") for item in range(7)), ("i7", "", "")]
+    full = [(*features[item], row % 2) for row, item in enumerate(items)]
+    holed = [(item, *("" if rng.random() < 0.7 else text for text in texts), label) for item, *texts, label in full]
+    logs = []
+    for name, rows in (("full", full), ("holed", holed)):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("".join(f"{','.join(map(str, row))}\n" for row in [("item", "kind", "tags", "y"), *rows]))
+        source = Table(str(path), item="item", label="y", item_fields=["kind"], item_bags=["tags"])
+        assert (sum(1 for _ in source.read().chunks) > 3) == (block < 1 << 20)
+        logs.append(prepare(source, RandomSplit()))
+    assert logs[0].content_hash == logs[1].content_hash
+
+
+@pytest.mark.parametrize("block", [1 << 23, 1 << 5])
+@pytest.mark.parametrize("texts", [["", "a", "b"], ["a", "", "b"], ["", "a", "a", "", "b"]])
+def test_two_features_are_a_fault_whatever_empty_ones_stand_between(tmp_path, monkeypatch, block, texts):
+    monkeypatch.setattr(columns_module, "BLOCK_BYTES", block)
+    path = tmp_path / "t.csv"
+    path.write_text("item,kind,y\n" + "".join(f"some item,{text},1\n" for text in texts))
+    with pytest.raises(DataError, match=f"row {len(texts)}: item 'some item' has kind 'b' here and 'a' before"):
+        prepare(Table(str(path), item="item", label="y", item_fields=["kind"]), RandomSplit())
 
 
 def test_rating_becomes_a_label_from_the_threshold_on(path):

@@ -28,7 +28,6 @@ ROW |= {"brand": "a", "tags": "x|y", "device": "tv", "price": "0.5", "unused": "
         ({"day": ""}, "row 201: column day is missing; expected whole seconds, or such as"),
         ({"day": "77"}, "column day mixes ways to write a time"),
         ({"brand": "b"}, "row 201: item 'p0' has brand 'b' here and 'a' before; a feature of the item is the same"),
-        ({"brand": ""}, "row 201: item 'p0' has brand '' here and 'a' before"),
         ({"tags": "y|x"}, "row 201: item 'p0' has tags 'y|x' here and 'x|y' before"),
         ({"country": "de"}, "row 201: user '000' has country 'de' here and 'fr' before; a feature of the user"),
         ({"unused": "a,b,c"}, "cannot be read: CSV parse error: Expected 11 columns, got 13"),

@@ -21,7 +21,8 @@ from cadc.plain_yaml import load_yaml
 class Table:
     """A log of interactions in one file, a row each: clicks, ratings, purchases.
 
-    Ids and categories are read as texts. A feature of users or items must be the same in all rows of one.
+    Ids and categories are read as texts. A feature of users or items must be the same in all rows of one
+    that hold it; an empty one is a missing value.
 
     Parameters
     ----------
