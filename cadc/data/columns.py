@@ -217,9 +217,9 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
             by_lower = {other.lower(): other for other in found}
             near = [by_lower[other] for other in get_close_matches(name.lower(), by_lower, n=3)]
             hint = (
-                f"did you mean {' or '.join(map(_printable, near))}?"
+                f"did you mean {' or '.join(map(repr, near))}?"
                 if near
-                else f"it has {', '.join(map(_printable, found))[:MAX_SHOWN]}."
+                else f"it has {', '.join(map(repr, found))[:MAX_SHOWN]}."
             )
             raise DataError(f"{path} has no column {name!r}; {hint}")
 
