@@ -57,6 +57,25 @@ def test_csv_tsv_and_parquet_in_blocks_of_any_size_give_the_same_log(path, tmp_p
         assert prepare(source, RandomSplit()).content_hash == expected, name
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt.gz", ".csv.gz"])
+def test_separator_is_that_by_which_the_header_holds_the_columns(path, tmp_path, separator, suffix):
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns="tags")
+    # More commas than separators, but in quotes; and the mark with which spreadsheets begin a file.
+    frame["a,b,c,d,e,f,g,h;,,,,,"] = "x,y;z|\t"
+    frame.to_csv(tmp_path / f"sales{suffix}", sep=separator, index=False, encoding="utf-8-sig")
+    roles = {key: value for key, value in ROLES.items() if key != "item_bags"}
+    found = prepare(Table(str(tmp_path / f"sales{suffix}"), **roles), RandomSplit())
+    assert found.content_hash == prepare(Table(str(path), **roles), RandomSplit()).content_hash
+
+
+def test_file_that_its_suffix_describes_is_not_read_in_another_way(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("u;x;z,y\n" + "a;b;c,0\nd;e;f,1\n" * 10)
+    log = prepare(Table(str(path), user="u;x;z", label="y"), RandomSplit())
+    assert set(log.entity_keys("user")) == {"a;b;c", "d;e;f"}
+
+
 @pytest.mark.parametrize("block", [1 << 23, 1 << 8])
 def test_feature_is_that_of_the_first_row_that_holds_one(tmp_path, monkeypatch, block):
     monkeypatch.setattr(columns_module, "BLOCK_BYTES", block)

@@ -50,6 +50,12 @@ def test_description_that_does_not_fit_is_named(path, options, says):
     assert says in sentence(path, **options)
 
 
+def test_near_name_in_a_file_of_another_separator_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("custome;product;bought;day\na;b;1;2,5\n")
+    assert "has no column 'customer'; did you mean 'custome'?" in sentence(path)
+
+
 def test_space_in_the_name_of_a_column_can_be_seen(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("what, who\na,b\n")

@@ -26,7 +26,8 @@ class Table:
 
     Parameters
     ----------
-    path : a file .csv (commas), .tsv (tabs) or .parquet; a CSV file begins with the names of its columns.
+    path : a file .csv, .tsv, one of them compressed (.csv.gz), or .parquet. A CSV file begins with the names of its
+        columns; commas, semicolons, tabs or pipes separate them.
     description : a YAML file that sets any of the options below; one given here as well wins.
     name : of the data set, in records and tables.
     user, item : columns with ids; a log of clicks may do without.
@@ -105,7 +106,7 @@ class Table:
         """Compare the description with the file's columns now, and read the rows when they are asked for."""
         path = self._checked_path()
         self._check_roles()
-        require_columns(path, self._columns(), column_names(path))
+        require_columns(path, self._columns(), column_names(path, self._columns()))
         sides: dict[Side, SeenEntities] = {}
         fields: list[Field] = []
         if self.user:
