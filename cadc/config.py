@@ -81,7 +81,11 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     parsed = parse_words(overrides)
     for override in parsed:
         if override.is_sweep_override():
-            raise UsageError(f"{override.input_line} gives several values; add -m to run them all.")
+            key = override.get_key_element()
+            raise UsageError(
+                f"{override.input_line} gives several values; add -m to run them all, or quote a text that holds a "
+                f"comma: \"{key}='...'\"."
+            )
     return _compose(parsed)
 
 

@@ -1,6 +1,8 @@
 """Words that set options, `key=value`, as Hydra understands them; and sweeps, which give several values."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import product
 from math import ceil, inf, prod
 from typing import Any
@@ -14,6 +16,10 @@ from cadc.interpolation import check_tree, check_word
 
 MAX_COMBINATIONS = 100_000
 """Runs of a sweep; one that asks for more is a slip, and would be built in memory first."""
+KEY = re.compile(r"\+{0,2}[a-z_][\w-]*(?:[./][\w-]+)*", re.ASCII | re.IGNORECASE)
+"""What stands before the `=` of a word that sets a key."""
+MEANT_FOR_HYDRA = frozenset(",[]{}'\"$\\")
+"""Characters with which a value is meant to be more than one plain text."""
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
@@ -27,12 +33,12 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     if prod(max(1, _n_values(override)) for override in parsed) > MAX_COMBINATIONS:
         raise UsageError(f"the sweep asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values at once.")
     choices = []
-    for override in parsed:
+    for word, override in zip(overrides, parsed, strict=True):
         if override.is_sweep_override():
             key = override.get_key_element()
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
-            choices.append([override.input_line or ""])
+            choices.append([word])
     return [list(words) for words in product(*choices)]
 
 
@@ -60,15 +66,20 @@ def key_of(override: str) -> str:
 
 
 def parse_words(overrides: Sequence[str]) -> list[Override]:
-    """Return Hydra's understanding of each word, or raise a UsageError for one that is no override."""
+    """Return Hydra's understanding of each word; a plain text that only its grammar cannot read is taken as quoted.
+
+    Raises
+    ------
+    UsageError : for a word that is no override.
+
+    >>> [override.value() for override in parse_words(["data.path=März (1).csv", "data.path='a,b.csv'"])]
+    ['März (1).csv', 'a,b.csv']
+    """
     parser = OverridesParser.create()
     parsed = []
     for word in overrides:
         check_word(word)
-        try:
-            override = parser.parse_override(word)
-        except (HydraException, ValueError, RecursionError) as error:
-            raise UsageError(f"{shown(word)} is no override; write key=value, such as sampler.rate=0.1.") from error
+        override = _parsed(word, parser)
         if not override.key_or_group:
             raise UsageError(f"{shown(word)} names no key; write key=value, such as sampler.rate=0.1.")
         if override.is_delete():
@@ -81,6 +92,20 @@ def parse_words(overrides: Sequence[str]) -> list[Override]:
         check_tree(_plain(override), f"the word {shown(word)}")
         parsed.append(override)
     return parsed
+
+
+def _parsed(word: str, parser: OverridesParser) -> Override:
+    try:
+        return parser.parse_override(word)
+    except (HydraException, ValueError, RecursionError) as error:
+        key, equals, value = word.partition("=")
+        if not equals or KEY.fullmatch(key) is None:
+            raise UsageError(f"{shown(word)} is no override; write key=value, such as sampler.rate=0.1.") from error
+        # Hydra's grammar has no place for most characters of file names, such as umlauts, parentheses and `=`.
+        if isinstance(error, HydraException) and value.isprintable() and not MEANT_FOR_HYDRA & set(value):
+            with suppress(HydraException):
+                return parser.parse_override(f"{key}='{value.strip()}'")
+        raise UsageError(f"{shown(word)} cannot be read; quote the value: \"{shown(key)[1:-1]}='...'\".") from error
 
 
 def _plain(override: Override) -> Any:

@@ -17,9 +17,9 @@ from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.text import unreadable
-from cadc.data.vocabulary import look_up
+from cadc.data.vocabulary import is_missing, look_up
 from cadc.embeddings.stored import load_stored
-from cadc.errors import CadcError, DataError, UsageError
+from cadc.errors import CadcError, DataError, UsageError, shown
 from cadc.identity import file_hash
 from cadc.ledger.identity import run_code
 from cadc.ledger.shape import require_whole
@@ -81,24 +81,31 @@ def score_rows(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name:
     ----------
     log : gives vocabularies and the side features of users and items.
     model : maps a batch to logits.
-    table : raw `user` and `item` ids and the log's context fields and dense features, a column each; users, items
-        and values that training never saw count as unknown.
+    table : raw ids in columns named `user` and `item`, whatever the log's file calls them, and a column for each of the
+        log's context fields and dense features; users, items and values that training never saw count as unknown.
     name : of the table, for messages.
 
     Raises
     ------
-    DataError : for a missing column, or a dense value that is no finite number.
+    DataError : for a missing column, a row without user or item, or a dense value that is no finite number.
     """
     context_fields = [field.name for field in log.schema.of("context", bag=False)]
     needed = [*log.entities, *context_fields, *log.schema.dense]
     missing = [column for column in needed if column not in table]
     if missing:
-        raise DataError(f"{name} lacks the columns {', '.join(missing)}; needed are {', '.join(needed)}.")
+        # Those of a table of one's own are often named as in its file.
+        own = [column for column in table if column not in needed]
+        rename = f", so rename those that mean them among {shown(own)}" if own else ""
+        raise DataError(f"{name} lacks the columns {', '.join(missing)}; needed are {', '.join(needed)}{rename}.")
     for column in (*log.entities, *context_fields):
         values = table[column] if table[column].dtype == object else ()
         lists = [row for row, value in enumerate(values, 1) if pd.api.types.is_list_like(value)]
         if lists:
             raise DataError(f"{name}, row {lists[0]}: column {column} holds several values; expected one.")
+    for column in log.entities:
+        without = np.flatnonzero(is_missing(table[column].to_numpy()))
+        if len(without):
+            raise DataError(f"{name}, row {without[0] + 1}: column {column} is missing; every row needs one.")
     entities: dict[EntitySide, Tensor] = {
         side: torch.from_numpy(look_up(table[side].to_numpy(), log.entity_keys(side))) for side in log.entities
     }

@@ -6,6 +6,7 @@ from cadc.errors import UsageError
 from cadc.options import groups
 from cadc.overrides import expand, key_of
 from cadc.randomness import numpy_generator
+from cadc.words import with_files
 from tests.helpers import small_synthetic_log
 
 
@@ -71,6 +72,14 @@ def test_a_changed_configuration_does_not_change_the_next_one():
         ("+sampler.extra={_target_:os.system}", "sampler.extra"),
         ("model={_target_:subprocess.Popen}", "'subprocess.Popen' is not allowed"),
         ("sampler.rate=0.1,0.2", "gives several values; add -m"),
+        ("data.path=a,b.csv", "or quote a text that holds a comma: \"data.path='...'\"."),
+        ("data.path=it's.csv", '"data.path=it\'s.csv" cannot be read; quote the value: "data.path=\'...\'".'),
+        ("data.path=ä,b.csv", "'data.path=ä,b.csv' cannot be read; quote the value: \"data.path='...'\"."),
+        ("model.top_mlp=[8,4", "cannot be read; quote the value: \"model.top_mlp='...'\"."),
+        (r"data.path=a\(ä", "cannot be read; quote the value"),
+        ("seed=ä", "seed is 'ä'; expected a whole number."),
+        ("model=bias (1)", "model=bias (1) does not exist; did you mean model=bias"),
+        ("~data.path=ä", "is no override; write key=value"),
         ("sampler", "'sampler' is no override; write key=value"),
         ("~sampler", "~sampler"),
         ("~seed", "~seed"),
@@ -131,6 +140,32 @@ def test_every_expanded_word_composes_and_lists_are_no_sweeps():
     assert compose_config(runs[0])["model"]["top_mlp"] == [8, 4]
     assert compose_config(runs[-1])["weight_seed"] == 3
     assert expand(["model.top_mlp=[8,4]"]) == [["model.top_mlp=[8,4]"]]
+
+
+@pytest.mark.parametrize(
+    "path", ["dätä.csv", "plain (1).csv", "dé_té/x=1.csv", "a&b;c#d!.csv", "~/ガ.csv", "int(1", "two  spaces é"]
+)
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+def test_text_that_only_the_grammar_refuses_is_taken_as_if_quoted(path, prefix):
+    word, quoted = f"{prefix}data.path={path}", f"{prefix}data.path='{path}'"
+    config = compose_config(["data=table", word])
+    assert config["data"]["path"] == path
+    assert config == compose_config(["data=table", quoted])
+    # Handed on as it was given, so that what compares or reads words again finds the same ones everywhere.
+    assert expand(["seed=0,1", word]) == [["seed=0", word], ["seed=1", word]]
+    assert key_of(word) == "data.path"
+    assert with_files([word]) == [word]
+
+
+def test_text_of_a_file_of_words_may_hold_what_the_grammar_refuses(tmp_path):
+    (tmp_path / "words.yaml").write_text("data: table\ndata.path: dé té (1)/x=1.csv\n")
+    words = with_files([f"@{tmp_path / 'words.yaml'}"])
+    assert compose_config(words)["data"]["path"] == "dé té (1)/x=1.csv"
+
+
+def test_sweep_of_quoted_texts_is_a_sweep():
+    words = expand(["data=table", "data.path='ä (1).csv','b=2.csv'"])
+    assert [compose_config(own)["data"]["path"] for own in words] == ["ä (1).csv", "b=2.csv"]
 
 
 def test_sweep_that_cannot_be_listed_is_a_usage_error():

@@ -1,5 +1,7 @@
 """Columns of CSV and Parquet files by name, streamed in blocks; a wrong value is named by its row and column."""
 
+import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,11 @@ from cadc.data.text import BLOCK_BYTES, unreadable
 from cadc.errors import DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+"""Between columns by suffix, unless another gives the header more of the columns that are asked for."""
+OTHERS = ",;\t|"
+SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
+HEADER_BYTES = 1 << 20
+"""Beginning of a file in which its header is looked for."""
 PARQUET_ROWS = 1 << 18
 """Rows of a Parquet file that are read at once."""
 TIMES = (pa.int64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
@@ -147,8 +154,13 @@ def _fits(value: pa.Scalar, target: pa.DataType) -> bool:
     return True
 
 
-def column_names(path: Path) -> list[str]:
+def column_names(path: Path, wanted: Sequence[str] = ()) -> list[str]:
     """Return the names of a file's columns.
+
+    Parameters
+    ----------
+    path : of the file.
+    wanted : columns that are asked for; they tell what separates the columns of a CSV file.
 
     Raises
     ------
@@ -157,11 +169,11 @@ def column_names(path: Path) -> list[str]:
     try:
         if path.suffix == ".parquet":
             names = list(pa.parquet.read_schema(path).names)
-        elif path.suffix in SEPARATORS:
-            with _open_csv(path) as reader:
+        elif _suffix(path) in SEPARATORS:
+            with _open_csv(path, _separator(path, wanted)) as reader:
                 names = list(reader.schema.names)
         else:
-            raise DataError(f"{path} is neither .csv (commas), .tsv or .txt (tabs) nor .parquet; rename or convert it.")
+            raise DataError(f"{path} is neither .csv, .tsv, .txt (nor so with .gz) nor .parquet; rename or convert it.")
     except pa.ArrowException as error:
         raise _broken(path, error) from error
     except OSError as error:
@@ -177,7 +189,7 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True) -> Itera
 
     Parameters
     ----------
-    path : the file; its suffix says what it is.
+    path : the file; its suffix says what it is, and a CSV file may be compressed (.csv.gz).
     names : of the columns wanted; of all columns for a CSV file without header.
     header : whether the first line of a CSV file names the columns.
 
@@ -186,7 +198,7 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True) -> Itera
     DataError : for a column that the file does not have, or a file that cannot be read.
     """
     if header:
-        require_columns(path, names, column_names(path))
+        require_columns(path, names, column_names(path, names))
     first_row = 0
     try:
         for batch in _batches(path, list(names), header):
@@ -216,11 +228,11 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
         if name not in found:
             by_lower = {other.lower(): other for other in found}
             near = [by_lower[other] for other in get_close_matches(name.lower(), by_lower, n=3)]
-            hint = (
-                f"did you mean {' or '.join(map(_printable, near))}?"
-                if near
-                else f"it has {', '.join(map(_printable, found))[:MAX_SHOWN]}."
-            )
+            hint = f"it has {', '.join(map(repr, found))[:MAX_SHOWN]}."
+            if len(found) == 1 and _suffix(path) in SEPARATORS:
+                hint = f"{hint[:-1]} alone; {SEPARATED}."
+            elif near:
+                hint = f"did you mean {' or '.join(map(repr, near))}?"
             raise DataError(f"{path} has no column {name!r}; {hint}")
 
 
@@ -229,17 +241,40 @@ def _batches(path: Path, names: list[str], header: bool) -> Iterator[pa.RecordBa
         with pa.parquet.ParquetFile(path) as file:
             yield from file.iter_batches(PARQUET_ROWS, columns=names)
     else:
-        with _open_csv(path, names, header) as reader:
+        separator = _separator(path, names) if header else SEPARATORS[_suffix(path)]
+        with _open_csv(path, separator, names, header) as reader:
             yield from reader
 
 
-def _open_csv(path: Path, names: list[str] | None = None, header: bool = True) -> Any:
+def _suffix(path: Path) -> str:
+    """Return the suffix that says what a file is: `.csv` of `.csv.gz`, which Arrow unpacks block by block."""
+    inner = Path(path.stem).suffix
+    return inner if path.suffix == ".gz" and inner in SEPARATORS else path.suffix
+
+
+def _separator(path: Path, wanted: Sequence[str]) -> str:
+    """Return what separates the columns of a CSV file: that by which its header holds most of those wanted."""
+    with pa.input_stream(path) as file:
+        text = file.read(HEADER_BYTES).decode("utf-8-sig", "replace")
+    line = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+
+    def n_held(separator: str) -> int:
+        try:
+            return len({*wanted}.intersection(next(csv.reader([line], delimiter=separator), [])))
+        except csv.Error:  # of a name that is far too long
+            return 0
+
+    # The first of equals, so that no file is read in another way than its suffix says without need.
+    return max((SEPARATORS[_suffix(path)], *OTHERS), key=n_held)
+
+
+def _open_csv(path: Path, separator: str, names: list[str] | None = None, header: bool = True) -> Any:
     # All as texts: types guessed from the first block would not hold for the next ones, and would lose leading zeros.
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(names or [], pa.string()), include_columns=names, strings_can_be_null=False
     )
     read = pa.csv.ReadOptions(block_size=BLOCK_BYTES, column_names=None if header else names)
-    return pa.csv.open_csv(path, read, pa.csv.ParseOptions(delimiter=SEPARATORS[path.suffix]), convert)
+    return pa.csv.open_csv(path, read, pa.csv.ParseOptions(delimiter=separator), convert)
 
 
 def _broken(path: Path, error: Exception) -> DataError:
@@ -249,7 +284,8 @@ def _broken(path: Path, error: Exception) -> DataError:
         return DataError(f"{path} is not text in UTF-8; save it in that encoding.")
     # Arrow shows the row itself, which may be long and hold anything.
     reason = str(error).splitlines()[0].rstrip(".")[:MAX_SHOWN]
-    return DataError(f"{path} cannot be read: {_printable(reason)}.")
+    hint = f"; {SEPARATED}" if "Expected 1 columns" in reason else ""
+    return DataError(f"{path} cannot be read: {_printable(reason)}{hint}.")
 
 
 def _printable(text: str) -> str:

@@ -115,13 +115,14 @@ def _laid(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, list[str]]
     """Return how arms are tuned, with the overrides that begin with `tune.`, and the other overrides."""
     assert tune is not None
     parsed = [
-        (str(override.key_or_group), override.value(), override.input_line) for override in parse_words(overrides)
+        (str(override.key_or_group), override.value(), word)
+        for override, word in zip(parse_words(overrides), overrides, strict=True)
     ]
     own = {key.removeprefix("tune."): value for key, value, _ in parsed if key.startswith("tune.")}
     if unknown := [key for key in own if key not in OPTIONS]:
         raise UsageError(f"tune.{unknown[0]} is no option of an experiment's tuning; it has {', '.join(OPTIONS)}.")
     given = {key: cast(value, OPTIONS[key], f"tune.{key}") for key, value in own.items()}
-    return replace(tune, **given), [str(line) for key, _, line in parsed if not key.startswith("tune.")]
+    return replace(tune, **given), [word for key, _, word in parsed if not key.startswith("tune.")]
 
 
 def _metric(how: Tune, experiment: Experiment) -> str:

@@ -87,12 +87,26 @@ def test_what_training_never_saw_counts_as_unknown(finished, ledger, tmp_path):
         assert first != pytest.approx(third, rel=1e-6)
 
 
-def test_ids_may_be_missing_or_texts(finished, ledger, tmp_path):
-    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n,2,3,0.5\nnobody,2,3,0.5\n")
+def test_ids_may_be_texts_and_values_missing(finished, ledger, tmp_path):
+    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n-7,2,3,0.5\nnobody,2,3,0.5\n1,2,,0.5\n")
     answer = cadc("predict", finished["dlrm"].name, tmp_path / "rows.csv")
     assert answer.status == 0, answer.err
-    known, missing, strange = pd.read_csv(StringIO(answer.out))["probability"]
-    assert missing == strange != known
+    known, unseen, strange, without_hour = pd.read_csv(StringIO(answer.out))["probability"]
+    assert unseen == strange != known != without_hour
+
+
+@pytest.mark.parametrize("column", ["user", "item"])
+@pytest.mark.parametrize("missing", ["", None, np.nan])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_row_without_a_user_or_item_is_named(column, missing, suffix, finished, ledger, tmp_path):
+    table = pd.DataFrame({"user": ["1", "2", "3"], "item": ["1", "2", "3"], "hour": [1, 2, 3], "recency": [0.5] * 3})
+    table.loc[1:, column] = missing
+    path = tmp_path / f"rows{suffix}"
+    table.to_csv(path, index=False) if suffix == ".csv" else table.to_parquet(path)
+    answer = cadc("predict", finished["bias"].name, path)
+    assert answer.status == 1
+    assert answer.sentence == f"cadc: {path}, row 2: column {column} is missing; every row needs one."
+    assert answer.out == ""
 
 
 def test_no_rows_give_no_rows(finished, ledger, tmp_path):
@@ -106,6 +120,11 @@ def test_no_rows_give_no_rows(finished, ledger, tmp_path):
     ("text", "said"),
     [
         ("user,hour\n1,2\n", "lacks the columns item, recency; needed are user, item, hour, recency."),
+        (
+            "who,what,hour,recency\n1,2,3,0.5\n",
+            "lacks the columns user, item; needed are user, item, hour, recency, so rename those that mean them among "
+            "['who', 'what'].",
+        ),
         ("user,item,hour,recency\n1,2,3,0.5\n1,2,3,much\n", "row 2: column recency is no finite number"),
         ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is no finite number"),
         ("", "cannot be read as .csv"),

@@ -131,7 +131,7 @@ def test_other_header_of_avazu_is_named(folder):
     write_avazu(folder / "avazu")
     path = folder / "avazu" / "train.csv"
     path.write_text(path.read_text().replace("device_ip", "device_IP", 1))
-    with pytest.raises(DataError, match="has no column 'device_ip'; did you mean device_IP"):
+    with pytest.raises(DataError, match="has no column 'device_ip'; did you mean 'device_IP'"):
         prepare(Avazu(), RandomSplit())
 
 

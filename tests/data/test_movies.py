@@ -134,7 +134,7 @@ def test_zero_is_a_rating_of_movietweetings(publishers):
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ("movieId,title,genre", "has no column 'genres'; did you mean genre?"),
+        ("movieId,title,genre", "has no column 'genres'; did you mean 'genre'?"),
         ("movieId,title,title", "has 2 columns 'title'"),
     ],
 )

@@ -13,6 +13,7 @@ from cadc.data import columns as columns_module
 from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split import SPLITS, RandomSplit
+from cadc.errors import DataError
 from tests.commands import TINY, cadc
 from tests.data.made_up_sales import ROLES, made_up_rows
 from tests.helpers import decode
@@ -56,6 +57,54 @@ def test_csv_tsv_and_parquet_in_blocks_of_any_size_give_the_same_log(path, tmp_p
         assert prepare(source, RandomSplit()).content_hash == expected, name
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt.gz", ".csv.gz"])
+def test_separator_is_that_by_which_the_header_holds_the_columns(path, tmp_path, separator, suffix):
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns="tags")
+    # More commas than separators, but in quotes; and the mark with which spreadsheets begin a file.
+    frame["a,b,c,d,e,f,g,h;,,,,,"] = "x,y;z|\t"
+    frame.to_csv(tmp_path / f"sales{suffix}", sep=separator, index=False, encoding="utf-8-sig")
+    roles = {key: value for key, value in ROLES.items() if key != "item_bags"}
+    found = prepare(Table(str(tmp_path / f"sales{suffix}"), **roles), RandomSplit())
+    assert found.content_hash == prepare(Table(str(path), **roles), RandomSplit()).content_hash
+
+
+def test_file_that_its_suffix_describes_is_not_read_in_another_way(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("u;x;z,y\n" + "a;b;c,0\nd;e;f,1\n" * 10)
+    log = prepare(Table(str(path), user="u;x;z", label="y"), RandomSplit())
+    assert set(log.entity_keys("user")) == {"a;b;c", "d;e;f"}
+
+
+@pytest.mark.parametrize("block", [1 << 23, 1 << 8])
+def test_feature_is_that_of_the_first_row_that_holds_one(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(columns_module, "BLOCK_BYTES", block)
+    rng = np.random.default_rng(0)
+    items = rng.integers(8, size=600)
+    # Item 7 has neither in any row.
+    features = [*((f"i{item}", f"c{item}", "a|b") for item in range(7)), ("i7", "", "")]
+    full = [(*features[item], row % 2) for row, item in enumerate(items)]
+    holed = [(item, *("" if rng.random() < 0.7 else text for text in texts), label) for item, *texts, label in full]
+    logs = []
+    for name, rows in (("full", full), ("holed", holed)):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("".join(f"{','.join(map(str, row))}\n" for row in [("item", "kind", "tags", "y"), *rows]))
+        source = Table(str(path), item="item", label="y", item_fields=["kind"], item_bags=["tags"])
+        assert (sum(1 for _ in source.read().chunks) > 3) == (block < 1 << 20)
+        logs.append(prepare(source, RandomSplit()))
+    assert logs[0].content_hash == logs[1].content_hash
+
+
+@pytest.mark.parametrize("block", [1 << 23, 1 << 5])
+@pytest.mark.parametrize("texts", [["", "a", "b"], ["a", "", "b"], ["", "a", "a", "", "b"]])
+def test_two_features_are_a_fault_whatever_empty_ones_stand_between(tmp_path, monkeypatch, block, texts):
+    monkeypatch.setattr(columns_module, "BLOCK_BYTES", block)
+    path = tmp_path / "t.csv"
+    path.write_text("item,kind,y\n" + "".join(f"some item,{text},1\n" for text in texts))
+    with pytest.raises(DataError, match=f"row {len(texts)}: item 'some item' has kind 'b' here and 'a' before"):
+        prepare(Table(str(path), item="item", label="y", item_fields=["kind"]), RandomSplit())
+
+
 def test_rating_becomes_a_label_from_the_threshold_on(path):
     log = prepare(Table(str(path), user="customer", rating="stars", threshold=4), RandomSplit())
     stars = np.array([row["stars"] for row in made_up_rows()])
@@ -97,6 +146,19 @@ def test_words_of_a_command_describe_a_table_too(path):
 
     source = build(source_options(compose_config(words(path, **ROLES))), "data")
     assert prepare(source, RandomSplit()).content_hash == prepare(Table(str(path), **ROLES), RandomSplit()).content_hash
+
+
+def test_path_of_any_characters_but_commas_and_quotes_needs_no_quotes(path, tmp_path):
+    folder = tmp_path / "dé té=1 (2)"
+    folder.mkdir()
+    odd = path.rename(folder / "ガ&b.csv")
+    roles = words(odd, user="customer", item="product", label="bought")
+    answer = cadc("train", "-m", *roles, "seed=0,1", "--dry-run")
+    assert answer.status == 0, answer.err
+    again = cadc("train", "-m", *(w.replace(str(odd), f"'{odd}'") for w in roles), "seed=0,1", "--dry-run")
+    ids = [[line.split()[0] for line in out.splitlines()[-2:]] for out in (answer.out, again.out)]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2
 
 
 def test_table_can_be_trained_on_and_one_class_is_a_sentence(path):

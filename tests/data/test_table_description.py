@@ -31,9 +31,9 @@ def test_changed_description_is_prepared_anew(path, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"user": "costumer"}, "has no column 'costumer'; did you mean customer?"),
-        ({"user": "CUSTOMER"}, "has no column 'CUSTOMER'; did you mean customer?"),
-        ({"dense": ["qqq"]}, "has no column 'qqq'; it has customer, product, bought"),
+        ({"user": "costumer"}, "has no column 'costumer'; did you mean 'customer'?"),
+        ({"user": "CUSTOMER"}, "has no column 'CUSTOMER'; did you mean 'customer'?"),
+        ({"dense": ["qqq"]}, "has no column 'qqq'; it has 'customer', 'product', 'bought'"),
         ({"label": None}, "data=table needs either label (a column of 0 and 1) or rating with threshold."),
         ({"rating": "stars", "threshold": 4.0}, "needs either label (a column of 0 and 1) or rating with threshold."),
         ({"label": None, "rating": "stars"}, "rating and threshold go together"),
@@ -48,6 +48,18 @@ def test_changed_description_is_prepared_anew(path, tmp_path):
 )
 def test_description_that_does_not_fit_is_named(path, options, says):
     assert says in sentence(path, **options)
+
+
+def test_near_name_in_a_file_of_another_separator_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("custome;product;bought;day\na;b;1;2,5\n")
+    assert "has no column 'customer'; did you mean 'custome'?" in sentence(path)
+
+
+def test_space_in_the_name_of_a_column_can_be_seen(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("what, who\na,b\n")
+    assert sentence(path, user="who").endswith("t.csv has no column 'who'; did you mean ' who'?")
 
 
 def test_path_is_needed():

@@ -1,5 +1,7 @@
 """What the file of a table holds and should not gets one sentence: rows, types, encodings, files that are no table."""
 
+import gzip
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -28,7 +30,6 @@ ROW |= {"brand": "a", "tags": "x|y", "device": "tv", "price": "0.5", "unused": "
         ({"day": ""}, "row 201: column day is missing; expected whole seconds, or such as"),
         ({"day": "77"}, "column day mixes ways to write a time"),
         ({"brand": "b"}, "row 201: item 'p0' has brand 'b' here and 'a' before; a feature of the item is the same"),
-        ({"brand": ""}, "row 201: item 'p0' has brand '' here and 'a' before"),
         ({"tags": "y|x"}, "row 201: item 'p0' has tags 'y|x' here and 'x|y' before"),
         ({"country": "de"}, "row 201: user '000' has country 'de' here and 'fr' before; a feature of the user"),
         ({"unused": "a,b,c"}, "cannot be read: CSV parse error: Expected 11 columns, got 13"),
@@ -58,7 +59,20 @@ def test_faulty_row_is_named(path, change, says, block, monkeypatch):
             "t.csv has 2 columns 'customer'; every column needs a name of its own.",
         ),
         ("t.csv", ",".join(ROW).encode() + b"\n1,2,1,1,1,\xff\xfe,1,1,1,1,1\n", "t.csv is not text in UTF-8"),
-        ("t.xls", b"1", "t.xls is neither .csv (commas), .tsv or .txt (tabs) nor .parquet; rename or convert it."),
+        ("t.xls", b"1", "t.xls is neither .csv, .tsv, .txt (nor so with .gz) nor .parquet; rename or convert it."),
+        ("t.parquet.gz", b"1", "t.parquet.gz is neither .csv"),
+        ("t.csv.gz", b"", "t.csv.gz is empty; expected a line of column names, then rows."),
+        ("t.csv.gz", b"customer,product\n", "t.csv.gz cannot be read: zlib inflate failed: incorrect header check."),
+        (
+            "t.csv",
+            b"a:b:c\n1:2:3\n",
+            "has no column 'customer'; it has 'a:b:c' alone; columns are separated by commas, semi",
+        ),
+        (
+            "t.csv",
+            b"a;b\n1;2,5\n",
+            "1;2,5; columns are separated by commas",
+        ),
         ("t.parquet", b"", "t.parquet cannot be read: Parquet file size is 0 bytes."),
         ("t.parquet", b"customer,product\n1,1\n", "t.parquet cannot be read: Parquet magic bytes not found"),
         ("t.csv", None, "t.csv cannot be read: no such file or directory."),
@@ -81,6 +95,19 @@ def test_what_a_file_holds_cannot_write_to_the_terminal(tmp_path):
             message = str(error.value)
         assert message.isprintable()
         assert len(message) < 500
+
+
+def test_truncated_compressed_table_is_named(path):
+    cut = path.with_name("cut.csv.gz")
+    cut.write_bytes(gzip.compress(path.read_bytes())[:-50])
+    assert sentence(cut).endswith("cut.csv.gz cannot be read: truncated compressed stream.")
+
+
+def test_faulty_row_of_a_compressed_table_is_named(path, monkeypatch):
+    monkeypatch.setattr(columns_module, "BLOCK_BYTES", 1 << 11)
+    faulty = path.with_name("faulty.csv.gz")
+    faulty.write_bytes(gzip.compress(path.read_bytes() + ",".join((ROW | {"price": "dear"}).values()).encode()))
+    assert sentence(faulty).endswith("faulty.csv.gz, row 201: column price 'dear' is no number.")
 
 
 def test_folder_in_place_of_a_file_is_named(tmp_path):

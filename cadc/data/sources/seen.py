@@ -13,11 +13,13 @@ from cadc.data.schema import Side
 from cadc.data.vocabulary import codes_of
 from cadc.errors import DataError
 
-UNSET, MISSING = -2, -1
+MISSING = -1
 
 
 class SeenEntities:
-    """Numbers users, or items, as they appear, and keeps their features, which must agree in all rows.
+    """Numbers users, or items, as they appear, and keeps their features, which must agree in all rows that hold them.
+
+    An empty text says nothing: the feature is that of the first row with any other.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class SeenEntities:
 
         Raises
         ------
-        DataError : for the first row whose entity has another feature than before.
+        DataError : for the first row whose entity has another feature, not empty, than before.
         """
         numbers = codes_of(ids, self._numbers)
         for name, values in (features or {}).items():
@@ -59,20 +61,20 @@ class SeenEntities:
     def _keep(self, name: str, numbers: NDArray[np.int32], codes: NDArray[np.int32], first_row: int) -> None:
         kept = self._features[name]
         if len(kept) < len(self._numbers):
-            more = np.full(max(len(self._numbers), 2 * len(kept)) - len(kept), UNSET, np.int32)
+            more = np.full(max(len(self._numbers), 2 * len(kept)) - len(kept), MISSING, np.int32)
             kept = self._features[name] = np.concatenate([kept, more])
-        fresh = np.flatnonzero(kept[numbers] == UNSET)
-        # Written backwards, the first row of each new entity is written last and stays.
+        fresh = np.flatnonzero((kept[numbers] == MISSING) & (codes != MISSING))
+        # Written backwards, the first row of each entity without a value is written last and stays.
         kept[numbers[fresh][::-1]] = codes[fresh][::-1]
-        differs = np.flatnonzero(kept[numbers] != codes)
+        differs = np.flatnonzero((kept[numbers] != codes) & (codes != MISSING))
         if len(differs):
             row = differs[0]
-            values = [*self._codes[name], ""]
+            values = list(self._codes[name])
             key = list(self._numbers)[numbers[row]]
             raise DataError(
                 f"{self.path}, row {first_row + row + 1}: {self.side} {key!r} has {name} {values[codes[row]]!r} here "
-                f"and {values[kept[numbers[row]]]!r} before; a feature of the {self.side} is the same in all its rows, "
-                "others go to data.context_fields."
+                f"and {values[kept[numbers[row]]]!r} before; a feature of the {self.side} is the same in all its rows "
+                "that hold it, others go to data.context_fields."
             )
 
     def table(self, separator: str = "|") -> EntityTable:

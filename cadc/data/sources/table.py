@@ -21,11 +21,13 @@ from cadc.plain_yaml import load_yaml
 class Table:
     """A log of interactions in one file, a row each: clicks, ratings, purchases.
 
-    Ids and categories are read as texts. A feature of users or items must be the same in all rows of one.
+    Ids and categories are read as texts. A feature of users or items must be the same in all rows of one
+    that hold it; an empty one is a missing value.
 
     Parameters
     ----------
-    path : a file .csv (commas), .tsv (tabs) or .parquet; a CSV file begins with the names of its columns.
+    path : a file .csv, .tsv, one of them compressed (.csv.gz), or .parquet. A CSV file begins with the names of its
+        columns; commas, semicolons, tabs or pipes separate them.
     description : a YAML file that sets any of the options below; one given here as well wins.
     name : of the data set, in records and tables.
     user, item : columns with ids; a log of clicks may do without.
@@ -104,7 +106,7 @@ class Table:
         """Compare the description with the file's columns now, and read the rows when they are asked for."""
         path = self._checked_path()
         self._check_roles()
-        require_columns(path, self._columns(), column_names(path))
+        require_columns(path, self._columns(), column_names(path, self._columns()))
         sides: dict[Side, SeenEntities] = {}
         fields: list[Field] = []
         if self.user:
