@@ -31,7 +31,7 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
     own = [table for found in collections for table in found.compressed_tables()]
     if not is_compressed(model):
         return {}
-    files = {
+    files: dict[str, dict[str, Any]] = {
         name: {
             "is_compressed": any(table is other for other in own),
             "bytes": len(file_bytes(table)),
@@ -40,13 +40,15 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
         }
         for name, table in tables_in(model)
     }
-    for found in collections:
-        used = sum(len(file_bytes(table)) for table in found.compressed_tables())
-        if found.budget is not None and used > found.budget:
-            raise CadcError(
-                f"the tables of {', '.join(found.compressed)} take {used:,} bytes, and their budget is "
-                f"{found.budget:,}; the scheme's `table` has to keep within `spec.budget`."
-            )
+    for place, found in model.named_modules():
+        if isinstance(found, EmbeddingCollection) and found.budget is not None:
+            its = [one for name, one in files.items() if name.startswith(f"{place}.tables.")]
+            used = sum(one["bytes"] for one in its if one["is_compressed"])
+            if used > found.budget:
+                raise CadcError(
+                    f"the tables of {', '.join(found.compressed)} take {used:,} bytes, and their budget is "
+                    f"{found.budget:,}; the scheme's `table` has to keep within `spec.budget`."
+                )
     of_targets = [table.psnr for table in own if table.psnr is not None]
     n_rows = sum(table.n_rows for table in own)
     full = [name for found in collections for name in found.field_names if name not in found.compressed]
