@@ -54,12 +54,12 @@ def bench_tables(words: Sequence[str], names: Set[str] = frozenset()) -> None:
     """Print for these schemes, or every one, how long a batch of training rows keeps the processor: the median."""
     import torch
 
-    from cadc.building import open_log
-    from cadc.components import build
-    from cadc.config import compose_config, groups
-    from cadc.embeddings.scheme import TableSpec, budget_of
-    from cadc.embeddings.statistics import Statistics
+    from cadc.configuration.components import build
+    from cadc.configuration.compose import compose_config, groups
+    from cadc.embeddings.base.scheme import TableSpec, budget_of
+    from cadc.embeddings.base.statistics import Statistics
     from cadc.errors import UsageError
+    from cadc.pipeline.build import open_log
 
     config = compose_config([*ONCE, *words])
     torch.set_num_threads(config["threads"])
@@ -115,12 +115,12 @@ def bench(words: Sequence[str]) -> None:
     import numpy as np
     import torch
 
-    from cadc.building import draw_sample, factorize_log, make_model, open_log
-    from cadc.config import compose_config
+    from cadc.configuration.compose import compose_config
     from cadc.data.batches import BatchLoader
     from cadc.evaluation.auc import auc
     from cadc.evaluation.ranking import DotProduct, HeldOutRanking
-    from cadc.pipeline import train
+    from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+    from cadc.pipeline.run import train
     from cadc.training.fit import warm_up
 
     config = compose_config([*ONCE, *words])

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from cadc import components, config, identity
-from cadc.components import allowed_packages
-from cadc.mirrors import wandb_process
-from tests.commands import closing
-from tests.helpers import write_small_movielens
-from tests.sweeps import FEW, N_RUNS, Place
-from tests.wandb_server import KEY, WandbServer, serving
+from cadc.configuration import class_lookup, compose
+from cadc.configuration.class_lookup import allowed_packages
+from cadc.loggers import wandb_process
+from cadc.provenance import fingerprint
+from tests.support.commands import closing
+from tests.support.helpers import write_small_movielens
+from tests.support.sweeps import FEW, N_RUNS, Place
+from tests.support.wandb_server import KEY, WandbServer, serving
 
 REAL_DATA = os.environ.get("CADC_DATA_DIR")
 """Folder with the publishers' files as it was set when the tests were started."""
@@ -159,7 +160,13 @@ def wandb_server(wandb_home, monkeypatch):
 
 def _forget_plugins():
     """Empty the memories that assume one set of installed packages and files for the life of a process."""
-    for remembered in (allowed_packages, components._load_class, config._composed, identity._module, identity._exists):
+    for remembered in (
+        allowed_packages,
+        class_lookup._load_class,
+        compose._composed,
+        fingerprint._module,
+        fingerprint._exists,
+    ):
         remembered.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "plugged"]:
         del sys.modules[name]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from cadc import __version__
 from cadc.errors import CadcError, one_line
-from cadc.signals import interrupting
+from cadc.terminal.interrupts import interrupting
 
 COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
@@ -44,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         if getattr(arguments, "overrides", None):
-            from cadc.words import with_files
+            from cadc.configuration.override_text import with_files
 
             arguments.overrides = with_files(arguments.overrides)
         return int(modules[arguments.command].main(arguments))

@@ -2,7 +2,7 @@
 
 import argparse
 
-from cadc.cache import STAGES
+from cadc.storage.stage_cache import STAGES
 
 HELP = "list or remove downloads, prepared data and factors"
 
@@ -17,9 +17,9 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     import shutil
 
-    from cadc.cache import entries
-    from cadc.lease import holder
     from cadc.paths import cache_dir
+    from cadc.storage.lease import holder
+    from cadc.storage.stage_cache import entries
 
     total = 0
     for entry in entries():

@@ -50,15 +50,15 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _source(words: list[str]) -> Any:
-    from cadc.choices import source_options
-    from cadc.components import build
-    from cadc.config import compose_config
+    from cadc.configuration.components import build
+    from cadc.configuration.compose import compose_config
+    from cadc.configuration.settings import source_options
 
     return build(source_options(compose_config(words)), "data")
 
 
 def _list() -> None:
-    from cadc.options import groups
+    from cadc.configuration.groups import groups
     from cadc.paths import cache_dir, data_dir
 
     for name in groups()["data"]:
@@ -92,11 +92,11 @@ def _verify(source: Any) -> None:
 
 
 def _describe(name: str, overrides: list[str], output: str | None) -> None:
-    from cadc.building import open_log
-    from cadc.cache import put_in_place
-    from cadc.config import compose_config
+    from cadc.configuration.compose import compose_config
     from cadc.data.schema import entity_sides
+    from cadc.pipeline.build import open_log
     from cadc.reporting.activity import write_activity_figure
+    from cadc.storage.atomic_files import put_in_place
 
     log = open_log(compose_config([f"data={name}", *overrides]))
     sides = list(entity_sides(log.schema))
@@ -116,7 +116,7 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
 
 
 def _rows(log: "InteractionLog") -> Iterator[str]:
-    from cadc.data.split import SPLITS
+    from cadc.data.split.split import SPLITS
 
     rows, positives = log.meta["rows"], log.meta["positives"]
     total = sum(rows.values())

@@ -95,14 +95,14 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
 
 def run(arguments: argparse.Namespace) -> str:
     """Run the grid of one experiment and write its results; return a line about them."""
+    from cadc.execution.jobs import plan, without_impossible
+    from cadc.execution.sweep import execute
     from cadc.experiment import load_experiment
-    from cadc.jobs import plan, without_impossible
-    from cadc.launching import split_words
+    from cadc.launchers.launch import split_words
     from cadc.ledger import Ledger
-    from cadc.mirrors.after import AfterRun
+    from cadc.loggers.after import AfterRun
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
-    from cadc.sweep import execute
 
     experiment = load_experiment(arguments.name)
     if experiment.study is not None:
@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> str:
 
 def _study(experiment: "Experiment", arguments: argparse.Namespace) -> str:
     """Compute what is no grid of runs; return a line about it."""
-    from cadc.experiment.study import run_study
+    from cadc.experiment.analysis import run_study
 
     if arguments.arm:
         raise UsageError(f"{experiment.name} is a study, which has no arms.")

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from cadc.exporting import export
     from cadc.ledger import Ledger
+    from cadc.serving.export import export
 
     ledger = Ledger()
     run_id = ledger.find(arguments.run)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cadc.errors import CadcError, UsageError
 
 if TYPE_CHECKING:
+    from cadc.ledger.status import Entry
     from cadc.ledger.store import Ledger
-    from cadc.ledger.survey import Entry
 
 HELP = "list, show, compare, verify or export runs"
 
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _list(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespace) -> None:
     from cadc.ledger.listing import counts, lines, select
-    from cadc.ledger.survey import survey
+    from cadc.ledger.status import survey
 
     entries = select(list(survey(ledger)), words)
     for line in lines(entries):
@@ -75,7 +75,7 @@ def _diff(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespace)
 
 
 def _verify(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespace) -> None:
-    from cadc.ledger.plain import harmless
+    from cadc.ledger.safe_text import harmless
     from cadc.ledger.verify import leftovers, run_ids, verify
 
     wanted = dict.fromkeys(ledger.find(word, any_status=True) for word in words) if words else run_ids(ledger)
@@ -102,7 +102,7 @@ def _export(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespac
     import sys
 
     from cadc.ledger.export import write
-    from cadc.ledger.survey import STATUSES, survey
+    from cadc.ledger.status import STATUSES, survey
 
     if len(words) > 1:
         raise UsageError(f"`cadc ledger export` takes one file, not {len(words)}.")
@@ -122,7 +122,7 @@ def _export(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespac
 
 def _entries(ledger: "Ledger", words: Sequence[str], n: int, action: str) -> "list[Entry]":
     """Return the runs that words name."""
-    from cadc.ledger.survey import look_up
+    from cadc.ledger.status import look_up
 
     if len(words) != n:
         raise UsageError(

@@ -24,7 +24,8 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.errors import DataError
     from cadc.ledger import Ledger
     from cadc.paths import regular_file
-    from cadc.serving import load_run, score_rows, text_columns
+    from cadc.serving.load import load_run
+    from cadc.serving.predict import score_rows, text_columns
 
     path = arguments.file
     try:

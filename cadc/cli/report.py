@@ -21,10 +21,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> str:
     """Write the results of one experiment anew; return a line about them."""
+    from cadc.execution.jobs import without_impossible
     from cadc.experiment import load_experiment
-    from cadc.jobs import without_impossible
     from cadc.ledger import Ledger
-    from cadc.reporting.finding import find_runs
+    from cadc.reporting.lookup import find_runs
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
 

@@ -10,7 +10,7 @@ from cadc.errors import CadcError, UsageError
 
 if TYPE_CHECKING:
     from cadc.ledger import Ledger
-    from cadc.mirrors.wandb import WandbMirror
+    from cadc.loggers.wandb import WandbMirror
 
 HELP = "send finished runs to wandb; what was sent before is skipped"
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.ledger import Ledger
-    from cadc.mirrors.wandb import WandbMirror
+    from cadc.loggers.wandb import WandbMirror
 
     if arguments.experiment and arguments.runs:
         raise UsageError("give ids of runs or --experiment, not both.")
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _send(ledger: "Ledger", mirror: "WandbMirror", ids: list[str], group: str | None, again: bool) -> None:
     """Send these runs; raise where some were not taken, after trying the others."""
-    from cadc.mirrors.wandb_process import MirrorError, NoAccessError
+    from cadc.loggers.wandb_process import MirrorError, NoAccessError
 
     to_send = [run_id for run_id in ids if again or not mirror.is_mirrored(ledger.path(run_id), group)]
     n_sent = in_a_row = 0

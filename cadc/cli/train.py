@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cadc.errors import UsageError
 
 if TYPE_CHECKING:
-    from cadc.jobs import Job
+    from cadc.execution.jobs import Job
     from cadc.ledger import Ledger
 
 HELP = "train and evaluate one configuration, or with -m all combinations of several values"
@@ -32,12 +32,12 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from cadc.jobs import plan
-    from cadc.launching import split_words
+    from cadc.configuration.overrides import expand
+    from cadc.execution.jobs import plan
+    from cadc.execution.sweep import execute
+    from cadc.launchers.launch import split_words
     from cadc.ledger import Ledger
-    from cadc.mirrors.after import AfterRun
-    from cadc.overrides import expand
-    from cadc.sweep import execute
+    from cadc.loggers.after import AfterRun
 
     words, launcher = split_words(arguments.overrides)
     combinations = expand(words) if arguments.multirun else [words]

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from cadc.launching import split_words
+    from cadc.launchers.launch import split_words
     from cadc.ledger import Ledger
     from cadc.tuning.report import write_report
     from cadc.tuning.work import open_study, work
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _launch(study: "SharedStudy", words: Sequence[str], launcher: Sequence[str]) -> None:
-    from cadc.launching import launch
+    from cadc.launchers.launch import launch
     from cadc.tuning.work import WorkTask, watched
 
     with watched(study):

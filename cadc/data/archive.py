@@ -10,10 +10,10 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from cadc.cache import build_once
 from cadc.errors import DataError, shown
-from cadc.identity import file_hash
 from cadc.paths import cache_dir
+from cadc.provenance.fingerprint import file_hash
+from cadc.storage.stage_cache import build_once
 
 MANIFEST = "archive.json"
 MAX_UNPACKED_BYTES = 8 << 30

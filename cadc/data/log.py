@@ -15,7 +15,7 @@ from torch import Tensor
 from cadc.data.batch import Batch
 from cadc.data.entity_features import EntityFeatures
 from cadc.data.schema import SIDES, EntitySide, Schema, Side, entity_sides
-from cadc.data.split import SPLITS
+from cadc.data.split.split import SPLITS
 from cadc.errors import DataError
 
 REAL_COLUMNS = ("label", "dense", "oracle")

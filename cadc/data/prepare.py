@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cadc.cache import cached_folder
+from cadc.data.disk_columns import Spooled, spool
 from cadc.data.log import InteractionLog
 from cadc.data.raw import EntityTable, RawLog, Source, Split
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
-from cadc.data.split import SPLITS
-from cadc.data.spool import Spooled, spool
+from cadc.data.split.split import SPLITS
 from cadc.data.vocabulary import encode, rank_by_frequency
 from cadc.errors import DataError
-from cadc.identity import code_hash, describe, digest
+from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
+from cadc.storage.stage_cache import cached_folder
 
 
 def prepare(source: Source, split: Split, split_seed: int = 0) -> InteractionLog:

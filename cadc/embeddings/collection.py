@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
-from cadc.embeddings.folds import FoldTables
-from cadc.embeddings.full import Full
-from cadc.embeddings.scheme import Scheme, TableSpec, budget_of
-from cadc.embeddings.shares import tables_within
-from cadc.embeddings.statistics import NOTHING_KNOWN, Statistics
-from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of
+from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.budget_split import tables_within
+from cadc.embeddings.schemes.folds import FoldTables
+from cadc.embeddings.schemes.full import Full
 from cadc.embeddings.unknown import UnknownIds
 from cadc.errors import UsageError
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from cadc.embeddings.base.scheme import FLOAT32
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.base.table_file import file_bytes, metadata_of, size_with
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.scheme import FLOAT32
-from cadc.embeddings.table import EmbeddingTable
-from cadc.embeddings.table_file import file_bytes, metadata_of, size_with
 from cadc.errors import CadcError
 
 
@@ -103,3 +103,25 @@ def bytes_from_weights(files: Mapping[str, Mapping[str, Any]], weights: Mapping[
 
 def _float32_bytes(header: Mapping[str, str]) -> int:
     return FLOAT32 * int(header["dim"]) * sum(size for _, size, _ in json.loads(header["fields"]))
+
+
+TABLES = ("embeddings.", "factor_logit.")
+"""How the names of a model's tables begin: those that it looks vectors up in, and those of a factorisation's logit."""
+
+
+def table_bytes(weights: "Mapping[str, Tensor]") -> int | None:
+    """Return the size of a model's tables when written to disk for serving, if it has any.
+
+    Parameters
+    ----------
+    weights : of the model, by name; where none belongs to a table, all of them count.
+    """
+    from safetensors.torch import save
+
+    tables = {
+        name.removeprefix(beginning): value
+        for name, value in weights.items()
+        for beginning in TABLES
+        if name.startswith(beginning)
+    } or dict(weights)
+    return len(save(tables)) if tables else None

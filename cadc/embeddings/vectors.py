@@ -17,8 +17,8 @@ from torch import Tensor
 
 from cadc.data.text import unreadable
 from cadc.errors import DataError, UsageError, shown
-from cadc.identity import file_hash
 from cadc.paths import regular_file
+from cadc.provenance.fingerprint import file_hash
 
 TABLES = "tables.safetensors"
 VOCABULARY = "vocabulary_{}.parquet"

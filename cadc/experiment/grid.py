@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
+from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse_words
 from cadc.errors import UsageError, shown
-from cadc.experiment.own_options import own_options
+from cadc.experiment.inapplicable_options import own_options
 from cadc.experiment.tuned import Tune, Tuned, lay
-from cadc.overrides import MAX_COMBINATIONS, expand, key_of, parse_words
 
 FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars", "ratio", "heat"]
 
@@ -80,10 +80,11 @@ class Experiment:
     columns : of the table beside them, see `cadc.reporting.columns`.
     figure : quality against what: `rate`, `time` in all, `dim` of the tables, `ratio` of compression,
         `bars` for arms side by side, or `heat` for rates by ratios.
-    choose : what the smallest pair of rows and bytes is chosen against, see `cadc.reporting.choice`; None chooses none.
+    choose : what the smallest pair of rows and bytes is chosen against, see `cadc.reporting.selection`; None chooses
+        none.
     tune : how its arms are tuned, if they are.
     tuned : the settings that tuning chose.
-    study : class and options of what is computed instead of a grid, see `cadc.experiment.study`; it has no arms.
+    study : class and options of what is computed instead of a grid, see `cadc.experiment.analysis`; it has no arms.
     wanted : the arms whose cells are asked for; empty asks for all.
     """
 

@@ -5,13 +5,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cadc.components import cast
+from cadc.configuration.casting import cast
+from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
+from cadc.experiment.analysis import read_study
 from cadc.experiment.grid import Experiment, FigureKind, Reference
-from cadc.experiment.study import read_study
 from cadc.experiment.tuned import FILE, Tune, borrow, read_tuned
 from cadc.paths import experiments_dir
-from cadc.plain_yaml import load_yaml
 
 WORDS: TypeAlias = tuple[str, ...]
 PLAIN: dict[str, Any] = {
@@ -55,7 +55,7 @@ KEYS = (
 `reference`, `metric` and `margin` name one reference, `references` several; `choose` the one that the fewest rows and
 bytes are chosen against. One that is not tuned itself may take over what was chosen for another's arms:
 `settings_of: {experiment: NAME, arms: {own: their}}`. One that is no grid of runs has a `study`, see
-`cadc.experiment.study`.
+`cadc.experiment.analysis`.
 """
 
 

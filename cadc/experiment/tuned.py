@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from cadc.components import cast
+from cadc.configuration.casting import cast
+from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
-from cadc.plain_yaml import load_yaml
 
 FILE = "tuned.yaml"
 RATE = "sampler.rate"

@@ -10,8 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cadc.cache import cached_folder
-from cadc.choices import FittedRows
+from cadc.configuration.settings import FittedRows
 from cadc.data.log import InteractionLog
 from cadc.data.schema import OWN_FIELDS, UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
@@ -19,8 +18,9 @@ from cadc.data.thinning import thinned
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted, assign_folds, number_pairs
 from cadc.factorization.factors import Factors
-from cadc.identity import code_hash, describe, digest
+from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
+from cadc.storage.stage_cache import cached_folder
 
 
 class Factorization(Protocol):

@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from cadc.identity import WITHOUT_EFFECT, tree_hash
 from cadc.ledger.identity import COVERED_BY_CONTENT
 from cadc.paths import PACKAGE
+from cadc.provenance.fingerprint import can_change_results, tree_hash
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -42,9 +42,8 @@ def changed_modules(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]
 
 
 def _can_matter(module: str) -> bool:
-    return not any(
-        module == other or module.startswith(f"{other}.") for other in (*WITHOUT_EFFECT, *COVERED_BY_CONTENT)
-    )
+    covered = any(module == other or module.startswith(f"{other}.") for other in COVERED_BY_CONTENT)
+    return can_change_results(module) and not covered
 
 
 def _hash(commit: Any, path: str) -> str | None:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cadc.components import TARGET, defaults, load_class
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.components import TARGET, defaults
 from cadc.errors import UsageError
 from cadc.ledger.code import changed_modules
-from cadc.ledger.plain import dumped, harmless, leaves, number, part, word
-from cadc.ledger.seal import LOOKUP
-from cadc.ledger.survey import Entry
+from cadc.ledger.nested import leaves, part
+from cadc.ledger.record_hash import LOOKUP
+from cadc.ledger.safe_text import dumped, harmless, number, word
+from cadc.ledger.status import Entry
 
 TOP_LEVEL = {"evaluate": "test"}
 """Defaults of keys beside the groups that older records lack."""

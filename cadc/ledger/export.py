@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.errors import UsageError
-from cadc.ledger.plain import harmless, leaves
-from cadc.ledger.survey import Entry
+from cadc.ledger.nested import leaves
+from cadc.ledger.safe_text import harmless
+from cadc.ledger.status import Entry
 
 if TYPE_CHECKING:
     import pandas as pd

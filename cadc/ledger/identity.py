@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cadc.choices import (
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.components import TARGET
+from cadc.configuration.settings import (
     Config,
     dim_of_factors,
     fitted_rows,
@@ -16,9 +18,8 @@ from cadc.choices import (
     used_groups,
     uses_sampler,
 )
-from cadc.components import TARGET
 from cadc.data.log import InteractionLog
-from cadc.identity import code_hash, describe, digest
+from cadc.provenance.fingerprint import code_hash, describe, digest
 
 COVERED_BY_CONTENT = ("cadc.data.prepare",)
 """Code whose every effect on a run shows in the content of the prepared log."""
@@ -52,8 +53,8 @@ def _id(config: Config, data_name: str, content_hash: str, code: str) -> str:
 
 def run_code(config: Config) -> str:
     """Return the hash of the code that can change the result of a configuration."""
-    chosen = [config[group][TARGET].rpartition(".")[0] for group in used_groups(config)]
-    return code_hash(["cadc.pipeline", *chosen], leave_out=COVERED_BY_CONTENT)
+    chosen = [load_class(config[group][TARGET]).__module__ for group in used_groups(config)]
+    return code_hash(["cadc.pipeline.run", *chosen], leave_out=COVERED_BY_CONTENT)
 
 
 def signature(config: Config) -> str:

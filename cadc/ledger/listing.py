@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from cadc.errors import UsageError
-from cadc.ledger.plain import harmless, leaves, moment, number, part, word
-from cadc.ledger.survey import STATUSES, Entry
+from cadc.ledger.nested import leaves, part
+from cadc.ledger.safe_text import harmless, moment, number, word
+from cadc.ledger.status import STATUSES, Entry
 
 ALWAYS = ("data", "model")
 """Choices that are shown even where all runs agree in them."""

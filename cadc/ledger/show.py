@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from cadc.ledger.plain import dumped, harmless, moment
+from cadc.ledger.safe_text import dumped, harmless, moment
+from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
-from cadc.ledger.survey import Entry
 
 SECTIONS = {"config": "configuration", "bytes": "bytes", "uses": "groups used"}
 """What keys of a record are called where their name is no word."""

@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.cache import is_about, reason, write_folder
 from cadc.errors import CadcError, NotWritable, UsageError
-from cadc.lease import Lease, claim, clear, holder
-from cadc.ledger.seal import seal
+from cadc.ledger.record_hash import seal
 from cadc.paths import regular_file, runs_dir
+from cadc.storage.atomic_files import is_about, reason, write_folder
+from cadc.storage.lease import Lease, claim, clear, holder
 
 if TYPE_CHECKING:
     import pandas as pd

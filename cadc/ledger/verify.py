@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.components import TARGET
+from cadc.configuration.components import TARGET
+from cadc.embeddings.measured import table_bytes
 from cadc.errors import CadcError, UsageError
-from cadc.identity import file_hash
 from cadc.ledger.identity import recorded_identity, run_code
-from cadc.ledger.plain import harmless, number, part
-from cadc.ledger.seal import KEY, is_intact
+from cadc.ledger.nested import part
+from cadc.ledger.record_hash import KEY, is_intact
+from cadc.ledger.safe_text import harmless, number
+from cadc.ledger.status import Entry, look_up, state, workplaces
 from cadc.ledger.store import NEWEST_SCHEMA, Ledger, Record
-from cadc.ledger.survey import Entry, look_up, state, workplaces
-from cadc.measure import table_bytes
+from cadc.provenance.fingerprint import file_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -157,7 +158,7 @@ def _scores(path: Path, record: Record) -> Iterator[str]:
     """Yield the metrics that the saved scores do not give."""
     import pandas as pd
 
-    from cadc.pipeline import SHORT, metrics_of
+    from cadc.pipeline.run import SHORT, metrics_of
 
     evaluated = part(record, "config").get("evaluate", "test")
     try:

@@ -11,7 +11,7 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.folds import FoldTables
+from cadc.embeddings.schemes.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors

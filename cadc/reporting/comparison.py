@@ -12,8 +12,8 @@ from cadc.errors import DataError
 from cadc.evaluation.statistics import Memory, compare, holm, measure, verdict
 from cadc.evaluation.statistics.delong import delong
 from cadc.experiment import Reference
-from cadc.identity import digest
 from cadc.ledger.store import Ledger, Record
+from cadc.provenance.fingerprint import digest
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import FILES, SavedRows, read_kept

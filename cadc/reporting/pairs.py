@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cadc.choices import seeds
+from cadc.configuration.settings import seeds
 from cadc.experiment import Reference
 from cadc.ledger.store import Record
 from cadc.reporting.points import Point

@@ -8,23 +8,23 @@ from typing import Any
 
 import pandas as pd
 
-from cadc.cache import put_in_place
 from cadc.errors import CadcError
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
-from cadc.measure import source_version
-from cadc.reporting.choice import FILE as CHOICE
-from cadc.reporting.choice import add_choice, choose, try_choice
-from cadc.reporting.compared import add_comparison, comparison_markdown
+from cadc.provenance.environment import source_version
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
+from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
 from cadc.reporting.figure import write_figure
-from cadc.reporting.finding import RECORDS
+from cadc.reporting.lookup import RECORDS
 from cadc.reporting.points import points
+from cadc.reporting.selection import FILE as CHOICE
+from cadc.reporting.selection import add_choice, choose, try_choice
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table, markdown, write_table
 from cadc.reporting.tuning_time import add_tuning_time
+from cadc.storage.atomic_files import put_in_place
 
 
 def write_results(

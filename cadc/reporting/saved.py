@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from cadc.errors import CadcError, one_line
-from cadc.identity import file_hash
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
+from cadc.provenance.fingerprint import file_hash
 
 FILES = {"probability": "scores.parquet", "rank": "ranks.parquet"}
 """File of a run that holds the column which a metric reads."""

@@ -11,8 +11,8 @@ from cadc.errors import UsageError
 from cadc.evaluation.statistics.measures import measure
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.evaluation.strata import by_activity, metrics_by_stratum, warm_and_cold
-from cadc.identity import digest
 from cadc.ledger.store import Ledger, Record
+from cadc.provenance.fingerprint import digest
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import FILES, SavedRows, read_kept
 

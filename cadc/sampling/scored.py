@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.cache import cached_folder
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError
 from cadc.factorization.factors import Factors
-from cadc.identity import code_hash, digest
+from cadc.provenance.fingerprint import code_hash, digest
 from cadc.sampling.sampler import Sample, Sampler, smallest
+from cadc.storage.stage_cache import cached_folder
 
 
 class ScoredSampler(Sampler):

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cadc.cache import flush
 from cadc.errors import CadcError
-from cadc.identity import file_hash
+from cadc.provenance.fingerprint import file_hash
+from cadc.storage.atomic_files import flush
 
 PARTIAL = ".partial.ckpt"
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.evaluation.tasks import BY_TASK, Task
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.held_out import BY_TASK, Task
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.batch import Batch
+from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import UncompressedTable
-from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.errors import CadcError, DataError
-from cadc.training.held_out import HeldOut
+from cadc.evaluation.tasks import HeldOut
 from cadc.training.lazy_adam import LazyAdam
 
 

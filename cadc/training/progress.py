@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from cadc.progress import display
+from cadc.terminal.progress import display
 
 
 def progress_bar(wanted: bool) -> list[Callback]:

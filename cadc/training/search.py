@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.log import InteractionLog
-from cadc.embeddings.table import EmbeddingTable
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.evaluation.tasks import Task
 from cadc.training.fit import Fit, FitResult, History
-from cadc.training.held_out import Task
 
 SEARCH = "search"
 """Folder of the search's checkpoints, inside that of the others."""

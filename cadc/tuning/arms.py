@@ -5,18 +5,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cadc.components import cast
+from cadc.configuration.casting import cast
+from cadc.configuration.override_text import words_of
+from cadc.configuration.overrides import parse_words
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Experiment, Tune, Tuned
 from cadc.experiment.tuned import OPTIONS, nearest
 from cadc.ledger.store import Ledger, Record
-from cadc.overrides import parse_words
 from cadc.tuning.repeats import jobs_of, mean_values
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tasks import Task, tasks
 from cadc.tuning.tuning import Tuning
 from cadc.tuning.work import RUNS, record_of, study_of, work
-from cadc.words import words_of
 
 
 def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, fast: bool = False) -> list[Tuned]:

@@ -7,16 +7,16 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from cadc.choices import check, used_groups
-from cadc.components import TARGET, build
-from cadc.config import compose_config
+from cadc.configuration.components import TARGET, build
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import files_of
+from cadc.configuration.override_text import words_of
+from cadc.configuration.overrides import parse_words
+from cadc.configuration.safe_yaml import load_yaml
+from cadc.configuration.settings import check, used_groups
 from cadc.errors import UsageError
 from cadc.ledger.identity import signature
-from cadc.options import files_of
-from cadc.overrides import parse_words
-from cadc.plain_yaml import load_yaml
 from cadc.tuning.tuning import Tuning
-from cadc.words import words_of
 
 GROUP = "tune"
 STORAGE = f"{GROUP}.storage"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from cadc.config import compose_config
-from cadc.jobs import Job, plan
+from cadc.configuration.compose import compose_config
+from cadc.execution.jobs import Job, plan
 from cadc.tuning.tuning import Tuning
 
 

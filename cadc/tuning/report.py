@@ -9,11 +9,11 @@ import pandas as pd
 import yaml
 from optuna.trial import FrozenTrial
 
-from cadc.cache import put_in_place
+from cadc.configuration.override_text import values_of, words_of
+from cadc.storage.atomic_files import put_in_place
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.work import RUNS, reached
-from cadc.words import values_of, words_of
 
 BEST = re.compile(r"best(-\d+)?\.yaml")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from cadc.configuration.override_text import text_of
 from cadc.errors import UsageError
-from cadc.words import text_of
 
 RANGE = {"low", "high", "log", "step"}
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cadc.errors import UsageError
-from cadc.lease import Lease, wait_for
 from cadc.ledger.store import NotWritable
+from cadc.storage.lease import Lease, wait_for
 
 
 class NoAnswer(NotWritable):

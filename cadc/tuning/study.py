@@ -15,9 +15,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from cadc.errors import CadcError, UsageError
-from cadc.identity import digest
-from cadc.lease import Lease, claim
 from cadc.ledger.store import Ledger
+from cadc.provenance.fingerprint import digest
+from cadc.storage.lease import Lease, claim
 from cadc.tuning.storage import Storage
 from cadc.tuning.tuning import Tuning
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cadc.choices import used_groups
-from cadc.config import compose_config
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import files_of
+from cadc.configuration.overrides import expand, key_of
+from cadc.configuration.safe_yaml import load_yaml
+from cadc.configuration.settings import used_groups
 from cadc.errors import UsageError
+from cadc.execution.jobs import without_impossible
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import RATE
-from cadc.jobs import without_impossible
-from cadc.options import files_of
-from cadc.overrides import expand, key_of
-from cadc.plain_yaml import load_yaml
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
 from cadc.tuning.work import VALIDATION

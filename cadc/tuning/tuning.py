@@ -8,7 +8,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from cadc.errors import CadcError, UsageError, require_at_least
-from cadc.identity import digest
+from cadc.provenance.fingerprint import digest
 from cadc.randomness import derive_seed
 from cadc.tuning.space import distributions
 

@@ -9,20 +9,20 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cadc.attempt import carry_out, settled, without_result
+from cadc.configuration.override_text import words_of
 from cadc.errors import CadcError, Lost, Pruned, UsageError
-from cadc.jobs import Job, Say
-from cadc.lease import Lease
+from cadc.execution.attempt import carry_out, settled, without_result
+from cadc.execution.jobs import Job, Say
 from cadc.ledger.store import Ledger, NotWritable
-from cadc.progress import Display
-from cadc.signals import check_interrupt
+from cadc.storage.lease import Lease
+from cadc.terminal.interrupts import check_interrupt
+from cadc.terminal.progress import Display
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import Tell, reports, saved_history
 from cadc.tuning.repeats import jobs_of, mean_values
 from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tuning import NoSuchMetric, Tuning
-from cadc.words import words_of
 
 VALIDATION = "evaluate=validation"
 """Trials never read test data."""

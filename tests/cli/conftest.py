@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from cadc.experiment import reading
-from tests import commands
-from tests.commands import TINY, folders
+from tests.support import commands
+from tests.support.commands import TINY, folders
 
 TINY_EXPERIMENT = {
     "title": "A tiny experiment",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.commands import cadc, runs
+from tests.support.commands import cadc, runs
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.commands import TINY, cadc, runs, train
+from tests.support.commands import TINY, cadc, runs, train
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from cadc.building import open_log
-from cadc.config import compose_config
-from cadc.identity import file_hash
-from cadc.options import groups
-from tests.commands import cadc
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups
+from cadc.pipeline.build import open_log
+from cadc.provenance.fingerprint import file_hash
 from tests.data.small_sources import write_criteo, write_movielens_csv
-from tests.helpers import N_MOVIES, N_USERS
+from tests.support.commands import cadc
+from tests.support.helpers import N_MOVIES, N_USERS
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.cli.conftest import N_RUNS
-from tests.commands import cadc
+from tests.support.commands import cadc
 
 COLUMNS = (
     "dataset, arm, model, factorization, initializer, freeze, sampler, rate, embedding, dim, seeds, auc_mean, "

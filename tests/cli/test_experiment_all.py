@@ -6,7 +6,7 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
-from tests.commands import TINY, cadc, runs
+from tests.support.commands import TINY, cadc, runs
 
 QUICK = {"common": [*TINY], "seeds": [0], "fast": ["data.n_rows=2000"]}
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.conftest import write_experiment
-from tests.commands import TINY, cadc, runs
+from tests.support.commands import TINY, cadc, runs
 
 QUICK = ["study.size=16", "study.steps=3", "study.single_steps=2", "study.trials=2"]
 
@@ -18,7 +18,7 @@ def picture(experiments):
     folder = experiments / "picture"
     folder.mkdir()
     (folder / "experiment.yaml").write_text(
-        "title: A picture\nclaim: it is one\nsource: made up\nstudy:\n  _target_: cadc.studies.inr_image.InrImage\n"
+        "title: A picture\nclaim: it is one\nsource: made up\nstudy:\n  _target_: cadc.analyses.inr_image.InrImage\n"
         f"  seed: 1\nfast: [{', '.join(QUICK)}]\n"
     )
     return experiments
@@ -38,7 +38,7 @@ def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["command"] == "cadc experiment picture --fast study.steps=2"
     options = {"seed": 1, "size": 16, "steps": 2, "single_steps": 2, "trials": 2}
-    assert provenance["study"] == {"_target_": "cadc.studies.inr_image.InrImage", **options}
+    assert provenance["study"] == {"_target_": "cadc.analyses.inr_image.InrImage", **options}
     assert (provenance["claim"], provenance["runs"]) == ("it is one", {})
     assert runs() == []
 

@@ -14,7 +14,7 @@ from cadc.experiment import reading
 from cadc.factorization.logistic import LogisticMF
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
-from tests.commands import TINY, cadc, folders
+from tests.support.commands import TINY, cadc, folders
 
 SPACE = {
     "trainer.learning_rate": {"low": 0.001, "high": 0.03, "log": True},

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from cadc.embeddings.initializers.table import TableInitializer
-from cadc.exporting import tables_of
 from cadc.ledger import Ledger
 from cadc.randomness import torch_generator
-from cadc.serving import load_run
-from tests.commands import cadc, folders, train
+from cadc.serving.export import tables_of
+from cadc.serving.load import load_run
+from tests.support.commands import cadc, folders, train
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 
 import cadc as package
 from cadc.cli import COMMANDS
-from tests.commands import cadc, process
+from tests.support.commands import cadc, process
 
 HEAVY = (
     "torch",

@@ -5,9 +5,9 @@ import signal
 import time
 from pathlib import Path
 
-from cadc.jobs import plan
+from cadc.execution.jobs import plan
 from cadc.ledger import Ledger
-from tests.commands import TINY, Answer, cadc, closing, runs, start
+from tests.support.commands import TINY, Answer, cadc, closing, runs, start
 
 SEEDS = range(6)
 WORDS = (*TINY, "trainer.max_epochs=4", "trainer.patience=9", "logger=none")

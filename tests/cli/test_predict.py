@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cadc.building import open_log
-from cadc.config import compose_config
-from tests.commands import TINY, cadc, folders, train
+from cadc.configuration.compose import compose_config
+from cadc.pipeline.build import open_log
+from tests.support.commands import TINY, cadc, folders, train
 
 WORDS = {
     "dlrm": ("initializer=mf", "sampler.rate=0.5"),

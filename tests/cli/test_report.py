@@ -8,7 +8,7 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.cli.conftest import N_RUNS, write_experiment
-from tests.commands import TINY, cadc
+from tests.support.commands import TINY, cadc
 
 SAME = ("table.csv", "table.md", "figure.svg", "records.jsonl")
 

@@ -11,7 +11,7 @@ import yaml
 from cadc.evaluation.statistics import compare
 from cadc.ledger import Ledger
 from tests.cli.conftest import TINY_EXPERIMENT, write_experiment
-from tests.commands import cadc
+from tests.support.commands import cadc
 
 ADDED = ["auc_difference", "auc_difference_low", "auc_difference_high", "p_holm", "verdict"]
 FILES = ("table.csv", "table.md", "table.tex", "comparison.csv", "records.jsonl", "figure.svg")

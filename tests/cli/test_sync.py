@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import write_experiment
-from tests.commands import TINY, cadc, folders, runs
-from tests.wandb_server import KEY, WandbServer, serving
+from tests.support.commands import TINY, cadc, folders, runs
+from tests.support.wandb_server import KEY, WandbServer, serving
 
 CONTROLS = {"arms": {"biases only": ["model=bias"]}, "common": [*TINY, "data.split_seed=${seed}"], "fast": []}
 """An experiment of two runs that train nothing."""

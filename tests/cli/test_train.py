@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from cadc import pipeline as cadc_pipeline
 from cadc.ledger import Ledger
-from tests.commands import TINY, cadc, closing, runs
+from cadc.pipeline.run import run as cadc_pipeline
+from tests.support.commands import TINY, cadc, closing, runs
 
 
 def records(answer):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cadc import pipeline
-from cadc.cache import write_folder
-from cadc.jobs import plan
+from cadc.execution.jobs import plan
 from cadc.ledger import Ledger, store
-from tests.commands import cadc, runs
+from cadc.pipeline.run import run as pipeline
+from cadc.storage.atomic_files import write_folder
+from tests.support.commands import cadc, runs
 from tests.tuning.helpers import TUNE
 
 SPACE = "tune.space={trainer.learning_rate:{low:0.001,high:0.03,log:true},model.top_mlp:{choices:[[8],[4]]}}"
@@ -66,7 +66,7 @@ def test_the_best_options_are_those_of_the_best_trial():
 
 
 def _words(path):
-    from cadc.words import with_files
+    from cadc.configuration.override_text import with_files
 
     return with_files([f"@{path}"])
 

@@ -8,7 +8,7 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
-from tests.commands import TINY, cadc
+from tests.support.commands import TINY, cadc
 
 ARMS = {"full table": ["embedding=full", "sampler.rate=1"], "compressed": ["sampler.rate=1"]}
 COMMON = [*TINY, "embedding=hashing,quantised", "embedding.ratio=2,500", "embedding.small=10", "embedding.dim=8"]

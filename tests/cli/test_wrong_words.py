@@ -4,7 +4,7 @@ import pytest
 
 from cadc.errors import UsageError
 from cadc.ledger import Ledger
-from tests.commands import TINY, cadc, process, runs
+from tests.support.commands import TINY, cadc, process, runs
 
 
 @pytest.mark.parametrize(

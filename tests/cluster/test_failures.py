@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from cadc.errors import CadcError
-from cadc.jobs import plan
-from cadc.launching import launch
+from cadc.execution.jobs import plan
+from cadc.execution.sweep import RunTask
+from cadc.launchers.launch import launch
 from cadc.ledger import Ledger
-from cadc.sweep import RunTask
 from tests.cli.conftest import write_experiment
 from tests.cluster.conftest import LAUNCHERS
-from tests.commands import TINY, cadc
+from tests.support.commands import TINY, cadc
 
 JOBLIB = LAUNCHERS["joblib"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.cluster.conftest import EXTRA
-from tests.commands import cadc
-from tests.test_readme import commands, is_launched, on_less_data
+from tests.docs.test_readme import commands, is_launched, on_less_data
+from tests.support.commands import cadc
 
 
 def launcher_of(command):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cadc import sweep
+from cadc.execution import sweep
 from cadc.ledger import Ledger
 from tests.cluster.conftest import LAUNCHERS, each
-from tests.commands import TINY, cadc, folders, runs
+from tests.support.commands import TINY, cadc, folders, runs
 
 WORDS = ("train", "-m", *TINY, "initializer=mf", "seed=0,1")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cadc.launching import launch
+from cadc.launchers.launch import launch
 from cadc.ledger import Ledger
 from tests.cluster.conftest import LAUNCHERS, each
-from tests.commands import Answer, cadc, start
+from tests.support.commands import Answer, cadc, start
 
 # Long enough to be met in the middle.
 WORDS = ("data=synthetic", "data.n_rows=10000", "trainer.max_epochs=40", "trainer.patience=99", "logger=none")

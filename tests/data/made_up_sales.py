@@ -5,7 +5,7 @@ import pytest
 
 from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError
 
 N_ROWS = 200

@@ -12,7 +12,7 @@ import pytest
 from cadc.data import archive
 from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError
 
 MEMBERS = ("a.txt", "b.txt")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.batches import BatchLoader
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 class Numbers:

@@ -16,12 +16,12 @@ from cadc.data.sources.ml_100k import MovieLens100K
 from cadc.data.sources.ml_latest import MovieLensLatest
 from cadc.data.sources.ml_latest_small import MovieLensLatestSmall
 from cadc.data.sources.movietweetings import MovieTweetings
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError
-from cadc.identity import file_hash
+from cadc.provenance.fingerprint import file_hash
 from tests.data.small_sources import N_RATINGS, write_ml_10m, write_movielens_csv, write_movietweetings
 from tests.data.test_archive import _quick_and_local, server  # noqa: F401
-from tests.helpers import write_small_movielens
+from tests.support.helpers import write_small_movielens
 
 ZIPPED = [
     (MovieLens1M, "ml-1m"),

@@ -7,9 +7,9 @@ import pytest
 from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError
-from tests.commands import cadc, train
+from tests.support.commands import cadc, train
 
 HOSTILE = [
     "../../x",

@@ -6,11 +6,11 @@ import torch
 
 from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import numpy_generator
 from cadc.sampling.uniform import UniformSampler
-from tests.helpers import replace_rows
+from tests.support.helpers import replace_rows
 
 
 @pytest.fixture

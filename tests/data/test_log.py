@@ -6,9 +6,10 @@ from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.schema import Field, Schema
-from cadc.data.split import SPLITS, RandomSplit
+from cadc.data.split.random import RandomSplit
+from cadc.data.split.split import SPLITS
 from cadc.errors import DataError
-from tests.helpers import ListSource, small_synthetic_log
+from tests.support.helpers import ListSource, small_synthetic_log
 
 
 def test_gather_equals_a_naive_join_in_the_order_of_the_rows_asked_for():

@@ -10,7 +10,7 @@ from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_1m import MovieLens1M
 from cadc.data.sources.synthetic import Synthetic
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError
 
 

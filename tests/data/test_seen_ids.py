@@ -3,7 +3,7 @@
 import torch
 
 from cadc.data.seen_ids import seen_ids
-from tests.helpers import decode, small_synthetic_log
+from tests.support.helpers import decode, small_synthetic_log
 
 
 def test_seen_ids_are_those_of_a_loop_over_rows_and_bags():

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.prepare import prepare
-from cadc.data.split import SPLITS, RandomSplit
+from cadc.data.split.random import RandomSplit
+from cadc.data.split.split import SPLITS
 from cadc.data.vocabulary import codes_of, encode, look_up
 from cadc.randomness import numpy_generator
-from tests.helpers import ListSource, decode
+from tests.support.helpers import ListSource, decode
 
 TEXTS = st.sampled_from(["b", "a", "é", "10", "9", ""])
 NUMBERS = st.integers(-3, 3)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cadc.data.batch import Bag, Batch
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import Full, UncompressedTable
+from cadc.embeddings.schemes.full import Full, UncompressedTable
 from cadc.errors import UsageError
 
 # Sides out of order, so that columns of a batch differ from the order of the schema.

@@ -8,18 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from cadc.building import draw_sample, make_model, open_log
-from cadc.config import compose_config
+from cadc.configuration.compose import compose_config
 from cadc.data.schema import Field, Schema
+from cadc.embeddings.base.table_file import export, file_bytes, read_table
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.folds import FoldTables
-from cadc.embeddings.full import Full, UncompressedTable
-from cadc.embeddings.hashing import HashedTable, Hashing
 from cadc.embeddings.measured import measure_tables
-from cadc.embeddings.table_file import export, file_bytes, read_table
+from cadc.embeddings.schemes.folds import FoldTables
+from cadc.embeddings.schemes.full import Full, UncompressedTable
+from cadc.embeddings.schemes.hashing import HashedTable, Hashing
 from cadc.errors import CadcError, Unreachable, UsageError
-from tests.commands import TINY
+from cadc.pipeline.build import draw_sample, make_model, open_log
 from tests.embeddings.test_collection import batch_of
+from tests.support.commands import TINY
 
 SCHEMA = Schema(
     (

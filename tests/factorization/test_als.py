@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.prepare import prepare
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.factorization.als import ALS, conjugate_gradients
-from tests.helpers import ListSource, small_synthetic_log
+from tests.support.helpers import ListSource, small_synthetic_log
 
 
 def dense_implicit(counts, vectors, l2, alpha, iterations):

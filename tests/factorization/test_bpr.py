@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from cadc.data.prepare import prepare
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.bpr import BPR, draw_negatives, pair_loss, set_gradients
-from tests.helpers import ListSource, small_synthetic_log
+from tests.support.helpers import ListSource, small_synthetic_log
 
 
 def test_gradients_are_those_of_autograd():

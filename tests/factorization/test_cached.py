@@ -6,7 +6,7 @@ from cadc.errors import UsageError
 from cadc.factorization.als import ALS
 from cadc.factorization.cached import factor_dim, factorize, fit_factors
 from cadc.factorization.logistic import LogisticMF
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 class Counted(LogisticMF):

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from cadc.data.prepare import prepare
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.factorization import cooccurrence
 from cadc.factorization.cooccurrence import CoOccurrence, count, symmetric_vectors
 from tests.data.test_prepare import Rows
-from tests.helpers import decode, small_synthetic_log
+from tests.support.helpers import decode, small_synthetic_log
 
 
 def values_of(log, rows, names):

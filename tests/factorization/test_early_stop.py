@@ -6,7 +6,7 @@ import torch
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.logistic import LogisticMF
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 PLATEAU = [0.55, 0.56, 0.53, 0.52, 0.52, 0.51]
 """Validation loglosses of over-relaxed passes: the second is worse than the first, the third much better."""

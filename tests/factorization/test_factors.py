@@ -7,7 +7,7 @@ from cadc.data.batch import Bag
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors, bag_means, pairwise_logits
 from cadc.models.factorization import BiasModel, FactorizationModel
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 def random_factors(log, fields=("user", "item"), dim=3, seed=0):

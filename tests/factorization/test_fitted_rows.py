@@ -7,16 +7,16 @@ import torch
 from cadc.data.prepare import prepare
 from cadc.data.schema import UNKNOWN
 from cadc.data.sources.criteo import Criteo
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import UsageError
 from cadc.factorization.cached import fit_factors
 from cadc.factorization.crossfit import CrossFitted, assign_folds
 from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import numpy_generator
-from tests.commands import TINY, cadc, train
 from tests.data.small_sources import write_criteo
-from tests.helpers import small_synthetic_log
+from tests.support.commands import TINY, cadc, train
+from tests.support.helpers import small_synthetic_log
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
 

@@ -9,7 +9,7 @@ import torch
 from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.evaluation.logloss import logloss
 from cadc.factorization.factors import Factors
@@ -18,7 +18,7 @@ from cadc.factorization.fm_fit import ContextRows, SideRows, update_context, upd
 from cadc.factorization.fm_rows import incidence, read_rows
 from cadc.factorization.logistic import LogisticMF
 from tests.data.test_prepare import Rows as PlainRows
-from tests.helpers import ListSource, small_synthetic_log
+from tests.support.helpers import ListSource, small_synthetic_log
 
 
 class ContextOnly:

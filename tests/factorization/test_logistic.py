@@ -8,14 +8,14 @@ from sklearn.linear_model import LogisticRegression
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.evaluation.auc import auc
 from cadc.evaluation.logloss import logloss
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import torch_generator
 from tests.data.test_prepare import Rows
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 class StopsOnTraining(InteractionLog):

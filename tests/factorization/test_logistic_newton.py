@@ -8,14 +8,14 @@ import torch
 from scipy.optimize import minimize
 
 from cadc.data.prepare import prepare
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import Examples
 from cadc.factorization.logistic import LogisticMF
 from cadc.factorization.logistic_newton import fit_newton
 from cadc.factorization.majorize import curvature, newton, solve
-from tests.helpers import ListSource, small_synthetic_log
+from tests.support.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS, DIM = 12, 9, 2
 

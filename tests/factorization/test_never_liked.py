@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from cadc.data.prepare import prepare
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.factorization.bpr import BPR
 from cadc.factorization.logistic import LogisticMF
-from tests.helpers import ListSource
+from tests.support.helpers import ListSource
 
 IMPLICIT = {
     "bpr": partial(BPR, learning_rate=0.02, batch_size=256),

@@ -10,9 +10,9 @@ from cadc.factorization.als import ALS
 from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.logistic import LogisticMF
 from cadc.factorization.svd import SVD
-from tests.commands import cadc
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import changed
+from tests.support.commands import cadc
+from tests.support.helpers import small_synthetic_log
 
 EXPLICIT = {
     "logistic": (LogisticMF, "set factorization.feedback=implicit, or factorization=als"),

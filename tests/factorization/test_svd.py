@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from cadc.errors import DataError, UsageError
 from cadc.factorization.randomized_svd import truncated_svd
 from cadc.factorization.svd import SVD
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 12), st.integers(0, 1000))

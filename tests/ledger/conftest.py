@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cadc.ledger import Ledger
-from tests.commands import folders, train
+from tests.support.commands import folders, train
 
 WORDS = {
     "base": (),

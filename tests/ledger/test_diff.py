@@ -7,8 +7,8 @@ import pytest
 
 from cadc.ledger import Ledger, code
 from cadc.ledger.code import changed_modules
-from tests.commands import cadc
 from tests.ledger.conftest import record
+from tests.support.commands import cadc
 
 
 def diff(one, two):

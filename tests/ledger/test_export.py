@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from cadc.ledger import Ledger, load
-from tests.commands import cadc
 from tests.ledger.conftest import record
+from tests.support.commands import cadc
 
 READ = {
     ".csv": pd.read_csv,

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cadc.ledger import Ledger
-from cadc.ledger.plain import harmless
-from tests.commands import cadc
+from cadc.ledger.safe_text import harmless
 from tests.ledger.conftest import record
+from tests.support.commands import cadc
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\x7f\u202e\ud800\n"
 HUGE = "x" * 100_000

@@ -10,9 +10,9 @@ import pytest
 
 from cadc.cli import main
 from cadc.ledger import Ledger
-from cadc.ledger.survey import survey
-from tests.commands import TINY, cadc, train
+from cadc.ledger.status import survey
 from tests.ledger.conftest import record
+from tests.support.commands import TINY, cadc, train
 
 
 def lines(*words, status=0):

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
-from cadc.building import open_log
-from cadc.config import compose_config
+from cadc.configuration.compose import compose_config
 from cadc.ledger import Ledger
 from cadc.ledger.identity import recorded_identity, run_identity
-from cadc.ledger.seal import record_hash
-from tests.commands import TINY, train
+from cadc.ledger.record_hash import record_hash
+from cadc.pipeline.build import open_log
 from tests.ledger.conftest import OLD_RECORDS, WORDS, record
 from tests.ledger.verifying import change, check, faults
+from tests.support.commands import TINY, train
 
 
 def test_sound_runs_pass_in_a_line(looked_at):

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from cadc.ledger.seal import seal
-from tests.commands import cadc
+from cadc.ledger.record_hash import seal
 from tests.ledger.verifying import FILES, change, faults
+from tests.support.commands import cadc
 
 
 @pytest.mark.parametrize("name", FILES)

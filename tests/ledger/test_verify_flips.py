@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cadc.ledger import Ledger
 from cadc.ledger.verify import verify
-from tests.commands import folders
 from tests.ledger.verifying import FILES
+from tests.support.commands import folders
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import json
 
-from cadc.ledger.seal import seal
-from tests.commands import cadc
+from cadc.ledger.record_hash import seal
+from tests.support.commands import cadc
 
 FILES = ("metrics.csv", "model.safetensors", "record.json", "scores.parquet")
 

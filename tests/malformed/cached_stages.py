@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.commands import TINY
 from tests.malformed import Case, Place, predict, rng_of
+from tests.support.commands import TINY
 
 
 def cases() -> Iterator[Case]:

@@ -148,7 +148,7 @@ RECORD_CHANGES: list[tuple[str, Any]] = [
     ("config.model._target_", "os.system"),
     ("config.model._target_", "builtins.eval"),
     ("config.model._target_", "cadc.paths.os.system"),
-    ("config.model._target_", "cadc.pipeline.Path"),
+    ("config.model._target_", "cadc.pipeline.run.Path"),
     ("config.model._target_", 7),
     ("config.model._target_", {"os": "system"}),
     ("config.model.command", "touch x"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 @pytest.fixture(scope="module")

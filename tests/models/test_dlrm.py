@@ -3,15 +3,15 @@ import pytest
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import Full
 from cadc.embeddings.initializers.random import RandomInitializer
+from cadc.embeddings.schemes.full import Full
 from cadc.errors import UsageError
 from cadc.models.dlrm import DLRM
 from cadc.models.factorization import FactorizationModel
 from cadc.models.mlp import mlp
 from cadc.models.oracle import OracleModel
 from cadc.randomness import torch_generator
-from tests.helpers import random_factors, small_synthetic_log
+from tests.support.helpers import random_factors, small_synthetic_log
 
 
 def model_of(log, dim=4, n_dense=None, weight_seed=0, frozen=(), **options):

@@ -9,7 +9,7 @@ import torch
 from cadc.factorization.crossfit import CrossFitted
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.factorization import FactorizationModel
-from tests.helpers import random_factors, small_synthetic_log
+from tests.support.helpers import random_factors, small_synthetic_log
 
 FIELDS = [("user", "item"), ("item",), ("user", "item", "hour"), ("hour", "tags", "item", "user"), ("tags",)]
 

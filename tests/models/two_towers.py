@@ -3,8 +3,8 @@
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import Full
 from cadc.embeddings.initializers.random import RandomInitializer
+from cadc.embeddings.schemes.full import Full
 from cadc.factorization.factors import Factors
 from cadc.models.two_tower import TwoTower
 from cadc.randomness import torch_generator

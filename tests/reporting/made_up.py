@@ -1,6 +1,6 @@
 """Records of made-up runs, for tests of tables and figures that need no training."""
 
-from cadc.config import compose_config
+from cadc.configuration.compose import compose_config
 from cadc.reporting.points import ARM_COLUMNS
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from cadc.evaluation.statistics import compare, holm, verdict
 from cadc.experiment import Reference
-from cadc.identity import file_hash
-from cadc.reporting.compared import add_comparison, comparison_markdown
+from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.comparison import COLUMNS, compare_points
+from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
 from tests.reporting.scored_table import Table, expected
 
 

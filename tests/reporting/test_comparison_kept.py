@@ -5,7 +5,7 @@ import pytest
 
 from cadc.errors import CadcError, DataError
 from cadc.experiment import Reference
-from cadc.identity import file_hash
+from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.comparison import FILE, compare_points
 from tests.reporting.scored_table import test_rows
 

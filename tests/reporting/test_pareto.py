@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from cadc.experiment import Reference
 from cadc.ledger import Ledger
-from cadc.reporting.choice import add_choice, choose, try_choice
 from cadc.reporting.pareto import is_non_inferior, pareto_front, smallest
 from cadc.reporting.points import points
+from cadc.reporting.selection import add_choice, choose, try_choice
 from cadc.reporting.table import build_table
 from tests.reporting.made_up import record
 
@@ -117,7 +117,7 @@ def test_only_the_chosen_point_is_tested(tmp_path, monkeypatch):
         asked.append((references, [row.columns["ratio"] for row in rows]))
         return pd.DataFrame()
 
-    monkeypatch.setattr("cadc.reporting.choice.compare_points", compare_points)
+    monkeypatch.setattr("cadc.reporting.selection.compare_points", compare_points)
     rows = points(made_up_runs())
     try_choice(REFERENCE, choose(REFERENCE, rows), rows, Ledger(tmp_path))
     assert asked == [([REFERENCE], [16, None])]

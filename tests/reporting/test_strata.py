@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from cadc.errors import CadcError
-from cadc.identity import file_hash
 from cadc.ledger import Ledger
+from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.points import Point
 from cadc.reporting.strata import COUNTS, FILE, strata
 from tests.reporting.made_up import made_up_columns

@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from cadc.config import compose_config
-from cadc.jobs import plan
+from cadc.configuration.compose import compose_config
+from cadc.configuration.overrides import expand
+from cadc.execution.jobs import plan
+from cadc.execution.sweep import execute
 from cadc.ledger import Ledger
-from cadc.overrides import expand
 from cadc.reporting.table import build_table, markdown
-from cadc.sweep import execute
 
 SMALL = ["data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_epochs=1", "logger=none"]
 

@@ -10,7 +10,7 @@ import torch
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.sources.ml_100k import MovieLens100K
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator
 from cadc.sampling.label_balanced import LabelBalancedSampler
@@ -21,7 +21,7 @@ from cadc.sampling.recent import RecentSampler
 from cadc.sampling.stratified import StratifiedSampler
 from cadc.sampling.svp_cf import SVPCFSampler
 from cadc.sampling.uniform import UniformSampler
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 svp_cf, loss_based = partial(SVPCFSampler, epochs=4), partial(LossBasedSampler, epochs=2, proxies=2)
 SAMPLERS = {

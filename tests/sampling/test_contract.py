@@ -8,16 +8,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.building import draw_sample, factorize_for_sampler, open_log
-from cadc.components import TARGET, load_class, options_of
-from cadc.config import compose_config
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.components import TARGET, options_of
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups
 from cadc.errors import CadcError, UsageError
-from cadc.options import groups
+from cadc.pipeline.build import draw_sample, factorize_for_sampler, open_log
 from cadc.randomness import torch_generator
 from cadc.sampling.sampler import Sampler
-from tests.commands import TINY, train
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import IGNORING_LABELS, LOGS, SAMPLERS, WEIGHTED, changed, draw
+from tests.support.commands import TINY, train
+from tests.support.helpers import small_synthetic_log
 
 RATE = st.floats(1 / 4800, 0.8, exclude_min=True)
 

@@ -9,8 +9,8 @@ from scipy.special import logit
 
 from cadc.errors import DataError, UsageError
 from cadc.sampling.label_balanced import LabelBalancedSampler
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import changed, draw
+from tests.support.helpers import small_synthetic_log
 
 
 def unbalanced(folder, share=0.2, n_rows=6000):

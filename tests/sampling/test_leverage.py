@@ -8,8 +8,8 @@ from cadc.errors import UsageError
 from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator
 from cadc.sampling.leverage import LeverageSampler, leverage
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import factors_of
+from tests.support.helpers import small_synthetic_log
 
 
 @given(st.integers(1, 12), st.integers(1, 6), st.floats(1e-4, 10), st.integers(0, 99))

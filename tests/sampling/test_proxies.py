@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cadc.data.cold import LogWithCold
+from cadc.data.cold_ids import LogWithCold
 from cadc.data.prepare import prepare
 from cadc.data.sources.criteo import Criteo
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.randomness import numpy_generator
 from cadc.sampling.loss_based import LossBasedSampler
 from cadc.sampling.proxy import Proxy
 from cadc.sampling.svp_cf import SVPCFSampler, count_events
 from tests.data.small_sources import write_criteo
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import LOGS, changed, draw
+from tests.support.helpers import small_synthetic_log
 
 PROXY = Proxy(dim=4, epochs=6, learning_rate=0.02, l2=2.0, batch_size=512)
 

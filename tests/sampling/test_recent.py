@@ -3,8 +3,8 @@ import pytest
 
 from cadc.errors import DataError, UsageError
 from cadc.sampling.recent import RecentSampler
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import LOGS, changed, draw
+from tests.support.helpers import small_synthetic_log
 
 
 def histories(log):

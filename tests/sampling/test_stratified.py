@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from cadc.errors import DataError
 from cadc.sampling.stratified import StratifiedSampler, evenly_spread, ranks_within
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import LOGS, changed, draw
+from tests.support.helpers import small_synthetic_log
 
 
 @pytest.mark.parametrize("by", ["user", "item"])

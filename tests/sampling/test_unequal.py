@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 from cadc.errors import UsageError
 from cadc.sampling.popularity import PopularitySampler
 from cadc.sampling.unequal import proportional_to_size, weighted
-from tests.helpers import small_synthetic_log
 from tests.sampling.samplers import LOGS, draw
+from tests.support.helpers import small_synthetic_log
 
 
 def inclusion_probabilities(sizes, n_kept):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cadc.errors import UsageError
 from cadc.randomness import numpy_generator, torch_generator
 from cadc.sampling.uniform import UniformSampler
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 RATE = st.floats(1 / 4800, 1, exclude_min=True)
 

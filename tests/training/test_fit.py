@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from cadc.errors import DataError, UsageError
+from cadc.evaluation.tasks import HeldOutRows
 from cadc.training.fit import Fit
-from cadc.training.held_out import HeldOutRows
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 class Constant(nn.Module):

@@ -9,7 +9,7 @@ from torch import nn
 from cadc.errors import CadcError
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 
 class Net(nn.Module):

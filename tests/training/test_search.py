@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
+from cadc.embeddings.base.scheme import Compressed
+from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.full import UncompressedTable
-from cadc.embeddings.scheme import Compressed
-from cadc.embeddings.stored import load_stored, stored_state
+from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.randomness import torch_generator
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
 from cadc.training.module import RecommenderModule
 from cadc.training.search import SEARCH, fit_after_search
-from tests.helpers import small_synthetic_log
+from tests.support.helpers import small_synthetic_log
 
 DIM = 4
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cadc import pipeline
+from cadc.pipeline.run import run as pipeline
 
 PASSWORD = "s3cret word"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import start
+from tests.support.commands import start
 from tests.tuning.helpers import TUNE, check_study, look, tune, wait_until
 
 pytestmark = pytest.mark.cluster

@@ -8,7 +8,7 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
-from cadc import attempt
+from cadc.execution import attempt
 from cadc.ledger import Ledger
 from cadc.tuning.pruning import saved_history
 from cadc.tuning.study import SharedStudy

@@ -3,10 +3,10 @@
 import pytest
 from optuna.trial import Trial, TrialState
 
+from cadc.configuration.override_text import words_of
 from cadc.data.log import InteractionLog
 from cadc.ledger import Ledger
-from cadc.words import words_of
-from tests.commands import cadc
+from tests.support.commands import cadc
 from tests.tuning.helpers import TUNE, check_study, tune
 
 VALIDATION_METRICS = {"val/auc", "val/logloss", "val/gauc", "val/ece"}

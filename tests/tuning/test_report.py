@@ -12,11 +12,11 @@ from matplotlib import image
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
+from cadc.configuration.override_text import values_of, with_files, words_of
 from cadc.ledger import Ledger
 from cadc.tuning.report import table, write_report
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tuning import Tuning
-from cadc.words import values_of, with_files, words_of
 
 LONG = "model.some_option_with_quite_a_long_name_that_nobody_would_choose"
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from cadc.ledger import Ledger
 from cadc.tuning.storage import NoAnswer
-from tests.commands import cadc
+from tests.support.commands import cadc
 from tests.tuning.helpers import TUNE, check_study, fork, lines, look, outcome, tune, wait_until
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema, Side
+from cadc.data.sources.entities_from_rows import SeenEntities
 from cadc.data.sources.published import PublishedFiles
-from cadc.data.sources.seen import SeenEntities
 from cadc.data.text import positions, read_numbers, read_table, whole_numbers
 from cadc.errors import DataError
 

@@ -9,8 +9,8 @@ from cadc.data import archive
 from cadc.data.raw import RawLog
 from cadc.data.text import unreadable
 from cadc.errors import ByHand
-from cadc.identity import file_hash
 from cadc.paths import data_dir, regular_file
+from cadc.provenance.fingerprint import file_hash
 
 
 class PublishedFiles(ABC):

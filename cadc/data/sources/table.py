@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cadc.components import cast_options
+from cadc.configuration.components import cast_options
+from cadc.configuration.safe_yaml import load_yaml
 from cadc.data.columns import Block, column_names, read_columns, require_columns
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
-from cadc.data.sources.seen import SeenEntities
+from cadc.data.sources.entities_from_rows import SeenEntities
 from cadc.data.text import unreadable
 from cadc.errors import DataError, UsageError, require_at_least
-from cadc.identity import file_hash
 from cadc.paths import regular_file
-from cadc.plain_yaml import load_yaml
+from cadc.provenance.fingerprint import file_hash
 
 
 class Table:
@@ -75,7 +75,7 @@ class Table:
 
     def _complete(self, path: Path) -> None:
         """Set the options that the description gives and nothing else gave."""
-        from cadc.components import defaults
+        from cadc.configuration.components import defaults
 
         known = {key: value for key, value in defaults(Table).items() if key not in ("path", "description")}
         given = read_description(path)

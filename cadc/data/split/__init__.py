@@ -1,35 +1,6 @@
 """Splits: which rows train, which choose (validation) and which judge (test)."""
 
-import numpy as np
-from numpy.typing import NDArray
+from cadc.data.split.random import RandomSplit
+from cadc.data.split.split import SPLITS
 
-from cadc.errors import UsageError
-
-SPLITS = ("train", "validation", "test")
-
-
-class RandomSplit:
-    """Rows drawn at random without regard to user or time.
-
-    Parameters
-    ----------
-    validation, test : shares of the rows, each in (0, 1); training keeps the rest.
-    """
-
-    def __init__(self, validation: float = 0.1, test: float = 0.1) -> None:
-        for name, share in (("validation", validation), ("test", test)):
-            if not 0 < share < 1:
-                raise UsageError(f"data.split.{name} is {share}; it is a share of the rows between 0 and 1.")
-        if validation + test >= 1:
-            raise UsageError(f"data.split takes {validation} + {test} of the rows and leaves none for training.")
-        self.validation = validation
-        self.test = test
-
-    def assign(self, n_rows: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-        """Return each row's place in `SPLITS`, uint8, shape [n_rows]; the shares are met exactly."""
-        n_validation, n_test = round(self.validation * n_rows), round(self.test * n_rows)
-        shuffled = generator.permutation(n_rows)
-        place = np.zeros(n_rows, np.uint8)
-        place[shuffled[:n_validation]] = 1
-        place[shuffled[n_validation : n_validation + n_test]] = 2
-        return place
+__all__ = ["SPLITS", "RandomSplit"]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.data.split import RandomSplit
+from cadc.data.split.random import RandomSplit
 
 BLOCK_ROWS = 1 << 22
 

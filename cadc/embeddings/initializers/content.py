@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
-from cadc.embeddings.completion import Weighting, complete
+from cadc.embeddings.fitting.completion import Weighting, complete
 from cadc.embeddings.initializers.initializer import Unseen
 from cadc.embeddings.initializers.mf import MFInitializer
 from cadc.embeddings.initializers.mf_bias import MFBiasInitializer
@@ -21,7 +21,7 @@ class ContentInitializer(MFBiasInitializer):
     Parameters
     ----------
     std, freeze, scale_to, unseen, id_dropout : see `MFInitializer`.
-    l2, weighting, shrinkage : of the regression, see `cadc.embeddings.completion.complete`.
+    l2, weighting, shrinkage : of the regression, see `cadc.embeddings.fitting.completion.complete`.
     biases : whether the tables carry the biases in two columns, as those of `mf_bias`, or none, as those of `mf`.
     """
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.prepare import prepare
-from cadc.data.split import SPLITS
+from cadc.data.split.split import SPLITS
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
-from tests.helpers import ListSource, small_synthetic_log
+from tests.support.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS = 5, 8
 

@@ -1,0 +1,200 @@
+"""Composing a run's configuration from the words of a command, with messages that name what was meant."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from cadc.configuration.casting import cast
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.components import TARGET, options_of
+from cadc.configuration.groups import groups, plugin_folders, plugin_paths
+from cadc.configuration.interpolation import check_interpolations, check_tree
+from cadc.configuration.overrides import parse_words
+from cadc.configuration.safe_yaml import load_yaml
+from cadc.configuration.settings import BESIDE_SOURCE, used_groups
+from cadc.errors import UsageError, shown
+from cadc.paths import conf_dir
+
+
+def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of one run as plain dictionaries, every option checked.
+
+    Parameters
+    ----------
+    overrides : words such as `data=ml-1m` and `sampler.rate=0.1`.
+
+    Returns
+    -------
+    config : groups and seeds, and under `choices` the option taken from each group.
+
+    Raises
+    ------
+    UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
+    """
+    return _pinned(check_config(deepcopy(_composed(tuple(overrides)))))
+
+
+def _pinned(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration in which files that a run reads stand with the hash of their content."""
+    for group in used_groups(config):
+        cls = load_class(config[group][TARGET])
+        if hasattr(cls, "pinned"):
+            config[group] = cls.pinned(config[group])
+    return config
+
+
+def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration, composed or read from a record, with every option checked and seeds as whole numbers.
+
+    Raises
+    ------
+    UsageError : for a group or seed that is missing, and for keys and values that no component has.
+    """
+    known = [group for group in groups() if "/" not in group]
+    missing = [key for key in (*known, *SEEDS) if key not in config]
+    if missing:
+        raise UsageError(f"the configuration lacks {', '.join(missing)}.")
+    checked = dict(config)
+    for key, value in config.items():
+        if key in known:
+            _check(value, key)
+        elif key in BESIDE_GROUPS:
+            checked[key] = cast(value, BESIDE_GROUPS[key], key)
+        elif key != "choices":
+            raise UsageError(f"there is no key {key}; the groups are {', '.join(known)}.")
+    split_seed = cast(config["data"].get("split_seed"), int, "data.split_seed")
+    checked["data"] = {**config["data"], "split_seed": split_seed}
+    return checked
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """Compose once for each list of words: Hydra takes a good part of a tenth of a second, and grids ask twice."""
+    parsed = parse_words(overrides)
+    for override in parsed:
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            raise UsageError(
+                f"{override.input_line} gives several values; add -m to run them all, or quote a text that holds a "
+                f"comma: \"{key}='...'\"."
+            )
+    return _compose(parsed)
+
+
+def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
+    for path in (path for folder in plugin_folders() for path in folder.rglob("*.yaml")):
+        _check_file(path, path.stat().st_mtime_ns)
+    # Hydra would also take the path of a file anywhere for an option.
+    if reason := _wrong_group(parsed):
+        raise UsageError(reason)
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            words = [*plugin_paths(), *(override.input_line or "" for override in parsed)]
+            composed = compose("config", words, return_hydra_config=True)
+            if "choices" in composed:
+                raise UsageError("choices cannot be set; it names the options taken from the groups.")
+            choices = OmegaConf.to_container(composed.hydra.runtime.choices)
+            with open_dict(composed):
+                del composed["hydra"]
+            unfilled = OmegaConf.to_container(composed)
+            assert isinstance(unfilled, dict)
+            check_tree(unfilled, "the configuration")
+            check_interpolations({str(key): value for key, value in unfilled.items()})
+            config = OmegaConf.to_container(composed, resolve=True)
+    except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
+        reason = (
+            _wrong_key(parsed) or f"{str(error).splitlines()[0].rstrip('.')}; `cadc train --dry-run` shows all keys."
+        )
+        raise UsageError(reason) from error
+    assert isinstance(config, dict) and isinstance(choices, dict)
+    names = {key: name for key, name in choices.items() if not str(key).startswith("hydra")}
+    return {str(key): value for key, value in config.items()} | {"choices": names}
+
+
+@cache
+def _check_file(path: Path, changed: int) -> None:
+    """Check a plug-in's file, once for each time that it changed, before Hydra reads it."""
+    check_tree(load_yaml(path), str(path))
+
+
+def _check(node: Mapping[str, Any], path: str) -> None:
+    """Check the options of a component and of those inside it; `data` also carries its split."""
+    if not isinstance(node, Mapping) or TARGET not in node:
+        raise UsageError(f"{path} has no {TARGET}, so nothing says which class it is.")
+    options_of(
+        {key: value for key, value in node.items() if key not in (BESIDE_SOURCE if path == "data" else ())}, path
+    )
+    for key, value in node.items():
+        if isinstance(value, Mapping) or key == "split":
+            _check(value, f"{path}.{key}")
+
+
+SEEDS = ("seed", "sample_seed", "weight_seed")
+
+BESIDE_GROUPS: dict[str, Any] = {
+    "seed": int,
+    "sample_seed": int | None,
+    "weight_seed": int | None,
+    "threads": int,
+    "evaluate": Literal["test", "validation"],
+    "task": Literal["auto", "ctr", "ranking"],
+    "factorization_rows": Literal["full", "complement", "crossfit"],
+    "factorization_folds": int,
+}
+"""Keys that stand beside the groups, and their types."""
+
+
+def _wrong_group(parsed: Sequence[Override]) -> str | None:
+    """Say which word asks for an option that its group does not have."""
+    known = groups()
+    for override in parsed:
+        group, option = str(override.key_or_group), override.value()
+        # A dictionary sets keys of the group; all else names an option, or a list of them.
+        if group in known and not isinstance(option, dict) and option not in known[group]:
+            near = get_close_matches(str(option)[:100], known[group], n=3) or known[group]
+            written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
+            return f"{group}={written} does not exist; did you mean {_one_of(f'{group}={name}' for name in near)}?"
+    return None
+
+
+def _wrong_key(parsed: Sequence[Override]) -> str | None:
+    """Say which word sets a key that the chosen options do not have."""
+    known = groups()
+    chosen = [override for override in parsed if str(override.key_or_group) in known]
+    keys = sorted({*_keys(_without_choices(_compose(chosen))), *known}) if len(chosen) < len(parsed) else []
+    for override in parsed:
+        key = str(override.key_or_group)
+        if override not in chosen and key not in keys:
+            near = get_close_matches(key, keys, n=3, cutoff=0.75)
+            if not near:
+                last = key.rpartition(".")[2]
+                near = [other for other in keys if get_close_matches(last, [other.rpartition(".")[2]], cutoff=0.7)][:3]
+            hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --dry-run` shows all keys."
+            return f"there is no key {key}; {hint}"
+    return None
+
+
+def _without_choices(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key != "choices"}
+
+
+def _one_of(names: Any) -> str:
+    return " or ".join(names)
+
+
+def _keys(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in node.items():
+        if key != TARGET:
+            yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")

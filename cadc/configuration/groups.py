@@ -1,0 +1,41 @@
+"""The options that each group of the configuration has, those of plug-ins included."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cadc.configuration.class_lookup import allowed_packages
+from cadc.paths import conf_dir
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the options of every configuration group of a run, plug-ins included."""
+    found: dict[str, set[str]] = {}
+    for folder in (conf_dir(), *plugin_folders()):
+        for path in folder.rglob("*.yaml"):
+            group = path.parent.relative_to(folder).as_posix()
+            if group not in (".", "tune"):
+                found.setdefault(group, set()).add(path.stem)
+    return {group: sorted(options) for group, options in sorted(found.items())}
+
+
+def files_of(group: str) -> dict[str, Path]:
+    """Return the files of a group's options by name, plug-ins included."""
+    folders = (conf_dir(), *plugin_folders())
+    return {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
+
+
+def plugin_folders() -> Iterator[Path]:
+    """Yield the folders `conf` of installed plug-ins."""
+    from importlib.util import find_spec
+
+    for package in allowed_packages()[1:]:
+        spec = find_spec(package)
+        for location in (spec.submodule_search_locations or []) if spec else []:
+            if (Path(location) / "conf").is_dir():
+                yield Path(location) / "conf"
+
+
+def plugin_paths() -> list[str]:
+    """Return the words that tell Hydra of plug-ins."""
+    folders = ",".join(f"file://{folder}" for folder in plugin_folders())
+    return [f"hydra.searchpath=[{folders}]"] if folders else []

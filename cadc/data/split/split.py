@@ -1,0 +1,3 @@
+"""The parts of a split log."""
+
+SPLITS = ("train", "validation", "test")

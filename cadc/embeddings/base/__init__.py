@@ -1,0 +1,1 @@
+"""What every embedding table and every scheme of storing one share."""

@@ -1,0 +1,197 @@
+"""Ways of storing embedding tables: what every scheme is told, and how large its tables may be."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from cadc.data.schema import Field
+from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.errors import Unreachable, UsageError, require_at_least
+
+FLOAT32 = 4
+"""Bytes of a number of an uncompressed table."""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What a scheme builds a table from.
+
+    Parameters
+    ----------
+    fields : the fields, single-valued and bags.
+    budget : bytes that the exported file may have; None for a scheme that knows no budget.
+    centred : whether the table keeps each field's mean vector apart, for a dense target that it is to start from.
+    statistics : of all training rows.
+    generator : of hash functions and the like.
+    kept : columns, counted from the end (-1 the last), that are no part of a field's vectors but biases and the like,
+        so that no row should go without them; by field.
+    """
+
+    fields: Sequence[Field]
+    budget: int | None = None
+    centred: bool = False
+    statistics: Statistics = NOTHING_KNOWN
+    generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
+    kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all fields together."""
+        return sum(own.vocabulary_size for own in self.fields)
+
+    def counts(self) -> torch.Tensor:
+        """Return in how many training rows each row's value occurs, int64, shape [n_rows]; 1 where nothing is known."""
+        known = self.statistics.counts
+        ones = [torch.ones(own.vocabulary_size, dtype=torch.int64) for own in self.fields]
+        return torch.cat([known.get(own.name, one) for own, one in zip(self.fields, ones, strict=True)])
+
+    def draw(self, high: int, low: int = 0) -> int:
+        """Return a random whole number in [low, high), such as the seed of a hash function."""
+        return int(torch.randint(low, high, (), generator=self.generator))
+
+
+class Scheme(ABC):
+    """Makes embedding tables.
+
+    Parameters
+    ----------
+    dim : columns of the vectors.
+    """
+
+    table_class: type[EmbeddingTable]
+    is_compressing: bool = True
+    needs_statistics: bool = True
+    ratio: float | None = None
+    budget: int | None = None
+    small: int = 0
+
+    def __init__(self, dim: int = 16) -> None:
+        require_at_least(1, "embedding", dim=dim)
+        self.dim = dim
+
+    @abstractmethod
+    def table(self, spec: TableSpec) -> EmbeddingTable:
+        """Return an empty table, whose file keeps within the budget.
+
+        Raises
+        ------
+        Unreachable : for a budget that no table of this scheme meets; it says the smallest.
+        """
+
+    def arranged(
+        self,
+        targets: Mapping[str, torch.Tensor | None],
+        enriched: Collection[str],
+        extra_columns: int = 0,
+        statistics: Statistics = NOTHING_KNOWN,
+    ) -> Mapping[str, torch.Tensor | None]:
+        """Return the starting values of all fields in a form that suits the scheme, as they are unless it says how.
+
+        Parameters
+        ----------
+        targets : see `EmbeddingCollection`.
+        enriched : names of the fields whose targets are more than random values.
+        extra_columns : how many of their last columns are no vectors.
+        statistics : of the training rows.
+        """
+        return targets
+
+    def require_start(self, enriched: Collection[str]) -> None:  # noqa: B027
+        """Raise a UsageError for tables that cannot start from these values.
+
+        Parameters
+        ----------
+        enriched : names of the compressed fields whose start is more than random values.
+        """
+
+    def is_compressed(self, field: Field) -> bool:
+        """Tell whether this scheme stores a field, instead of a full table."""
+        return field.vocabulary_size > self.small
+
+
+class Compressed(Scheme):
+    """A scheme with a budget.
+
+    Parameters
+    ----------
+    dim : columns of the vectors.
+    ratio : bytes of the compressed fields' float32 vectors ÷ bytes of the exported file, at least 1.
+    budget : bytes of the exported file, instead of a ratio.
+    small : fields of at most so many values stay full.
+    """
+
+    def __init__(self, dim: int = 16, ratio: float | None = 16.0, budget: int | None = None, small: int = 100) -> None:
+        super().__init__(dim)
+        require_at_least(0, "embedding", small=small)
+        if budget is not None:
+            require_at_least(1, "embedding", budget=budget)
+            ratio = None
+        elif ratio is None:
+            raise UsageError("embedding.ratio and embedding.budget are both null; a compressed table needs one.")
+        else:
+            require_at_least(1, "embedding", ratio=ratio)
+        self.ratio, self.budget, self.small = ratio, budget, small
+
+
+def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[Field]) -> int | None:
+    """Return the bytes that the table of some fields may have.
+
+    Parameters
+    ----------
+    scheme : with a ratio, or with a budget that is shared out by rows.
+    fields : of this table.
+    all_compressed : fields of all tables that share the budget.
+    """
+    own = sum(field.vocabulary_size for field in fields)
+    if scheme.ratio is not None:
+        return int(own * scheme.dim * FLOAT32 / scheme.ratio)
+    if scheme.budget is None:
+        return None
+    return scheme.budget * own // sum(field.vocabulary_size for field in all_compressed)
+
+
+def too_small(budget: int, least: int, what: str) -> Unreachable:
+    """Return the error for a budget that a scheme cannot meet.
+
+    Parameters
+    ----------
+    budget, least : bytes that there are, and the fewest that the scheme can do with.
+    what : takes those, such as `1 rows`.
+    """
+    return Unreachable(
+        f"the embedding budget is {budget} bytes, and {what} take {least} already, the least that this scheme can do; "
+        "lower embedding.ratio, or raise embedding.budget.",
+        least,
+    )
+
+
+def largest_within(budget: int | None, size_of: Callable[[int], int], lowest: int, highest: int, of_what: str) -> int:
+    """Return the largest number in [lowest, highest] at which a table keeps within its budget.
+
+    Parameters
+    ----------
+    budget : bytes; None knows no limit.
+    size_of : bytes of the file at a number; grows with it.
+    lowest, highest : of the number.
+    of_what : names the number in messages, such as `rows`.
+
+    Raises
+    ------
+    Unreachable : where even the lowest number takes more.
+    """
+    if budget is None:
+        return highest
+    least = size_of(lowest)
+    if least > budget:
+        raise too_small(budget, least, f"{lowest} {of_what}")
+    low, high = lowest, max(lowest, highest)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if size_of(middle) <= budget:
+            low = middle
+        else:
+            high = middle - 1
+    return low

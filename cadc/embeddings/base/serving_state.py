@@ -1,0 +1,59 @@
+"""The weights of a model as they are saved: embedding tables as they serve, everything else as it was trained."""
+
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor, nn
+
+from cadc.embeddings.base.table import EmbeddingTable
+
+
+def stored_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a model by name, those of each embedding table as its `serving` gives them."""
+    state = dict(model.state_dict())
+    for prefix, table in _tables(model):
+        for key in table.state_dict():
+            del state[f"{prefix}{key}"]
+        state |= {f"{prefix}{key}": value for key, value in table.serving().items()}
+    return state
+
+
+def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a model the weights that `stored_state` gave.
+
+    Raises
+    ------
+    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
+    """
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    rest = dict(weights)
+    state = model.state_dict()
+    for prefix, table in _tables(model):
+        own = {key: rest.pop(key) for key in list(rest) if key.startswith(prefix)}
+        try:
+            table.load_serving({key.removeprefix(prefix): value for key, value in own.items()})
+        except ValueError as error:
+            raise ValueError(f"{prefix}{error}") from error
+        # Not the keys that the table has by now: what it was given may have changed them.
+        state = {key: value for key, value in state.items() if not key.startswith(prefix)}
+    differing = sorted(rest.keys() ^ state.keys())
+    if differing:
+        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in rest else 'missing'}")
+    for name, value in state.items():
+        found = rest[name]
+        if (found.dtype, found.shape) != (value.dtype, value.shape):
+            raise ValueError(
+                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
+            )
+    model.load_state_dict(rest, strict=False)
+
+
+def _tables(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
+    """Yield each table and how the names of its weights begin; one inside another belongs to that."""
+    found: list[str] = []
+    for name, module in model.named_modules():
+        prefix = f"{name}." if name else ""
+        if isinstance(module, EmbeddingTable) and not any(prefix.startswith(outer) for outer in found):
+            found.append(prefix)
+            yield prefix, module

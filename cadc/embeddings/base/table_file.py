@@ -1,0 +1,185 @@
+"""One embedding table in one file: safetensors whose size is known from the shapes alone, with a checksum."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load
+from torch import Tensor
+
+from cadc.configuration.class_lookup import load_class
+from cadc.data.schema import Field
+from cadc.data.text import unreadable
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.errors import CadcError, DataError, one_line
+from cadc.paths import regular_file
+
+TYPES = {
+    torch.int64: "I64",
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""As safetensors names them; wide ones stand first in a file, so that all of them are aligned."""
+
+Shapes = Mapping[str, tuple[torch.dtype, Sequence[int]]]
+"""Type and shape of each tensor, by name."""
+
+LENGTH = struct.Struct("<Q")
+"""Of the header in bytes; a file begins with it."""
+ALIGNMENT = 8
+DIGITS = 32
+MARK = b'"checksum":"'
+"""Before the checksum in the header; no name or plan can hold it, since quotes inside of texts are escaped."""
+
+
+def file_bytes(table: EmbeddingTable) -> bytes:
+    """Return what `export` writes: the tensors of `serving`, and in the header all else that a look-up needs.
+
+    The same table gives the same bytes.
+    """
+    tensors = {name: value.detach().contiguous().cpu() for name, value in table.serving().items()}
+    shapes = {name: (value.dtype, value.shape) for name, value in tensors.items()}
+    header = _header(metadata_of(table), shapes)
+    content = header + b"".join(_raw(tensors[name]) for name in _in_order(shapes))
+    return _with_checksum(content, checksum(content))
+
+
+def metadata_of(table: EmbeddingTable) -> dict[str, str]:
+    """Return what the header says of a table beside its tensors, as texts."""
+    return _metadata(table.served_by or type(table), table.fields, table.dim, table.centred, table.plan())
+
+
+def size_of(
+    cls: type[EmbeddingTable],
+    fields: Sequence[Field],
+    dim: int,
+    centred: bool,
+    plan: Mapping[str, Any],
+    shapes: Shapes,
+) -> int:
+    """Return how many bytes the file of a table of this plan has.
+
+    Parameters
+    ----------
+    cls, fields, dim, centred, plan : of the table, see `EmbeddingTable`.
+    shapes : of `serving`, the centre left out, which is counted where the table is centred.
+    """
+    centre = {"centre": (torch.float32, (len(fields), dim))} if centred else {}
+    return size_with(_metadata(cls, fields, dim, centred, plan), dict(shapes) | centre)
+
+
+def size_with(metadata: Mapping[str, str], shapes: Shapes) -> int:
+    """Return how many bytes the file of tensors of these shapes has, the header made of what `metadata_of` gave."""
+    return len(_header(metadata, shapes)) + sum(prod(shape) * dtype.itemsize for dtype, shape in shapes.values())
+
+
+def export(table: EmbeddingTable, path: Path) -> None:
+    """Write a table to a file that `read_table` reads."""
+    path.write_bytes(file_bytes(table))
+
+
+def read_table(path: Path) -> EmbeddingTable:
+    """Return the table that `export` wrote; its look-ups give the same bits.
+
+    Raises
+    ------
+    DataError : for a file that is none, that has changed since, or that holds numbers that are not finite.
+    """
+    try:
+        content = regular_file(path).read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    place = content.find(MARK) + len(MARK)
+    if content[place : place + DIGITS] != checksum(content).encode():
+        raise DataError(f"{path} is no table as it was exported: its checksum does not agree; export it again.")
+    try:
+        table = _table_in(content)
+    except Exception as error:  # whoever made the file may have put anything into it
+        reason = str(error) if isinstance(error, ValueError | CadcError) else repr(error)
+        raise DataError(f"{path} holds no table that this version knows: {one_line(reason).rstrip('.')}.") from error
+    return table.eval()
+
+
+def _table_in(content: bytes) -> EmbeddingTable:
+    (length,) = LENGTH.unpack_from(content)
+    found = json.loads(content[LENGTH.size : LENGTH.size + length])["__metadata__"]
+    # Whose side a field is of does not matter to a look-up.
+    fields = [Field(name, "context", size, bool(bag)) for name, size, bag in json.loads(found["fields"])]
+    cls = load_class(found["class"])
+    if not issubclass(cls, EmbeddingTable):
+        raise ValueError(f"{found['class']} is no table")
+    tensors = load(content)
+    for name, value in tensors.items():
+        if not value.isfinite().all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    table = cls(fields, int(found["dim"]), centred=found["centred"] == "1", **json.loads(found["plan"]))
+    table.load_serving(tensors)
+    return table
+
+
+def checksum(content: bytes) -> str:
+    """Return the checksum that belongs into a file, whatever stands in its place now: the beginning of SHA-256."""
+    return hashlib.sha256(_with_checksum(content, "0" * DIGITS)).hexdigest()[:DIGITS]
+
+
+def _with_checksum(content: bytes, digits: str) -> bytes:
+    before, mark, after = content.partition(MARK)
+    return before + mark + digits.encode() + after[DIGITS:]
+
+
+def _metadata(
+    cls: type[EmbeddingTable], fields: Sequence[Field], dim: int, centred: bool, plan: Mapping[str, Any]
+) -> dict[str, str]:
+    own = [[field.name, field.vocabulary_size, int(field.bag)] for field in fields]
+    return {
+        "class": _format_name(cls),
+        "fields": json.dumps(own, separators=(",", ":"), ensure_ascii=False),
+        "dim": str(dim),
+        "centred": str(int(centred)),
+        "plan": json.dumps(dict(plan), separators=(",", ":"), allow_nan=False),
+    }
+
+
+def _format_name(cls: type[EmbeddingTable]) -> str:
+    """Return how a file names the class of its table.
+
+    Names of folders inside `cadc` do not count: budgets count the bytes of a header, which must not change when a file
+    moves.
+    """
+    package, _, rest = cls.__module__.partition(".")
+    place = f"embeddings.{rest.rpartition('.')[2]}" if package == "cadc" else rest
+    return f"{package}.{place}.{cls.__qualname__}"
+
+
+def _header(metadata: Mapping[str, str], shapes: Shapes) -> bytes:
+    """Return all that stands in a file before the numbers, zeros in the place of the checksum."""
+    header: dict[str, Any] = {"__metadata__": {**metadata, "checksum": "0" * DIGITS}}
+    end = 0
+    for name in _in_order(shapes):
+        dtype, shape = shapes[name]
+        start, end = end, end + prod(shape) * dtype.itemsize
+        header[name] = {"dtype": TYPES[dtype], "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
+    return LENGTH.pack(len(text)) + text
+
+
+def _in_order(shapes: Shapes) -> list[str]:
+    order = list(TYPES)
+    return sorted(shapes, key=lambda name: (order.index(shapes[name][0]), name))
+
+
+def _raw(tensor: Tensor) -> bytes:
+    return tensor.flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""

@@ -1,0 +1,1 @@
+"""How rows are coded into few bytes: packed bits, quantisers, hashes, signatures, sparse entries."""

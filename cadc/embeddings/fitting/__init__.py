@@ -1,0 +1,1 @@
+"""How a compressed table is fitted to a dense one: projections, regressions, searches of structure."""

@@ -1,0 +1,115 @@
+"""The uncompressed table: every value has a row of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, embedding_bag
+
+from cadc.data.batch import Bag
+from cadc.data.schema import Field
+from cadc.embeddings.base.scheme import Scheme, TableSpec
+from cadc.embeddings.base.table import EmbeddingTable, rows_of
+
+Dtype = Literal["float32", "float16", "bfloat16"]
+
+
+class UncompressedTable(EmbeddingTable):
+    """The rows of several fields, stacked into one table that is trained in float32.
+
+    Parameters
+    ----------
+    fields : the fields, single-valued and bags.
+    dim : columns.
+    dtype : in which it is stored and, in evaluation, looked up.
+    centred : see `EmbeddingTable`.
+    """
+
+    holds_rows = True
+
+    def __init__(self, fields: Sequence[Field], dim: int = 16, dtype: Dtype = "float32", centred: bool = False) -> None:
+        super().__init__(fields, dim, centred)
+        self.dtype = dtype
+        self.sparse_gradient = False
+        """Whether the gradient holds the rows that were looked up alone, as `LazyAdam` takes it."""
+        self.weight = nn.Parameter(torch.zeros(self.n_rows, dim))
+
+    def plan(self) -> dict[str, Any]:
+        """Return the type of its numbers."""
+        return {"dtype": self.dtype}
+
+    def reset(self, std: float, generator: torch.Generator) -> None:
+        """Start from normal values."""
+        with torch.no_grad():
+            self.weight.normal_(0, std, generator=generator)
+
+    def project(self, target: Tensor, weight: Tensor) -> None:
+        """Start from the target itself."""
+        with torch.no_grad():
+            self.weight.copy_(target.where(weight.unsqueeze(1) > 0, self.weight))
+
+    def vectors(self, rows: Tensor) -> Tensor:
+        """Return the vectors of some rows."""
+        if self.sparse_gradient and self.training:
+            return embedding(rows, self.weight, sparse=True)
+        found = rows_of(self.weight, rows)
+        return found if self._is_exact else self._stored(found).float()
+
+    def pooled(self, name: str, bag: Bag) -> Tensor:
+        """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
+        if not self._is_exact or self.centred:
+            return super().pooled(name, bag)
+        self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
+        values, is_sparse = bag.values + self.first_row[name], self.sparse_gradient and self.training
+        return embedding_bag(values, self.weight, bag.offsets, mode="mean", sparse=is_sparse)
+
+    def serving(self) -> dict[str, Tensor]:
+        """Return the table as it is stored."""
+        state = super().serving()
+        return state | {"weight": self._stored(state["weight"])}
+
+    def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the table as it was stored."""
+        given = tensors.get("weight")
+        if given is not None and given.dtype != getattr(torch, self.dtype):
+            raise ValueError(f"weight is {given.dtype}; expected {self.dtype}")
+        super().load_serving({name: value.float() for name, value in tensors.items()})
+
+    def _stored(self, values: Tensor) -> Tensor:
+        """Return numbers in the type of the file; those beyond its range become its largest."""
+        if self.dtype == "float32":
+            return values
+        dtype = getattr(torch, self.dtype)
+        return values.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether vectors are looked up as they are trained."""
+        return self.training or self.dtype == "float32"
+
+
+class Full(Scheme):
+    """Every value has a row of its own.
+
+    Parameters
+    ----------
+    dim : columns.
+    dtype : in which the table is stored; it is trained in float32.
+    """
+
+    table_class = UncompressedTable
+    needs_statistics = False
+
+    def __init__(self, dim: int = 16, dtype: Dtype = "float32") -> None:
+        super().__init__(dim)
+        self.dtype = dtype
+
+    @property
+    def is_compressing(self) -> bool:  # type: ignore[override]
+        """Whether the table is stored in fewer bytes than float32 takes."""
+        return self.dtype != "float32"
+
+    def table(self, spec: TableSpec) -> UncompressedTable:
+        """Return a table of zeros."""
+        return UncompressedTable(spec.fields, self.dim, self.dtype)

@@ -1,0 +1,46 @@
+"""Tables that are trained in float32 and stored, and looked up in evaluation, in fewer bits."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.schemes.full import Dtype
+
+
+class RoundedTable(EmbeddingTable):
+    """A table some of whose parameters are rounded when it is stored."""
+
+    dtype: Dtype
+    """In which the numbers are stored."""
+    rounded: tuple[str, ...] = ("weight",)
+    """Names of the parameters that are rounded."""
+
+    def as_served(self, numbers: Tensor) -> Tensor:
+        """Return numbers of a rounded parameter: in training as they are, in evaluation as they are stored."""
+        if self.training or self.dtype == "float32":
+            return numbers
+        return self.as_stored(numbers).to(numbers.dtype)
+
+    def as_stored(self, numbers: Tensor) -> Tensor:
+        """Return numbers in the type of the file; those beyond its range become its largest."""
+        if self.dtype == "float32":
+            return numbers.float()
+        dtype = getattr(torch, self.dtype)
+        return numbers.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
+
+    def serving(self) -> dict[str, Tensor]:
+        """Return the tensors as they are stored."""
+        state = super().serving()
+        return state | {name: self.as_stored(state[name]) for name in self.rounded}
+
+    def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the tensors as they were stored."""
+        own = dict(tensors)
+        for name in self.rounded:
+            if name in own and own[name].dtype != getattr(torch, self.dtype):
+                raise ValueError(f"{name} is {own[name].dtype}; expected {self.dtype}")
+            if name in own:
+                own[name] = own[name].float()
+        super().load_serving(own)

@@ -1,0 +1,1 @@
+"""Which runs are wanted, who carries out which, and how each ended."""

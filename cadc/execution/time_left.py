@@ -1,0 +1,43 @@
+"""How long a sweep still takes."""
+
+from collections.abc import Mapping, Sequence
+
+from cadc.execution.jobs import Job
+from cadc.ledger.identity import arm_signature
+from cadc.ledger.store import Record
+from cadc.terminal.progress import clock
+
+
+def own_seconds(record: Record) -> float:
+    """Return what a run itself took by its record, without the stages that runs share."""
+    cost = record.get("cost", {})
+    return float(sum(cost.get(name, 0.0) for name in ("sample_s", "initialise_s", "train_s", "evaluate_s")))
+
+
+class Estimate:
+    """Seconds that are left of a sweep, from those that its runs took.
+
+    A run is taken to last as long as others of its arm did, or else as long as the average run.
+
+    Parameters
+    ----------
+    jobs : of the sweep.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.arms = {job.run_id: arm_signature(job.config) for job in jobs}
+        self.took: dict[str, list[float]] = {}
+
+    def add(self, job: Job, seconds: float) -> None:
+        """Learn from a run that took so long."""
+        self.took.setdefault(self.arms[job.run_id], []).append(seconds)
+
+    def remaining(self, became: Mapping[str, str]) -> str:
+        """Return the time left in words, empty where nothing is known yet or nothing is left."""
+        left = [arm for run_id, arm in self.arms.items() if run_id not in became]
+        known = [seconds for values in self.took.values() for seconds in values]
+        if not left or not known:
+            return ""
+        mean = sum(known) / len(known)
+        total = sum(sum(self.took[arm]) / len(self.took[arm]) if arm in self.took else mean for arm in left)
+        return f", about {clock(total)} to go"

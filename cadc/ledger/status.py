@@ -1,0 +1,109 @@
+"""A look over a ledger that nothing in it can stop: a damaged record is an entry that says so."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cadc.errors import CadcError
+from cadc.ledger.nested import depth
+from cadc.ledger.safe_text import harmless, number, since
+from cadc.ledger.store import Ledger, Record
+from cadc.storage.lease import holder
+
+STATUSES = ("finished", "failed", "pruned", "running", "interrupted", "damaged")
+
+RECORDED = STATUSES[:3]
+
+DEEPEST = 30
+"""Levels of a record that are believed; those that `cadc` writes have five."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run as the ledger knows it.
+
+    Parameters
+    ----------
+    run_id : name of its folder.
+    status : one of `STATUSES`.
+    known : its record, or what is known about it while it is unfinished.
+    fault : what is wrong with its record, empty where nothing is.
+    state : who works on it, or when somebody last did; empty where it came to an end.
+    """
+
+    run_id: str
+    status: str
+    known: Record
+    fault: str = ""
+    state: str = ""
+
+
+def survey(ledger: Ledger) -> Iterator[Entry]:
+    """Yield every run of a ledger, by id."""
+    begun = {path.name for path in workplaces(ledger)}
+    for run_id in ledger.names():
+        if (entry := look_up(ledger, run_id, run_id in begun)) is not None:
+            yield entry
+
+
+def workplaces(ledger: Ledger) -> list[Path]:
+    """Return the folders of what is unfinished, by id."""
+    return sorted(path for path in ledger.checkpoints("-").parents[1].glob("[!.]*") if path.is_dir())
+
+
+def look_up(ledger: Ledger, run_id: str, begun: bool = True) -> Entry | None:
+    """Return what the ledger knows of a run; None where that is nothing.
+
+    Parameters
+    ----------
+    ledger, run_id : of the run.
+    begun : whether something of it may be unfinished; asking costs.
+    """
+    record: Record | None = None
+    try:
+        if (ledger.path(run_id) / "record.json").exists():
+            record = ledger.record(run_id)
+            _check(record)
+        status = ledger.status(run_id) if begun else str(record.get("status", "finished")) if record else None
+    except (CadcError, OSError) as error:
+        return Entry(run_id, "damaged", {}, harmless(error))
+    if status is None:
+        return None
+    if status not in ("running", "interrupted"):
+        return Entry(run_id, status, record or {})
+    known = ledger.about(run_id)
+    if depth(known) > DEEPEST:
+        known = {}
+    return Entry(run_id, status, known or record or {}, "", state(ledger, run_id))
+
+
+def _check(record: Record) -> None:
+    if depth(record) > DEEPEST:
+        raise CadcError(f"its record is nested {depth(record)} levels deep, which no record is.")
+    if (status := record.get("status", "finished")) not in RECORDED:
+        raise CadcError(f"the status of its record is {status!r}, which is none of {', '.join(RECORDED)}.")
+
+
+def state(ledger: Ledger, run_id: str) -> str:
+    """Return who works on an unfinished run, or how long ago somebody last did and how far it came."""
+    workplace = ledger.checkpoints(run_id).parent
+    who = holder(workplace)
+    if who is not None:
+        return f"process {harmless(_process(who), 40)} on {harmless(who.get('host'), 80)}"
+    words = []
+    times, checkpoints = [], 0
+    with suppress(OSError):
+        for path in (*workplace.iterdir(), *ledger.checkpoints(run_id).rglob("*.ckpt")):
+            times.append(path.stat().st_mtime)
+            checkpoints += path.suffix == ".ckpt"
+    if times:
+        words.append(f"last sign of life {since(max(times))}")
+    words.append("with a checkpoint" if checkpoints else "without a checkpoint")
+    return ", ".join(words)
+
+
+def _process(who: dict[str, Any]) -> Any:
+    process = number(who.get("process"))
+    return "unknown" if process is None else int(process)

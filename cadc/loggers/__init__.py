@@ -1,0 +1,1 @@
+"""Copies of finished runs elsewhere: Weights & Biases."""

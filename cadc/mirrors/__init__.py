@@ -1,1 +1,0 @@
-"""Mirrors: copies of finished runs elsewhere. The ledger stays what counts; a mirror can always be made again."""

@@ -1,0 +1,110 @@
+"""What a run writes down of itself beside its metrics: costs, bytes and rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cadc.configuration.settings import Config, dim_of_factors, needs_factors, task, used_groups, uses_sampler
+from cadc.data.log import InteractionLog
+from cadc.embeddings.base.serving_state import stored_state
+from cadc.embeddings.measured import measure_tables, table_bytes
+from cadc.factorization.cached import Fitted
+from cadc.provenance.costs import Stopwatch, peak_memory_mb
+from cadc.provenance.environment import environment, source_version
+from cadc.provenance.fingerprint import file_hash
+from cadc.sampling.sampler import Sample
+from cadc.training.fit import FitResult
+
+SCHEMA_VERSION = 3
+"""Of records; `cadc.ledger.store` reads the older ones too."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The parts of a run that is over.
+
+    Parameters
+    ----------
+    log, sample, model : as they were made.
+    fitted : the factorisations, of which some may be None.
+    fit : of the network, if it is one.
+    metrics : of the parts that were judged.
+    watch : seconds of the stages.
+    """
+
+    log: InteractionLog
+    sample: Sample
+    model: nn.Module
+    fitted: Sequence[Fitted | None]
+    fit: FitResult | None
+    metrics: Mapping[str, float]
+    watch: Stopwatch
+
+
+def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) -> dict[str, Any]:
+    """Return the record of a finished run, whose other files lie in `folder` already."""
+    log, fit = done.log, done.fit
+    fitted = [found for found in done.fitted if found]
+    return {
+        "id": run_id,
+        "schema_version": SCHEMA_VERSION,
+        "status": "finished",
+        "config": config,
+        "seed": config["seed"],
+        "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")}
+        | ({"split_remark": remark} if (remark := log.meta.get("split_remark")) else {}),
+        "code": source_version() | {"hash": code},
+        "environment": environment(),
+        "task": task(config),
+        "metrics": dict(done.metrics),
+        "cost": _costs(done),
+        "bytes": {
+            "embedding": table_bytes(stored_state(done.model)),
+            "optimizer": fit.optimizer_bytes if fit else None,
+        },
+        "tables": measure_tables(done.model),
+        "rows": {
+            "kept": len(done.sample.rows) if uses_sampler(config) else None,
+            "full": log.n_rows("train"),
+            "factorized": max((found.n_rows for found in fitted), default=None),
+            "validation": max(
+                [found.n_validation for found in fitted] + ([fit.n_validation] if fit else []), default=None
+            ),
+        },
+        "sample": dict(done.sample.facts),
+        "absent": {field: n for found in fitted for field, n in found.n_absent.items()},
+        "uses": used_groups(config),
+        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
+        "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _costs(done: Done) -> dict[str, Any]:
+    """Return seconds of every stage, epochs, speed and memory.
+
+    Preparing, factorising and what a sampler keeps count what they took when they were done, also where they came from
+    the cache.
+    """
+    fit = done.fit
+    factorizations = {key: cost for found in done.fitted if found for key, cost in found.cost.items()}.values()
+    seconds = {
+        "prepare_s": done.log.meta["prepare_s"],
+        "factorize_s": sum(cost["seconds"] for cost in factorizations),
+        **done.watch.seconds,
+    }
+    seconds["sample_s"] += done.sample.seconds
+    if fit:
+        seconds["train_s"] = fit.seconds
+    return seconds | {
+        "total_s": sum(seconds.values()),
+        "factorize_epochs": sum(cost["epochs"] for cost in factorizations),
+        "epochs": fit.epochs if fit else 0,
+        "best_epoch": fit.best_epoch if fit else 0,
+        "examples_per_s": fit.examples_per_s if fit else None,
+        "peak_rss_mb": peak_memory_mb(),
+    }

@@ -1,0 +1,160 @@
+"""One run, start to end: prepare, sample, factorise, initialise, train, evaluate, record."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.components import TARGET, build
+from cadc.configuration.settings import Config, is_trained, seeds, task
+from cadc.data.log import InteractionLog
+from cadc.embeddings.base.serving_state import stored_state
+from cadc.errors import DataError
+from cadc.evaluation.tasks import BY_TASK
+from cadc.factorization.cached import Fitted
+from cadc.factorization.crossfit import CrossFitted
+from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.record import Done, record_of
+from cadc.provenance.costs import Stopwatch, reset_peak_memory
+from cadc.randomness import derive_seed, torch_generator
+from cadc.sampling.sampler import Sample
+from cadc.training.fit import FitResult, History, warm_up
+from cadc.training.search import fit_after_search
+
+SHORT = {"test": "test", "validation": "val"}
+"""How the metrics of a part begin."""
+
+
+def run(
+    config: Config,
+    run_id: str,
+    code: str,
+    folder: Path,
+    checkpoints: Path | None = None,
+    tell: Callable[[History], None] | None = None,
+) -> None:
+    """Carry out one run; write record, scores, model and curves into `folder`.
+
+    Parameters
+    ----------
+    config : composed configuration, as `cadc.configuration.compose.compose_config` returns it.
+    run_id, code : the run's id and the hash of the code behind it, see `cadc.ledger.identity`.
+    folder : exists and is empty.
+    checkpoints : folder that keeps the state of training, where an interrupted run goes on from; None keeps none.
+    tell : called after each epoch with the history so far; what it raises ends the run.
+
+    Raises
+    ------
+    CadcError : for data, options or numbers that allow no result.
+    """
+    torch.set_num_threads(config["threads"])
+    # Our own components draw from generators that they are given; a plug-in's dropout may not.
+    torch.manual_seed(derive_seed(seeds(config)["weight"], "global"))
+    warm_up(is_trained(config))
+    reset_peak_memory()
+    watch = Stopwatch()
+
+    log = open_log(config)
+    require_labels(log, task(config))
+    if hasattr(network := load_class(config["model"][TARGET]), "require_fields"):
+        # Before a factorisation that takes minutes, or misses the same field and gives other advice.
+        network.require_fields(log.schema)
+    before_sampling = factorize_for_sampler(config, log)
+    with watch.stage("sample_s"):
+        sample = draw_sample(config, log, before_sampling)
+    fitted = factorize_log(config, log, sample)
+    with watch.stage("initialise_s"):
+        model = make_model(config, log, fitted, sample)
+    with watch.stage("train_s"):
+        fit = train(config, model, log, sample, fitted, checkpoints, tell)
+    with watch.stage("evaluate_s"):
+        table, metrics = evaluate(config, model, log, sample, fit)
+
+    table.to_parquet(folder / BY_TASK[task(config)].saved_as, index=False)
+    # Not by safetensors' own writer, whose error on a full disk is no OSError.
+    (folder / "model.safetensors").write_bytes(save(stored_state(model)))
+    if fit:
+        pd.DataFrame(fit.history).to_csv(folder / "metrics.csv", index=False)
+    done = Done(log, sample, model, [before_sampling, fitted], fit, metrics, watch)
+    record = record_of(config, run_id, code, done, folder)
+    (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+
+
+def train(
+    config: Config,
+    model: nn.Module,
+    log: InteractionLog,
+    sample: Sample,
+    fitted: Fitted | None = None,
+    checkpoints: Path | None = None,
+    tell: Callable[[History], None] | None = None,
+) -> FitResult | None:
+    """Fit the model in place, if it is one that learns; a network goes on from the checkpoints that are there."""
+    if hasattr(model, "fit_sample"):
+        model.fit_sample(log, sample.rows, sample.weights, sample.offset)  # type: ignore[operator]
+    if not is_trained(config):
+        return None
+    beside = sample.beside()
+    if fitted and isinstance(fitted.factors, CrossFitted):
+        beside["fold"] = fitted.factors.fold[sample.rows]
+    shuffle = torch_generator(seeds(config)["weight"], "batches")
+    fit = build(config["trainer"], "trainer")
+    return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, task(config))
+
+
+def evaluate(
+    config: Config, model: nn.Module, log: InteractionLog, sample: Sample, fit: FitResult | None
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the scores, or ranks, of the part that the run is judged by, and its metrics and validation's."""
+    split = config["evaluate"]
+    table = score(model, log, split, task(config))
+    metrics = {f"{SHORT[split]}/{name}": value for name, value in metrics_of(table).items()}
+    if split == "test":
+        held_out = fit.validation if fit else metrics_of(score(model, log, "validation", task(config)))
+        metrics |= {f"val/{name}": value for name, value in held_out.items()}
+    return with_activity(table, log, sample, split), metrics
+
+
+def score(model: nn.Module, log: InteractionLog, split: str, of_task: str = "ctr") -> pd.DataFrame:
+    """Return what `HeldOutRows` or `HeldOutRanks` saves of every row of a split, by the task.
+
+    Raises
+    ------
+    CadcError : where a score is NaN.
+    """
+    model.eval()
+    with torch.inference_mode():
+        return BY_TASK[of_task](log, split).table(model)
+
+
+def metrics_of(table: pd.DataFrame) -> dict[str, float]:
+    """Return all metrics of saved scores or ranks."""
+    return BY_TASK["ranking" if "rank" in table else "ctr"].metrics_of(table)
+
+
+def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, split: str) -> pd.DataFrame:
+    """Add how many rows of the sample and of the training part are of each row's user and item."""
+    place = pd.Index(log.column("row", split)).get_indexer(table["row"])
+    added = {}
+    for side in log.entities:
+        own = log.column(side, split)[place]
+        for name, rows in (("sample", sample.rows), ("train", log.rows("train"))):
+            counts = torch.bincount(log.entity_rows(side, rows), minlength=log.n_entities(side))
+            added[f"{side}_rows_{name}"] = counts.numpy().astype("int32")[own]
+    return table.assign(**added)
+
+
+def require_labels(log: InteractionLog, of_task: str) -> None:
+    """Raise a DataError for parts whose labels allow no metric: of one class where rows are scored, or all negative."""
+    for split, n_positive in log.meta["positives"].items():
+        if n_positive == 0 or (of_task == "ctr" and n_positive == log.n_rows(split)):
+            why = "AUC is undefined" if of_task == "ctr" else "there is no item to rank"
+            raise DataError(
+                f"all {log.n_rows(split)} labels of the {split} part of {log.meta['name']} are "
+                f"{int(n_positive > 0)}, so {why}; choose another label threshold or split."
+            )

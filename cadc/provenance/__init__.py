@@ -1,0 +1,1 @@
+"""What makes two computations the same, and what a computation cost."""

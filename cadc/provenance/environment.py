@@ -1,0 +1,65 @@
+"""The machine, library versions and source version that a result was computed with."""
+
+import os
+import platform
+import re
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "pandas", "hydra-core", "pyarrow", "safetensors")
+
+
+@cache
+def _processor() -> str:
+    try:
+        match = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+        return match[1] if match else platform.processor()
+    except OSError:
+        return platform.processor()
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, processor and threads, as recorded beside every result."""
+    import torch
+
+    packages: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = None
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "cpu": _processor(),
+        "cpus": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+@cache
+def source_version() -> dict[str, Any]:
+    """Return the package's version, and commit and state of the source tree where it runs from one."""
+    from cadc import __version__
+    from cadc.paths import PACKAGE
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", PACKAGE.parent, *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # An installed wheel may lie inside somebody else's repository.
+    is_ours = git("ls-files", "--error-unmatch", "cadc/__init__.py") is not None
+    status = git("status", "--porcelain", "--", "cadc", "conf") if is_ours else None
+    return {
+        "version": __version__,
+        "commit": git("rev-parse", "HEAD") if is_ours else None,
+        "dirty": None if status is None else bool(status),
+    }

@@ -1,0 +1,168 @@
+"""What makes two computations the same: their options, and the code that can change their result.
+
+Options that equal their default are left out and values are cast to their type, so that a new option with a
+default, or `1` for `1.0`, leaves finished runs valid. Code counts as the syntax trees of the modules that can change a
+result, found by following imports; docstrings, comments, layout, import statements and the places of files do not
+count.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cadc.configuration.class_lookup import allowed_packages, class_name, load_class
+from cadc.configuration.components import TARGET, cast_options, options_of, parameters
+from cadc.errors import UsageError
+
+CAN_CHANGE_RESULTS = (
+    "cadc.data",
+    "cadc.embeddings",
+    "cadc.evaluation",
+    "cadc.factorization",
+    "cadc.models",
+    "cadc.pipeline",
+    "cadc.randomness",
+    "cadc.sampling",
+    "cadc.training",
+)
+"""Packages and modules of `cadc` whose code can change a result; all code of plug-ins can.
+
+The others choose, store, measure or show results.
+"""
+
+
+def digest(value: Any, length: int = 16) -> str:
+    """Return the first `length` hexadecimal digits of SHA-256 of a JSON value with sorted keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def file_hash(path: Path) -> str:
+    """Return SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe(component: Any) -> dict[str, Any]:
+    """Return a component's class and those of its options that differ from their default.
+
+    Options that say where or how fast something runs (the class attribute `without_effect`) are left out.
+
+    Parameters
+    ----------
+    component : a node of the configuration, or an object that keeps each option in an attribute of its name.
+    """
+    if isinstance(component, Mapping):
+        cls = load_class(component[TARGET])
+        options = options_of(component)
+    else:
+        cls = type(component)
+        options = {name: getattr(component, name) for name in parameters(cls)}
+        for name, value in options.items():
+            # An argument that no configuration could give stays as it is.
+            with suppress(UsageError):
+                options |= cast_options(cls, {name: value})
+    known, skipped = parameters(cls), getattr(cls, "without_effect", ())
+    differing = {name: value for name, value in options.items() if name not in skipped and value != known[name].default}
+    return {"class": class_name(cls), **differing}
+
+
+def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:
+    """Return a hash of the code of these modules and of all that they import and that can change a result.
+
+    Neither the names of the modules nor their import statements count, so that a file may move.
+
+    Parameters
+    ----------
+    modules : names to start from.
+    leave_out : modules and packages that do not count, nor what only they import.
+    """
+    seen: dict[str, str] = {}
+    pending = list(modules)
+    while pending:
+        module = pending.pop()
+        if module not in seen and can_change_results(module) and not _is_inside(module, leave_out):
+            seen[module], imported = _module(module)
+            pending.extend(imported)
+    return digest(sorted(set(seen.values())))
+
+
+def can_change_results(module: str) -> bool:
+    """Tell whether the code of a module can change a result.
+
+    >>> can_change_results("cadc.models.dlrm"), can_change_results("cadc.reporting.table")
+    (True, False)
+    """
+    return not _is_inside(module, ("cadc",)) or _is_inside(module, CAN_CHANGE_RESULTS)
+
+
+def _is_inside(module: str, packages: Iterable[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+@cache
+def _module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a module's syntax tree, and the modules of allowed packages that it imports."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        return "", ()
+    tree = ast.parse(Path(spec.origin).read_bytes())
+    package = spec.name if spec.submodule_search_locations else spec.parent
+    return tree_hash(tree), tuple(_imports(tree, package or ""))
+
+
+def tree_hash(tree: ast.AST) -> str:
+    """Return the hash of a syntax tree without docstrings and import statements, which are removed from it."""
+    for node in ast.walk(tree):
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(node, name, [line for line in value if not _is_left_out(line)])
+    return digest(_plain(tree))
+
+
+def _is_left_out(line: Any) -> bool:
+    """Tell whether a statement is an import, or a string standing alone, which documents what is beside it."""
+    is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+    return is_text or isinstance(line, ast.Import | ast.ImportFrom)
+
+
+def _plain(node: Any) -> Any:
+    """Return a tree as lists, without positions and empty parts, so that Python versions agree on it."""
+    if isinstance(node, ast.AST):
+        parts = [[name, _plain(value)] for name, value in ast.iter_fields(node) if value not in (None, [])]
+        return [type(node).__name__, *parts]
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    return repr(node)
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Yield the modules that a module of this package imports, at its top or inside its functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in allowed_packages() and _exists(name):
+                yield name
+
+
+@cache
+def _exists(module: str) -> bool:
+    try:
+        parent = importlib.util.find_spec(module.rpartition(".")[0]) if "." in module else None
+        if parent is not None and parent.submodule_search_locations is None:
+            return False  # a name inside a module; asking for it would import the module
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,107 @@
+"""The records of an experiment's runs, found by their configuration without the data."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cadc.configuration.compose import check_config, compose_config
+from cadc.errors import CadcError, UsageError, one_line
+from cadc.experiment import Cell
+from cadc.ledger.identity import content_signature, data_signature, run_code, signature
+from cadc.ledger.record_schema import require_whole
+from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
+
+RECORDS = "records.jsonl"
+
+
+def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) -> list[tuple[str, Record]]:
+    """Find the records of an experiment's cells by their configuration, without the data.
+
+    Records come from the ledger, else from those kept beside results; of several of one configuration the latest
+    made by the present code counts, else the latest.
+
+    Parameters
+    ----------
+    cells : the runs wanted.
+    ledger : where they are looked for.
+    committed : folders of results whose records count as well.
+
+    Raises
+    ------
+    CadcError : where some have no record.
+    """
+    known: dict[str, list[Record]] = {}
+    by_content: dict[str, list[Record]] = {}
+    contents: dict[str, str] = {}
+    kept = [record for folder in committed for record in _committed(folder)]
+    unreadable: list[CadcError] = []
+    foreign: list[CadcError] = []
+    # It changes no result, and older records name loggers that are gone.
+    logger = compose_config([])["logger"]
+    for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
+        content = record["data"]["content_hash"]
+        try:
+            config = check_config({**record["config"], "logger": logger})
+            known.setdefault(signature(config), []).append(record)
+            by_content.setdefault(content_signature(config, content), []).append(record)
+            contents[data_signature(config)] = content
+        except UsageError as error:
+            # One of a component that is no longer installed cannot be asked for either, so nothing is printed.
+            foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
+    runs, n_missing, n_old = [], 0, 0
+    for cell in cells:
+        config = compose_config(cell.words)
+        # Another split seed may come to the same split. A run on it is one run, whichever seed it was recorded under.
+        content = contents.get(data_signature(config))
+        found = by_content.get(content_signature(config, content), []) if content is not None else []
+        found = found or known.get(signature(config), [])
+        present = [record for record in found if record["code"]["hash"] == run_code(config)]
+        n_missing += not found
+        n_old += bool(found) and not present
+        runs += [(cell.arm, (present or found)[-1])] if found else []
+    if n_missing:
+        bad = [*unreadable, *foreign]
+        said = f" ({len(bad)} records cannot be used, the first: {bad[0]})" if bad else ""
+        raise CadcError(
+            f"{n_missing} of {len(cells)} runs are not in {ledger.folder}{said}; `cadc experiment` runs them."
+        )
+    for reason in unreadable:
+        print(f"left out: {one_line(str(reason))}", file=sys.stderr)
+    if n_old:
+        print(f"{n_old} of {len(cells)} runs were made by other code than the present one", file=sys.stderr)
+    return runs
+
+
+def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:
+    """Yield the whole records of a ledger, and collect what is wrong with the others."""
+    for run_id, status in ledger.statuses().items():
+        try:
+            if status not in ("finished", "unreadable") and not ledger.is_unreachable(run_id):
+                continue
+            record = ledger.record(run_id)
+            require_whole(record, ledger.path(run_id) / "record.json", run_id)
+            yield record
+        except CadcError as error:
+            unreadable.append(error)
+
+
+def _committed(folder: Path) -> list[Record]:
+    path = folder / RECORDS
+    if not path.exists():
+        return []
+    records = []
+    try:
+        lines = regular_file(path).read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise CadcError(f"{path} holds no records ({error}); restore the file or delete it.") from error
+    for number, line in enumerate(lines, 1):
+        where = f"{path}, line {number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise CadcError(f"{where} is no record ({error}); restore the file or delete it.") from error
+        require_whole(record, where)
+        records.append(record)
+    return records

@@ -1,0 +1,158 @@
+"""A finished run's model and tables for other frameworks, keyed by raw ids."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from cadc.data.log import InteractionLog
+from cadc.embeddings.base.table_file import export as export_table
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.measured import is_compressed, tables_in
+from cadc.embeddings.vectors import TABLES, VOCABULARY, write_parquet
+from cadc.ledger.store import Ledger
+from cadc.models.factor_logit import FactorLogit
+from cadc.serving.load import load_run
+from cadc.storage.atomic_files import put_in_place
+
+Format = Literal["safetensors", "parquet"]
+
+COMPRESSED = "compressed"
+"""Folder of the tables as they serve, inside that of an export."""
+
+
+def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensors") -> None:
+    """Write a run's model and tables for use elsewhere; `initializer=table` reads the tables back.
+
+    In either format `model.safetensors` holds all weights under the model's own names, and `record.json` what the run
+    was. Tables are float32 and as they are looked up: an id that the model takes for *unknown* has the row of it.
+
+    - `safetensors`: `tables.safetensors` has a table for each field, its row i belonging to line i of
+      `vocabulary_FIELD.parquet` (line 0 is *unknown*). Where the model scores by a factorisation, alone or with a
+      network's residual, `factors.safetensors` has `vectors.FIELD`, `biases.FIELD`, perhaps `dense` (weights of the
+      dense features), and `a` and `b`: the model's logit is a·z + b, plus the network's.
+    - `parquet`: `FIELD.parquet` has columns `value` (raw id, missing for *unknown*) and `vector`,
+      `factors_FIELD.parquet` `value`, `bias` and `vector`, and `factors.json` the rest.
+
+    Where tables are compressed, the folder `compressed` has beside these the files that serve the model, one a table,
+    which `cadc.embeddings.base.table_file.read_table` reads, and for each field `vocabulary_FIELD.parquet` with the
+    columns `value` and `row`, the id to look up.
+
+    Cross-fitted factors stand in there one after the other (`vectors.FIELD` of shape [K, n, k], columns `vector_0` …);
+    z is then the mean of their logits.
+    """
+    record, log, model = load_run(ledger, run_id)
+    tables, factors, numbers = tables_of(model, log), factors_of(model), numbers_of(model)
+
+    def write(aside: Path) -> None:
+        shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
+        (aside / "record.json").write_text(json.dumps(record, indent=1))
+        if kind == "parquet":
+            _write_parquet(aside, log, tables, factors, numbers)
+            return
+        (aside / TABLES).write_bytes(save(tables))
+        for field in log.schema.fields:
+            _ids(log, field.name).to_frame("value").to_parquet(aside / VOCABULARY.format(field.name))
+        if factors:
+            scalars = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+            (aside / "factors.safetensors").write_bytes(save(factors | scalars))
+
+    put_in_place(folder, write)
+    _write_compressed(folder / COMPRESSED, log, model)
+
+
+def _write_compressed(folder: Path, log: InteractionLog, model: nn.Module) -> None:
+    """Write the files of all tables of a model that compresses some, each under its name in the model."""
+    files = {f"{name}.safetensors": table for name, table in tables_in(model)} if is_compressed(model) else {}
+    for path in folder.glob("*.tables.*.safetensors"):
+        if path.name not in files:  # of another run
+            path.unlink()
+    if not files:
+        return
+    looked_up = rows_of_ids(model)
+
+    def write(aside: Path) -> None:
+        for name, table in files.items():
+            export_table(table, aside / name)
+        for field in log.schema.fields:
+            rows = looked_up.get(field.name, torch.arange(field.vocabulary_size))
+            vocabulary = {"value": _ids(log, field.name), "row": rows.numpy().astype("int32")}
+            pd.DataFrame(vocabulary).to_parquet(aside / VOCABULARY.format(field.name))
+
+    put_in_place(folder, write)
+
+
+def rows_of_ids(model: nn.Module) -> dict[str, Tensor]:
+    """Return which id each id of a field looks up, shape [vocabulary size], of fields where that is not itself."""
+    found: dict[str, Tensor] = {}
+    for module in model.modules():
+        if isinstance(module, EmbeddingCollection) and module.unknown is not None:
+            found |= module.unknown.rows_of_ids()
+    return found
+
+
+def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
+    """Return the table of each field as it is looked up, float32, shape [vocabulary size, dim].
+
+    Of a factorisation alone these are its vectors; of cross-fitted ones, which lie in different bases, there are none.
+    """
+    found: dict[str, Tensor] = {}
+    for module in model.modules():
+        if isinstance(module, EmbeddingCollection):
+            found |= module.dense_tables(log.schema)
+    vectors = {name.removeprefix("vectors."): value for name, value in factors_of(model).items() if "vectors." in name}
+    return found or {name: value for name, value in vectors.items() if value.ndim == 2}
+
+
+def factors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return `vectors.FIELD` [n, k], `biases.FIELD` [n] and `dense` [D] of the factorisation that a model scores by.
+
+    Those of cross-fitted ones have a first dimension of folds more.
+    """
+    for module in model.modules():
+        if isinstance(module, FactorLogit):
+            parts = module.factors()
+            found = {f"vectors.{name}": [part.vectors[name] for part in parts] for name in parts[0].fields}
+            found |= {f"biases.{name}": [part.biases[name] for part in parts] for name in parts[0].fields}
+            if parts[0].dense is not None:
+                found["dense"] = [part.dense for part in parts if part.dense is not None]
+            return {name: torch.stack(of_parts).squeeze(0) for name, of_parts in found.items()}
+    return {}
+
+
+def numbers_of(model: nn.Module) -> dict[str, float]:
+    """Return a and b of the model's a·z + b, z the factorisation's logit."""
+    weights = model.state_dict()
+    spread = float(getattr(model, "spread", 1.0))  # that a ranking's scores are divided by
+    return {"a": float(weights.get("a", 1.0)) / spread, "b": float(weights.get("b", 0.0))}
+
+
+def _write_parquet(
+    folder: Path, log: InteractionLog, tables: dict[str, Tensor], factors: dict[str, Tensor], numbers: dict[str, float]
+) -> None:
+    for name, table in tables.items():
+        write_parquet(folder / f"{name}.parquet", _ids(log, name), {"vector": table})
+    names = [name.removeprefix("vectors.") for name in factors if name.startswith("vectors.")]
+    for name in names:
+        of_kind = {"bias": (factors[f"biases.{name}"], 1), "vector": (factors[f"vectors.{name}"], 2)}
+        columns = {}
+        for kind, (values, n_dims) in of_kind.items():
+            if values.ndim == n_dims:
+                columns[kind] = values
+            else:
+                columns |= {f"{kind}_{part}": own for part, own in enumerate(values)}
+        write_parquet(folder / f"factors_{name}.parquet", _ids(log, name), columns)
+    if factors:
+        dense = factors["dense"].tolist() if "dense" in factors else None
+        (folder / "factors.json").write_text(json.dumps(numbers | {"dense": dense}))
+
+
+def _ids(log: InteractionLog, field: str) -> "pd.Series[str]":
+    """Return the raw value of each id of a field, missing for *unknown*; whole numbers stay whole beside it."""
+    values = pd.Series(log.vocabulary(field)).convert_dtypes()
+    return pd.concat([pd.Series([None], dtype=values.dtype), values], ignore_index=True)

@@ -1,0 +1,67 @@
+"""A finished run put to use: its model with the final weights, and the scores of new rows."""
+
+import sys
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from cadc.configuration.compose import check_config
+from cadc.configuration.settings import check
+from cadc.data.log import InteractionLog
+from cadc.data.text import unreadable
+from cadc.embeddings.base.serving_state import load_stored
+from cadc.errors import CadcError, UsageError
+from cadc.ledger.identity import run_code
+from cadc.ledger.record_schema import require_whole
+from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
+from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.provenance.fingerprint import file_hash
+
+
+def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Module]:
+    """Return a finished run's record, its log (prepared anew if need be) and its model with the final weights.
+
+    Raises
+    ------
+    CadcError : where the data is no longer what the run was trained on, or the weights cannot be read.
+    """
+    record = ledger.record(run_id)
+    path = ledger.path(run_id) / "model.safetensors"
+    require_whole(record, ledger.path(run_id) / "record.json", run_id)
+    try:
+        config = check_config(record["config"])
+        check(config)
+        log = open_log(config)
+    except UsageError as error:
+        where = ledger.path(run_id) / "record.json"
+        raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
+    if log.content_hash != record["data"]["content_hash"]:
+        raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
+    if run_code(config) != record["code"]["hash"]:
+        print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
+    sample = draw_sample(config, log, factorize_for_sampler(config, log))
+    model = make_model(config, log, factorize_log(config, log, sample), sample)
+    try:
+        hashes = record.get("files")
+        if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):
+            raise ValueError("its content is not what the run wrote")
+        load_weights(model, path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except Exception as error:  # safetensors has its own classes of error for broken files
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise CadcError(f"{path} holds no weights of this model ({reason}); train again.") from error
+    return record, log, model.eval()
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Give a model the weights of a safetensors file; nothing but numbers of the right names and shapes is read.
+
+    Raises
+    ------
+    Exception : of safetensors or the system, for a file that is none.
+    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
+    """
+    load_stored(model, load_file(regular_file(path)))

@@ -1,0 +1,1 @@
+"""Leases, files that appear whole, and the cache of stages."""

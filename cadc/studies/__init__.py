@@ -1,1 +1,0 @@
-"""Experiments that are no grids of runs: each computes its own table and figure."""

@@ -1,0 +1,151 @@
+"""What becomes of a run when its failure is retried, or when others take it over meanwhile."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from cadc.errors import Lost
+from cadc.execution import sweep
+from cadc.execution.attempt import carry_out, without_result
+from cadc.execution.jobs import plan
+from cadc.execution.sweep import execute
+from cadc.ledger import Ledger
+from cadc.pipeline.run import run as pipeline
+from cadc.storage.lease import claim
+from cadc.storage.stage_cache import cached_folder
+from tests.support.commands import TINY, cadc
+
+SWEEP = ("train", "-m", *TINY, "trainer.patience=99", "initializer=random,mf")
+
+
+def fails(*_):
+    raise ValueError("made to fail")
+
+
+def stops(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_retried_run_that_is_stopped_goes_on_from_its_own_checkpoint(monkeypatch):
+    words = ("train", *TINY, "trainer.patience=99")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "score", fails)
+        assert cadc(*words).status == 1
+    ledger = Ledger()
+    (run_id,) = ledger.statuses()
+    assert ledger.status(run_id) == "failed"
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "score", stops)
+        assert cadc(*words, "--retry-failed").status == 130
+    assert ledger.status(run_id) == "interrupted"
+    answer = cadc(*words)
+    assert answer.status == 0
+    assert ", resumed" in answer.err
+    assert ledger.statuses() == {run_id: "finished"}
+    assert [path.name for path in ledger.folder.iterdir()] == [run_id]
+
+
+def test_a_run_that_another_process_took_over_is_left_to_it(monkeypatch):
+    (job,) = plan([[*TINY, "trainer.patience=99"]])
+    ledger = Ledger()
+    lease = ledger.claim(job.run_id)
+    monkeypatch.setattr(type(lease), "is_held", lambda self: False)
+    with pytest.raises(Lost, match=f"took the run {job.run_id} over"):
+        carry_out(job, ledger, lease)
+    assert ledger.recorded(job.run_id) is None
+    assert ledger.checkpoints(job.run_id).is_dir(), "what the other goes on from is not touched"
+
+
+def test_a_failure_is_not_recorded_by_who_lost_the_run(monkeypatch):
+    (job,) = plan([TINY])
+    ledger = Ledger()
+    lease = ledger.claim(job.run_id)
+    monkeypatch.setattr(type(lease), "is_held", lambda self: False)
+    monkeypatch.setattr(pipeline, "make_model", fails)
+    with pytest.raises(Lost):
+        carry_out(job, ledger, lease)
+    assert ledger.recorded(job.run_id) is None
+
+
+@pytest.mark.parametrize("how", ["finishes", "fails"])
+def test_what_another_process_did_is_neither_done_again_nor_said_to_be_ours(monkeypatch, how):
+    jobs = plan([[*TINY, "initializer=random"], [*TINY, "initializer=mf"]])
+    ledger = Ledger()
+    lease = ledger.claim(jobs[0].run_id)
+    begun = threading.Event()
+    carried_out = []
+    ours = sweep.carry_out
+
+    def noted(job, *arguments):
+        carried_out.append(job.run_id)
+        begun.set()
+        return ours(job, *arguments)
+
+    def other_process():
+        begun.wait(60)
+        if how == "fails":
+            ledger.end(jobs[0].run_id, without_result(jobs[0], "failed", "made to fail"))
+            ledger.tidy(jobs[0].run_id)
+        else:
+            ours(jobs[0], ledger, lease)
+        lease.release()
+
+    monkeypatch.setattr(sweep, "carry_out", noted)
+    thread = threading.Thread(target=other_process)
+    thread.start()
+    outcome = execute(jobs, ledger, retry_failed=True, say=lambda line: None)
+    thread.join()
+    assert carried_out == [jobs[1].run_id]
+    expected = {"finishes": "elsewhere", "fails": "failed before"}[how]
+    assert outcome.became == {jobs[0].run_id: expected, jobs[1].run_id: "finished"}
+
+
+def test_cleaning_the_cache_leaves_alone_what_is_being_built(empty_cache):
+    cached_folder("factors", "built", lambda folder: (folder / "a").write_text("x"))
+    with claim(empty_cache / "factors" / ".building-key"):
+        assert cadc("cache", "clean").status == 0
+        assert [path.name for path in (empty_cache / "factors").iterdir()] == [".building-key"]
+    assert cadc("cache", "clean").status == 0
+    assert list((empty_cache / "factors").iterdir()) == []
+
+
+@pytest.mark.parametrize(("target", "status"), [("| true", 141), ("> /dev/full", 1)])
+def test_output_that_nobody_takes_ends_in_good_order(target, status, empty_cache):
+    for number in range(3):
+        cached_folder("factors", str(number), lambda folder: (folder / "a").write_text("x"))
+    command = f'"{sys.executable}" -m cadc cache list {target}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (status == 1)
+
+
+def test_a_senseless_time_to_live_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setenv("CADC_LEASE_SECONDS", "soon")
+    answer = cadc("train", *TINY)
+    assert answer.status == 2
+    assert "CADC_LEASE_SECONDS" in answer.sentence
+    assert not list(Ledger().folder.rglob("lease-*"))
+
+
+def test_ctrl_c_that_python_drops_ends_the_sweep_before_the_next_run(monkeypatch):
+    score = pipeline.score
+
+    class Noisy:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def dropped(*arguments):
+        Noisy()
+        return score(*arguments)
+
+    monkeypatch.setattr(pipeline, "score", dropped)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    answer = cadc(*SWEEP)
+    assert answer.status == 130
+    assert list(Ledger().statuses().values()) == ["finished"]

@@ -1,0 +1,91 @@
+"""The id of a run: what gives two configurations the same id, and what tells them apart."""
+
+import pytest
+
+from cadc.configuration.compose import compose_config
+from cadc.execution.jobs import plan
+from cadc.ledger.identity import signature
+from tests.support.commands import TINY, train
+from tests.support.helpers import write_small_movielens
+
+
+def run_id(*words):
+    (job,) = plan([[*TINY, *words]])
+    return job.run_id
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trainer.accelerator=cpu"],
+        ["trainer.progress=false"],
+        ["logger=none"],
+        ["logger=wandb", "logger.project=mine"],
+        ["sampler.rate=1"],
+        ["sampler.rate=1.0"],
+        ["trainer.learning_rate=3e-3", "embedding.dim=16", "model.top_mlp=[128,64]"],
+        ["initializer=random", "model=dlrm"],
+        ["sample_seed=0", "weight_seed=0"],
+        ["seed=9", "sample_seed=0", "weight_seed=0"],
+        ["factorization.l2=1"],  # random tables read no factors
+        ["data.n_users=60.0"],
+    ],
+    ids=" ".join,
+)
+def test_words_without_effect_leave_the_id(words):
+    assert run_id(*words) == run_id()
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "seed=1",
+        "sample_seed=1",
+        "weight_seed=1",
+        "sampler.rate=0.5",
+        "data.split_seed=1",
+        "data.seed=1",
+        "data.n_rows=3001",
+        "data.split.test=0.2",
+        "initializer=mf",
+        "initializer.freeze=true",
+        "embedding.dim=8",
+        "model=bias",
+        "model.top_mlp=[64]",
+        "trainer.learning_rate=0.002",
+    ],
+)
+def test_words_with_an_effect_change_the_id(word):
+    assert run_id(word) != run_id()
+
+
+def test_each_of_them_changes_it_to_another():
+    words = ["seed=1", "sample_seed=1", "weight_seed=1", "data.seed=1", "sampler.rate=0.5", "embedding.dim=8"]
+    assert len({run_id(word) for word in words}) == len(words)
+
+
+def test_options_of_the_factorisation_count_where_tables_start_from_it():
+    assert run_id("initializer=mf", "factorization.l2=1") != run_id("initializer=mf")
+
+
+def test_content_of_the_files_changes_the_id_but_not_what_was_asked_for(monkeypatch, tmp_path):
+    words = ["data=ml-100k", "model=bias"]
+    ids = []
+    for seed in (0, 0, 1):
+        write_small_movielens(tmp_path / f"{len(ids)}", seed)
+        monkeypatch.setenv("CADC_DATA_DIR", str(tmp_path / f"{len(ids)}"))
+        ids += [job.run_id for job in plan([words])]
+    assert ids[0] == ids[1] != ids[2]
+    assert len({signature(compose_config(words)) for _ in ids}) == 1
+
+
+def test_the_planned_id_is_that_of_the_record():
+    assert train("model=bias").name == run_id("model=bias")
+
+
+def test_the_signature_tells_the_same_configurations_apart_as_the_id():
+    def asked(*words):
+        return signature(compose_config([*TINY, *words]))
+
+    assert asked("logger=none", "sampler.rate=1.0", "trainer.accelerator=cpu") == asked()
+    assert len({asked(), asked("seed=1"), asked("sampler.rate=0.5"), asked("data.split_seed=1")}) == 4

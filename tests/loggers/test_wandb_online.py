@@ -1,0 +1,259 @@
+"""Online, a wandb server holds what the ledger holds; where it does not answer, nothing is lost and nobody waits."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from cadc.loggers import wandb_process
+from cadc.loggers.wandb import WandbMirror
+from cadc.loggers.wandb_process import MirrorError
+from tests.support.commands import TINY, cadc, runs, start
+from tests.support.wandb_server import KEY, WandbServer, serving
+
+ONLINE = ("logger=wandb", "logger.mode=online")
+
+
+@pytest.fixture
+def mirror():
+    return WandbMirror(mode="online")
+
+
+@pytest.fixture
+def failing(wandb_home, monkeypatch):
+    """Call it with what the server refuses, and how; the environment then names that server."""
+    opened = []
+
+    def serve(refuse, status):
+        opened.append(serving(WandbServer(refuse, status)))
+        server = opened[-1].__enter__()
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        return server
+
+    yield serve
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+def marks():
+    return sorted(path.name for path in Path(os.environ["CADC_RUNS"]).glob(".synced/*/*/*") if path.is_file())
+
+
+def expected_history(folder):
+    with (folder / "metrics.csv").open() as file:
+        return [{name: float(cell) for name, cell in line.items()} for line in csv.DictReader(file)]
+
+
+def assert_holds(server, folder, group):
+    record = json.loads((folder / "record.json").read_text())
+    run = server.runs[folder.name]
+    assert (run.name, run.group, run.job_type, run.host) == (folder.name, group, "train", None)
+    assert run.config == record["config"]
+    assert [{name: row[name] for name in row if name[0] != "_"} for row in run.history] == expected_history(folder)
+    assert run.summary | record["metrics"] == run.summary
+    assert run.summary["cost/total_s"] == record["cost"]["total_s"]
+    assert run.summary["bytes/embedding"] == record["bytes"]["embedding"]
+    assert run.summary["rows/kept"] == record["rows"]["kept"]
+    assert run.complete
+
+
+def test_the_server_holds_the_record(trained, mirror, wandb_server):
+    mirror.mirror(trained, "study")
+    assert_holds(wandb_server, trained, "study")
+    assert marks() == [trained.name]
+
+
+def test_a_run_sent_twice_is_there_once(trained, mirror, wandb_server):
+    mirror.mirror(trained, None)
+    n_asked = len(wandb_server.asked)
+    mirror.mirror(trained, None)
+    assert len(wandb_server.asked) == n_asked
+    mirror.send(trained, None)
+    assert len(wandb_server.asked) > n_asked
+    assert list(wandb_server.runs) == [trained.name]
+    assert_holds(wandb_server, trained, None)
+
+
+def test_a_run_sent_by_half_gets_the_rest(trained, mirror, wandb_server):
+    mirror.mirror(trained, None)
+    run = wandb_server.runs[trained.name]
+    del run.history[1:]
+    run.summary, run.complete = {"_step": 1}, False
+    mirror.send(trained, None)
+    assert_holds(wandb_server, trained, None)
+
+
+def test_a_run_made_anew_is_sent_anew(trained, mirror, wandb_server):
+    mirror.mirror(trained, None)
+    record = json.loads((trained / "record.json").read_text())
+    record["metrics"]["test/auc"] = 0.125
+    (trained / "record.json").write_text(json.dumps(record))
+    mirror.mirror(trained, None)
+    assert wandb_server.runs[trained.name].summary["test/auc"] == 0.125
+
+
+def test_marks_tell_servers_and_projects_apart(trained, mirror, wandb_server, monkeypatch):
+    mirror.mirror(trained, None)
+    assert mirror.is_mirrored(trained, None)
+    assert not WandbMirror(mode="online", project="other").is_mirrored(trained, None)
+    assert not WandbMirror(mode="online", entity="other").is_mirrored(trained, None)
+    assert not WandbMirror(mode="offline").is_mirrored(trained, None)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://other")
+    assert not mirror.is_mirrored(trained, None)
+
+
+def test_the_table_arrives_as_an_artifact_and_to_be_seen(results, mirror, wandb_server):
+    mirror.mirror_table(results, "small")
+    artifact = wandb_server.artifact("results-small")
+    assert (artifact.type, artifact.run) == ("results", "table-small")
+    assert artifact.files["table.csv"] == (results / "table.csv").read_bytes()
+    run = wandb_server.runs["table-small"]
+    assert (run.group, run.job_type, run.complete) == ("small", "table", True)
+    shown = json.loads(wandb_server.files[f"table-small/{run.summary['table']['path']}"])
+    assert shown == {"columns": ["arm", "rate", "auc_mean"], "data": [["random", 0.5, 0.61], ["mf frozen", None, 0.7]]}
+    n_asked = len(wandb_server.asked)
+    mirror.mirror_table(results, "small")
+    assert len(wandb_server.asked) == n_asked
+
+
+def test_a_training_sends_its_run_when_it_is_finished(wandb_server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = cadc("train", *TINY, *ONLINE, "logger.entity=team")
+    assert answer.status == 0
+    assert len(answer.err.splitlines()) == 1
+    (run_id,) = [name for name in runs() if name[0] != "."]
+    assert_holds(wandb_server, Path(os.environ["CADC_RUNS"]) / run_id, None)
+    assert not (tmp_path / "outputs").exists()
+    assert not (tmp_path / "wandb").exists()
+
+
+def test_variables_of_another_run_do_not_matter(trained, mirror, wandb_server, monkeypatch):
+    for name, value in [
+        ("RUN_ID", "x"),
+        ("RUN_GROUP", "y"),
+        ("MODE", "disabled"),
+        ("RESUME", "must"),
+        ("SWEEP_ID", "z"),
+    ]:
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    mirror.mirror(trained, None)
+    assert_holds(wandb_server, trained, None)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "status", "says"),
+    [
+        (".", 500, "does not answer as it should (POST"),
+        (".", 0, "does not answer as it should (POST"),
+        ("UpsertBucket", 403, "did not take it (this is refused)"),
+        ("file_stream", 500, "took only a part of it"),
+        ("file_stream", 0, "did not take it within 5 s"),
+        ("file_stream", 404, "took only a part of it"),
+    ],
+)
+def test_a_server_that_does_not_take_it_costs_a_line_and_bounded_time(failing, refuse, status, says):
+    server = failing(refuse, status)
+    started = time.monotonic()
+    answer = cadc("train", *TINY, "model=bias", *ONLINE)
+    assert time.monotonic() - started < 15
+    assert answer.status == 0
+    assert len(runs()) == 1
+    said, line = answer.err.splitlines()
+    assert "test/auc" in said
+    assert line.startswith(f"{runs()[0]} is finished but not mirrored")
+    assert f"wandb at {server.url} {says}" in line
+    assert line.endswith("`cadc sync` sends it later.")
+    assert marks() == []
+
+
+def test_no_server_costs_a_line(wandb_home, monkeypatch):
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    answer = cadc("train", *TINY, "model=bias", *ONLINE)
+    assert answer.status == 0
+    assert "does not answer as it should" in answer.err
+    assert "connection refused); `cadc sync` sends it later." in answer.err.splitlines()[1]
+
+
+def test_no_key_costs_a_line_and_no_question(wandb_home):
+    answer = cadc("train", *TINY, "model=bias", *ONLINE)
+    assert answer.status == 0
+    assert "wandb has no key; set WANDB_API_KEY or run `wandb login`; `cadc sync`" in answer.err.splitlines()[1]
+
+
+def test_after_a_failure_the_runs_that_follow_are_not_tried(failing):
+    server = failing("UpsertBucket", 403)
+    answer = cadc("train", "-m", *TINY, "model=bias", *ONLINE, "data.split_seed=0,1,2")
+    assert answer.status == 0
+    assert len(runs()) == 3
+    assert answer.err.count("not mirrored") == 1
+    assert server.asked.count("POST /graphql UpsertBucket") == 1
+
+
+@pytest.mark.parametrize(("refuse", "status"), [("CreateArtifact$", 404), ("PUT /artifact", 403)])
+def test_an_artifact_that_does_not_arrive_is_not_marked(failing, results, mirror, refuse, status):
+    failing(refuse, status)
+    with pytest.raises(MirrorError, match="did not take it"):
+        mirror.mirror_table(results, "small")
+    assert not mirror.is_table_mirrored(results, "small")
+
+
+def processes_of(url):
+    """Return what still runs with this server's address in its environment, ourselves left out."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if url.encode() in (entry / "environ").read_bytes() and int(entry.name) != os.getpid():
+                found.append((entry / "cmdline").read_bytes())
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks processes up in /proc")
+def test_a_process_that_hangs_is_killed_with_what_it_started(failing, trained, mirror, monkeypatch):
+    server = failing(".", 0)
+    monkeypatch.setattr(wandb_process, "INIT_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(wandb_process, "SLACK_S", -32.0)
+    started = time.monotonic()
+    with pytest.raises(MirrorError, match="took more than 3 s"):
+        mirror.mirror(trained, None)
+    assert time.monotonic() - started < 6
+    assert server.asked
+    until = time.monotonic() + 20
+    while processes_of(server.url) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert processes_of(server.url) == []
+
+
+def test_ctrl_c_while_it_is_sent_keeps_the_run(failing):
+    server = failing(".", 0)
+    child = start(["-m", "cadc", "train", *TINY, "model=bias", *ONLINE])
+    until = time.monotonic() + 60
+    while not server.asked and time.monotonic() < until:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=10)
+    assert child.returncode == 130, err
+    (run_id,) = runs()
+    assert cadc("train", *TINY, "model=bias").out.splitlines()[-1].endswith(f"{run_id}/record.json")
+
+
+def test_the_key_is_nowhere(failing, trained, results, mirror, tmp_path, wandb_home):
+    said = ""
+    for refuse, status in [("", 0), ("UpsertBucket", 403), ("file_stream", 404)]:
+        server = failing(refuse, status)
+        answer = cadc("train", *TINY, "model=bias", *ONLINE)
+        said += answer.out + answer.err + cadc("sync").err
+        assert any(server.keys)
+    failing("", 0)
+    mirror.mirror_table(results, "small")
+    assert KEY not in said
+    answer = subprocess.run(["grep", "-rlaF", KEY, str(tmp_path)], capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (1, "")

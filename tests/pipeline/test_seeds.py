@@ -1,0 +1,77 @@
+"""What a seed moves and what it leaves: runs repeat bit for bit, and no stage disturbs another."""
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cadc.configuration.compose import compose_config
+from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+from tests.support.commands import TINY, train
+
+
+def initial(*words):
+    """Return the rows that a configuration trains on, and its initial weights."""
+    # Ids outside the sample start at zero otherwise, so that the sample shows in the weights.
+    config = compose_config([*TINY, "initializer.unseen=random", *words])
+    log = open_log(config)
+    sample = draw_sample(config, log)
+    return sample.rows, make_model(config, log, factorize_log(config, log, sample), sample).state_dict()
+
+
+def same_weights(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("initializer", ["random", "mf"])
+def test_the_same_run_gives_the_same_bits(initializer, monkeypatch, tmp_path):
+    found = []
+    for name in ("first", "second"):
+        # Neither the other's record nor its factors can be taken over.
+        monkeypatch.setenv("CADC_RUNS", str(tmp_path / name / "runs"))
+        monkeypatch.setenv("CADC_CACHE", str(tmp_path / name / "cache"))
+        found.append(train(f"initializer={initializer}", "sampler.rate=0.5"))
+    first, second = found
+    assert first.name == second.name
+    assert first != second
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(first / "scores.parquet"),
+        pd.read_parquet(second / "scores.parquet"),
+        check_exact=True,
+    )
+    assert same_weights(load_file(first / "model.safetensors"), load_file(second / "model.safetensors"))
+
+
+@pytest.mark.parametrize("initializer", ["random", "mf"])
+def test_the_sampling_rate_leaves_the_initial_weights(initializer):
+    few_rows, few = initial(f"initializer={initializer}", "sampler.rate=0.1")
+    all_rows, full = initial(f"initializer={initializer}", "sampler.rate=1")
+    assert len(few_rows) < len(all_rows)
+    assert same_weights(few, full)
+
+
+def test_the_seed_of_the_sample_moves_the_rows_alone():
+    rows, weights = initial("sampler.rate=0.2")
+    other_rows, other_weights = initial("sampler.rate=0.2", "sample_seed=7")
+    assert not torch.equal(rows, other_rows)
+    assert len(rows) == len(other_rows)
+    assert same_weights(weights, other_weights)
+
+
+def test_the_seed_of_the_weights_moves_the_weights_alone():
+    rows, weights = initial("sampler.rate=0.2")
+    other_rows, other_weights = initial("sampler.rate=0.2", "weight_seed=7")
+    assert torch.equal(rows, other_rows)
+    assert not any(torch.equal(weights[name], other_weights[name]) for name in weights)
+
+
+def test_the_one_seed_moves_both_unless_they_are_set_apart():
+    rows, weights = initial("sampler.rate=0.2", "seed=7")
+    other_rows, other_weights = initial("sampler.rate=0.2", "seed=3", "sample_seed=7", "weight_seed=7")
+    assert torch.equal(rows, other_rows)
+    assert same_weights(weights, other_weights)
+
+
+def test_another_seed_trains_another_model():
+    scores = [pd.read_parquet(train(f"seed={seed}") / "scores.parquet")["probability"] for seed in (0, 1)]
+    assert (scores[0] != scores[1]).mean() > 0.99

@@ -1,0 +1,68 @@
+"""A run's peak of memory is its own, whatever the process did before."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cadc.provenance.costs import Stopwatch, peak_memory_mb, reset_peak_memory
+from cadc.provenance.environment import environment
+
+SIZE_MB = 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux can forget a peak")
+def test_peak_forgets_what_earlier_runs_left_in_reference_cycles():
+    reset_peak_memory()
+    before = peak_memory_mb()
+    cycle = {"values": np.ones(SIZE_MB << 17)}
+    cycle["self"] = cycle
+    assert peak_memory_mb() > before + 0.9 * SIZE_MB
+    del cycle
+    reset_peak_memory()
+    assert peak_memory_mb() < before + 0.5 * SIZE_MB
+
+
+def test_stages_of_one_name_are_added_up():
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch.stage("a"):
+            pass
+    with pytest.raises(ValueError, match="stop"), watch.stage("b"):
+        raise ValueError("stop")
+    assert set(watch.seconds) == {"a", "b"}
+    assert all(seconds >= 0 for seconds in watch.seconds.values())
+
+
+def test_environment_names_what_a_reader_needs():
+    found = environment()
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["packages"]["torch"]
+    assert found["threads"] >= 1
+
+
+@pytest.fixture
+def _heeds_ctrl_c():
+    """Have Ctrl-C raise, also where whoever started the tests in the background had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeds_ctrl_c")
+def test_ctrl_c_during_the_reset_is_not_lost():
+    class Interrupts:
+        """Python drops what a finalizer raises, as it would an interrupt that arrives inside one."""
+
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    cycle = {"interrupts": Interrupts()}
+    cycle["self"] = cycle
+    del cycle
+    with pytest.raises(KeyboardInterrupt):
+        reset_peak_memory()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,180 @@
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cadc.data.split.random import RandomSplit
+from cadc.factorization.logistic import LogisticMF
+from cadc.provenance.fingerprint import code_hash, describe, digest, file_hash
+from cadc.sampling.uniform import UniformSampler
+
+UNIFORM = "cadc.sampling.uniform.UniformSampler"
+LOGISTIC = "cadc.factorization.logistic.LogisticMF"
+TRAINER = "cadc.training.fit.Fit"
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ({"_target_": UNIFORM, "rate": 1}, {"_target_": UNIFORM, "rate": 1.0}),
+        ({"_target_": UNIFORM, "rate": 1.0}, {"_target_": UNIFORM}),
+        ({"_target_": LOGISTIC, "l2_bias": 16, "dim": None}, {"_target_": LOGISTIC}),
+        ({"_target_": LOGISTIC, "dim": 4.0, "l2": 2}, {"_target_": LOGISTIC, "l2": 2.0, "dim": 4}),
+        ({"_target_": TRAINER, "accelerator": "cpu", "progress": False}, {"_target_": TRAINER}),
+        ({"_target_": "cadc.models.dlrm.DLRM", "top_mlp": [128, 64]}, {"_target_": "cadc.models.dlrm.DLRM"}),
+    ],
+)
+def test_nodes_that_ask_for_the_same_are_described_alike(one, two):
+    assert digest(describe(one)) == digest(describe(two))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ({"_target_": UNIFORM, "rate": 0.5}, {"_target_": UNIFORM}),
+        ({"_target_": LOGISTIC, "dim": 0}, {"_target_": LOGISTIC}),
+        ({"_target_": TRAINER, "batch_size": 256}, {"_target_": TRAINER}),
+        ({"_target_": "cadc.models.factorization.BiasModel"}, {"_target_": "cadc.models.oracle.OracleModel"}),
+    ],
+)
+def test_nodes_that_ask_for_something_else_are_told_apart(one, two):
+    assert digest(describe(one)) != digest(describe(two))
+
+
+def test_an_object_is_described_as_its_node():
+    assert describe(UniformSampler(0.5)) == describe({"_target_": UNIFORM, "rate": 0.5})
+    assert describe(LogisticMF()) == {"class": LOGISTIC}
+    assert digest(describe(RandomSplit(test=0.2))) == digest(
+        describe({"_target_": "cadc.data.split.RandomSplit", "test": 0.2})
+    )
+
+
+def test_an_object_made_with_whole_numbers_is_described_as_one_made_with_fractions():
+    assert digest(describe(LogisticMF(l2=4))) == digest(describe(LogisticMF(l2=4.0)))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=4))
+@settings(deadline=None, max_examples=60)
+def test_digest_ignores_the_order_of_keys_and_survives_json(value):
+    backwards = dict(reversed(value.items()))
+    assert digest(value) == digest(backwards) == digest(json.loads(json.dumps(value)))
+    assert len(digest(value)) == 16
+
+
+def test_file_hash_is_the_sha256_of_the_bytes(tmp_path):
+    (tmp_path / "file").write_bytes(b"\x00\xff" * 100_000)
+    assert file_hash(tmp_path / "file") == hashlib.sha256(b"\x00\xff" * 100_000).hexdigest()
+
+
+MODULE = '''"""Says what it is."""
+from plugged.order import SIGN
+
+class First:
+    """A class."""
+
+    limit: int = 3
+    """A constant."""
+
+    def keys(self, values):
+        """Return keys."""
+        # A comment.
+        return [SIGN * value for value in values if value < self.limit]
+'''
+
+
+@pytest.fixture
+def hash_of(plugin, forget_plugins):
+    """Hash of the code behind the plug-in's module, after some files of the plug-in were written."""
+
+    def hashed(**files):
+        for name, text in files.items():
+            (plugin / f"{name}.py").write_text(text)
+        forget_plugins()
+        return code_hash(["plugged.first"])
+
+    return hashed
+
+
+def test_comments_docstrings_and_layout_do_not_count_as_code(hash_of):
+    stripped = MODULE
+    for gone in (
+        '"""Says what it is."""',
+        '"""A class."""',
+        '"""A constant."""',
+        '"""Return keys."""',
+        "# A comment.",
+    ):
+        stripped = stripped.replace(gone, "")
+    assert '"""' not in stripped
+    relaid = MODULE.replace("[SIGN * value for", "[\n            SIGN * value for").replace(
+        "from plugged.order import SIGN", "from plugged.order import (\n    SIGN,\n)"
+    )
+    hashes = {hash_of(first=text) for text in (MODULE, stripped, relaid, MODULE.replace("Return keys", "Give keys"))}
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SIGN * value", "SIGN + value"),
+        ("limit: int = 3", "limit: int = 4"),
+        ("< self.limit", "<= self.limit"),
+        ("def keys(self, values)", "def keys(self, values=())"),
+        ("limit: int = 3", "limit: int = 3.0"),
+        ("value < self.limit", "not value < self.limit"),
+    ],
+)
+def test_any_change_of_code_changes_the_hash(hash_of, old, new):
+    assert old in MODULE
+    assert hash_of(first=MODULE) != hash_of(first=MODULE.replace(old, new))
+
+
+def test_code_of_imported_modules_counts(hash_of):
+    assert hash_of(first=MODULE, order="SIGN = 1\n") != hash_of(order="SIGN = -1\n")
+    assert hash_of(order="SIGN = -1\n") == hash_of(order="# The other way round.\nSIGN = -1\n")
+    assert hash_of(order="import math\nSIGN = -1\n") != hash_of(order="SIGN = -1\n")
+
+
+@pytest.mark.parametrize("line", ["from .order import SIGN", "from . import order; SIGN = order.SIGN"])
+def test_code_of_modules_imported_relatively_counts(hash_of, line):
+    first = MODULE.replace("from plugged.order import SIGN", line)
+    assert hash_of(first=first, order="SIGN = 1\n") != hash_of(order="SIGN = -1\n")
+
+
+def test_code_imported_inside_a_function_counts(hash_of):
+    first = "def keys():\n    from plugged.order import SIGN\n    return SIGN\n"
+    assert hash_of(first=first, order="SIGN = 1\n") != hash_of(order="SIGN = -1\n")
+
+
+def test_modules_that_import_each_other_are_hashed_once(hash_of):
+    assert hash_of(first="import plugged.order\n", order="import plugged.first\n")
+
+
+def test_unrelated_modules_do_not_count(hash_of):
+    assert hash_of(first=MODULE) == hash_of(unrelated="X = 1\n")
+
+
+def test_modules_that_cannot_change_a_result_do_not_count(hash_of):
+    without = hash_of(first="X = 1\n")
+    assert code_hash(["plugged.first", "cadc.reporting.table", "cadc.paths", "cadc.cli.train"]) == without
+    assert code_hash(["plugged.first", "cadc.evaluation.auc"]) != without
+
+
+def test_two_processes_agree_on_the_hash():
+    program = (
+        "from cadc.provenance.fingerprint import code_hash; "
+        "print(code_hash(['cadc.evaluation.auc', 'cadc.sampling.uniform']))"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == code_hash(["cadc.sampling.uniform", "cadc.evaluation.auc"])
