@@ -2,8 +2,8 @@
 
 Options that equal their default are left out and values are cast to their type, so that a new option with a
 default, or `1` for `1.0`, leaves finished runs valid. Code counts as the syntax trees of the modules that can change a
-result, found by following imports; docstrings, comments, layout, import statements and the places of files do not
-count.
+result, found by following imports; docstrings, comments, layout, import statements, `__all__` and the places of files
+do not count.
 """
 
 import ast
@@ -90,7 +90,7 @@ def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:
         if module not in seen and can_change_results(module) and not _is_inside(module, leave_out):
             seen[module], imported = _module(module)
             pending.extend(imported)
-    return digest(sorted(set(seen.values())))
+    return digest(sorted(set(seen.values()) - {NO_CODE}))
 
 
 def can_change_results(module: str) -> bool:
@@ -111,14 +111,15 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module's syntax tree, and the modules of allowed packages that it imports."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        return "", ()
+        return NO_CODE, ()
     tree = ast.parse(Path(spec.origin).read_bytes())
     package = spec.name if spec.submodule_search_locations else spec.parent
-    return tree_hash(tree), tuple(_imports(tree, package or ""))
+    imported = tuple(_imports(tree, package or ""))
+    return tree_hash(tree), imported
 
 
 def tree_hash(tree: ast.AST) -> str:
-    """Return the hash of a syntax tree without docstrings and import statements, which are removed from it."""
+    """Return the hash of a syntax tree without docstrings, imports and `__all__`, which are removed from it."""
     for node in ast.walk(tree):
         for name, value in ast.iter_fields(node):
             if isinstance(value, list):
@@ -127,9 +128,10 @@ def tree_hash(tree: ast.AST) -> str:
 
 
 def _is_left_out(line: Any) -> bool:
-    """Tell whether a statement is an import, or a string standing alone, which documents what is beside it."""
+    """Tell whether a statement is an import, a list `__all__`, or a string standing alone, which documents something."""
     is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-    return is_text or isinstance(line, ast.Import | ast.ImportFrom)
+    is_list_of_names = isinstance(line, ast.Assign) and [ast.unparse(name) for name in line.targets] == ["__all__"]
+    return is_text or is_list_of_names or isinstance(line, ast.Import | ast.ImportFrom)
 
 
 def _plain(node: Any) -> Any:
@@ -140,6 +142,10 @@ def _plain(node: Any) -> Any:
     if isinstance(node, list):
         return [_plain(item) for item in node]
     return repr(node)
+
+
+NO_CODE = tree_hash(ast.parse(""))
+"""Hash of a file without code, such as that of a package: it neither adds to a result nor changes it."""
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:

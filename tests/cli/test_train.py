@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from cadc.ledger import Ledger
-from cadc.pipeline.run import run as cadc_pipeline
+from cadc.pipeline import run as cadc_pipeline
 from tests.support.commands import TINY, cadc, closing, runs
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger, store
-from cadc.pipeline.run import run as pipeline
+from cadc.pipeline import run as pipeline
 from cadc.storage.atomic_files import write_folder
 from tests.support.commands import cadc, runs
 from tests.tuning.helpers import TUNE

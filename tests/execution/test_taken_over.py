@@ -13,7 +13,7 @@ from cadc.execution.attempt import carry_out, without_result
 from cadc.execution.jobs import plan
 from cadc.execution.sweep import execute
 from cadc.ledger import Ledger
-from cadc.pipeline.run import run as pipeline
+from cadc.pipeline import run as pipeline
 from cadc.storage.lease import claim
 from cadc.storage.stage_cache import cached_folder
 from tests.support.commands import TINY, cadc

@@ -5,7 +5,7 @@ import torch
 
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger
-from cadc.pipeline.run import run as pipeline
+from cadc.pipeline import run as pipeline
 from tests.support.commands import TINY, cadc, closing
 
 SWEEP = ("train", "-m", *TINY, "initializer=random,mf")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cadc.pipeline.run import run as pipeline
+from cadc.pipeline import run as pipeline
 
 PASSWORD = "s3cret word"
 
