@@ -128,7 +128,7 @@ def tree_hash(tree: ast.AST) -> str:
 
 
 def _is_left_out(line: Any) -> bool:
-    """Tell whether a statement is an import, a list `__all__`, or a string standing alone, which documents something."""
+    """Tell whether a statement is an import, `__all__`, or a string standing alone, which documents its neighbour."""
     is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
     is_list_of_names = isinstance(line, ast.Assign) and [ast.unparse(name) for name in line.targets] == ["__all__"]
     return is_text or is_list_of_names or isinstance(line, ast.Import | ast.ImportFrom)
