@@ -1,26 +1,67 @@
-"""Files and folders that appear whole or not at all: written aside, flushed and renamed."""
+"""Files and folders that appear whole or not at all: written aside, flushed to disk and renamed."""
 
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-
-def is_about(error: OSError, folder: Path) -> bool:
-    """Tell whether writing to a folder failed, of an error raised while that was done."""
-    # A full disk shows when bytes are written, where the error no longer knows the name of the file.
-    if error.filename is None:
-        return True
-    path = Path(os.fsdecode(error.filename))
-    # Where a folder's content is removed, names stand alone.
-    return not path.is_absolute() or path.is_relative_to(folder)
+NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
-def reason(error: OSError) -> str:
-    """Return in a few words what the system refused."""
-    return (os.strerror(error.errno) if error.errno else str(error)).lower()
+def write_file(
+    path: Path, content: str | bytes | Callable[[Path], object], *, replace: bool = True, durable: bool = True
+) -> None:
+    """Write one file, so that readers see all of its content or none, and never a mixture of old and new.
+
+    Parameters
+    ----------
+    path : file to write; its folder must exist.
+    content : text (written as UTF-8), bytes, or a function that writes the file under the path that it is given.
+    replace : whether an existing file is replaced.
+    durable : whether the content has reached the disk when this returns, so that it survives a power cut.
+
+    Raises
+    ------
+    FileExistsError : if the file exists and must not be replaced.
+    OSError : if the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(Path(folder) / "a.txt", "whole")
+    ...     [(file.name, file.read_text()) for file in Path(folder).iterdir()]
+    [('a.txt', 'whole')]
+    """
+    aside = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
+    try:
+        if callable(content):
+            content(aside)
+        else:
+            aside.write_bytes(content.encode() if isinstance(content, str) else content)
+        if durable:
+            flush(aside)
+        if replace:
+            aside.replace(path)
+        else:
+            _rename_to_new(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _rename_to_new(aside: Path, path: Path) -> None:
+    """Give a file its name; raise FileExistsError if the name is taken."""
+    try:
+        os.link(aside, path)
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        # This file system has no hard links: reserve the name, then fill it.
+        path.touch(exist_ok=False)
+        aside.replace(path)
 
 
 def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], replace: bool = False) -> None:
@@ -28,10 +69,14 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
 
     Parameters
     ----------
-    folder : if another process put it there meanwhile, its content, which is the same, stays.
-    workplace : of whoever holds its lease; partial folders of holders before are removed from it.
+    folder : folder to write. If another process has put it there meanwhile, that one stays: its content is the same.
+    workplace : folder of the process that holds its lease; partial folders of earlier holders are removed from it.
     build : writes the content into the empty folder that it is given.
-    replace : whether the new folder takes the place of one that is there.
+    replace : whether an existing folder is replaced.
+
+    Raises
+    ------
+    OSError : if the folder cannot be written.
     """
     for left in workplace.glob(".partial-*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -40,7 +85,7 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
         build(aside)
         aside.chmod(0o777 & ~_umask())
         for file in filter(Path.is_file, aside.rglob("*")):
-            # safetensors writes files that only their owner reads.
+            # safetensors creates files that only their owner can read.
             file.chmod(0o666 & ~_umask())
             flush(file)
         if replace and folder.exists():
@@ -56,26 +101,59 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
+    """Let `build` write files into an empty folder, then move them into `folder` one after the other.
+
+    Files that belong together thus change together, as far as a file system allows; other files in `folder` stay.
+
+    Parameters
+    ----------
+    folder : made if it does not exist.
+    build : writes the files into the empty folder that it is given.
+
+    Raises
+    ------
+    OSError : if a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
+        build(Path(name))
+        for file in Path(name).iterdir():
+            flush(file)
+        for file in Path(name).iterdir():
+            file.replace(folder / file.name)
+
+
 def flush(path: Path) -> None:
-    """Have the system write a file or folder out, so that a power cut does not leave a name without content."""
+    """Have the system write a file or folder to disk, so that a power cut does not leave a name without content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Not every file system can do it for folders; a full disk may say so only here.
+        # Not every file system can flush folders; a full disk may be reported only here.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
         os.close(descriptor)
 
 
-def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
-    """Let `build` make files aside and move them into `folder`, so that files that belong together change together."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
-        build(Path(name))
-        for file in Path(name).iterdir():
-            file.replace(folder / file.name)
+def is_about(error: OSError, folder: Path) -> bool:
+    """Tell whether an error raised while writing to a folder concerns that folder.
+
+    >>> is_about(PermissionError(13, "Permission denied", "/elsewhere/file"), Path("/cache"))
+    False
+    """
+    # A full disk shows when bytes are written; such an error does not know the name of the file.
+    if error.filename is None:
+        return True
+    path = Path(os.fsdecode(error.filename))
+    # Errors raised while a folder's content is removed hold names only.
+    return not path.is_absolute() or path.is_relative_to(folder)
+
+
+def reason(error: OSError) -> str:
+    """Return in a few words what the system refused."""
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
 def _umask() -> int:

@@ -1,14 +1,12 @@
 """Leases: which process works on something, in a folder that processes of several machines may share.
 
-A lease is a file `lease-N` that is linked into place whole and touched while its holder lives. Whoever finds the
-newest one released or dead claims `lease-N+1`; only one can create that name, so no two hold the same thing.
-Nothing but atomic creation, renaming and modification times is asked of the file system (NFS has them).
+A lease is a file `lease-N` that is linked into place whole, and touched while its holder lives. A process that finds
+the newest lease released or dead claims `lease-N+1`; only one process can create that name, so no two hold the same
+thing. The file system must offer atomic creation, renaming and modification times, and nothing else (NFS does).
 """
 
-import errno
 import json
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -16,35 +14,43 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
 
 from cadc.errors import UsageError
+from cadc.storage.atomic_files import write_file
+from cadc.storage.process import machine, start_time, this_process
 
 NAME = re.compile(r"lease-(\d+)")
 
 
 def seconds_to_live() -> float:
-    """Return after how many seconds without a sign of life a holder elsewhere counts as dead: `$CADC_LEASE_SECONDS`."""
+    """Return the seconds without a sign of life after which a holder on another machine counts as dead.
+
+    They are those of `$CADC_LEASE_SECONDS`, 90 if it is not set.
+
+    Raises
+    ------
+    UsageError : if the variable holds no number of seconds, at least 1.
+    """
     text = os.environ.get("CADC_LEASE_SECONDS") or "90"
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 1 <= seconds < float("inf"):
-        raise UsageError(f"CADC_LEASE_SECONDS is {text!r}; it must be a number of seconds, at least 1.")
+        raise UsageError(f"CADC_LEASE_SECONDS is {text!r}; expected a number of seconds, at least 1.")
     return seconds
 
 
 class Lease:
-    """A claim that is held; released at the end of a `with` block.
+    """A claim that is held until it is released, at the latest at the end of a `with` block; made by `claim`.
 
     Parameters
     ----------
-    path : the file of this claim; see `claim`.
-    token : that the file holds, and no other claim's file.
+    path : file of this claim.
+    token : random text in that file, which no other claim's file holds.
     """
 
     def __init__(self, path: Path, token: str) -> None:
@@ -56,18 +62,18 @@ class Lease:
 
     def _beat(self, interval: float) -> None:
         while not self._ended.wait(interval):
-            # The folder may be away for a moment; what counts is the next beat that succeeds.
+            # The folder may be out of reach for a moment; the next beat that succeeds counts.
             with suppress(OSError):
                 os.utime(self.path)
 
     def is_held(self) -> bool:
-        """Tell whether nobody took this for dead and claimed it, which a machine that slept finds out here."""
-        # Where its folder was removed and made anew, another's file may have its name.
+        """Tell whether this process still holds the lease; a machine that slept may have lost it meanwhile."""
+        # If the folder was removed and made anew, another claim's file may have the same name.
         content = _read(self.path)
         return content is not None and content.get("token") == self.token and _newest(self.path.parent) == self.path
 
     def release(self) -> None:
-        """Give it back; the folder may be gone already."""
+        """Release the lease; its folder may be gone already."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -75,9 +81,9 @@ class Lease:
         with suppress(OSError):
             if self.is_held():
                 try:
-                    _put(self.path, {"released": True}, replace=True)
+                    write_file(self.path, json.dumps({"released": True}), durable=False)
                 except OSError:
-                    # A full disk: what cannot be read and gives no sign of life counts as dead.
+                    # The disk is full: a file that cannot be read and gives no sign of life counts as dead.
                     os.truncate(self.path, 0)
                     os.utime(self.path, (0, 0))
 
@@ -91,36 +97,37 @@ class Lease:
 
 
 def claim(folder: Path) -> Lease | None:
-    """Claim what a folder stands for; None while another living process holds it.
+    """Claim the lease of a folder; return None while another living process holds it.
 
     Parameters
     ----------
-    folder : of the leases, made if it is not there.
+    folder : holds the lease files; made if it does not exist.
 
     Raises
     ------
-    OSError : where the folder cannot be written.
+    OSError : if the folder cannot be written.
+    UsageError : if `$CADC_LEASE_SECONDS` is not a number of seconds.
     """
-    seconds_to_live()  # what is wrong with it is said before anything is written
+    seconds_to_live()  # raises before anything is written
     token = secrets.token_hex(8)
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileNotFoundError:
-            continue  # the folder above was taken away just now
+            continue  # the folder above was removed just now
         newest = _newest(folder)
         if newest is not None and _is_alive(newest):
             return None
         number = int(NAME.fullmatch(newest.name)[1]) + 1 if newest else 0  # type: ignore[index]
         path = folder / f"lease-{number}"
         try:
-            _put(path, _holder() | {"token": token})
+            write_file(path, json.dumps(this_process() | {"token": token}), replace=False, durable=False)
         except FileExistsError:
             continue  # another was faster
         except FileNotFoundError:
-            continue  # the folder was taken away, as it is when the work is done
+            continue  # the folder was removed, as happens when the work is done
         if _newest(folder) != path:
-            # While we looked, others claimed, went on and tidied up: ours is an old number.
+            # Meanwhile others claimed the lease and cleared the folder: this number is an old one.
             path.unlink(missing_ok=True)
             continue
         for older in _leases(folder):
@@ -130,7 +137,7 @@ def claim(folder: Path) -> Lease | None:
 
 
 def clear(folder: Path) -> None:
-    """Remove a folder whose lease is held; the lease goes last, so that nobody claims what is half removed."""
+    """Remove a folder whose lease this process holds; the lease goes last, so that nobody claims half a folder."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.is_dir():
@@ -145,7 +152,10 @@ def wait_for(folder: Path) -> Lease: ...
 @overload
 def wait_for(folder: Path, seconds: float) -> Lease | None: ...
 def wait_for(folder: Path, seconds: float = float("inf")) -> Lease | None:
-    """Claim what a folder stands for; while another living process holds it, wait up to so many seconds."""
+    """Claim the lease of a folder, and wait for up to `seconds` while another living process holds it.
+
+    Return None if it is still held then.
+    """
     ends = time.monotonic() + seconds
     pause = 0.01
     while (lease := claim(folder)) is None:
@@ -157,7 +167,7 @@ def wait_for(folder: Path, seconds: float = float("inf")) -> Lease | None:
 
 
 def holder(folder: Path) -> dict[str, Any] | None:
-    """Return host and process of the living holder of what a folder stands for, if there is one."""
+    """Return what the lease of a folder says of its living holder (`host`, `process`, …), or None if there is none."""
     newest = _newest(folder)
     return _read(newest) if newest is not None and _is_alive(newest) else None
 
@@ -178,7 +188,7 @@ def _newest(folder: Path) -> Path | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return who holds a lease; nothing where that cannot be read."""
+    """Return what a lease file says of its holder, or None if it cannot be read."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -192,76 +202,18 @@ def _is_alive(path: Path) -> bool:
         return _age(path) < seconds_to_live()
     if content.get("released"):
         return False
-    if content.get("machine") == _machine():
-        return _started(content.get("process", 0)) == content.get("started")
+    if content.get("machine") == machine():
+        return start_time(content.get("process", 0)) == content.get("started")
     return _age(path) < seconds_to_live()
 
 
 def _age(path: Path) -> float:
-    """Return seconds since the last sign of life, both times by the clock of the file system."""
+    """Return the seconds since a lease was last touched, both times by the clock of the file system."""
     try:
         with path.open("rb") as file, tempfile.TemporaryFile(dir=path.parent) as now:
             return os.fstat(now.fileno()).st_mtime - os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return float("inf")
     except OSError:
-        # Where nothing can be written, our own clock has to do.
+        # Nothing can be written here, so this machine's clock has to do.
         return time.time() - path.stat().st_mtime
-
-
-def _put(path: Path, content: dict[str, Any], replace: bool = False) -> None:
-    """Write a file that appears whole; without `replace`, raise FileExistsError where the name is taken."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file)
-        if replace:
-            Path(name).replace(path)
-            return
-        try:
-            os.link(name, path)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-                raise
-            # No hard links here: reserve the name, then fill it.
-            path.touch(exist_ok=False)
-            Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _holder() -> dict[str, Any]:
-    process = os.getpid()
-    return {
-        "host": platform.node(),
-        "machine": _machine(),
-        "process": process,
-        "started": _started(process),
-    }
-
-
-@cache
-def _machine() -> str:
-    """Return what processes that can see each other's numbers have in common: host, boot and process namespace."""
-    parts = [platform.node()]
-    with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-    with suppress(OSError):
-        parts.append(str(Path("/proc/self/ns/pid").readlink()))
-    return " ".join(parts)
-
-
-def _started(process: int) -> str | None:
-    """Return when a process of this machine started, so that its number used anew is not taken for it."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:
-        pass
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return "alive"  # a system that tells no starting times
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]

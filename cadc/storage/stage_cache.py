@@ -1,4 +1,4 @@
-"""The cache of stages: folders named after a hash of what made them, written aside and renamed when whole."""
+"""The cache of stages: folders named after a hash of everything that their content depends on."""
 
 import json
 import shutil
@@ -13,25 +13,25 @@ from cadc.storage.atomic_files import is_about, reason, write_folder
 from cadc.storage.lease import Lease, clear, holder, wait_for
 
 SIZES = "sizes.json"
-"""Beside the content of a cached folder: the size of each file, since a full disk can cut one off."""
+"""File beside the content of a cached folder that holds the size of each other file; a full disk can truncate one."""
 
 STAGES = ("downloads", "raw", "prepared", "factors", "scores")
 
 
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
-    """Return the folder of a stage's result, and have `build` fill it first if it is not there.
+    """Return the folder of a stage's result; if it is missing or damaged, have `build` fill it first.
 
-    Of several processes that want it, one builds it and the others wait.
+    Of several processes that ask for it, one builds it and the others wait.
 
     Parameters
     ----------
     stage : one of `STAGES`.
-    key : hash of all that the content depends on.
+    key : hash of everything that the content depends on.
     build : writes the content into the empty folder that it is given.
 
     Raises
     ------
-    NotWritable : where the cache takes no more.
+    NotWritable : if the cache folder is full or read-only.
     """
     folder = cache_dir() / stage / key
     if not _is_whole(folder):
@@ -53,7 +53,7 @@ def _build_with_sizes(folder: Path, build: Callable[[Path], None]) -> None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Tell whether every file is there in the size that it was written with."""
+    """Tell whether every file exists and has the size that it was written with."""
     try:
         sizes: dict[str, int] = json.loads((folder / SIZES).read_text())
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
@@ -62,28 +62,32 @@ def _is_whole(folder: Path) -> bool:
 
 
 def build_once(folder: Path, build: Callable[[Path], None], is_there: Callable[[Path], bool] = Path.is_dir) -> None:
-    """Have `build` fill `folder`, unless another process does or did; that one is waited for.
+    """Have `build` fill `folder` unless another process has done so; wait for a process that is doing it.
 
     Parameters
     ----------
-    folder : wanted; what is there and not right is replaced.
+    folder : folder to fill; a damaged one is replaced.
     build : writes the content into the empty folder that it is given.
     is_there : tells whether the folder holds what it should.
+
+    Raises
+    ------
+    OSError : if the folder cannot be written.
     """
     workplace = folder.parent / f".building-{folder.name}"
-    with _wait_for(workplace):
+    with _claim(workplace):
         try:
             if not is_there(folder):
                 if folder.exists():
                     shutil.rmtree(folder)
                 write_folder(folder, workplace, build)
         finally:
-            # While it is held: who waits makes it anew and looks whether the folder is there.
+            # While the lease is held: a waiting process then makes the workplace anew and checks the folder.
             clear(workplace)
 
 
-def _wait_for(workplace: Path) -> Lease:
-    """Claim a workplace; who waits for long is told for whom."""
+def _claim(workplace: Path) -> Lease:
+    """Claim a workplace; after two seconds of waiting, tell the user which process it waits for."""
     lease = wait_for(workplace, 2.0)
     if lease is None:
         other = holder(workplace) or {}
@@ -103,6 +107,9 @@ class Entry:
 
     Parameters
     ----------
+    stage : one of `STAGES`.
+    key : name of the folder or file.
+    path : where it lies.
     size : bytes on disk.
     """
 
@@ -113,7 +120,7 @@ class Entry:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield what the cache holds, leftovers of killed processes included."""
+    """Yield everything that the cache holds, including leftovers of killed processes."""
     for stage in STAGES:
         for path in sorted((cache_dir() / stage).glob("*")):
             files = path.rglob("*") if path.is_dir() else [path]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cadc.errors import UsageError
-from cadc.storage import lease
 from cadc.storage.lease import claim, clear, holder, wait_for
+from cadc.storage.process import start_time
 
 
 def test_one_holds_at_a_time_and_the_next_after_release(tmp_path):
@@ -53,7 +53,7 @@ def test_a_process_number_used_anew_is_not_taken_for_the_holder(tmp_path, monkey
     held = claim(tmp_path)
     content = held.path.read_text()
     held._ended.set()
-    started = lease._started(os.getpid())
+    started = start_time(os.getpid())
     held.path.write_text(content.replace(f'"started": "{started}"', '"started": "1"'))
     assert claim(tmp_path) is not None
 
@@ -184,7 +184,7 @@ def test_a_full_disk_does_not_keep_a_lease_from_being_released(tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tempfile, "mkstemp", full)
+        patch.setattr(Path, "write_bytes", full)
         held.release()
     assert claim(tmp_path) is not None
 
