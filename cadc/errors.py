@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one sentence each, and the exit status it ends the command with."""
+"""Errors that a user can put right: each is one clear sentence and the exit status of the command."""
 
 
 class CadcError(Exception):
@@ -8,18 +8,18 @@ class CadcError(Exception):
 
 
 class UsageError(CadcError):
-    """The words of a command or configuration are wrong, so nothing was started."""
+    """The arguments of a command or the configuration are wrong, so nothing was started."""
 
     exit_status = 2
 
 
 class Unreachable(UsageError):
-    """A budget of bytes that a scheme of embedding tables cannot meet; a grid shows it as not applicable.
+    """An embedding scheme cannot meet a budget of bytes; a grid shows such a run as not applicable.
 
     Parameters
     ----------
-    sentence : what is said.
-    least : bytes that would do.
+    sentence : message to the user.
+    least : smallest budget, in bytes, that the scheme can meet.
     """
 
     def __init__(self, sentence: str, least: int = 1) -> None:
@@ -28,57 +28,78 @@ class Unreachable(UsageError):
 
 
 class DataError(CadcError):
-    """A file, or what it holds, is not what the reader expects."""
+    """A file or its content is not what its reader expects."""
 
 
-class ByHand(DataError):
-    """Data that no program can fetch is not there."""
+class NotDownloadable(DataError):
+    """The files of a data set are missing, and only a person can fetch them."""
 
 
 class NotWritable(CadcError):
-    """A folder of ours takes no more: the disk is full, or the folder read-only."""
+    """Nothing can be written to one of cadc's folders: the disk is full, or the folder is read-only."""
 
 
 class Lost(CadcError):
-    """Another process took a run over, since this one gave no sign of life for too long."""
+    """Another process took a run over, because this one gave no sign of life for too long."""
 
 
 class Pruned(Exception):
-    """A trial of a tuning was stopped early, since others did better at its age."""
+    """Optuna's pruner stopped a trial early, because other trials were better after as many epochs."""
 
 
 MAX_SENTENCE = 1000
-"""Characters of a sentence; a file or a word that is in it may be of any length."""
+"""Longest message in characters; a file or an override that it quotes may be of any length."""
 
 
 def shown(value: object, length: int = 80) -> str:
-    """Return a value as a sentence shows it: on one line, and not all of it where it is long.
+    """Return a value as messages quote it: its `repr` on one line, shortened in the middle if it is long.
 
+    Parameters
+    ----------
+    value : any value.
+    length : longest result in characters.
+
+    Examples
+    --------
     >>> shown("a" * 30, 12)
     "'aaaa…aaaa'"
     """
     try:
         text = repr(value)
-    except ValueError:  # Python writes no whole numbers of more than some thousand digits
+    except ValueError:  # Python refuses to print whole numbers of several thousand digits
         text = "a number of thousands of digits"
     return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[1 - length // 2 :]}"
 
 
 def one_line(sentence: str) -> str:
-    """Return a sentence without what would break its line or steer a terminal, and not longer than a few lines."""
+    r"""Return a message with control characters written out and at most `MAX_SENTENCE` characters.
+
+    >>> one_line("two\nlines")
+    'two\\nlines'
+    """
     text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in sentence[:MAX_SENTENCE])
     return text if len(sentence) <= MAX_SENTENCE else f"{text}…"
 
 
 def require_at_least(minimum: float, group: str, **options: float) -> None:
-    """Raise a UsageError for the first option of a group that is below the minimum."""
+    """Raise a UsageError for the first option of a configuration group that is below the minimum, or is NaN.
+
+    >>> require_at_least(1, "trainer", max_epochs=0)
+    Traceback (most recent call last):
+    cadc.errors.UsageError: trainer.max_epochs is 0; it must be at least 1.
+    """
     for name, value in options.items():
         if not value >= minimum:
             raise UsageError(f"{group}.{name} is {value}; it must be at least {minimum}.")
 
 
 def require_positive(group: str, **options: float) -> None:
-    """Raise a UsageError for the first option of a group that is not above zero."""
+    """Raise a UsageError for the first option of a configuration group that is not a finite number above 0.
+
+    >>> require_positive("sampler", ridge=0.0)
+    Traceback (most recent call last):
+    cadc.errors.UsageError: sampler.ridge is 0.0; it must be a finite number above 0.
+    """
     for name, value in options.items():
         if not 0 < value < float("inf"):
             raise UsageError(f"{group}.{name} is {value}; it must be a finite number above 0.")

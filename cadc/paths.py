@@ -1,4 +1,4 @@
-"""Where things lie: the folders of configurations and experiments, of caches, runs and raw data."""
+"""Where files lie: the folders of the configuration, the experiments, the cache, the runs and the raw data."""
 
 import errno
 import os
@@ -11,49 +11,61 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def _packaged(name: str) -> Path:
-    """Return the folder `name` of an installed wheel, or that of a source tree."""
+    """Return the folder `name` of the installed wheel, or of the source tree if this runs from one."""
     inside = PACKAGE / name
     return inside if inside.is_dir() else PACKAGE.parent / name
 
 
 def conf_dir() -> Path:
-    """Folder of the Hydra configuration."""
+    """Return the folder of the Hydra configuration."""
     return _packaged("conf")
 
 
 def experiments_dir() -> Path:
-    """Folder of the experiments, one sub-folder each."""
+    """Return the folder of the experiments, which have one sub-folder each."""
     return _packaged("experiments")
 
 
 def runs_dir() -> Path:
-    """Folder of the ledger: `$CADC_RUNS`, else `runs` in the working directory."""
+    """Return the folder of the ledger: `$CADC_RUNS`, or `runs` in the working directory."""
     return Path(os.environ.get("CADC_RUNS") or "runs").absolute()
 
 
 def cache_dir() -> Path:
-    """Folder of downloads, prepared data and factors: `$CADC_CACHE`, else the user's cache folder."""
+    """Return the folder of downloads, prepared data and factors: `$CADC_CACHE`, or the user's cache folder."""
     from platformdirs import user_cache_dir
 
     return Path(os.environ.get("CADC_CACHE") or user_cache_dir("cadc")).absolute()
 
 
 def data_dir() -> Path | None:
-    """Folder with the publishers' files, one sub-folder a data set: `$CADC_DATA_DIR`, if set."""
+    """Return the folder of the publishers' files, one for each data set: `$CADC_DATA_DIR`, or None if unset.
+
+    Raises
+    ------
+    UsageError : if the variable does not name a folder.
+    """
     value = os.environ.get("CADC_DATA_DIR")
     if not value:
         return None
     folder = Path(value).absolute()
     if not folder.is_dir():
-        raise UsageError(f"CADC_DATA_DIR is {value!r}, which is no folder; correct it or unset it to download.")
+        raise UsageError(
+            f"CADC_DATA_DIR is {value!r}, which is not a folder; correct it, or unset it to download the data."
+        )
     return folder
 
 
 def regular_file(path: Path) -> Path:
-    """Return the path of a file, or raise an OSError for what is none: a pipe or a device would be read for ever."""
+    """Return the path if it is a regular file; reading a pipe or a device might never end.
+
+    Raises
+    ------
+    OSError : if the path does not exist or is not a regular file.
+    """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     return path

@@ -1,7 +1,7 @@
-"""Random generators derived from (seed, stage name), so that no stage disturbs another.
+"""Random generators derived from (seed, name of the stage), so that stages do not disturb each other.
 
-Changing the sampler must not change the initial weights: each stage asks for a generator of its own name
-and no global seed is ever set.
+Changing the sampler must not change the initial weights: each stage has a generator of its own, and no global seed
+is ever set.
 """
 
 import hashlib
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def derive_seed(seed: int, stage: str) -> int:
-    """Return a 63-bit seed that depends on `seed` and the stage's name alone.
+    """Return a 63-bit seed that depends only on `seed` and the name of the stage.
 
+    Examples
+    --------
     >>> derive_seed(0, "sample") == derive_seed(0, "sample") != derive_seed(0, "weights")
     True
     """
@@ -24,12 +26,16 @@ def derive_seed(seed: int, stage: str) -> int:
 
 
 def numpy_generator(seed: int, stage: str) -> np.random.Generator:
-    """Return NumPy's generator of this seed and stage."""
+    """Return NumPy's generator for a seed and a stage.
+
+    >>> int(numpy_generator(0, "sample").integers(100)) == int(numpy_generator(0, "sample").integers(100))
+    True
+    """
     return np.random.default_rng(derive_seed(seed, stage))
 
 
 def torch_generator(seed: int, stage: str) -> "torch.Generator":
-    """Return torch's CPU generator of this seed and stage."""
+    """Return torch's CPU generator for a seed and a stage."""
     import torch
 
     return torch.Generator().manual_seed(derive_seed(seed, stage))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.train import add_retry_failed
-from cadc.errors import ByHand, CadcError, UsageError, one_line
+from cadc.errors import CadcError, NotDownloadable, UsageError, one_line
 
 if TYPE_CHECKING:
     from cadc.experiment import Cell, Experiment
@@ -80,7 +80,7 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
         single = argparse.Namespace(**{**vars(arguments), "name": name, "overrides": list(arguments.overrides)})
         try:
             became[name] = do(single)
-        except ByHand as missing:
+        except NotDownloadable as missing:
             became[name] = f"left out: {one_line(str(missing))}"
         except (CadcError, OSError) as error:
             failed += 1

@@ -1,1 +1,1 @@
-"""What makes two computations the same, and what a computation cost."""
+"""Where results come from: fingerprints of configuration and code, the environment, and the costs."""

@@ -1,4 +1,4 @@
-"""What a run costs: seconds of its stages and its own peak of memory."""
+"""Costs of a run: seconds of its stages and its own peak memory."""
 
 import ctypes
 import gc
@@ -14,14 +14,21 @@ from cadc.terminal.interrupts import interrupts_held_back
 
 
 class Stopwatch:
-    """Adds up the seconds of named stages."""
+    """Sum of wall-clock seconds of named stages.
+
+    >>> watch = Stopwatch()
+    >>> with watch.stage("sleep_s"):
+    ...     time.sleep(0.01)
+    >>> watch.seconds["sleep_s"] >= 0.01
+    True
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time the body under a name."""
+        """Add the seconds of a `with` block to the stage `name`."""
         started = time.perf_counter()
         try:
             yield
@@ -30,8 +37,8 @@ class Stopwatch:
 
 
 def reset_peak_memory() -> None:
-    """Forget the peak of what this process did before, where the system allows it (Linux)."""
-    # What earlier runs left in reference cycles, or freed and the allocator kept, would count as ours.
+    """Start measuring the peak memory of this process anew; only Linux can."""
+    # Reference cycles of earlier runs, and memory that the allocator keeps, would count as this run's.
     with interrupts_held_back():
         gc.collect()
     try:
@@ -42,7 +49,7 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory_mb() -> float:
-    """Return the peak resident memory since `reset_peak_memory`, in MiB; elsewhere that of the whole process."""
+    """Return the peak resident memory in MiB: on Linux since `reset_peak_memory`, elsewhere of the whole process."""
     try:
         match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
         if match:

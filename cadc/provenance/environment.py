@@ -1,4 +1,4 @@
-"""The machine, library versions and source version that a result was computed with."""
+"""The machine, the library versions and the source version that a result was computed with."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ def _processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, processor and threads, as recorded beside every result."""
+    """Return versions, processor and number of threads, as every record holds them."""
     import torch
 
     packages: dict[str, str | None] = {}
@@ -44,18 +44,21 @@ def environment() -> dict[str, Any]:
 
 @cache
 def source_version() -> dict[str, Any]:
-    """Return the package's version, and commit and state of the source tree where it runs from one."""
+    """Return the package's `version`, and the `commit` of its source tree and whether that is `dirty`.
+
+    Commit and state are None for an installed wheel.
+    """
     from cadc import __version__
     from cadc.paths import PACKAGE
 
-    def git(*words: str) -> str | None:
+    def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", PACKAGE.parent, *words], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(["git", "-C", PACKAGE.parent, *arguments], capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    # An installed wheel may lie inside somebody else's repository.
+    # An installed wheel may lie inside another project's repository.
     is_ours = git("ls-files", "--error-unmatch", "cadc/__init__.py") is not None
     status = git("status", "--porcelain", "--", "cadc", "conf") if is_ours else None
     return {

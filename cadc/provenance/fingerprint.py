@@ -1,9 +1,9 @@
-"""What makes two computations the same: their options, and the code that can change their result.
+"""Fingerprints of a computation: its options, and the code that can change its result.
 
-Options that equal their default are left out and values are cast to their type, so that a new option with a
-default, or `1` for `1.0`, leaves finished runs valid. Code counts as the syntax trees of the modules that can change a
-result, found by following imports; docstrings, comments, layout, import statements, `__all__` and the places of files
-do not count.
+Options that equal their default are left out and values are cast to their type, so that a new option with a default,
+or `1` in place of `1.0`, leaves finished runs valid. The code is hashed as the syntax trees of the modules that can
+change a result, found by following imports. Docstrings, comments, layout, import statements, `__all__` and the places of
+files do not count.
 """
 
 import ast
@@ -38,25 +38,30 @@ The others choose, store, measure or show results.
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """Return the first `length` hexadecimal digits of SHA-256 of a JSON value with sorted keys."""
+    """Return the first `length` hexadecimal digits of the SHA-256 of a JSON value, whatever the order of its keys.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def file_hash(path: Path) -> str:
-    """Return SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe(component: Any) -> dict[str, Any]:
-    """Return a component's class and those of its options that differ from their default.
+    """Return the class of a component and those of its options that differ from their default.
 
-    Options that say where or how fast something runs (the class attribute `without_effect`) are left out.
+    Options that the class lists in its attribute `without_effect` are left out: they say where or how fast something
+    runs.
 
     Parameters
     ----------
-    component : a node of the configuration, or an object that keeps each option in an attribute of its name.
+    component : a node of the configuration, or an object that keeps each option in an attribute of the same name.
     """
     if isinstance(component, Mapping):
         cls = load_class(component[TARGET])
@@ -65,7 +70,7 @@ def describe(component: Any) -> dict[str, Any]:
         cls = type(component)
         options = {name: getattr(component, name) for name in parameters(cls)}
         for name, value in options.items():
-            # An argument that no configuration could give stays as it is.
+            # A value that no configuration can hold stays as it is.
             with suppress(UsageError):
                 options |= cast_options(cls, {name: value})
     known, skipped = parameters(cls), getattr(cls, "without_effect", ())
@@ -74,14 +79,14 @@ def describe(component: Any) -> dict[str, Any]:
 
 
 def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:
-    """Return a hash of the code of these modules and of all that they import and that can change a result.
+    """Return a hash of the code of some modules, and of everything they import that can change a result.
 
-    Neither the names of the modules nor their import statements count, so that a file may move.
+    Names of modules and import statements do not count, so that moving a file leaves the hash as it is.
 
     Parameters
     ----------
-    modules : names to start from.
-    leave_out : modules and packages that do not count, nor what only they import.
+    modules : names of the modules to start from.
+    leave_out : modules and packages that do not count; what only they import does not count either.
     """
     seen: dict[str, str] = {}
     pending = list(modules)
@@ -114,7 +119,7 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
         return NO_CODE, ()
     tree = ast.parse(Path(spec.origin).read_bytes())
     package = spec.name if spec.submodule_search_locations else spec.parent
-    imported = tuple(_imports(tree, package or ""))
+    imported = tuple(_imports(tree, package or ""))  # before `tree_hash` removes them
     return tree_hash(tree), imported
 
 
@@ -128,14 +133,14 @@ def tree_hash(tree: ast.AST) -> str:
 
 
 def _is_left_out(line: Any) -> bool:
-    """Tell whether a statement is an import, `__all__`, or a string standing alone, which documents its neighbour."""
+    """Tell whether a statement is an import, `__all__`, or a string on its own, which is documentation."""
     is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
     is_list_of_names = isinstance(line, ast.Assign) and [ast.unparse(name) for name in line.targets] == ["__all__"]
     return is_text or is_list_of_names or isinstance(line, ast.Import | ast.ImportFrom)
 
 
 def _plain(node: Any) -> Any:
-    """Return a tree as lists, without positions and empty parts, so that Python versions agree on it."""
+    """Return a tree as nested lists without positions and empty parts, which all Python versions agree on."""
     if isinstance(node, ast.AST):
         parts = [[name, _plain(value)] for name, value in ast.iter_fields(node) if value not in (None, [])]
         return [type(node).__name__, *parts]
@@ -145,11 +150,11 @@ def _plain(node: Any) -> Any:
 
 
 NO_CODE = tree_hash(ast.parse(""))
-"""Hash of a file without code, such as that of a package: it neither adds to a result nor changes it."""
+"""Hash of a file without code, such as the `__init__` of a package; it cannot change a result."""
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Yield the modules that a module of this package imports, at its top or inside its functions."""
+    """Yield the modules that a module of `package` imports, at its top or inside its functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -168,7 +173,7 @@ def _exists(module: str) -> bool:
     try:
         parent = importlib.util.find_spec(module.rpartition(".")[0]) if "." in module else None
         if parent is not None and parent.submodule_search_locations is None:
-            return False  # a name inside a module; asking for it would import the module
+            return False  # a name inside a module; looking it up would import the module
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False

@@ -1,1 +1,1 @@
-"""What a person at a terminal sees and sends: progress bars, Ctrl-C."""
+"""Progress bars, and interrupts such as Ctrl-C."""

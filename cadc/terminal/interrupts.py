@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: they interrupt what goes on, and are not lost where Python drops what a finalizer raises."""
+"""Ctrl-C and SIGTERM interrupt the work, and are not lost when they arrive inside a finalizer.
+
+Python drops what a finalizer raises; signals are therefore kept in a list as well, and `check_interrupt` looks there.
+"""
 
 import signal
 import threading
@@ -11,8 +14,15 @@ _received: list[int] = []
 
 @contextmanager
 def interrupting() -> Iterator[list[int]]:
-    """Have Ctrl-C, and SIGTERM, by which clusters end a job, raise KeyboardInterrupt; yield the signals that came."""
-    # Whoever calls us may have their own way with signals; only the main thread can set one.
+    """Turn Ctrl-C and SIGTERM into KeyboardInterrupt inside the `with` block; clusters end jobs by SIGTERM.
+
+    Handlers that a caller installed stay, and other threads than the main one leave all handlers alone.
+
+    Yields
+    ------
+    received : numbers of the signals that have arrived so far.
+    """
+    # Only the main thread can set a handler.
     before = {}
     if threading.current_thread() is threading.main_thread():
         usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
@@ -33,18 +43,18 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def check_interrupt() -> None:
-    """Raise KeyboardInterrupt where a signal came and what it raised was dropped; call it between pieces of work."""
+    """Raise KeyboardInterrupt if a signal has arrived whose exception was dropped; call this between pieces of work."""
     if _received:
         raise KeyboardInterrupt
 
 
 INTERRUPTING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
-"""Signals whose handlers may raise: Ctrl-C, and those by which clusters take a machine back."""
+"""Signals whose handlers may raise: Ctrl-C, and those that clusters send before they take a machine back."""
 
 
 @contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Hold interrupting signals back while the body runs: raised inside a finalizer, Python would drop them."""
+    """Delay interrupting signals until the `with` block ends; raised inside a finalizer, they would be dropped."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

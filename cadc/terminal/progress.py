@@ -1,4 +1,4 @@
-"""What a person sees of work that goes on: two bars on a terminal, the sweep above the run; plain lines elsewhere."""
+"""Progress of a sweep: on a terminal a bar for the sweep above one for its run, elsewhere plain lines."""
 
 import sys
 from types import TracebackType
@@ -11,11 +11,11 @@ _shown: list["Display"] = []
 
 
 class Display:
-    """Bars of a sweep and of the run inside it, for the time of a `with` block.
+    """Bars of a sweep and of the run inside it, shown during a `with` block.
 
     Parameters
     ----------
-    n_runs : of the sweep; the bar of a single run stands alone.
+    n_runs : number of runs of the sweep; a single run has one bar only.
     """
 
     def __init__(self, n_runs: int = 1) -> None:
@@ -49,28 +49,28 @@ class Display:
             self._bars.stop()
 
     def say(self, line: str) -> None:
-        """Print a line, above the bars where there are any."""
+        """Print a line on standard error, above the bars if there are any."""
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=sys.stderr, flush=True)
 
     def sweep(self, n_done: int, state: str) -> None:
-        """Move the bar of the sweep."""
+        """Move the bar of the sweep to `n_done` runs, with a text beside it."""
         if self._bars is not None and self._sweep is not None:
             self._bars.update(self._sweep, completed=n_done, state=state)
 
     def run(self) -> "RunBar":
-        """Return a bar for one run."""
+        """Return the bar of one run."""
         return RunBar(self._bars)
 
 
 class RunBar:
-    """The bar of one run; without a terminal it does nothing.
+    """Bar of one run; without a terminal it does nothing.
 
     Parameters
     ----------
-    bars : rich's bars, or None.
+    bars : rich's bars; None without a terminal.
     """
 
     def __init__(self, bars: "Progress | None") -> None:
@@ -78,26 +78,26 @@ class RunBar:
         self._task: TaskID | None = None
 
     def move(self, n_done: int, total: int, state: str) -> None:
-        """Show how far it is."""
+        """Show that `n_done` steps of `total` are done, with a text beside the bar."""
         if self._bars is not None:
             if self._task is None:
                 self._task = self._bars.add_task("run", total=total, state=state)
             self._bars.update(self._task, completed=n_done, total=total, state=state)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bars is not None and self._task is not None:
             self._bars.remove_task(self._task)
             self._task = None
 
 
 def display() -> Display:
-    """Return the display that is shown, or one that shows nothing."""
+    """Return the display that is shown now, or one without bars."""
     return _shown[-1] if _shown else Display()
 
 
 def clock(seconds: float) -> str:
-    """Return a time in hours, minutes and seconds.
+    """Return a duration as minutes and seconds, with hours if it has any.
 
     >>> clock(59), clock(3723)
     ('0:59', '1:02:03')

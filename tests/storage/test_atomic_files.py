@@ -13,7 +13,7 @@ def test_a_file_is_replaced_by_text_bytes_or_what_a_function_writes(tmp_path, co
     write_file(path, content)
     expected = "written" if callable(content) else content if isinstance(content, str) else content.decode()
     assert path.read_text() == expected
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -27,7 +27,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_file(path, fails)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
 @pytest.mark.parametrize("has_links", [True, False])
@@ -42,7 +42,7 @@ def test_without_replacement_the_first_writer_wins(tmp_path, monkeypatch, has_li
     with pytest.raises(FileExistsError):
         write_file(path, "second", replace=False)
     assert path.read_text() == "first"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_written_file_has_the_mode_that_the_umask_allows(tmp_path):

@@ -8,7 +8,7 @@ from typing import ClassVar
 from cadc.data import archive
 from cadc.data.raw import RawLog
 from cadc.data.text import unreadable
-from cadc.errors import ByHand
+from cadc.errors import NotDownloadable
 from cadc.paths import data_dir, regular_file
 from cadc.provenance.fingerprint import file_hash
 
@@ -36,7 +36,7 @@ class PublishedFiles(ABC):
         if local is not None and (local / self.name).is_dir():
             return local / self.name
         if self.by_hand:
-            raise ByHand(
+            raise NotDownloadable(
                 f"{self.name} has to be fetched by hand: put {', '.join(self.files)} from {self.url} into a folder "
                 f"{self.name} and set CADC_DATA_DIR to the folder that holds it."
             )
