@@ -2,8 +2,8 @@
 
 Options that equal their default are left out and values are cast to their type, so that a new option with a default,
 or `1` in place of `1.0`, leaves finished runs valid. The code is hashed as the syntax trees of the modules that can
-change a result, found by following imports. Docstrings, comments, layout, import statements, `__all__` and the places of
-files do not count.
+change a result, found by following imports. Docstrings, comments, layout, import statements, `__all__` and the places
+of files do not count.
 """
 
 import ast
