@@ -1,7 +1,7 @@
 """All tables of a model: fields are stacked by how they are stored and whether they are trained."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from cadc.data.batch import Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of
-from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.budget_split import tables_within
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.folds import FoldTables
 from cadc.embeddings.schemes.full import Full
 from cadc.embeddings.unknown import UnknownIds
@@ -25,17 +25,9 @@ class EmbeddingCollection(nn.Module):
     ----------
     schema : the fields.
     scheme : stores the fields that are large enough; the others are stored in full.
-    targets : the values that each field's table starts from, shape [vocabulary size, dim], by field name; of frozen
-        fields also [K, vocabulary size, dim], a table for each fold of cross-fitting; None for a random start.
-    frozen : names of the fields whose vectors are not trained.
+    start : what the tables start from, and which of them are trained.
     sides : whose fields are looked up; a batch holds the others too.
-    unknown_ids : ids that are looked up as *unknown*, bool, shape [vocabulary size], by field name.
-    id_dropout : share of the ids of the fields in `unknown_ids` that training takes for *unknown*.
-    enriched : names of the fields whose targets are more than random values.
-    statistics : of the training rows.
-    std : standard deviation of random starts.
-    generator : of random starts and of the scheme's own draws.
-    kept : columns of a field's vectors that are biases and the like, see `TableSpec`.
+    generator : of random starts and of the scheme's own draws; None takes one of seed 0.
 
     Raises
     ------
@@ -46,67 +38,28 @@ class EmbeddingCollection(nn.Module):
         self,
         schema: Schema,
         scheme: Scheme,
-        targets: Mapping[str, Tensor | None],
-        frozen: Collection[str] = (),
+        start: InitialValues,
         sides: Collection[Side] = SIDES,
-        unknown_ids: Mapping[str, Tensor] | None = None,
-        id_dropout: float = 0.0,
-        enriched: Collection[str] = (),
-        statistics: Statistics = NOTHING_KNOWN,
-        std: float = 0.05,
         generator: torch.Generator | None = None,
-        kept: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
-        single = [field.name for field in schema.single]
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
         own = [field for field in (*schema.single, *schema.bags) if field.side in sides]
         all_compressed = [field for field in schema.fields if scheme.is_compressed(field)]
         compressed = [field for field in own if field in all_compressed]
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
-        tables: list[EmbeddingTable] = []
-        self.columns: list[list[int]] = []
-        self.bags: list[list[str]] = []
-        self.field_names: list[str] = []
+        groups = list(_groups(own, compressed, start))
         self.dim = scheme.dim
-        groups = list(_groups(own, compressed, targets, frozen))
-        specs = {}
-        for number, (fields, _, is_compressed) in enumerate(groups):
-            if not is_compressed or _of_folds(fields, targets):
-                continue
-            with_mean = any(field.name in enriched for field in fields)
-            budget = budget_of(scheme, fields, all_compressed)
-            specs[number] = TableSpec(fields, budget, with_mean, statistics, generator, kept or {})
-        if len(specs) > 1:
-            specs = {number: replace(spec, generator=_child(generator)) for number, spec in specs.items()}
-        together = budget_of(scheme, compressed, all_compressed) if compressed else None
-        self.budget = together
-        made = dict(zip(specs, tables_within(scheme, list(specs.values()), together), strict=True))
-        for number, (fields, is_trained, is_compressed) in enumerate(groups):
-            starts = [targets[field.name] for field in fields]
-            of_folds = _of_folds(fields, targets)
-            if of_folds:
-                if is_compressed and not isinstance(scheme, Full):
-                    raise UsageError(
-                        "frozen tables of cross-fitting, one a fold, are stored in full; set embedding=full, or "
-                        "factorization_rows=complement."
-                    )
-                table: EmbeddingTable = FoldTables(fields, of_folds)
-            else:
-                table = made[number] if number in made else Full(scheme.dim).table(TableSpec(fields))
-                weights = [statistics.counts[field.name] + 1 for field in fields] if statistics.counts else None
-                table.initialise_from(starts, weights, std, generator)
-            table.requires_grad_(is_trained)
-            tables.append(table)
-            self.columns.append([single.index(field.name) for field in fields if not field.bag])
-            self.bags.append([field.name for field in fields if field.bag])
-            self.field_names += [field.name for field in fields]
-        self.tables = nn.ModuleList(tables)
-        self._tables = tuple(tables)
-        self.compressed = tuple(field.name for field in compressed)
         self.is_compressing = scheme.is_compressing
-        names = {field.name for field in own}
-        masks = {name: mask for name, mask in (unknown_ids or {}).items() if name in names}
-        self.unknown = UnknownIds(schema, masks, id_dropout) if masks else None
+        self.compressed = tuple(field.name for field in compressed)
+        self.budget = budget_of(scheme, compressed, all_compressed) if compressed else None
+        self._tables = tuple(_tables(groups, scheme, start, all_compressed, self.budget, generator))
+        self.tables = nn.ModuleList(self._tables)
+        single = [field.name for field in schema.single]
+        self.columns = [[single.index(field.name) for field in group.fields if not field.bag] for group in groups]
+        self.bags = [[field.name for field in group.fields if field.bag] for group in groups]
+        self.field_names = [field.name for group in groups for field in group.fields]
+        masks = {name: mask for name, mask in start.unknown_ids.items() if name in self.field_names}
+        self.unknown = UnknownIds(schema, masks, start.id_dropout) if masks else None
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the vectors of all fields, in the order of `field_names`, shape [B, F, dim]."""
@@ -114,14 +67,10 @@ class EmbeddingCollection(nn.Module):
             batch = self.unknown(batch)
         parts = []
         for table, columns, bags in zip(self._tables, self.columns, self.bags, strict=True):
-            ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
-            if isinstance(table, FoldTables) and batch.fold is not None:
-                found = [table.of_rows(ids, batch.fold)] if columns else []
-                pooled = [table.pooled_of_rows(name, batch.bags[name], batch.fold) for name in bags]
-            else:
-                found = [table(ids)] if columns else []
-                pooled = [table.pooled(name, batch.bags[name]) for name in bags]
-            parts += [*found, *(vectors.unsqueeze(1) for vectors in pooled)]
+            if columns:
+                ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
+                parts.append(table(ids, batch.fold))
+            parts += [table.pooled(name, batch.bags[name], batch.fold).unsqueeze(1) for name in bags]
         return torch.cat(parts, 1)
 
     def compressed_tables(self) -> list[EmbeddingTable]:
@@ -140,34 +89,78 @@ class EmbeddingCollection(nn.Module):
         return {name: value.clone() for name, value in found.items()}
 
 
-def _child(generator: torch.Generator) -> torch.Generator:
-    """Return a generator that the other one seeds."""
-    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
+@dataclass(frozen=True)
+class _Group:
+    """Fields that share a table."""
+
+    fields: Sequence[Field]
+    targets: Sequence[Tensor | None]
+    is_trained: bool
+    is_compressed: bool
+
+    @property
+    def folds(self) -> list[Tensor]:
+        """The targets that are a table for each fold of cross-fitting: those of all fields, or none."""
+        return [target for target in self.targets if target is not None and target.ndim == 3]
 
 
-def _of_folds(fields: Sequence[Field], targets: Mapping[str, Tensor | None]) -> list[Tensor]:
-    """Return the targets that are a table for each fold of cross-fitting."""
-    starts = [targets[field.name] for field in fields]
-    return [start for start in starts if start is not None and start.ndim == 3]
-
-
-def _groups(
-    own: Sequence[Field],
-    compressed: Sequence[Field],
-    targets: Mapping[str, Tensor | None],
-    frozen: Collection[str],
-) -> Iterator[tuple[list[Field], bool, bool]]:
-    """Yield the fields that share a table, whether it is trained, and whether it is compressed."""
+def _groups(own: Sequence[Field], compressed: Collection[Field], start: InitialValues) -> Iterator[_Group]:
+    """Yield the fields that share a table: trained ones, then frozen ones, then those of folds."""
 
     def is_of_folds(field: Field) -> bool:
-        target = targets[field.name]
-        return field.name in frozen and target is not None and target.ndim == 3
+        target = start.targets[field.name]
+        return field.name in start.frozen and target is not None and target.ndim == 3
 
-    trained = [field for field in own if field.name not in frozen]
-    kept = [field for field in own if field.name in frozen and not is_of_folds(field)]
+    trained = [field for field in own if field.name not in start.frozen]
+    frozen = [field for field in own if field.name in start.frozen and not is_of_folds(field)]
     by_fold = [field for field in own if is_of_folds(field)]
-    for fields in (trained, kept, by_fold):
+    for fields in (trained, frozen, by_fold):
         for is_compressed in (True, False):
             group = [field for field in fields if (field in compressed) == is_compressed]
             if group:
-                yield group, fields is trained, is_compressed
+                yield _Group(group, [start.targets[field.name] for field in group], fields is trained, is_compressed)
+
+
+def _tables(
+    groups: Sequence[_Group],
+    scheme: Scheme,
+    start: InitialValues,
+    all_compressed: Sequence[Field],
+    budget: int | None,
+    generator: torch.Generator,
+) -> Iterator[EmbeddingTable]:
+    """Yield the table of each group with its initial values."""
+    compressed = [group for group in groups if group.is_compressed and not group.folds]
+    specs = [
+        TableSpec(
+            group.fields,
+            budget_of(scheme, group.fields, all_compressed),
+            any(field.name in start.enriched for field in group.fields),
+            start.statistics,
+            generator,
+            start.kept,
+        )
+        for group in compressed
+    ]
+    if len(specs) > 1:
+        specs = [replace(spec, generator=_child(generator)) for spec in specs]
+    empty = iter(tables_within(scheme, specs, budget))
+    counts = start.statistics.counts
+    for group in groups:
+        if group.folds:
+            if group.is_compressed and not isinstance(scheme, Full):
+                raise UsageError(
+                    "the tables of cross-fitting, one a fold, are stored in full, and embedding is a scheme that "
+                    "compresses them; set embedding=full, or factorization_rows=complement."
+                )
+            table: EmbeddingTable = FoldTables(group.fields, group.folds)
+        else:
+            table = next(empty) if group.is_compressed else Full(scheme.dim).table(TableSpec(group.fields))
+            weights = [counts[field.name] + 1 for field in group.fields] if counts else None
+            table.initialise_from(group.targets, weights, start.std, generator)
+        yield table.requires_grad_(group.is_trained)
+
+
+def _child(generator: torch.Generator) -> torch.Generator:
+    """Return a generator that the other one seeds."""
+    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))

@@ -20,10 +20,11 @@ from cadc.data.cold_ids import LogWithCold
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.schema import SIDES, Side
-from cadc.data.seen_ids import seen_ids
-from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import initial_values
 from cadc.factorization.cached import Fitted, fit_factors
+from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample
 
@@ -70,44 +71,13 @@ def _validation_rate(config: Config) -> float:
 
 def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> nn.Module:
     """Return the model with its initial weights."""
-    weight_seed = seeds(config)["weight"]
     factors = fitted.factors if fitted else None
 
-    def tables(*sides_of_each: tuple[Side, ...]) -> list[EmbeddingCollection]:
-        initializer = build(config["initializer"], "initializer")
-        scheme = build(config["embedding"], "embedding")
-        generator = torch_generator(weight_seed, "tables")
-        seen = seen_ids(log, sample.rows)
-        compressed = [field.name for field in log.schema.fields if scheme.is_compressed(field)]
-        enriched = initializer.enriched_fields(log.schema, factors)
-        scheme.require_start([name for name in compressed if name in enriched])
-        rowless = () if scheme.table_class.holds_rows else compressed
-        targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
-        statistics = Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN
-        targets = scheme.arranged(targets, enriched, initializer.extra_columns, statistics)
-        return [
-            EmbeddingCollection(
-                log.schema,
-                scheme,
-                targets,
-                initializer.frozen_fields(log.schema, factors),
-                sides,
-                initializer.unknown_ids(log.schema, factors, seen),
-                initializer.id_dropout,
-                enriched,
-                statistics,
-                initializer.std,
-                torch_generator(weight_seed, f"scheme {'+'.join(sides)}"),
-                initializer.kept_columns(log.schema, factors),
-            )
-            for sides in sides_of_each
-        ]
-
     def embeddings() -> EmbeddingCollection:
-        return tables(SIDES)[0]
+        return _tables(config, log, factors, sample, SIDES)[0]
 
     def towers() -> dict[str, EmbeddingCollection]:
-        of_users, of_items = tables(("user", "context"), ("item",))
+        of_users, of_items = _tables(config, log, factors, sample, ("user", "context"), ("item",))
         return {"user": of_users, "item": of_items}
 
     model: nn.Module = build(
@@ -118,8 +88,26 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
         factors=factors,
         schema=log.schema,
         n_dense=len(log.schema.dense),
-        generator=torch_generator(weight_seed, "network"),
+        generator=torch_generator(seeds(config)["weight"], "network"),
     )
     if hasattr(model, "begin"):
         model.begin(log, sample.rows)  # type: ignore[operator]
     return model
+
+
+def _tables(
+    config: Config,
+    log: InteractionLog,
+    factors: Factors | CrossFitted | None,
+    sample: Sample,
+    *sides_of_each: tuple[Side, ...],
+) -> list[EmbeddingCollection]:
+    """Return the embedding tables of some sides, once for each that is named, all from the same initial values."""
+    seed = seeds(config)["weight"]
+    initializer = build(config["initializer"], "initializer")
+    scheme = build(config["embedding"], "embedding")
+    start = initial_values(initializer, scheme, log, factors, sample.rows, torch_generator(seed, "tables"))
+    return [
+        EmbeddingCollection(log.schema, scheme, start, sides, torch_generator(seed, f"scheme {'+'.join(sides)}"))
+        for sides in sides_of_each
+    ]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from cadc.data.batch import Bag, Batch
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.full import Full, UncompressedTable
 from cadc.errors import UsageError
 
@@ -30,7 +31,7 @@ def targets(seed=0):
 
 
 def collection(frozen=(), start=None):
-    return EmbeddingCollection(SCHEMA, Full(DIM), start or targets(), frozen)
+    return EmbeddingCollection(SCHEMA, Full(DIM), InitialValues(start or targets(), frozen))
 
 
 def batch_of(ids, bags):

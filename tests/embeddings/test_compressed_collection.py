@@ -12,6 +12,7 @@ from cadc.configuration.compose import compose_config
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.base.table_file import export, file_bytes, read_table
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.schemes.folds import FoldTables
 from cadc.embeddings.schemes.full import Full, UncompressedTable
@@ -43,7 +44,7 @@ def targets(rowless=()):
 
 def collection(scheme=None, **options):
     scheme = scheme or Hashing(DIM, ratio=4.0, small=100)
-    return EmbeddingCollection(SCHEMA, scheme, options.pop("targets", targets()), **options)
+    return EmbeddingCollection(SCHEMA, scheme, InitialValues(**{"targets": targets(), **options}))
 
 
 def by_fields(module):

@@ -3,6 +3,7 @@
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.schemes.full import Full
 from cadc.factorization.factors import Factors
@@ -18,7 +19,7 @@ def towers_of(log, frozen=(), start=None):
     targets = RandomInitializer(std=0.5).targets(log, DIM, None, torch_generator(0, "tables"), {}) | (start or {})
 
     def collection(*sides):
-        return EmbeddingCollection(log.schema, Full(DIM), targets, frozen, sides)
+        return EmbeddingCollection(log.schema, Full(DIM), InitialValues(targets, frozen), sides)
 
     return {"user": collection("user", "context"), "item": collection("item")}
 

@@ -9,6 +9,7 @@ from torch import nn
 from cadc.embeddings.base.scheme import Compressed
 from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.randomness import torch_generator
 from cadc.training.checkpoints import CheckpointFolder
@@ -65,7 +66,7 @@ class Net(nn.Module):
             field.name: 0.1 * torch.randn(field.vocabulary_size, DIM, generator=generator)
             for field in log.schema.fields
         }
-        self.embeddings = EmbeddingCollection(log.schema, Masked(DIM, small=0), targets, frozen)
+        self.embeddings = EmbeddingCollection(log.schema, Masked(DIM, small=0), InitialValues(targets, frozen))
         self.norm = nn.BatchNorm1d(DIM * len(log.schema.fields))
         self.last = nn.Linear(DIM * len(log.schema.fields), 1)
         with torch.no_grad():

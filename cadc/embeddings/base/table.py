@@ -161,8 +161,13 @@ class EmbeddingTable(nn.Module, ABC):
             self.project(target, weight)
             self.psnr = self.psnr_of(target, torch.cat([torch.full_like(own, float(own.any())) for own in masses]))
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, fold: Tensor | None = None) -> Tensor:
         """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim].
+
+        Parameters
+        ----------
+        ids : int32 or int64, shape [B, F].
+        fold : fold of cross-fitting of each row, int64, shape [B]; only tables of folds look at it.
 
         Raises
         ------
@@ -175,8 +180,15 @@ class EmbeddingTable(nn.Module, ABC):
             found = found + self.centre[[index for index, field in enumerate(self.fields) if not field.bag]]
         return found
 
-    def pooled(self, name: str, bag: Bag) -> Tensor:
-        """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
+    def pooled(self, name: str, bag: Bag, fold: Tensor | None = None) -> Tensor:
+        """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros.
+
+        Parameters
+        ----------
+        name : of the field.
+        bag : its values in B rows.
+        fold : see `forward`.
+        """
         index = self.names.index(name)
         self.require_known(bag.values.unsqueeze(1), [index])
         values = self.vectors(bag.values.long() + self.first_row[name])

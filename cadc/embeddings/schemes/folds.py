@@ -35,12 +35,16 @@ class FoldTables(UncompressedTable):
             self.weight.copy_(stacked.mean(0))
         self.register_buffer("by_fold", stacked.flatten(0, 1), persistent=False)
 
-    def of_rows(self, ids: Tensor, fold: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, fold: Tensor | None = None) -> Tensor:
         """Look up single-valued fields, ids [B, F], each row in the table of its fold [B], shape [B, F, dim]."""
+        if fold is None:
+            return super().forward(ids)
         rows = ids + self.offsets + fold.unsqueeze(1) * len(self.weight)
         return self.by_fold.index_select(0, rows.flatten()).view(*ids.shape, -1)
 
-    def pooled_of_rows(self, name: str, bag: Bag, fold: Tensor) -> Tensor:
+    def pooled(self, name: str, bag: Bag, fold: Tensor | None = None) -> Tensor:
         """Return the mean vector of each row's bag in the table of its fold, shape [B, dim]."""
+        if fold is None:
+            return super().pooled(name, bag)
         values = bag.values + spread_to_values(fold * len(self.weight), bag) + self.first_row[name]
         return embedding_bag(values, self.by_fold, bag.offsets.to(values.dtype), mode="mean")

@@ -56,7 +56,7 @@ class UncompressedTable(EmbeddingTable):
         found = rows_of(self.weight, rows)
         return found if self._is_exact else self._stored(found).float()
 
-    def pooled(self, name: str, bag: Bag) -> Tensor:
+    def pooled(self, name: str, bag: Bag, fold: Tensor | None = None) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
         if not self._is_exact or self.centred:
             return super().pooled(name, bag)

@@ -8,6 +8,7 @@ from torch import nn
 from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.base.table_file import file_bytes
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.randomness import torch_generator
 from tests.embeddings.support.schemes import (
     ALL,
@@ -39,9 +40,7 @@ class Model(nn.Module):
         self.embeddings = EmbeddingCollection(
             log().schema,
             scheme,
-            start,
-            frozen,
-            statistics=known(),
+            InitialValues(start, frozen, statistics=known()),
             generator=torch_generator(seed, "scheme"),
         )
         self.last = nn.Linear(DIM, 1)
@@ -71,7 +70,7 @@ class TestModel:
     @WITH_BUDGET
     def test_as_a_ratio_is_bytes_of_float32_vectors_by_bytes_of_the_file(self, name):
         scheme = scheme_of(name, ratio=5.0, budget=None)
-        model = EmbeddingCollection(log().schema, scheme, starts(scheme), statistics=known())
+        model = EmbeddingCollection(log().schema, scheme, InitialValues(starts(scheme), statistics=known()))
         settle(model)
         (table,) = model.compressed_tables()
         assert set(table.names) == {field.name for field in fields()}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.full import Full
 from tests.embeddings.test_collection import DIM, NAMES, SCHEMA, batch_of, naive, targets
 
@@ -22,7 +23,7 @@ def fold_targets():
 
 
 def collection(start, **options):
-    return EmbeddingCollection(SCHEMA, Full(DIM), start, **options)
+    return EmbeddingCollection(SCHEMA, Full(DIM), InitialValues(start, **options))
 
 
 def test_a_training_row_looks_up_the_table_of_its_fold_and_any_other_the_mean():

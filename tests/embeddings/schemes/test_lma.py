@@ -15,6 +15,7 @@ from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import Statistics
 from cadc.embeddings.base.table_file import export, file_bytes, read_table
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.schemes.lma import EXACT, Lma, LmaTable, column_hashes, packed, unpacked, width
 from cadc.errors import UsageError
@@ -139,7 +140,8 @@ def test_where_the_share_would_leave_no_memory_there_are_fewer_keys():
 def test_ratios_are_told_with_and_without_the_index():
     log = small_synthetic_log()
     targets = dict.fromkeys([field.name for field in log.schema.fields])
-    tables = EmbeddingCollection(log.schema, Lma(16, None, 4000, small=0), targets, statistics=Statistics.of(log))
+    start = InitialValues(targets, statistics=Statistics.of(log))
+    tables = EmbeddingCollection(log.schema, Lma(16, None, 4000, small=0), start)
     found = measure_tables(tables)
     full = 4 * 16 * sum(field.vocabulary_size for field in log.schema.fields)
     assert found["index_bytes"] == tables.tables[0].signature.nbytes > 0

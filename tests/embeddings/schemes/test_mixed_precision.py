@@ -15,6 +15,7 @@ from cadc.embeddings.base.statistics import Statistics
 from cadc.embeddings.base.table_file import export, file_bytes, read_table
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.fitting.bit_search import WIDTHS
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.mixed_precision import MixedPrecision, MixedPrecisionTable
 from cadc.errors import UsageError
 from cadc.models.dlrm import DLRM
@@ -177,7 +178,7 @@ def fit_dlrm(log, folder=None):
     starts = {
         field.name: 0.05 * torch.randn(field.vocabulary_size, 4, generator=generator) for field in log.schema.fields
     }
-    tables = EmbeddingCollection(log.schema, scheme, starts, statistics=Statistics.of(log))
+    tables = EmbeddingCollection(log.schema, scheme, InitialValues(starts, statistics=Statistics.of(log)))
     model = DLRM(tables, len(log.schema.dense), generator, None, log.schema, top_mlp=(8,))
     fitting = Fit(max_epochs=3, batch_size=1000, learning_rate=0.01, progress=False)
     shuffle = torch.Generator().manual_seed(3)

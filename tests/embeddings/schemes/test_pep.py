@@ -10,6 +10,7 @@ from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.base.table_file import export, file_bytes, read_table
 from cadc.embeddings.coding.sparse_entries import bitmask_bytes, greatest_within, packed, unpacked
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.pep import Pep, PrunedTable, pruned_bytes
 from cadc.errors import UsageError
 
@@ -166,7 +167,8 @@ def test_a_model_with_a_settled_table_is_saved_and_rebuilt():
     def model(seed):
         generator = torch.Generator().manual_seed(seed)
         scheme = Pep(DIM, ratio=4, small=60)
-        return EmbeddingCollection(schema, scheme, {"user": drawn()[0], "item": drawn()[1]}, generator=generator)
+        start = InitialValues({"user": drawn()[0], "item": drawn()[1]})
+        return EmbeddingCollection(schema, scheme, start, generator=generator)
 
     trained = model(0)
     (table,) = trained.compressed_tables()
