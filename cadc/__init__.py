@@ -1,3 +1,31 @@
-"""cadc: how little training data, and how few bytes of table, does a recommender need?"""
+"""cadc: how little training data, and how few bytes of table, does a recommender need?
+
+What a notebook needs is here; nothing heavy is imported before it is used.
+
+- `run` and `sweep` carry out one configuration, or all combinations of several values, as `cadc train` does.
+- `Run` is a finished run: metrics, scores, model, predictions. `runs` is the ledger as a data frame.
+- `compare` says whether one arm is better than another, `plot` draws a metric with its intervals over seeds.
+
+>>> finished = cadc.run("data=synthetic", "sampler.rate=0.1")  # doctest: +SKIP
+>>> finished.metrics["test/auc"]  # doctest: +SKIP
+0.7153...
+"""
+
+from typing import TYPE_CHECKING
+
+from cadc.configuration.public_names import lazily
+
+if TYPE_CHECKING:
+    from cadc.api.compare import compare
+    from cadc.api.finished import Run
+    from cadc.api.listing import runs
+    from cadc.api.plot import plot
+    from cadc.api.run import run
+    from cadc.api.sweep import sweep
+    from cadc.errors import CadcError, UsageError
+else:
+    __getattr__, __dir__ = lazily(__name__)
 
 __version__ = "0.1.0"
+
+__all__ = ["CadcError", "Run", "UsageError", "__version__", "compare", "plot", "run", "runs", "sweep"]

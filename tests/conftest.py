@@ -11,6 +11,7 @@ import torch
 
 from cadc.configuration import class_lookup, compose
 from cadc.configuration.class_lookup import allowed_packages
+from cadc.configuration.public_names import homes_of
 from cadc.loggers import wandb_process
 from cadc.provenance import fingerprint
 from tests.support.commands import closing
@@ -166,6 +167,8 @@ def _forget_plugins():
         compose._composed,
         fingerprint._module,
         fingerprint._exists,
+        fingerprint._home,
+        homes_of,
     ):
         remembered.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "plugged"]:

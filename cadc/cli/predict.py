@@ -18,14 +18,13 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     import pandas as pd
     import pyarrow as pa
-    import torch
 
     from cadc.data.text import unreadable
     from cadc.errors import DataError
     from cadc.ledger import Ledger
     from cadc.paths import regular_file
     from cadc.serving.load import load_run
-    from cadc.serving.predict import score_rows, text_columns
+    from cadc.serving.predict import predicted, text_columns
 
     path = arguments.file
     try:
@@ -51,11 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise unreadable(path, error) from error
     except (ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as {path.suffix or 'CSV'}: {str(error).splitlines()[0]}") from error
-    scores = score_rows(log, model, table, str(path))
-    if record["task"] == "ranking":
-        table["score"] = scores  # higher is better, and no more than that
-    else:
-        table["probability"] = torch.from_numpy(scores).sigmoid().numpy()
+    table = predicted(record, log, model, table, str(path))
     if arguments.output is None:
         table.to_csv(sys.stdout, index=False)
     else:

@@ -188,7 +188,8 @@ class _Sweep:
             reason = self.ledger.record(job.run_id).get("reason", "")
             self.outcome.errors[job.run_id] = CadcError(str(reason))
             if len(self.jobs) == 1:
-                raise CadcError(f"{job.run_id} failed before: {reason} --retry-failed tries it again.")
+                again = "--retry-failed (in Python: retry_failed=True) tries it again."
+                raise CadcError(f"{job.run_id} failed before: {reason} {again}")
             self.say(f"{label}: {became}, not tried again: {reason}")
         elif became in ("failed", "interrupted", "unreachable"):
             self.say(f"{label}: {became}: {self.outcome.errors[job.run_id]}")

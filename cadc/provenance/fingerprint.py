@@ -18,6 +18,7 @@ from typing import Any
 
 from cadc.configuration.class_lookup import allowed_packages, class_name, load_class
 from cadc.configuration.components import TARGET, cast_options, options_of, parameters
+from cadc.configuration.public_names import homes_of
 from cadc.errors import UsageError
 
 CAN_CHANGE_RESULTS = (
@@ -160,12 +161,28 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            names = [_home(module, alias.name) for alias in node.names]
         else:
             continue
         for name in names:
             if name.split(".")[0] in allowed_packages() and _exists(name):
                 yield name
+
+
+@cache
+def _home(module: str, name: str) -> str:
+    """Return the module that `from module import name` is about.
+
+    A package that offers a name of one of its modules stands for that module alone: what else it offers, or will offer,
+    changes nothing.
+    """
+    if _exists(inside := f"{module}.{name}"):
+        return inside
+    spec = importlib.util.find_spec(module) if _exists(module) else None
+    if spec is None or spec.origin is None or not spec.submodule_search_locations:
+        return module
+    home = homes_of(Path(spec.origin), module).get(name)
+    return _home(*home) if home and home != (module, name) else module
 
 
 @cache

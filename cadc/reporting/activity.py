@@ -4,11 +4,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from numpy.typing import NDArray
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
+from numpy.typing import NDArray
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
@@ -40,7 +38,8 @@ def write_activity_figure(log: InteractionLog, sides: list[EntitySide], folder: 
     folder : where the file goes.
     """
     with mpl.rc_context(STYLE):
-        figure, (by_rank, by_share) = plt.subplots(1, 2, figsize=(9.6, 4.0), layout="constrained")
+        figure = Figure((9.6, 4.0), layout="constrained")
+        by_rank, by_share = figure.subplots(1, 2)
         for side, line in zip(sides, ("-", "--"), strict=False):
             rows = activity(log, side)
             # At most a thousand points, evenly spaced on each axis, show the same curve.
@@ -66,4 +65,3 @@ def write_activity_figure(log: InteractionLog, sides: list[EntitySide], folder: 
             axes.legend(frameon=False)
         figure.suptitle(f"Activity in {log.meta['name']}: {sum(log.meta['rows'].values()):,} rows")
         figure.savefig(folder / "activity.png", dpi=160, metadata={"Software": None})
-        plt.close(figure)

@@ -5,9 +5,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from cadc.reporting.palette import Palette
 from cadc.reporting.panels import PANELS
@@ -47,9 +45,8 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
     n_below = len(metrics) * -(-len(parts) // n_beside) if len(parts) > 1 else 1
     with mpl.rc_context(STYLE):
         size = (width * n_beside + draw.beside, height * n_below + 0.3)
-        figure, grid = plt.subplots(
-            n_below, n_beside, figsize=size, layout="constrained", squeeze=False, sharey=draw.sharey
-        )
+        figure = Figure(size, layout="constrained")
+        grid = figure.subplots(n_below, n_beside, squeeze=False, sharey=draw.sharey)
         pairs = [(metric, number, part) for metric in metrics for number, part in enumerate(parts)]
         places = _places(len(metrics), len(parts), n_beside)
         for (metric, number, part), place in zip(pairs, places, strict=True):
@@ -65,7 +62,6 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
         _legend(figure, grid.ravel())
         figure.savefig(folder / "figure.svg", metadata={"Date": None})
         figure.savefig(folder / "figure.png", dpi=160, metadata={"Software": None})
-        plt.close(figure)
 
 
 def _places(n_metrics: int, n_parts: int, n_beside: int) -> list[int]:

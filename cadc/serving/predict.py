@@ -11,6 +11,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.vocabulary import is_missing, look_up
 from cadc.errors import DataError, shown
+from cadc.ledger.store import Record
 
 
 def score_rows(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -71,6 +72,17 @@ def score_rows(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name:
             )
             parts.append(model(batch).double())
     return torch.cat(parts).numpy() if parts else np.empty(0)
+
+
+def predicted(record: Record, log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return new rows with the model's answer as one more column, see `score_rows`.
+
+    It is `probability`, of label 1; or `score`, higher for better and no more than that, where the run ranks items.
+    """
+    scores = score_rows(log, model, table, name)
+    if record.get("task") == "ranking":
+        return table.assign(score=scores)
+    return table.assign(probability=torch.from_numpy(scores).sigmoid().numpy())
 
 
 def text_columns(log: InteractionLog) -> list[str]:

@@ -12,7 +12,7 @@ from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
 from cadc.evaluation.statistics.measures import Measure, measure
 from cadc.evaluation.statistics.replicates import Memory, replicates
 from cadc.evaluation.statistics.share import Share, share
-from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN
+from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
 
 N_REPLICATES = 1000
 
@@ -48,6 +48,19 @@ class Comparison:
     n_units: int
     unit: str
     share: Share | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Return `better`, `as good (margin)`, `worse` or `undecided`, by p values of this comparison alone."""
+        n_seeds = self.interval.n_seeds
+        return verdict(self.advantage, self.p_difference, self.p_margin, n_seeds, self.margin)
+
+    def __str__(self) -> str:
+        low, high, n_seeds = self.interval.low, self.interval.high, self.interval.n_seeds
+        return (
+            f"{self.metric} {self.interval.estimate:+.4f} [{low:+.4f}, {high:+.4f}], p = {self.p_difference:.3g}, "
+            f"{n_seeds} seed{'s' * (n_seeds != 1)}, {self.n_units} {self.unit}s: {self.verdict}"
+        )
 
 
 def compare(

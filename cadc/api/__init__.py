@@ -1,0 +1,1 @@
+"""What `import cadc` offers a notebook or a script; each name is reached as `cadc.NAME`."""

@@ -1,0 +1,157 @@
+"""A finished run in a notebook: its numbers, its files, its model."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from cadc.api.carry_out import ledger_of, torch_left_alone
+from cadc.configuration.settings import BESIDE_SOURCE
+from cadc.data.log import InteractionLog
+from cadc.errors import CadcError
+from cadc.ledger.store import Record
+from cadc.provenance.fingerprint import describe
+from cadc.reporting.saved import FILES, SavedRows
+from cadc.serving.load import load_run
+from cadc.serving.predict import predicted
+
+
+class Run:
+    """A finished run of the ledger.
+
+    Parameters
+    ----------
+    run_id : its id, or the beginning of it.
+    runs : folder of the ledger; `$CADC_RUNS`, else `runs`, where none is given.
+
+    Raises
+    ------
+    UsageError : where no finished run, or more than one, begins so.
+
+    >>> cadc.Run("3fa1")  # doctest: +SKIP
+    <Run 3fa1…: data=synthetic model=dlrm …; test/auc 0.7153, test/logloss 0.6012; 4.1 s>
+    """
+
+    def __init__(self, run_id: str, runs: str | Path | None = None) -> None:
+        self._ledger = ledger_of(runs)
+        self.id = self._ledger.find(run_id)
+        """Hash of configuration, data, seeds and code; also the name of its folder."""
+        self.path = self._ledger.path(self.id)
+        """Folder with all files of the run."""
+
+    @cached_property
+    def record(self) -> Record:
+        """All that is known of the run: configuration, data, code, environment, metrics, costs, bytes, rows."""
+        return self._ledger.record(self.id)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The composed configuration."""
+        config: dict[str, Any] = self.record["config"]
+        return config
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics by name: those of the test part begin with `test/`, those of validation with `val/`."""
+        return dict(self.record["metrics"])
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all stages, factorisation included."""
+        return float(self.record["cost"]["total_s"])
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """A line for each row of the test part: `row` (place in the raw log), `user`, `item`, `label`, `probability`.
+
+        Where the run ranks items it has `rank` in place of label and probability: that of each held-out item among all
+        that its user has not met, from 1. Columns such as `user_rows_sample` count the training rows of its user and
+        item.
+
+        Raises
+        ------
+        CadcError : where the file is not there, or not the one that the record names.
+        """
+        kind = "rank" if self.record.get("task") == "ranking" else "probability"
+        return SavedRows(self._ledger).read(self.record, FILES[kind])
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A line for each epoch: `epoch` (from 1), `train/loss`, validation metrics; none for what is not trained."""
+        path = self.path / "metrics.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame({"epoch": []})
+
+    @property
+    def model(self) -> nn.Module:
+        """The model with its final weights, in evaluation mode; it maps a `cadc.data.Batch` to logits or scores."""
+        return self._loaded[1]
+
+    @property
+    def log(self) -> InteractionLog:
+        """The prepared log that the run read."""
+        return self._loaded[0]
+
+    @cached_property
+    def _loaded(self) -> tuple[InteractionLog, nn.Module]:
+        with torch_left_alone():
+            _, log, model = load_run(self._ledger, self.id)
+        return log, model
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Score new rows.
+
+        Parameters
+        ----------
+        rows : raw ids in columns named `user` and `item`, and a column for each context field and dense feature of the
+            log. Users, items and values that training never saw count as unknown.
+
+        Returns
+        -------
+        scored : the rows with the column `probability`, of label 1; or `score`, higher for better, where the run
+            ranks items.
+
+        Raises
+        ------
+        DataError : for a missing column, a row without user or item, or a dense value that is not a finite number.
+        """
+        return predicted(self.record, self.log, self.model, rows, "the data frame")
+
+    def __repr__(self) -> str:
+        asked = " ".join(f"{name}={value}" for name, value in self._asked())
+        numbers = ", ".join(f"{name} {value:.4f}" for name, value in self._judged().items())
+        return f"<Run {self.id}: {asked}; {numbers}; {self.seconds:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("run", self.id),
+            *self._asked(),
+            *((name, f"{value:.4f}") for name, value in self.metrics.items()),
+            ("seconds", f"{self.seconds:.1f}"),
+            ("bytes of tables", f"{self.record.get('bytes', {}).get('embedding') or 0:,}"),
+            ("folder", self.path),
+        ]
+        cells = "".join(f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
+        return f"<table>{cells}</table>"
+
+    def _judged(self) -> dict[str, float]:
+        """Return the metrics of the test part; all of them where there are none of it."""
+        found = self.metrics
+        return {name: value for name, value in found.items() if name.startswith("test/")} or found
+
+    def _asked(self) -> Iterator[tuple[str, Any]]:
+        """Yield the option of each group that the run uses, its keys that are not at their default, and the seed."""
+        for group in ("data", *self.record.get("uses", ())):
+            yield group, self.config["choices"].get(group, "?")
+            node = {key: value for key, value in self.config[group].items() if key not in BESIDE_SOURCE}
+            with suppress(CadcError):  # a plug-in that is not installed here
+                yield from (
+                    (f"{group}.{key}", value)
+                    for key, value in describe(node).items()
+                    if key not in ("class", "_target_")
+                )
+        yield "seed", self.config["seed"]

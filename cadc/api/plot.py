@@ -1,0 +1,121 @@
+"""`cadc.plot`: a metric of a sweep against one of its keys, with intervals over seeds."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from pandas.api.types import is_numeric_dtype
+
+from cadc.api.listing import AFTER, BEFORE
+from cadc.errors import UsageError
+from cadc.evaluation.statistics.seeds import seed_interval
+from cadc.reporting.figure import STYLE
+from cadc.reporting.palette import Palette
+from cadc.reporting.panel import limit
+
+SEEDS = ("seed", "sample_seed", "weight_seed", "data.split_seed")
+"""Keys over which means and intervals are taken."""
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows by itself; it is no part of pyplot, so nothing has to be closed."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=110)
+        return file.getvalue()
+
+
+def plot(
+    frame: pd.DataFrame, x: str = "sampler.rate", y: str = "test/auc", by: str | Sequence[str] | None = None
+) -> Figure:
+    """Draw a metric against a key of the configuration: a line an arm, means over seeds with their 95 % t intervals.
+
+    Parameters
+    ----------
+    frame : a row a run, as `cadc.sweep` and `cadc.runs` return it; runs without a value are left out.
+    x : column of the horizontal axis: on a log scale where its numbers span a decade, as places where it holds texts.
+    y : column of the vertical axis, such as `test/auc`, `val/logloss` or `seconds`.
+    by : columns that tell the lines apart; the other keys in which the runs differ, where none are named.
+
+    Returns
+    -------
+    figure : of matplotlib; a notebook shows it, `figure.savefig("figure.svg")` writes it, `figure.axes[0]` changes it.
+
+    Raises
+    ------
+    UsageError : where a column is missing or `y` holds no number.
+
+    >>> frame = pd.DataFrame({"sampler.rate": [0.1, 0.1, 1, 1], "test/auc": [0.70, 0.71, 0.75, 0.76]})
+    >>> axes = plot(frame).axes[0]
+    >>> axes.get_xlabel(), axes.get_ylabel(), [round(float(value), 3) for value in axes.lines[0].get_ydata()]
+    ('sampler.rate', 'test/auc', [0.705, 0.755])
+    """
+    lines = [by] if isinstance(by, str) else by
+    for column in (x, y, *(lines or ())):
+        if column not in frame:
+            raise UsageError(f"the data frame has no column {column!r}; it has {', '.join(map(str, frame))}.")
+    rows = frame[frame[x].notna() & frame[y].notna()]
+    if rows.empty or not is_numeric_dtype(rows[y]):
+        raise UsageError(f"the column {y!r} holds no number, so there is nothing to plot.")
+    table = _means(rows, x, y, _telling(rows, x) if lines is None else list(lines))
+    with mpl.rc_context(STYLE):
+        figure = NotebookFigure((6.0, 3.9), layout="constrained")
+        axes = figure.subplots()
+        _draw(axes, table)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        if len(table["arm"].unique()) > 1:
+            figure.legend(loc="outside right center", frameon=False)
+    return figure
+
+
+def _telling(rows: pd.DataFrame, x: str) -> list[str]:
+    """Return the keys beside x and the seeds in which runs differ."""
+    others = [
+        name
+        for name in map(str, rows)
+        if name not in (*BEFORE, *AFTER, *SEEDS, x) and not name.startswith(("test/", "val/"))
+    ]
+    return [name for name in others if len(rows[name].unique()) > 1]
+
+
+def _means(rows: pd.DataFrame, x: str, y: str, by: list[str]) -> pd.DataFrame:
+    """Return arm, x (as `rate`), mean and half of the interval of each point."""
+    arms = rows[by].astype(object).where(rows[by].notna(), "-").astype(str)
+    name = arms.agg(", ".join, axis=1) if by else pd.Series(y, index=rows.index)
+    points = []
+    for (arm, place), own in rows.groupby([name, x], sort=False):
+        found = seed_interval(own[y])
+        points.append({"arm": arm, "rate": place, "mean": found.mean, "half": (found.high - found.low) / 2})
+    return pd.DataFrame(points)
+
+
+def _draw(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw a line an arm with its intervals; where x holds texts, points without lines."""
+    palette = Palette(table)
+    ticks = sorted(table["rate"].unique()) if is_numeric_dtype(table["rate"]) else list(table["rate"].unique())
+    is_number = is_numeric_dtype(table["rate"]) and table["rate"].dtype != bool
+    ends: list[float] = []
+    for arm, own in table.groupby("arm", sort=False):
+        own = own.sort_values("rate") if is_number else own
+        places = own["rate"].astype(float) if is_number else [ticks.index(value) for value in own["rate"]]
+        half = own["half"].fillna(0)
+        style = palette.points(str(arm)) | {"linestyle": "-" if is_number else "none", "linewidth": 1.6, "capsize": 3}
+        axes.errorbar(places, own["mean"], half, label=str(arm), **style)
+        ends += [*(own["mean"] - half), *(own["mean"] + half)]
+    limit(axes, ends, table["mean"])
+    if not is_number:
+        axes.set_xticks(range(len(ticks)), [str(tick) for tick in ticks])
+        axes.margins(x=0.2)
+        return
+    if min(ticks) > 0 and max(ticks) >= 10 * min(ticks):
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+    if len(ticks) <= 12:
+        axes.set_xticks(np.asarray(ticks, float), [f"{tick:g}" for tick in ticks])
