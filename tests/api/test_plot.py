@@ -1,0 +1,79 @@
+"""`cadc.plot` draws means over seeds and their intervals."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import cadc
+
+
+@pytest.fixture
+def frame():
+    rows = [
+        {
+            "id": f"{rate}{model}{seed}",
+            "sampler.rate": rate,
+            "model": model,
+            "seed": seed,
+            "test/auc": auc + 0.01 * seed,
+        }
+        for rate, auc in ((0.01, 0.6), (0.1, 0.7), (1.0, 0.75))
+        for model in ("dlrm", "two_tower")
+        for seed in (0, 1, 2)
+    ]
+    return pd.DataFrame(rows).assign(status="finished", seconds=1.0)
+
+
+def test_points_are_means_and_bars_are_t_intervals(frame):
+    (axes,) = cadc.plot(frame[frame["model"] == "dlrm"]).axes
+    line, _, (bars,) = axes.containers[0]
+    np.testing.assert_allclose(line.get_xdata(orig=False), [0.01, 0.1, 1])
+    np.testing.assert_allclose(line.get_ydata(orig=False), [0.61, 0.71, 0.76])
+    half = stats.t.ppf(0.975, 2) * np.std([0, 0.01, 0.02], ddof=1) / np.sqrt(3)
+    (_, low), (_, high) = bars.get_segments()[0]
+    assert (high - low) / 2 == pytest.approx(half)
+    assert axes.get_xscale() == "log"
+
+
+def test_keys_in_which_runs_differ_tell_lines_apart(frame):
+    figure = cadc.plot(frame)
+    assert [container.get_label() for container in figure.axes[0].containers] == ["dlrm", "two_tower"]
+    assert figure.legends
+    assert len(cadc.plot(frame, by=[]).axes[0].containers) == 1
+
+
+def test_texts_are_places_on_the_axis(frame):
+    (axes,) = cadc.plot(frame, x="model", by="sampler.rate").axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["dlrm", "two_tower"]
+    assert len(axes.containers) == 3
+
+
+def test_runs_without_a_result_are_left_out(frame):
+    frame.loc[frame["sampler.rate"] == 1, "test/auc"] = None
+    line = cadc.plot(frame, by=[]).axes[0].containers[0][0]
+    assert list(line.get_xdata()) == [0.01, 0.1]
+
+
+@pytest.mark.parametrize("columns", [{"x": "rate"}, {"y": "auc"}, {"by": "arm"}, {"y": "id"}])
+def test_a_column_that_cannot_be_drawn_is_named(frame, columns):
+    with pytest.raises(cadc.UsageError, match=next(iter(columns.values()))):
+        cadc.plot(frame, **columns)
+
+
+def test_a_sweep_is_drawn_as_it_comes_and_a_notebook_shows_it(swept):
+    figure = cadc.plot(swept)
+    assert figure.axes[0].get_ylabel() == "test/auc"
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_drawing_leaves_the_backend_and_pyplot_alone():
+    script = (
+        "import matplotlib, sys, pandas, cadc; matplotlib.rcParams['backend'] = 'svg';"
+        "cadc.plot(pandas.DataFrame({'sampler.rate': [0.1, 1], 'test/auc': [0.7, 0.8]}));"
+        "assert matplotlib.rcParams['backend'] == 'svg' and 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
