@@ -4,13 +4,15 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cadc.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
     from cadc.data.schema import EntitySide
+    from cadc.data.sources.published import PublishedFiles
+    from cadc.data.sources.source import Source
 
 HELP = "list, fetch, verify or describe data sets"
 
@@ -38,10 +40,11 @@ def main(arguments: argparse.Namespace) -> int:
     elif arguments.action == "describe":
         _describe(arguments.name, arguments.overrides, arguments.output)
     else:
+        from cadc.data.sources.published import PublishedFiles
+
         source = _source([f"data={arguments.name}"])
-        # Asked of the class: a source's folder is fetched when it is first looked at.
-        if not hasattr(type(source), "folder"):
-            print(f"{source.name} is {getattr(source, 'place', 'generated')}; there are no files.")
+        if not isinstance(source, PublishedFiles):
+            print(f"{source.name} is {source.place()}; there are no files.")
         elif arguments.action == "fetch":
             print(source.folder)
         else:
@@ -49,34 +52,24 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _source(words: list[str]) -> Any:
+def _source(words: list[str]) -> "Source":
     from cadc.configuration.components import build
     from cadc.configuration.compose import compose_config
     from cadc.configuration.settings import source_options
 
-    return build(source_options(compose_config(words)), "data")
+    source: Source = build(source_options(compose_config(words)), "data")
+    return source
 
 
 def _list() -> None:
     from cadc.configuration.groups import groups
-    from cadc.paths import cache_dir, data_dir
 
     for name in groups()["data"]:
-        source = _source([f"data={name}"])
-        if not hasattr(source, "files"):
-            place = getattr(source, "place", "generated")
-        elif (local := data_dir()) is not None and (local / source.name).is_dir():
-            place = str(local / source.name)
-        elif (cache_dir() / "raw" / source.name).is_dir():
-            place = str(cache_dir() / "raw" / source.name)
-        elif source.by_hand:
-            place = f"to be put under CADC_DATA_DIR by hand, from {source.url}"
-        else:
-            place = f"to be fetched from {source.url}"
+        place = _source([f"data={name}"]).place()
         print(f"{name:16} {place}")
 
 
-def _verify(source: Any) -> None:
+def _verify(source: "PublishedFiles") -> None:
     known, fingerprint = source.known_hashes(), source.fingerprint()
     changed = []
     for name, found in fingerprint.items():

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from cadc.data.disk_columns import Spooled, spool
 from cadc.data.log import InteractionLog
-from cadc.data.raw import EntityTable, RawLog, Source, Split
+from cadc.data.raw import EntityTable, RawLog
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
-from cadc.data.split.split import SPLITS
+from cadc.data.sources.source import Source
+from cadc.data.split.split import SPLITS, Split
 from cadc.data.vocabulary import encode, rank_by_frequency
 from cadc.errors import DataError
 from cadc.provenance.fingerprint import code_hash, describe, digest
@@ -104,7 +105,7 @@ def _order(
         raise DataError(f"{name} holds no rows, so there is nothing to train on.")
     asked = _columns_for(split, columns, name)
     place = split.assign(n_rows, numpy_generator(split_seed, "split"), **asked)
-    remark = split.remark(place, **asked) if hasattr(split, "remark") else ""
+    remark = split.remark(place, **asked)
     if remark:
         print(f"{name}: {remark}", file=sys.stderr)
     row_type = np.uint32 if n_rows < 2**32 else np.int64
@@ -123,14 +124,13 @@ def _columns_for(split: Split, columns: Spooled, name: str) -> dict[str, NDArray
     ------
     DataError : where the log lacks a column that the split needs.
     """
-    needs, takes = getattr(split, "needs", ()), getattr(split, "takes", ())
-    for column in needs:
+    for column in split.needs:
         if column not in columns:
             raise DataError(
                 f"{name} has no {column} column, which {type(split).__name__} needs; choose data/split=random."
             )
-    found = {column: columns[column] for column in (*needs, *takes) if column in columns}
-    return dict.fromkeys(takes) | found
+    found = {column: columns[column] for column in (*split.needs, *split.takes) if column in columns}
+    return dict.fromkeys(split.takes) | found
 
 
 BLOCK_ROWS = 1 << 22

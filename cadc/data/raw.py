@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,34 +80,3 @@ class RawLog:
     entities: dict[Side, EntityTable]
     chunks: Iterable[Chunk]
     min_count: int = 1
-
-
-class Source(Protocol):
-    """A data set: where its raw content lies and how it is read."""
-
-    name: str
-
-    def fingerprint(self) -> dict[str, str]:
-        """Return SHA-256 of every raw file, by file name; empty for generated data."""
-
-    def edition(self, fingerprint: dict[str, str]) -> str:
-        """Return what the files are.
-
-        `published` are the publisher's own; `local` are others; `rolling` are files that their publisher replaces
-        from time to time, so that no two downloads need agree; `generated` are none.
-        """
-
-    def read(self) -> RawLog:
-        """Read, or generate, the log."""
-
-
-class Split(Protocol):
-    """Assigns rows to train, validation and test.
-
-    A class may name the columns that it `needs`, and those that it `takes` where the log has them (`user`, `item`,
-    `time`); `assign` gets them by name, memory-mapped, None for one that is absent. A method `remark` with the
-    places and the same columns may return a sentence that is told and kept with the log.
-    """
-
-    def assign(self, n_rows: int, generator: np.random.Generator, **columns: Any) -> NDArray[np.uint8]:
-        """Return each row's place in `SPLITS`, uint8, shape [n_rows]."""

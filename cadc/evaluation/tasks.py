@@ -1,14 +1,16 @@
 """A held-out part of a log, as a model is judged by it: rows that are scored, or items that are ranked."""
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from cadc.data.batch import Batch
 from cadc.data.batches import EVALUATION_BATCH, BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
@@ -21,6 +23,19 @@ from cadc.evaluation.logloss import logloss
 from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
 
 Task = Literal["ctr", "ranking"]
+
+
+class Scorer(Protocol):
+    """What is asked of a model here, of which `cadc.models.model.Model` is one."""
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Return the logits of a batch, shape [B]."""
+
+    def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch of b users to the scores of n items, shape [b, n]."""
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Yield all weights."""
 
 
 class HeldOutRows:
@@ -44,13 +59,13 @@ class HeldOutRows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def metrics(self, model: nn.Module) -> dict[str, float]:
+    def metrics(self, model: Scorer) -> dict[str, float]:
         """Return what an epoch is judged by."""
         label, probability = self.log.labels(self.rows).numpy(), self.probabilities(model)
         return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
 
     @torch.no_grad()
-    def probabilities(self, model: nn.Module) -> NDArray[np.float64]:
+    def probabilities(self, model: Scorer) -> NDArray[np.float64]:
         """Return the probability of label 1 of every row, float64, shape [n].
 
         Raises
@@ -63,7 +78,7 @@ class HeldOutRows:
         require_numbers(probability, self.split)
         return probability
 
-    def table(self, model: nn.Module) -> pd.DataFrame:
+    def table(self, model: Scorer) -> pd.DataFrame:
         """Return row (place in the raw log), user, item, label and float64 probability of every row."""
         columns = {
             "row": self.log.column("row")[self.rows.numpy()],
@@ -111,26 +126,26 @@ class HeldOutRanks:
     def __len__(self) -> int:
         return len(self.kept)
 
-    def metrics(self, model: nn.Module) -> dict[str, float]:
+    def metrics(self, model: Scorer) -> dict[str, float]:
         """Return what an epoch is judged by."""
         users = self.held_out.users[self.kept].numpy()
         return ranking_metrics(self.ranks(model), users)
 
     @torch.no_grad()
-    def ranks(self, model: nn.Module) -> NDArray[np.float64]:
+    def ranks(self, model: Scorer) -> NDArray[np.float64]:
         """Return the rank of every held-out item, from 1, infinite for one that cannot be found; float64, shape [n]."""
         device = device_of(model)
         candidates = self.log.items(self.held_out.candidates)
-        score = model.item_scorer(candidates.to(device))  # type: ignore[operator]
+        score = model.item_scorer(candidates.to(device))
 
         def scores_of(users: Tensor) -> Tensor:
-            found: Tensor = score(self.log.users(users).to(device)).cpu()
+            found = score(self.log.users(users).to(device)).cpu()
             require_numbers(found.numpy(), self.split)
             return found
 
         return self.held_out.ranks(scores_of, self.kept).numpy()
 
-    def table(self, model: nn.Module) -> pd.DataFrame:
+    def table(self, model: Scorer) -> pd.DataFrame:
         """Return row (place in the raw log), user, item and rank of every held-out item."""
         found = self.held_out
         return pd.DataFrame(
@@ -159,7 +174,7 @@ def keys_of(log: InteractionLog, side: EntitySide, rows: Tensor) -> NDArray[np.g
     return log.entity_keys(side)[rows.numpy() - 1]
 
 
-def device_of(model: nn.Module) -> torch.device:
+def device_of(model: Scorer) -> torch.device:
     """Return the device of a model; the CPU for one without weights."""
     return next((weight.device for weight in model.parameters()), torch.device("cpu"))
 

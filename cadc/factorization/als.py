@@ -12,6 +12,7 @@ from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least
 from cadc.factorization.blocks import Block, blocks_of
 from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.majorize import cholesky, newton
 from cadc.factorization.positives import positive_pairs
@@ -21,7 +22,7 @@ CELLS = 1 << 14
 """Rows of a block: vectors are long here, and conjugate gradients read them several times."""
 
 
-class ALS:
+class ALS(Factorization):
     """Alternating least squares; its scores order items, and are no logits.
 
     `implicit` minimises Σ_{u,i} c_ui (p_ui - u·v)² + l2 (Σ|u|² + Σ|v|²) over *all* pairs, where p is 1 and
@@ -64,7 +65,9 @@ class ALS:
         self.iterations, self.cg_steps, self.fields = iterations, cg_steps, fields
         self.init_std, self.seed = init_std, seed
 
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
         """Factorise some rows of a log.
 
         Parameters
@@ -72,6 +75,7 @@ class ALS:
         log : has the two fields, single-valued.
         rows : numbers of the training rows to read, int64.
         dim : length of the vectors, where the option `dim` leaves it open.
+        validation : not read.
 
         Returns
         -------

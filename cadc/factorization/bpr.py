@@ -12,6 +12,7 @@ from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import is_present, pair_factors, read_examples, require_pair
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
@@ -20,7 +21,7 @@ REDRAWS = 2
 """Times that a negative is drawn anew where the user took that item; what is left of these then is few."""
 
 
-class BPR:
+class BPR(Factorization):
     """Maximises Σ ln σ(u·v_i + b_i - u·v_j - b_j) over pairs (u, i) of label 1 and random items j.
 
     Its scores order items, and are no logits.

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,22 +16,12 @@ from cadc.data.seen_ids import seen_ids
 from cadc.data.thinning import thinned
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted, assign_folds, number_pairs
+from cadc.factorization.examples import settle
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
 from cadc.storage.stage_cache import cached_folder
-
-
-class Factorization(Protocol):
-    """A way to factorise the rows of a log."""
-
-    dim: int | None
-
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
-        """Return the factors, and `seconds` and `epochs`.
-
-        One with the class attribute `reads_validation` takes the numbers of the validation rows as `validation`.
-        """
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ def fit_factors(
     """
     rows = log.rows("train")
     validation = None
-    if getattr(factorization, "reads_validation", False):
+    if factorization.reads_validation:
         validation = thinned(log.rows("validation"), validation_rate)
     n_validation = 0 if validation is None else len(validation)
     if which == "crossfit":
@@ -154,16 +143,18 @@ def factorize(
 
 
 def forget_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
-    """Give ids that no row held the zero vector and the mean bias of the others, in place."""
-    for field, is_seen in seen.items():
-        is_absent = ~is_seen
-        is_absent[UNKNOWN] = False
-        if is_absent.any():
-            factors.vectors[field][is_absent] = 0
-            mean = factors.biases[field][is_seen].mean() if is_seen.any() else 0.0
-            factors.biases[field][is_absent] = mean
-            if field in OWN_FIELDS:  # of other fields *unknown* may be a value of training rows, with a bias of its own
-                factors.biases[field][UNKNOWN] = mean
+    """Settle the fields of which some id was in no row, in place.
+
+    Parameters
+    ----------
+    factors : as a factorisation returned them.
+    seen : by field, whether each id is in the rows, bool, shape [vocabulary size]; *unknown* never is.
+    """
+    incomplete = {field: is_seen.clone() for field, is_seen in seen.items() if not is_seen[UNKNOWN + 1 :].all()}
+    for field, is_seen in incomplete.items():
+        # Of other fields *unknown* may be a value of training rows, with a bias of its own.
+        is_seen[UNKNOWN] = field not in OWN_FIELDS
+    settle(factors, incomplete)
 
 
 def _count_absent(log: InteractionLog, sample: Tensor, rows: Tensor, fields: Sequence[str]) -> dict[str, int]:
@@ -209,28 +200,5 @@ def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]
 
 
 def factor_dim(factorization: Factorization, table_dim: int | None, extra_columns: int = 0) -> int:
-    """Return the length of the vectors that a table of `table_dim` columns can start from.
-
-    Parameters
-    ----------
-    factorization : whose option `dim` may fix the length.
-    table_dim : columns of the embedding table; None where no table starts from the factors.
-    extra_columns : columns of the table that do not come from the vectors.
-
-    Raises
-    ------
-    UsageError : where both are given and do not fit.
-    """
-    wanted = None if table_dim is None else table_dim - extra_columns
-    if wanted is not None and wanted < 0:
-        raise UsageError(
-            f"embedding.dim is {table_dim}, but this initializer takes {extra_columns} columns for itself."
-        )
-    if factorization.dim is None:
-        return 16 if wanted is None else wanted
-    if wanted is not None and factorization.dim != wanted:
-        raise UsageError(
-            f"factorization.dim is {factorization.dim}, but embedding.dim {table_dim} needs factors of {wanted} "
-            f"columns: set factorization.dim={wanted}, or embedding.dim={factorization.dim + extra_columns}."
-        )
-    return factorization.dim
+    """Return `factorization.dim_for(table_dim, extra_columns)`."""
+    return factorization.dim_for(table_dim, extra_columns)

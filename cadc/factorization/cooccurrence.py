@@ -15,6 +15,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.examples import settle
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.incidence import row_incidence
 from cadc.factorization.randomized_svd import truncated_svd
@@ -24,7 +25,7 @@ PIECE = 1 << 17
 """Rows counted at once."""
 
 
-class CoOccurrence:
+class CoOccurrence(Factorization):
     """Vectors whose products say how much more often than by chance two values meet; biases are log-odds of label 1.
 
     For values i and j of different fields, M_ij = max(0, ln(n_ij n / (n_i n_j)) - ln shift), with n rows, n_i of which
@@ -65,7 +66,9 @@ class CoOccurrence:
         self.dim, self.fields, self.shift, self.min_count = dim, fields, shift, min_count
         self.prior_rows, self.power_iterations, self.seed = prior_rows, power_iterations, seed
 
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
         """Factorise some rows of a log.
 
         Parameters
@@ -73,6 +76,7 @@ class CoOccurrence:
         log : with at least two fields.
         rows : numbers of the training rows to read, int64.
         dim : length of the vectors, where the option `dim` leaves it open.
+        validation : not read.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """What a factorisation of two fields reads: the ids of both, and the label, of some rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,7 +106,7 @@ def require_both_labels(labels: Tensor, way_out: str) -> None:
         )
 
 
-def settle(factors: Factors, seen: dict[str, Tensor]) -> None:
+def settle(factors: Factors, seen: Mapping[str, Tensor]) -> None:
     """Give values without rows, and *unknown*, the zero vector; and the mean bias of the others, in place.
 
     The bias of *unknown* stays where rows have that value.

@@ -13,6 +13,7 @@ from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import require_both_labels, settle
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import Rows, incidence, read_rows
@@ -21,7 +22,7 @@ from cadc.factorization.majorize import MIN_PASSES
 from cadc.randomness import torch_generator
 
 
-class FactorizationMachine:
+class FactorizationMachine(Factorization):
     """logit = b + Σ_f b_f + Σ_{f<g} v_f·v_g + w·x over all fields, bags by their mean, fitted with early stopping.
 
     Every pass takes one closed-form step with every field (see `majorize`), the fields of users and of items on

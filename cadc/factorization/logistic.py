@@ -18,6 +18,7 @@ from cadc.factorization.examples import (
     require_both_labels,
     require_pair,
 )
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
@@ -28,7 +29,7 @@ L2 = {"newton": 4.0, "adam": 8.0}
 """Penalty that suits each solver: the variances of `newton` carry a part of it."""
 
 
-class LogisticMF:
+class LogisticMF(Factorization):
     """p(u, i) = σ(u·v + b_u + b_i + b), fitted on binary cross-entropy with early stopping on validation rows.
 
     Parameters

@@ -9,13 +9,14 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import require_at_least
 from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
+from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.factorization.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
 
 
-class SVD:
+class SVD(Factorization):
     """Truncated SVD U S Vᵀ of a matrix whose missing entries are zero; both sides get √S. Its scores are no logits.
 
     `implicit` takes 1 for pairs that occur with label 1 (PureSVD, Cremonesi, Koren and Turrin 2010). `explicit` takes
@@ -48,7 +49,9 @@ class SVD:
         self.dim, self.feedback, self.shrinkage = dim, feedback, shrinkage
         self.power_iterations, self.fields, self.seed = power_iterations, fields, seed
 
-    def fit(self, log: InteractionLog, rows: Tensor, dim: int) -> tuple[Factors, dict[str, float]]:
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
         """Factorise some rows of a log.
 
         Parameters
@@ -56,6 +59,7 @@ class SVD:
         log : has the two fields, single-valued.
         rows : numbers of the training rows to read, int64.
         dim : length of the vectors, where the option `dim` leaves it open.
+        validation : not read.
 
         Returns
         -------

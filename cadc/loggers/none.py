@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+from cadc.loggers.logger import RunLogger
 
-class NoMirror:
+
+class NoMirror(RunLogger):
     """Copies nothing; a run's curves lie in its folder in any case (`metrics.csv`)."""
 
     def mirror(self, folder: Path, group: str | None) -> None:
         """Do nothing about a finished run."""
-
-    def mirror_table(self, folder: Path, group: str) -> None:
-        """Do nothing about the table of an experiment."""

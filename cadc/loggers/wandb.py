@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cadc.loggers.content import RESULT_FILES, digest_of_files, run_content, table_content
+from cadc.loggers.logger import RunLogger
 from cadc.loggers.sent import Marks, plain
 from cadc.loggers.wandb_process import server_name, talk
 
 
-class WandbMirror:
+class WandbMirror(RunLogger):
     """Shows every finished run as a wandb run of the same id, and an experiment's table as a run of its own.
 
     What was mirrored once is left alone, until it changes or comes to belong to an experiment.

@@ -1,5 +1,8 @@
 """Deep learning recommendation model (Naumov et al., arXiv 1906.00091)."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -12,9 +15,10 @@ from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
+from cadc.models.model import Model, Task
 
 
-class DLRM(nn.Module):
+class DLRM(Model):
     """Dot products of all pairs of field vectors, then an MLP.
 
     Dense features become one more vector by a bottom MLP, which also enters the top MLP beside the products.
@@ -32,8 +36,7 @@ class DLRM(nn.Module):
         logit, a learned from 1 and f's last layer from 0, so that training starts at the factorisation alone.
     """
 
-    trainable = True
-    task = "ctr"
+    task: ClassVar[Task | None] = "ctr"
 
     def __init__(
         self,
@@ -55,7 +58,6 @@ class DLRM(nn.Module):
         self.products = PairwiseProducts(n_vectors)
         self.top = mlp((self.products.n_pairs + dim * bool(n_dense), *top_mlp, 1), generator, last_relu=False)
         self.starts_at_base = residual
-        """Whether the model is worth something before its first step."""
         self.factor_logit: FactorLogit | None = None
         if residual:
             if factors is None:
@@ -64,6 +66,11 @@ class DLRM(nn.Module):
             self.a = nn.Parameter(torch.ones(()))
             for weight in self.top[-1].parameters():
                 nn.init.zeros_(weight)
+
+    @classmethod
+    def reads_factors(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether the network is a residual."""
+        return bool(options.get("residual", False))
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B]."""
@@ -79,3 +86,7 @@ class DLRM(nn.Module):
         dense = self.bottom(batch.dense)
         products = self.products(torch.cat([vectors, dense.unsqueeze(1)], 1))
         return self.top(torch.cat([dense, products], 1)).squeeze(1)
+
+    def calibration(self) -> tuple[float, float]:
+        """Return the residual's a, and b = 0."""
+        return (1.0 if self.factor_logit is None else float(self.a.detach())), 0.0

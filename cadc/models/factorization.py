@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.schema import Schema
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
+from cadc.models.model import Model
 
 
-class FactorizationModel(nn.Module):
+class FactorizationModel(Model):
     """Scores a row by the factorisation's logit.
 
     Parameters
@@ -21,11 +22,9 @@ class FactorizationModel(nn.Module):
     schema : of the log.
     """
 
-    trainable = False
-    needs_factors = True
-    task: ClassVar[str | None] = None
-    factor_dim: ClassVar[int | None] = None
-    """Length of the vectors that the model insists on; None leaves it to the configuration."""
+    trainable: ClassVar[bool] = False
+    can_rank: ClassVar[bool] = True
+    needs_factors: ClassVar[bool] = True
 
     def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__()

@@ -1,18 +1,21 @@
 """The share of positive labels, for every row: what knows nothing of users or items."""
 
+from typing import ClassVar
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
+from cadc.models.model import Model, Task
 
 
-class LabelMean(nn.Module):
+class LabelMean(Model):
     """Scores every row by the mean label of the sample."""
 
-    trainable = False
-    fits_sample = True
-    task = "ctr"
+    trainable: ClassVar[bool] = False
+    fits_sample: ClassVar[bool] = True
+    task: ClassVar[Task | None] = "ctr"
 
     logit: Tensor
 

@@ -1,17 +1,20 @@
 """The generator's own probabilities: the best that any model can do on generated data."""
 
+from typing import ClassVar
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.errors import UsageError
+from cadc.models.model import Model
 
 
-class OracleModel(nn.Module):
+class OracleModel(Model):
     """Scores a row by its true probability, which only generated logs hold."""
 
-    trainable = False
-    needs_columns = ("oracle",)
+    trainable: ClassVar[bool] = False
+    needs_columns: ClassVar[tuple[str, ...]] = ("oracle",)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, shape [B].

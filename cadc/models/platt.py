@@ -1,6 +1,7 @@
 """The factorisation with Platt scaling: what a network that is trained on the sample has to beat."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from cadc.data.schema import Schema
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factorization import FactorizationModel
+from cadc.models.model import Task
 
 
 class PlattModel(FactorizationModel):
@@ -26,8 +28,8 @@ class PlattModel(FactorizationModel):
     schema : of the log.
     """
 
-    fits_sample = True
-    task = "ctr"
+    fits_sample: ClassVar[bool] = True
+    task: ClassVar[Task | None] = "ctr"
 
     a: Tensor
     b: Tensor
@@ -60,6 +62,10 @@ class PlattModel(FactorizationModel):
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float64, shape [B]."""
         return self.a * self.factor_logit(batch).double() + self.b
+
+    def calibration(self) -> tuple[float, float]:
+        """Return the fitted a and b."""
+        return float(self.a), float(self.b)
 
 
 MAX_STEPS = 100

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from cadc.errors import CadcError, UsageError, require_at_least, require_positiv
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
+from cadc.models.model import Model, Task
 from cadc.models.negatives import Negatives
 from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
 from cadc.models.pair_scores import Side, pair_scores
@@ -25,7 +26,7 @@ from cadc.models.tower import DenseVector, start_at_zero, tower
 N_USERS_FOR_SPREAD = 512
 
 
-class TwoTower(nn.Module):
+class TwoTower(Model):
     """One MLP over the user's field vectors, one over the item's, and a score of the two outputs.
 
     Context fields and dense features belong to the user side; ranking, which knows none, sees them as unknown and zero.
@@ -61,8 +62,8 @@ class TwoTower(nn.Module):
     UsageError : for options that do not fit, or a log that has no user or no item.
     """
 
-    trainable = True
-    task = "ranking"
+    task: ClassVar[Task | None] = "ranking"
+    can_rank: ClassVar[bool] = True
 
     spread: Tensor
 
@@ -148,8 +149,13 @@ class TwoTower(nn.Module):
         spread = float(scores.std(1).mean()) if len(vectors) > 1 else 0.0
         return spread or 1.0
 
-    @staticmethod
-    def require_fields(schema: Schema) -> None:
+    @classmethod
+    def reads_factors(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether the network is a residual."""
+        return bool(options.get("residual", False))
+
+    @classmethod
+    def require_fields(cls, schema: Schema) -> None:
         """Raise a UsageError for a log without the fields `user` and `item`."""
         missing = [name for name in ("user", "item") if name not in schema]
         if missing:
@@ -208,6 +214,10 @@ class TwoTower(nn.Module):
             return pair_scores(self.scorer, self.users(users), side, None)
 
         return score
+
+    def calibration(self) -> tuple[float, float]:
+        """Return the residual's a, divided by the spread of the factorisation's scores, and b = 0."""
+        return (1.0 if self.factor_logit is None else float(self.a.detach()) / float(self.spread)), 0.0
 
     def users(self, batch: Batch) -> Side:
         """Return what the users of a batch, with their context, bring to scores."""

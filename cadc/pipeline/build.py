@@ -1,7 +1,6 @@
 """The parts of a run, made from its configuration: log, sample, factors and model."""
 
 import torch
-from torch import nn
 
 from cadc.configuration.components import build
 from cadc.configuration.settings import (
@@ -25,6 +24,7 @@ from cadc.embeddings.initial_values import initial_values
 from cadc.factorization.cached import Fitted, fit_factors
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
+from cadc.models.model import Model
 from cadc.randomness import numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample
 
@@ -69,7 +69,7 @@ def _validation_rate(config: Config) -> float:
     return float(config["trainer"].get("validation_rate", 1.0)) if is_trained(config) else 1.0
 
 
-def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> nn.Module:
+def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> Model:
     """Return the model with its initial weights."""
     factors = fitted.factors if fitted else None
 
@@ -80,7 +80,7 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
         of_users, of_items = _tables(config, log, factors, sample, ("user", "context"), ("item",))
         return {"user": of_users, "item": of_items}
 
-    model: nn.Module = build(
+    model: Model = build(
         config["model"],
         "model",
         embeddings=embeddings,
@@ -90,8 +90,7 @@ def make_model(config: Config, log: InteractionLog, fitted: Fitted | None, sampl
         n_dense=len(log.schema.dense),
         generator=torch_generator(seeds(config)["weight"], "network"),
     )
-    if hasattr(model, "begin"):
-        model.begin(log, sample.rows)  # type: ignore[operator]
+    model.begin(log, sample.rows)
     return model
 
 

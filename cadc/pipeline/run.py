@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 from safetensors.torch import save
-from torch import nn
 
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, build
@@ -18,6 +17,7 @@ from cadc.errors import DataError
 from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.cached import Fitted
 from cadc.factorization.crossfit import CrossFitted
+from cadc.models.model import Model
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.record import Done, record_of
 from cadc.provenance.costs import Stopwatch, reset_peak_memory
@@ -61,9 +61,8 @@ def run(
 
     log = open_log(config)
     require_labels(log, task(config))
-    if hasattr(network := load_class(config["model"][TARGET]), "require_fields"):
-        # Before a factorisation that takes minutes, or misses the same field and gives other advice.
-        network.require_fields(log.schema)
+    # Before a factorisation that takes minutes, or misses the same field and gives other advice.
+    load_class(config["model"][TARGET]).require_fields(log.schema)  # type: ignore[attr-defined]
     before_sampling = factorize_for_sampler(config, log)
     with watch.stage("sample_s"):
         sample = draw_sample(config, log, before_sampling)
@@ -87,7 +86,7 @@ def run(
 
 def train(
     config: Config,
-    model: nn.Module,
+    model: Model,
     log: InteractionLog,
     sample: Sample,
     fitted: Fitted | None = None,
@@ -95,8 +94,7 @@ def train(
     tell: Callable[[History], None] | None = None,
 ) -> FitResult | None:
     """Fit the model in place, if it is one that learns; a network goes on from the checkpoints that are there."""
-    if hasattr(model, "fit_sample"):
-        model.fit_sample(log, sample.rows, sample.weights, sample.offset)  # type: ignore[operator]
+    model.fit_sample(log, sample.rows, sample.weights, sample.offset)
     if not is_trained(config):
         return None
     beside = sample.beside()
@@ -108,7 +106,7 @@ def train(
 
 
 def evaluate(
-    config: Config, model: nn.Module, log: InteractionLog, sample: Sample, fit: FitResult | None
+    config: Config, model: Model, log: InteractionLog, sample: Sample, fit: FitResult | None
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Return the scores, or ranks, of the part that the run is judged by, and its metrics and validation's."""
     split = config["evaluate"]
@@ -120,7 +118,7 @@ def evaluate(
     return with_activity(table, log, sample, split), metrics
 
 
-def score(model: nn.Module, log: InteractionLog, split: str, of_task: str = "ctr") -> pd.DataFrame:
+def score(model: Model, log: InteractionLog, split: str, of_task: str = "ctr") -> pd.DataFrame:
     """Return what `HeldOutRows` or `HeldOutRanks` saves of every row of a split, by the task.
 
     Raises

@@ -16,7 +16,7 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.measured import is_compressed, tables_in
 from cadc.embeddings.vectors import TABLES, VOCABULARY, write_parquet
 from cadc.ledger.store import Ledger
-from cadc.models.factor_logit import FactorLogit
+from cadc.models.model import Model
 from cadc.serving.load import load_run
 from cadc.storage.atomic_files import put_in_place
 
@@ -47,7 +47,8 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     z is then the mean of their logits.
     """
     record, log, model = load_run(ledger, run_id)
-    tables, factors, numbers = tables_of(model, log), factors_of(model), numbers_of(model)
+    tables, factors = tables_of(model, log), factors_of(model)
+    numbers = dict(zip("ab", model.calibration(), strict=True))
 
     def write(aside: Path) -> None:
         shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
@@ -96,7 +97,7 @@ def rows_of_ids(model: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
+def tables_of(model: Model, log: InteractionLog) -> dict[str, Tensor]:
     """Return the table of each field as it is looked up, float32, shape [vocabulary size, dim].
 
     Of a factorisation alone these are its vectors; of cross-fitted ones, which lie in different bases, there are none.
@@ -109,27 +110,19 @@ def tables_of(model: nn.Module, log: InteractionLog) -> dict[str, Tensor]:
     return found or {name: value for name, value in vectors.items() if value.ndim == 2}
 
 
-def factors_of(model: nn.Module) -> dict[str, Tensor]:
+def factors_of(model: Model) -> dict[str, Tensor]:
     """Return `vectors.FIELD` [n, k], `biases.FIELD` [n] and `dense` [D] of the factorisation that a model scores by.
 
     Those of cross-fitted ones have a first dimension of folds more.
     """
-    for module in model.modules():
-        if isinstance(module, FactorLogit):
-            parts = module.factors()
-            found = {f"vectors.{name}": [part.vectors[name] for part in parts] for name in parts[0].fields}
-            found |= {f"biases.{name}": [part.biases[name] for part in parts] for name in parts[0].fields}
-            if parts[0].dense is not None:
-                found["dense"] = [part.dense for part in parts if part.dense is not None]
-            return {name: torch.stack(of_parts).squeeze(0) for name, of_parts in found.items()}
-    return {}
-
-
-def numbers_of(model: nn.Module) -> dict[str, float]:
-    """Return a and b of the model's a·z + b, z the factorisation's logit."""
-    weights = model.state_dict()
-    spread = float(getattr(model, "spread", 1.0))  # that a ranking's scores are divided by
-    return {"a": float(weights.get("a", 1.0)) / spread, "b": float(weights.get("b", 0.0))}
+    parts = model.served_factors()
+    if not parts:
+        return {}
+    found = {f"vectors.{name}": [part.vectors[name] for part in parts] for name in parts[0].fields}
+    found |= {f"biases.{name}": [part.biases[name] for part in parts] for name in parts[0].fields}
+    if parts[0].dense is not None:
+        found["dense"] = [part.dense for part in parts if part.dense is not None]
+    return {name: torch.stack(of_parts).squeeze(0) for name, of_parts in found.items()}
 
 
 def _write_parquet(

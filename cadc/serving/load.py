@@ -15,12 +15,13 @@ from cadc.errors import CadcError, UsageError
 from cadc.ledger.identity import run_code
 from cadc.ledger.record_schema import require_whole
 from cadc.ledger.store import Ledger, Record
+from cadc.models.model import Model
 from cadc.paths import regular_file
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.provenance.fingerprint import file_hash
 
 
-def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, nn.Module]:
+def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model]:
     """Return a finished run's record, its log (prepared anew if need be) and its model with the final weights.
 
     Raises

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
@@ -12,9 +12,10 @@ from cadc.data.schema import EntitySide
 from cadc.data.vocabulary import is_missing, look_up
 from cadc.errors import DataError, shown
 from cadc.ledger.store import Record
+from cadc.models.model import Model
 
 
-def score_rows(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+def score_rows(log: InteractionLog, model: Model, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return the logit of each new row, or its score by a model that ranks, float64, shape [n].
 
     Parameters
@@ -74,7 +75,7 @@ def score_rows(log: InteractionLog, model: nn.Module, table: pd.DataFrame, name:
     return torch.cat(parts).numpy() if parts else np.empty(0)
 
 
-def predicted(record: Record, log: InteractionLog, model: nn.Module, table: pd.DataFrame, name: str) -> pd.DataFrame:
+def predicted(record: Record, log: InteractionLog, model: Model, table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return new rows with the model's answer as one more column, see `score_rows`.
 
     It is `probability`, of label 1; or `score`, higher for better and no more than that, where the run ranks items.

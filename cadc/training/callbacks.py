@@ -45,7 +45,7 @@ class KeepBest(Callback):
         """Judge the initial weights; stop at once where the epoch of the checkpoint was the last."""
         assert isinstance(pl_module, RecommenderModule)
         is_fresh = trainer.current_epoch == 0 and trainer.global_step == 0 and not self.weights
-        if is_fresh and getattr(pl_module.model, "starts_at_base", False):
+        if is_fresh and pl_module.model.starts_at_base:
             self._compare(0, pl_module.judge(), pl_module)
         self._stop(trainer, trainer.current_epoch)
 

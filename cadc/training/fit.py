@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
 from cadc.evaluation.tasks import BY_TASK, Task
+from cadc.models.model import Model
 from cadc.training.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Fit:
 
     def __call__(
         self,
-        model: nn.Module,
+        model: Model,
         log: InteractionLog,
         rows: Tensor,
         generator: torch.Generator,
@@ -127,7 +128,7 @@ class Fit:
 
         Parameters
         ----------
-        model : maps a `Batch` to logits, or has a method `loss`.
+        model : to be trained.
         log : the log; its validation rows choose the epoch.
         rows : numbers of the training rows, int64.
         generator : shuffles the rows.

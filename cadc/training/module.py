@@ -1,11 +1,10 @@
-"""The Lightning module around any model that maps a batch to logits, or says its own loss."""
+"""The Lightning module that fits any `Model`."""
 
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.embeddings.base.table import EmbeddingTable
@@ -13,15 +12,16 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.tasks import HeldOut
+from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
 
 
 class RecommenderModule(pl.LightningModule):
-    """Fits a model with Adam, by its own `loss` or else by binary cross-entropy on logits.
+    """Fits a model with Adam on its `loss`.
 
     Parameters
     ----------
-    model : maps a `Batch` to logits, shape [B]; or has a method `loss` that maps it to losses, shape [B].
+    model : whose `loss` of a batch is minimised.
     held_out : what an epoch is judged by.
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
@@ -30,7 +30,7 @@ class RecommenderModule(pl.LightningModule):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         held_out: HeldOut,
         learning_rate: float,
         weight_decay_tables: float,
@@ -93,7 +93,7 @@ class RecommenderModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the mean loss of a batch."""
-        loss = self._losses(batch)
+        loss = self.model.loss(batch)
         if batch.weight is not None:
             loss = loss * batch.weight
         loss = loss.mean()
@@ -101,15 +101,6 @@ class RecommenderModule(pl.LightningModule):
         for table in self._penalised:
             loss = loss + table.penalty()
         return loss
-
-    def _losses(self, batch: Batch) -> Tensor:
-        if hasattr(self.model, "loss"):
-            own: Tensor = self.model.loss(batch)  # type: ignore[operator]
-            return own
-        logits = self.model(batch)
-        if batch.offset is not None:
-            logits = logits + batch.offset
-        return binary_cross_entropy_with_logits(logits, batch.label, reduction="none")
 
     def on_train_epoch_end(self) -> None:
         """Note the mean loss of the epoch and stop with a sentence where it is not finite."""

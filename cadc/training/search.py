@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.evaluation.tasks import Task
+from cadc.models.model import Model
 from cadc.training.fit import Fit, FitResult, History
 
 SEARCH = "search"
@@ -19,7 +20,7 @@ SEARCH = "search"
 
 def fit_after_search(
     fit: Fit,
-    model: nn.Module,
+    model: Model,
     log: InteractionLog,
     rows: Tensor,
     generator: torch.Generator,

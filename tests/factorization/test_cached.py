@@ -4,7 +4,7 @@ import torch
 from cadc.data.thinning import thinned
 from cadc.errors import UsageError
 from cadc.factorization.als import ALS
-from cadc.factorization.cached import factor_dim, factorize, fit_factors
+from cadc.factorization.cached import factorize, fit_factors
 from cadc.factorization.logistic import LogisticMF
 from tests.support.helpers import small_synthetic_log
 
@@ -108,23 +108,23 @@ def test_failed_factorisation_leaves_no_folder(empty_cache):
     ],
 )
 def test_length_of_factors_follows_the_table_or_the_option(fixed, table, extra, expected):
-    assert factor_dim(LogisticMF(dim=fixed), table, extra) == expected
+    assert LogisticMF(dim=fixed).dim_for(table, extra) == expected
 
 
 def test_lengths_that_do_not_fit_are_both_named_with_the_way_out():
     with pytest.raises(UsageError) as error:
-        factor_dim(LogisticMF(dim=8), 16)
+        LogisticMF(dim=8).dim_for(16)
     for text in ("factorization.dim is 8", "embedding.dim 16", "factorization.dim=16", "embedding.dim=8"):
         assert text in str(error.value)
     with pytest.raises(UsageError, match=r"factorization\.dim=14, or embedding\.dim=10"):
-        factor_dim(LogisticMF(dim=8), 16, 2)
+        LogisticMF(dim=8).dim_for(16, 2)
     with pytest.raises(UsageError):
-        factor_dim(LogisticMF(dim=0), 16)
+        LogisticMF(dim=0).dim_for(16)
 
 
 def test_table_too_narrow_for_its_extra_columns_is_a_usage_error():
     with pytest.raises(UsageError):
-        factor_dim(LogisticMF(), 1, 2)
+        LogisticMF().dim_for(1, 2)
 
 
 def test_a_thinned_validation_part_is_all_that_a_factorisation_reads():

@@ -6,14 +6,13 @@ from torch import nn
 
 from cadc.errors import DataError, UsageError
 from cadc.evaluation.tasks import HeldOutRows
+from cadc.models.model import Model
 from cadc.training.fit import Fit
 from tests.support.helpers import small_synthetic_log
 
 
-class Constant(nn.Module):
+class Constant(Model):
     """One logit for all rows."""
-
-    starts_at_base = False
 
     def __init__(self, start=0.0):
         super().__init__()

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from cadc.errors import CadcError
+from cadc.models.model import Model
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
 from tests.support.helpers import small_synthetic_log
 
 
-class Net(nn.Module):
+class Net(Model):
     """Uses every field, and dropout, which draws from torch's global generator."""
 
     def __init__(self, schema):

@@ -11,6 +11,7 @@ from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initial_values import InitialValues
 from cadc.embeddings.schemes.full import UncompressedTable
+from cadc.models.model import Model
 from cadc.randomness import torch_generator
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
@@ -56,7 +57,7 @@ class Masked(Compressed):
         return MaskedTable(spec.fields, self.dim)
 
 
-class Net(nn.Module):
+class Net(Model):
     """With a running mean, as batch normalisation has one, and dropout from torch's global generator."""
 
     def __init__(self, log, frozen=()):

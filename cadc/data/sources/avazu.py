@@ -30,7 +30,7 @@ class Avazu(PublishedFiles):
     min_count : a category that fewer training rows hold counts as unknown.
     """
 
-    name: ClassVar[str] = "avazu"
+    name: str = "avazu"
     url: ClassVar[str] = "https://www.kaggle.com/c/avazu-ctr-prediction"
     by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("train.csv",)

@@ -27,7 +27,7 @@ class Criteo(PublishedFiles):
     min_count : a category that fewer training rows hold counts as unknown.
     """
 
-    name: ClassVar[str] = "criteo"
+    name: str = "criteo"
     url: ClassVar[str] = "https://www.kaggle.com/c/criteo-display-ad-challenge"
     by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("train.txt",)

@@ -29,7 +29,7 @@ class Epinions(PublishedFiles):
     threshold : a rating from here on is a positive label.
     """
 
-    name: ClassVar[str] = "epinions"
+    name: str = "epinions"
     url: ClassVar[str] = "https://www.cse.msu.edu/~tangjili/datasetcode/truststudy.htm"
     by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("epinions_rating_with_timestamp.mat",)

@@ -35,7 +35,7 @@ GENRES = [
 class MovieLens100K(MovieRatings):
     """MovieLens 100K: `u.data` (tabs), `u.user` and `u.item` (`|`), in Latin-1."""
 
-    name: ClassVar[str] = "ml-100k"
+    name: str = "ml-100k"
     url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
     checksum: ClassVar[str] = "md5:0e33842e24a9c977be4e0107933c0723"
     ratings_file: ClassVar[str] = "u.data"

@@ -12,7 +12,7 @@ from cadc.data.text import read_table, whole_numbers
 class MovieLens1M(DatMovies):
     """MovieLens 1M: `ratings.dat`, `users.dat` and `movies.dat`, separated by `::`, in Latin-1."""
 
-    name: ClassVar[str] = "ml-1m"
+    name: str = "ml-1m"
     url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
     checksum: ClassVar[str] = "sha256:a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20"
     users_file: ClassVar[str] = "users.dat"

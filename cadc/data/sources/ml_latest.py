@@ -8,6 +8,6 @@ from cadc.data.sources.movielens_csv import MovieLensCsv
 class MovieLensLatest(MovieLensCsv):
     """MovieLens latest; its publisher replaces it, so that no two downloads need agree."""
 
-    name: ClassVar[str] = "ml-latest"
+    name: str = "ml-latest"
     url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-latest.zip"
     rolling: ClassVar[bool] = True

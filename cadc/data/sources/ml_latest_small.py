@@ -8,6 +8,6 @@ from cadc.data.sources.movielens_csv import MovieLensCsv
 class MovieLensLatestSmall(MovieLensCsv):
     """MovieLens latest-small; its publisher replaces it, so that no two downloads need agree."""
 
-    name: ClassVar[str] = "ml-latest-small"
+    name: str = "ml-latest-small"
     url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip"
     rolling: ClassVar[bool] = True

@@ -15,7 +15,7 @@ class MovieTweetings(DatMovies):
     threshold : a rating from here on is a positive label.
     """
 
-    name: ClassVar[str] = "movietweetings"
+    name: str = "movietweetings"
     url: ClassVar[str] = "https://raw.githubusercontent.com/sidooms/MovieTweetings/master/snapshots/100K/"
     files: ClassVar[tuple[str, ...]] = ("ratings.dat", "movies.dat")
     encoding: ClassVar[str] = "utf-8"

@@ -1,22 +1,20 @@
 """Data sets of a publisher: where their files are found, and whether they are the publisher's own."""
 
-from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from cadc.data import archive
-from cadc.data.raw import RawLog
+from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
 from cadc.errors import NotDownloadable
-from cadc.paths import data_dir, regular_file
+from cadc.paths import cache_dir, data_dir, regular_file
 from cadc.provenance.fingerprint import file_hash
 
 
-class PublishedFiles(ABC):
+class PublishedFiles(Source):
     """A data set whose files a publisher offers."""
 
-    name: ClassVar[str]
     url: ClassVar[str]
     """Of a ZIP archive; of the publisher's page where `by_hand`."""
     checksum: ClassVar[str | None] = None
@@ -28,6 +26,17 @@ class PublishedFiles(ABC):
     files: ClassVar[tuple[str, ...]]
     published_hashes: ClassVar[dict[str, str]] = {}
     """SHA-256 of those files that are known without the archive."""
+
+    def place(self) -> str:
+        """Return the folder of the raw files, or where they are to be fetched from."""
+        places = [cache_dir() / "raw" / self.name]
+        if (local := data_dir()) is not None:
+            places.insert(0, local / self.name)
+        if found := next((place for place in places if place.is_dir()), None):
+            return str(found)
+        if self.by_hand:
+            return f"to be put under CADC_DATA_DIR by hand, from {self.url}"
+        return f"to be fetched from {self.url}"
 
     @cached_property
     def folder(self) -> Path:
@@ -68,7 +77,3 @@ class PublishedFiles(ABC):
             return "rolling"
         known = self.known_hashes()
         return "published" if all(known.get(name) == value for name, value in fingerprint.items()) else "local"
-
-    @abstractmethod
-    def read(self) -> RawLog:
-        """Read the log."""

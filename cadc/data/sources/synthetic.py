@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
+from cadc.data.sources.source import Source
 from cadc.errors import UsageError, require_at_least
 from cadc.randomness import numpy_generator
 
@@ -17,7 +18,7 @@ MAX_ROWS, MAX_ENTITIES, MAX_RANK = 10**10, 10**9, 1000
 AGE_GROUPS, GENDERS, CATEGORIES, TAGS, HOURS = 7, 2, 18, 30, 24
 
 
-class Synthetic:
+class Synthetic(Source):
     """Interactions of users and items with power-law activity and planted preferences.
 
     The logit of a row is the sum of a low-rank preference (user vector times item vector), a user bias, an item
@@ -35,7 +36,7 @@ class Synthetic:
     seed : of the generator; another seed is another data set.
     """
 
-    name: ClassVar[str] = "synthetic"
+    name: str = "synthetic"
     extra_columns: ClassVar[tuple[str, ...]] = ("oracle",)
 
     def __init__(

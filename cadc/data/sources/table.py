@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from cadc.data.columns import Block, column_names, read_columns, require_columns
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.entities_from_rows import SeenEntities
+from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
 from cadc.errors import DataError, UsageError, require_at_least
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
 
 
-class Table:
+class Table(Source):
     """A log of interactions in one file, a row each: clicks, ratings, purchases.
 
     Ids and categories are read as texts. A feature of users or items must be the same in all rows of one
@@ -40,8 +41,6 @@ class Table:
     dense : columns of numbers.
     min_count : a value of a context field that fewer training rows hold counts as unknown.
     """
-
-    place: ClassVar[str] = "your own file, data.path=FILE"
 
     def __init__(
         self,
@@ -89,6 +88,10 @@ class Table:
         for key, value in options.items():
             if getattr(self, key) == known[key]:
                 setattr(self, key, value)
+
+    def place(self) -> str:
+        """Say which option names the file."""
+        return "your own file, data.path=FILE"
 
     def fingerprint(self) -> dict[str, str]:
         """Return SHA-256 of the file."""

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.split.random import RandomSplit
+from cadc.data.split.split import Split
 
 BLOCK_ROWS = 1 << 22
 
 
-class ChronologicalSplit:
+class ChronologicalSplit(Split):
     """The last rows of each user by time: the last share tests, the share before it validates.
 
     A user of n rows has round(test · n) of them in the test part and round(validation · n) in the validation part;

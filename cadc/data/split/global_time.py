@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.split.random import RandomSplit
+from cadc.data.split.split import Split
 from cadc.errors import DataError
 
 
-class GlobalTimeSplit:
+class GlobalTimeSplit(Split):
     """The last rows of the whole log by time: the last share tests, the share before it validates.
 
     Rows of the same time at a boundary are divided by the seed, so that the shares are met exactly.

