@@ -1,1 +1,37 @@
-"""What a log of interactions is: raw files → `InteractionLog` → split → batches."""
+"""What a log of interactions is: raw files → `InteractionLog` → split → batches.
+
+`prepare` makes the log of a source (`cadc.data.sources`) and a split (`cadc.data.split`). A source of yours returns a
+`RawLog`, which gives its rows in `Chunk`s.
+"""
+
+from typing import TYPE_CHECKING
+
+from cadc.configuration.public_names import lazily
+
+if TYPE_CHECKING:
+    from cadc.data.batch import Bag, Batch
+    from cadc.data.batches import BatchLoader
+    from cadc.data.log import InteractionLog
+    from cadc.data.preparation import prepare
+    from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
+    from cadc.data.schema import Field, Schema
+    from cadc.data.sources.source import Source
+    from cadc.data.split.split import Split
+else:
+    __getattr__, __dir__ = lazily(__name__)
+
+__all__ = [
+    "Bag",
+    "Batch",
+    "BatchLoader",
+    "Chunk",
+    "EntityTable",
+    "Field",
+    "InteractionLog",
+    "RaggedValues",
+    "RawLog",
+    "Schema",
+    "Source",
+    "Split",
+    "prepare",
+]

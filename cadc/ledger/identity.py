@@ -21,7 +21,7 @@ from cadc.configuration.settings import (
 from cadc.data.log import InteractionLog
 from cadc.provenance.fingerprint import code_hash, describe, digest
 
-COVERED_BY_CONTENT = ("cadc.data.prepare",)
+COVERED_BY_CONTENT = ("cadc.data.preparation",)
 """Code whose every effect on a run shows in the content of the prepared log."""
 
 

@@ -1,1 +1,18 @@
 """How looked-up vectors become a score: each model maps a `Batch` to logits, shape [B]."""
+
+from typing import TYPE_CHECKING
+
+from cadc.configuration.public_names import lazily
+
+if TYPE_CHECKING:
+    from cadc.models.dlrm import DLRM
+    from cadc.models.factorization import BiasModel, FactorizationModel
+    from cadc.models.label_mean import LabelMean
+    from cadc.models.model import Model
+    from cadc.models.oracle import OracleModel
+    from cadc.models.platt import PlattModel
+    from cadc.models.two_tower import TwoTower
+else:
+    __getattr__, __dir__ = lazily(__name__)
+
+__all__ = ["DLRM", "BiasModel", "FactorizationModel", "LabelMean", "Model", "OracleModel", "PlattModel", "TwoTower"]

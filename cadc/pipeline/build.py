@@ -17,7 +17,7 @@ from cadc.configuration.settings import (
 )
 from cadc.data.cold_ids import LogWithCold
 from cadc.data.log import InteractionLog
-from cadc.data.prepare import prepare
+from cadc.data.preparation import prepare
 from cadc.data.schema import SIDES, Side
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initial_values import initial_values

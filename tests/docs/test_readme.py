@@ -165,7 +165,7 @@ def test_python_blocks_run(tmp_path, monkeypatch) -> None:
 
 
 def test_the_sampler_of_the_readme_works(tmp_path) -> None:
-    from cadc.data.prepare import prepare
+    from cadc.data.preparation import prepare
     from cadc.data.sources.synthetic import Synthetic
     from cadc.data.split.random import RandomSplit
     from cadc.randomness import numpy_generator

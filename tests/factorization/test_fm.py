@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.prepare import prepare
+from cadc.data.preparation import prepare
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.split.random import RandomSplit

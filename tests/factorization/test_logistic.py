@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from cadc.data.log import InteractionLog
-from cadc.data.prepare import prepare
+from cadc.data.preparation import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError

@@ -1,6 +1,16 @@
 """Splits: which rows train, which choose (validation) and which judge (test)."""
 
-from cadc.data.split.random import RandomSplit
-from cadc.data.split.split import SPLITS, Split
+from typing import TYPE_CHECKING
 
-__all__ = ["SPLITS", "RandomSplit", "Split"]
+from cadc.configuration.public_names import lazily
+
+if TYPE_CHECKING:
+    from cadc.data.split.chronological import ChronologicalSplit
+    from cadc.data.split.global_time import GlobalTimeSplit
+    from cadc.data.split.leave_one_out import LeaveOneOutSplit
+    from cadc.data.split.random import RandomSplit
+    from cadc.data.split.split import SPLITS, Split
+else:
+    __getattr__, __dir__ = lazily(__name__)
+
+__all__ = ["SPLITS", "ChronologicalSplit", "GlobalTimeSplit", "LeaveOneOutSplit", "RandomSplit", "Split"]

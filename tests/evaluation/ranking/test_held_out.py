@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.data.prepare import prepare
+from cadc.data.preparation import prepare
 from cadc.data.split.split import SPLITS
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
