@@ -1,5 +1,7 @@
 """Errors that a user can put right: each is one clear sentence and the exit status of the command."""
 
+import os
+
 
 class CadcError(Exception):
     """A failure that one sentence explains: what was found, what was expected, what to do."""
@@ -79,6 +81,18 @@ def one_line(sentence: str) -> str:
     """
     text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in sentence[:MAX_SENTENCE])
     return text if len(sentence) <= MAX_SENTENCE else f"{text}…"
+
+
+def reason(error: OSError) -> str:
+    """Return in a few words why the operating system refused.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory", "log.csv"))
+    'no such file or directory'
+    """
+    # Arrow sets the number and a text of its own, address look-ups a negative number.
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()
 
 
 def require_at_least(minimum: float, group: str, **options: float) -> None:

@@ -1,1 +1,1 @@
-"""Analyses without a grid of runs: each computes a table and a figure by itself."""
+"""Analyses: experiments without a grid of runs; each computes a table and a figure."""

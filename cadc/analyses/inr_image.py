@@ -1,4 +1,4 @@
-"""Ensemble INR on its own ground (arXiv 2110.04124): an image in the weights of one network, or of one a cell."""
+"""Ensemble INR on its original task (arXiv 2110.04124): an image in the weights of one network, or of one per cell."""
 
 import time
 from collections.abc import Iterator
@@ -17,40 +17,40 @@ from cadc.embeddings.fitting.structure_search import Space, Structure, Tried, ch
 from cadc.embeddings.fitting.subnetworks import NetworkShape, SubNetworks
 from cadc.embeddings.schemes.cells import middles
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
-from cadc.experiment.analysis import Study
+from cadc.experiment.analysis import Analysis
 from cadc.provenance.fingerprint import file_hash
 from cadc.randomness import torch_generator
 
 PHOTOGRAPH = "grace_hopper.jpg"
-"""A photograph in the public domain that matplotlib brings along."""
+"""A photograph in the public domain that matplotlib ships."""
 SIDE = 512
-"""Pixels of the square of it that is looked at."""
+"""Side of the square that is cut out of it, in pixels."""
 GREY = (0.299, 0.587, 0.114)
-"""Of red, green and blue (ITU-R BT.601)."""
+"""Weights of red, green and blue (ITU-R BT.601)."""
 PEAK = 2.0
 """Range of the signal, which lies in [-1, 1]."""
 
 SINGLE = Structure(1, 3, 256)
 KNOWN = {SINGLE: 34.1, Structure(2, 5, 64): 33.8, Structure(4, 2, 64): 36.5}
-"""Structures with the PSNR that is known of them on another image of 128 by 128 pixels, in dB with a peak of 1."""
+"""Structures and their published PSNR on another image of 128 by 128 pixels, in dB with a peak of 1."""
 OTHER_PEAK = 20 * float(np.log10(PEAK))
 SPACE = Space((1, 2, 4, 8, 16), (0, 1, 2, 3), (8, 12, 16, 24, 32, 48, 64))
 
 
-class InrImage(Study):
-    """How many operations a SIREN and ensembles of small ones need for an image, and how near they come to it.
+class InrImage(Analysis):
+    """Operations that one SIREN and ensembles of small ones need for an image, and the PSNR that they reach.
 
     Parameters
     ----------
-    size : pixels of a side; it divides 512.
-    steps : of Adam, of each ensemble.
-    single_steps : of the single network, which needs more to come as far as it can.
-    share : of the pixels, drawn anew at each step.
-    learning_rate : of the first step, decaying along a cosine; 0.01 moves a SIREN's weights as 0.0003 does elsewhere,
+    size : side of the image in pixels; a power of two from 16 to 512.
+    steps : of Adam, for each ensemble.
+    single_steps : of Adam, for the single network, which needs more to converge.
+    share : of the pixels that each step draws.
+    learning_rate : of the first step, with cosine decay; 0.01 moves a SIREN's weights as 0.0003 does elsewhere,
         see `SubNetworks`.
-    trials : structures that the search fits.
+    trials : number of structures that the search fits.
     seed : of weights, pixels and search.
-    threads : of the computation.
+    threads : of torch.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class InrImage(Study):
         seed: int = 0,
         threads: int = 1,
     ) -> None:
-        require_at_least(1, "study", steps=steps, single_steps=single_steps, trials=trials, threads=threads)
-        require_positive("study", share=share, learning_rate=learning_rate)
+        require_at_least(1, "analysis", steps=steps, single_steps=single_steps, trials=trials, threads=threads)
+        require_positive("analysis", share=share, learning_rate=learning_rate)
         if size not in (16, 32, 64, 128, 256, 512):
-            raise UsageError(f"study.size is {size}; choose a power of two from 16 to 512.")
+            raise UsageError(f"analysis.size is {size}; choose a power of two from 16 to 512.")
         self.size, self.steps, self.share, self.learning_rate = size, steps, min(share, 1.0), learning_rate
         self.single_steps, self.trials, self.seed, self.threads = single_steps, trials, seed, threads
 
     def run(self, folder: Path) -> pd.DataFrame:
-        """Fit the structures that are known, search for the cheapest that is as good as the single one, and draw."""
+        """Fit the published structures, search for the cheapest that is as good as the single one, and draw."""
         image, source = photograph(self.size)
         fitted: dict[Structure, tuple[Tensor, float]] = {}
 
@@ -120,7 +120,7 @@ class InrImage(Study):
         return float(_shape(structure).flops * self.size**2)
 
     def steps_of(self, structure: Structure) -> int:
-        """Return how many steps a structure is fitted for."""
+        """Return the number of steps that a structure is fitted for."""
         return self.single_steps if structure == SINGLE else self.steps
 
     def fit(self, structure: Structure, image: Tensor) -> Tensor:
@@ -148,11 +148,11 @@ class InrImage(Study):
 
 
 def photograph(size: int) -> tuple[Tensor, str]:
-    """Return the middle of the photograph in grey, float32 in [-1, 1], shape [size, size], and what it is, in words.
+    """Return the centre of the photograph in grey, float32 in [-1, 1], shape [size, size], and a description.
 
     Raises
     ------
-    DataError : where this matplotlib does not bring it along.
+    DataError : if this version of matplotlib does not ship it.
     """
     from matplotlib import cbook, image
 
@@ -160,17 +160,19 @@ def photograph(size: int) -> tuple[Tensor, str]:
         path = Path(cbook.get_sample_data(PHOTOGRAPH, asfileobj=False))
         pixels: NDArray[np.float64] = np.asarray(image.imread(path), np.float64)
     except OSError as error:
-        raise DataError(f"matplotlib has no {PHOTOGRAPH}, the image of this study; another version has.") from error
+        raise DataError(
+            f"matplotlib has no {PHOTOGRAPH}, the image of this analysis; install another version."
+        ) from error
     top, left = ((length - SIDE) // 2 for length in pixels.shape[:2])
     grey = pixels[top : top + SIDE, left : left + SIDE, :3] @ np.array(GREY)
     block = SIDE // size
     small = grey.reshape(size, block, size, block).mean((1, 3))
-    words = f"{PHOTOGRAPH} of matplotlib (SHA-256 {file_hash(path)[:16]}), its middle averaged over squares of pixels"
-    return torch.from_numpy(small / 127.5 - 1).float(), words
+    name = f"{PHOTOGRAPH} of matplotlib (SHA-256 {file_hash(path)[:16]}), its middle averaged over squares of pixels"
+    return torch.from_numpy(small / 127.5 - 1).float(), name
 
 
 def psnr_of(found: Tensor, image: Tensor) -> float:
-    """Return the peak signal-to-noise ratio in dB, the peak being the range that the signal may have."""
+    """Return the peak signal-to-noise ratio in dB, the peak being the range of the signal."""
     return float(10 * torch.log10(PEAK**2 / (found - image).double().square().mean()))
 
 
@@ -185,7 +187,7 @@ def _cut(image: Tensor, cells: int) -> Tensor:
 
 
 def _joined(parts: Tensor, cells: int) -> Tensor:
-    """Return the image of which `_cut` gave these squares."""
+    """Return the image from the squares that `_cut` returned."""
     side = round(parts.shape[1] ** 0.5)
     return parts.view(cells, cells, side, side).transpose(1, 2).reshape(cells * side, cells * side)
 

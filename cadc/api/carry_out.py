@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from cadc.configuration.override_text import with_files
+from cadc.configuration.override_text import expand_files
 from cadc.errors import UsageError, shown
 from cadc.execution.jobs import Job
 from cadc.execution.outcome import Outcome
 from cadc.execution.sweep import execute
-from cadc.launchers.launch import split_words
+from cadc.launchers.launch import split_launcher
 from cadc.ledger.store import Ledger
 from cadc.loggers.after import AfterRun
 from cadc.terminal.interrupts import interrupting
@@ -32,7 +32,7 @@ def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     for override in overrides:
         if not isinstance(override, str):
             raise UsageError(f"{shown(override)} is not an override; write a text such as 'sampler.rate=0.1'.")
-    return split_words(with_files(overrides))
+    return split_launcher(expand_files(overrides))
 
 
 def carry_out_all(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool, launcher: Sequence[str]) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.api.carry_out import ledger_of
-from cadc.configuration.override_text import text_of
+from cadc.configuration.override_text import format_value
 from cadc.ledger.listing import ALWAYS, differing, options, select
 from cadc.ledger.nested import part
 from cadc.ledger.status import Entry, survey
@@ -72,4 +72,4 @@ def _row(entry: Entry, keys: Sequence[str]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a list, such as widths of layers, as a text, so that runs can be grouped by it."""
-    return text_of(value) if isinstance(value, list | dict) else value
+    return format_value(value) if isinstance(value, list | dict) else value

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cadc.api.carry_out import carry_out_all, ledger_of, split_overrides
 from cadc.api.listing import table_of
-from cadc.configuration.overrides import expand, parse_words
+from cadc.configuration.overrides import expand, parse_overrides
 from cadc.errors import UsageError
 from cadc.execution.jobs import Job, plan
 from cadc.ledger.status import look_up
@@ -59,5 +59,5 @@ def sweep(*overrides: str, retry_failed: bool = False, runs: str | Path | None =
 
 def _swept(words: Sequence[str]) -> list[str]:
     """Return the keys to which overrides give several values."""
-    parsed = parse_words(words)
+    parsed = parse_overrides(words)
     return list(dict.fromkeys(str(word.key_or_group) for word in parsed if word.is_sweep_override()))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cadc import __version__
-from cadc.errors import CadcError, one_line
+from cadc.errors import CadcError, one_line, reason
 from cadc.terminal.interrupts import interrupting
 
 COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
@@ -44,9 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         if getattr(arguments, "overrides", None):
-            from cadc.configuration.override_text import with_files
+            from cadc.configuration.override_text import expand_files
 
-            arguments.overrides = with_files(arguments.overrides)
+            arguments.overrides = expand_files(arguments.overrides)
         return int(modules[arguments.command].main(arguments))
 
     with interrupting() as received:
@@ -75,7 +75,7 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
     except OSError as error:
         if debug:
             raise
-        sentence = f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}."
+        sentence = f"{error.filename or 'a file'}: {reason(error)}."
         print(f"cadc: {one_line(sentence)}", file=sys.stderr)
         try:
             sys.stdout.flush()
@@ -85,8 +85,10 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        print(f"cadc: {type(error).__name__}: {one_line(reason)} (not foreseen; --debug shows where)", file=sys.stderr)
+        first_line = (str(error).splitlines() or ["no reason given"])[0]
+        print(
+            f"cadc: {type(error).__name__}: {one_line(first_line)} (unexpected; --debug shows where)", file=sys.stderr
+        )
         return 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.train import add_retry_failed
-from cadc.errors import CadcError, NotDownloadable, UsageError, one_line
+from cadc.errors import CadcError, NotDownloadable, UsageError, one_line, reason
 
 if TYPE_CHECKING:
     from cadc.experiment import Cell, Experiment
@@ -95,24 +95,24 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
 
 def run(arguments: argparse.Namespace) -> str:
     """Run the grid of one experiment and write its results; return a line about them."""
-    from cadc.execution.jobs import plan, without_impossible
+    from cadc.execution.jobs import plan, runnable_cells
     from cadc.execution.sweep import execute
     from cadc.experiment import load_experiment
-    from cadc.launchers.launch import split_words
+    from cadc.launchers.launch import split_launcher
     from cadc.ledger import Ledger
     from cadc.loggers.after import AfterRun
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
 
     experiment = load_experiment(arguments.name)
-    if experiment.study is not None:
-        return _study(experiment, arguments)
+    if experiment.analysis is not None:
+        return _analyse(experiment, arguments)
     if arguments.arm:
         experiment = experiment.only(arguments.arm)
-    arguments.overrides, launcher = split_words(arguments.overrides)
+    arguments.overrides, launcher = split_launcher(arguments.overrides)
     cells, folder = wanted(experiment, arguments)
-    cells = without_impossible(cells)
-    jobs = plan([cell.words for cell in cells])
+    cells = runnable_cells(cells)
+    jobs = plan([cell.overrides for cell in cells])
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
     after = AfterRun(experiment.name)
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> str:
     finally:
         with suppress(OSError):  # results of before are in it
             folder.rmdir()
-    errors = {run_id: error for run_id, error in outcome.errors.items() if outcome.became.get(run_id) != "unreachable"}
+    errors = {run_id: error for run_id, error in outcome.errors.items() if outcome.states.get(run_id) != "unreachable"}
     if len(outcome.errors) == len({job.run_id for job in jobs}):
         errors = outcome.errors
     if errors:
@@ -136,17 +136,17 @@ def run(arguments: argparse.Namespace) -> str:
     return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
 
 
-def _study(experiment: "Experiment", arguments: argparse.Namespace) -> str:
-    """Compute what is no grid of runs; return a line about it."""
-    from cadc.experiment.analysis import run_study
+def _analyse(experiment: "Experiment", arguments: argparse.Namespace) -> str:
+    """Run the analysis of an experiment without a grid; return a line about it."""
+    from cadc.analyses.run import run_analysis
 
     if arguments.arm:
-        raise UsageError(f"{experiment.name} is a study, which has no arms.")
+        raise UsageError(f"{experiment.name} is an analysis, which has no arms; leave --arm out.")
     if arguments.all and arguments.overrides:
-        return "is a study, which the words of runs do not concern"
+        return "is an analysis, to which overrides of runs do not apply"
     _, folder = wanted(experiment, arguments)
-    words = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
-    table = run_study(experiment, words, folder, command(arguments))
+    overrides = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
+    table = run_analysis(experiment, overrides, folder, command(arguments))
     print(table.to_string(index=False))
     return f"written to {folder}"
 
@@ -175,8 +175,9 @@ def tune(arguments: argparse.Namespace) -> str:
     try:
         write_tuned(experiment.name, found, folder / FILE)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CadcError(f"{folder / FILE} cannot be written ({reason}); choose a folder with --output.") from error
+        raise CadcError(
+            f"{folder / FILE} cannot be written ({reason(error)}); choose a folder with --output."
+        ) from error
     return f"{len(found)} studies; written to {folder / FILE}"
 
 

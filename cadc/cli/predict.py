@@ -25,6 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.paths import regular_file
     from cadc.serving.load import load_run
     from cadc.serving.predict import predicted, text_columns
+    from cadc.storage.atomic_files import write_file
 
     path = arguments.file
     try:
@@ -54,10 +55,6 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         table.to_csv(sys.stdout, index=False)
     else:
-        partial = arguments.output.with_name(f".partial-{arguments.output.name}")
-        if arguments.output.suffix == ".parquet":
-            table.to_parquet(partial, index=False)
-        else:
-            table.to_csv(partial, index=False)
-        partial.replace(arguments.output)
+        write = table.to_parquet if arguments.output.suffix == ".parquet" else table.to_csv
+        write_file(arguments.output, lambda partial: write(partial, index=False))
     return 0

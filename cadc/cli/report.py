@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def report(arguments: argparse.Namespace) -> str:
     """Write the results of one experiment anew; return a line about them."""
-    from cadc.execution.jobs import without_impossible
+    from cadc.execution.jobs import runnable_cells
     from cadc.experiment import load_experiment
     from cadc.ledger import Ledger
     from cadc.reporting.lookup import find_runs
@@ -29,18 +29,18 @@ def report(arguments: argparse.Namespace) -> str:
     from cadc.reporting.terminal import print_table
 
     experiment = load_experiment(arguments.name)
-    if experiment.study is not None:
+    if experiment.analysis is not None:
         if arguments.all:
-            return "is a study, which leaves no runs to report"
+            return "is an analysis, which has no runs to report"
         raise UsageError(
-            f"{experiment.name} is a study, which leaves no runs to report; `cadc experiment` computes it."
+            f"{experiment.name} is an analysis, which has no runs to report; run `cadc experiment {experiment.name}`."
         )
     if arguments.arm:
         experiment = experiment.only(arguments.arm)
     cells, folder = wanted(experiment, arguments)
     committed = list(dict.fromkeys([folder, Path("results") / experiment.name]))
     ledger = Ledger()
-    runs = find_runs(without_impossible(cells), ledger, committed)
+    runs = find_runs(runnable_cells(cells), ledger, committed)
     table = write_results(experiment, runs, folder, command(arguments), ledger, committed)
     print_table(experiment.title, table)
     return f"written to {folder}"

@@ -35,11 +35,11 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.configuration.overrides import expand
     from cadc.execution.jobs import plan
     from cadc.execution.sweep import execute
-    from cadc.launchers.launch import split_words
+    from cadc.launchers.launch import split_launcher
     from cadc.ledger import Ledger
     from cadc.loggers.after import AfterRun
 
-    words, launcher = split_words(arguments.overrides)
+    words, launcher = split_launcher(arguments.overrides)
     combinations = expand(words) if arguments.multirun else [words]
     if not combinations:
         raise UsageError("the sweep is empty: a key has no value.")
@@ -61,4 +61,4 @@ def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
 
     print(OmegaConf.to_yaml(OmegaConf.create(jobs[0].config)).rstrip())
     for job in jobs:
-        print(f"{job.run_id}  {ledger.status(job.run_id) or 'to run':11}  {' '.join(job.words)}".rstrip())
+        print(f"{job.run_id}  {ledger.status(job.run_id) or 'to run':11}  {' '.join(job.overrides)}".rstrip())

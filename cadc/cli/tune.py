@@ -26,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from cadc.launchers.launch import split_words
+    from cadc.launchers.launch import split_launcher
     from cadc.ledger import Ledger
     from cadc.tuning.report import write_report
     from cadc.tuning.work import open_study, work
 
-    words, launcher = split_words(arguments.overrides)
+    words, launcher = split_launcher(arguments.overrides)
     ledger = Ledger()
     study, base = open_study(words, ledger)
     if launcher:

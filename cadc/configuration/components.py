@@ -48,7 +48,7 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         if key not in known:
             near = " or ".join(get_close_matches(str(key), known, n=3) or sorted(known))
             hint = f"did you mean {near}?" if near else "it has none."
-            raise UsageError(f"{where} is no option of {cls.__name__}; {hint}")
+            raise UsageError(f"{where} is not an option of {cls.__name__}; {hint}")
         given[str(key)] = value
     return cast_options(cls, given, path)
 

@@ -19,7 +19,7 @@ from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, options_of
 from cadc.configuration.groups import groups, plugin_folders, plugin_paths
 from cadc.configuration.interpolation import check_interpolations, check_tree
-from cadc.configuration.overrides import parse_words
+from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.configuration.settings import BESIDE_SOURCE, used_groups
 from cadc.errors import UsageError, shown
@@ -80,7 +80,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     """Compose once for each list of words: Hydra takes a good part of a tenth of a second, and grids ask twice."""
-    parsed = parse_words(overrides)
+    parsed = parse_overrides(overrides)
     for override in parsed:
         if override.is_sweep_override():
             key = override.get_key_element()

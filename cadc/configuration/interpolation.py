@@ -23,7 +23,7 @@ NAME = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*"
 INTERPOLATION = re.compile(rf"\$\{{({NAME})\}}")
 
 
-def check_word(word: str) -> None:
+def check_override(word: str) -> None:
     """Raise a UsageError for a word that no parser should see: huge, deeply nested, or with a call in it."""
     if len(word) > MAX_LENGTH:
         raise UsageError(f"the word {shown(word)} has {len(word)} characters; at most {MAX_LENGTH} are read.")

@@ -8,10 +8,10 @@ from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError
 
 
-def text_of(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as it stands after `key=` in a word.
 
-    >>> text_of(None), text_of(True), text_of(0.1), text_of([64, 32]), text_of("mf")
+    >>> format_value(None), format_value(True), format_value(0.1), format_value([64, 32]), format_value("mf")
     ('null', 'true', '0.1', '[64,32]', 'mf')
     """
     if value is None:
@@ -19,21 +19,21 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(text_of, value))}]"
+        return f"[{','.join(map(format_value, value))}]"
     return value if isinstance(value, str) else repr(value)
 
 
-def words_of(values: Mapping[str, Any]) -> list[str]:
+def to_overrides(values: Mapping[str, Any]) -> list[str]:
     """Return the words that set these values, by key."""
-    return [f"{key}={text_of(value)}" for key, value in values.items()]
+    return [f"{key}={format_value(value)}" for key, value in values.items()]
 
 
-def values_of(words: Sequence[str]) -> dict[str, Any]:
-    """Return values that `words_of` turns into these words again; of several with one key the last counts.
+def to_values(words: Sequence[str]) -> dict[str, Any]:
+    """Return values that `to_overrides` turns into these words again; of several with one key the last counts.
 
     Numbers, lists and the like are values where they read back as they were written, and texts elsewhere.
 
-    >>> values_of(["trainer.learning_rate=1e-4", "model.top_mlp=[64,32]", "seed=007"])
+    >>> to_values(["trainer.learning_rate=1e-4", "model.top_mlp=[64,32]", "seed=007"])
     {'trainer.learning_rate': '1e-4', 'model.top_mlp': [64, 32], 'seed': '007'}
     """
     return {key: _value(key, text) for key, _, text in (word.partition("=") for word in words)}
@@ -46,10 +46,10 @@ def _value(key: str, text: str) -> Any:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError):
         return text
-    return value if _is_value(value) and words_of({key: value}) == [f"{key}={text}"] else text
+    return value if _is_value(value) and to_overrides({key: value}) == [f"{key}={text}"] else text
 
 
-def with_files(words: Sequence[str]) -> list[str]:
+def expand_files(words: Sequence[str]) -> list[str]:
     """Return words with each `@FILE` replaced by those that the file holds.
 
     Raises
@@ -66,7 +66,7 @@ def _read(path: Path) -> list[str]:
     values = load_yaml(path)
     if not isinstance(values, dict) or not all(_is_key(k) and _is_value(v) for k, v in values.items()):
         raise UsageError(f"{path} must hold lines such as sampler.rate: 0.1, a key of the configuration and its value.")
-    return words_of(values)
+    return to_overrides(values)
 
 
 def _is_key(key: Any) -> bool:

@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from cadc.configuration.interpolation import check_tree, check_word
+from cadc.configuration.interpolation import check_override, check_tree
 from cadc.errors import UsageError, shown
 
 MAX_COMBINATIONS = 100_000
@@ -28,7 +28,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     >>> expand(["seed=0,1", "model=bias"])
     [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
     """
-    parsed = parse_words(overrides)
+    parsed = parse_overrides(overrides)
     # An empty sweep counts as one value, or it would hide how long the others are.
     if prod(max(1, _n_values(override)) for override in parsed) > MAX_COMBINATIONS:
         raise UsageError(f"the sweep asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values at once.")
@@ -62,23 +62,23 @@ def _n_values(override: Override) -> int:
 
 def key_of(override: str) -> str:
     """Return the key that a word sets: `sampler.rate` of `sampler.rate=0.1`."""
-    return str(parse_words([override])[0].key_or_group)
+    return str(parse_overrides([override])[0].key_or_group)
 
 
-def parse_words(overrides: Sequence[str]) -> list[Override]:
+def parse_overrides(overrides: Sequence[str]) -> list[Override]:
     """Return Hydra's understanding of each word; a plain text that only its grammar cannot read is taken as quoted.
 
     Raises
     ------
     UsageError : for a word that is no override.
 
-    >>> [override.value() for override in parse_words(["data.path=März (1).csv", "data.path='a,b.csv'"])]
+    >>> [override.value() for override in parse_overrides(["data.path=März (1).csv", "data.path='a,b.csv'"])]
     ['März (1).csv', 'a,b.csv']
     """
     parser = OverridesParser.create()
     parsed = []
     for word in overrides:
-        check_word(word)
+        check_override(word)
         override = _parsed(word, parser)
         if not override.key_or_group:
             raise UsageError(f"{shown(word)} names no key; write key=value, such as sampler.rate=0.1.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from cadc.errors import UsageError
+from cadc.errors import UsageError, reason
 from cadc.paths import regular_file
 
 MAX_BYTES = 100_000
@@ -25,7 +25,7 @@ def load_yaml(path: Path) -> Any:
         with regular_file(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise UsageError(f"{path} cannot be read: {reason(error)}.") from error
     if len(content) > MAX_BYTES:
         raise UsageError(f"{path} has more than {MAX_BYTES} bytes; a description of that size is not read.")
     try:

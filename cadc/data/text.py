@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from cadc.errors import DataError, shown
+from cadc.errors import DataError, reason, shown
 from cadc.paths import regular_file
 
 BLOCK_BYTES = 8 << 20
@@ -146,4 +146,4 @@ def positions(
 
 def unreadable(path: Path, error: OSError) -> DataError:
     """Return the sentence for a file that the system does not let us read."""
-    return DataError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.")
+    return DataError(f"{path} cannot be read: {reason(error)}.")

@@ -1,11 +1,11 @@
-"""One attempt at a run: what becomes of it, what is written about it, and whether another attempt may help."""
+"""One attempt at a run: its final state, the record that is written, and whether another attempt may help."""
 
 import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from cadc.configuration.settings import dim_of_factors, needs_factors, task, used_groups
-from cadc.errors import CadcError, Lost, NotWritable, Pruned, Unreachable
+from cadc.errors import CadcError, Lost, NotWritable, Pruned, Unreachable, reason
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
@@ -16,9 +16,19 @@ from cadc.terminal.interrupts import check_interrupt
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.search import SEARCH
 
+PRUNED_BECAUSE = "other trials had better values after as many epochs"
+"""Reason in the record of a pruned trial."""
 
-def settled(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipped") -> str | None:
-    """Return what became of a run that nothing is left to do for, else None."""
+
+def final_state(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipped") -> str | None:
+    """Return the state of a run if nothing is left to do, else None.
+
+    Parameters
+    ----------
+    job, ledger : the run, and where its record would be.
+    retry_failed : whether a run that failed before is to be tried again.
+    finished : what to return for a finished run, a key of `cadc.execution.outcome.STATES`.
+    """
     status = ledger.recorded(job.run_id)
     if status == "finished":
         ledger.tidy_if_free(job.run_id)
@@ -28,26 +38,35 @@ def settled(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "skipp
     return None
 
 
-def carry_out(
-    job: Job, ledger: Ledger, lease: Lease, tell: Callable[[list[dict[str, float]]], None] | None = None
+def run_job(
+    job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[list[dict[str, float]]], None] | None = None
 ) -> str:
-    """Carry out a run whose lease is held, going on from its last checkpoint; return what became of it.
+    """Execute a run whose lease is held, resuming from its last checkpoint; return its final state.
+
+    Parameters
+    ----------
+    job, ledger, lease : the run, where it is recorded, and its lease.
+    after_epoch : called with the history after each epoch.
+
+    Returns
+    -------
+    state : `finished`, `resumed` or `pruned`.
 
     Raises
     ------
-    Lost : where another process took the run over; nothing is written about it any more.
-    Exception : whatever the run raised; a record of its failure is written, unless trying again may help.
+    Lost : if another process took the run over; nothing more is written about it.
+    Exception : whatever the run raised; its failure is recorded, unless another attempt may succeed.
     """
 
     def require_held() -> None:
         if not lease.is_held():
-            raise Lost(f"another process took the run {job.run_id} over while this one gave no sign of life.")
+            raise Lost(f"another process took over run {job.run_id}, because this process gave no sign of life.")
 
-    def after_epoch(history: list[dict[str, float]]) -> None:
+    def check_and_report(history: list[dict[str, float]]) -> None:
         check_interrupt()
         require_held()
-        if tell is not None:
-            tell(history)
+        if after_epoch is not None:
+            after_epoch(history)
 
     checkpoints = ledger.checkpoints(job.run_id)
     is_retried = ledger.recorded(job.run_id) == "failed"
@@ -56,37 +75,39 @@ def carry_out(
     resumed = bool(CheckpointFolder(checkpoints) or CheckpointFolder(checkpoints / SEARCH))
     known = {
         "id": job.run_id,
-        "words": list(job.words),
+        "overrides": list(job.overrides),
         "config": job.config,
         "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     ledger.begin(job.run_id, known)
     if is_retried:
-        # From here on it is interrupted where it is stopped, and goes on from its own checkpoints.
+        # From here on the run counts as interrupted, and resumes from its own checkpoints.
         ledger.forget_failure(job.run_id)
     try:
-        ledger.write(job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, after_epoch))
+        ledger.write(
+            job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, check_and_report)
+        )
     except Lost:
         raise
     except Pruned:
-        ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
+        ledger.end(job.run_id, record_without_result(job, "pruned", PRUNED_BECAUSE))
         return "pruned"
     except NotWritable:
         raise
     except Exception as error:
         require_held()
         if is_transient(error):
-            ledger.begin(job.run_id, known | {"reason": str(sentence(error))})
+            ledger.begin(job.run_id, known | {"reason": str(as_cadc_error(error))})
         else:
-            record = without_result(job, "failed", str(sentence(error)))
-            ledger.end(job.run_id, record | (shown_as(job) if isinstance(error, Unreachable) else {}))
+            record = record_without_result(job, "failed", str(as_cadc_error(error)))
+            ledger.end(job.run_id, record | (unreachable_fields(job) if isinstance(error, Unreachable) else {}))
             ledger.tidy(job.run_id)
         raise
     ledger.tidy(job.run_id)
     return "resumed" if resumed else "finished"
 
 
-def without_result(job: Job, status: str, reason: str) -> Record:
+def record_without_result(job: Job, status: str, reason: str) -> Record:
     """Return the record of a run that failed or was pruned."""
     from cadc.provenance.environment import environment, source_version
 
@@ -104,8 +125,8 @@ def without_result(job: Job, status: str, reason: str) -> Record:
     }
 
 
-def shown_as(job: Job) -> Record:
-    """Return what a table needs to know of a run whose budget no table of its scheme meets."""
+def unreachable_fields(job: Job) -> Record:
+    """Return what reports need to know of a run whose byte budget cannot be met by its embedding scheme."""
     config, meta = job.config, open_log(job.config).meta
     return {
         "unreachable": True,
@@ -121,18 +142,18 @@ def shown_as(job: Job) -> Record:
 
 
 def is_transient(error: Exception) -> bool:
-    """Tell whether the same run may succeed another time: it lacked memory, space or a right, or the ledger did."""
+    """Tell whether another attempt may succeed: memory, disk space or a permission was missing."""
     from torch import OutOfMemoryError
 
-    # torch says so in words where it cannot allocate on the CPU.
+    # On the CPU torch raises a RuntimeError whose text says so.
     lacks_memory = isinstance(error, RuntimeError) and "allocate memory" in str(error)
     return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable | Lost)
 
 
-def sentence(error: Exception) -> CadcError:
-    """Return an error in a sentence, without the trace, which would keep model and data in memory."""
+def as_cadc_error(error: Exception) -> CadcError:
+    """Return an error as a one-sentence CadcError without its trace, which would keep model and data in memory."""
     if isinstance(error, CadcError):
         return type(error)(str(error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-        return CadcError(f"{error.filename or 'a file'}: {(error.strerror or str(error)).lower()}.")
-    return CadcError(f"{type(error).__name__}: {error} (run it alone to see where)")
+        return CadcError(f"{error.filename or 'a file'}: {reason(error)}.")
+    return CadcError(f"{type(error).__name__}: {error} (run it alone to see the trace)")

@@ -1,254 +1,204 @@
-"""Many runs: each configuration is planned, those finished before are skipped, the others are carried out.
+"""Sweeps: runs that are finished are skipped, the others are run here or by a launcher.
 
-Any number of processes may carry out the same sweep on one ledger: a run belongs to whoever holds its lease.
+Any number of processes may work on the same sweep in one ledger: a run belongs to the process that holds its lease.
 """
 
 import platform
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from cadc.errors import CadcError, NotWritable, Unreachable
-from cadc.execution.attempt import carry_out, is_transient, sentence, settled
-from cadc.execution.jobs import Job, Say, plan
-from cadc.execution.outcome import MEANING, Outcome
-from cadc.execution.time_left import Estimate, own_seconds
+from cadc.execution.attempt import as_cadc_error, final_state, is_transient, run_job
+from cadc.execution.jobs import Job, plan
+from cadc.execution.outcome import Outcome
+from cadc.execution.progress import Progress
 from cadc.launchers.launch import launch
-from cadc.ledger.store import Ledger, Record
+from cadc.ledger.store import Ledger
 from cadc.loggers.after import AfterRun
-from cadc.reporting.columns import OF_TASK
 from cadc.terminal.interrupts import check_interrupt
-from cadc.terminal.progress import Display
+from cadc.terminal.progress import Display, Report
 
 
 def execute(
     jobs: Sequence[Job],
     ledger: Ledger,
     retry_failed: bool = False,
-    say: Say | None = None,
+    report: Report | None = None,
     launcher: Sequence[str] = (),
     after: AfterRun | None = None,
 ) -> Outcome:
-    """Carry out the jobs that are not finished yet, one after the other, or where a launcher takes them.
+    """Run all jobs that are not finished yet, one after the other in this process, or through a launcher.
 
-    A failing run gets a record that says so and does not end the others. Ctrl-C, a full disk or a folder that cannot
-    be written end all; what is finished stays finished, and what was begun goes on from its last checkpoint next time.
-    Runs that another process works on are left to it, and waited for.
+    A failing run gets a record of its failure and does not end the others. Ctrl-C, a full disk or a read-only folder
+    end the sweep: finished runs stay finished, and runs that were begun resume from their last checkpoint next time.
+    Runs that another process works on are left to it and waited for.
 
     Parameters
     ----------
-    jobs : the runs; several of one id are run once.
-    ledger : where runs are found and written.
-    retry_failed : whether runs that failed before are tried again, from their beginning.
-    say : takes a line about each run.
-    launcher : words that choose a launcher, see `cadc.launchers.launch`; none carries the runs out in this process.
-    after : mirrors each finished run; None mirrors nothing.
+    jobs : the runs; jobs with equal ids are run once.
+    ledger : where runs are found and recorded.
+    retry_failed : whether runs that failed before are tried again, from the beginning.
+    report : takes a line about each run; None prints it.
+    launcher : overrides that choose a launcher, see `cadc.launchers.launch`; none runs the jobs in this process.
+    after : logs each finished run; None logs nothing.
     """
-    left = list({job.run_id: job for job in jobs}.values())
-    with Display(len(left)) as shown:
-        sweep = _Sweep(left, ledger, retry_failed, say or shown.say, shown, after)
+    unique = list({job.run_id: job for job in jobs}.values())
+    with Display(len(unique)) as display:
+        progress = Progress(unique, ledger, display, report, after)
+        sweep = _Sweep(unique, ledger, retry_failed, progress)
         try:
             if launcher:
                 sweep.launch(launcher)
             else:
-                sweep.carry_out()
+                sweep.run()
         finally:
-            if len(left) > 1:
-                for line in sweep.outcome.summary(len(left)):
-                    sweep.say(line)
-    return sweep.outcome
+            if len(unique) > 1:
+                for line in progress.outcome.summary(len(unique)):
+                    progress.report(line)
+    return progress.outcome
 
 
 class _Sweep:
     """The state of `execute`."""
 
-    def __init__(
-        self, jobs: list[Job], ledger: Ledger, retry_failed: bool, say: Say, shown: Display, after: AfterRun | None
-    ) -> None:
+    def __init__(self, jobs: list[Job], ledger: Ledger, retry_failed: bool, progress: Progress) -> None:
         self.jobs = jobs
         self.ledger = ledger
         self.retry_failed = retry_failed
-        self.say = say
-        self.shown = shown
-        self.after = after
-        self.outcome = Outcome()
-        self.estimate = Estimate(jobs)
-        self.shared = set.intersection(*(set(job.words) for job in jobs)) if len(jobs) > 1 else set()
+        self.progress = progress
+        self.outcome = progress.outcome
         self.waited_for: set[str] = set()
         """Runs that other processes worked on when it was their turn."""
-        self.numbers = {job.run_id: number for number, job in enumerate(jobs, 1)}
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
+        """Run all jobs in this process, and wait for those that other processes work on."""
         left = self.jobs
-        told = False
+        is_reported = False
         while left:
-            self._show(0)
-            busy = [job for job in left if not self._settle(job)]
+            self.progress.show(0)
+            busy = [job for job in left if not self._end(job)]
             self.waited_for |= {job.run_id for job in busy}
             if len(busy) == len(left):
-                if not told:
-                    self.say(f"waiting for {len(busy)} runs that other processes work on")
-                told = True
+                if not is_reported:
+                    self.progress.report(f"waiting for {len(busy)} runs that other processes work on")
+                is_reported = True
                 time.sleep(0.5)
             left = busy
 
     def launch(self, launcher: Sequence[str]) -> None:
-        """Have a launcher carry out what is left; what is finished meanwhile is said as it appears in the ledger."""
+        """Run all jobs through a launcher; runs are reported as they appear in the ledger."""
         left = []
         for job in self.jobs:
-            if became := settled(job, self.ledger, self.retry_failed):
-                self.outcome.became[job.run_id] = became
-                self._report(job, became)
+            if state := final_state(job, self.ledger, self.retry_failed):
+                self.progress.end(job, state)
             else:
                 left.append(job)
         if not left:
             return
-        self.say(f"{len(left)} runs go to {' '.join(launcher)}")
+        self.progress.report(f"{len(left)} runs go to {' '.join(launcher)}")
         launched = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(left, launched), daemon=True)
         watcher.start()
         try:
-            results = launch([RunTask(job.words, job.run_id, self.retry_failed) for job in left], launcher)
+            results = launch([RunTask(job.overrides, job.run_id, self.retry_failed) for job in left], launcher)
         finally:
             launched.set()
             watcher.join()
         for job, result in zip(left, results, strict=True):
-            if isinstance(result, CadcError) and self.ledger.recorded(job.run_id) == "finished":
-                result = "finished"  # its process was lost after its work
-            if isinstance(result, CadcError):
-                self.outcome.errors[job.run_id] = result
-                if len(self.jobs) == 1:
-                    raise result
-                if self.ledger.is_unreachable(job.run_id):
-                    result = "unreachable"
-                else:
-                    result = "failed" if self.ledger.recorded(job.run_id) == "failed" else "interrupted"
-            is_new = job.run_id not in self.outcome.became
-            self.outcome.became[job.run_id] = result
-            if is_new:
-                self._report(job, result)
+            self._end_launched(job, result)
+
+    def _end_launched(self, job: Job, result: str | CadcError) -> None:
+        """Note the state that a launcher returned for a run, unless its record was seen before."""
+        state = self._state_after(job, result) if isinstance(result, CadcError) else result
+        if job.run_id not in self.outcome.states:
+            self.progress.end(job, state)
+        else:
+            self.outcome.states[job.run_id] = state
+
+    def _state_after(self, job: Job, error: CadcError) -> str:
+        if self.ledger.recorded(job.run_id) == "finished":
+            return "finished"  # its process was lost after its work
+        self.outcome.errors[job.run_id] = error
+        if len(self.jobs) == 1:
+            raise error
+        if self.ledger.is_unreachable(job.run_id):
+            return "unreachable"
+        return "failed" if self.ledger.recorded(job.run_id) == "failed" else "interrupted"
 
     def _watch(self, jobs: Sequence[Job], launched: threading.Event) -> None:
         ended = False
         while not ended:
-            left = [job for job in jobs if job.run_id not in self.outcome.became]
-            # Of a thousand runs in a folder on the network, not every one is asked after each second.
+            left = [job for job in jobs if job.run_id not in self.outcome.states]
+            # A thousand runs in a folder on the network are not all asked for each second.
             ended = launched.wait(max(1.0, len(left) / 50))
-            with suppress(OSError, CadcError):  # whatever it is, the launcher's answer tells
+            with suppress(OSError, CadcError):  # the launcher's result reports it
                 for job in left:
                     if self.ledger.recorded(job.run_id) == "finished":
-                        self.outcome.became[job.run_id] = "finished"
-                        self._report(job, "finished")
-                self._show(sum(self.ledger.status(job.run_id) == "running" for job in left))
+                        self.progress.end(job, "finished")
+                self.progress.show(sum(self.ledger.status(job.run_id) == "running" for job in left))
 
-    def _settle(self, job: Job) -> bool:
-        """Find out what becomes of a run, carrying it out if that is ours to do; False while others work on it."""
+    def _end(self, job: Job) -> bool:
+        """Run a job unless it ended, and note its final state; return False while another process works on it."""
         started = time.perf_counter()
         try:
-            became = self._become(job)
+            state = self._run(job)
         except Exception as error:
             if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
             is_unreachable = isinstance(error, Unreachable)
-            became = "unreachable" if is_unreachable else "interrupted" if is_transient(error) else "failed"
-            self.outcome.errors[job.run_id] = sentence(error)
-        if became is None:
+            state = "unreachable" if is_unreachable else "interrupted" if is_transient(error) else "failed"
+            self.outcome.errors[job.run_id] = as_cadc_error(error)
+        if state is None:
             return False
-        self.outcome.became[job.run_id] = became
-        self._report(job, became, time.perf_counter() - started)
+        self.progress.end(job, state, time.perf_counter() - started)
         return True
 
-    def _become(self, job: Job) -> str | None:
+    def _run(self, job: Job) -> str | None:
         check_interrupt()
-        # What another process finished, or failed to, is not done once more, nor is it ours to report.
-        others_did = job.run_id in self.waited_for
-        retry_failed = self.retry_failed and not others_did
-        became = settled(job, self.ledger, retry_failed, "elsewhere" if others_did else "skipped")
-        if became is not None:
-            return became
+        # A run that another process finished, or failed, is neither repeated nor logged here.
+        was_elsewhere = job.run_id in self.waited_for
+        retry_failed = self.retry_failed and not was_elsewhere
+        state = final_state(job, self.ledger, retry_failed, "elsewhere" if was_elsewhere else "skipped")
+        if state is not None:
+            return state
         lease = self.ledger.claim(job.run_id)
         if lease is None:
             return None
         with lease:
-            became = settled(job, self.ledger, retry_failed, "elsewhere")
-            if became is None:
-                self._show(1)
-                became = carry_out(job, self.ledger, lease)
+            state = final_state(job, self.ledger, retry_failed, "elsewhere")
+            if state is None:
+                self.progress.show(1)
+                state = run_job(job, self.ledger, lease)
             else:
-                # Claiming made its workplace anew.
+                # Claiming the lease created its folder anew.
                 self.ledger.tidy(job.run_id)
-        return became
-
-    def _report(self, job: Job, became: str, seconds: float | None = None) -> None:
-        own = " ".join(word for word in job.words if word not in self.shared)
-        label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {own}".rstrip()
-        if became in ("failed before", "unreachable") and job.run_id not in self.outcome.errors:
-            reason = self.ledger.record(job.run_id).get("reason", "")
-            self.outcome.errors[job.run_id] = CadcError(str(reason))
-            if len(self.jobs) == 1:
-                again = "--retry-failed (in Python: retry_failed=True) tries it again."
-                raise CadcError(f"{job.run_id} failed before: {reason} {again}")
-            self.say(f"{label}: {became}, not tried again: {reason}")
-        elif became in ("failed", "interrupted", "unreachable"):
-            self.say(f"{label}: {became}: {self.outcome.errors[job.run_id]}")
-        else:
-            record = self.ledger.record(job.run_id)
-            if seconds is None or became not in ("finished", "resumed"):
-                seconds = own_seconds(record)
-            self.estimate.add(job, seconds)
-            how = f"{seconds:.1f} s" if became in ("finished", "resumed") else MEANING[became]
-            also = ", resumed" if became == "resumed" else ", skipped" if became == "skipped" else ""
-            remaining = self.estimate.remaining(self.outcome.became)
-            # What was finished before goes by too fast for more words.
-            left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 and became != "skipped" else ""
-            self.say(f"{label}: {summary(record)}, {how}{also}{left}")
-            # Whoever carries a run out mirrors it, so that no two do at once.
-            if self.after and became != "elsewhere":
-                self.after.run(job.config, self.ledger.path(job.run_id))
-
-    def _counts(self) -> str:
-        counts = self.outcome.counts
-        failed = counts.get("failed", 0) + counts.get("failed before", 0)
-        n_settled = len(self.outcome.became)
-        return f"{n_settled - failed} done, {failed} failed, {len(self.jobs) - n_settled} left"
-
-    def _show(self, n_running: int) -> None:
-        state = f"{self._counts()}, {n_running} running{self.estimate.remaining(self.outcome.became)}"
-        self.shown.sweep(len(self.outcome.became), state)
-
-
-def summary(record: Record) -> str:
-    """Return the metrics of a record in a few words."""
-    metrics: Mapping[str, float] = record["metrics"]
-    judged = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
-    usual = OF_TASK[record.get("task", "ctr")]
-    shown = {name: value for name, value in judged.items() if name.partition("/")[2] in usual} or judged
-    return ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        return state
 
 
 @dataclass(frozen=True)
 class RunTask:
-    """One run, for a launcher to carry out elsewhere.
+    """One run, for a launcher to execute elsewhere.
 
     Parameters
     ----------
-    words : its overrides.
-    run_id : what they come to here; another id there means other code or data.
+    overrides : of the run.
+    run_id : its id here; another id there means that code or data differ.
     retry_failed : as in `execute`.
     """
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     run_id: str
     retry_failed: bool
 
     def __call__(self) -> str:
-        """Carry it out and return what became of it."""
-        (job,) = plan([self.words])
+        """Execute the run and return its final state."""
+        (job,) = plan([self.overrides])
         if job.run_id != self.run_id:
             raise CadcError(
-                f"run {self.run_id} is {job.run_id} on {platform.node()}: code, plug-ins or data differ there; install "
-                "the same version everywhere and share CADC_DATA_DIR."
+                f"run {self.run_id} has the id {job.run_id} on {platform.node()}: code, plug-ins or data differ there; "
+                "install the same version everywhere and share CADC_DATA_DIR."
             )
-        return execute([job], Ledger(), self.retry_failed, say=lambda line: None).became[job.run_id]
+        return execute([job], Ledger(), self.retry_failed, report=lambda line: None).states[job.run_id]

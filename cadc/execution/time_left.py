@@ -1,4 +1,4 @@
-"""How long a sweep still takes."""
+"""Estimated time left of a sweep."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,15 +9,15 @@ from cadc.terminal.progress import clock
 
 
 def own_seconds(record: Record) -> float:
-    """Return what a run itself took by its record, without the stages that runs share."""
+    """Return the seconds of a recorded run without the stages that runs share."""
     cost = record.get("cost", {})
     return float(sum(cost.get(name, 0.0) for name in ("sample_s", "initialise_s", "train_s", "evaluate_s")))
 
 
 class Estimate:
-    """Seconds that are left of a sweep, from those that its runs took.
+    """Seconds left of a sweep, estimated from the runs that ended.
 
-    A run is taken to last as long as others of its arm did, or else as long as the average run.
+    A run is expected to take as long as other runs of its arm did, or else as long as the average run.
 
     Parameters
     ----------
@@ -29,12 +29,17 @@ class Estimate:
         self.took: dict[str, list[float]] = {}
 
     def add(self, job: Job, seconds: float) -> None:
-        """Learn from a run that took so long."""
+        """Add the seconds of a run that ended."""
         self.took.setdefault(self.arms[job.run_id], []).append(seconds)
 
-    def remaining(self, became: Mapping[str, str]) -> str:
-        """Return the time left in words, empty where nothing is known yet or nothing is left."""
-        left = [arm for run_id, arm in self.arms.items() if run_id not in became]
+    def remaining(self, states: Mapping[str, str]) -> str:
+        """Return the time left as text; empty if nothing is known yet or nothing is left.
+
+        Parameters
+        ----------
+        states : final states by run id.
+        """
+        left = [arm for run_id, arm in self.arms.items() if run_id not in states]
         known = [seconds for values in self.took.values() for seconds in values]
         if not left or not known:
             return ""

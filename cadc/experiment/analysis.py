@@ -1,6 +1,5 @@
-"""Experiments that are no grids of runs: a component that computes a table and a figure by itself."""
+"""Experiments without a grid of runs: the key `analysis` names a class that computes a table and a figure."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,114 +7,77 @@ from typing import TYPE_CHECKING, Any
 
 from cadc.configuration.casting import cast
 from cadc.configuration.class_lookup import load_class
-from cadc.configuration.components import build, options_of
-from cadc.configuration.override_text import values_of
+from cadc.configuration.components import TARGET, build, options_of
+from cadc.configuration.override_text import to_values
 from cadc.configuration.overrides import key_of
-from cadc.errors import CadcError, UsageError, shown
-from cadc.provenance.environment import source_version
-from cadc.storage.atomic_files import put_in_place
+from cadc.errors import UsageError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cadc.experiment.grid import Experiment
-
-KEY = "study"
-OF_A_STUDY = ("title", "claim", "source", "fast", KEY)
-"""What the file of such an experiment may say."""
+KEY = "analysis"
+KEYS = ("title", "claim", "source", "fast", KEY)
+"""Keys of the file of such an experiment."""
 
 
-class Study(ABC):
-    """Computes something and shows it."""
+class Analysis(ABC):
+    """Computes a table and a figure without a grid of runs."""
 
     @abstractmethod
     def run(self, folder: Path) -> "pd.DataFrame":
         """Compute, draw `figure.svg` and `figure.png` into a folder, and return the table.
 
-        The attribute `note` of the table, if it has one, is what stands below it.
+        The attribute `note` of the table (`table.attrs["note"]`), if any, is printed below it.
         """
 
 
-def read_study(found: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return what the file of a study says, by key, each of its type.
+def read_analysis(found: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the content of the file of such an experiment, by key, each value of its type.
+
+    Parameters
+    ----------
+    found : the content of the file.
+    where : the file, for messages.
 
     Raises
     ------
-    UsageError : for what is not understood.
+    UsageError : for an unknown key or an invalid value.
     """
-    other = [key for key in found if key not in OF_A_STUDY]
+    other = [key for key in found if key not in KEYS]
     if other:
-        raise UsageError(f"{where} is a study, which has no {', '.join(other)}; it has {', '.join(OF_A_STUDY)}.")
-    if not isinstance(found[KEY], Mapping) or "_target_" not in found[KEY]:
-        raise UsageError(f"{where}: {KEY} is {shown(found[KEY])}; expected _target_, a class, and its options.")
+        raise UsageError(
+            f"{where} has the keys {', '.join(other)}, but is an analysis, which has no grid; "
+            f"its keys are {', '.join(KEYS)}."
+        )
+    if not isinstance(found[KEY], Mapping) or TARGET not in found[KEY]:
+        raise UsageError(f"{where}: {KEY} is {shown(found[KEY])}; expected {TARGET}, a class, and its options.")
     if found.get("title") is None:
-        raise UsageError(f"{where} needs a title.")
+        raise UsageError(f"{where} has no title; add the key title.")
     content = {key: cast(found.get(key, ""), str, f"{where}: {key}") for key in ("title", "claim", "source")}
     fast = cast(found.get("fast") or (), tuple[str, ...], f"{where}: fast")
     return content | {KEY: found[KEY], "fast": fast, "common": (), "seeds": (), "arms": {}}
 
 
-def make_study(node: Mapping[str, Any], words: Sequence[str], where: str) -> Study:
-    """Return the study that an experiment names, with words such as `study.steps=10` laid over its options.
+def build_analysis(node: Mapping[str, Any], overrides: Sequence[str], where: str) -> Analysis:
+    """Return the analysis of an experiment, its options overridden by those such as `analysis.steps=10`.
 
     Raises
     ------
-    UsageError : for a component that is no study, an option that it does not have, or a word of something else.
+    UsageError : for a class that is not an analysis, an option that it does not have, or an override of another key.
     """
-    if not issubclass(load_class(node.get("_target_")), Study):
-        raise UsageError(f"{where}: {KEY}._target_ is {node['_target_']!r}, which is no study.")
-    wrong = [word for word in words if not key_of(word).startswith(f"{KEY}.")]
+    if not issubclass(load_class(node.get(TARGET)), Analysis):
+        raise UsageError(
+            f"{where}: {KEY}.{TARGET} is {node[TARGET]!r}; expected a subclass of cadc.experiment.analysis.Analysis."
+        )
+    wrong = [key for key in map(key_of, overrides) if not key.startswith(f"{KEY}.")]
     if wrong:
-        raise UsageError(f"{where} is a study, which knows no {key_of(wrong[0])}; its words begin with {KEY}.")
-    given = {key.removeprefix(f"{KEY}."): value for key, value in values_of(words).items()}
-    options_of({**node, **given}, KEY)
-    study: Study = build({**node, **given}, KEY)
-    return study
+        raise UsageError(f"{where} is an analysis, which has no key {wrong[0]}; its overrides start with {KEY}.")
+    options = options_with(node, overrides)
+    options_of(options, KEY)
+    analysis: Analysis = build(options, KEY)
+    return analysis
 
 
-def run_study(experiment: "Experiment", words: Sequence[str], folder: Path, command: str) -> "pd.DataFrame":
-    """Run the study of an experiment; write its table, figure and provenance into a folder, and return the table.
-
-    Parameters
-    ----------
-    experiment : with a study.
-    words : laid over its options.
-    folder : of the results.
-    command : that makes them again.
-
-    Raises
-    ------
-    CadcError : where the folder cannot be written to.
-    """
-    from cadc.reporting.table import markdown
-
-    node = experiment.study or {}
-    study = make_study(node, words, experiment.name)
-    made = []
-
-    def write(aside: Path) -> None:
-        table = study.run(aside)
-        made.append(table)
-        note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
-        (aside / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
-        (aside / "table.md").write_text(markdown(table) + note)
-        provenance = {
-            "experiment": experiment.name,
-            "title": experiment.title,
-            "claim": experiment.claim,
-            "source": experiment.source,
-            "command": command,
-            "code": source_version(),
-            "study": {**node, **values_of([word.removeprefix(f"{KEY}.") for word in words])},
-            "runs": {},
-        }
-        (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
-
-    try:
-        put_in_place(folder, write)
-    except OSError as error:
-        raise CadcError(
-            f"results cannot be written to {folder} ({(error.strerror or str(error)).lower()}); make it writable or "
-            "choose another with --output."
-        ) from error
-    return made[0]
+def options_with(node: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return class and options of an analysis, with overrides such as `analysis.steps=10` applied."""
+    return {**node, **{key.removeprefix(f"{KEY}."): value for key, value in to_values(overrides).items()}}

@@ -1,14 +1,15 @@
-"""What an experiment is: arms, seeds and sweeps, the references that arms are held against, and how it is shown."""
+"""Experiments: arms, seeds and sweeps, the references that arms are compared with, and what table and figure show."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
-from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse_words
+from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse_overrides
 from cadc.errors import UsageError, shown
-from cadc.experiment.inapplicable_options import own_options
-from cadc.experiment.tuned import Tune, Tuned, lay
+from cadc.experiment.inapplicable_options import without_inapplicable_options
+from cadc.experiment.tune import Tune
+from cadc.experiment.tuned import Tuned, with_tuned
 
 FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars", "ratio", "heat"]
 
@@ -18,25 +19,25 @@ class Cell:
     """One run of an experiment: an arm at one point of its sweep with one seed."""
 
     arm: str
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What the arms of a table are compared with, named before anything is run.
+    """What the arms of a table are compared with; named before anything is run.
 
     Parameters
     ----------
-    arm : its name.
-    rate : of sampling, where the arm has several; None compares each point with the arm's point of the same rate, or
-        with its only one.
-    metric : that is compared.
+    arm : name of the reference arm.
+    rate : sampling rate of the reference, if its arm has several; None compares each point with the reference at the
+        same rate, or at its only rate.
+    metric : the metric that is compared.
     margin : of non-inferiority, in the metric's unit.
-    arms : that are compared; empty compares all. Holm runs over those that are.
-    rates : at which they are compared; empty takes all. An arm without a rate is compared in any case.
-    embedding : of the tables, where the arm has several; None compares each point with the arm's point of the same one,
-        or with its only one.
-    embeddings : whose points are compared; empty takes all.
+    arms : arms that are compared; empty compares all. Holm's correction covers these comparisons.
+    rates : sampling rates at which arms are compared; empty takes all. An arm without a rate is always compared.
+    embedding : embedding scheme of the reference, if its arm has several; None compares each point with the reference
+        that has the same scheme, or its only one.
+    embeddings : embedding schemes whose points are compared; empty takes all.
     """
 
     arm: str
@@ -54,38 +55,39 @@ class Reference:
 
     @property
     def family(self) -> str:
-        """What is compared, in words; the comparisons of one family are tested together."""
+        """Name of what is compared; the comparisons of one family are tested together."""
         return f"{self.metric} to {self}"
 
     def concerns(self, arm: str, rate: float | None, embedding: str | None = None) -> bool:
-        """Tell whether a point of the table is compared."""
+        """Return whether a point of the table is compared."""
         is_named = (not self.arms or arm in self.arms) and (not self.embeddings or embedding in self.embeddings)
         return is_named and (not self.rates or rate is None or rate in self.rates)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What `experiment.yaml` says.
+    """The content of an `experiment.yaml`.
 
     Parameters
     ----------
-    name : of its folder.
-    title, claim, source : of the table: what it shows, what is claimed, and who claims it.
+    name : name of its folder.
+    title, claim, source : what the table shows, what is claimed, and who claims it.
     common : overrides of all runs.
     seeds : values of `seed`; an arm may set others.
-    arms : by name, overrides; `key=a,b` sweeps.
-    fast : overrides for a quick look; see `words`.
-    references : what the arms are compared with; none compares nothing.
-    metrics : of table and figure; empty takes those of the task.
-    columns : of the table beside them, see `cadc.reporting.columns`.
-    figure : quality against what: `rate`, `time` in all, `dim` of the tables, `ratio` of compression,
-        `bars` for arms side by side, or `heat` for rates by ratios.
-    choose : what the smallest pair of rows and bytes is chosen against, see `cadc.reporting.selection`; None chooses
+    arms : overrides by name of the arm; `key=a,b` sweeps.
+    fast : overrides for a quick look; see `overrides_of`.
+    references : what the arms are compared with; empty compares nothing.
+    metrics : metrics of table and figure; empty takes those of the task.
+    columns : further columns of the table, see `cadc.reporting.columns`.
+    figure : x-axis of the figure: sampling `rate`, total `time`, `dim` of the tables or compression `ratio`;
+        `bars` puts arms side by side, `heat` shows rates by ratios.
+    choose : reference for choosing the smallest pair of rows and bytes, see `cadc.reporting.selection`; None chooses
         none.
-    tune : how its arms are tuned, if they are.
+    tune : how its arms are tuned; None tunes none.
     tuned : the settings that tuning chose.
-    study : class and options of what is computed instead of a grid, see `cadc.experiment.analysis`; it has no arms.
-    wanted : the arms whose cells are asked for; empty asks for all.
+    analysis : class and options of what is computed instead of a grid, see `cadc.experiment.analysis`; then there are
+        no arms.
+    wanted : arms whose cells are run; empty runs all.
     """
 
     name: str
@@ -103,15 +105,15 @@ class Experiment:
     choose: Reference | None = None
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
-    study: Mapping[str, Any] | None = None
+    analysis: Mapping[str, Any] | None = None
     wanted: tuple[str, ...] = ()
 
     def only(self, arms: Collection[str]) -> "Experiment":
-        """Return the experiment with the cells of some of its arms alone.
+        """Return the experiment restricted to the cells of some of its arms.
 
         Raises
         ------
-        UsageError : for an arm that it does not have.
+        UsageError : for an unknown arm.
         """
         for name in arms:
             if name not in self.arms:
@@ -125,34 +127,35 @@ class Experiment:
 
         Parameters
         ----------
-        overrides : laid over those of the experiment and of tuning; one of a key that it sets, or sweeps, replaces its
-            values. An option that a run's component lacks, and another's of the grid has, does not count for it.
-        fast : whether the overrides for a quick look are laid over it first.
+        overrides : take precedence over those of the experiment and of tuning: an override replaces the value, or
+            sweep, of its key. An option that only other components of the grid have is ignored for a run.
+        fast : whether the overrides for a quick look are applied first.
         """
         found: list[tuple[str, tuple[str, ...]]] = []
-        laid = {key_of(word) for word in (*overrides, *(self.fast if fast else ()))}
+        by_hand = {key_of(text) for text in (*overrides, *(self.fast if fast else ()))}
         for arm in self.arms:
-            combinations = expand(self.words(arm, overrides, fast))
-            found += [(arm, lay(self.tuned, arm, words, laid)) for words in combinations]
+            combinations = expand(self.overrides_of(arm, overrides, fast))
+            found += [(arm, with_tuned(self.tuned, arm, combination, by_hand)) for combination in combinations]
             if len(found) > MAX_COMBINATIONS:
                 raise UsageError(f"{self.name} asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values.")
-        return [Cell(arm, words) for arm, words in own_options(found) if not self.wanted or arm in self.wanted]
+        kept = without_inapplicable_options(found)
+        return [Cell(arm, combination) for arm, combination in kept if not self.wanted or arm in self.wanted]
 
-    def words(self, arm: str, overrides: Sequence[str] = (), fast: bool = False) -> list[str]:
-        """Return the words of an arm, sweeps among them: common ones, seeds, its own, overrides; later ones count.
+    def overrides_of(self, arm: str, overrides: Sequence[str] = (), fast: bool = False) -> list[str]:
+        """Return the overrides of an arm, with sweeps: common ones, seeds, its own, then `overrides`; the last counts.
 
-        A sweep in the overrides for a quick look shortens a sweep of the arm, and leaves a single value, such as the
-        rate of full data, alone.
+        A sweep among the overrides for a quick look replaces a sweep of the arm, but not a single value, such as the
+        rate of full data.
         """
         seeds = f"seed={','.join(map(str, self.seeds))}"
-        found = {key_of(word): word for word in (*self.common, seeds, *self.arms[arm])}
-        for word in self.fast if fast else ():
-            key = key_of(word)
-            if not is_sweep(word) or is_sweep(found.get(key, "")):
-                found[key] = word
-        return list((found | {key_of(word): word for word in overrides}).values())
+        found = {key_of(text): text for text in (*self.common, seeds, *self.arms[arm])}
+        for text in self.fast if fast else ():
+            key = key_of(text)
+            if not is_sweep(text) or is_sweep(found.get(key, "")):
+                found[key] = text
+        return list((found | {key_of(text): text for text in overrides}).values())
 
 
-def is_sweep(word: str) -> bool:
-    """Tell whether a word gives several values."""
-    return bool(word) and bool(parse_words([word])[0].is_sweep_override())
+def is_sweep(override: str) -> bool:
+    """Return whether an override gives several values."""
+    return bool(override) and bool(parse_overrides([override])[0].is_sweep_override())

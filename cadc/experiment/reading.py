@@ -1,4 +1,4 @@
-"""Reading `experiment.yaml`: every key of its type, and a sentence for what is not understood."""
+"""Reading `experiment.yaml`: every value of its type, and a message for unknown keys and invalid values."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -8,21 +8,22 @@ from typing import Any, TypeAlias
 from cadc.configuration.casting import cast
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
-from cadc.experiment.analysis import read_study
+from cadc.experiment.analysis import KEY, read_analysis
 from cadc.experiment.grid import Experiment, FigureKind, Reference
-from cadc.experiment.tuned import FILE, Tune, borrow, read_tuned
+from cadc.experiment.tune import Tune
+from cadc.experiment.tuned import FILE, borrow, read_tuned
 from cadc.paths import experiments_dir
 
-WORDS: TypeAlias = tuple[str, ...]
+TEXTS: TypeAlias = tuple[str, ...]
 PLAIN: dict[str, Any] = {
     "title": str,
     "claim": str,
     "source": str,
-    "common": WORDS,
+    "common": TEXTS,
     "seeds": tuple[int, ...],
-    "fast": WORDS,
-    "metrics": WORDS,
-    "columns": WORDS,
+    "fast": TEXTS,
+    "metrics": TEXTS,
+    "columns": TEXTS,
     "figure": FigureKind,
 }
 """Keys that hold a value or a list, and the type of each."""
@@ -32,10 +33,10 @@ OF_A_REFERENCE: dict[str, Any] = {
     "rate": float | None,
     "metric": str,
     "margin": float,
-    "arms": WORDS,
+    "arms": TEXTS,
     "rates": tuple[float, ...],
     "embedding": str | None,
-    "embeddings": WORDS,
+    "embeddings": TEXTS,
 }
 
 KEYS = (
@@ -48,15 +49,18 @@ KEYS = (
     "choose",
     "tune",
     "settings_of",
-    "study",
+    KEY,
 )
-"""What an experiment may say.
+"""Keys of an experiment.
 
-`reference`, `metric` and `margin` name one reference, `references` several; `choose` the one that the fewest rows and
-bytes are chosen against. One that is not tuned itself may take over what was chosen for another's arms:
-`settings_of: {experiment: NAME, arms: {own: their}}`. One that is no grid of runs has a `study`, see
+`reference`, `metric` and `margin` name one reference, `references` several; `choose` is the reference for choosing the
+smallest pair of rows and bytes. An experiment that is not tuned itself may take the settings of another one's arms:
+`settings_of: {experiment: NAME, arms: {own: their}}`. An experiment without a grid of runs has an `analysis`, see
 `cadc.experiment.analysis`.
 """
+
+OLDER_KEYS = {"study": KEY}
+"""Keys under which older files hold the same."""
 
 
 def names() -> list[str]:
@@ -65,15 +69,15 @@ def names() -> list[str]:
 
 
 def load_experiment(name: str) -> Experiment:
-    """Read `experiments/NAME/experiment.yaml`, or that of a folder of one's own, and what tuning chose.
+    """Read `experiments/NAME/experiment.yaml`, or that of another folder, and the settings that tuning chose.
 
     Parameters
     ----------
-    name : of an experiment, or path of a folder that holds an `experiment.yaml`.
+    name : of an experiment, or path of a folder with an `experiment.yaml`.
 
     Raises
     ------
-    UsageError : where there is no such experiment, or its file says what is not understood.
+    UsageError : if there is no such experiment, or its file has an unknown key or an invalid value.
     """
     path = folder_of(name) / "experiment.yaml"
     if not path.exists():
@@ -89,24 +93,25 @@ def load_experiment(name: str) -> Experiment:
 
 
 def folder_of(name: str) -> Path:
-    """Return the folder of an experiment, which may not be there."""
+    """Return the folder of an experiment, which may not exist."""
     own = Path(name)
     return own if (own / "experiment.yaml").exists() else experiments_dir() / name
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Return what a file says, by key, each of its type."""
+    """Return the content of a file, by key, each value of its type."""
     found = load_yaml(path)
     if not isinstance(found, dict):
-        raise UsageError(f"{path} is no description of an experiment; it needs the keys title, seeds and arms.")
+        raise UsageError(f"{path} does not hold keys and values; expected at least title, seeds and arms.")
+    found = {OLDER_KEYS.get(key, key): value for key, value in found.items()}
     unknown = [shown(key) for key in found if key not in KEYS]
     if unknown:
-        raise UsageError(f"{path} has the unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}.")
-    if "study" in found:
-        return read_study(found, str(path))
+        raise UsageError(f"{path} has the unknown keys {', '.join(unknown)}; choose among {', '.join(KEYS)}.")
+    if KEY in found:
+        return read_analysis(found, str(path))
     missing = [key for key in ("title", "seeds", "arms") if found.get(key) in (None, [], {})]
     if missing:
-        raise UsageError(f"{path} needs {' and '.join(missing)}; at least one arm and one seed.")
+        raise UsageError(f"{path} lacks {' and '.join(missing)}; add them, with at least one arm and one seed.")
     content: dict[str, Any] = {"claim": "", "source": "", "common": (), "fast": ()}
     content |= {key: cast(found[key], kind, f"{path}: {key}") for key, kind in PLAIN.items() if key in found}
     content["arms"] = arms = _arms(found["arms"], path)
@@ -121,46 +126,48 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _lender(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path) -> tuple[str, dict[str, str]]:
-    """Return the experiment that settings are taken from, and of which arm, by the name of the own one."""
+def _lender(found: Mapping[str, Any], arms: Mapping[str, TEXTS], path: Path) -> tuple[str, dict[str, str]]:
+    """Return the experiment that settings are taken from, and its arm for each of our arms."""
     node, where = found["settings_of"], f"{path}: settings_of"
     if found.get("tune") is not None:
-        raise UsageError(f"{where} stands beside tune; arms are tuned here, or take over what was chosen elsewhere.")
+        raise UsageError(f"{where} and tune are both set; remove one of the two.")
     if not isinstance(node, Mapping) or set(node) != {"experiment", "arms"} or not isinstance(node["arms"], Mapping):
         raise UsageError(f"{where} is {shown(node)}; expected {{experiment: NAME, arms: {{own: their}}}}.")
     if unknown := [shown(arm) for arm in node["arms"] if arm not in arms]:
-        raise UsageError(f"{where} names {', '.join(unknown)}, which is no arm.")
+        raise UsageError(f"{where} names {', '.join(unknown)}, which is not an arm; correct the name.")
     theirs = {str(own): cast(arm, str, f"{where}.arms.{own}") for own, arm in node["arms"].items()}
     return cast(node["experiment"], str, f"{where}.experiment"), theirs
 
 
-def _arms(value: Any, path: Path) -> dict[str, WORDS]:
+def _arms(value: Any, path: Path) -> dict[str, TEXTS]:
     if not isinstance(value, Mapping):
-        raise UsageError(f"{path}: arms is {shown(value)}; expected names, each with a list of words.")
+        raise UsageError(f"{path}: arms is {shown(value)}; expected names, each with a list of overrides.")
     arms = {}
-    for name, words in value.items():
+    for name, overrides in value.items():
         if not (isinstance(name, str) and name.strip() and name.isprintable()):
-            raise UsageError(f"{path}: an arm is named {shown(name)}; a name is a text on one line.")
-        arms[name] = cast(words or (), WORDS, f"{path}: arm {name}")
+            raise UsageError(f"{path}: an arm is named {shown(name)}; expected a text on one line.")
+        arms[name] = cast(overrides or (), TEXTS, f"{path}: arm {name}")
     return arms
 
 
-def _references(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path) -> tuple[Reference, ...]:
+def _references(found: Mapping[str, Any], arms: Mapping[str, TEXTS], path: Path) -> tuple[Reference, ...]:
     how = {key: found[key] for key in ("metric", "margin") if key in found}
     several = found.get("references")
     if several is not None:
         if "reference" in found or how:
-            raise UsageError(f"{path} names references one by one; write metric and margin with each of them.")
+            raise UsageError(
+                f"{path} has references and also reference, metric or margin; move these into each of the references."
+            )
         if not isinstance(several, list):
             raise UsageError(f"{path}: references is {shown(several)}; expected a list of {{arm: NAME, ...}}.")
         references = tuple(_reference(node, arms, f"{path}: references[{n}]") for n, node in enumerate(several))
         if len({reference.family for reference in references}) < len(references):
-            raise UsageError(f"{path}: two of the references are the same arm, rate, embedding and metric.")
+            raise UsageError(f"{path}: references has a duplicate of arm, rate, embedding and metric; remove one.")
         return references
     node = found.get("reference")
     if node is None:
         if how:
-            raise UsageError(f"{path} sets {' and '.join(how)} but no reference to compare the arms with.")
+            raise UsageError(f"{path} sets {' and '.join(how)} but no reference; name one, or remove them.")
         return ()
     named = {"arm": node} if isinstance(node, str) else node
     if not isinstance(named, Mapping) or "arm" not in named or not set(named) <= {"arm", "rate"}:
@@ -168,19 +175,19 @@ def _references(found: Mapping[str, Any], arms: Mapping[str, WORDS], path: Path)
     return (_reference({**named, **how}, arms, f"{path}: reference"),)
 
 
-def _reference(node: Any, arms: Mapping[str, WORDS], where: str) -> Reference:
-    """Return what is said of one reference."""
+def _reference(node: Any, arms: Mapping[str, TEXTS], where: str) -> Reference:
+    """Return one reference from its keys and values."""
     if not isinstance(node, Mapping) or "arm" not in node or not set(node) <= set(OF_A_REFERENCE):
         known = ", ".join(OF_A_REFERENCE)
-        raise UsageError(f"{where} is {shown(node)}; expected {{arm: NAME}}, and of {known} what applies.")
+        raise UsageError(f"{where} is {shown(node)}; expected {{arm: NAME}}, and optionally others of {known}.")
     reference = Reference(**{key: cast(value, OF_A_REFERENCE[key], f"{where}.{key}") for key, value in node.items()})
     for arm in (reference.arm, *reference.arms):
         if arm not in arms:
             near = get_close_matches(arm[:100], arms, n=3) or list(arms)
-            raise UsageError(f"{where}: the reference {shown(arm)} is no arm; did you mean {' or '.join(near)}?")
+            raise UsageError(f"{where}: {shown(arm)} is not an arm; did you mean {' or '.join(near)}?")
     if not reference.margin >= 0:
-        raise UsageError(f"{where}: margin is {reference.margin:g}; it must be 0 or above.")
-    # Statistics take a while to import, and few commands need them.
+        raise UsageError(f"{where}: margin is {reference.margin:g}; expected 0 or more.")
+    # Statistics are slow to import, and few commands need them.
     from cadc.evaluation.statistics.measures import measure
 
     try:

@@ -15,7 +15,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from cadc.errors import CadcError
+from cadc.errors import CadcError, reason
 
 Engine = Callable[[Any], Any]
 
@@ -58,7 +58,7 @@ def _require_reachable(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
-        raise CadcError(f"no Ray answers at {address} ({(error.strerror or str(error)).lower()}).") from error
+        raise CadcError(f"no Ray answers at {address} ({reason(error)}).") from error
 
 
 @contextmanager

@@ -32,7 +32,7 @@ CALLED = re.compile(r"\$\{|_(target|args|partial|convert|recursive)_")
 """What a word contains that would choose what is called."""
 
 
-def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_launcher(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words about runs, and those about the launcher (`hydra/launcher=…`, `hydra.launcher.…=…`).
 
     Raises
@@ -83,7 +83,7 @@ def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any
     Parameters
     ----------
     tasks : callables without arguments, which can be pickled.
-    words : `hydra/launcher=NAME` and options of the launcher; see `split_words`.
+    words : `hydra/launcher=NAME` and options of the launcher; see `split_launcher`.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """Records as a flat table for other programs: CSV, Parquet or JSON lines."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from cadc.errors import UsageError
 from cadc.ledger.nested import leaves
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.status import Entry
+from cadc.storage.atomic_files import write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +38,7 @@ def write(entries: Sequence[Entry], path: Path | None) -> None:
         return
     if path.suffix not in WRITERS:
         raise UsageError(f"{str(path)!r} ends in none of {', '.join(WRITERS)}, so nobody knows how to write it.")
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        WRITERS[path.suffix](rows(entries), partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_file(path, lambda partial: WRITERS[path.suffix](rows(entries), partial))
 
 
 def _write_csv(rows: Sequence[Row], file: Any) -> None:

@@ -5,17 +5,16 @@ about it. So a run's own folder is never half written, and any number of process
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.errors import CadcError, NotWritable, UsageError
+from cadc.errors import CadcError, NotWritable, UsageError, reason
 from cadc.ledger.record_hash import seal
 from cadc.paths import regular_file, runs_dir
-from cadc.storage.atomic_files import is_about, reason, write_folder
+from cadc.storage.atomic_files import is_about, write_file, write_folder
 from cadc.storage.lease import Lease, claim, clear, holder
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ class Ledger:
         """Note what is known about a run whose lease is held; see `about`."""
         path = self._workplace(run_id) / "about.json"
         try:
-            _write_whole(path, json.dumps(dict(known), indent=1))
+            write_file(path, json.dumps(dict(known), indent=1))
         except OSError as error:
             raise self._not_writable(error) from error
 
@@ -206,7 +205,11 @@ class Ledger:
     def end(self, run_id: str, record: Mapping[str, Any]) -> None:
         """Write the record of a run that failed or was pruned."""
         text = json.dumps(dict(record), indent=1)
-        self.write(run_id, lambda folder: _write_whole(folder / "record.json", text))
+
+        def build(folder: Path) -> None:
+            (folder / "record.json").write_text(text)
+
+        self.write(run_id, build)
 
     def tidy(self, run_id: str) -> None:
         """Remove what is left of a run while it was unfinished; call it while its lease is held."""
@@ -242,15 +245,6 @@ class Ledger:
     def frame(self) -> "pd.DataFrame":
         """Return the records of all finished runs as a data frame, a row a run, nested keys joined by dots."""
         return frame(self)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def frame(records: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cadc.configuration.components import TARGET
 from cadc.embeddings.measured import table_bytes
-from cadc.errors import CadcError, UsageError
+from cadc.errors import CadcError, UsageError, reason
 from cadc.ledger.identity import recorded_identity, run_code
 from cadc.ledger.nested import part
 from cadc.ledger.record_hash import KEY, is_intact
@@ -70,7 +70,7 @@ def verify(ledger: Ledger, run_id: str) -> Finding:
     try:
         _check(ledger.path(run_id), entry, finding)
     except OSError as error:
-        finding.faults.append(f"{harmless(error.filename)} cannot be read: {(error.strerror or str(error)).lower()}")
+        finding.faults.append(f"{harmless(error.filename)} cannot be read: {reason(error)}")
     return finding
 
 

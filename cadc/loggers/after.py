@@ -21,7 +21,7 @@ class AfterRun:
 
     def __init__(self, group: str | None = None, say: Callable[[str], None] | None = None) -> None:
         self.group = group
-        self.say = say or (lambda line: display().say(line))
+        self.say = say or (lambda line: display().write(line))
         self.gave_up = False
 
     def run(self, config: Mapping[str, Any], folder: Path) -> None:

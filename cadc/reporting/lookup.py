@@ -52,7 +52,7 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
             foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
     runs, n_missing, n_old = [], 0, 0
     for cell in cells:
-        config = compose_config(cell.words)
+        config = compose_config(cell.overrides)
         # Another split seed may come to the same split. A run on it is one run, whichever seed it was recorded under.
         content = contents.get(data_signature(config))
         found = by_content.get(content_signature(config, content), []) if content is not None else []

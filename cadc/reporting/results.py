@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cadc.errors import CadcError
+from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.environment import source_version
@@ -99,7 +99,7 @@ def write_results(
                 (folder / file).with_suffix(".md").unlink(missing_ok=True)
     except OSError as error:
         raise CadcError(
-            f"results cannot be written to {folder} ({(error.strerror or str(error)).lower()}); make it writable or "
+            f"results cannot be written to {folder} ({reason(error)}); make it writable or "
             "choose another with --output. The runs themselves are kept."
         ) from error
     return table

@@ -151,11 +151,6 @@ def is_about(error: OSError, folder: Path) -> bool:
     return not path.is_absolute() or path.is_relative_to(folder)
 
 
-def reason(error: OSError) -> str:
-    """Return in a few words what the system refused."""
-    return (os.strerror(error.errno) if error.errno else str(error)).lower()
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

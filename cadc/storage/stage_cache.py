@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadc.errors import NotWritable
+from cadc.errors import NotWritable, reason
 from cadc.paths import cache_dir
-from cadc.storage.atomic_files import is_about, reason, write_folder
+from cadc.storage.atomic_files import is_about, write_folder
 from cadc.storage.lease import Lease, clear, holder, wait_for
 
 SIZES = "sizes.json"

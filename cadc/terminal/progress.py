@@ -1,11 +1,15 @@
 """Progress of a sweep: on a terminal a bar for the sweep above one for its run, elsewhere plain lines."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+Report = Callable[[str], None]
+"""Takes a line for the user."""
 
 _shown: list["Display"] = []
 
@@ -48,7 +52,7 @@ class Display:
         if self._bars is not None:
             self._bars.stop()
 
-    def say(self, line: str) -> None:
+    def write(self, line: str) -> None:
         """Print a line on standard error, above the bars if there are any."""
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Tuning the arms of an experiment alike: a study for every arm and point of its sweep, on validation alone."""
+"""Tuning the arms of an experiment: one study for each arm and point of its sweep, on validation data alone."""
 
 import re
 import sys
@@ -6,38 +6,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cadc.configuration.casting import cast
-from cadc.configuration.override_text import words_of
-from cadc.configuration.overrides import parse_words
+from cadc.configuration.override_text import to_overrides
+from cadc.configuration.overrides import parse_overrides
 from cadc.errors import CadcError, UsageError
 from cadc.experiment import Experiment, Tune, Tuned
-from cadc.experiment.tuned import OPTIONS, nearest
+from cadc.experiment.tune import OPTIONS
+from cadc.experiment.tuned import nearest
 from cadc.ledger.store import Ledger, Record
-from cadc.tuning.repeats import jobs_of, mean_values
+from cadc.tuning.repeats import mean_values, trial_jobs
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tasks import Task, tasks
 from cadc.tuning.tuning import Tuning
-from cadc.tuning.work import RUNS, record_of, study_of, work
+from cadc.tuning.work import RUNS, create_study, finished_record, work
 
 
 def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, fast: bool = False) -> list[Tuned]:
-    """Work on the studies of all arms until each has its trials; return what was chosen.
+    """Work on the studies of all arms until each has its trials; return the chosen settings.
 
-    Started again, or in several processes, it goes on with the same studies.
+    Called again, or in several processes, it continues the same studies.
 
     Parameters
     ----------
-    experiment : that says how it is tuned.
-    overrides : laid over it; `tune.trials=5` and the like over how it is tuned.
+    experiment : with the key `tune`.
+    overrides : applied to its grid; those such as `tune.trials=5` to its tuning.
     ledger : of the trials' runs.
-    fast : whether the experiment's overrides for a quick look are laid over it.
+    fast : whether the experiment's overrides for a quick look are applied.
 
     Raises
     ------
-    CadcError : for words, data or a search space that allow no tuning, and where no trial of an arm was complete.
+    CadcError : for invalid overrides, data or search space, and if no trial of an arm was complete.
     """
-    how, others = _laid(experiment.tune, overrides)
+    how, others = _with_overrides(experiment.tune, overrides)
     todo = tasks(experiment, how, others, fast)
-    # The file keeps the order of the experiment.
+    # Arms that come after another are tuned last; the result keeps the order of the experiment.
     order = sorted(range(len(todo)), key=lambda index: todo[index].cell.arm in how.after)
     chosen: dict[int, Tuned] = {}
     for number, index in enumerate(order, 1):
@@ -50,31 +51,31 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, 
 
 
 def _with_settings_of(task: Task, arm: str, chosen: Sequence[Tuned]) -> Task:
-    """Return a task on top of what was chosen for another arm at the same point."""
+    """Return a task on top of the settings chosen for another arm at the same point."""
     below = nearest(chosen, arm, task.at)
     if below is None or {key: task.at.get(key) for key in below.at} != dict(below.at):
-        raise UsageError(f"{task} is to be tuned after {arm}, which has no settings there.")
+        raise UsageError(f"{task} is tuned after {arm}, which has no settings at this point; tune {arm} there too.")
     return replace(task, below=below)
 
 
 def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tuned:
-    """Work on the study of one arm at one point; return what was chosen."""
+    """Work on the study of one arm at one point; return the chosen settings."""
     slug = re.sub(r"[^a-z0-9]+", "-", task.cell.arm.lower()).strip("-")
     tuning = Tuning(task.space, how.trials, how.repeats, _metric(how, experiment))
-    below = task.below.words if task.below else ()
-    study, base = study_of(tuning, (*task.cell.words, *below), ledger, f"{experiment.name}-{slug}".strip("-"))
+    below = task.below.overrides if task.below else ()
+    study, base = create_study(tuning, (*task.cell.overrides, *below), ledger, f"{experiment.name}-{slug}".strip("-"))
     work(study, base, ledger)
     best = study.best()
     if not best:
-        raise CadcError(f"no trial of {task} was complete; the reasons are in the lines above.")
-    own, value = tuple(words_of(best[0].params)), float(best[0].values[0])
-    # The settings as they stand compete with those of the trials.
-    as_they_stand = [record_of(job, ledger) for job in jobs_of(base, how.repeats)]
-    (untuned,) = mean_values(tuning, as_they_stand)
+        raise CadcError(f"no trial of {task} was complete; see the lines above.")
+    own, value = tuple(to_overrides(best[0].params)), float(best[0].values[0])
+    # The current settings compete with those of the trials.
+    current = [finished_record(job, ledger) for job in trial_jobs(base, how.repeats)]
+    (untuned,) = mean_values(tuning, current)
     if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
         own, value = (), untuned
-    print(f"the settings as they stand: {untuned:.6g}; best {value:.6g}", file=sys.stderr, flush=True)
-    seconds = _seconds(study, ledger) + sum(record["cost"]["total_s"] for record in as_they_stand)
+    print(f"current settings: {untuned:.6g}; best: {value:.6g}", file=sys.stderr, flush=True)
+    seconds = _seconds(study, ledger) + sum(record["cost"]["total_s"] for record in current)
     seconds += task.below.seconds if task.below else 0.0
     return Tuned(
         task.cell.arm,
@@ -90,7 +91,7 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
 
 
 def _seconds(study: SharedStudy, ledger: Ledger) -> float:
-    """Return what the runs of all trials took; one that has no record of a cost, such as a pruned one, its duration."""
+    """Return the seconds of all trials: the cost of their runs, or the duration of a trial without one (pruned)."""
     total, seen = 0.0, set()
     for trial in study.done():
         runs = trial.user_attrs.get(RUNS, "")
@@ -111,18 +112,18 @@ def _cost(run_id: str, ledger: Ledger) -> float | None:
     return seconds
 
 
-def _laid(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, list[str]]:
-    """Return how arms are tuned, with the overrides that begin with `tune.`, and the other overrides."""
+def _with_overrides(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, list[str]]:
+    """Apply the overrides that begin with `tune.` to the tuning; return it and the other overrides."""
     assert tune is not None
     parsed = [
-        (str(override.key_or_group), override.value(), word)
-        for override, word in zip(parse_words(overrides), overrides, strict=True)
+        (str(override.key_or_group), override.value(), text)
+        for override, text in zip(parse_overrides(overrides), overrides, strict=True)
     ]
     own = {key.removeprefix("tune."): value for key, value, _ in parsed if key.startswith("tune.")}
     if unknown := [key for key in own if key not in OPTIONS]:
-        raise UsageError(f"tune.{unknown[0]} is no option of an experiment's tuning; it has {', '.join(OPTIONS)}.")
+        raise UsageError(f"tune.{unknown[0]} is not an option here; choose one of {', '.join(OPTIONS)}.")
     given = {key: cast(value, OPTIONS[key], f"tune.{key}") for key, value in own.items()}
-    return replace(tune, **given), [word for key, _, word in parsed if not key.startswith("tune.")]
+    return replace(tune, **given), [text for key, _, text in parsed if not key.startswith("tune.")]
 
 
 def _metric(how: Tune, experiment: Experiment) -> str:

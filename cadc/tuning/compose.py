@@ -1,4 +1,4 @@
-"""From words to the settings of a tuning: `tune=NAME` or `tune=FILE.yaml`, then `tune.KEY=VALUE`."""
+"""Settings of a tuning from overrides: `tune=NAME` or `tune=FILE.yaml`, then `tune.KEY=VALUE`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -10,8 +10,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from cadc.configuration.components import TARGET, build
 from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import files_of
-from cadc.configuration.override_text import words_of
-from cadc.configuration.overrides import parse_words
+from cadc.configuration.override_text import to_overrides
+from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.configuration.settings import check, used_groups
 from cadc.errors import UsageError
@@ -22,54 +22,54 @@ GROUP = "tune"
 STORAGE = f"{GROUP}.storage"
 
 
-def compose_tuning(words: Sequence[str]) -> tuple[Tuning, list[str]]:
-    """Return the settings that words ask for, and the other words.
+def compose_tuning(overrides: Sequence[str]) -> tuple[Tuning, list[str]]:
+    """Return the settings of a tuning, and the overrides that do not belong to the group `tune`.
 
     Raises
     ------
-    UsageError : for a file or option that does not exist, or values that make no sense.
+    UsageError : for a file or option that does not exist, or an invalid value.
     """
-    # Addresses hold signs that mean something in a word, and a password that no message may repeat.
-    addresses = [word for word in words if word.lstrip("+").startswith(f"{STORAGE}=")]
-    others = [word for word in words if word not in addresses]
-    parsed = list(zip(parse_words(others), others, strict=True))
-    own = [(override, word) for override, word in parsed if _key(override).split(".")[0] == GROUP]
-    for override, word in own:
+    # An address holds characters that Hydra would interpret, and a password that no message may repeat.
+    addresses = [text for text in overrides if text.lstrip("+").startswith(f"{STORAGE}=")]
+    others = [text for text in overrides if text not in addresses]
+    parsed = list(zip(parse_overrides(others), others, strict=True))
+    own = [(override, text) for override, text in parsed if _key(override).split(".")[0] == GROUP]
+    for override, text in own:
         if override.is_sweep_override():
-            raise UsageError(f"{word} gives several values; a list is written [a,b].")
+            raise UsageError(f"{text} gives several values; write a list as [a,b].")
     names = [str(override.value()) for override, _ in own if _key(override) == GROUP]
     node = _read(names[-1] if names else "default")
-    for override, word in own:
+    for override, text in own:
         if _key(override) != GROUP:
-            _set(node, _key(override).split(".")[1:], override.value(), word)
-    for word in addresses:
-        text = word.partition("=")[2]
-        node["storage"] = None if text == "null" else text.strip("'\"")
+            _set(node, _key(override).split(".")[1:], override.value(), text)
+    for text in addresses:
+        address = text.partition("=")[2]
+        node["storage"] = None if address == "null" else address.strip("'\"")
     _refuse_interpolations(node)
     tuning = build(node, GROUP)
     if not isinstance(tuning, Tuning):
-        raise UsageError(f"{node[TARGET]} does not tune.")
-    return tuning, [word for override, word in parsed if _key(override).split(".")[0] != GROUP]
+        raise UsageError(f"{GROUP}.{TARGET} is {node[TARGET]}; expected a subclass of cadc.tuning.tuning.Tuning.")
+    return tuning, [text for override, text in parsed if _key(override).split(".")[0] != GROUP]
 
 
 def _key(override: Any) -> str:
     return str(override.key_or_group)
 
 
-def check_space(tuning: Tuning, words: Sequence[str]) -> None:
-    """Raise a UsageError where a key or an end of the search space is none of the configuration, or changes nothing.
+def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
+    """Raise a UsageError for a key or end of the search space that is not valid, or changes nothing.
 
     Parameters
     ----------
     tuning : its settings.
-    words : that all trials have in common.
+    overrides : common to all trials.
     """
     ends = {key: _ends(distribution) for key, distribution in tuning.distributions.items()}
     first = {key: values[0] for key, values in ends.items()}
     if "evaluate" in first:
-        raise UsageError("tune.space.evaluate is not for tuning, whose trials read validation data alone.")
+        raise UsageError("tune.space has the key evaluate, but trials only read validation data; remove it.")
     configs = {
-        key: [_composed(words, first | {key: value}, f"tune.space.{key}") for value in values]
+        key: [_composed(overrides, first | {key: value}, f"tune.space.{key}") for value in values]
         for key, values in ends.items()
     }
     used = {group for found in configs.values() for config in found for group in used_groups(config)}
@@ -77,21 +77,21 @@ def check_space(tuning: Tuning, words: Sequence[str]) -> None:
     groups_vary = bool(set(choices) & set(first))
     for key, found in configs.items():
         group = key.partition(".")[0]
-        # Where trials choose among components, an option may belong to another than the first.
+        # If trials choose the component, an option may belong to another component than the first.
         is_used = group in (*used, "data") if groups_vary and key not in choices else False
         if len(found) > 1 and not is_used and len(set(map(signature, found))) == 1:
             unused = group in choices and group not in (*used, "data")
-            why = f": this model and initializer use no {group}" if unused else ""
-            raise UsageError(f"tune.space.{key} changes nothing{why}.")
+            why = f" (this model and initializer do not use the group {group})" if unused else ""
+            raise UsageError(f"tune.space.{key} changes nothing{why}; remove it.")
 
 
-def _composed(words: Sequence[str], values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    own = words_of(values)
+def _composed(overrides: Sequence[str], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    own = to_overrides(values)
     try:
-        for override in parse_words(own):
+        for override in parse_overrides(own):
             if override.is_sweep_override():
-                raise UsageError(f"{override.input_line} would be several values.")
-        config = compose_config([*words, *own])
+                raise UsageError(f"{override.input_line} gives several values; expected one.")
+        config = compose_config([*overrides, *own])
         check(config)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
@@ -99,7 +99,7 @@ def _composed(words: Sequence[str], values: Mapping[str, Any], where: str) -> di
 
 
 def _ends(distribution: BaseDistribution) -> list[Any]:
-    """Return what stands for a distribution: its choices, or its ends."""
+    """Return the choices of a distribution, or its ends."""
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
     assert isinstance(distribution, FloatDistribution | IntDistribution)
@@ -107,22 +107,22 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
 
 
 def space_of(space: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a search space, that of an option of the group `tune` where it is named.
+    """Return a search space, or that of the option of the group `tune` with this name.
 
     Raises
     ------
-    UsageError : where there is no such option, or it holds no search space.
+    UsageError : if there is no such option, or it has no search space.
     """
     found = _read(space).get("space") if isinstance(space, str) else space
     if not isinstance(found, Mapping) or not found:
-        raise UsageError(f"{space} holds no search space.")
+        raise UsageError(f"{space} has no search space; add the key space.")
     return found
 
 
 def _read(name: str) -> dict[str, Any]:
     known = files_of(GROUP)
     if name.endswith((".yaml", ".yml")):
-        # A file of one's own says what differs from the default, and what is searched.
+        # A user's file holds the search space and what differs from the default.
         return _load(known["default"]) | {"space": None} | _load(Path(name))
     if name not in known:
         near = " or ".join(f"{GROUP}={other}" for other in get_close_matches(name, known, n=3) or sorted(known))
@@ -133,14 +133,14 @@ def _read(name: str) -> dict[str, Any]:
 def _load(path: Path) -> dict[str, Any]:
     node = load_yaml(path)
     if not isinstance(node, Mapping):
-        raise UsageError(f"{path} holds no settings of a tuning; see conf/{GROUP}/default.yaml.")
+        raise UsageError(f"{path} does not hold keys and values; see conf/{GROUP}/default.yaml.")
     return dict(node)
 
 
-def _set(node: dict[str, Any], path: Sequence[str], value: Any, word: str) -> None:
+def _set(node: dict[str, Any], path: Sequence[str], value: Any, override: str) -> None:
     for name in path[:-1]:
         if not isinstance(node.setdefault(name, {}), dict):
-            raise UsageError(f"{word} leads into {name}, which holds no keys.")
+            raise UsageError(f"{override} sets a key inside {name}, which has no keys.")
         node = node[name]
     node[path[-1]] = value
 
@@ -148,13 +148,13 @@ def _set(node: dict[str, Any], path: Sequence[str], value: Any, word: str) -> No
 def _refuse_interpolations(node: Any) -> None:
     for text in _texts(node):
         if "${" in text:
-            raise UsageError(f"the settings of a tuning hold {text!r}; write the value itself.")
+            raise UsageError(f"the settings of the tuning hold the interpolation {text!r}; write the value itself.")
 
 
 def _texts(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
         for key, value in node.items():
-            # The address of a database is checked where it is taken apart.
+            # The address of a database is checked where it is parsed.
             if key != "storage":
                 yield from (*_texts(key), *_texts(value))
     elif isinstance(node, list):

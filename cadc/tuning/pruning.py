@@ -12,13 +12,13 @@ from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import History
 from cadc.tuning.study import SharedStudy
 
-Tell = Callable[[History], None]
+AfterEpoch = Callable[[History], None]
 
 STOPPED = "cadc:stopped"
 """Attribute of a trial that is to be stopped, with the epoch."""
 
 
-def reports(trial: Trial, study: SharedStudy, config: Mapping[str, Any]) -> Tell:
+def epoch_reporter(trial: Trial, study: SharedStudy, config: Mapping[str, Any]) -> AfterEpoch:
     """Return what a run calls with its history after each epoch; it raises `Pruned` where the pruner says so.
 
     A trial that goes on in another process has reported some epochs already, and may not have heard the answer. What

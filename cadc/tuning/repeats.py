@@ -1,4 +1,4 @@
-"""The runs of one trial: the same options under consecutive seeds, whose mean is the trial's value."""
+"""Repeats of a trial: the same options under consecutive seeds; the mean is the trial's value."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -9,24 +9,24 @@ from cadc.execution.jobs import Job, plan
 from cadc.tuning.tuning import Tuning
 
 
-def jobs_of(words: Sequence[str], repeats: int) -> list[Job]:
-    """Return the runs of one trial: of the seed that the words say, and of those that follow it.
+def trial_jobs(overrides: Sequence[str], repeats: int) -> list[Job]:
+    """Return the runs of one trial: with the seed of the overrides, and with the seeds that follow it.
 
-    Where another seed makes no other run, as of a control that draws nothing, there is only one.
+    If the seed does not change the run, as for a control that draws nothing, there is only one.
 
     Parameters
     ----------
-    words : that all of them have in common.
-    repeats : how many they are.
+    overrides : common to all runs.
+    repeats : number of runs.
 
     Raises
     ------
     CadcError : as `plan` does.
     """
     if repeats == 1:
-        return plan([words])
-    seed = compose_config(words)["seed"]
-    others = [word for word in words if word.lstrip("+").partition("=")[0] != "seed"]
+        return plan([overrides])
+    seed = compose_config(overrides)["seed"]
+    others = [text for text in overrides if text.lstrip("+").partition("=")[0] != "seed"]
     jobs = plan([[*others, f"seed={seed + number}"] for number in range(repeats)])
     return list({job.run_id: job for job in jobs}.values())
 
@@ -36,6 +36,6 @@ def mean_values(tuning: Tuning, records: Sequence[Mapping[str, Any]]) -> list[fl
 
     Raises
     ------
-    CadcError : where a record has no such metric, or no number for it.
+    CadcError : if a record lacks a metric, or has no number for it.
     """
     return [fmean(values) for values in zip(*map(tuning.values, records), strict=True)]

@@ -1,4 +1,4 @@
-"""What a tuning found: the best options as a file to run, a table of the trials, figures."""
+"""Report of a study: the best options as a file to run, a table of the trials, and figures."""
 
 import re
 from collections.abc import Sequence
@@ -9,34 +9,34 @@ import pandas as pd
 import yaml
 from optuna.trial import FrozenTrial
 
-from cadc.configuration.override_text import values_of, words_of
+from cadc.configuration.override_text import to_overrides, to_values
 from cadc.storage.atomic_files import put_in_place
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.work import RUNS, reached
+from cadc.tuning.work import RUNS, metrics_text
 
 BEST = re.compile(r"best(-\d+)?\.yaml")
 
 
 def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[str]:
-    """Write `best.yaml` (`best-1.yaml`, ... of a Pareto front), `trials.csv` and figures; return lines that say what.
+    """Write `best.yaml` (`best-1.yaml`, ... for a Pareto front), `trials.csv` and figures; return a summary in lines.
 
-    Those of an earlier report that are not written again are removed.
+    Files of an earlier report that are not written again are removed.
 
     Parameters
     ----------
     study : the study.
-    base : words that all its trials have in common.
+    base : overrides common to all its trials.
     folder : where the files go.
     """
     best = study.best()
-    words = [word for word in base if not word.startswith("evaluate=")]
+    common = [text for text in base if not text.startswith("evaluate=")]
     written: set[str] = set()
 
     def write(aside: Path) -> None:
         table(study).to_csv(aside / "trials.csv", index=False)
         for number, trial in enumerate(best, 1):
-            _write_best(study, trial, words, aside / _name(number, len(best)))
+            _write_best(study, trial, common, aside / _name(number, len(best)))
         if best:
             write_figures(study, aside)
         written.update(path.name for path in aside.iterdir())
@@ -47,13 +47,13 @@ def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[
             path.unlink()
     lines = []
     for number, trial in enumerate(best, 1):
-        lines.append(f"trial {trial.number}: {reached(trial, study)}: {' '.join(words_of(trial.params))}")
+        lines.append(f"trial {trial.number}: {metrics_text(trial, study)}: {' '.join(to_overrides(trial.params))}")
         lines.append(f"  cadc train @{folder / _name(number, len(best))}")
     return lines
 
 
 def table(study: SharedStudy) -> pd.DataFrame:
-    """Return a row a trial: number, state, run (or runs), options, metrics, epochs, seconds, and why it failed."""
+    """Return one row per trial: number, state, runs, options, metrics, epochs, seconds, and why it failed."""
     rows = []
     for trial in study.study.get_trials(deepcopy=False):
         values: Sequence[Any] = trial.values or [None] * len(study.tuning.metrics)
@@ -72,10 +72,10 @@ def _name(number: int, of: int) -> str:
     return "best.yaml" if of == 1 else f"best-{number}.yaml"
 
 
-def _write_best(study: SharedStudy, trial: FrozenTrial, words: Sequence[str], path: Path) -> None:
+def _write_best(study: SharedStudy, trial: FrozenTrial, common: Sequence[str], path: Path) -> None:
     lines = [
-        f"# Trial {trial.number} of {len(study.done())} of the study {study.name}: {reached(trial, study)}",
-        f"# run it on the test part: cadc train @{path.name}",
+        f"# Trial {trial.number} of {len(study.done())} of the study {study.name}: {metrics_text(trial, study)}",
+        f"# run it on the test data: cadc train @{path.name}",
     ]
-    options = values_of([*words, *words_of(trial.params)])
+    options = to_values([*common, *to_overrides(trial.params)])
     path.write_text("\n".join(lines) + "\n" + yaml.safe_dump(options, sort_keys=False, allow_unicode=True))

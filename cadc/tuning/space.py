@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from cadc.configuration.override_text import text_of
+from cadc.configuration.override_text import format_value
 from cadc.errors import UsageError
 
 RANGE = {"low", "high", "log", "step"}
@@ -46,9 +46,11 @@ def _distribution(leaf: Any, where: str) -> BaseDistribution:
         choices = leaf["choices"]
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"{where}.choices is {choices!r}; expected a list of values.")
-        if any(isinstance(choice, Mapping) for choice in choices) or len(set(map(text_of, choices))) < len(choices):
+        if any(isinstance(choice, Mapping) for choice in choices) or len(set(map(format_value, choices))) < len(
+            choices
+        ):
             raise UsageError(f"{where}.choices is {choices!r}; expected values or lists, each once.")
-        return CategoricalDistribution([choice if _is_plain(choice) else text_of(choice) for choice in choices])
+        return CategoricalDistribution([choice if _is_plain(choice) else format_value(choice) for choice in choices])
     if unknown := set(leaf) - RANGE:
         raise UsageError(f"{where} does not know {', '.join(sorted(map(str, unknown)))}; it has low, high, log, step.")
     log = leaf.get("log", False)

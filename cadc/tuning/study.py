@@ -131,7 +131,7 @@ class SharedStudy:
         return trial
 
     def tell(self, trial: Trial, **outcome: Any) -> None:
-        """Tell Optuna what became of a trial whose lease is held, and forget its lease.
+        """Tell Optuna the result or state of a trial whose lease is held, and remove its lease.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class SharedStudy:
             return self._trials.get_trial(trial._trial_id)
 
     def others_work(self) -> bool:
-        """Tell whether trials of this ledger are not done yet."""
+        """Return whether trials of this ledger are still running, here or in other processes."""
         with self.storage.reached():
             return any(map(self._is_ours, self.study.get_trials(deepcopy=False)))
 

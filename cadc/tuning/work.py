@@ -1,4 +1,4 @@
-"""Working on a study: a trial is chosen, its run carried out on validation alone, and its metrics told."""
+"""Working on a study: ask for a trial, run it on validation data alone, and tell its metrics."""
 
 import threading
 import time
@@ -9,17 +9,17 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cadc.configuration.override_text import words_of
+from cadc.configuration.override_text import to_overrides
 from cadc.errors import CadcError, Lost, Pruned, UsageError
-from cadc.execution.attempt import carry_out, settled, without_result
-from cadc.execution.jobs import Job, Say
+from cadc.execution.attempt import PRUNED_BECAUSE, final_state, record_without_result, run_job
+from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger, NotWritable
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
-from cadc.terminal.progress import Display
+from cadc.terminal.progress import Display, Report
 from cadc.tuning.compose import check_space, compose_tuning
-from cadc.tuning.pruning import Tell, reports, saved_history
-from cadc.tuning.repeats import jobs_of, mean_values
+from cadc.tuning.pruning import AfterEpoch, epoch_reporter, saved_history
+from cadc.tuning.repeats import mean_values, trial_jobs
 from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tuning import NoSuchMetric, Tuning
@@ -31,44 +31,44 @@ RUNS = "run"
 """Attribute of a trial: the ids of its runs, with spaces between them."""
 
 
-def open_study(words: Sequence[str], ledger: Ledger) -> tuple[SharedStudy, list[str]]:
-    """Return a study and the words that its trials have in common.
+def open_study(overrides: Sequence[str], ledger: Ledger) -> tuple[SharedStudy, list[str]]:
+    """Return a study and the overrides common to its trials.
 
     Parameters
     ----------
-    words : overrides, those of `tune` among them.
+    overrides : those of `tune` included.
     ledger : of the trials' runs.
 
     Raises
     ------
-    CadcError : for words, data or a storage that allow no tuning.
+    CadcError : for invalid overrides, data or storage.
     """
-    tuning, base = compose_tuning(words)
-    own = [word for word in base if word.lstrip("+").partition("=")[0] == "evaluate"]
+    tuning, base = compose_tuning(overrides)
+    own = [text for text in base if text.lstrip("+").partition("=")[0] == "evaluate"]
     if own:
-        raise UsageError(f"{own[0]!r} is not for tuning, whose trials read validation data alone.")
-    return study_of(tuning, base, ledger)
+        raise UsageError(f"{own[0]!r} is not possible: trials only read validation data; leave it out.")
+    return create_study(tuning, base, ledger)
 
 
-def study_of(
-    tuning: Tuning, words: Sequence[str], ledger: Ledger, prefix: str | None = None
+def create_study(
+    tuning: Tuning, overrides: Sequence[str], ledger: Ledger, prefix: str | None = None
 ) -> tuple[SharedStudy, list[str]]:
-    """Return the study of a tuning and the words that its trials have in common.
+    """Return the study of a tuning and the overrides common to its trials.
 
     Parameters
     ----------
     tuning : its settings.
-    words : that all trials have in common, without `evaluate`.
+    overrides : common to all trials, without `evaluate`.
     ledger : of the trials' runs.
-    prefix : of a name that is derived; None takes data and model.
+    prefix : of a derived name; None takes data and model.
 
     Raises
     ------
-    CadcError : for words, data or a storage that allow no tuning.
+    CadcError : for invalid overrides, data or storage.
     """
-    base = [*words, VALIDATION]
-    job = jobs_of(base, tuning.repeats)[0]
-    # What is wrong with the space is said now, not once for every trial.
+    base = [*overrides, VALIDATION]
+    job = trial_jobs(base, tuning.repeats)[0]
+    # Errors in the space are raised now, not once for every trial.
     check_space(tuning, base)
     settings = tuning.settings(job.run_id)
     choices = job.config["choices"]
@@ -80,19 +80,19 @@ def study_of(
     return SharedStudy(tuning, name, settings, ledger, max_epochs), base
 
 
-def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, say: Say | None = None) -> None:
-    """Work on a study until it has as many trials as are wanted; others may work on it at the same time.
+def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report | None = None) -> None:
+    """Work on a study until it has all its trials; other processes may work on it at the same time.
 
     Parameters
     ----------
     study : the study.
-    base : words that its trials have in common.
+    base : overrides common to its trials.
     ledger : of the trials' runs.
-    say : takes a line about each trial.
+    report : takes a line about each trial; None prints it.
 
     Raises
     ------
-    NotWritable : where ledger or storage take no more; the trial stays as it is, and goes on later.
+    NotWritable : if ledger or storage cannot be written; the trial is resumed later.
     UsageError : for a metric that no run has.
     """
     with Display(study.tuning.trials) as shown:
@@ -110,7 +110,7 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, say: Say | Non
             with lease:
                 _work_on(trial, study, base, ledger)
             line = _line(study.frozen(trial), study, time.perf_counter() - started)
-            (say or shown.say)(f"[{len(study.done())}/{study.tuning.trials}] {line}{_best(study)}")
+            (report or shown.write)(f"[{len(study.done())}/{study.tuning.trials}] {line}{_best(study)}")
 
 
 def _progress(study: SharedStudy) -> str:
@@ -119,16 +119,16 @@ def _progress(study: SharedStudy) -> str:
 
 def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
     try:
-        jobs = jobs_of([*base, *words_of(trial.params)], study.tuning.repeats)
+        jobs = trial_jobs([*base, *to_overrides(trial.params)], study.tuning.repeats)
         with study.storage.reached():
             trial.set_user_attr(RUNS, " ".join(job.run_id for job in jobs))
-        first = record_of(jobs[0], ledger, reports(trial, study, jobs[0].config))
-        records = [first, *(record_of(job, ledger) for job in jobs[1:])]
+        first = finished_record(jobs[0], ledger, epoch_reporter(trial, study, jobs[0].config))
+        records = [first, *(finished_record(job, ledger) for job in jobs[1:])]
         values = mean_values(study.tuning, records)
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
     except (NotWritable, OSError, Lost, NoSuchMetric):
-        # Not the trial's fault: it stays as it is, and goes on when there is room again.
+        # Not the trial's fault: it stays running, and is resumed later.
         raise
     except Exception as error:
         with study.storage.reached():
@@ -138,51 +138,51 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         study.tell(trial, values=values)
 
 
-def record_of(job: Job, ledger: Ledger, tell: Tell = lambda history: None) -> dict[str, Any]:
-    """Return the record of a trial's run, carrying it out unless it is finished."""
-    while settled(job, ledger, retry_failed=False) is None:
+def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda history: None) -> dict[str, Any]:
+    """Return the record of a trial's run, which is run first unless it is finished."""
+    while final_state(job, ledger, retry_failed=False) is None:
         lease = ledger.claim(job.run_id)
         if lease is None:
             time.sleep(0.5)  # another trial that chose the same
             continue
         with lease:
-            if settled(job, ledger, retry_failed=False) is None:
-                _carry_out(job, ledger, lease, tell)
+            if final_state(job, ledger, retry_failed=False) is None:
+                _resume_or_run(job, ledger, lease, after_epoch)
     record = ledger.record(job.run_id)
     if record.get("status") == "failed":
         raise CadcError(str(record.get("reason")))
     return record
 
 
-def _carry_out(job: Job, ledger: Ledger, lease: Lease, tell: Tell) -> None:
+def _resume_or_run(job: Job, ledger: Ledger, lease: Lease, after_epoch: AfterEpoch) -> None:
     try:
-        # Epochs that a killed process saved, and did not come to tell.
+        # Epochs that a killed process saved but did not report.
         history = saved_history(ledger.checkpoints(job.run_id))
     except CadcError:
-        # Damaged: the trial starts from its beginning, which comes to the same.
+        # Damaged: the trial starts from the beginning, with the same result.
         ledger.forget_checkpoints(job.run_id)
         history = []
     try:
-        tell(history)
+        after_epoch(history)
     except Pruned:
-        ledger.end(job.run_id, without_result(job, "pruned", "others did better at its age"))
+        ledger.end(job.run_id, record_without_result(job, "pruned", PRUNED_BECAUSE))
         raise
-    if carry_out(job, ledger, lease, tell) == "pruned":
+    if run_job(job, ledger, lease, after_epoch) == "pruned":
         raise Pruned
 
 
 def _line(trial: FrozenTrial, study: SharedStudy, seconds: float) -> str:
-    """Return what became of a trial, in a line."""
+    """Return the result of a trial as a line."""
     chosen = " ".join(
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in trial.params.items()
     )
-    said = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
-    how = said.get(trial.state) or reached(trial, study)
+    unfinished = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
+    how = unfinished.get(trial.state) or metrics_text(trial, study)
     return f"trial {trial.number} {chosen}: {how}, {seconds:.1f} s"
 
 
-def reached(trial: FrozenTrial, study: SharedStudy) -> str:
-    """Return the metrics of a trial in words."""
+def metrics_text(trial: FrozenTrial, study: SharedStudy) -> str:
+    """Return the metrics of a trial as text."""
     return ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, trial.values, strict=True))
 
 
@@ -195,21 +195,21 @@ def _best(study: SharedStudy) -> str:
 
 @contextmanager
 def watched(study: SharedStudy) -> Iterator[None]:
-    """Say a line about each trial that others end meanwhile."""
+    """Report each trial that other processes end meanwhile."""
     ended = threading.Event()
-    told = {trial.number for trial in study.done()}
+    reported = {trial.number for trial in study.done()}
 
     def look(shown: Display) -> None:
         for trial in study.done():
-            if trial.number not in told:
-                told.add(trial.number)
+            if trial.number not in reported:
+                reported.add(trial.number)
                 seconds = trial.duration.total_seconds() if trial.duration else 0.0
-                shown.say(f"[{len(told)}/{study.tuning.trials}] {_line(trial, study, seconds)}")
-        shown.sweep(len(told), _progress(study))
+                shown.write(f"[{len(reported)}/{study.tuning.trials}] {_line(trial, study, seconds)}")
+        shown.sweep(len(reported), _progress(study))
 
     def watch(shown: Display) -> None:
         while not ended.wait(1.0):
-            # A database may be away for a moment; the workers say so where it is not.
+            # A database may be unreachable for a moment; the workers report a longer failure.
             with suppress(NoAnswer):
                 look(shown)
 
@@ -231,13 +231,13 @@ class WorkTask:
 
     Parameters
     ----------
-    words : overrides, those of `tune` among them.
+    overrides : those of `tune` included.
     """
 
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
 
     def __call__(self) -> None:
         """Work until the study has its trials."""
         ledger = Ledger()
-        study, base = open_study(self.words, ledger)
-        work(study, base, ledger, say=lambda line: None)
+        study, base = open_study(self.overrides, ledger)
+        work(study, base, ledger, report=lambda line: None)

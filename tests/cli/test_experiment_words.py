@@ -91,7 +91,7 @@ def test_the_oracle_is_left_out_where_data_has_none(experiments, small_movielens
     write_experiment(experiments, "quick", **QUICK | {"common": ["data=synthetic"]})
     answer = cadc("experiment", "quick", "data=ml-1m")
     assert answer.status == 0
-    assert "the arm 'oracle' is left out: ml-1m has no oracle" in answer.err
+    assert "arm 'oracle' is left out: ml-1m has no column oracle" in answer.err
     table = pd.read_csv("outputs/quick/table.csv")
     assert list(table["arm"]) == ["biases"]
     assert list(table["dataset"]) == ["ml-1m"]

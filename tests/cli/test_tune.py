@@ -66,9 +66,9 @@ def test_the_best_options_are_those_of_the_best_trial():
 
 
 def _words(path):
-    from cadc.configuration.override_text import with_files
+    from cadc.configuration.override_text import expand_files
 
-    return with_files([f"@{path}"])
+    return expand_files([f"@{path}"])
 
 
 def test_two_metrics_give_a_front():
@@ -130,7 +130,7 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("tune.trails=5", "tune.trails is no option of Tuning; did you mean trials"),
+        ("tune.trails=5", "tune.trails is not an option of Tuning; did you mean trials"),
         ("tune=defalt", "tune=defalt does not exist; did you mean tune=default?"),
         ("tune=missing.yaml", "missing.yaml cannot be read: no such file"),
         ("tune.trials=0", "tune.trials is 0; it must be at least 1"),
@@ -142,11 +142,11 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune.workers=2", "tune.workers needs a launcher"),
         ("tune.metric=test/auc", "tune.metric is test/auc; trials never read test data"),
         ("tune.direction=up", "tune.direction is 'up'"),
-        ("evaluate=test", "'evaluate=test' is not for tuning"),
-        ("++evaluate=test", "'++evaluate=test' is not for tuning"),
-        ("tune.space={evaluate:{choices:[test,validation]}}", "tune.space.evaluate is not for tuning"),
+        ("evaluate=test", "'evaluate=test' is not possible"),
+        ("++evaluate=test", "'++evaluate=test' is not possible"),
+        ("tune.space={evaluate:{choices:[test,validation]}}", "tune.space has the key evaluate"),
         ("tune.space={trainer.learning_rte:{low:0.1,high:1}}", "there is no key trainer.learning_rte; did you mean"),
-        ("tune.space={factorization.l2:{low:0.1,high:1}}", "changes nothing: this model and initializer use no"),
+        ("tune.space={factorization.l2:{low:0.1,high:1}}", "changes nothing (this model and initializer do not use"),
         ("tune.space={threads:{choices:[1,2]}}", "tune.space.threads changes nothing"),
         ("tune.space={trainer.progress:{choices:[true,false]}}", "tune.space.trainer.progress changes nothing"),
         ("tune.space={trainer.learning_rate:{low:0.1,high:0.01}}", "tune.space.trainer.learning_rate is no range"),
@@ -154,14 +154,14 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune.space={embedding.dim:{choices:[]}}", "tune.space.embedding.dim.choices is []"),
         ("tune.space={embedding.dim:{choices:[4,wide]}}", "tune.space.embedding.dim: embedding.dim is 'wide'"),
         ("tune.space={initializer:{choices:[random,mff]}}", "initializer=mff does not exist; did you mean"),
-        ("tune.space={embedding.dim:{choices:['4,8']}}", "would be several values"),
+        ("tune.space={embedding.dim:{choices:['4,8']}}", "gives several values"),
         ("tune.space=5", "tune.space is empty"),
-        ("tune.space.trainer.learning_rate.low.x=5", "leads into low, which holds no keys"),
+        ("tune.space.trainer.learning_rate.low.x=5", "sets a key inside low"),
         ("tune.name=a/b", "tune.name is 'a/b'; use letters"),
         ("tune.name=.hidden", "tune.name is '.hidden'"),
         ("tune.name=${oc.env:HOME}", "nothing is called"),
         ("tune._target_=os.system", "'os.system' is not allowed"),
-        ("tune._target_=cadc.training.fit.Fit", "tune.space is no option of Fit"),
+        ("tune._target_=cadc.training.fit.Fit", "tune.space is not an option of Fit"),
         ("sampler.rte=1", "there is no key sampler.rte"),
         ("tune.storage=mysql://cadc:s3cret@host/db", "tune.storage needs MySQLdb, which is not installed"),
         ("tune.storage=joy://cadc:s3cret@host/db", "tune.storage begins with joy, which names no known database"),
@@ -185,10 +185,10 @@ def test_wrong_words_are_refused_in_one_sentence(words, said):
     ("content", "said"),
     [
         ("a: [", "is no YAML"),
-        ("5", "holds no settings of a tuning"),
+        ("5", "own.yaml does not hold keys and values"),
         ("trials: 5", "tune.space is empty"),
         ("space: {x: 5}", "tune.space.x is 5"),
-        ("trails: 5", "tune.trails is no option of Tuning"),
+        ("trails: 5", "tune.trails is not an option of Tuning"),
         ("space: {trainer: {learning_rate: {choices: ['${oc.env:HOME}']}}}", "write the value itself"),
         ("space: !!python/object/apply:os.system [ls]", "asks for more than a plain value"),
         ("[" * 5000, "nested more than 20 deep"),

@@ -19,7 +19,7 @@ from tests.support.commands import TINY, cadc, process, runs
         ("data.split=randm", "data.split"),
         ("model=5", "model"),
         ("model=null", "model"),
-        ("+sampler.speed=1", "sampler.speed is no option of UniformSampler"),
+        ("+sampler.speed=1", "sampler.speed is not an option of UniformSampler"),
         ("+speed=1", "speed"),
         ("++speed=1", "speed"),
         ("~sampler", "sampler"),

@@ -42,7 +42,7 @@ def test_a_failing_run_is_recorded_and_the_others_finish():
 @pytest.mark.cluster("joblib")
 def test_a_worker_whose_code_or_data_differ_is_refused():
     (job,) = plan([TINY])
-    words = job.words
+    words = job.overrides
     other, same = launch([RunTask(words, "0" * 16, False), RunTask(words, job.run_id, False)], JOBLIB)
     assert same == "finished"
     assert type(other) is CadcError

@@ -83,13 +83,13 @@ def test_component_is_built_from_its_options_and_what_it_asks_for():
 )
 def test_unknown_option_names_its_neighbours(option, neighbour):
     target = UNIFORM if neighbour == "rate" else LOGISTIC
-    with pytest.raises(UsageError, match=rf"group\.{option} is no option of \w+; did you mean .*{neighbour}"):
+    with pytest.raises(UsageError, match=rf"group\.{option} is not an option of \w+; did you mean .*{neighbour}"):
         options_of({"_target_": target, option: 1}, "group")
 
 
 @pytest.mark.parametrize("option", ["args", "kwargs"])
 def test_class_without_options_takes_none(option):
-    with pytest.raises(UsageError, match=f"{option} is no option of OracleModel"):
+    with pytest.raises(UsageError, match=f"{option} is not an option of OracleModel"):
         options_of({"_target_": "cadc.models.oracle.OracleModel", option: 1})
 
 

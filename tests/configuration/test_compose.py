@@ -3,7 +3,7 @@ import pytest
 from cadc.configuration.components import build
 from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups
-from cadc.configuration.override_text import with_files
+from cadc.configuration.override_text import expand_files
 from cadc.configuration.overrides import expand, key_of
 from cadc.errors import UsageError
 from cadc.randomness import numpy_generator
@@ -65,7 +65,7 @@ def test_a_changed_configuration_does_not_change_the_next_one():
         ("seed=null", "seed is None; expected a whole number."),
         ("weight_seed=1.5", "weight_seed is 1.5; expected a whole number or null."),
         ("data.split_seed=x", "data.split_seed is 'x'; expected a whole number."),
-        ("+model.foo=1", "model.foo is no option of DLRM"),
+        ("+model.foo=1", "model.foo is not an option of DLRM"),
         ("+foo=1", "foo"),
         ("+experiment=quick", "experiment"),
         ("model._target_=os.system", "_target_ 'os.system' is not allowed"),
@@ -154,12 +154,12 @@ def test_text_that_only_the_grammar_refuses_is_taken_as_if_quoted(path, prefix):
     # Handed on as it was given, so that what compares or reads words again finds the same ones everywhere.
     assert expand(["seed=0,1", word]) == [["seed=0", word], ["seed=1", word]]
     assert key_of(word) == "data.path"
-    assert with_files([word]) == [word]
+    assert expand_files([word]) == [word]
 
 
 def test_text_of_a_file_of_words_may_hold_what_the_grammar_refuses(tmp_path):
     (tmp_path / "words.yaml").write_text("data: table\ndata.path: dé té (1)/x=1.csv\n")
-    words = with_files([f"@{tmp_path / 'words.yaml'}"])
+    words = expand_files([f"@{tmp_path / 'words.yaml'}"])
     assert compose_config(words)["data"]["path"] == "dé té (1)/x=1.csv"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cadc.errors import Lost
 from cadc.execution import sweep
-from cadc.execution.attempt import carry_out, without_result
+from cadc.execution.attempt import record_without_result, run_job
 from cadc.execution.jobs import plan
 from cadc.execution.sweep import execute
 from cadc.ledger import Ledger
@@ -53,8 +53,8 @@ def test_a_run_that_another_process_took_over_is_left_to_it(monkeypatch):
     ledger = Ledger()
     lease = ledger.claim(job.run_id)
     monkeypatch.setattr(type(lease), "is_held", lambda self: False)
-    with pytest.raises(Lost, match=f"took the run {job.run_id} over"):
-        carry_out(job, ledger, lease)
+    with pytest.raises(Lost, match=f"took over run {job.run_id}"):
+        run_job(job, ledger, lease)
     assert ledger.recorded(job.run_id) is None
     assert ledger.checkpoints(job.run_id).is_dir(), "what the other goes on from is not touched"
 
@@ -66,7 +66,7 @@ def test_a_failure_is_not_recorded_by_who_lost_the_run(monkeypatch):
     monkeypatch.setattr(type(lease), "is_held", lambda self: False)
     monkeypatch.setattr(pipeline, "make_model", fails)
     with pytest.raises(Lost):
-        carry_out(job, ledger, lease)
+        run_job(job, ledger, lease)
     assert ledger.recorded(job.run_id) is None
 
 
@@ -76,31 +76,31 @@ def test_what_another_process_did_is_neither_done_again_nor_said_to_be_ours(monk
     ledger = Ledger()
     lease = ledger.claim(jobs[0].run_id)
     begun = threading.Event()
-    carried_out = []
-    ours = sweep.carry_out
+    executed = []
+    ours = sweep.run_job
 
     def noted(job, *arguments):
-        carried_out.append(job.run_id)
+        executed.append(job.run_id)
         begun.set()
         return ours(job, *arguments)
 
     def other_process():
         begun.wait(60)
         if how == "fails":
-            ledger.end(jobs[0].run_id, without_result(jobs[0], "failed", "made to fail"))
+            ledger.end(jobs[0].run_id, record_without_result(jobs[0], "failed", "made to fail"))
             ledger.tidy(jobs[0].run_id)
         else:
             ours(jobs[0], ledger, lease)
         lease.release()
 
-    monkeypatch.setattr(sweep, "carry_out", noted)
+    monkeypatch.setattr(sweep, "run_job", noted)
     thread = threading.Thread(target=other_process)
     thread.start()
-    outcome = execute(jobs, ledger, retry_failed=True, say=lambda line: None)
+    outcome = execute(jobs, ledger, retry_failed=True, report=lambda line: None)
     thread.join()
-    assert carried_out == [jobs[1].run_id]
+    assert executed == [jobs[1].run_id]
     expected = {"finishes": "elsewhere", "fails": "failed before"}[how]
-    assert outcome.became == {jobs[0].run_id: expected, jobs[1].run_id: "finished"}
+    assert outcome.states == {jobs[0].run_id: expected, jobs[1].run_id: "finished"}
 
 
 def test_cleaning_the_cache_leaves_alone_what_is_being_built(empty_cache):

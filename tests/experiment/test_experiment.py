@@ -1,4 +1,4 @@
-"""What an experiment says is read, swept, shortened for a quick look and laid over with what tuning chose."""
+"""An experiment is read, swept, shortened for a quick look, and takes the settings that tuning chose."""
 
 import re
 
@@ -8,11 +8,11 @@ import yaml
 from cadc.configuration.compose import compose_config
 from cadc.configuration.settings import check
 from cadc.errors import UsageError
-from cadc.execution.jobs import without_impossible
+from cadc.execution.jobs import runnable_cells
 from cadc.experiment import Tuned, load_experiment
-from cadc.experiment.analysis import Study, make_study
+from cadc.experiment.analysis import Analysis, build_analysis
 from cadc.experiment.reading import names
-from cadc.experiment.tuned import FILE, lay, read_tuned, write_tuned
+from cadc.experiment.tuned import FILE, read_tuned, with_tuned, write_tuned
 
 BASE = {
     "title": "A title",
@@ -28,7 +28,7 @@ def experiment(folder, **changes):
 
 
 def rates(cells, arm):
-    words = [dict(word.split("=", 1) for word in cell.words) for cell in cells if cell.arm == arm]
+    words = [dict(word.split("=", 1) for word in cell.overrides) for cell in cells if cell.arm == arm]
     return [word.get("sampler.rate") for word in words]
 
 
@@ -38,7 +38,7 @@ def test_a_quick_look_shortens_sweeps_and_leaves_single_values(tmp_path):
     assert rates(cells, "full") == ["1"]
     assert rates(cells, "few") == ["0.1", "0.5"]
     assert rates(cells, "control") == [None]
-    assert all({"seed=0", "trainer.max_epochs=1"} <= set(cell.words) for cell in cells)
+    assert all({"seed=0", "trainer.max_epochs=1"} <= set(cell.overrides) for cell in cells)
     assert rates(quick.cells(["sampler.rate=0.3"], fast=True), "full") == ["0.3"]
 
 
@@ -75,15 +75,18 @@ def test_references_metrics_and_figure_are_read(tmp_path):
         ({"columns": ["secs"]}, "there is no column 'secs'"),
         ({"figure": "pie"}, "figure is 'pie'; choose one of rate, time, dim, bars, ratio, heat"),
         ({"references": {"arm": "full"}}, "references is {'arm': 'full'}; expected a list"),
-        ({"references": [{"arm": "fll"}]}, "'fll' is no arm; did you mean full?"),
-        ({"references": [{"arm": "full", "arms": ["x"]}]}, "'x' is no arm"),
+        ({"references": [{"arm": "fll"}]}, "'fll' is not an arm; did you mean full?"),
+        ({"references": [{"arm": "full", "arms": ["x"]}]}, "'x' is not an arm"),
         ({"references": [{"arm": "full", "margin": -1}]}, "references[0]: margin is -1"),
-        ({"references": [{"arm": "full"}, {"arm": "full", "margin": 0}]}, "the same arm, rate, embedding and metric"),
-        ({"references": [], "margin": 0.1}, "write metric and margin with each of them"),
+        (
+            {"references": [{"arm": "full"}, {"arm": "full", "margin": 0}]},
+            "duplicate of arm, rate, embedding",
+        ),
+        ({"references": [], "margin": 0.1}, "references and also reference, metric or margin"),
         ({"tune": {"trials": 3}}, "expected the key space"),
         ({"tune": {"space": "default", "trials": 0}}, "tune.trials is 0; it must be at least 1"),
-        ({"tune": {"space": {"few": "default", "fw": "default"}}}, "names 'fw', which is no arm"),
-        ({"tune": {"space": "default", "pruner": "none"}}, "expected the key space, and of"),
+        ({"tune": {"space": {"few": "default", "fw": "default"}}}, "'fw', which is not an arm"),
+        ({"tune": {"space": "default", "pruner": "none"}}, "expected the key space"),
     ],
     ids=str,
 )
@@ -94,40 +97,46 @@ def test_what_is_not_understood_is_a_sentence(tmp_path, changes, sentence):
     assert "experiment.yaml" in str(caught.value)
 
 
-STUDY = {"title": "A title", "study": {"_target_": "cadc.analyses.inr_image.InrImage", "steps": 7}}
+ANALYSIS = {"title": "A title", "analysis": {"_target_": "cadc.analyses.inr_image.InrImage", "steps": 7}}
 
 
-def study(folder, **changes):
-    (folder / "experiment.yaml").write_text(yaml.safe_dump(STUDY | changes, sort_keys=False))
+def analysis(folder, **changes):
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(ANALYSIS | changes, sort_keys=False))
     return load_experiment(str(folder))
 
 
-def test_a_study_takes_the_place_of_a_grid(tmp_path):
-    found = study(tmp_path, fast=["study.steps=2"])
-    assert found.cells() == [] and found.fast == ("study.steps=2",)
-    assert make_study(found.study, (), found.name).steps == 7
-    assert make_study(found.study, [*found.fast, "study.steps=3", "study.share=0.5"], found.name).steps == 3
+def test_an_analysis_takes_the_place_of_a_grid(tmp_path):
+    found = analysis(tmp_path, fast=["analysis.steps=2"])
+    assert found.cells() == [] and found.fast == ("analysis.steps=2",)
+    assert build_analysis(found.analysis, (), found.name).steps == 7
+    assert (
+        build_analysis(found.analysis, [*found.fast, "analysis.steps=3", "analysis.share=0.5"], found.name).steps == 3
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "words", "sentence"),
     [
-        ({"arms": {"one": []}}, [], "is a study, which has no arms"),
-        ({"study": "inr_image"}, [], "study is 'inr_image'; expected _target_"),
-        ({"title": None}, [], "needs a title"),
-        ({"study": {"_target_": "cadc.models.dlrm.DLRM"}}, [], "which is no study"),
-        ({"study": {"_target_": "os.path"}}, [], "is not allowed"),
-        ({}, ["seed=3"], "knows no seed; its words begin with study."),
-        ({}, ["study.stepps=3"], "study.stepps is no option of InrImage; did you mean steps"),
-        ({}, ["study.steps=few"], "study.steps is 'few'; expected a whole number"),
-        ({}, ["study.steps=0"], "study.steps is 0"),
-        ({}, ["study.size=100"], "study.size is 100; choose a power of two"),
+        ({"arms": {"one": []}}, [], "has the keys arms, but is an analysis"),
+        ({"analysis": "inr_image"}, [], "analysis is 'inr_image'; expected _target_"),
+        ({"title": None}, [], "has no title"),
+        (
+            {"analysis": {"_target_": "cadc.models.dlrm.DLRM"}},
+            [],
+            "expected a subclass of",
+        ),
+        ({"analysis": {"_target_": "os.path"}}, [], "is not allowed"),
+        ({}, ["seed=3"], "has no key seed; its overrides start with analysis."),
+        ({}, ["analysis.stepps=3"], "analysis.stepps is not an option of InrImage; did you mean steps"),
+        ({}, ["analysis.steps=few"], "analysis.steps is 'few'; expected a whole number"),
+        ({}, ["analysis.steps=0"], "analysis.steps is 0"),
+        ({}, ["analysis.size=100"], "analysis.size is 100; choose a power of two"),
     ],
     ids=str,
 )
-def test_a_study_that_is_not_understood_is_a_sentence(tmp_path, changes, words, sentence):
+def test_an_invalid_analysis_is_reported(tmp_path, changes, words, sentence):
     with pytest.raises(UsageError) as caught:
-        make_study(study(tmp_path, **changes).study, words, "mine")
+        build_analysis(analysis(tmp_path, **changes).analysis, words, "mine")
     assert sentence in str(caught.value)
 
 
@@ -152,14 +161,14 @@ TUNED = [
     ],
 )
 def test_each_point_takes_the_settings_of_its_own_or_the_nearest(words, learning_rate):
-    assert f"trainer.learning_rate={learning_rate}" in lay(TUNED, "few", [*words, "trainer.learning_rate=9"])
+    assert f"trainer.learning_rate={learning_rate}" in with_tuned(TUNED, "few", [*words, "trainer.learning_rate=9"])
 
 
 def test_arms_that_were_not_tuned_stay_as_they_are_and_overrides_win():
     words = ["data=synthetic", "sampler.rate=0.5"]
-    assert lay(TUNED, "control", words) == tuple(words)
-    assert lay(TUNED, "few", words, {"trainer.learning_rate"}) == (*words, "embedding.dim=8")
-    assert lay(TUNED, "few", words, {"trainer"}) == (*words, "embedding.dim=8")
+    assert with_tuned(TUNED, "control", words) == tuple(words)
+    assert with_tuned(TUNED, "few", words, {"trainer.learning_rate"}) == (*words, "embedding.dim=8")
+    assert with_tuned(TUNED, "few", words, {"trainer"}) == (*words, "embedding.dim=8")
 
 
 def test_tuned_settings_are_written_read_and_laid_over_the_grid(tmp_path):
@@ -168,23 +177,31 @@ def test_tuned_settings_are_written_read_and_laid_over_the_grid(tmp_path):
     assert read_tuned(tmp_path / FILE, BASE["arms"]) == tuple(TUNED)
     tuned = load_experiment(str(tmp_path))
     for before, after in zip(plain.cells(), tuned.cells(), strict=True):
-        assert set(before.words) <= set(after.words)
-        config = compose_config(after.words)
+        assert set(before.overrides) <= set(after.overrides)
+        config = compose_config(after.overrides)
         rate = config["sampler"]["rate"]
         expected = {"full": 0.3, "few": 0.1 if rate < 0.22 else 0.5, "control": 0.003}[after.arm]
         assert config["trainer"]["learning_rate"] == expected
-    assert all("trainer.learning_rate=0.3" in cell.words for cell in tuned.cells(fast=True) if cell.arm == "full")
+    assert all("trainer.learning_rate=0.3" in cell.overrides for cell in tuned.cells(fast=True) if cell.arm == "full")
     by_hand = tuned.cells(["trainer.learning_rate=0.7"])
-    assert {compose_config(cell.words)["trainer"]["learning_rate"] for cell in by_hand} == {0.7}
+    assert {compose_config(cell.overrides)["trainer"]["learning_rate"] for cell in by_hand} == {0.7}
+
+
+def test_files_with_older_keys_stay_readable(tmp_path):
+    (tmp_path / FILE).write_text(yaml.safe_dump([{"arm": "few", "at": {}, "words": ["seed=3"]}]))
+    assert experiment(tmp_path).tuned[0].overrides == ("seed=3",)
+    (tmp_path / FILE).unlink()
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump({"title": "A title", "study": ANALYSIS["analysis"]}))
+    assert load_experiment(str(tmp_path)).analysis == ANALYSIS["analysis"]
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ([{"arm": "gone", "at": {}, "words": []}], "is of 'gone', which is no arm; tune again"),
-        ([{"arm": "few", "words": []}], "`cadc experiment --tune` writes this file"),
-        ({"arm": "few"}, "`cadc experiment --tune` writes this file"),
-        ([{"arm": "few", "at": {}, "words": "a=b"}], "words is 'a=b'; expected a list"),
+        ([{"arm": "gone", "at": {}, "overrides": []}], "'gone' is not an arm; tune again"),
+        ([{"arm": "few", "overrides": []}], "expected arm, at and overrides"),
+        ({"arm": "few"}, "`cadc experiment --tune` writes"),
+        ([{"arm": "few", "at": {}, "overrides": "a=b"}], "overrides is 'a=b'; expected a list"),
     ],
     ids=str,
 )
@@ -201,7 +218,7 @@ def test_settings_are_taken_over_from_another_experiment(tmp_path):
     experiment(lender)
     write_tuned("lender", [Tuned("few", {"data": "synthetic"}, ("trainer.learning_rate=0.02",))], lender / FILE)
     borrowed = experiment(own, settings_of={"experiment": str(lender), "arms": {"full": "few"}})
-    of_arms = {cell.arm: cell.words for cell in borrowed.cells()}
+    of_arms = {cell.arm: cell.overrides for cell in borrowed.cells()}
     assert "trainer.learning_rate=0.02" in of_arms["full"]
     assert not any(word.startswith("trainer.learning_rate") for word in of_arms["few"] + of_arms["control"])
 
@@ -210,9 +227,12 @@ def test_settings_are_taken_over_from_another_experiment(tmp_path):
     ("changes", "sentence"),
     [
         ({"settings_of": "lender"}, "expected {experiment: NAME, arms: {own: their}}"),
-        ({"settings_of": {"experiment": "lender", "arms": {"strange": "few"}}}, "'strange', which is no arm"),
+        ({"settings_of": {"experiment": "lender", "arms": {"strange": "few"}}}, "'strange', which is not an arm"),
         ({"settings_of": {"experiment": "lender", "arms": {"few": "few"}}}, "has no settings of 'few'"),
-        ({"settings_of": {"experiment": "lender", "arms": {}}, "tune": {"space": "default"}}, "stands beside tune"),
+        (
+            {"settings_of": {"experiment": "lender", "arms": {}}, "tune": {"space": "default"}},
+            "are both set",
+        ),
     ],
 )
 def test_settings_that_cannot_be_taken_over_are_a_sentence(tmp_path, changes, sentence):
@@ -229,17 +249,18 @@ FEW_SEEDS = ("large_vocabulary",)
 def test_experiments_of_the_repository_compose_and_say_what_they_claim(name, fast):
     found = load_experiment(name)
     assert found.title and found.claim and found.source and found.fast
-    if found.study is not None:
-        assert isinstance(make_study(found.study, found.fast if fast else (), name), Study)
+    if found.analysis is not None:
+        assert isinstance(build_analysis(found.analysis, found.fast if fast else (), name), Analysis)
         return
     # Composing takes a while: one cell of each arm and data set stands for those that differ in rate or seed.
     cells = {
-        (cell.arm, *(word for word in cell.words if word.startswith("data="))): cell for cell in found.cells(fast=fast)
+        (cell.arm, *(word for word in cell.overrides if word.startswith("data="))): cell
+        for cell in found.cells(fast=fast)
     }
-    kept = without_impossible(list(cells.values()), say=lambda line: None)
+    kept = runnable_cells(list(cells.values()), report=lambda line: None)
     for cell in kept:
-        check(compose_config(cell.words))
-    seeds = {word for cell in found.cells(fast=fast) for word in cell.words if word.startswith("seed=")}
+        check(compose_config(cell.overrides))
+    seeds = {word for cell in found.cells(fast=fast) for word in cell.overrides if word.startswith("seed=")}
     assert seeds == {"seed=0"} if fast else len(seeds) >= 3 or name in FEW_SEEDS
     for reference in found.references:
         assert reference.rate is None or f"{reference.rate:g}" in rates(found.cells(fast=fast), reference.arm)

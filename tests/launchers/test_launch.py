@@ -10,7 +10,7 @@ from cadc.errors import CadcError, UsageError
 from cadc.execution.jobs import plan
 from cadc.execution.sweep import RunTask
 from cadc.launchers import launch as launching
-from cadc.launchers.launch import EXTRAS, PLUGINS, split_words
+from cadc.launchers.launch import EXTRAS, PLUGINS, split_launcher
 from cadc.launchers.worker import Places, Worker
 from tests.support.commands import TINY, cadc, runs
 
@@ -23,12 +23,12 @@ def all_installed(monkeypatch):
 def test_words_about_the_launcher_are_told_from_the_others(all_installed):
     launcher = ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2", "++hydra.launcher.ray.remote.num_gpus=1"]
     words = ["seed=0", launcher[1], "sampler.rate=0.1,1", launcher[0], launcher[2]]
-    assert split_words(words) == (["seed=0", "sampler.rate=0.1,1"], [launcher[1], launcher[0], launcher[2]])
-    assert split_words(["seed=0"]) == (["seed=0"], [])
+    assert split_launcher(words) == (["seed=0", "sampler.rate=0.1,1"], [launcher[1], launcher[0], launcher[2]])
+    assert split_launcher(["seed=0"]) == (["seed=0"], [])
 
 
 def test_hydras_own_launcher_is_this_process():
-    assert split_words(["seed=0", "hydra/launcher=basic"]) == (["seed=0"], [])
+    assert split_launcher(["seed=0", "hydra/launcher=basic"]) == (["seed=0"], [])
 
 
 @pytest.mark.parametrize(
@@ -45,20 +45,20 @@ def test_hydras_own_launcher_is_this_process():
 )
 def test_words_that_would_choose_what_is_called_are_refused(all_installed, word):
     with pytest.raises(UsageError, match="is not allowed; a launcher is chosen by its name"):
-        split_words(["hydra/launcher=ray", word])
+        split_launcher(["hydra/launcher=ray", word])
 
 
 @pytest.mark.parametrize("name", ["rya", "ray_aws", "'ray'", "ray,joblib", "../ray", "hydra/launcher", ""])
 def test_only_the_launchers_that_are_known_can_be_chosen(name):
     with pytest.raises(UsageError, match=r"there is no launcher .*; choose one of hydra/launcher=ray, "):
-        split_words([f"hydra/launcher={name}"])
+        split_launcher([f"hydra/launcher={name}"])
 
 
 def test_options_need_a_launcher_and_a_launcher_is_chosen_once(all_installed):
     with pytest.raises(UsageError, match=r"'hydra.launcher.n_jobs=2' needs a launcher: add one of hydra/launcher=ray,"):
-        split_words(["seed=0", "hydra.launcher.n_jobs=2"])
+        split_launcher(["seed=0", "hydra.launcher.n_jobs=2"])
     with pytest.raises(UsageError, match="is given 2 times"):
-        split_words(["hydra/launcher=ray", "hydra/launcher=joblib"])
+        split_launcher(["hydra/launcher=ray", "hydra/launcher=joblib"])
 
 
 @pytest.mark.parametrize("name", EXTRAS)
@@ -159,8 +159,8 @@ def test_a_worker_forgets_what_is_not_set_where_it_was_sent_from(monkeypatch, tm
 def test_a_run_that_has_another_id_here_is_refused():
     (job,) = plan([TINY])
     with pytest.raises(CadcError, match=f"run {'0' * 16} is {job.run_id} on .*code, plug-ins or data differ there"):
-        RunTask(job.words, "0" * 16, False)()
+        RunTask(job.overrides, "0" * 16, False)()
     assert runs() == []
-    assert RunTask(job.words, job.run_id, False)() == "finished"
-    assert RunTask(job.words, job.run_id, False)() == "skipped"
+    assert RunTask(job.overrides, job.run_id, False)() == "finished"
+    assert RunTask(job.overrides, job.run_id, False)() == "skipped"
     assert runs() == [job.run_id]

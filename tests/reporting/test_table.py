@@ -16,7 +16,7 @@ SMALL = ["data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_
 def table_of(*words):
     jobs = plan(expand([*SMALL, *words]))
     ledger = Ledger()
-    assert not execute(jobs, ledger, say=lambda line: None).errors
+    assert not execute(jobs, ledger, report=lambda line: None).errors
     return build_table([("random", ledger.record(job.run_id)) for job in jobs])
 
 

@@ -155,7 +155,7 @@ def test_keys_that_are_not_a_number_for_each_row_are_refused(answer, sentence):
 
 @pytest.mark.parametrize("option", ["uniform", "stratified", "recent", "svp_cf", "loss_based"])
 def test_weights_are_refused_where_they_would_be_equal_or_no_probability_is_known(option):
-    with pytest.raises(UsageError, match=r"sampler\.weighting is no option of"):
+    with pytest.raises(UsageError, match=r"sampler\.weighting is not an option of"):
         options_of({**_node(option), "weighting": "ipw"}, "sampler")
 
 

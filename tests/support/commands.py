@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cadc.cli import main
-from cadc.execution.outcome import MEANING
+from cadc.execution.outcome import STATES
 
 TINY = ("data=synthetic", "data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_epochs=2")
 """A run of a quarter of a second."""
@@ -49,11 +49,11 @@ def cadc(*words: object) -> Answer:
 
 
 def closing(answer: Answer) -> dict[str, int]:
-    """Return what the closing lines of a sweep count: how many runs became what."""
+    """Return the number of runs in each state, from the closing lines of a sweep."""
     rows = [re.fullmatch(r" +(\d+)  ([a-z ]{14}) (.+)", line) for line in answer.err.splitlines()]
     counts = {row[2].strip(): int(row[1]) for row in rows if row}
     meant = {row[2].strip(): row[3] for row in rows if row}
-    assert meant == {name: (MEANING | {"left": "not begun, or interrupted"})[name] for name in counts}, answer.err
+    assert meant == {name: (STATES | {"left": "not begun, or interrupted"})[name] for name in counts}, answer.err
     return counts
 
 

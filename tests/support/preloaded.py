@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as name:
     write_experiment(Path(name))
     cells = load_experiment(name).cells([], False)
 # Hydra takes longer for a configuration than its run does, and many processes carry out the same sweeps.
-for words in [*expand(FEW[2:]), *(cell.words for cell in cells)]:
+for words in [*expand(FEW[2:]), *(cell.overrides for cell in cells)]:
     compose_config(words)
 # The collection before each run need not look at all that again.
 gc.collect()

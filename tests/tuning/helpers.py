@@ -23,7 +23,7 @@ def tune(runs, *words):
     """Work on a study in this process and return it."""
     ledger = Ledger(runs)
     study, base = open_study([*TUNE, *words], ledger)
-    work(study, base, ledger, say=lambda line: None)
+    work(study, base, ledger, report=lambda line: None)
     return study
 
 

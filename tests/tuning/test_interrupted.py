@@ -107,7 +107,7 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_
 
     with monkeypatch.context() as patch:
         if where == "before the record":
-            patch.setattr(attempt, "without_result", die)
+            patch.setattr(attempt, "record_without_result", die)
         elif where == "after the record":
             patch.setattr(
                 SharedStudy, "tell", lambda self, trial, **o: (die if "state" in o else tell)(self, trial, **o)

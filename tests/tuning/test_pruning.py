@@ -3,7 +3,7 @@
 import pytest
 from optuna.trial import Trial, TrialState
 
-from cadc.configuration.override_text import words_of
+from cadc.configuration.override_text import to_overrides
 from cadc.data.log import InteractionLog
 from cadc.ledger import Ledger
 from tests.support.commands import cadc
@@ -41,14 +41,14 @@ def test_a_pruned_run_that_is_asked_for_goes_on_from_its_checkpoint(tmp_path, mo
     study = tune(tmp_path, RATES, "tune.trials=12")
     trial = next(trial for trial in study.study.trials if trial.state == TrialState.PRUNED)
     words = [word for word in TUNE if not word.startswith("tune.")]
-    answer = cadc("train", *words, *words_of(trial.params), "evaluate=validation")
+    answer = cadc("train", *words, *to_overrides(trial.params), "evaluate=validation")
     assert answer.status == 0, answer.err
     assert "resumed" in answer.err
     record = Ledger(tmp_path).record(trial.user_attrs["run"])
     assert record["status"] == "finished"
     assert record["cost"]["epochs"] == 3
     # The same on the test part is another run.
-    again = cadc("train", *words, *words_of(trial.params))
+    again = cadc("train", *words, *to_overrides(trial.params))
     assert "resumed" not in again.err
     assert trial.user_attrs["run"] not in again.out
 

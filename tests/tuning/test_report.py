@@ -12,7 +12,7 @@ from matplotlib import image
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from cadc.configuration.override_text import values_of, with_files, words_of
+from cadc.configuration.override_text import expand_files, to_overrides, to_values
 from cadc.ledger import Ledger
 from cadc.tuning.report import table, write_report
 from cadc.tuning.study import SharedStudy
@@ -158,15 +158,15 @@ VALUES = (
 def test_words_survive_the_file(tmp_path_factory, values):
     words = [f"{key}={text}" for key, text in values.items()]
     path = tmp_path_factory.getbasetemp() / "best.yaml"
-    path.write_text(yaml.safe_dump(values_of(words), sort_keys=False, allow_unicode=True))
-    assert with_files(["first", f"@{path}", "last"]) == ["first", *words, "last"] if words else True
+    path.write_text(yaml.safe_dump(to_values(words), sort_keys=False, allow_unicode=True))
+    assert expand_files(["first", f"@{path}", "last"]) == ["first", *words, "last"] if words else True
 
 
 def test_numbers_and_lists_stand_as_such_in_the_file():
     words = ["a=0.5", "b=3", "c=[64,32]", "d=true", "e=null", "f=1e-4", "g=mf", "a=0.7"]
     values = {"a": 0.7, "b": 3, "c": [64, 32], "d": True, "e": None, "f": "1e-4", "g": "mf"}
-    assert values_of(words) == values
-    assert words_of(values) == ["a=0.7", *words[1:-1]]
+    assert to_values(words) == values
+    assert to_overrides(values) == ["a=0.7", *words[1:-1]]
 
 
 def test_optuna_says_nothing_of_its_own(made_up, capfd):

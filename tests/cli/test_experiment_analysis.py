@@ -1,4 +1,4 @@
-"""`cadc experiment` of a study: an experiment that is no grid of runs."""
+"""`cadc experiment` of an analysis: an experiment without a grid of runs."""
 
 import json
 from pathlib import Path
@@ -9,23 +9,23 @@ import pytest
 from tests.cli.conftest import write_experiment
 from tests.support.commands import TINY, cadc, runs
 
-QUICK = ["study.size=16", "study.steps=3", "study.single_steps=2", "study.trials=2"]
+QUICK = ["analysis.size=16", "analysis.steps=3", "analysis.single_steps=2", "analysis.trials=2"]
 
 
 @pytest.fixture
 def picture(experiments):
-    """The experiments with a study among them, whose quick look is quick."""
+    """The experiments with an analysis among them, whose quick look is quick."""
     folder = experiments / "picture"
     folder.mkdir()
     (folder / "experiment.yaml").write_text(
-        "title: A picture\nclaim: it is one\nsource: made up\nstudy:\n  _target_: cadc.analyses.inr_image.InrImage\n"
+        "title: A picture\nclaim: it is one\nsource: made up\nanalysis:\n  _target_: cadc.analyses.inr_image.InrImage\n"
         f"  seed: 1\nfast: [{', '.join(QUICK)}]\n"
     )
     return experiments
 
 
 def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture):
-    answer = cadc("experiment", "picture", "--fast", "study.steps=2")
+    answer = cadc("experiment", "picture", "--fast", "analysis.steps=2")
     assert answer.status == 0, answer.err
     assert answer.out.splitlines()[-1] == "written to outputs/picture"
     folder = Path("outputs/picture")
@@ -36,14 +36,14 @@ def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture
     assert (folder / "table.md").read_text().startswith(f"| {' | '.join(table.columns)} |")
     assert "`psnr`: dB" in (folder / "table.md").read_text()
     provenance = json.loads((folder / "provenance.json").read_text())
-    assert provenance["command"] == "cadc experiment picture --fast study.steps=2"
+    assert provenance["command"] == "cadc experiment picture --fast analysis.steps=2"
     options = {"seed": 1, "size": 16, "steps": 2, "single_steps": 2, "trials": 2}
-    assert provenance["study"] == {"_target_": "cadc.analyses.inr_image.InrImage", **options}
+    assert provenance["analysis"] == {"_target_": "cadc.analyses.inr_image.InrImage", **options}
     assert (provenance["claim"], provenance["runs"]) == ("it is one", {})
     assert runs() == []
 
 
-def test_the_output_may_be_named_and_the_whole_study_goes_into_results(picture, tmp_path):
+def test_the_output_may_be_named_and_the_whole_analysis_goes_into_results(picture, tmp_path):
     assert cadc("experiment", "picture", "--fast", "--output", tmp_path / "here").status == 0
     assert (tmp_path / "here" / "table.csv").exists()
     file = picture / "picture" / "experiment.yaml"
@@ -53,7 +53,7 @@ def test_the_output_may_be_named_and_the_whole_study_goes_into_results(picture, 
     assert not Path("outputs").exists()
 
 
-def test_all_experiments_run_studies_too_unless_words_are_for_runs(picture):
+def test_all_experiments_run_analyses_too_unless_overrides_are_for_runs(picture):
     (picture / "tiny" / "experiment.yaml").unlink()
     write_experiment(picture, "one", common=[*TINY], seeds=[0], arms={"oracle": ["model=oracle"]}, fast=["seed=0"])
     answer = cadc("experiment", "--all", "--fast")
@@ -61,24 +61,24 @@ def test_all_experiments_run_studies_too_unless_words_are_for_runs(picture):
     assert answer.out.splitlines()[-1].split() == ["picture", "written", "to", "outputs/picture"]
     answer = cadc("experiment", "--all", "--fast", "data.n_rows=2000")
     assert answer.status == 0, answer.err
-    assert answer.out.splitlines()[-1] == "picture  is a study, which the words of runs do not concern"
+    assert answer.out.splitlines()[-1] == "picture  is an analysis, to which overrides of runs do not apply"
     answer = cadc("report", "--all", "--fast")
     assert answer.status == 0, answer.err
-    assert answer.out.splitlines()[-1] == "picture  is a study, which leaves no runs to report"
+    assert answer.out.splitlines()[-1] == "picture  is an analysis, which has no runs to report"
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["experiment", "picture", "seed=3"], "its words begin with study."),
-        (["experiment", "picture", "study.sede=3"], "study.sede is no option of InrImage; did you mean seed"),
+        (["experiment", "picture", "seed=3"], "has no key seed"),
+        (["experiment", "picture", "analysis.sede=3"], "analysis.sede is not an option of InrImage; did you mean seed"),
         (["experiment", "picture", "--tune"], "does not say how it is tuned"),
-        (["report", "picture"], "leaves no runs to report; `cadc experiment` computes it"),
+        (["report", "picture"], "has no runs to report; run `cadc experiment picture`"),
         (["sync", "--experiment", "picture"], "no run behind the results"),
     ],
     ids=str,
 )
-def test_what_does_not_go_with_a_study_is_a_sentence(picture, words, sentence):
+def test_what_does_not_apply_to_an_analysis_is_reported(picture, words, sentence):
     answer = cadc(*words)
     assert answer.status in (1, 2)
     assert sentence in answer.sentence

@@ -1,0 +1,63 @@
+"""Runs the analysis of an experiment and writes its table, figure and provenance."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cadc.errors import CadcError, reason
+from cadc.experiment import Experiment
+from cadc.experiment.analysis import KEY, build_analysis, options_with
+from cadc.provenance.environment import source_version
+from cadc.reporting.table import markdown
+from cadc.storage.atomic_files import put_in_place
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run_analysis(experiment: Experiment, overrides: Sequence[str], folder: Path, command: str) -> "pd.DataFrame":
+    """Run the analysis of an experiment, write its results into a folder, and return the table.
+
+    Parameters
+    ----------
+    experiment : one with an analysis.
+    overrides : of its options, such as `analysis.steps=10`.
+    folder : for the results.
+    command : that reproduces them, for the provenance.
+
+    Raises
+    ------
+    UsageError : for an override that does not apply.
+    CadcError : if the folder cannot be written.
+    """
+    node = experiment.analysis or {}
+    analysis = build_analysis(node, overrides, experiment.name)
+    tables = []
+
+    def write(aside: Path) -> None:
+        table = analysis.run(aside)
+        tables.append(table)
+        note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
+        (aside / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
+        (aside / "table.md").write_text(markdown(table) + note)
+        provenance = {
+            "experiment": experiment.name,
+            "title": experiment.title,
+            "claim": experiment.claim,
+            "source": experiment.source,
+            "command": command,
+            "code": source_version(),
+            KEY: options_with(node, overrides),
+            "runs": {},
+        }
+        (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+
+    try:
+        put_in_place(folder, write)
+    except OSError as error:
+        why = reason(error)
+        raise CadcError(
+            f"results cannot be written to {folder} ({why}); make it writable, or choose another with --output."
+        ) from error
+    return tables[0]

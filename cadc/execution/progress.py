@@ -1,0 +1,102 @@
+"""Progress of a sweep: a line for each run that ends, the time left, and the bar."""
+
+from collections.abc import Mapping, Sequence
+
+from cadc.errors import CadcError
+from cadc.execution.jobs import Job
+from cadc.execution.outcome import STATES, Outcome
+from cadc.execution.time_left import Estimate, own_seconds
+from cadc.ledger.store import Ledger, Record
+from cadc.loggers.after import AfterRun
+from cadc.reporting.columns import OF_TASK
+from cadc.terminal.progress import Display, Report
+
+
+class Progress:
+    """Collects the final states of a sweep's runs and reports each.
+
+    Parameters
+    ----------
+    jobs : of the sweep.
+    ledger : where their records are.
+    display : whose bar is moved.
+    report : takes a line about each run; the display if None.
+    after : logs each run that this sweep finished; None logs nothing.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], ledger: Ledger, display: Display, report: Report | None, after: AfterRun | None
+    ) -> None:
+        self.jobs = jobs
+        self.ledger = ledger
+        self.display = display
+        self.report = report or display.write
+        self.after = after
+        self.outcome = Outcome()
+        self.estimate = Estimate(jobs)
+        self.shared = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
+        self.numbers = {job.run_id: number for number, job in enumerate(jobs, 1)}
+
+    def end(self, job: Job, state: str, seconds: float | None = None) -> None:
+        """Note the final state of a run and report it.
+
+        Parameters
+        ----------
+        job : the run.
+        state : a key of `STATES`.
+        seconds : that it took; None takes those of its record.
+
+        Raises
+        ------
+        CadcError : if the only run of the sweep failed before.
+        """
+        self.outcome.states[job.run_id] = state
+        own = " ".join(override for override in job.overrides if override not in self.shared)
+        label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {own}".rstrip()
+        if state in ("failed before", "unreachable") and job.run_id not in self.outcome.errors:
+            reason = self.ledger.record(job.run_id).get("reason", "")
+            self.outcome.errors[job.run_id] = CadcError(str(reason))
+            if len(self.jobs) == 1:
+                again = "--retry-failed (in Python: retry_failed=True) tries it again."
+                raise CadcError(f"run {job.run_id} failed before: {reason} {again}")
+            self.report(f"{label}: {state}, not tried again: {reason}")
+        elif state in ("failed", "interrupted", "unreachable"):
+            self.report(f"{label}: {state}: {self.outcome.errors[job.run_id]}")
+        else:
+            self._report_result(job, label, state, seconds)
+
+    def _report_result(self, job: Job, label: str, state: str, seconds: float | None) -> None:
+        record = self.ledger.record(job.run_id)
+        is_new = state in ("finished", "resumed")
+        if seconds is None or not is_new:
+            seconds = own_seconds(record)
+        self.estimate.add(job, seconds)
+        how = f"{seconds:.1f} s" if is_new else STATES[state]
+        also = f", {state}" if state in ("resumed", "skipped") else ""
+        remaining = self.estimate.remaining(self.outcome.states)
+        # Lines about runs that were finished before follow each other too fast to be read in full.
+        left = f"; {self._counts()}{remaining}" if len(self.jobs) > 1 and state != "skipped" else ""
+        self.report(f"{label}: {metrics_text(record)}, {how}{also}{left}")
+        # A run is logged by the process that finished it, so that no two log it at once.
+        if self.after and state != "elsewhere":
+            self.after.run(job.config, self.ledger.path(job.run_id))
+
+    def _counts(self) -> str:
+        counts = self.outcome.counts
+        failed = counts.get("failed", 0) + counts.get("failed before", 0)
+        n_ended = len(self.outcome.states)
+        return f"{n_ended - failed} done, {failed} failed, {len(self.jobs) - n_ended} left"
+
+    def show(self, n_running: int) -> None:
+        """Move the bar of the sweep."""
+        state = f"{self._counts()}, {n_running} running{self.estimate.remaining(self.outcome.states)}"
+        self.display.sweep(len(self.outcome.states), state)
+
+
+def metrics_text(record: Record) -> str:
+    """Return the test metrics of a record as text; all metrics if there are none of the test part."""
+    metrics: Mapping[str, float] = record["metrics"]
+    of_test = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
+    usual = OF_TASK[record.get("task", "ctr")]
+    shown = {name: value for name, value in of_test.items() if name.partition("/")[2] in usual} or of_test
+    return ", ".join(f"{name} {value:.4f}" for name, value in shown.items())

@@ -1,0 +1,107 @@
+"""How the arms of an experiment are tuned: the key `tune` of `experiment.yaml`."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cadc.configuration.casting import cast
+from cadc.errors import UsageError, shown
+
+
+@dataclass(frozen=True)
+class Tune:
+    """How the arms of an experiment are tuned: all with the same number of trials, on validation data alone.
+
+    The current settings compete with those of the trials.
+
+    Parameters
+    ----------
+    spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. An arm ignores the
+        keys of groups that it does not use, and of options that its components do not have.
+    after : by arm, another arm that is tuned first and whose settings are kept. A network then shares the
+        factorisation of its control, which isolates what the network adds. Its trials add to those of the other arm.
+    trials : of every study.
+    repeats : runs of each trial, with consecutive seeds; their mean is its value.
+    metric : of a record, such as `val/logloss`; None takes the first metric of the experiment, on validation.
+    seed : of sample and weights; differs from the seeds of the table.
+    split_seed : of the split; None takes that of the table's first seed, so that no trial reads a row that is
+        tested under that split. Under the random splits of the other seeds trials have read rows that are tested there.
+    per_rate : whether each sampling rate is tuned separately; else the middle rate is tuned for all.
+    """
+
+    spaces: Mapping[str, Any]
+    after: Mapping[str, str] = field(default_factory=dict)
+    trials: int = 20
+    repeats: int = 1
+    metric: str | None = None
+    seed: int = 1000
+    split_seed: int | None = None
+    per_rate: bool = True
+
+    @classmethod
+    def read(cls, node: Any, arms: Collection[str], where: str) -> "Tune":
+        """Return the content of the key `tune` of an `experiment.yaml`.
+
+        Parameters
+        ----------
+        node : the key `space`, for all arms or by arm, and those of `after` and `OPTIONS` that differ from the default.
+        arms : names of all arms.
+        where : file and key, for messages.
+
+        Raises
+        ------
+        UsageError : for an unknown key or an invalid value.
+        """
+        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", "after", *OPTIONS}:
+            known = ", ".join(["after", *OPTIONS])
+            raise UsageError(f"{where} is {shown(node)}; expected the key space, and optionally {known}.")
+        space = node["space"]
+        if not isinstance(space, str | Mapping) or not space:
+            raise UsageError(f"{where}.space is {shown(space)}; expected an option of conf/tune, or a search space.")
+        spaces: Mapping[str, Any] = dict.fromkeys(arms, space)
+        if isinstance(space, Mapping) and any(key in arms for key in space):
+            if unknown := [shown(key) for key in space if key not in arms]:
+                raise UsageError(
+                    f"{where}.space has {', '.join(unknown)}, which is not an arm; the arms are {', '.join(arms)}."
+                )
+            spaces = space
+        given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
+        after = node.get("after") or {}
+        if not isinstance(after, Mapping):
+            raise UsageError(f"{where}.after is {shown(after)}; expected {{arm: another arm}}.")
+        for arm, below in after.items():
+            if arm not in spaces or below not in spaces:
+                unknown_arm = shown(below if arm in spaces else arm)
+                raise UsageError(f"{where}.after names {unknown_arm}, which is not tuned; give it a search space.")
+            if below in after:
+                raise UsageError(
+                    f"{where}.after: {arm} comes after {below}, which comes after another arm; name that one."
+                )
+        for name in ("trials", "repeats"):
+            if given.get(name, 1) < 1:
+                raise UsageError(f"{where}.{name} is {given[name]}; it must be at least 1.")
+        return cls(spaces, after, **given)
+
+    def only(self, arms: Collection[str]) -> "Tune":
+        """Return the tuning of some of the arms.
+
+        Raises
+        ------
+        UsageError : for an arm that is tuned after an arm that is not among them.
+        """
+        after = {arm: below for arm, below in self.after.items() if arm in arms}
+        for arm, below in after.items():
+            if below not in arms:
+                raise UsageError(f"{arm} is tuned after {below}; add --arm '{below}'.")
+        return replace(self, spaces={arm: space for arm, space in self.spaces.items() if arm in arms}, after=after)
+
+
+OPTIONS: dict[str, Any] = {
+    "trials": int,
+    "repeats": int,
+    "metric": str | None,
+    "seed": int,
+    "split_seed": int | None,
+    "per_rate": bool,
+}
+"""Keys of `tune` beside `space` and `after`, and their types."""
