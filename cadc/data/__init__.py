@@ -1,7 +1,7 @@
-"""What a log of interactions is: raw files → `InteractionLog` → split → batches.
+"""Logs of interactions: raw files → split → prepared `InteractionLog` → batches.
 
-`prepare` makes the log of a source (`cadc.data.sources`) and a split (`cadc.data.split`). A source of yours returns a
-`RawLog`, which gives its rows in `Chunk`s.
+`prepare` makes a log from a source (`cadc.data.sources`) and a split (`cadc.data.split`). A source of your own returns
+a `RawLog`, whose rows come in `Chunk`s.
 """
 
 from typing import TYPE_CHECKING

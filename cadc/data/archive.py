@@ -1,4 +1,4 @@
-"""Archives from a publisher: downloaded with a checksum, unpacked so that no member leaves its folder."""
+"""Archives from a publisher: downloaded with a checksum, and unpacked so that no member leaves its folder."""
 
 import json
 import lzma
@@ -17,30 +17,30 @@ from cadc.storage.stage_cache import build_once
 
 MANIFEST = "archive.json"
 MAX_UNPACKED_BYTES = 8 << 30
-"""Larger archives than any of our data sets are taken for bombs."""
+"""An archive that unpacks to more counts as a ZIP bomb; no data set needs as much."""
 MAX_RATIO = 200
-"""Text shrinks to a fifth of its size, tables of few values to a hundredth."""
+"""An archive that grows by more counts as a ZIP bomb: text shrinks to a fifth, tables of few values to a hundredth."""
 MAX_ENTRIES = 10_000
 COPY_BYTES = 1 << 20
 ENCRYPTED = 1
-"""Bit of the flags of an entry."""
+"""Bit among the flags of an encrypted entry."""
 BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What the standard library raises for archives that are none."""
+"""Errors that the standard library raises for broken archives."""
 
 
 def fetch(name: str, url: str, checksum: str | None, members: tuple[str, ...]) -> Path:
-    """Return the cached folder with an archive's members, downloading it first if it is not there.
+    """Return the cached folder with some members of an archive; download the archive first if the folder is missing.
 
     Parameters
     ----------
-    name : of the data set, and of the folder in the cache.
+    name : name of the data set, and of its folder in the cache.
     url : address of a ZIP archive.
-    checksum : `md5:…` or `sha256:…` of the archive; None takes whatever comes.
-    members : the files wanted, in whatever folder the archive keeps them.
+    checksum : `md5:…` or `sha256:…` of the archive; None accepts any content.
+    members : names of the wanted files, whichever folder of the archive they are in.
 
     Raises
     ------
-    DataError : when the download fails, its checksum differs, or the archive is not what it should be.
+    DataError : if the download fails, its checksum differs, or the archive is broken or suspicious.
     """
     folder = cache_dir() / "raw" / name
     if not folder.is_dir():
@@ -49,17 +49,17 @@ def fetch(name: str, url: str, checksum: str | None, members: tuple[str, ...]) -
 
 
 def fetch_files(name: str, base_url: str, hashes: dict[str, str]) -> Path:
-    """Return the cached folder with files that are offered one by one, downloading them first if it is not there.
+    """Return the cached folder with files that are offered one by one; download them first if the folder is missing.
 
     Parameters
     ----------
-    name : of the data set, and of the folder in the cache.
+    name : name of the data set, and of its folder in the cache.
     base_url : address of the folder that holds the files, with a slash at its end.
     hashes : SHA-256 of each file, by name.
 
     Raises
     ------
-    DataError : when a download fails or its hash differs.
+    DataError : if a download fails or its hash differs.
     """
     folder = cache_dir() / "raw" / name
 
@@ -87,7 +87,7 @@ def _download(url: str, checksum: str | None, name: str = "") -> Path:
         return Path(store.fetch(file_name, progressbar=True))
     except ValueError as error:
         raise DataError(
-            f"{url} has not the published checksum {checksum}; the download was thrown away. Try again, or "
+            f"the download of {url} does not have the published checksum {checksum} and was discarded. Try again, or "
             "put the publisher's files under CADC_DATA_DIR."
         ) from error
     except (OSError, requests.RequestException) as error:
@@ -98,15 +98,21 @@ def _download(url: str, checksum: str | None, name: str = "") -> Path:
 
 
 def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
-    """Unpack some members of a ZIP archive straight into `folder`, with a manifest of their hashes.
+    """Unpack some members of a ZIP archive directly into a folder, beside a manifest of their hashes.
 
-    Members are written under their last name only, so that none can leave the folder, and no more bytes of them than
-    the archive declares.
+    A member is written under the last part of its name only, so that it cannot leave the folder, and with no more bytes
+    than the archive declares.
+
+    Parameters
+    ----------
+    archive : the ZIP archive.
+    folder : existing folder that receives the members.
+    members : names of the wanted files, whichever folder of the archive they are in.
 
     Raises
     ------
-    DataError : for a broken archive, one with suspicious paths, kinds or sizes, or one that lacks a member. What was
-        written until then is removed.
+    DataError : if the archive is broken, has suspicious paths, kinds or sizes, or lacks a member. Files that were
+        already written are removed.
     """
     try:
         with zipfile.ZipFile(archive) as file:
@@ -119,28 +125,30 @@ def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
         for name in members:
             (folder / name).unlink(missing_ok=True)
         if isinstance(error, BROKEN):
-            raise DataError(f"{archive} is no sound ZIP archive ({error}).") from error
+            raise DataError(f"{archive} is not a sound ZIP archive ({error}); download it again.") from error
         raise
     (folder / MANIFEST).write_text(json.dumps(hashes, indent=1))
 
 
 def _members(archive: Path, listed: list[zipfile.ZipInfo], members: tuple[str, ...]) -> dict[str, zipfile.ZipInfo]:
-    """Return the entries of the members that are wanted; nothing suspicious may stand beside them either."""
+    """Return the entries of the wanted members; any suspicious entry makes this raise a DataError."""
     if len(listed) > MAX_ENTRIES:
         raise DataError(f"{archive} lists {len(listed)} entries, more than {MAX_ENTRIES}; it was not unpacked.")
     found: dict[str, zipfile.ZipInfo] = {}
     for info in listed:
-        # What stands in the file; zipfile itself cuts a name off at a NUL.
+        # The name as written in the file; `info.filename` ends at a NUL.
         written = info.orig_filename
         path = PurePosixPath(written.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", written) or not written.isprintable():
-            raise DataError(f"{archive} holds the path {shown(written)}, which leads outside; it was not unpacked.")
+            raise DataError(
+                f"{archive} holds the path {shown(written)}, which leads outside its folder; it was not unpacked."
+            )
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise DataError(f"{archive} holds {shown(written)}, a link or a device; it was not unpacked.")
         if path.name in members and not info.is_dir():
             if path.name in found:
-                raise DataError(f"{archive} holds {path.name} twice; it was not unpacked.")
+                raise DataError(f"{archive} has a duplicated {path.name}; it was not unpacked.")
             if info.flag_bits & ENCRYPTED:
                 raise DataError(f"{archive} holds {path.name} encrypted; it was not unpacked.")
             found[path.name] = info
@@ -156,7 +164,7 @@ def _members(archive: Path, listed: list[zipfile.ZipInfo], members: tuple[str, .
 
 
 def _copy(source: IO[bytes], target: IO[bytes], declared: int, archive: Path) -> None:
-    """Copy a member of the declared size, which may lie: bytes are counted before they are written."""
+    """Copy a member, and count its bytes before they are written, because the declared size may be wrong."""
     written = 0
     while block := source.read(COPY_BYTES):
         written += len(block)
@@ -164,11 +172,16 @@ def _copy(source: IO[bytes], target: IO[bytes], declared: int, archive: Path) ->
             break
         target.write(block)
     if written != declared:
-        raise DataError(f"{archive} declares {declared} bytes of a member that has others; it was not unpacked.")
+        raise DataError(f"{archive} declares a wrong size, {declared} bytes, for a member; it was not unpacked.")
 
 
 def manifest(folder: Path) -> dict[str, str]:
-    """Return the hashes of the members that `unpack` wrote here; empty where it did not."""
+    """Return the SHA-256 of each member that `unpack` wrote into a folder; empty if it did not write there.
+
+    Raises
+    ------
+    DataError : if the manifest is damaged.
+    """
     path = folder / MANIFEST
     if not path.exists():
         return {}
@@ -177,5 +190,5 @@ def manifest(folder: Path) -> dict[str, str]:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}); delete {folder}.") from error
     if not (isinstance(hashes, dict) and all(isinstance(value, str) for value in hashes.values())):
-        raise DataError(f"{path} is no list of hashes; delete {folder}.")
+        raise DataError(f"{path} is not a list of hashes; delete {folder}.")
     return hashes

@@ -1,4 +1,4 @@
-"""Arithmetic on bags."""
+"""Arithmetic on bags, the multi-valued fields of a batch."""
 
 import torch
 from torch import Tensor
@@ -7,6 +7,22 @@ from cadc.data.batch import Bag
 
 
 def spread_to_values(of_rows: Tensor, bag: Bag) -> Tensor:
-    """Return for each value of a bag [V] the number that its row has in `of_rows` (int64, shape [B])."""
+    """Repeat the number of each row for every value in the row's bag.
+
+    Parameters
+    ----------
+    of_rows : a number for each row, int64, shape [B].
+    bag : bags of the B rows, with V values in all.
+
+    Returns
+    -------
+    int64, shape [V].
+
+    Examples
+    --------
+    >>> bag = Bag(values=torch.tensor([7, 8, 9]), offsets=torch.tensor([0, 2]))
+    >>> spread_to_values(torch.tensor([10, 20]), bag).tolist()
+    [10, 10, 20]
+    """
     ends = torch.cat([bag.offsets[1:], bag.offsets.new_tensor([len(bag.values)])])
     return torch.repeat_interleave(of_rows, (ends - bag.offsets).long())

@@ -1,4 +1,4 @@
-"""Rows ready for a model."""
+"""Batches: rows of a log, joined with the features of their users and items, ready for a model."""
 
 from dataclasses import dataclass
 
@@ -8,36 +8,40 @@ from torch import Tensor
 
 @dataclass
 class Bag:
-    """Ids of a multi-valued field: row b holds `values[offsets[b]:offsets[b + 1]]`, the last row the rest.
+    """Ids of a multi-valued field: row b holds `values[offsets[b]:offsets[b + 1]]`, and the last row the rest.
+
+    The layout is that of `torch.nn.functional.embedding_bag`.
 
     Parameters
     ----------
-    values : int32, shape [V].
-    offsets : int32, shape [B].
+    values : ids of all rows one after the other, int32, shape [V].
+    offsets : where the ids of each row begin, int32, shape [B]; equal offsets make an empty bag.
     """
 
     values: Tensor
     offsets: Tensor
 
     def to(self, device: torch.device | str) -> "Bag":
-        """Copy to a device."""
+        """Return a copy on a device."""
         return Bag(self.values.to(device), self.offsets.to(device))
 
 
 @dataclass
 class Batch:
-    """Rows ready for a model.
+    """B rows of a log, as a model reads them.
 
     Parameters
     ----------
-    ids : int32, shape [B, F], a column for each of `schema.single`.
-    bags : a `Bag` for each of `schema.bags`, by name.
-    dense : float32, shape [B, D].
-    label : float32, shape [B].
-    oracle : true probability of label 1, float32, shape [B], where known.
-    weight : of each row in the training loss, float32, shape [B]; None weighs all alike.
-    offset : a logit added to the model's in training alone, float32, shape [B]; see `cadc.sampling.sampler.Sample`.
-    fold : the fold of cross-fitting that a training row was left out of, int64, shape [B].
+    ids : ids of the single-valued fields, int32, shape [B, F]; the columns follow `schema.single`, and id 0 is
+        *unknown*.
+    bags : ids of the multi-valued fields, a `Bag` for each of `schema.bags`, by name.
+    dense : real-valued columns, float32, shape [B, D]; the columns follow `schema.dense`.
+    label : 0 or 1, float32, shape [B].
+    oracle : true probability of label 1, float32, shape [B]; None if it is unknown.
+    weight : weight of each row in the training loss, float32, shape [B]; None weighs all rows alike.
+    offset : logit that is added to the model's during training only, float32, shape [B]; see
+        `cadc.sampling.sampler.Sample`.
+    fold : fold of cross-fitting that each training row belongs to, int64, shape [B].
     """
 
     ids: Tensor
@@ -50,7 +54,7 @@ class Batch:
     fold: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Copy to a device."""
+        """Return a copy on a device."""
         return Batch(
             self.ids.to(device),
             {name: bag.to(device) for name, bag in self.bags.items()},

@@ -1,4 +1,4 @@
-"""Batches cut from tensors in memory by a permuted index, with no worker processes."""
+"""Loader of batches: cuts memory-mapped columns by a permuted index, without worker processes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,19 +10,19 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 
 EVALUATION_BATCH = 1 << 15
-"""Rows scored at once where no gradient is needed."""
+"""Rows scored at once if no gradient is needed."""
 
 
 class BatchLoader:
-    """Walks through some rows of a log in batches; an epoch is one walk, and one broken off can be gone on with.
+    """Iterates over some rows of a log in batches; an interrupted epoch can be resumed.
 
     Parameters
     ----------
     log : the log.
     rows : row numbers, int64, shape [n].
-    batch_size : rows a batch; the last one may be smaller.
-    generator : shuffles anew at each epoch; None keeps the order.
-    beside : further parts of a `Batch` (weight, offset, fold), a value a row, shape [n] each.
+    batch_size : rows of a batch; the last batch may be smaller.
+    generator : shuffles the rows anew for each epoch; None keeps their order.
+    beside : further parts of a `Batch` (`weight`, `offset`, `fold`), a value for each row, shape [n] each.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class BatchLoader:
         self.batch_size = batch_size
         self.generator = generator
         self._at_start = self._generator_state()
-        """State of the generator before the order of this epoch was drawn."""
+        """State of the generator before it drew the order of this epoch."""
         self._position = 0
-        """Batches of this epoch that were handed out."""
-        self._go_on_at = 0
+        """Number of batches of this epoch that were handed out."""
+        self._resume_at = 0
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        self._position, self._go_on_at = self._go_on_at, 0
+        self._position, self._resume_at = self._resume_at, 0
         self._at_start = self._generator_state()
         if self.generator is None:
             order = torch.arange(len(self.rows))
@@ -62,14 +62,14 @@ class BatchLoader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where in which epoch this is."""
+        """Return the position in the current epoch, and the state of the generator that shuffled it."""
         if self._position == len(self):
             return {"generator": self._generator_state(), "position": 0}
         return {"generator": self._at_start, "position": self._position}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there with the next walk."""
-        self._position = self._go_on_at = state_dict["position"]
+        """Resume at a position that `state_dict` returned; the next iteration starts there."""
+        self._position = self._resume_at = state_dict["position"]
         self._at_start = state_dict["generator"]
         if self.generator is not None:
             self.generator.set_state(state_dict["generator"])

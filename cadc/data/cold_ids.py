@@ -1,4 +1,4 @@
-"""A view of a log in which users and items that never occur in training have ids of their own."""
+"""A view of a log in which cold users and items, which have no training rows, have ids of their own."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -13,11 +13,16 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide, Field, Schema
 
 
-class LogWithCold(InteractionLog):
-    """The log of a folder, in which the ids of the fields `user` and `item` are the rows of the entity tables.
+class LogWithColdIds(InteractionLog):
+    """A log whose ids of the fields `user` and `item` are the rows of the entity tables.
 
-    Those are numbered by descending training frequency with the cold ones last, so that the ids of all others are as
-    they were. Rows, splits and every other field are the same; a table of the field has rows for the cold ones too.
+    Entity tables are sorted by descending number of training rows and end with the cold entities. So the ids of all
+    other users and items stay as they are, and an embedding table of the field has rows for the cold ones too. Rows,
+    splits and all other fields are the same.
+
+    Parameters
+    ----------
+    folder : folder of the prepared log.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,16 +32,16 @@ class LogWithCold(InteractionLog):
 
     @property
     def plain(self) -> InteractionLog:
-        """The log itself, where cold users and items are *unknown*."""
+        """The log in which cold users and items are *unknown*."""
         return self._plain
 
     def _sized(self, field: Field) -> Field:
-        side = own_side(field.name)
+        side = entity_side_of(field.name)
         return field if side is None else replace(field, vocabulary_size=self.plain.n_entities(side))
 
     @cached_property
     def entities(self) -> dict[EntitySide, EntityFeatures]:
-        """Side features of users and items."""
+        """Side features of users and items, as far as the log has them."""
         found = {}
         for side, features in self.plain.entities.items():
             names = [field.name for field in self.schema.of(side, bag=False)]
@@ -47,11 +52,15 @@ class LogWithCold(InteractionLog):
         return found
 
     def vocabulary(self, field: str) -> NDArray[Any]:
-        """Return the raw value of each id from 1 on."""
-        side = own_side(field)
+        """Return the raw value of each id of a field from 1 on, shape [vocabulary size - 1]."""
+        side = entity_side_of(field)
         return super().vocabulary(field) if side is None else self.entity_keys(side)
 
 
-def own_side(field: str) -> EntitySide | None:
-    """Return the side whose entities the values of a field are, if it is `user` or `item`."""
+def entity_side_of(field: str) -> EntitySide | None:
+    """Return `user` or `item` if the values of a field are the entities of that side, None for other fields.
+
+    >>> entity_side_of("item"), entity_side_of("genre")
+    ('item', None)
+    """
     return "user" if field == "user" else "item" if field == "item" else None

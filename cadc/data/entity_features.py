@@ -1,4 +1,4 @@
-"""The fields of users, or of items, each entity once."""
+"""Entity tables: the fields of all users, or of all items, each entity once."""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,13 @@ from cadc.data.batch import Bag
 
 
 class EntityFeatures:
-    """Ids of every user's, or item's, fields; row 0 is an entity that nothing is known of.
+    """Ids of the fields of n users, or n items; row 0 is an entity that nothing is known of.
 
     Parameters
     ----------
-    ids : int32, shape [n + 1, F].
-    bags : by field name, (values int32 [V], offsets int64 [n + 2]).
+    ids : ids of the single-valued fields, int32, shape [n + 1, F].
+    bags : multi-valued fields by name: values (int32, shape [V]) and offsets (int64, shape [n + 2]); entity e holds
+        `values[offsets[e]:offsets[e + 1]]`.
     """
 
     def __init__(self, ids: Tensor, bags: dict[str, tuple[Tensor, Tensor]]) -> None:
@@ -20,7 +21,7 @@ class EntityFeatures:
         self.bags = bags
 
     def gather_bag(self, name: str, entities: Tensor) -> Bag:
-        """Join the bags of these entities (int64, shape [B])."""
+        """Return the bags of a field for some entities, which are rows of this table (int64, shape [B])."""
         values, offsets = self.bags[name]
         start = offsets[entities]
         length = offsets[entities + 1] - start

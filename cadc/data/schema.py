@@ -1,4 +1,4 @@
-"""The columns of a log: which fields it has, how many values each takes, and what each belongs to."""
+"""The schema of a log: its fields, their vocabulary sizes, and whether they describe users, items or rows."""
 
 import re
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ Side = Literal["user", "item", "context"]
 EntitySide = Literal["user", "item"]
 
 OWN_FIELDS = ("user", "item")
-"""The fields whose values are the users and items themselves."""
+"""Fields whose values are the users and items themselves."""
 
 UNKNOWN = 0
-"""Id of the value that training never saw, in every field."""
+"""Id of every value without training rows, in every field."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,14 @@ class Field:
 
     Parameters
     ----------
-    name : its name; letters, digits, `_` and `-`.
-    side : whether it describes the user, the item or the row itself (`context`).
-    vocabulary_size : number of ids, the *unknown* id 0 included; 0 while not yet counted.
-    bag : whether a row holds any number of values (a set of genres) instead of exactly one.
+    name : name of letters, digits, `_` and `-`, beginning with a letter.
+    side : what the field describes: the `user`, the `item`, or the row itself (`context`).
+    vocabulary_size : number of ids, including id 0, *unknown*; 0 until the training rows have been counted.
+    bag : whether a row holds any number of values (such as genres) instead of exactly one.
+
+    Raises
+    ------
+    DataError : if the name holds other characters.
     """
 
     name: str
@@ -37,18 +41,28 @@ class Field:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][\w-]*", self.name):
             raise DataError(
-                f"a field is named {self.name!r}; names start with a letter and hold letters, digits, _ and -."
+                f"a field is named {self.name!r}; a name begins with a letter and holds letters, digits, _ and - only."
             )
 
 
 @dataclass(frozen=True)
 class Schema:
-    """All columns of a log, in the order in which batches hold them.
+    """The columns of a log.
 
     Parameters
     ----------
     fields : the categorical columns.
-    dense : names of the real-valued columns.
+    dense : names of the real-valued columns, in the order of a batch's `dense` columns.
+
+    Raises
+    ------
+    DataError : if two columns have the same name.
+
+    Examples
+    --------
+    >>> schema = Schema((Field("item", "item"), Field("user", "user"), Field("genres", "item", bag=True)))
+    >>> [field.name for field in schema.single], [field.name for field in schema.bags]
+    (['user', 'item'], ['genres'])
     """
 
     fields: tuple[Field, ...]
@@ -58,7 +72,7 @@ class Schema:
         names = [field.name for field in self.fields] + list(self.dense)
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise DataError(f"the columns {sorted(twice)} are named twice; every column needs a name of its own.")
+            raise DataError(f"the columns {sorted(twice)} are duplicated; give every column a name of its own.")
 
     def __getitem__(self, name: str) -> Field:
         for field in self.fields:
@@ -70,7 +84,7 @@ class Schema:
         return any(field.name == name for field in self.fields)
 
     def of(self, side: Side, *, bag: bool) -> tuple[Field, ...]:
-        """Return the fields of one side, either the single-valued ones or the bags."""
+        """Return the fields of one side: the bags, or the single-valued ones."""
         return tuple(field for field in self.fields if field.side == side and field.bag == bag)
 
     @property
@@ -84,12 +98,12 @@ class Schema:
         return tuple(field for side in SIDES for field in self.of(side, bag=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain dictionaries and lists."""
+        """Return the schema as dictionaries and lists for JSON."""
         return {"fields": [asdict(field) for field in self.fields], "dense": list(self.dense)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Schema":
-        """Read what `to_json` wrote."""
+        """Return the schema that `to_json` was called on."""
         return cls(tuple(Field(**field) for field in value["fields"]), tuple(value["dense"]))
 
 
@@ -97,7 +111,7 @@ SIDES: tuple[Side, ...] = ("user", "item", "context")
 
 
 def entity_sides(schema: Schema) -> Iterator[EntitySide]:
-    """Yield `user` and `item` where the schema has fields of that side."""
+    """Yield `user` and `item` if the schema has fields of that side."""
     sides: tuple[EntitySide, ...] = ("user", "item")
     for side in sides:
         if any(field.side == side for field in schema.fields):

@@ -1,4 +1,4 @@
-"""Which ids of each field occur in some rows of a log."""
+"""Ids of each field that occur in some rows of a log."""
 
 from collections.abc import Iterable
 
@@ -10,15 +10,17 @@ from cadc.data.schema import UNKNOWN
 
 
 def seen_ids(log: InteractionLog, rows: Tensor, fields: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """Return for each field which of its ids occur in these rows, bool, shape [vocabulary size].
-
-    *Unknown* is never seen.
+    """Tell for each field which of its ids occur in some rows; *unknown* counts as never seen.
 
     Parameters
     ----------
     log : the log.
     rows : row numbers, int64, shape [n].
-    fields : names; None takes all fields of the log.
+    fields : names of the fields; None takes all fields of the log.
+
+    Returns
+    -------
+    By field name: bool, shape [vocabulary size].
     """
     names = [field.name for field in log.schema.fields] if fields is None else list(fields)
     seen = {name: torch.zeros(log.schema[name].vocabulary_size, dtype=torch.bool) for name in names}

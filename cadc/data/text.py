@@ -1,4 +1,4 @@
-"""Strict reading of text files: every line has the columns it should, or the first one that has not is named."""
+"""Strict reading of text files: the first line without the expected columns is named."""
 
 import math
 import re
@@ -18,19 +18,23 @@ BLOCK_BYTES = 8 << 20
 
 
 def read_numbers(path: Path, separator: str, columns: Mapping[str, type]) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield blocks of a numeric text file without header.
+    """Yield the columns of a numeric text file without header, in blocks of lines.
 
     Parameters
     ----------
     path : the file.
-    separator : what stands between two columns, one character or the same character several times.
+    separator : separator of two columns: one character, or the same character several times.
     columns : name and NumPy type of each column.
+
+    Yields
+    ------
+    The columns of a block by name, shape [B] each.
 
     Raises
     ------
-    DataError : for a file that cannot be read, or the first line with a wrong number of columns or no number.
+    DataError : if the file cannot be read, or a line has a wrong number of columns or holds anything but numbers.
     """
-    # A separator of two characters leaves empty columns between; as type null they must be empty.
+    # A separator of two characters leaves empty columns in between; their type null requires them to be empty.
     width = len(separator)
     names: list[str] = []
     types: dict[str, pa.DataType] = {}
@@ -60,7 +64,7 @@ def read_numbers(path: Path, separator: str, columns: Mapping[str, type]) -> Ite
 
 
 def _first_fault(path: Path, separator: str, columns: Mapping[str, type]) -> str | None:
-    """Find the line that a fast reader stumbled over, and say what is wrong with it."""
+    """Return what is wrong with the first line that does not fit, and where it is; None if every line fits."""
     with path.open(encoding="latin-1") as file:
         for number, line in enumerate(file, 1):
             parts = line.rstrip("\r\n").split(separator)
@@ -68,18 +72,18 @@ def _first_fault(path: Path, separator: str, columns: Mapping[str, type]) -> str
                 continue
             if len(parts) != len(columns):
                 return (
-                    f"{path}, line {number}: {len(parts)} columns where {len(columns)} are expected "
+                    f"{path}, line {number}: found {len(parts)} columns, expected {len(columns)} "
                     f"({separator.join(columns)})."
                 )
             for text, (name, dtype) in zip(parts, columns.items(), strict=True):
                 kind = "whole number" if np.issubdtype(dtype, np.integer) else "number"
                 if not _fits(text, dtype):
-                    return f"{path}, line {number}: {shown(text)} in column {name} is no {kind}."
+                    return f"{path}, line {number}: {shown(text)} in column {name} is not a {kind}."
     return None
 
 
 def _fits(text: str, dtype: type) -> bool:
-    """Tell whether a text is a number of a NumPy type."""
+    """Tell whether a text is a finite number of a NumPy type."""
     try:
         if np.issubdtype(dtype, np.integer):
             limits = np.iinfo(dtype)
@@ -92,9 +96,16 @@ def _fits(text: str, dtype: type) -> bool:
 def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> list[list[str]]:
     """Return the columns of a small text file as texts.
 
+    Parameters
+    ----------
+    path : the file.
+    separator : separator of two columns, of any length.
+    n_columns : number of columns of each line.
+    encoding : encoding of the file.
+
     Raises
     ------
-    DataError : for a file that cannot be read or decoded, is empty, or has a line of another width.
+    DataError : if the file cannot be read or decoded, is empty, or has a line with another number of columns.
     """
     rows = []
     try:
@@ -104,10 +115,10 @@ def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> lis
                 if parts == [""]:
                     continue
                 if "\0" in line:
-                    raise DataError(f"{path}, line {number} holds a NUL, so it is no text in {encoding}.")
+                    raise DataError(f"{path}, line {number} holds a NUL character; expected text in {encoding}.")
                 if len(parts) != n_columns:
                     raise DataError(
-                        f"{path}, line {number}: {len(parts)} columns where {n_columns} are expected, "
+                        f"{path}, line {number}: found {len(parts)} columns, expected {n_columns} "
                         f"separated by {separator!r}."
                     )
                 rows.append(parts)
@@ -121,21 +132,44 @@ def read_table(path: Path, separator: str, n_columns: int, encoding: str) -> lis
 
 
 def whole_numbers(texts: list[str], path: Path, name: str) -> NDArray[np.int64]:
-    """Return ids that must be different whole numbers, or name the first that is not."""
+    """Return ids as whole numbers, int64, shape [n].
+
+    Parameters
+    ----------
+    texts : the ids, which must all be different.
+    path : the file that they come from, for messages.
+    name : name of their column, for messages.
+
+    Raises
+    ------
+    DataError : if an id is not a whole number, or is duplicated.
+    """
     for number, text in enumerate(texts, 1):
         if not (text.isdecimal() and _fits(text, np.int64)):
-            raise DataError(f"{path}, row {number}: {shown(text)} in column {name} is no whole number.")
+            raise DataError(f"{path}, row {number}: {shown(text)} in column {name} is not a whole number.")
     values = np.array(texts, np.int64)
     uniques, counts = np.unique(values, return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"{path}: {name} {uniques[counts > 1][0]} stands there twice; every {name} has one line.")
+        raise DataError(f"{path}: {name} {uniques[counts > 1][0]} is duplicated; every {name} has one line.")
     return values
 
 
 def positions(
     ids: NDArray[np.int64], keys: NDArray[np.int64], name: str, path: Path, listed: Path
 ) -> NDArray[np.int32]:
-    """Return where each id stands among `keys`, int32, or name the first id that stands nowhere."""
+    """Return the position of each id among `keys`, int32, shape [n].
+
+    Parameters
+    ----------
+    ids : ids to look up, shape [n].
+    keys : different ids, shape [m].
+    name : what the ids are (`user`, `item`), for messages.
+    path, listed : the files that hold `ids` and `keys`, for messages.
+
+    Raises
+    ------
+    DataError : if an id is not among the keys.
+    """
     order = np.argsort(keys)
     at = order[np.searchsorted(keys, ids, sorter=order).clip(max=len(keys) - 1)]
     strange = keys[at] != ids
@@ -145,5 +179,5 @@ def positions(
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
-    """Return the sentence for a file that the system does not let us read."""
+    """Return the error for a file that the system refuses to open or read."""
     return DataError(f"{path} cannot be read: {reason(error)}.")

@@ -1,4 +1,4 @@
-"""A share of a held-out part, for runs that are to see little of it."""
+"""A share of a held-out part, for runs that may read little of it."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,18 @@ from cadc.randomness import torch_generator
 
 
 def thinned(rows: Tensor, rate: float) -> Tensor:
-    """Return a share of some rows in their order, at least one; the same for everyone who asks."""
+    """Return a share of some rows, in their order and at least one; the choice is the same for all runs.
+
+    Parameters
+    ----------
+    rows : row numbers, int64, shape [n].
+    rate : share of the rows; from 1 on all of them are returned.
+
+    Examples
+    --------
+    >>> len(thinned(torch.arange(100), 0.25))
+    25
+    """
     if rate >= 1:
         return rows
     n_kept = max(1, round(rate * len(rows)))

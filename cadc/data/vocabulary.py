@@ -1,4 +1,4 @@
-"""Vocabularies: raw values → ids in descending training frequency, id 0 for what training never saw."""
+"""Vocabularies: raw values → ids by descending training frequency; id 0 stands for values without training rows."""
 
 from typing import Any
 
@@ -12,12 +12,16 @@ from cadc.data.schema import UNKNOWN
 
 
 def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which raw values are missing: None, NaN and the empty string."""
+    """Tell which raw values are missing (None, NaN or an empty string), bool, shape [n].
+
+    >>> is_missing(np.array(["a", "", None], object)).tolist()
+    [False, True, True]
+    """
     return np.asarray(pd.isna(values)) | (values == "" if values.dtype.kind in "OUST" else False)
 
 
 def without_missing(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the raw values with None in place of the missing ones."""
+    """Return raw values with None in place of missing ones."""
     missing = is_missing(values)
     if not missing.any():
         return values
@@ -27,7 +31,18 @@ def without_missing(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Return 1 + each value's rank by descending count, ties in the order of `order` (a sort of the values)."""
+    """Return the id of each value: 1 + its rank by descending count, int32, shape [n].
+
+    Parameters
+    ----------
+    counts : training rows of each value, shape [n].
+    order : permutation that sorts the values, shape [n]; values of equal count are ranked in this order.
+
+    Examples
+    --------
+    >>> rank_by_frequency(np.array([2.0, 5.0, 2.0]), np.array([0, 1, 2])).tolist()
+    [2, 1, 3]
+    """
     position = np.empty(len(counts), np.intp)
     position[order] = np.arange(len(counts))
     ranks = np.empty(len(counts), np.int32)
@@ -36,17 +51,23 @@ def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> N
 
 
 def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> tuple[NDArray[np.int32], NDArray[Any]]:
-    """Turn raw values into ids.
+    """Return the ids of raw values, and the vocabulary that they belong to.
 
     Parameters
     ----------
     values : integers or strings, shape [n].
-    weights : how many training rows hold each of them, shape [n]; None counts each once.
+    weights : number of training rows that hold each value, shape [n]; None counts each once.
 
     Returns
     -------
-    ids : int32, shape [n]; missing values and those without training rows are 0.
+    ids : int32, shape [n]; missing values and values without training rows have id 0.
     vocabulary : raw value of each id from 1 on, shape [vocabulary size - 1].
+
+    Examples
+    --------
+    >>> ids, vocabulary = encode(np.array(["b", "a", "b", ""], object))
+    >>> ids.tolist(), vocabulary.tolist()
+    ([1, 2, 1, 0], ['b', 'a'])
     """
     codes, uniques = pd.factorize(without_missing(values))
     present = codes >= 0
@@ -63,7 +84,10 @@ def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> 
 
 
 def look_up(values: NDArray[Any], vocabulary: NDArray[Any]) -> NDArray[np.int32]:
-    """Return the ids of raw values in a vocabulary that `encode` made; unseen values are 0."""
+    """Return the ids of raw values in a vocabulary that `encode` made, int32, shape [n]; unseen values have id 0.
+
+    Numbers are compared as numbers if the vocabulary holds integers, and as texts if it holds texts.
+    """
     index = pd.Index(vocabulary)
     if index.dtype.kind in "iu" and values.dtype.kind not in "iu":
         values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy()
@@ -73,7 +97,13 @@ def look_up(values: NDArray[Any], vocabulary: NDArray[Any]) -> NDArray[np.int32]
 
 
 def codes_of(values: NDArray[Any] | pa.Array, known: dict[Any, int]) -> NDArray[np.int32]:
-    """Return codes of raw values in order of appearance, -1 where missing, and add new values to `known`."""
+    """Return the code of each raw value, int32, shape [n]: values are numbered as they appear, missing ones are -1.
+
+    Parameters
+    ----------
+    values : integers or strings, shape [n].
+    known : code of each value so far; new values are added to it.
+    """
     if isinstance(values, pa.Array):
         encoded = pc.dictionary_encode(pc.if_else(pc.equal(values, ""), None, values))
         codes, uniques = encoded.indices.fill_null(-1).to_numpy(), np.array(encoded.dictionary.to_pylist(), object)

@@ -15,7 +15,7 @@ from cadc.configuration.settings import (
     source_options,
     uses_sampler,
 )
-from cadc.data.cold_ids import LogWithCold
+from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.log import InteractionLog
 from cadc.data.preparation import prepare
 from cadc.data.schema import SIDES, Side
@@ -33,7 +33,7 @@ def open_log(config: Config) -> InteractionLog:
     """Return the prepared log that a configuration names."""
     data = config["data"]
     log = prepare(build(source_options(config), "data"), build(data["split"], "data.split"), data["split_seed"])
-    return LogWithCold(log.folder) if covers_cold(config) else log
+    return LogWithColdIds(log.folder) if covers_cold(config) else log
 
 
 def factorize_for_sampler(config: Config, log: InteractionLog) -> Fitted | None:

@@ -148,7 +148,7 @@ def test_describe_counts_activity_and_cold_starts(inside):
 def test_describe_says_who_stays_in_training(inside):
     answer = cadc("data", "describe", "synthetic", "data.n_rows=300", "data.n_users=200", "data/split=leave_one_out")
     assert answer.status == 0
-    assert "users have too few rows for one in the test part" in answer.out
+    assert "users have too few rows for a test row" in answer.out
 
 
 def test_describe_of_clicks_has_no_users_and_draws_nothing(tmp_path, inside, monkeypatch):

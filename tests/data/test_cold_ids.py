@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.cold_ids import LogWithCold
+from cadc.data.cold_ids import LogWithColdIds
 from tests.support.helpers import small_synthetic_log
 
 
@@ -14,7 +14,7 @@ def log():
 
 
 def test_only_own_ids_of_cold_entities_differ(log):
-    view = LogWithCold(log.folder)
+    view = LogWithColdIds(log.folder)
     columns = {field.name: column for column, field in enumerate(log.schema.single)}
     n_cold = 0
     for split in ("train", "validation", "test"):
@@ -37,7 +37,7 @@ def test_only_own_ids_of_cold_entities_differ(log):
 
 
 def test_vocabularies_grow_by_the_cold_entities_alone(log):
-    view = LogWithCold(log.folder)
+    view = LogWithColdIds(log.folder)
     for field in log.schema.fields:
         grown = view.schema[field.name].vocabulary_size - field.vocabulary_size
         assert (grown > 0) == (field.name in ("user", "item"))
@@ -47,6 +47,6 @@ def test_vocabularies_grow_by_the_cold_entities_alone(log):
 
 
 def test_an_unknown_entity_stays_unknown(log):
-    view = LogWithCold(log.folder)
+    view = LogWithColdIds(log.folder)
     batch = view.items(torch.zeros(1, dtype=torch.int64))
     assert not batch.ids.any()

@@ -72,7 +72,7 @@ def test_archive_with_another_checksum_is_refused(server, tmp_path, monkeypatch,
     known = source.checksum
     offer(source, "made", server, tmp_path, monkeypatch)
     monkeypatch.setattr(source, "checksum", known)
-    with pytest.raises(DataError, match=f"has not the published checksum {known}"):
+    with pytest.raises(DataError, match=f"published checksum {known}"):
         prepare(source(), RandomSplit())
 
 
@@ -105,7 +105,7 @@ def test_files_offered_one_by_one_are_fetched_together(tweeted, empty_cache):
 def test_changed_file_is_refused_and_leaves_no_folder(tweeted, empty_cache):
     with (tweeted / "movies.dat").open("a") as file:
         file.write("9999::Later (2030)::Drama\n")
-    with pytest.raises(DataError, match=r"movies\.dat has not the published checksum"):
+    with pytest.raises(DataError, match=r"movies\.dat does not have the published checksum"):
         prepare(MovieTweetings(), RandomSplit())
     assert not (empty_cache / "raw" / "movietweetings").exists()
 

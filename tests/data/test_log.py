@@ -84,10 +84,10 @@ def test_absent_column_field_and_log_are_named(tmp_path):
         log.column("price")
     with pytest.raises(DataError, match="no field 'price'"):
         log.field_ids("price", log.rows("test"))
-    with pytest.raises(DataError, match="holds no prepared log"):
+    with pytest.raises(DataError, match="prepared log"):
         InteractionLog(tmp_path)
     (tmp_path / "meta.json").write_text("{")
-    with pytest.raises(DataError, match="holds no prepared log"):
+    with pytest.raises(DataError, match="prepared log"):
         InteractionLog(tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_field_names_that_could_not_be_file_names_are_refused(name):
 
 
 def test_columns_named_twice_are_refused():
-    with pytest.raises(DataError, match="named twice"):
+    with pytest.raises(DataError, match="duplicated"):
         Schema((Field("user", "user"), Field("price", "item")), ("price",))
 
 
@@ -128,7 +128,7 @@ def test_a_row_that_names_what_is_not_there_is_found_when_it_is_asked_for(column
     damaged = InteractionLog(log.folder)
     assert len(damaged.gather(torch.tensor([6, 8]))) == 2
     for read in (damaged.gather, lambda rows: damaged.field_ids(column, rows)):
-        with pytest.raises(DataError, match=r"is damaged.*delete .* and it is made again"):
+        with pytest.raises(DataError, match=r"is damaged.*delete"):
             read(torch.tensor([6, 7]))
     with pytest.raises(DataError, match=f"{column}.npy is damaged"):
         damaged.column(column)

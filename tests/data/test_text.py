@@ -45,17 +45,17 @@ def test_a_file_of_many_blocks_is_read_whole_and_in_order(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("7::8", "2 columns where 3 are expected"),
-        ("7::8::4.5::1", "4 columns where 3 are expected"),
-        ("7::8::good", "'good' in column rating is no number"),
-        ("7::8::", "'' in column rating is no number"),
-        ("7::8::nan", "'nan' in column rating is no number"),
-        ("7::8::inf", "'inf' in column rating is no number"),
-        ("7::8.5::4", "'8.5' in column item is no whole number"),
-        ("u7::8::4", "'u7' in column user is no whole number"),
-        ("99999999999999999999::8::4", "'99999999999999999999' in column user is no whole number"),
-        ("7:8:4", "1 columns where 3 are expected"),
-        ("7::8:4::3", "'8:4' in column item is no whole number"),
+        ("7::8", "found 2 columns, expected 3"),
+        ("7::8::4.5::1", "found 4 columns, expected 3"),
+        ("7::8::good", "'good' in column rating is not a number"),
+        ("7::8::", "'' in column rating is not a number"),
+        ("7::8::nan", "'nan' in column rating is not a number"),
+        ("7::8::inf", "'inf' in column rating is not a number"),
+        ("7::8.5::4", "'8.5' in column item is not a whole number"),
+        ("u7::8::4", "'u7' in column user is not a whole number"),
+        ("99999999999999999999::8::4", "'99999999999999999999' in column user is not a whole number"),
+        ("7:8:4", "found 1 columns, expected 3"),
+        ("7::8:4::3", "'8:4' in column item is not a whole number"),
     ],
 )
 @pytest.mark.parametrize("n_before", [0, 400])
@@ -97,7 +97,7 @@ def test_table_keeps_accents_colons_and_empty_columns(tmp_path):
 def test_table_names_the_line_of_another_width_and_an_empty_file(tmp_path):
     path = tmp_path / "users.dat"
     path.write_text("1|F\n2\n")
-    with pytest.raises(DataError, match=r"users.dat, line 2: 1 columns where 2 are expected"):
+    with pytest.raises(DataError, match=r"users.dat, line 2: found 1 columns, expected 2"):
         read_table(path, "|", 2, "latin-1")
     path.write_text("")
     with pytest.raises(DataError, match=r"users.dat is empty"):
@@ -114,9 +114,9 @@ def test_table_in_another_encoding_is_refused(tmp_path):
 def test_ids_must_be_different_whole_numbers(tmp_path):
     path = tmp_path / "users.dat"
     assert whole_numbers(["3", "1"], path, "user").tolist() == [3, 1]
-    with pytest.raises(DataError, match="row 2: 'x' in column user is no whole number"):
+    with pytest.raises(DataError, match="row 2: 'x' in column user is not a whole number"):
         whole_numbers(["3", "x"], path, "user")
-    with pytest.raises(DataError, match="user 3 stands there twice"):
+    with pytest.raises(DataError, match="user 3 is duplicated"):
         whole_numbers(["3", "1", "3"], path, "user")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cadc.data.cold_ids import LogWithCold
+from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.preparation import prepare
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split.random import RandomSplit
@@ -211,7 +211,7 @@ def test_scores_are_computed_once_for_all_rates(empty_cache, trained):
 @pytest.mark.parametrize("sampler", [SVPCFSampler, LossBasedSampler])
 def test_users_and_items_that_training_lacks_do_not_change_the_scores(sampler, empty_cache):
     log = small_synthetic_log(n_rows=300)
-    view = LogWithCold(log.folder)
+    view = LogWithColdIds(log.folder)
     assert view.schema["item"].vocabulary_size > log.schema["item"].vocabulary_size
     found = []
     for one in (log, view):

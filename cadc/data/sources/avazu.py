@@ -1,4 +1,4 @@
-"""Avazu click-through rates (Kaggle layout): clicks on mobile advertisements, of no named user or item."""
+"""Avazu click-through rates (Kaggle layout): clicks on mobile advertisements, without user and item ids."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cadc.data.columns import Block, read_columns
+from cadc.data.column_block import Block
+from cadc.data.columns import read_columns
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.published import PublishedFiles
@@ -21,13 +22,13 @@ CATEGORIES = (
 
 
 class Avazu(PublishedFiles):
-    """Avazu's `train.csv`: click, the hour as YYMMDDHH, and 21 categories; the number of the row (`id`) is left out.
+    """Avazu's `train.csv`: the click, the hour as YYMMDDHH, and 21 categorical columns; `id` is not read.
 
-    The hour becomes three things: the fields `hour` (0 to 23) and `weekday` (Monday is 0), and the time of the row.
+    The hour becomes the fields `hour` (0 to 23) and `weekday` (Monday is 0), and the time of the row.
 
     Parameters
     ----------
-    min_count : a category that fewer training rows hold counts as unknown.
+    min_count : a category with fewer training rows counts as unknown.
     """
 
     name: str = "avazu"
@@ -40,7 +41,7 @@ class Avazu(PublishedFiles):
         self.min_count = min_count
 
     def read(self) -> RawLog:
-        """Read the rows chunk by chunk when they are asked for."""
+        """Return the log, whose rows are read chunk by chunk on demand."""
         fields = tuple(Field(name, "context") for name in ("hour", "weekday", *CATEGORIES))
         return RawLog(Schema(fields), {}, self._chunks(), self.min_count)
 
@@ -61,7 +62,12 @@ class Avazu(PublishedFiles):
 
 
 def times_of(block: Block) -> NDArray[np.int64]:
-    """Return the seconds since 1970 of the column `hour`, which holds YYMMDDHH."""
+    """Return the times in the column `hour`, written as YYMMDDHH, as seconds since 1970, int64, shape [B].
+
+    Raises
+    ------
+    DataError : if a value is not an hour written as YYMMDDHH.
+    """
     hours = block.numbers("hour", np.int64)
     uniques, codes = np.unique(hours, return_inverse=True)
     texts = pd.Series(uniques).map("{:08d}".format)
@@ -69,6 +75,6 @@ def times_of(block: Block) -> NDArray[np.int64]:
     if times.isna().any():
         row = int(np.flatnonzero(times.isna().to_numpy()[codes])[0])
         raise DataError(
-            f"{block.path}, row {block.first_row + row + 1}: column hour {hours[row]} is no hour written as YYMMDDHH."
+            f"{block.path}, row {block.first_row + row + 1}: column hour {hours[row]} is not an hour YYMMDDHH."
         )
     return (times.to_numpy().astype("datetime64[s]").astype(np.int64))[codes]

@@ -1,4 +1,4 @@
-"""Criteo display advertising (Kaggle layout): clicks on advertisements, of no named user or item."""
+"""Criteo display advertising (Kaggle layout): clicks on advertisements, without user and item ids."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -17,14 +17,14 @@ COLUMNS = ("label", *INTEGERS, *CATEGORIES)
 
 
 class Criteo(PublishedFiles):
-    """Criteo's `train.txt`, tab separated without header: label, 13 integers, 26 categories; blanks are missing.
+    """Criteo's `train.txt`: label, 13 integers and 26 categories, separated by tabs; empty values are missing.
 
-    An integer x becomes the dense feature log(1 + max(x, 0)), and 0 where it is missing, as in DLRM's reference code
+    An integer x becomes the dense feature log(1 + max(x, 0)), or 0 if it is missing, as in DLRM's reference code
     (Naumov et al. 2019).
 
     Parameters
     ----------
-    min_count : a category that fewer training rows hold counts as unknown.
+    min_count : a category with fewer training rows counts as unknown.
     """
 
     name: str = "criteo"
@@ -37,7 +37,7 @@ class Criteo(PublishedFiles):
         self.min_count = min_count
 
     def read(self) -> RawLog:
-        """Read the rows chunk by chunk when they are asked for."""
+        """Return the log, whose rows are read chunk by chunk on demand."""
         fields = tuple(Field(name, "context") for name in CATEGORIES)
         return RawLog(Schema(fields, INTEGERS), {}, self._chunks(), self.min_count)
 

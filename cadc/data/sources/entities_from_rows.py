@@ -1,4 +1,4 @@
-"""Users and items that no file lists: known from the rows alone."""
+"""Users and items that no file lists; they are collected from the rows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,16 +16,17 @@ from cadc.errors import DataError
 MISSING = -1
 
 
-class SeenEntities:
-    """Numbers users, or items, as they appear, and keeps their features, which must agree in all rows that hold them.
+class EntitiesFromRows:
+    """Users, or items, numbered as they appear in the rows, with their side features.
 
-    An empty text says nothing: the feature is that of the first row with any other.
+    Empty means missing; an entity's first non-empty value counts, and all its later non-empty values must equal it.
 
     Parameters
     ----------
     side : `user` or `item`.
-    fields, bags : names of the side features; a bag is one text with separators until the end.
-    path : of the file, for messages.
+    fields, bags : names of the single-valued and of the multi-valued side features; until `table` splits it, a bag is
+        one text.
+    path : the file that the rows come from, for messages.
     """
 
     def __init__(
@@ -41,17 +42,17 @@ class SeenEntities:
     def positions(
         self, ids: NDArray[Any] | pa.Array, features: Mapping[str, pa.Array] | None = None, first_row: int = 0
     ) -> NDArray[np.int32]:
-        """Return the number of each row's entity, int32, shape [B].
+        """Return the number of each row's entity, which is its row in `table`, int32, shape [B].
 
         Parameters
         ----------
         ids : raw ids, shape [B].
         features : texts of each side feature, shape [B].
-        first_row : rows of the file before these, for messages.
+        first_row : number of rows of the file before these, for messages.
 
         Raises
         ------
-        DataError : for the first row whose entity has another feature, not empty, than before.
+        DataError : if a side feature of an entity differs from its first non-empty value.
         """
         numbers = codes_of(ids, self._numbers)
         for name, values in (features or {}).items():
@@ -64,7 +65,7 @@ class SeenEntities:
             more = np.full(max(len(self._numbers), 2 * len(kept)) - len(kept), MISSING, np.int32)
             kept = self._features[name] = np.concatenate([kept, more])
         fresh = np.flatnonzero((kept[numbers] == MISSING) & (codes != MISSING))
-        # Written backwards, the first row of each entity without a value is written last and stays.
+        # Written in reverse order, so that the first row of each entity is written last and stays.
         kept[numbers[fresh][::-1]] = codes[fresh][::-1]
         differs = np.flatnonzero((kept[numbers] != codes) & (codes != MISSING))
         if len(differs):
@@ -73,16 +74,16 @@ class SeenEntities:
             key = list(self._numbers)[numbers[row]]
             raise DataError(
                 f"{self.path}, row {first_row + row + 1}: {self.side} {key!r} has {name} {values[codes[row]]!r} here "
-                f"and {values[kept[numbers[row]]]!r} before; a feature of the {self.side} is the same in all its rows "
-                "that hold it, others go to data.context_fields."
+                f"and {values[kept[numbers[row]]]!r} before; a feature of the {self.side} must be the same in all its "
+                "rows. Move features that change to data.context_fields."
             )
 
     def table(self, separator: str = "|") -> EntityTable:
-        """Return the entities seen so far.
+        """Return the table of all entities so far.
 
         Parameters
         ----------
-        separator : stands between two values of a bag.
+        separator : separator of two values of a bag.
         """
         keys = np.array(list(self._numbers))
         columns = {name: self._values(name) for name in self._codes}
@@ -96,6 +97,6 @@ class SeenEntities:
         return EntityTable(keys, {name: columns[name] for name in self.fields}, bags)
 
     def _values(self, name: str) -> NDArray[Any]:
-        # The code -1 of a missing value leads to the last text, which is empty.
+        # The code -1 of a missing value is the index of the last text, which is empty.
         texts = np.array([*self._codes[name], ""], dtype=object)
         return np.asarray(texts[self._features[name][: len(self._numbers)]])

@@ -1,4 +1,4 @@
-"""Epinions: ratings of products in categories, by users who trust each other."""
+"""Epinions: ratings of products in categories."""
 
 from typing import ClassVar
 
@@ -18,15 +18,15 @@ MIN_RATING, MAX_RATING = 1, 5
 
 
 class Epinions(PublishedFiles):
-    """Epinions with time buckets (Tang et al. 2012), a MATLAB matrix of `COLUMNS`.
+    """Epinions with time buckets (Tang et al. 2012), a MATLAB matrix with the columns `COLUMNS`.
 
-    A pair of user and item that repeats is kept once: the row of the latest time bucket, and of these the last in the
-    file. About one item in five hundred stands in several categories; its category is that of most of its rows, the
-    lowest number of those that tie. Times are 11 buckets, so that many rows of a user tie.
+    Of several ratings of an item by the same user, the one in the latest time bucket is kept, and of these the last in
+    the file. About one item in five hundred is in several categories; it is given the most frequent one, and of
+    several the one with the lowest number. There are 11 time buckets, so many rows of a user have the same time.
 
     Parameters
     ----------
-    threshold : a rating from here on is a positive label.
+    threshold : lowest rating, from 1 to 5, that is a positive label.
     """
 
     name: str = "epinions"
@@ -41,7 +41,7 @@ class Epinions(PublishedFiles):
         self.threshold = threshold
 
     def read(self) -> RawLog:
-        """Read the matrix; it is small."""
+        """Read the whole matrix, which is small, and return the log."""
         ratings = self._ratings()
         tables, rows = {}, {}
         for side in ("user", "item"):
@@ -57,7 +57,7 @@ class Epinions(PublishedFiles):
         return RawLog(Schema(fields), {"user": tables["user"], "item": tables["item"]}, iter([chunk]))
 
     def _ratings(self) -> pd.DataFrame:
-        """Return the rows that are kept, in the order of the file."""
+        """Return the rows to keep, in the order of the file."""
         ratings = pd.DataFrame(self._matrix(), columns=list(COLUMNS))
         wrong = np.flatnonzero((ratings["rating"] < MIN_RATING) | (ratings["rating"] > MAX_RATING))
         if len(wrong):
@@ -74,10 +74,10 @@ class Epinions(PublishedFiles):
         path = self.folder / self.files[0]
         try:
             found = loadmat(path, variable_names=[VARIABLE])
-        except Exception as error:  # the reader stumbles over broken files in many ways
+        except Exception as error:  # the reader raises many kinds of errors for broken files
             if isinstance(error, OSError) and error.errno:
                 raise unreadable(path, error) from error
-            raise DataError(f"{path} is no sound MATLAB file ({type(error).__name__}).") from error
+            raise DataError(f"{path} is not a sound MATLAB file ({type(error).__name__}); fetch it again.") from error
         matrix = np.asarray(found.get(VARIABLE, np.empty(0)))
         if matrix.dtype.kind not in "iuf" or matrix.ndim != 2 or matrix.shape[1] != len(COLUMNS):
             raise DataError(
@@ -87,13 +87,24 @@ class Epinions(PublishedFiles):
         if not (whole == matrix).all():
             row, column = np.argwhere(whole != matrix)[0]
             raise DataError(
-                f"{path}, row {row + 1}: {matrix[row, column]} in column {COLUMNS[column]} is no whole number."
+                f"{path}, row {row + 1}: {matrix[row, column]} in column {COLUMNS[column]} is not a whole number."
             )
         return whole
 
 
 def most_frequent(groups: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the most frequent value of each group 0 … n - 1, the lowest of those that tie."""
+    """Return the most frequent value of each group, and of equally frequent ones the lowest, int64, shape [n].
+
+    Parameters
+    ----------
+    groups : group of each row, 0 … n - 1, each at least once.
+    values : value of each row.
+
+    Examples
+    --------
+    >>> most_frequent(np.array([0, 0, 0, 1, 1]), np.array([7, 7, 3, 9, 8])).tolist()
+    [7, 8]
+    """
     counts = pd.Series(1, index=pd.MultiIndex.from_arrays([groups, values])).groupby(level=[0, 1]).sum().reset_index()
     counts.columns = ["group", "value", "count"]
     ordered = counts.sort_values(["group", "count", "value"], ascending=[True, False, True])

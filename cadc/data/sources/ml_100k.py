@@ -1,4 +1,4 @@
-"""MovieLens 100K: a hundred thousand ratings with the demographics of the users."""
+"""MovieLens 100K: a hundred thousand ratings by users with known demographics."""
 
 from typing import ClassVar
 
@@ -51,13 +51,13 @@ class MovieLens100K(MovieRatings):
     }
 
     def read_users(self) -> EntityTable:
-        """Read `u.user`: id, age in years (the field holds decades), gender, occupation, ZIP code."""
+        """Read `u.user`: id, age in years (the field holds decades), gender, occupation and ZIP code."""
         path = self.folder / "u.user"
         keys, age, gender, occupation, zip_code = read_table(path, "|", 5, "latin-1")
         for number, text in enumerate(age, 1):
             if not (text.isdecimal() and len(text) <= 3):
                 raise DataError(
-                    f"{path}, row {number}: {shown(text)} in column age is no whole number of years below 1000."
+                    f"{path}, row {number}: {shown(text)} in column age is not a whole number of years below 1000."
                 )
         return EntityTable(
             whole_numbers(keys, path, "user"),
@@ -70,13 +70,13 @@ class MovieLens100K(MovieRatings):
         )
 
     def read_movies(self) -> EntityTable:
-        """Read `u.item`: id, title, release date ending in the year, two more columns, a 0/1 flag for each genre."""
+        """Read `u.item`: id, title, release date that ends in the year, two more columns, a flag for each genre."""
         path = self.folder / "u.item"
         keys, _, released, _, _, *flags = read_table(path, "|", 5 + len(GENRES), "latin-1")
         for name, column in zip(GENRES, flags, strict=True):
             for number, flag in enumerate(column, 1):
                 if flag not in ("0", "1"):
-                    raise DataError(f"{path}, row {number}: the flag of {name} is {shown(flag)}; it must be 0 or 1.")
+                    raise DataError(f"{path}, row {number}: the flag of {name} is {shown(flag)}; expected 0 or 1.")
         genres = [
             [name for name, flag in zip(GENRES, row, strict=True) if flag == "1"] for row in zip(*flags, strict=True)
         ]

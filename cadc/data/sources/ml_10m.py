@@ -1,4 +1,4 @@
-"""MovieLens 10M: ten million ratings with half stars, and nothing on the users."""
+"""MovieLens 10M: ten million ratings with half stars, by users without features."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""MovieLens 1M: a million ratings with the demographics of the users."""
+"""MovieLens 1M: a million ratings by users with known demographics."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ class MovieLens1M(DatMovies):
     published_rows: ClassVar[int] = 1_000_209
 
     def read_users(self) -> EntityTable:
-        """Read `users.dat`: id, gender, age group, occupation, ZIP code (its first three digits are the field)."""
+        """Read `users.dat`: id, gender, age group, occupation and ZIP code (the field holds its first three digits)."""
         path = self.folder / "users.dat"
         keys, gender, age, occupation, zip_code = read_table(path, "::", 5, "latin-1")
         return EntityTable(

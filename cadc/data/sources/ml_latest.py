@@ -1,4 +1,4 @@
-"""MovieLens latest: all ratings so far, replaced from time to time."""
+"""MovieLens latest: all ratings so far; replaced from time to time."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from cadc.data.sources.movielens_csv import MovieLensCsv
 
 
 class MovieLensLatest(MovieLensCsv):
-    """MovieLens latest; its publisher replaces it, so that no two downloads need agree."""
+    """MovieLens latest; its publisher replaces it from time to time, so downloads may differ."""
 
     name: str = "ml-latest"
     url: ClassVar[str] = "https://files.grouplens.org/datasets/movielens/ml-latest.zip"

@@ -1,4 +1,4 @@
-"""The layout of MovieLens 20M and later: CSV files with a header, half stars, and nothing on the users."""
+"""The layout of MovieLens 20M and later: CSV files with a header, ratings with half stars, users without features."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -17,8 +17,8 @@ HEADER = {"user": "userId", "item": "movieId", "rating": "rating", "time": "time
 class MovieLensCsv(MovieRatings):
     """A MovieLens data set of two CSV files in UTF-8 (Harper & Konstan 2015).
 
-    `ratings.csv` holds userId, movieId, rating and timestamp; `movies.csv` movieId, title (quoted where it has a
-    comma) and genres between `|`.
+    `ratings.csv` holds userId, movieId, rating and timestamp; `movies.csv` holds movieId, title (quoted if it has a
+    comma) and genres separated by `|`.
     """
 
     files: ClassVar[tuple[str, ...]] = ("ratings.csv", "movies.csv")
@@ -27,12 +27,12 @@ class MovieLensCsv(MovieRatings):
     first_line: ClassVar[int] = 2
 
     def read_ratings(self) -> Iterator[dict[str, NDArray[Any]]]:
-        """Yield blocks of `RATING_COLUMNS`."""
+        """Yield the ratings in blocks of rows, with the columns `RATING_COLUMNS`."""
         for block in read_columns(self.folder / self.ratings_file, list(HEADER.values())):
             yield {name: block.numbers(HEADER[name], dtype) for name, dtype in RATING_COLUMNS.items()}
 
     def read_movies(self) -> EntityTable:
-        """Read `movies.csv`."""
+        """Read `movies.csv` and return the item table."""
         path = self.folder / self.movies_file
         columns: dict[str, list[str]] = {"movieId": [], "title": [], "genres": []}
         for block in read_columns(path, list(columns)):

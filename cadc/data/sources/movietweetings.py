@@ -1,4 +1,4 @@
-"""MovieTweetings: ratings from 0 to 10 that people tweeted from IMDb, the snapshot of the first 100,000."""
+"""MovieTweetings: ratings from 0 to 10 that IMDb users tweeted; the snapshot of the first 100,000."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +12,7 @@ class MovieTweetings(DatMovies):
 
     Parameters
     ----------
-    threshold : a rating from here on is a positive label.
+    threshold : lowest rating, from 0 to 10, that is a positive label.
     """
 
     name: str = "movietweetings"
@@ -31,5 +31,5 @@ class MovieTweetings(DatMovies):
         super().__init__(threshold)
 
     def fetch(self) -> Path:
-        """Return the folder in the cache; the files are offered one by one."""
+        """Return the folder in the cache with the files, which the publisher offers one by one."""
         return archive.fetch_files(self.name, self.url, self.published_hashes)

@@ -1,4 +1,4 @@
-"""A generated log whose true probabilities are known, so that the best achievable AUC is known too."""
+"""A generated log whose true probabilities, and so the best achievable metrics, are known."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -14,26 +14,30 @@ from cadc.randomness import numpy_generator
 
 CHUNK_ROWS = 1 << 20
 MAX_ROWS, MAX_ENTITIES, MAX_RANK = 10**10, 10**9, 1000
-"""More fill any disk or memory."""
+"""Largest values of the options; larger logs fill any disk or memory."""
 AGE_GROUPS, GENDERS, CATEGORIES, TAGS, HOURS = 7, 2, 18, 30, 24
 
 
 class Synthetic(Source):
-    """Interactions of users and items with power-law activity and planted preferences.
+    """Generated interactions of users and items with power-law activity and planted preferences.
 
     The logit of a row is the sum of a low-rank preference (user vector times item vector), a user bias, an item
-    bias, and the effects of the hour and of a dense feature; its label is drawn from the logit's probability.
-    `side_share` of the variance of vectors and biases follows from the side features (age group and gender;
-    category and tags), the rest is each entity's own.
+    bias, and the effects of the hour and of a dense feature. The label is drawn with the probability of this logit.
+    `side_share` of the variance of vectors and biases is explained by side features (age group and gender of users;
+    category and tags of items); the rest is each entity's own.
 
     Parameters
     ----------
-    n_rows, n_users, n_items : sizes; the default is that of MovieLens 100K.
+    n_rows, n_users, n_items : sizes of the log; the defaults are those of MovieLens 100K.
     rank : length of the planted vectors.
     preference_std, bias_std, context_std : standard deviations of the parts of the logit.
-    side_share : share of variance that side features explain, in [0, 1].
-    activity_exponent : a user's or item's activity falls with the power of its rank.
-    seed : of the generator; another seed is another data set.
+    side_share : share of the variance that side features explain, in [0, 1].
+    activity_exponent : the activity of a user or item falls with this power of its rank.
+    seed : seed of the generator; another seed makes another data set.
+
+    Raises
+    ------
+    UsageError : if an option is out of its range.
     """
 
     name: str = "synthetic"
@@ -61,9 +65,9 @@ class Synthetic(Source):
             ("rank", rank, MAX_RANK),
         ):
             if value > most:
-                raise UsageError(f"data.{name} is {value}; at most {most} are generated.")
+                raise UsageError(f"data.{name} is {value}; it must be at most {most}.")
         if not 0 <= side_share <= 1:
-            raise UsageError(f"data.side_share is {side_share}; it is a share between 0 and 1.")
+            raise UsageError(f"data.side_share is {side_share}; it must be a share from 0 to 1.")
         self.n_rows, self.n_users, self.n_items, self.rank = n_rows, n_users, n_items, rank
         self.preference_std, self.bias_std, self.context_std = preference_std, bias_std, context_std
         self.side_share, self.activity_exponent = side_share, activity_exponent
@@ -78,7 +82,7 @@ class Synthetic(Source):
         return "generated"
 
     def read(self) -> RawLog:
-        """Generate users and items now, and the rows chunk by chunk when they are asked for."""
+        """Generate users and items, and return the log, whose rows are generated chunk by chunk on demand."""
         fields = (
             Field("user", "user"),
             Field("age", "user"),
@@ -95,7 +99,7 @@ class Synthetic(Source):
         n_tags = rng.integers(1, 5, size=self.n_items)
         tags = rng.integers(TAGS, size=n_tags.sum())
         offsets = np.concatenate([[0], np.cumsum(n_tags)]).astype(np.int64)
-        # One column more than the rank: the bias is explained by side features as the vectors are.
+        # One column more than the rank: the last one is the bias, which side features explain as they do the vectors.
         width = self.rank + 1
         user_side = (rng.normal(size=(AGE_GROUPS, width))[age] + rng.normal(size=(GENDERS, width))[gender]) / 2**0.5
         tag_sum = np.add.reduceat(rng.normal(size=(TAGS, width))[tags], offsets[:-1])
@@ -117,11 +121,11 @@ class Synthetic(Source):
         return RawLog(Schema(fields, ("recency",)), {"user": users, "item": items}, chunks)
 
     def _mix(self, side: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-        """Add each entity's own part to what its side features explain, at unit variance."""
+        """Add each entity's own part to the part that its side features explain; the sum has unit variance."""
         return self.side_share**0.5 * side + (1 - self.side_share) ** 0.5 * rng.normal(size=side.shape)
 
     def _activity(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the cumulative shares of rows of n entities, in random order of activity."""
+        """Return the cumulative shares of the rows that n entities of random activity have, shape [n]."""
         weight = (rng.permutation(n) + 10.0) ** -self.activity_exponent
         return np.asarray(np.cumsum(weight) / weight.sum())
 

@@ -1,4 +1,4 @@
-"""A table of your own: a CSV or Parquet file, with the meaning of its columns given as options or in a YAML file."""
+"""A table of your own: a CSV or Parquet file whose columns are described by options or in a YAML file."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,10 +8,11 @@ import numpy as np
 
 from cadc.configuration.components import cast_options
 from cadc.configuration.safe_yaml import load_yaml
-from cadc.data.columns import Block, column_names, read_columns, require_columns
+from cadc.data.column_block import Block
+from cadc.data.columns import column_names, read_columns, require_columns
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
-from cadc.data.sources.entities_from_rows import SeenEntities
+from cadc.data.sources.entities_from_rows import EntitiesFromRows
 from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
 from cadc.errors import DataError, UsageError, require_at_least
@@ -20,26 +21,31 @@ from cadc.provenance.fingerprint import file_hash
 
 
 class Table(Source):
-    """A log of interactions in one file, a row each: clicks, ratings, purchases.
+    """A log of interactions, such as clicks, ratings or purchases, in one file with a row for each.
 
-    Ids and categories are read as texts. A feature of users or items must be the same in all rows of one
-    that hold it; an empty one is a missing value.
+    Ids and categories are read as texts. A side feature of a user or an item must be the same in all its rows; empty
+    values are missing values and may stand beside others.
 
     Parameters
     ----------
-    path : a file .csv, .tsv, one of them compressed (.csv.gz), or .parquet. A CSV file begins with the names of its
-        columns; commas, semicolons, tabs or pipes separate them.
-    description : a YAML file that sets any of the options below; one given here as well wins.
-    name : of the data set, in records and tables.
-    user, item : columns with ids; a log of clicks may do without.
+    path : a file .csv or .tsv, either also compressed (.csv.gz), or .parquet. A CSV file begins with the names of its
+        columns, which are separated by commas, semicolons, tabs or pipes.
+    description : a YAML file that sets any of the options below; an option that is also given here wins.
+    name : name of the data set in records and tables.
+    user, item : columns with ids; a log of clicks may have none.
     label : column of 0 and 1.
-    rating, threshold : instead of a label: a column of numbers, and from which of them on the label is 1.
-    time : column of whole seconds or of dates and times.
+    rating, threshold : in place of a label, a column of numbers and the lowest number that is a positive label.
+    time : column of whole seconds, or of dates and times.
     user_fields, item_fields, context_fields : categorical columns that describe the user, the item or the row.
-    user_bags, item_bags : columns with any number of values each, `bag_separator` between them.
-    bag_separator : stands between two values of a bag.
+    user_bags, item_bags : columns of the user and the item that hold any number of values in a text.
+    bag_separator : separator of two values of a bag.
     dense : columns of numbers.
-    min_count : a value of a context field that fewer training rows hold counts as unknown.
+    min_count : a value of a context field with fewer training rows counts as unknown.
+
+    Raises
+    ------
+    DataError : if the description is not a YAML file of options, or the file does not hold what the options say.
+    UsageError : if the options contradict each other.
     """
 
     def __init__(
@@ -73,14 +79,16 @@ class Table(Source):
         require_at_least(1, "data", min_count=self.min_count)
 
     def _complete(self, path: Path) -> None:
-        """Set the options that the description gives and nothing else gave."""
+        """Set the options that the description holds and that were not given otherwise."""
         from cadc.configuration.components import defaults
 
         known = {key: value for key, value in defaults(Table).items() if key not in ("path", "description")}
         given = read_description(path)
         for key in given:
             if key not in known:
-                raise DataError(f"{path} has the key {key!r}, which a table has not; {_nearest(str(key), known)}")
+                raise DataError(
+                    f"{path} has the key {key!r}, which is not an option of a table; {_nearest(str(key), known)}"
+                )
         try:
             options = cast_options(Table, given)
         except UsageError as error:
@@ -106,17 +114,17 @@ class Table(Source):
         return "local"
 
     def read(self) -> RawLog:
-        """Compare the description with the file's columns now, and read the rows when they are asked for."""
+        """Check the options against the columns of the file, and return the log, whose rows are read on demand."""
         path = self._checked_path()
         self._check_roles()
         require_columns(path, self._columns(), column_names(path, self._columns()))
-        sides: dict[Side, SeenEntities] = {}
+        sides: dict[Side, EntitiesFromRows] = {}
         fields: list[Field] = []
         if self.user:
-            sides["user"] = SeenEntities("user", self.user_fields, self.user_bags, path)
+            sides["user"] = EntitiesFromRows("user", self.user_fields, self.user_bags, path)
             fields += side_fields("user", self.user_fields, self.user_bags)
         if self.item:
-            sides["item"] = SeenEntities("item", self.item_fields, self.item_bags, path)
+            sides["item"] = EntitiesFromRows("item", self.item_fields, self.item_bags, path)
             fields += side_fields("item", self.item_fields, self.item_bags)
         fields += [Field(name, "context") for name in self.context_fields]
         entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, object)) for side in sides}
@@ -124,7 +132,7 @@ class Table(Source):
         return RawLog(schema, entities, self._chunks(path, sides, entities), self.min_count)
 
     def _chunks(
-        self, path: Path, sides: dict[Side, SeenEntities], entities: dict[Side, EntityTable]
+        self, path: Path, sides: dict[Side, EntitiesFromRows], entities: dict[Side, EntityTable]
     ) -> Iterator[Chunk]:
         ids = {"user": self.user, "item": self.item}
         for block in read_columns(path, self._columns()):
@@ -132,19 +140,19 @@ class Table(Source):
             yield Chunk(
                 label=self._labels(block),
                 entities={
-                    side: seen.positions(
+                    side: entity.positions(
                         block.texts(str(ids[side]), required=True),
-                        {name: block.texts(name) for name in (*seen.fields, *seen.bags)},
+                        {name: block.texts(name) for name in (*entity.fields, *entity.bags)},
                         block.first_row,
                     )
-                    for side, seen in sides.items()
+                    for side, entity in sides.items()
                 },
                 context={name: block.texts(name) for name in self.context_fields},
                 dense=np.stack(dense, 1) if dense else None,
                 time=block.seconds(self.time) if self.time else None,
             )
-        for side, seen in sides.items():
-            entities[side] = seen.table(self.bag_separator)
+        for side, entity in sides.items():
+            entities[side] = entity.table(self.bag_separator)
 
     def _labels(self, block: Block) -> Any:
         if self.label:
@@ -157,7 +165,7 @@ class Table(Source):
         return Path(self.path)
 
     def _columns(self) -> list[str]:
-        """Return the columns that the description uses."""
+        """Return the columns of the file that the options name."""
         single = [name for name in (self.user, self.item, self.label, self.rating, self.time) if name]
         return [*single, *self._features()]
 
@@ -166,48 +174,62 @@ class Table(Source):
         return [name for names in lists for name in names]
 
     def _check_roles(self) -> None:
-        """Raise a UsageError for a description that makes no log, whatever the file holds."""
+        """Raise a UsageError if the options contradict each other, whatever the file holds."""
         where = self.description or "data=table"
         if (self.label is None) == (self.rating is None):
-            raise UsageError(f"{where} needs either label (a column of 0 and 1) or rating with threshold.")
+            found = "both label and rating" if self.label else "neither label nor rating"
+            raise UsageError(
+                f"{where} has {found}; it needs either label (a column of 0 and 1) or rating with threshold."
+            )
         if (self.rating is None) != (self.threshold is None):
-            raise UsageError(f"{where}: rating and threshold go together: the label is 1 from the threshold on.")
+            raise UsageError(
+                f"{where}: rating and threshold go together: a rating from the threshold on is a positive label."
+            )
         for side, column, features in (
             ("user", self.user, (*self.user_fields, *self.user_bags)),
             ("item", self.item, (*self.item_fields, *self.item_bags)),
         ):
             if features and column is None:
-                raise UsageError(f"{where} gives {side}s the feature {features[0]!r} but names no column {side}.")
+                raise UsageError(
+                    f"{where} names the {side} feature {features[0]!r} but no column {side}; set data.{side}."
+                )
         if not (self.user or self.item or self.context_fields):
-            raise UsageError(f"{where} names neither user, item nor context_fields, so nothing tells rows apart.")
+            raise UsageError(f"{where} names neither user nor item nor context_fields; name at least one.")
         if not self.bag_separator:
-            raise UsageError(f"{where}: bag_separator is empty; it is what stands between two values.")
+            raise UsageError(f"{where}: bag_separator is empty; it must separate two values of a bag.")
         columns = self._columns()
         for column in columns:
             if columns.count(column) > 1:
-                raise UsageError(f"{where} uses the column {column!r} twice; give it one meaning.")
+                raise UsageError(f"{where} gives the column {column!r} several meanings; give it one.")
         for name in self._features():
             if name in RESERVED:
-                raise UsageError(f"{where} has a feature {name!r}, a name that the log itself uses; rename the column.")
+                raise UsageError(
+                    f"{where} has a feature {name!r}, which is a name of the log itself; rename the column."
+                )
 
 
 RESERVED = ("user", "item", "label", "time", "row", "oracle", "dense", "context_ids")
-"""Names of the log's own columns on disk."""
+"""Names of the columns of a prepared log, which no feature may have."""
 
 
 def side_fields(side: Side, fields: Sequence[str], bags: Sequence[str]) -> list[Field]:
-    """Return the fields of users or items, the id first."""
+    """Return the fields of users or items: the id, the single-valued features, and the bags."""
     return [Field(side, side), *(Field(name, side) for name in fields), *(Field(name, side, bag=True) for name in bags)]
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """Return the keys and values of a YAML file, or raise a DataError for one that holds anything else."""
+    """Return the options that a YAML file sets.
+
+    Raises
+    ------
+    DataError : if the file cannot be read or does not hold keys and values.
+    """
     try:
         found = load_yaml(path)
     except UsageError as error:
         raise DataError(str(error)) from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise DataError(f"{path} must hold lines such as `user: customer_id`, an option and the column it names.")
+        raise DataError(f"{path} must hold lines such as `user: customer_id`, each with an option and its value.")
     return found
 
 

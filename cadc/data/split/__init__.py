@@ -1,4 +1,4 @@
-"""Splits: which rows train, which choose (validation) and which judge (test)."""
+"""Splits of a log: training rows, validation rows for choices, and test rows for the final figures."""
 
 from typing import TYPE_CHECKING
 

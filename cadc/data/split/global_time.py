@@ -11,9 +11,9 @@ from cadc.errors import DataError
 
 
 class GlobalTimeSplit(Split):
-    """The last rows of the whole log by time: the last share tests, the share before it validates.
+    """Holds out the latest rows of the log: the last share for test, the share before it for validation.
 
-    Rows of the same time at a boundary are divided by the seed, so that the shares are met exactly.
+    Rows of the same time at a boundary are divided at random, so that the shares are met exactly.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class GlobalTimeSplit(Split):
     takes: ClassVar[tuple[str, ...]] = ("user",)
 
     def __init__(self, validation: float = 0.1, test: float = 0.1) -> None:
-        RandomSplit(validation, test)  # the same shares are refused
+        RandomSplit(validation, test)  # checks the shares
         self.validation = validation
         self.test = test
 
@@ -35,26 +35,26 @@ class GlobalTimeSplit(Split):
         time: NDArray[np.int64],
         user: NDArray[np.int32] | None = None,
     ) -> NDArray[np.uint8]:
-        """Return each row's place in `SPLITS`, uint8, shape [n_rows].
+        """Return the index in `SPLITS` of each row, uint8, shape [n_rows].
 
         Parameters
         ----------
-        n_rows : length of the columns.
-        generator : divides rows of equal time at a boundary.
+        n_rows : number of rows of the log.
+        generator : divides rows of the same time at a boundary.
         time : column of the log, shape [n_rows]; it may be memory-mapped.
         user : likewise; None for a log without users.
 
         Raises
         ------
-        DataError : for times that are all equal, or that count each user's own rows.
+        DataError : if all times are equal, or the times number each user's own rows.
         """
         if user is not None and counts_own_rows(user, time):
             raise DataError(
-                "the times are places in each user's own history, not a clock that users share, so there is no "
-                "global time to split at; choose data/split=chronological."
+                "the times number each user's own rows instead of telling the time on a clock that users share, so the "
+                "log cannot be split at a point in time; choose data/split=chronological."
             )
         if n_rows and time.min() == time.max():
-            raise DataError("all rows have the same time, so none is later than others; choose data/split=random.")
+            raise DataError("all rows have the same time, so no row is later than another; choose data/split=random.")
         n_validation, n_test = round(self.validation * n_rows), round(self.test * n_rows)
         held_out = latest(time, n_validation + n_test, generator)
         place = np.zeros(n_rows, np.uint8)
@@ -64,7 +64,14 @@ class GlobalTimeSplit(Split):
 
 
 def latest(time: NDArray[np.int64], n: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    """Return the numbers of the n latest rows, without sorting them all; the seed chooses among equal times."""
+    """Return the numbers of the n latest rows in any order, shape [n], without sorting all rows.
+
+    Parameters
+    ----------
+    time : time of each row, at least n of them.
+    n : number of rows.
+    generator : chooses among rows of the same time.
+    """
     if n == 0:
         return np.empty(0, np.intp)
     boundary = np.partition(time, len(time) - n)[len(time) - n]
@@ -73,18 +80,21 @@ def latest(time: NDArray[np.int64], n: int, generator: np.random.Generator) -> N
 
 
 def counts_own_rows(user: NDArray[np.int32], time: NDArray[np.int64]) -> bool:
-    """Tell whether the times number each user's own rows: s, s + 1, s + 2 … without a gap, the same s for everyone.
+    """Tell whether the times number each user's own rows: s, s + 1, s + 2 … without a gap, with one s for all users.
 
-    Copies of rating logs are shared with such a counter in place of the publisher's clock. On a clock that users
-    share, all of them would have to begin at the same tick and miss none afterwards.
+    Some copies of rating logs hold such a counter in place of the publisher's times. On a clock that users share, all
+    users would have to begin at the same tick and to miss no tick afterwards.
+
+    >>> counts_own_rows(np.array([0, 0, 1]), np.array([1, 2, 1])), counts_own_rows(np.array([0, 1]), np.array([1, 2]))
+    (True, False)
     """
     counts = np.bincount(user)
     start = int(time.min()) if len(time) else 0
-    # A clock in seconds ends here: it runs longer than anyone has rows.
+    # A clock in seconds fails here: it runs for longer than any user has rows.
     if (counts > 0).sum() < 2 or int(time.max()) - start != counts.max() - 1:
         return False
     last = np.full(len(counts), start - 1, np.int64)
     np.maximum.at(last, user, time)
-    # Times from s to s + n - 1 that add up to what the n different ones add up to.
+    # n times from s to s + n - 1 whose sum is that of n different ones.
     total = np.bincount(user, time - float(start))
     return bool((last - start == counts - 1).all() and (total == counts * (counts - 1) / 2).all())

@@ -1,4 +1,4 @@
-"""Leave-one-out by time: each user's last row tests, the one before validates."""
+"""Leave-one-out split by time: each user's last row is a test row, the one before a validation row."""
 
 from typing import ClassVar
 
@@ -9,13 +9,13 @@ from cadc.data.split.chronological import rows_from_the_end, users_without_test_
 from cadc.data.split.split import Split
 
 MIN_ROWS = 3
-"""A user with fewer rows would have none left to train on."""
+"""Fewest rows of a user that is split; a user with fewer would have no training row."""
 
 
 class LeaveOneOutSplit(Split):
-    """Each user's last row by time tests, the one before validates, all others train.
+    """Holds out each user's last row by time for test and the one before for validation.
 
-    Users with fewer than three rows stay in training. Equal times are broken by the seed.
+    All rows of users with fewer than three rows are training rows. Rows of the same time are ordered by the seed.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("user", "time")
@@ -23,12 +23,12 @@ class LeaveOneOutSplit(Split):
     def assign(
         self, n_rows: int, generator: np.random.Generator, user: NDArray[np.int32], time: NDArray[np.int64]
     ) -> NDArray[np.uint8]:
-        """Return each row's place in `SPLITS`, uint8, shape [n_rows].
+        """Return the index in `SPLITS` of each row, uint8, shape [n_rows].
 
         Parameters
         ----------
-        n_rows : length of the columns.
-        generator : breaks ties.
+        n_rows : number of rows of the log.
+        generator : orders rows of the same user and time.
         user, time : columns of the log, shape [n_rows]; they may be memory-mapped.
         """
         place = np.zeros(n_rows, np.uint8)
@@ -37,5 +37,5 @@ class LeaveOneOutSplit(Split):
         return place
 
     def remark(self, place: NDArray[np.uint8], user: NDArray[np.int32], time: NDArray[np.int64]) -> str:
-        """Return how many users stay in training because they have too few rows; empty where there are none."""
+        """Return a sentence about users without a test row, because they have too few rows; empty if there are none."""
         return users_without_test_row(place, user)

@@ -1,4 +1,4 @@
-"""Split at random, without regard to user or time."""
+"""Random split, without regard to user or time."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from cadc.errors import UsageError
 
 
 class RandomSplit(Split):
-    """Rows drawn at random without regard to user or time.
+    """Draws the rows of each part at random, without regard to user or time.
 
     Parameters
     ----------
@@ -18,14 +18,16 @@ class RandomSplit(Split):
     def __init__(self, validation: float = 0.1, test: float = 0.1) -> None:
         for name, share in (("validation", validation), ("test", test)):
             if not 0 < share < 1:
-                raise UsageError(f"data.split.{name} is {share}; it is a share of the rows between 0 and 1.")
+                raise UsageError(f"data.split.{name} is {share}; it must be a share of the rows between 0 and 1.")
         if validation + test >= 1:
-            raise UsageError(f"data.split takes {validation} + {test} of the rows and leaves none for training.")
+            raise UsageError(
+                f"data.split.validation {validation} and data.split.test {test} leave no rows for training; lower them."
+            )
         self.validation = validation
         self.test = test
 
     def assign(self, n_rows: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-        """Return each row's place in `SPLITS`, uint8, shape [n_rows]; the shares are met exactly."""
+        """Return the index in `SPLITS` of each row, uint8, shape [n_rows]; the shares are met exactly."""
         n_validation, n_test = round(self.validation * n_rows), round(self.test * n_rows)
         shuffled = generator.permutation(n_rows)
         place = np.zeros(n_rows, np.uint8)

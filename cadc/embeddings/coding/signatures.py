@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cadc.data.cold_ids import own_side
+from cadc.data.cold_ids import entity_side_of
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide, Field
 from cadc.embeddings.base.table import CHUNK
@@ -101,7 +101,7 @@ class _Occurrences:
         self._described_by: list[str] = []
         groups: dict[str, Tensor] = {str(side): own for side, own in entities.items()}
         for field in fields:
-            side = own_side(field.name)
+            side = entity_side_of(field.name)
             other = {"user": "item", "item": "user", None: "rows"}[side]
             self._described_by.append(other if both and field.side == side else "rows")
             if field.side == "context":

@@ -27,7 +27,7 @@ def complete(factors: Factors, log: InteractionLog, l2: float, weighting: Weight
     Parameters
     ----------
     factors : of the field `user` or `item`, or both; those of other fields stay.
-    log : the log; where it is a `LogWithCold`, cold users and items have ids, and so get vectors.
+    log : the log; where it is a `LogWithColdIds`, cold users and items have ids, and so get vectors.
     l2 : penalty of the regression, beside squared errors weighted by `weighting`.
     weighting : of a user, by its number of training rows.
     shrinkage : number of training rows at which the own vector counts as much as the one suggested.

@@ -105,10 +105,10 @@ def append(path, line):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("2" + "\t" * 39, "row 301: column label '2' is no label; it must be 0 or 1"),
+        ("2" + "\t" * 39, "row 301: column label '2' is not a label"),
         ("" + "\t" * 39, "row 301: column label is missing"),
-        ("1\tx" + "\t" * 38, "row 301: column I1 'x' is no whole number"),
-        ("1\t1.5" + "\t" * 38, "row 301: column I1 '1.5' is no whole number"),
+        ("1\tx" + "\t" * 38, "row 301: column I1 'x' is not a whole number"),
+        ("1\t1.5" + "\t" * 38, "row 301: column I1 '1.5' is not a whole number"),
         ("1" + "\t" * 38, "Expected 40 columns, got 39"),
     ],
 )

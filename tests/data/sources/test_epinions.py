@@ -88,13 +88,13 @@ SOUND = np.array([[1, 1, 1, 5, 3, 1]] * 4)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "is no sound MATLAB file"),
-        (b"MATLAB 5.0 MAT-file" + bytes(range(256)), "is no sound MATLAB file"),
+        (b"", "is not a sound MATLAB file"),
+        (b"MATLAB 5.0 MAT-file" + bytes(range(256)), "is not a sound MATLAB file"),
         ({"trust": SOUND}, "has no matrix 'rating' of 6 columns"),
         ({"rating": SOUND[:, :5]}, "has no matrix 'rating' of 6 columns"),
         ({"rating": "text"}, "has no matrix 'rating' of 6 columns"),
         ({"rating": SOUND * 2}, "row 1: the rating 10 is not between 1 and 5"),
-        ({"rating": SOUND * 0.5}, "row 1: 0.5 in column user is no whole number"),
+        ({"rating": SOUND * 0.5}, "row 1: 0.5 in column user is not a whole number"),
     ],
 )
 def test_broken_matrix_is_one_sentence(folder, content, says):
@@ -110,7 +110,7 @@ def test_broken_matrix_is_one_sentence(folder, content, says):
 def test_truncated_matrix_is_one_sentence(folder):
     path = folder / Epinions.files[0]
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(DataError, match="is no sound MATLAB file"):
+    with pytest.raises(DataError, match="is not a sound MATLAB file"):
         prepare(Epinions(), RandomSplit())
 
 

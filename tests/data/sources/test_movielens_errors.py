@@ -57,15 +57,15 @@ def test_line_with_a_wrong_number_of_columns_is_named(folder, source, name):
     path = folder / source.name / name
     n_lines = len(path.read_text(encoding="latin-1").splitlines())
     append(path, "1")
-    assert f"{path}, line {n_lines + 1}: 1 columns where" in error_of(source)
+    assert f"{path}, line {n_lines + 1}: found 1 columns" in error_of(source)
 
 
 @pytest.mark.parametrize(
     ("source", "line", "says"),
     [
-        (MovieLens1M, "1::1::great::978300760", "line 2001: 'great' in column rating is no number"),
-        (MovieLens1M, "1::1::5::", "line 2001: '' in column time is no whole number"),
-        (MovieLens100K, "1\t1\t\t978300760", "line 2001: '' in column rating is no number"),
+        (MovieLens1M, "1::1::great::978300760", "line 2001: 'great' in column rating is not a number"),
+        (MovieLens1M, "1::1::5::", "line 2001: '' in column time is not a whole number"),
+        (MovieLens100K, "1\t1\t\t978300760", "line 2001: '' in column rating is not a number"),
         (MovieLens1M, "41::1::5::978300760", "rates user 41, which users.dat does not list"),
         (MovieLens1M, "1::2::5::978300760", "rates item 2, which movies.dat does not list"),
         (MovieLens100K, "41\t1\t5\t978300760", "rates user 41, which u.user does not list"),
@@ -83,11 +83,11 @@ def test_faulty_rating_is_named(folder, source, line, says):
 @pytest.mark.parametrize(
     ("source", "name", "line", "says"),
     [
-        (MovieLens1M, "users.dat", "7::F::1::1::1", "user 7 stands there twice"),
-        (MovieLens1M, "users.dat", "x::F::1::1::1", "'x' in column user is no whole number"),
-        (MovieLens1M, "movies.dat", "4::Twice (1999)::War", "item 4 stands there twice"),
-        (MovieLens100K, "u.user", "7|30|F|artist|1", "user 7 stands there twice"),
-        (MovieLens100K, "u.user", "77|old|F|artist|1", "'old' in column age is no whole number"),
+        (MovieLens1M, "users.dat", "7::F::1::1::1", "user 7 is duplicated"),
+        (MovieLens1M, "users.dat", "x::F::1::1::1", "'x' in column user is not a whole number"),
+        (MovieLens1M, "movies.dat", "4::Twice (1999)::War", "item 4 is duplicated"),
+        (MovieLens100K, "u.user", "7|30|F|artist|1", "user 7 is duplicated"),
+        (MovieLens100K, "u.user", "77|old|F|artist|1", "'old' in column age is not a whole number"),
         (MovieLens100K, "u.item", "999|Odd (1999)|01-Jan-1999|||7" + "|0" * 18, "the flag of unknown is '7'"),
         (MovieLens1M, "ratings.dat", "1::1::9::1", "line 2001: the rating 9 is not between 0.5 and 5.0"),
     ],
@@ -101,7 +101,7 @@ def test_faulty_user_or_movie_is_named(folder, source, name, line, says):
 def test_published_files_with_a_wrong_number_of_ratings_are_refused(folder, monkeypatch, empty_cache):
     monkeypatch.setattr(MovieLens1M, "published_hashes", MovieLens1M().fingerprint())
     path = folder / "ml-1m" / "ratings.dat"
-    assert f"{path} holds 2000 ratings where 1000209 were published" in error_of(MovieLens1M)
+    assert f"{path} holds 2000 ratings; expected the 1000209" in error_of(MovieLens1M)
 
 
 def test_files_with_the_published_hashes_are_the_published_edition(folder, monkeypatch, empty_cache):

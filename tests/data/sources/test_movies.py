@@ -109,10 +109,10 @@ def test_missing_and_empty_files_are_named(publishers, source, which):
         (MovieLens10M, "1::3::0::1", "line 601: the rating 0 is not between 0.5 and 5.0"),
         (MovieLens10M, "1::4::5::1", "rates item 4, which movies.dat does not list"),
         (MovieTweetings, "1::3::11::1", "line 601: the rating 11 is not between 0.0 and 10.0"),
-        (MovieTweetings, "1::3::x::1", "line 601: 'x' in column rating is no number"),
+        (MovieTweetings, "1::3::x::1", "line 601: 'x' in column rating is not a number"),
         (MovieLens25M, "1,3,0.4,1", "line 602: the rating 0.4 is not between 0.5 and 5.0"),
         (MovieLens25M, "1,3,,1", "row 601: column rating is missing"),
-        (MovieLens25M, "1,3,4.0,noon", "row 601: column timestamp 'noon' is no whole number"),
+        (MovieLens25M, "1,3,4.0,noon", "row 601: column timestamp 'noon' is not a whole number"),
         (MovieLens25M, "1,3,4.0", "Expected 4 columns, got 3"),
         (MovieLens25M, "1,4,4.0,1", "rates item 4, which movies.csv does not list"),
     ],
@@ -136,7 +136,7 @@ def test_zero_is_a_rating_of_movietweetings(publishers):
     ("header", "says"),
     [
         ("movieId,title,genre", "has no column 'genres'; did you mean 'genre'?"),
-        ("movieId,title,title", "has 2 columns 'title'"),
+        ("movieId,title,title", "has 2 columns named 'title'"),
     ],
 )
 def test_header_of_another_layout_is_named(publishers, header, says):
@@ -149,7 +149,7 @@ def test_movie_listed_twice_is_named(publishers):
     path = publishers / "ml-25m" / "movies.csv"
     with path.open("a") as file:
         file.write("3,Twice (1999),Drama\n")
-    assert f"{path}: item 3 stands there twice" in error_of(MovieLens25M())
+    assert f"{path}: item 3 is duplicated" in error_of(MovieLens25M())
 
 
 @pytest.mark.parametrize("source", [MovieLensLatest, MovieLensLatestSmall])

@@ -143,7 +143,7 @@ def test_global_time_is_refused_where_times_count_each_users_ratings():
     times = pd.read_csv(data_dir() / "ml-1m" / "ratings.dat", sep=":", header=None, usecols=[6])[6]
     if times.max() > 10**8:
         pytest.skip("these are the publisher's own files, with Unix times")
-    with pytest.raises(DataError, match="no global time to split at"):
+    with pytest.raises(DataError, match="choose data/split=chronological"):
         prepare(MovieLens1M(), GlobalTimeSplit())
 
 

@@ -34,15 +34,15 @@ def test_changed_description_is_prepared_anew(path, tmp_path):
         ({"user": "costumer"}, "has no column 'costumer'; did you mean 'customer'?"),
         ({"user": "CUSTOMER"}, "has no column 'CUSTOMER'; did you mean 'customer'?"),
         ({"dense": ["qqq"]}, "has no column 'qqq'; it has 'customer', 'product', 'bought'"),
-        ({"label": None}, "data=table needs either label (a column of 0 and 1) or rating with threshold."),
+        ({"label": None}, "data=table has neither label nor rating"),
         ({"rating": "stars", "threshold": 4.0}, "needs either label (a column of 0 and 1) or rating with threshold."),
         ({"label": None, "rating": "stars"}, "rating and threshold go together"),
         ({"threshold": 4.0}, "rating and threshold go together"),
-        ({"item": None}, "gives items the feature 'brand' but names no column item."),
-        ({"user": None}, "gives users the feature 'country' but names no column user."),
-        ({"context_fields": ["brand"]}, "uses the column 'brand' twice; give it one meaning."),
+        ({"item": None}, "item feature 'brand' but no column item"),
+        ({"user": None}, "user feature 'country' but no column user"),
+        ({"context_fields": ["brand"]}, "the column 'brand' several meanings"),
         ({"bag_separator": ""}, "bag_separator is empty"),
-        ({"time": "unused"}, "row 1: column unused '?' is no time"),
+        ({"time": "unused"}, "row 1: column unused '?' is not a time"),
         ({"min_count": 0}, "data.min_count is 0; it must be at least 1."),
     ],
 )
@@ -68,7 +68,7 @@ def test_path_is_needed():
 
 
 def test_description_without_anything_to_tell_rows_apart_is_named(path):
-    with pytest.raises(UsageError, match="names neither user, item nor context_fields"):
+    with pytest.raises(UsageError, match="names neither user nor item nor context_fields"):
         prepare(Table(str(path), label="bought", dense=["price"]), RandomSplit())
 
 
@@ -77,16 +77,16 @@ def test_columns_that_the_log_cannot_name_are_named(tmp_path):
     path.write_text("u,y,time,the hour\n" + "a,0,1,2\nb,1,1,2\n" * 10)
     options = {"user": "u", "label": "y", "user_fields": [], "item": None, "item_fields": [], "item_bags": []}
     options |= {"time": None, "dense": []}
-    assert "has a feature 'time', a name that the log itself uses" in sentence(path, **options, context_fields=["time"])
+    assert "has a feature 'time', which is a name of the log" in sentence(path, **options, context_fields=["time"])
     assert "a field is named 'the hour'" in sentence(path, **options, context_fields=["the hour"])
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"costumer: customer\n", "has the key 'costumer', which a table has not; it has name, user"),
-        (b"usr: customer\n", "has the key 'usr', which a table has not; did you mean user"),
-        (b"path: sales.csv\n", "has the key 'path', which a table has not"),
+        (b"costumer: customer\n", "has the key 'costumer', which is not an option of a table; it has name, user"),
+        (b"usr: customer\n", "has the key 'usr', which is not an option of a table; did you mean user"),
+        (b"path: sales.csv\n", "has the key 'path', which is not an option of a table"),
         (b"- user\n", "must hold lines such as `user: customer_id`"),
         (b"", "must hold lines such as `user: customer_id`"),
         (b"1: user\n", "must hold lines such as `user: customer_id`"),

@@ -79,7 +79,7 @@ def test_leave_one_out_holds_out_one_and_one_and_leaves_small_users_alone(log):
     said = split.remark(place, user.astype(np.int32), time)
     n_users = len(np.unique(user))
     expected = (
-        f"{n_small} of {n_users} users have too few rows for one in the test part; all of theirs stay in training"
+        f"{n_small} of {n_users} users have too few rows for a test row; all their rows are training rows"
         if n_small
         else ""
     )
@@ -147,7 +147,7 @@ def test_times_that_count_each_users_rows_are_no_clock(start):
     user = np.repeat(np.arange(4), counts)
     time = np.concatenate([start + np.random.default_rng(0).permutation(n) for n in counts])
     assert counts_own_rows(user, time)
-    with pytest.raises(DataError, match="no global time to split at; choose data/split=chronological"):
+    with pytest.raises(DataError, match="choose data/split=chronological"):
         assigned(GlobalTimeSplit(), user, time)
     # One user that begins later, or one gap, makes them a clock that could be shared.
     assert not counts_own_rows(user, time + (user == 1))
@@ -191,7 +191,7 @@ def test_users_left_in_training_are_counted_said_and_kept_with_the_log(capsys):
     log = prepare(source, LeaveOneOutSplit())
     counts = np.bincount(log.column("user"))
     n_users, n_small = int((counts > 0).sum()), int(((counts > 0) & (counts < 3)).sum())
-    said = f"{n_small} of {n_users} users have too few rows for one in the test part; all of theirs stay in training"
+    said = f"{n_small} of {n_users} users have too few rows for a test row; all their rows are training rows"
     assert n_small > 0
     assert log.meta["split_remark"] == said
     assert capsys.readouterr().err == f"synthetic: {said}\n"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from cadc.data.cold_ids import LogWithCold
+from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.preparation import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.embeddings.fitting.completion import complete, side_features
@@ -21,7 +21,7 @@ def log():
     """A log of few rows, in which some items occur in no training row."""
     found = small_synthetic_log(n_rows=300)
     assert (found.entities["item"].ids[1:, 0] == 0).sum() > 2
-    return LogWithCold(found.folder)
+    return LogWithColdIds(found.folder)
 
 
 def naive_features(log, side):
