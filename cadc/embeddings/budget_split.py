@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cadc.embeddings.base.scheme import Scheme, TableSpec, too_small
+from cadc.embeddings.base.budget import too_small
+from cadc.embeddings.base.scheme import Scheme, TableSpec
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.errors import Unreachable
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from cadc.embeddings.base.scheme import FLOAT32
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.base.table_file import file_bytes, metadata_of, size_with
+from cadc.embeddings.coding.shapes import shapes_of
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
 
@@ -97,7 +98,7 @@ def bytes_from_weights(files: Mapping[str, Mapping[str, Any]], weights: Mapping[
     found = {}
     for name, file in files.items():
         own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-        found[name] = size_with(file["header"], {key: (value.dtype, value.shape) for key, value in own.items()})
+        found[name] = size_with(file["header"], shapes_of(own))
     return found
 
 

@@ -1,7 +1,7 @@
 """Ways of storing embedding tables: what every scheme is told, and how large its tables may be."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,7 +9,7 @@ import torch
 from cadc.data.schema import Field
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.base.table import EmbeddingTable
-from cadc.errors import Unreachable, UsageError, require_at_least
+from cadc.errors import UsageError, require_at_least
 
 FLOAT32 = 4
 """Bytes of a number of an uncompressed table."""
@@ -151,47 +151,3 @@ def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[
     if scheme.budget is None:
         return None
     return scheme.budget * own // sum(field.vocabulary_size for field in all_compressed)
-
-
-def too_small(budget: int, least: int, what: str) -> Unreachable:
-    """Return the error for a budget that a scheme cannot meet.
-
-    Parameters
-    ----------
-    budget, least : bytes that there are, and the fewest that the scheme can do with.
-    what : takes those, such as `1 rows`.
-    """
-    return Unreachable(
-        f"the embedding budget is {budget} bytes, and {what} take {least} already, the least that this scheme can do; "
-        "lower embedding.ratio, or raise embedding.budget.",
-        least,
-    )
-
-
-def largest_within(budget: int | None, size_of: Callable[[int], int], lowest: int, highest: int, of_what: str) -> int:
-    """Return the largest number in [lowest, highest] at which a table keeps within its budget.
-
-    Parameters
-    ----------
-    budget : bytes; None knows no limit.
-    size_of : bytes of the file at a number; grows with it.
-    lowest, highest : of the number.
-    of_what : names the number in messages, such as `rows`.
-
-    Raises
-    ------
-    Unreachable : where even the lowest number takes more.
-    """
-    if budget is None:
-        return highest
-    least = size_of(lowest)
-    if least > budget:
-        raise too_small(budget, least, f"{lowest} {of_what}")
-    low, high = lowest, max(lowest, highest)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if size_of(middle) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    return low

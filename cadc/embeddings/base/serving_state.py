@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, nn
 
 from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 
 
 def stored_state(model: nn.Module) -> dict[str, Tensor]:
@@ -37,15 +38,7 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{prefix}{error}") from error
         # Not the keys that the table has by now: what it was given may have changed them.
         state = {key: value for key, value in state.items() if not key.startswith(prefix)}
-    differing = sorted(rest.keys() ^ state.keys())
-    if differing:
-        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in rest else 'missing'}")
-    for name, value in state.items():
-        found = rest[name]
-        if (found.dtype, found.shape) != (value.dtype, value.shape):
-            raise ValueError(
-                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
-            )
+    require_shapes(rest, shapes_of(state))
     model.load_state_dict(rest, strict=False)
 
 

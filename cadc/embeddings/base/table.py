@@ -7,15 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
 from cadc.data.bags import spread_to_values
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
+from cadc.embeddings.coding.rows import CHUNK
+from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 from cadc.errors import DataError, require_at_least
-
-CHUNK = 1 << 16
-"""Rows that are reconstructed at a time."""
 
 
 class EmbeddingTable(nn.Module, ABC):
@@ -110,7 +108,8 @@ class EmbeddingTable(nn.Module, ABC):
         ------
         ValueError : for tensors of other names, shapes or types.
         """
-        take(self, tensors)
+        require_shapes(tensors, shapes_of(self.state_dict()))
+        self.load_state_dict(dict(tensors))
 
     def initialise_from(
         self,
@@ -261,29 +260,3 @@ class EmbeddingTable(nn.Module, ABC):
         if squared == 0 or peak == 0:
             return None
         return float(10 * torch.log10(torch.tensor(peak**2 * n / squared, dtype=torch.float64)))
-
-
-def rows_of(weight: Tensor, rows: Tensor) -> Tensor:
-    """Return some rows (int64, shape [n]) of a matrix, with a gradient that is fast on CPUs and exact on GPUs."""
-    # On CPUs the gradient of index_select is several times faster; on GPUs it is not deterministic.
-    return weight.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, weight)
-
-
-def take(table: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give a table the tensors of its state, each of its own shape and type.
-
-    Raises
-    ------
-    ValueError : for tensors of other names, shapes or types.
-    """
-    wanted = table.state_dict()
-    differing = sorted(tensors.keys() ^ wanted.keys())
-    if differing:
-        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in tensors else 'missing'}")
-    for name, value in wanted.items():
-        found = tensors[name]
-        if (found.dtype, found.shape) != (value.dtype, value.shape):
-            raise ValueError(
-                f"{name} is {found.dtype} {tuple(found.shape)}; expected {value.dtype} {tuple(value.shape)}"
-            )
-    table.load_state_dict(dict(tensors))

@@ -16,6 +16,7 @@ from cadc.configuration.class_lookup import load_class
 from cadc.data.schema import Field
 from cadc.data.text import unreadable
 from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.coding.shapes import Shapes, shapes_of
 from cadc.errors import CadcError, DataError, one_line
 from cadc.paths import regular_file
 
@@ -33,9 +34,6 @@ TYPES = {
 }
 """As safetensors names them; wide ones stand first in a file, so that all of them are aligned."""
 
-Shapes = Mapping[str, tuple[torch.dtype, Sequence[int]]]
-"""Type and shape of each tensor, by name."""
-
 LENGTH = struct.Struct("<Q")
 """Of the header in bytes; a file begins with it."""
 ALIGNMENT = 8
@@ -50,7 +48,7 @@ def file_bytes(table: EmbeddingTable) -> bytes:
     The same table gives the same bytes.
     """
     tensors = {name: value.detach().contiguous().cpu() for name, value in table.serving().items()}
-    shapes = {name: (value.dtype, value.shape) for name, value in tensors.items()}
+    shapes = shapes_of(tensors)
     header = _header(metadata_of(table), shapes)
     content = header + b"".join(_raw(tensors[name]) for name in _in_order(shapes))
     return _with_checksum(content, checksum(content))

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from cadc.embeddings.base.table_file import Shapes
-from cadc.embeddings.coding.packing import CHUNK, first_bits, n_bytes, pack, unpack
+from cadc.embeddings.coding.packing import first_bits, n_bytes, pack, unpack
 from cadc.embeddings.coding.quantizer import codes_of
+from cadc.embeddings.coding.rows import CHUNK
+from cadc.embeddings.coding.shapes import Shapes
 
 
 def shapes(n_rows: int, dim: int, n_widths: int, n_code_bytes: int) -> Shapes:

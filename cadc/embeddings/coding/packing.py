@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
+from cadc.embeddings.coding.rows import CHUNK
+
 MOST = 8
 """Bits of a code."""
-
-CHUNK = 1 << 16
-"""Rows that are packed at a time."""
 
 
 def n_bytes(n_bits: int) -> int:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from cadc.embeddings.base.table import rows_of
+from cadc.embeddings.coding.rows import rows_of
 
 
 def places(first: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from cadc.data.cold_ids import entity_side_of
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide, Field
-from cadc.embeddings.base.table import CHUNK
+from cadc.embeddings.coding.rows import CHUNK
 
 
 def random_keys(n: int, keys: int, bits: int, generator: torch.Generator) -> Tensor:

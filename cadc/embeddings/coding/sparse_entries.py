@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cadc.embeddings.base.scheme import largest_within
+from cadc.embeddings.base.budget import largest_within
 
 
 def greatest_within(budget: int, margin: Tensor, bytes_of: Callable[[int, int], int]) -> Tensor:

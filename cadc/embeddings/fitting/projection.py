@@ -1,9 +1,21 @@
-"""Least-squares approximation of dense targets by tables whose rows or numbers are shared."""
+"""Least-squares approximation of dense targets: by rows of their own, by shared rows, by fewer columns."""
 
 import torch
 from torch import Tensor
 
-from cadc.embeddings.base.table import CHUNK
+from cadc.embeddings.coding.rows import CHUNK
+
+
+def copy_known(rows: Tensor, target: Tensor, weight: Tensor) -> None:
+    """Give rows that are stored one by one their targets, in place; those of weight 0 stay as they are.
+
+    Parameters
+    ----------
+    rows, target : float32, shape [n, d].
+    weight : shape [n].
+    """
+    with torch.no_grad():
+        rows.copy_(target.where(weight.unsqueeze(1) > 0, rows))
 
 
 def slot_means(slots: Tensor, target: Tensor, weight: Tensor, otherwise: Tensor) -> Tensor:

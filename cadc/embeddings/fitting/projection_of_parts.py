@@ -7,7 +7,7 @@ import torch
 from scipy.sparse import coo_array, csr_array, diags_array
 from torch import Tensor
 
-from cadc.embeddings.base.table import CHUNK
+from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.fitting.conjugate_gradients import conjugate_gradients
 
 TOLERANCE = 1e-7

@@ -6,7 +6,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from cadc.embeddings.base.table import CHUNK
+from cadc.embeddings.coding.rows import CHUNK
 
 SWEEPS = 3
 """Times that the first and the third core are fitted in turn."""

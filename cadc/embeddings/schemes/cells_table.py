@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 
 from cadc.data.schema import Field
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.regression import regress
 from cadc.embeddings.fitting.structure_search import Space, Structure, cheapest
 from cadc.embeddings.fitting.subnetworks import SubNetworks
@@ -83,7 +83,7 @@ class CellsTable(EmbeddingTable):
         different, back = torch.unique(rows, return_inverse=True)
         parts = [self._of_different(part) for part in different.split(PART)]
         found = torch.cat(parts) if parts else self.network.weights.new_zeros(0, self.dim)
-        return _take(found, back)
+        return rows_of(found, back)
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from random weights, the last layers scaled."""
@@ -145,7 +145,7 @@ class CellsTable(EmbeddingTable):
     def _of_different(self, rows: Tensor) -> Tensor:
         """Return the vectors of rows that are all different, shape [n, dim]."""
         local, at = self.grid.side_by_side(self._places(rows))
-        return _take(self.grid.vectors(self.network(self.grid.inputs(local))).flatten(0, 1), at)
+        return rows_of(self.grid.vectors(self.network(self.grid.inputs(local))).flatten(0, 1), at)
 
     def _places(self, rows: Tensor) -> Tensor:
         """Return where rows stand in the order that is cut into cells, int64."""
@@ -204,7 +204,3 @@ def _stored(places: Tensor) -> Tensor:
 
 def _place_type(n_rows: int) -> torch.dtype:
     return torch.int16 if n_rows <= UNSIGNED_16 else torch.int32
-
-
-def _take(table: Tensor, rows: Tensor) -> Tensor:
-    return table.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, table)

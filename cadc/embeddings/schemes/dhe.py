@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.hashes import multipliers, uniform
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.regression import Points, regress
 from cadc.embeddings.fitting.subnetworks import NetworkShape, SubNetworks
 from cadc.errors import require_at_least, require_positive
@@ -78,7 +79,7 @@ class DeepHashTable(EmbeddingTable):
         different, place = torch.unique(rows, return_inverse=True)
         parts = [self.network(self._encoded(part))[0] for part in different.split(PART)]
         found = torch.cat(parts) if parts else self.network.weights.new_zeros(0, self.dim)
-        return found.index_select(0, place) if rows.device.type == "cpu" else embedding(place, found)
+        return rows_of(found, place)
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from He's weights, the last layer scaled."""

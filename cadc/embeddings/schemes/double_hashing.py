@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.hashes import PRIME, bucket
-from cadc.embeddings.schemes.shared_rows import Combine, SharedRowsTable, columns, look_up, require_choice
+from cadc.embeddings.coding.rows import rows_of
+from cadc.embeddings.schemes.shared_rows import Combine, SharedRowsTable, columns, require_choice
 from cadc.errors import UsageError
 
 
@@ -74,7 +76,7 @@ class DoubleHashedTable(SharedRowsTable):
         if not len(self.own):
             return shared
         has_own, slots = self.own_slots(rows)
-        return torch.where(has_own.unsqueeze(1), look_up(self.own, slots), shared)
+        return torch.where(has_own.unsqueeze(1), rows_of(self.own, slots), shared)
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from normal values."""

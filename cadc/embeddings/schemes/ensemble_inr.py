@@ -3,7 +3,8 @@
 from math import isqrt
 from typing import Any, Literal
 
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.schemes.cells import Columns
 from cadc.embeddings.schemes.cells_table import CellsTable, Fitting, bytes_of, frequencies
 from cadc.errors import UsageError, require_at_least, require_positive

@@ -1,7 +1,7 @@
 """The uncompressed table: every value has a row of its own."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,13 @@ from torch.nn.functional import embedding, embedding_bag
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import Scheme, TableSpec
-from cadc.embeddings.base.table import EmbeddingTable, rows_of
+from cadc.embeddings.coding.dtypes import Dtype
+from cadc.embeddings.coding.rows import rows_of
+from cadc.embeddings.fitting.projection import copy_known
+from cadc.embeddings.schemes.rounded import RoundedTable
 
-Dtype = Literal["float32", "float16", "bfloat16"]
 
-
-class UncompressedTable(EmbeddingTable):
+class UncompressedTable(RoundedTable):
     """The rows of several fields, stacked into one table that is trained in float32.
 
     Parameters
@@ -46,15 +47,13 @@ class UncompressedTable(EmbeddingTable):
 
     def project(self, target: Tensor, weight: Tensor) -> None:
         """Start from the target itself."""
-        with torch.no_grad():
-            self.weight.copy_(target.where(weight.unsqueeze(1) > 0, self.weight))
+        copy_known(self.weight, target, weight)
 
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
         if self.sparse_gradient and self.training:
             return embedding(rows, self.weight, sparse=True)
-        found = rows_of(self.weight, rows)
-        return found if self._is_exact else self._stored(found).float()
+        return self.as_served(rows_of(self.weight, rows))
 
     def pooled(self, name: str, bag: Bag, fold: Tensor | None = None) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
@@ -63,25 +62,6 @@ class UncompressedTable(EmbeddingTable):
         self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
         values, is_sparse = bag.values + self.first_row[name], self.sparse_gradient and self.training
         return embedding_bag(values, self.weight, bag.offsets, mode="mean", sparse=is_sparse)
-
-    def serving(self) -> dict[str, Tensor]:
-        """Return the table as it is stored."""
-        state = super().serving()
-        return state | {"weight": self._stored(state["weight"])}
-
-    def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the table as it was stored."""
-        given = tensors.get("weight")
-        if given is not None and given.dtype != getattr(torch, self.dtype):
-            raise ValueError(f"weight is {given.dtype}; expected {self.dtype}")
-        super().load_serving({name: value.float() for name, value in tensors.items()})
-
-    def _stored(self, values: Tensor) -> Tensor:
-        """Return numbers in the type of the file; those beyond its range become its largest."""
-        if self.dtype == "float32":
-            return values
-        dtype = getattr(torch, self.dtype)
-        return values.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
 
     @property
     def _is_exact(self) -> bool:

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
-from cadc.embeddings.base.table import rows_of
-from cadc.embeddings.base.table_file import Shapes, size_of
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
+from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.packing import MOST, n_bytes, pack, unpack
+from cadc.embeddings.coding.rows import rows_of
+from cadc.embeddings.coding.shapes import Shapes
 from cadc.embeddings.fitting.binary_fit import signs_and_vectors
 from cadc.embeddings.schemes.packed import PackedTable
 

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
-from cadc.embeddings.base.table import EmbeddingTable, rows_of
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
+from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.hashes import PRIME, bucket
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.projection import slot_means
 
 

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
-from cadc.embeddings.base.table import rows_of
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.dtypes import TORCH_DTYPES, Dtype
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.projection import leading_directions
-from cadc.embeddings.schemes.full import Dtype
 from cadc.embeddings.schemes.rounded import RoundedTable
 from cadc.errors import UsageError, require_at_least
 
@@ -163,7 +164,7 @@ class MixedDimension(Compressed):
             widths = widths_at(number)
             plan = {"rows": rows, "widths": widths, "dtype": self.dtype}
             shapes = {
-                "weight": (getattr(torch, self.dtype), (sum(n * w for n, w in zip(rows, widths, strict=True)),)),
+                "weight": (TORCH_DTYPES[self.dtype], (sum(n * w for n, w in zip(rows, widths, strict=True)),)),
                 "projection": (torch.float32, (sum(w for w in widths if w < self.dim), self.dim)),
             }
             return size_of(MixedDimensionTable, spec.fields, self.dim, spec.centred, plan, shapes)
@@ -184,7 +185,7 @@ class MixedDimension(Compressed):
 
     def _worth(self, n: int, width: int) -> int:
         """Return a width, or the full one where that takes no more bytes."""
-        of_number = getattr(torch, self.dtype).itemsize
+        of_number = TORCH_DTYPES[self.dtype].itemsize
         narrow = n * width * of_number + width * self.dim * torch.float32.itemsize
         return self.dim if n * self.dim * of_number <= narrow else width
 

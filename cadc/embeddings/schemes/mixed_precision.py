@@ -7,14 +7,17 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
-from cadc.embeddings.base.table import rows_of
-from cadc.embeddings.base.table_file import Shapes, size_of
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
+from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.mixed_rows import decode, encode, kinds_of, places, shapes
 from cadc.embeddings.coding.packing import n_bytes
 from cadc.embeddings.coding.quantizer import straight_through, with_scaled_gradient
+from cadc.embeddings.coding.rows import rows_of
+from cadc.embeddings.coding.shapes import Shapes
 from cadc.embeddings.fitting.bit_allocation import allot_within, best_step
 from cadc.embeddings.fitting.bit_search import WIDTHS, BitSearch, fitted_steps, gradient_scales
+from cadc.embeddings.fitting.projection import copy_known
 from cadc.embeddings.schemes.packed import PackedTable
 from cadc.errors import require_at_least, require_positive
 
@@ -69,8 +72,7 @@ class MixedPrecisionTable(PackedTable):
 
     def project(self, target: Tensor, weight: Tensor) -> None:
         """Start from the target itself, and from the steps that fit it best at each width."""
-        with torch.no_grad():
-            self.weight.copy_(target.where(weight.unsqueeze(1) > 0, self.weight))
+        copy_known(self.weight, target, weight)
         self._begin(weight)
 
     def _begin(self, weight: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cadc.data.schema import Field
 from cadc.embeddings.base.table import EmbeddingTable
-from cadc.embeddings.base.table_file import Shapes
+from cadc.embeddings.coding.shapes import Shapes, require_shapes
 
 
 class PackedTable(EmbeddingTable):
@@ -87,7 +87,7 @@ class PackedTable(EmbeddingTable):
             raise ValueError(f"{error.args[0]} is missing") from error
         if self.centre is not None:
             wanted["centre"] = (self.centre.dtype, self.centre.shape)
-        require(tensors, wanted)
+        require_shapes(tensors, wanted)
         for name, _ in list(self.named_parameters(recurse=False)):
             if name != "centre":
                 self.register_parameter(name, None)
@@ -119,14 +119,3 @@ class PackedTable(EmbeddingTable):
         else:
             self._packed = None
         return self
-
-
-def require(tensors: Mapping[str, Tensor], wanted: Shapes) -> None:
-    """Raise a ValueError for tensors of other names, shapes or types."""
-    differing = sorted(tensors.keys() ^ wanted.keys())
-    if differing:
-        raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in tensors else 'missing'}")
-    for name, (dtype, shape) in wanted.items():
-        found = tensors[name]
-        if (found.dtype, tuple(found.shape)) != (dtype, tuple(shape)):
-            raise ValueError(f"{name} is {found.dtype} {tuple(found.shape)}; expected {dtype} {tuple(shape)}")

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
-from cadc.embeddings.base.table import rows_of
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.dtypes import TORCH_DTYPES, Dtype
 from cadc.embeddings.coding.ragged import numbers_at, padded, places
+from cadc.embeddings.coding.rows import rows_of
+from cadc.embeddings.coding.shapes import ANY, require_shapes, shapes_of
 from cadc.embeddings.coding.sparse_entries import bitmask_bytes, greatest_within, packed, unpacked
-from cadc.embeddings.schemes.full import Dtype
+from cadc.embeddings.fitting.projection import copy_known
 from cadc.embeddings.schemes.rounded import RoundedTable
 from cadc.errors import UsageError, require_at_least
 
@@ -104,7 +107,7 @@ class PrunedTable(RoundedTable):
                 is_given = weight[entries // self.dim] > 0
                 self._values.copy_(target.flatten()[entries].where(is_given, self._values))
             else:
-                self.weight.copy_(target.where(weight.unsqueeze(1) > 0, self.weight))
+                copy_known(self.weight, target, weight)
                 self.initial = self.weight.detach().clone()
 
     def settle(self) -> None:
@@ -136,20 +139,17 @@ class PrunedTable(RoundedTable):
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the kept entries as they were stored; the table is settled then."""
-        wanted = {"rows": torch.uint8, "masks": torch.uint8, "values": getattr(torch, self.dtype)}
-        wanted |= {} if self.centre is None else {"centre": torch.float32}
-        differing = sorted(tensors.keys() ^ wanted.keys())
-        if differing:
-            raise ValueError(f"{differing[0]} is {'unknown' if differing[0] in tensors else 'missing'}")
-        for name, dtype in wanted.items():
-            if tensors[name].dtype != dtype or tensors[name].ndim != (2 if name == "centre" else 1):
-                raise ValueError(f"{name} is {tensors[name].dtype} {tuple(tensors[name].shape)}; expected {dtype}")
+        stored = {
+            "rows": (torch.uint8, (ANY,)),
+            "masks": (torch.uint8, (ANY,)),
+            "values": (TORCH_DTYPES[self.dtype], (ANY,)),
+        }
+        centre = {} if self.centre is None else {"centre": self.centre.detach()}
+        require_shapes(tensors, stored | shapes_of(centre))
         entries, values = unpacked(tensors["rows"], tensors["masks"], self.n_rows, self.dim), tensors["values"]
         if len(entries) != len(values):
             raise ValueError(f"values are {len(values)}; expected {len(entries)}, as the masks say")
         if self.centre is not None:
-            if tensors["centre"].shape != self.centre.shape:
-                raise ValueError(f"centre is {tuple(tensors['centre'].shape)}; expected {tuple(self.centre.shape)}")
             with torch.no_grad():
                 self.centre.copy_(tensors["centre"])
         self.weight = self.threshold = None
@@ -253,6 +253,6 @@ def pruned_bytes(fields: Sequence[Field], dim: int, centred: bool, dtype: Dtype,
     shapes = {
         "rows": (torch.uint8, (of_rows,)),
         "masks": (torch.uint8, (of_masks,)),
-        "values": (getattr(torch, dtype), (n,)),
+        "values": (TORCH_DTYPES[dtype], (n,)),
     }
     return size_of(PrunedTable, fields, dim, centred, {"dtype": dtype}, shapes)

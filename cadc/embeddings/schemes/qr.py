@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.rank_one import fit_products
-from cadc.embeddings.schemes.shared_rows import SharedRowsTable, columns, look_up, require_choice
+from cadc.embeddings.schemes.shared_rows import SharedRowsTable, columns, require_choice
 
 Operation = Literal["multiply", "add", "concat"]
 
@@ -60,7 +62,7 @@ class QuotientRemainderTable(SharedRowsTable):
         if self.operation != "multiply":
             return super().vectors(rows)
         of_quotient, of_remainder = self.slots(rows)
-        return look_up(self.weight, of_quotient) * look_up(self.weight, of_remainder)
+        return rows_of(self.weight, of_quotient) * rows_of(self.weight, of_remainder)
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from normal values; the product of two of standard deviation √std has the one that is asked for."""

@@ -7,11 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, too_small
-from cadc.embeddings.base.table import rows_of
-from cadc.embeddings.base.table_file import Shapes, size_of
-from cadc.embeddings.coding.packing import CHUNK, n_bytes, pack, unpack
+from cadc.embeddings.base.budget import too_small
+from cadc.embeddings.base.scheme import Compressed, TableSpec
+from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.packing import n_bytes, pack, unpack
 from cadc.embeddings.coding.quantizer import best_steps, codes_of
+from cadc.embeddings.coding.rows import CHUNK, rows_of
+from cadc.embeddings.coding.shapes import Shapes
+from cadc.embeddings.fitting.projection import copy_known
 from cadc.embeddings.schemes.packed import PackedTable
 
 Bits = Literal[8, 4, 2]
@@ -52,9 +55,8 @@ class QuantisedTable(PackedTable):
 
     def project(self, target: Tensor, weight: Tensor) -> None:
         """Start from the target itself, whose nearest codes are stored; weights tell on a step that all rows share."""
-        with torch.no_grad():
-            self.weight.copy_(target.where(weight.unsqueeze(1) > 0, self.weight))
-            self.mass.copy_(weight.where(weight > 0, 1))
+        copy_known(self.weight, target, weight)
+        self.mass.copy_(weight.where(weight > 0, 1))
 
     def trained_vectors(self, rows: Tensor) -> Tensor:
         """Return rows of floats."""

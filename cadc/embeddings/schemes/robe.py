@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.hashes import PRIME, affine, modulo_
 from cadc.embeddings.schemes.shared_memory import SharedMemoryTable

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from cadc.embeddings.base.table import EmbeddingTable
-from cadc.embeddings.schemes.full import Dtype
+from cadc.embeddings.coding.dtypes import TORCH_DTYPES, Dtype, as_dtype
+from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 
 
 class RoundedTable(EmbeddingTable):
@@ -25,10 +25,7 @@ class RoundedTable(EmbeddingTable):
 
     def as_stored(self, numbers: Tensor) -> Tensor:
         """Return numbers in the type of the file; those beyond its range become its largest."""
-        if self.dtype == "float32":
-            return numbers.float()
-        dtype = getattr(torch, self.dtype)
-        return numbers.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max).to(dtype)
+        return as_dtype(numbers, self.dtype)
 
     def serving(self) -> dict[str, Tensor]:
         """Return the tensors as they are stored."""
@@ -37,10 +34,8 @@ class RoundedTable(EmbeddingTable):
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the tensors as they were stored."""
-        own = dict(tensors)
+        stored = dict(shapes_of(self.state_dict()))
         for name in self.rounded:
-            if name in own and own[name].dtype != getattr(torch, self.dtype):
-                raise ValueError(f"{name} is {own[name].dtype}; expected {self.dtype}")
-            if name in own:
-                own[name] = own[name].float()
-        super().load_serving(own)
+            stored[name] = (TORCH_DTYPES[self.dtype], stored[name][1])
+        require_shapes(tensors, stored)
+        super().load_serving(dict(tensors) | {name: tensors[name].float() for name in self.rounded})

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
-from cadc.embeddings.base.table import CHUNK
 from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.dtypes import TORCH_DTYPES, Dtype
 from cadc.embeddings.coding.ragged import numbers_at, padded, places
+from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.fitting.rotation import rotated
 from cadc.embeddings.fitting.row_sizes import power_law_sizes, rows_of_sizes
-from cadc.embeddings.schemes.full import Dtype
 from cadc.embeddings.schemes.rounded import RoundedTable
 from cadc.errors import UsageError, require_at_least
 
@@ -173,7 +174,7 @@ class RowDimension(Compressed):
         def bytes_at(numbers: int) -> int:
             plan = ragged_plan(numbers, first_columns, shuffle, self.dtype)
             shapes = {
-                "weight": (getattr(torch, self.dtype), (numbers,)),
+                "weight": (TORCH_DTYPES[self.dtype], (numbers,)),
                 "runs": (torch.int32, (len(of_fields), self.dim + 1)),
             }
             return size_of(RaggedTable, spec.fields, self.dim, spec.centred, plan, shapes)

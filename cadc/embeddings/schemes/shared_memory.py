@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.table import CHUNK, EmbeddingTable
+from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.coding.rows import CHUNK
 
 AT_A_TIME = 1 << 19
 """Slots that are computed together, a few MB of them."""

@@ -6,10 +6,10 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
 
 from cadc.data.schema import Field
 from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.projection_of_parts import fit_joined, fit_sums
 from cadc.errors import UsageError
 
@@ -47,7 +47,7 @@ class SharedRowsTable(EmbeddingTable):
 
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
-        parts = [look_up(self.weight, slots) for slots in self.slots(rows)]
+        parts = [rows_of(self.weight, slots) for slots in self.slots(rows)]
         if self.combine == "concat":
             return torch.cat(parts, 1)[:, : self.dim]
         # Not one sum over a dimension, whose order of additions may depend on how many rows there are.
@@ -66,11 +66,6 @@ class SharedRowsTable(EmbeddingTable):
         fit = fit_joined if self.combine == "concat" else fit_sums
         with torch.no_grad():
             self.weight.copy_(fit(self.slots, target, weight, self.weight))
-
-
-def look_up(weight: Tensor, slots: Tensor) -> Tensor:
-    """Return rows of a matrix (int64, shape [n]), with a gradient that is fast on CPUs and deterministic on GPUs."""
-    return weight.index_select(0, slots) if weight.device.type == "cpu" else embedding(slots, weight)
 
 
 def columns(dim: int, n_parts: int, combine: str) -> int:

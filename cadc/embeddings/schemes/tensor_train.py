@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from cadc.data.schema import Field
-from cadc.embeddings.base.scheme import Compressed, TableSpec, largest_within
+from cadc.embeddings.base.budget import largest_within
+from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.base.table_file import size_of
+from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.tensor_train_fit import fit_cores
-from cadc.embeddings.schemes.shared_rows import look_up
 
 Three = tuple[int, int, int]
 
@@ -53,7 +54,7 @@ class TensorTrainTable(EmbeddingTable):
         pairs = rows.div(n3, rounding_mode="floor")
         left = self._of_pairs(pairs).view(len(rows), d1 * d2, self.ranks[1])
         found = left.bmm(_slices(self.third, rows - pairs * n3))
-        return look_up(found.view(len(rows), self.dim), places)
+        return rows_of(found.view(len(rows), self.dim), places)
 
     def _of_pairs(self, pairs: Tensor) -> Tensor:
         """Return A[i1]·B[i2] of some i1·n2 + i2, shape [n, d1·d2·r2]."""
@@ -62,11 +63,11 @@ class TensorTrainTable(EmbeddingTable):
         if n1 * n2 <= MOST_PAIRS:
             each = self.first.flatten(0, 1) @ self.second.transpose(0, 1).flatten(1)
             every = each.view(n1, d1, n2, d2 * r2).transpose(1, 2).reshape(n1 * n2, -1)
-            return look_up(every, pairs)
+            return rows_of(every, pairs)
         pairs, places = pairs.unique(return_inverse=True)
         i1 = pairs.div(n2, rounding_mode="floor")
         found = _slices(self.first, i1).bmm(_slices(self.second.flatten(2), pairs - i1 * n2))
-        return look_up(found.flatten(1), places)
+        return rows_of(found.flatten(1), places)
 
     def reset(self, std: float, generator: torch.Generator) -> None:
         """Start from normal values, such that products have the standard deviation of a plain table."""
@@ -83,7 +84,7 @@ class TensorTrainTable(EmbeddingTable):
 
 def _slices(core: Tensor, index: Tensor) -> Tensor:
     """Return core[index] of a core of three dimensions."""
-    return look_up(core.flatten(1), index).view(len(index), *core.shape[1:])
+    return rows_of(core.flatten(1), index).view(len(index), *core.shape[1:])
 
 
 class TensorTrain(Compressed):
