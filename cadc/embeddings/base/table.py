@@ -1,8 +1,8 @@
 """What every embedding table does, however it is stored."""
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -218,31 +218,14 @@ class EmbeddingTable(nn.Module, ABC):
         """Return the rows of all fields as they are looked up, one after the other, shape [n_rows, dim]."""
         return torch.cat(list(self._chunks()))
 
-    def lookup_ns(self, n: int = 4096, repeats: int = 20, seed: int = 0) -> float:
-        """Return how many nanoseconds a look-up in evaluation takes for one id, the median over batches of `n`."""
-        rows = torch.randint(self.n_rows, (n,), generator=torch.Generator().manual_seed(seed))
-        was_training, times = self.training, []
-        rows = rows.to(self.offsets.device)
-        self.eval()
-        with torch.no_grad():
-            for _ in range(repeats + 2):
-                started = time.perf_counter_ns()
-                self.vectors(rows)
-                times.append((time.perf_counter_ns() - started) / n)
-        self.train(was_training)
-        return sorted(times[2:])[repeats // 2]
-
     def _chunks(self) -> Iterator[Tensor]:
         device = self.offsets.device
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
+        with evaluating(self):
             for index, field in enumerate(self.fields):
                 first = self.first_row[field.name]
                 for rows in torch.arange(first, first + field.vocabulary_size, device=device).split(CHUNK):
                     found = self.vectors(rows)
                     yield found if self.centre is None else found + self.centre[index]
-        self.train(was_training)
 
     def psnr_of(self, target: Tensor, counts: Tensor) -> float | None:
         """Return the PSNR in dB of the rows that count (1, else 0), the centre taken out; None where it is infinite."""
@@ -250,13 +233,22 @@ class EmbeddingTable(nn.Module, ABC):
         if not used.any():
             return None
         peak, squared, n = float(target[used].max() - target[used].min()), 0.0, 0
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
+        with evaluating(self):
             for rows in used.nonzero().squeeze(1).split(CHUNK):
                 squared += float((self.vectors(rows) - target[rows]).double().square().sum())
                 n += len(rows) * self.dim
-        self.train(was_training)
         if squared == 0 or peak == 0:
             return None
         return float(10 * torch.log10(torch.tensor(peak**2 * n / squared, dtype=torch.float64)))
+
+
+@contextmanager
+def evaluating(table: EmbeddingTable) -> Iterator[None]:
+    """Look up as evaluation does and without gradients, and leave the table in the mode that it was in."""
+    was_training = table.training
+    table.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        table.train(was_training)

@@ -139,13 +139,10 @@ class PrunedTable(RoundedTable):
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the kept entries as they were stored; the table is settled then."""
-        stored = {
-            "rows": (torch.uint8, (ANY,)),
-            "masks": (torch.uint8, (ANY,)),
-            "values": (TORCH_DTYPES[self.dtype], (ANY,)),
-        }
-        centre = {} if self.centre is None else {"centre": self.centre.detach()}
-        require_shapes(tensors, stored | shapes_of(centre))
+        expected = shapes_of({} if self.centre is None else {"centre": self.centre})
+        expected |= dict.fromkeys(("rows", "masks"), (torch.uint8, (ANY,)))
+        expected["values"] = (TORCH_DTYPES[self.dtype], (ANY,))
+        require_shapes(tensors, expected)
         entries, values = unpacked(tensors["rows"], tensors["masks"], self.n_rows, self.dim), tensors["values"]
         if len(entries) != len(values):
             raise ValueError(f"values are {len(values)}; expected {len(entries)}, as the masks say")

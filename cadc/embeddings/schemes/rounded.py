@@ -34,8 +34,8 @@ class RoundedTable(EmbeddingTable):
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the tensors as they were stored."""
-        stored = dict(shapes_of(self.state_dict()))
+        expected = shapes_of(self.state_dict())
         for name in self.rounded:
-            stored[name] = (TORCH_DTYPES[self.dtype], stored[name][1])
-        require_shapes(tensors, stored)
+            expected[name] = (TORCH_DTYPES[self.dtype], expected[name][1])
+        require_shapes(tensors, expected)
         super().load_serving(dict(tensors) | {name: tensors[name].float() for name in self.rounded})
