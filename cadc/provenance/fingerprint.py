@@ -161,12 +161,17 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            names = [_home(module, alias.name) for alias in node.names]
+            # Looking up what is inside other packages would import them.
+            names = [_home(module, alias.name) for alias in node.names] if _is_allowed(module) else []
         else:
             continue
         for name in names:
-            if name.split(".")[0] in allowed_packages() and _exists(name):
+            if _is_allowed(name) and _exists(name):
                 yield name
+
+
+def _is_allowed(module: str) -> bool:
+    return module.partition(".")[0] in allowed_packages()
 
 
 @cache

@@ -94,7 +94,7 @@ def test_a_failed_run_says_why_and_is_tried_again_on_request_only():
 
     again = cadc(*words)
     assert again.status == 1
-    assert again.sentence.startswith(f"cadc: {run_id} failed before: {record['reason']} --retry-failed")
+    assert all(part in again.sentence for part in (run_id, record["reason"], "--retry-failed"))
     sweep = cadc("train", "-m", *words[1:-1], "trainer.learning_rate=1e30,0.003")
     assert sweep.status == 1
     assert closing(sweep) == {"finished": 1, "failed before": 1}

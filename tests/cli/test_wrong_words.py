@@ -32,7 +32,7 @@ from tests.support.commands import TINY, cadc, process, runs
         ("+hydra.sweep.dir=x", "sets Hydra itself"),
         ("model._target_=os.system", "'os.system' is not allowed"),
         ("model._target_=cadc.models.dlrm.DRLM", "names nothing that exists"),
-        ("sampler._target_=cadc.sampling.uniform.np", "is no class"),
+        ("sampler._target_=cadc.sampling.uniform.np", "'cadc.sampling.uniform.np' is not a class"),
     ],
 )
 def test_a_word_that_is_not_understood(word, said):
