@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from torch import nn
 
 from cadc.api.carry_out import ledger_of, torch_left_alone
 from cadc.configuration.settings import BESIDE_SOURCE
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError
 from cadc.ledger.store import Record
+from cadc.models.model import Model
 from cadc.provenance.fingerprint import describe
 from cadc.reporting.saved import FILES, SavedRows
 from cadc.serving.load import load_run
@@ -87,7 +87,7 @@ class Run:
         return pd.read_csv(path) if path.exists() else pd.DataFrame({"epoch": []})
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> Model:
         """The model with its final weights, in evaluation mode; it maps a `cadc.data.Batch` to logits or scores."""
         return self._loaded[1]
 
@@ -97,7 +97,7 @@ class Run:
         return self._loaded[0]
 
     @cached_property
-    def _loaded(self) -> tuple[InteractionLog, nn.Module]:
+    def _loaded(self) -> tuple[InteractionLog, Model]:
         with torch_left_alone():
             _, log, model = load_run(self._ledger, self.id)
         return log, model
