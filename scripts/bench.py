@@ -117,7 +117,7 @@ def bench(words: Sequence[str]) -> None:
 
     from cadc.configuration.compose import compose_config
     from cadc.data.batches import BatchLoader
-    from cadc.evaluation.auc import auc
+    from cadc.evaluation.metrics.auc import auc
     from cadc.evaluation.ranking import DotProduct, HeldOutRanking
     from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
     from cadc.pipeline.run import train

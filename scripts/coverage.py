@@ -166,16 +166,16 @@ def one_simulation(case: Case, number: int) -> tuple[NDArray[np.float64], NDArra
     """Return the mean difference for each number of seeds, and low and high of each interval [n_seeds, interval, 2]."""
     import pandas as pd
 
+    from cadc.evaluation.metrics.lookup import comparable_metric
     from cadc.evaluation.statistics.delong import delong
-    from cadc.evaluation.statistics.measures import measure
     from cadc.evaluation.statistics.multiplicities import multiplicities
 
     generator = np.random.default_rng([number, CASES.index(case) if case in CASES else len(CASES)])
-    chosen = measure(case.metric)
+    chosen = comparable_metric(case.metric)
     seeds = list(simulate(case, generator, max(SEEDS)))
     resampled = [
         [
-            chosen.prepare(pd.DataFrame({"label": label, "probability": score}), user, N_USERS)
+            chosen.resample(pd.DataFrame({"label": label, "probability": score}), user, N_USERS)
             for score in (first, second)
         ]
         for label, first, second, user in seeds

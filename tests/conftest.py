@@ -12,6 +12,7 @@ import torch
 from cadc.configuration import class_lookup, compose
 from cadc.configuration.class_lookup import allowed_packages
 from cadc.configuration.public_names import homes_of
+from cadc.evaluation.metrics import lookup
 from cadc.loggers import wandb_process
 from cadc.provenance import fingerprint
 from tests.support.commands import closing
@@ -164,6 +165,7 @@ def _forget_plugins():
     for remembered in (
         allowed_packages,
         class_lookup._load_class,
+        lookup.metric_classes,
         compose._composed,
         fingerprint._module,
         fingerprint._exists,

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from cadc.errors import DataError, UsageError
-from cadc.evaluation.statistics.measures import measure
+from cadc.evaluation.metrics.lookup import comparable_metric
 
 ACTIVITY_EDGES = (1, 5, 20, 100)
 """Least number of rows of each class of activity but the first."""
@@ -79,7 +79,7 @@ def metrics_by_stratum(rows: pd.DataFrame, stratum: pd.Categorical, metrics: Seq
     ----------
     rows : saved scores (label, probability and, where there are users, user) or ranks (user, rank).
     stratum : of each row; see `by_activity` and `warm_and_cold`.
-    metrics : such as `auc` or `ndcg@10`, see `cadc.evaluation.statistics.measure`.
+    metrics : such as `auc` or `ndcg@10`, see `cadc.evaluation.metrics`.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _metrics(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
     unit = pd.factorize(rows["user"])[0] if "user" in rows else np.zeros(len(rows), np.int64)
     n_units = int(unit.max()) + 1
     once = np.ones((1, n_units), np.int32)
-    return {name: float(measure(name).prepare(rows, unit, n_units)(once)[0]) for name in names}
+    return {name: float(comparable_metric(name).resample(rows, unit, n_units)(once)[0]) for name in names}
 
 
 def _categorical(code: NDArray[np.integer], names: Sequence[str]) -> pd.Categorical:

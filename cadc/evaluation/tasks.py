@@ -1,8 +1,7 @@
-"""A held-out part of a log, as a model is judged by it: rows that are scored, or items that are ranked."""
+"""A held-out part of a log that a model is evaluated on: rows that are scored, or items that are ranked."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,13 +15,12 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
 from cadc.errors import CadcError, DataError
-from cadc.evaluation.auc import auc
-from cadc.evaluation.calibration import expected_calibration_error
-from cadc.evaluation.gauc import gauc
-from cadc.evaluation.logloss import logloss
-from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
-
-Task = Literal["ctr", "ranking"]
+from cadc.evaluation.metrics.logloss import LogLoss
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.metrics.metric import Metric
+from cadc.evaluation.metrics.ndcg import NDCG
+from cadc.evaluation.ranking import HeldOutRanking
+from cadc.evaluation.saved_tables import SAVED, SavedTable, Task
 
 
 class Scorer(Protocol):
@@ -39,18 +37,22 @@ class Scorer(Protocol):
 
 
 class HeldOutRows:
-    """Rows whose labels are predicted: AUC, logloss, and what else is computed from their scores.
+    """Rows whose labels are predicted.
 
     Parameters
     ----------
     log : the log.
     split : `validation` or `test`.
     rate : share of its rows that is read, drawn once for all runs.
+
+    Attributes
+    ----------
+    saved : the table of scores.
+    monitor : metric that training keeps the best epoch by, and stops by.
     """
 
-    saved_as: ClassVar[str] = "scores.parquet"
-    monitor: ClassVar[str] = "logloss"
-    higher_is_better: ClassVar[bool] = False
+    saved: ClassVar[SavedTable] = SAVED["ctr"]
+    monitor: ClassVar[Metric] = LogLoss()
 
     def __init__(self, log: InteractionLog, split: str, rate: float = 1.0) -> None:
         self.log, self.split = log, split
@@ -60,9 +62,16 @@ class HeldOutRows:
         return len(self.rows)
 
     def metrics(self, model: Scorer) -> dict[str, float]:
-        """Return what an epoch is judged by."""
+        """Return the metrics of an epoch, that which training stops by among them.
+
+        Raises
+        ------
+        CadcError : where a probability is NaN.
+        DataError : where AUC is undefined.
+        """
         label, probability = self.log.labels(self.rows).numpy(), self.probabilities(model)
-        return {"auc": auc(label, probability), "logloss": logloss(label, probability)}
+        rows = pd.DataFrame({"label": label, "probability": probability})
+        return {name: metric(name).value(rows) for name in self.saved.each_epoch}
 
     @torch.no_grad()
     def probabilities(self, model: Scorer) -> NDArray[np.float64]:
@@ -89,34 +98,24 @@ class HeldOutRows:
             columns[side] = keys_of(self.log, side, self.log.entity_rows(side, self.rows))
         return pd.DataFrame(columns)
 
-    @staticmethod
-    def metrics_of(table: pd.DataFrame) -> dict[str, float]:
-        """Return all metrics of saved scores; those within users are left out where there are none."""
-        label, probability = table["label"].to_numpy(), table["probability"].to_numpy()
-        found = {
-            "auc": auc(label, probability),
-            "logloss": logloss(label, probability),
-            "ece": expected_calibration_error(label, probability),
-        }
-        if "user" in table:
-            with suppress(DataError):  # no user has labels of both classes, as where each has one row
-                found["gauc"] = gauc(label, probability, table["user"].to_numpy()).value
-        return found
-
 
 class HeldOutRanks:
-    """Items to be found among all that a user has not met: HR, NDCG, Recall and MRR.
+    """Items that are ranked among all that their user has not met.
 
     Parameters
     ----------
     log : the log.
     split : `validation` or `test`.
     rate : share of the held-out items that is read, drawn once for all runs.
+
+    Attributes
+    ----------
+    saved : the table of ranks.
+    monitor : metric that training keeps the best epoch by, and stops by.
     """
 
-    saved_as: ClassVar[str] = "ranks.parquet"
-    monitor: ClassVar[str] = "ndcg@10"
-    higher_is_better: ClassVar[bool] = True
+    saved: ClassVar[SavedTable] = SAVED["ranking"]
+    monitor: ClassVar[Metric] = NDCG(at=10)
 
     def __init__(self, log: InteractionLog, split: str, rate: float = 1.0) -> None:
         self.log, self.split = log, split
@@ -127,9 +126,14 @@ class HeldOutRanks:
         return len(self.kept)
 
     def metrics(self, model: Scorer) -> dict[str, float]:
-        """Return what an epoch is judged by."""
-        users = self.held_out.users[self.kept].numpy()
-        return ranking_metrics(self.ranks(model), users)
+        """Return the metrics of an epoch, that which training stops by among them.
+
+        Raises
+        ------
+        CadcError : where a score is NaN.
+        """
+        rows = pd.DataFrame({"user": self.held_out.users[self.kept].numpy(), "rank": self.ranks(model)})
+        return {name: metric(name).value(rows) for name in self.saved.each_epoch}
 
     @torch.no_grad()
     def ranks(self, model: Scorer) -> NDArray[np.float64]:
@@ -157,16 +161,38 @@ class HeldOutRanks:
             }
         )
 
-    @staticmethod
-    def metrics_of(table: pd.DataFrame) -> dict[str, float]:
-        """Return all metrics of saved ranks, and the share of items that no training row held."""
-        rank = table["rank"].to_numpy()
-        return ranking_metrics(rank, table["user"].to_numpy()) | {"cold_share": float(np.isinf(rank).mean())}
-
 
 HeldOut = HeldOutRows | HeldOutRanks
 
 BY_TASK: dict[str, type[HeldOutRows] | type[HeldOutRanks]] = {"ctr": HeldOutRows, "ranking": HeldOutRanks}
+
+
+def metrics_of(rows: pd.DataFrame, task: Task) -> dict[str, float]:
+    """Return the metrics of saved scores or ranks that a record holds.
+
+    Those that are undefined are left out, as GAUC is without users, unless every record has them.
+
+    Parameters
+    ----------
+    rows : as `HeldOutRows.table` or `HeldOutRanks.table` returns them.
+    task : of the run.
+
+    Raises
+    ------
+    DataError : where one of the metrics that every record has is undefined.
+    """
+    return dict(_defined(rows, SAVED[task]))
+
+
+def _defined(rows: pd.DataFrame, saved: SavedTable) -> Iterator[tuple[str, float]]:
+    for name in saved.recorded:
+        found = metric(name)
+        if set(found.columns) <= set(rows):
+            try:
+                yield name, found.value(rows)
+            except DataError:
+                if name in saved.leading:
+                    raise
 
 
 def keys_of(log: InteractionLog, side: EntitySide, rows: Tensor) -> NDArray[np.generic]:

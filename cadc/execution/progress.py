@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from cadc.errors import CadcError
+from cadc.evaluation.prefixes import TEST
+from cadc.evaluation.saved_tables import SAVED
 from cadc.execution.jobs import Job
 from cadc.execution.outcome import STATES, Outcome
 from cadc.execution.time_left import Estimate, own_seconds
 from cadc.ledger.store import Ledger, Record
 from cadc.loggers.after import AfterRun
-from cadc.reporting.columns import OF_TASK
 from cadc.terminal.progress import Display, Report
 
 
@@ -96,7 +97,7 @@ class Progress:
 def metrics_text(record: Record) -> str:
     """Return the test metrics of a record as text; all metrics if there are none of the test part."""
     metrics: Mapping[str, float] = record["metrics"]
-    of_test = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
-    usual = OF_TASK[record.get("task", "ctr")]
+    of_test = {name: value for name, value in metrics.items() if name.startswith(TEST)} or metrics
+    usual = SAVED[record.get("task", "ctr")].leading
     shown = {name: value for name, value in of_test.items() if name.partition("/")[2] in usual} or of_test
     return ", ".join(f"{name} {value:.4f}" for name, value in shown.items())

@@ -78,7 +78,7 @@ class Experiment:
     fast : overrides for a quick look; see `overrides_of`.
     references : what the arms are compared with; empty compares nothing.
     metrics : metrics of table and figure; empty takes those of the task.
-    columns : further columns of the table, see `cadc.reporting.columns`.
+    columns : further columns of the table, see `cadc.experiment.columns`.
     figure : x-axis of the figure: sampling `rate`, total `time`, `dim` of the tables or compression `ratio`;
         `bars` puts arms side by side, `heat` shows rates by ratios.
     choose : reference for choosing the smallest pair of rows and bytes, see `cadc.reporting.selection`; None chooses

@@ -187,11 +187,11 @@ def _reference(node: Any, arms: Mapping[str, TEXTS], where: str) -> Reference:
             raise UsageError(f"{where}: {shown(arm)} is not an arm; did you mean {' or '.join(near)}?")
     if not reference.margin >= 0:
         raise UsageError(f"{where}: margin is {reference.margin:g}; expected 0 or more.")
-    # Statistics are slow to import, and few commands need them.
-    from cadc.evaluation.statistics.measures import measure
+    # Metrics are slow to import, and few commands need them.
+    from cadc.evaluation.metrics.lookup import comparable_metric
 
     try:
-        measure(reference.metric)
+        comparable_metric(reference.metric)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
     return reference
@@ -199,7 +199,7 @@ def _reference(node: Any, arms: Mapping[str, TEXTS], where: str) -> Reference:
 
 def _check_names(content: Mapping[str, Any], path: Path) -> None:
     """Raise a UsageError for a metric or column that no run can have."""
-    from cadc.reporting.columns import check_column, check_metric
+    from cadc.experiment.columns import check_column, check_metric
 
     try:
         for name in content.get("metrics", ()):

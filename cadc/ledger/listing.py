@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from cadc.errors import UsageError
+from cadc.evaluation.prefixes import TEST
 from cadc.ledger.nested import leaves, part
 from cadc.ledger.safe_text import harmless, moment, number, word
 from cadc.ledger.status import STATUSES, Entry
@@ -121,7 +122,7 @@ def _ended(entry: Entry) -> tuple[bool, str, str]:
 def metrics(entry: Entry) -> str:
     """Return the test metrics of a run in words; all of them where there are none of the test."""
     found = part(entry.known, "metrics")
-    shown = {name: value for name, value in found.items() if name.startswith("test/")} or found
+    shown = {name: value for name, value in found.items() if name.startswith(TEST)} or found
     return " ".join(f"{harmless(name, 40)} {_decimals(value)}" for name, value in shown.items())
 
 

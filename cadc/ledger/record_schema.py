@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cadc.errors import CadcError, shown
+from cadc.evaluation.prefixes import TEST
+from cadc.evaluation.saved_tables import SAVED
 
 MAX_DEPTH = 20
 
@@ -57,9 +59,6 @@ SHAPE: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 """Keys joined by dots, and what stands there."""
 
-TEST_METRICS = {"ctr": ("test/auc", "test/logloss"), "ranking": ("test/hr@10", "test/ndcg@10")}
-"""By task; a record without one is older and of the first."""
-
 
 def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> None:
     """Raise a CadcError for a record that lacks something, or holds something else there.
@@ -82,12 +81,12 @@ def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> 
         if not fits(node):
             raise CadcError(f"{where} is no record ({key} is {shown(node)}; expected {expected}); {advice}.")
     task = record.get("task", "ctr")
-    if task not in TEST_METRICS:
+    if task not in SAVED:
         raise CadcError(f"{where} is no record (task is {shown(task)}; expected ctr or ranking); {advice}.")
     is_tested = record["config"].get("evaluate", "test") == "test" and not record.get("unreachable")
-    for key in TEST_METRICS[task] if is_tested else ():
-        if key not in record["metrics"]:
-            raise CadcError(f"{where} is no record (it lacks metrics.{key}); {advice}.")
+    for name in SAVED[task].leading if is_tested else ():
+        if f"{TEST}{name}" not in record["metrics"]:
+            raise CadcError(f"{where} is no record (it lacks metrics.{TEST}{name}); {advice}.")
     if run_id is not None and record["id"] != run_id:
         raise CadcError(f"{where} is the record of another run ({shown(record['id'])}); {advice}.")
 

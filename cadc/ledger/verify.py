@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cadc.configuration.components import TARGET
 from cadc.embeddings.measured import table_bytes
 from cadc.errors import CadcError, UsageError, reason
+from cadc.evaluation.prefixes import PREFIX, of_part
+from cadc.evaluation.saved_tables import SAVED
 from cadc.ledger.identity import recorded_identity, run_code
 from cadc.ledger.nested import part
 from cadc.ledger.record_hash import KEY, is_intact
@@ -30,8 +32,6 @@ SINCE_2 = {"finished": ("files", KEY), "failed": (KEY,), "pruned": (KEY,)}
 """Keys that a record has."""
 
 RECORD, MODEL, CURVES = "record.json", "model.safetensors", "metrics.csv"
-SCORES = {"ctr": "scores.parquet", "ranking": "ranks.parquet"}
-"""What metrics are computed from, by task."""
 
 UNFINISHED = {
     "interrupted": ("is interrupted", "the same command goes on from there"),
@@ -90,7 +90,7 @@ def _check(folder: Path, entry: Entry, finding: Finding) -> None:
     if record["id"] != entry.run_id:
         faults.append(f"its folder is not named after the id of its record, {harmless(record['id'], 80)!r}")
     present = {path.name: path for path in sorted(folder.iterdir()) if path.name != RECORD}
-    scores = SCORES["ranking" if record.get("task") == "ranking" else "ctr"]
+    scores = SAVED["ranking" if record.get("task") == "ranking" else "ctr"].file
     faults += _files(record, entry.status, present, scores)
     whole = [name for name in (scores, MODEL) if name in present and not any(name in fault for fault in faults)]
     if entry.status == "finished":
@@ -158,29 +158,26 @@ def _scores(path: Path, record: Record) -> Iterator[str]:
     """Yield the metrics that the saved scores do not give."""
     import pandas as pd
 
-    from cadc.pipeline.run import SHORT, metrics_of
+    from cadc.evaluation.metrics.lookup import is_metric, metric
 
     evaluated = part(record, "config").get("evaluate", "test")
     try:
-        prefix = SHORT[evaluated]
         scores = pd.read_parquet(path)
-        computed = {f"{prefix}/{name}": value for name, value in metrics_of(scores).items()}
+        recorded = of_part(evaluated, part(record, "metrics"))
+        computed = {name: metric(name).value(scores) for name in recorded if is_metric(name)}
     except Exception as error:  # pyarrow has many classes of error for broken files
         yield f"no metrics can be computed from {path.name} ({harmless(repr(error), 200)})"
         return
     n_rows = part(part(record, "data"), "rows").get(evaluated)
     if "rank" not in scores and len(scores) != n_rows:
         yield f"{path.name} has {len(scores)} rows, which is not the number of the {evaluated} part"
-    recorded = part(record, "metrics")
     for name in recorded:
-        if not name.startswith(f"{prefix}/"):
-            continue
         value = number(recorded[name])
         if name not in computed:
-            yield f"nothing computes the metric {harmless(name, 80)} from {path.name}"
+            yield f"nothing computes the metric {PREFIX[evaluated]}{harmless(name, 80)} from {path.name}"
         elif value is None or not abs(value - computed[name]) <= TOLERANCE:
             said = harmless(json.dumps(recorded[name]), 60)
-            yield f"{name} is {said} in its record, but its scores give {computed[name]!r}"
+            yield f"{PREFIX[evaluated]}{name} is {said} in its record, but its scores give {computed[name]!r}"
 
 
 def _costs(record: Record) -> Iterator[str]:

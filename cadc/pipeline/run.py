@@ -14,7 +14,9 @@ from cadc.configuration.settings import Config, is_trained, seeds, task
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.errors import DataError
-from cadc.evaluation.tasks import BY_TASK
+from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.saved_tables import Task
+from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.factorization.cached import Fitted
 from cadc.factorization.crossfit import CrossFitted
 from cadc.models.model import Model
@@ -25,9 +27,6 @@ from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.training.fit import FitResult, History, warm_up
 from cadc.training.search import fit_after_search
-
-SHORT = {"test": "test", "validation": "val"}
-"""How the metrics of a part begin."""
 
 
 def run(
@@ -74,7 +73,7 @@ def run(
     with watch.stage("evaluate_s"):
         table, metrics = evaluate(config, model, log, sample, fit)
 
-    table.to_parquet(folder / BY_TASK[task(config)].saved_as, index=False)
+    table.to_parquet(folder / BY_TASK[task(config)].saved.file, index=False)
     # Not by safetensors' own writer, whose error on a full disk is no OSError.
     (folder / "model.safetensors").write_bytes(save(stored_state(model)))
     if fit:
@@ -110,15 +109,16 @@ def evaluate(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Return the scores, or ranks, of the part that the run is judged by, and its metrics and validation's."""
     split = config["evaluate"]
-    table = score(model, log, split, task(config))
-    metrics = {f"{SHORT[split]}/{name}": value for name, value in metrics_of(table).items()}
+    of_task = task(config)
+    table = score(model, log, split, of_task)
+    metrics = prefixed(split, metrics_of(table, of_task))
     if split == "test":
-        held_out = fit.validation if fit else metrics_of(score(model, log, "validation", task(config)))
-        metrics |= {f"val/{name}": value for name, value in held_out.items()}
+        held_out = fit.validation if fit else metrics_of(score(model, log, "validation", of_task), of_task)
+        metrics |= prefixed("validation", held_out)
     return with_activity(table, log, sample, split), metrics
 
 
-def score(model: Model, log: InteractionLog, split: str, of_task: str = "ctr") -> pd.DataFrame:
+def score(model: Model, log: InteractionLog, split: str, of_task: Task = "ctr") -> pd.DataFrame:
     """Return what `HeldOutRows` or `HeldOutRanks` saves of every row of a split, by the task.
 
     Raises
@@ -128,11 +128,6 @@ def score(model: Model, log: InteractionLog, split: str, of_task: str = "ctr") -
     model.eval()
     with torch.inference_mode():
         return BY_TASK[of_task](log, split).table(model)
-
-
-def metrics_of(table: pd.DataFrame) -> dict[str, float]:
-    """Return all metrics of saved scores or ranks."""
-    return BY_TASK["ranking" if "rank" in table else "ctr"].metrics_of(table)
 
 
 def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, split: str) -> pd.DataFrame:

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from cadc.errors import DataError
-from cadc.evaluation.statistics import Memory, compare, holm, measure, verdict
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.statistics import Memory, compare, holm, verdict
 from cadc.evaluation.statistics.delong import delong
 from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import digest
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point, names_of
-from cadc.reporting.saved import FILES, SavedRows, read_kept
+from cadc.reporting.saved import SavedRows, read_kept
 
 FILE = "comparison.csv"
 
@@ -125,14 +126,14 @@ def compare_points(
 def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
     """Yield run and file of all that is compared."""
     for reference, _, both in wanted:
-        file = FILES[measure(reference.metric).value]
+        file = metric(reference.metric).table.file
         yield from ((record["id"], file) for pair in both for record in pair)
 
 
 def _judged(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison with one reference, its p values adjusted over the family, and its verdicts."""
     frame = frame.assign(p_holm=holm(frame["p"]), p_margin_holm=holm(frame["p_margin"]))
-    sign = 1 if measure(frame["metric"].iloc[0]).higher_is_better else -1
+    sign = 1 if metric(frame["metric"].iloc[0]).higher_is_better else -1
     frame["verdict"] = [
         verdict(sign * line["difference"], line["p_holm"], line["p_margin_holm"], int(line["seeds"]), line["margin"])
         if pd.notna(line["p"])
@@ -162,7 +163,7 @@ def _known(reference: Reference, row: Point, other: Point | None, both: Sequence
 def _compared(
     reference: Reference, row: Point, both: Sequence[Pair], saved: SavedRows, memory: Memory
 ) -> dict[str, Any]:
-    file = FILES[measure(reference.metric).value]
+    file = metric(reference.metric).table.file
     try:
         arm, other = ([saved.read(record, file) for record in runs] for runs in zip(*both, strict=True))
         found = compare(arm, other, reference.metric, reference.margin, memory=memory)
@@ -181,7 +182,7 @@ def _compared(
         "p_margin": found.p_margin,
     }
     # An AUC has its floor at one half, so that a share of it says little.
-    if file == FILES["rank"] and found.share:
+    if metric(reference.metric).task == "ranking" and found.share:
         line |= {"share": found.share.estimate, "share_low": found.share.low, "share_high": found.share.high}
     if reference.metric == "auc":
         line["delong_se"] = _delong(arm, other)

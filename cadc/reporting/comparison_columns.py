@@ -32,7 +32,8 @@ def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Se
         else:
             wide[f"{name} to {reference}"] = part["difference"].round(6).to_numpy()
             wide[f"verdict on {reference.family}"] = part["verdict"].fillna("").to_numpy()
-    wide.attrs["note"] = "\n".join(_note(reference) for reference in found)
+    notes = [wide.attrs["note"]] if "note" in wide.attrs else []
+    wide.attrs["note"] = "\n".join([*notes, *(_note(reference) for reference in found)])
     return wide
 
 

@@ -7,13 +7,14 @@ from typing import ClassVar
 import pandas as pd
 from matplotlib.axes import Axes
 
+from cadc.evaluation.prefixes import VALIDATION
 from cadc.reporting.columns import label
 from cadc.reporting.palette import Palette
 
 
 def axis_label(metric: str) -> str:
     """Return a metric as an axis names it."""
-    return label(metric) if metric.startswith("val/") else f"test {label(metric)}"
+    return label(metric) if metric.startswith(VALIDATION) else f"test {label(metric)}"
 
 
 class Panel(ABC):

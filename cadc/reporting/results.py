@@ -18,6 +18,7 @@ from cadc.reporting.comparison_columns import add_comparison, comparison_markdow
 from cadc.reporting.figure import write_figure
 from cadc.reporting.lookup import RECORDS
 from cadc.reporting.points import points
+from cadc.reporting.saved import SavedRows
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, try_choice
 from cadc.reporting.strata import FILE as STRATA
@@ -50,7 +51,8 @@ def write_results(
     CadcError : where the folder cannot be written to, or arms cannot be compared with a reference.
     """
     rows = points(runs)
-    table = add_tuning_time(build_table(runs, experiment.metrics, experiment.columns), experiment.tuned, rows)
+    table = build_table(runs, experiment.metrics, experiment.columns, SavedRows(ledger))
+    table = add_tuning_time(table, experiment.tuned, rows)
     compared = compare_points(experiment.references, rows, ledger, committed)
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)
     if compared is not None:

@@ -11,9 +11,6 @@ from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
 
-FILES = {"probability": "scores.parquet", "rank": "ranks.parquet"}
-"""File of a run that holds the column which a metric reads."""
-
 KEPT = 8
 """Files in memory: those of a reference serve one arm after the other."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cadc.evaluation.prefixes import VALIDATION
 from cadc.experiment import Reference
 from cadc.ledger.store import Ledger
 from cadc.reporting.columns import higher_is_better, is_empty, label, value_of
@@ -43,7 +44,7 @@ def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
     reference : with metric and margin; the metric is read on validation.
     rows : of the table.
     """
-    metric = f"val/{reference.metric.removeprefix('val/')}"
+    metric = f"{VALIDATION}{reference.metric.removeprefix(VALIDATION)}"
     sign = 1 if higher_is_better(metric) else -1
     quality, kept, size = ([_mean(point, name) for point in rows] for name in (metric, "rows_kept", "embedding_bytes"))
     datasets = [point.columns["dataset"] for point in rows]

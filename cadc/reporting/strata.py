@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from cadc.errors import UsageError
-from cadc.evaluation.statistics.measures import measure
+from cadc.evaluation.metrics.lookup import comparable_metric
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.evaluation.strata import by_activity, metrics_by_stratum, warm_and_cold
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import digest
 from cadc.reporting.points import Point, names_of
-from cadc.reporting.saved import FILES, SavedRows, read_kept
+from cadc.reporting.saved import SavedRows, read_kept
 
 FILE = "strata.csv"
 SHOWN = ("dataset", "arm", "rate", "by", "stratum", "seeds", "n_rows", "n_users")
@@ -47,7 +47,7 @@ def strata(
     if not metrics:
         return None
     saved = SavedRows(ledger)
-    file = FILES[measure(metrics[0]).value]
+    file = comparable_metric(metrics[0]).table.file
     runs = digest([metrics, [[record["id"] for record in row.results] for row in rows]])
     if not all(saved.has(record["id"], file) for row in rows for record in row.results):
         return _kept(columns, runs, committed)
@@ -65,8 +65,8 @@ def _of_one_file(metrics: Sequence[str]) -> list[str]:
     found = []
     for name in metrics:
         with suppress(UsageError):
-            found.append(measure(name))
-    return [metric.name for metric in found if metric.value == found[0].value]
+            found.append(comparable_metric(name))
+    return [metric.name for metric in found if metric.task == found[0].task]
 
 
 def _of_run(rows: pd.DataFrame, record: Record, metrics: Sequence[str]) -> Iterator[pd.DataFrame]:

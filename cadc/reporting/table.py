@@ -7,14 +7,20 @@ from typing import Any
 import pandas as pd
 
 from cadc.evaluation.statistics.seeds import seed_interval
+from cadc.experiment.columns import MEASURED, PLACES
 from cadc.ledger.store import Record
-from cadc.reporting.columns import MEASURED, PLACES, decimals, is_empty, metrics_of, shown_in, value_of
+from cadc.reporting.columns import decimals, is_empty, metrics_of, shown_in
 from cadc.reporting.latex import latex
+from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.points import ARM_COLUMNS, Point, points
+from cadc.reporting.saved import SavedRows
 
 
 def build_table(
-    runs: Sequence[tuple[str, Record]], metrics: Sequence[str] = (), columns: Sequence[str] = ()
+    runs: Sequence[tuple[str, Record]],
+    metrics: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    saved: SavedRows | None = None,
 ) -> pd.DataFrame:
     """Return the table of (arm, record) pairs, a row a point.
 
@@ -26,25 +32,30 @@ def build_table(
     ----------
     runs : arm and record of each.
     metrics : such as `auc` or `ndcg@10`; those of the task where none are named.
-    columns : beside those that every table has, see `cadc.reporting.columns`.
+    columns : beside those that every table has, see `cadc.experiment.columns`.
+    saved : scores and ranks of the runs, from which metrics are computed that a record lacks; without them, and where
+        they are gone, cells are empty and the attribute `note` says why.
     """
     rows = points(runs)
     metrics = metrics_of(metrics, (record for _, record in runs))
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in metrics]
-    table = pd.DataFrame([_row(point, metrics, extra) for point in rows])
+    values = MetricValues(saved or SavedRows(None), (*metrics, *extra))
+    table = pd.DataFrame([_row(point, metrics, extra, values) for point in rows])
     if table["ratio"].isna().all():
         table = table.drop(columns="ratio")
     whole = dict.fromkeys(["dim", *filter(_is_whole, extra)], "Int64")
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
     table.attrs["metrics"] = metrics
+    if values.notes:
+        table.attrs["note"] = "\n".join(values.notes)
     return table
 
 
-def _row(point: Point, metrics: Sequence[str], extra: Sequence[str]) -> dict[str, Any]:
+def _row(point: Point, metrics: Sequence[str], extra: Sequence[str], value_of: MetricValues) -> dict[str, Any]:
     row: dict[str, Any] = {**{name: point.columns[name] for name in ARM_COLUMNS}, "seeds": len(point.results)}
     for metric in metrics:
-        row |= _over_seeds(metric, point.results)
+        row |= _over_seeds(metric, [value_of(record, metric) for record in point.results])
     for name in extra:
         values = [value for record in point.results if not is_empty(value := value_of(record, name))]
         if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
@@ -61,9 +72,8 @@ def _is_whole(name: str) -> bool:
     return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name in ("compressed_bytes", "index_bytes")
 
 
-def _over_seeds(metric: str, records: Sequence[Record]) -> dict[str, float | None]:
+def _over_seeds(metric: str, values: Sequence[float | None]) -> dict[str, float | None]:
     """Return mean, standard deviation and half the interval of a metric; empty where a run lacks it."""
-    values = [value_of(record, metric) for record in records]
     if not values or any(map(is_empty, values)):
         return dict.fromkeys([f"{metric}_mean", f"{metric}_std", f"{metric}_ci"])
     interval = seed_interval(values)

@@ -13,6 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from cadc.data.batches import BatchLoader
+from cadc.evaluation.prefixes import of_part
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.module import RecommenderModule
 
@@ -37,8 +38,7 @@ class KeepBest(Callback):
         """Compare the epoch with the best one before."""
         assert isinstance(pl_module, RecommenderModule)
         row = pl_module.history[-1]
-        metrics = {name.removeprefix("val/"): value for name, value in row.items() if name.startswith("val/")}
-        self._compare(trainer.current_epoch + 1, metrics, pl_module)
+        self._compare(trainer.current_epoch + 1, of_part("validation", row), pl_module)
         self._stop(trainer, trainer.current_epoch + 1)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -50,8 +50,8 @@ class KeepBest(Callback):
         self._stop(trainer, trainer.current_epoch)
 
     def _compare(self, epoch: int, metrics: dict[str, float], module: RecommenderModule) -> None:
-        sign = 1 if module.held_out.higher_is_better else -1
-        name = module.held_out.monitor
+        sign = 1 if module.held_out.monitor.higher_is_better else -1
+        name = module.held_out.monitor.name
         if not self.weights or sign * metrics[name] > sign * self.metrics[name]:
             self.epoch, self.metrics = epoch, metrics
             # A copy, on the CPU: the weights go on changing, and need no room on a GPU.

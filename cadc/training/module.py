@@ -11,6 +11,7 @@ from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.errors import CadcError, DataError
+from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import HeldOut
 from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
@@ -126,7 +127,7 @@ class RecommenderModule(pl.LightningModule):
                 f"{str(error).rstrip('.')} after epoch {self.current_epoch + 1}; lower trainer.learning_rate "
                 f"(now {self.learning_rate})."
             ) from error
-        self.history.append({"epoch": self.current_epoch + 1} | {f"val/{name}": metrics[name] for name in metrics})
+        self.history.append({"epoch": self.current_epoch + 1} | prefixed("validation", metrics))
 
     def judge(self) -> dict[str, float]:
         """Return the metrics of the validation part for the weights as they are."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from cadc.evaluation.prefixes import VALIDATION
 from cadc.terminal.progress import display
 
 
@@ -29,7 +30,7 @@ class FitProgress(Callback):
         if now - self._shown > 0.2:
             self._shown = now
             module: Any = pl_module
-            history, name = module.history, f"val/{module.held_out.monitor}"
+            history, name = module.history, f"{VALIDATION}{module.held_out.monitor.name}"
             reached = f", {name} {history[-1][name]:.4f}" if history else ""
             n_batches = int(trainer.num_training_batches)
             self._bar.move(batch_idx + 1, n_batches, f"epoch {trainer.current_epoch + 1}{reached}")

@@ -9,6 +9,9 @@ from cadc.configuration.casting import cast
 from cadc.configuration.override_text import to_overrides
 from cadc.configuration.overrides import parse_overrides
 from cadc.errors import CadcError, UsageError
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.prefixes import VALIDATION
+from cadc.evaluation.tasks import BY_TASK
 from cadc.experiment import Experiment, Tune, Tuned
 from cadc.experiment.tune import OPTIONS
 from cadc.experiment.tuned import nearest
@@ -127,5 +130,6 @@ def _with_overrides(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, 
 
 
 def _metric(how: Tune, experiment: Experiment) -> str:
-    is_of_ranks = bool(experiment.metrics) and ("@" in experiment.metrics[0] or experiment.metrics[0] == "mrr")
-    return how.metric or ("val/ndcg@10" if is_of_ranks else "val/logloss")
+    """Return what trials are judged by: as the experiment says, else what training stops by on its runs' task."""
+    first = experiment.metrics[0].removeprefix(VALIDATION) if experiment.metrics else "logloss"
+    return how.metric or f"{VALIDATION}{BY_TASK[metric(first).task].monitor.name}"

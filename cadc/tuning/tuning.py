@@ -8,12 +8,15 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from cadc.errors import CadcError, UsageError, require_at_least
+from cadc.evaluation.metrics.lookup import is_metric
+from cadc.evaluation.metrics.lookup import metric as metric_of
+from cadc.evaluation.prefixes import TEST, VALIDATION
 from cadc.provenance.fingerprint import digest
 from cadc.randomness import derive_seed
 from cadc.tuning.space import distributions
 
-BETTER_HIGH = {"auc", "gauc", "hr", "ndcg", "recall", "mrr"}
-BETTER_LOW = {"logloss", "ece", "bytes", "cost", "rows"}
+COSTS = {"bytes", "cost", "rows"}
+"""Parts of a record, and values among them, that are better low."""
 
 
 class NoSuchMetric(UsageError):
@@ -68,7 +71,7 @@ class Tuning:
         for name_of_metric in self.metrics:
             if self.metrics.count(name_of_metric) > 1:
                 raise UsageError(f"tune.metric names {name_of_metric} twice.")
-            if name_of_metric.startswith("test/"):
+            if name_of_metric.startswith(TEST):
                 raise UsageError(f"tune.metric is {name_of_metric}; trials never read test data, so take one of val/.")
             if "/" not in name_of_metric:
                 raise UsageError(f"tune.metric is {name_of_metric!r}; it is written val/logloss, bytes/embedding, ...")
@@ -83,7 +86,7 @@ class Tuning:
     @property
     def prunes(self) -> bool:
         """Whether trials may be stopped early: with one metric, that each epoch tells."""
-        return self.pruner_name != "none" and len(self.metrics) == 1 and self.metrics[0].startswith("val/")
+        return self.pruner_name != "none" and len(self.metrics) == 1 and self.metrics[0].startswith(VALIDATION)
 
     def sampler(self, choice: str) -> BaseSampler:
         """Return the sampler of one choice; its seed depends on nothing else, whichever process asks.
@@ -133,11 +136,11 @@ class Tuning:
 
 
 def _direction(metric: str) -> str:
-    words = {word.partition("@")[0] for word in metric.split("/")}
-    if words & BETTER_LOW:
+    part, _, name = metric.partition("/")
+    if COSTS & {part, name}:
         return "minimize"
-    if words & BETTER_HIGH:
-        return "maximize"
+    if is_metric(name):
+        return "maximize" if metric_of(name).higher_is_better else "minimize"
     raise UsageError(f"whether {metric} should be high or low is not known; set tune.direction=minimize or maximize.")
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cadc.errors import DataError, UsageError
-from cadc.evaluation.auc import auc
+from cadc.evaluation.metrics.auc import auc
 from cadc.evaluation.strata import by_activity, metrics_by_stratum, n_rows_of, warm_and_cold
 
 ENTITY = st.sampled_from("abcdef")

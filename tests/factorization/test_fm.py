@@ -11,7 +11,7 @@ from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
-from cadc.evaluation.logloss import logloss
+from cadc.evaluation.metrics.logloss import logloss
 from cadc.factorization.factors import Factors
 from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.fm_fit import ContextRows, SideRows, update_context, update_linear

@@ -10,8 +10,8 @@ from cadc.data.preparation import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
-from cadc.evaluation.auc import auc
-from cadc.evaluation.logloss import logloss
+from cadc.evaluation.metrics.auc import auc
+from cadc.evaluation.metrics.logloss import logloss
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import torch_generator
 from tests.data.test_prepare import Rows

@@ -222,13 +222,13 @@ def test_unrelated_modules_do_not_count(hash_of):
 def test_modules_that_cannot_change_a_result_do_not_count(hash_of):
     without = hash_of(first="X = 1\n")
     assert code_hash(["plugged.first", "cadc.reporting.table", "cadc.paths", "cadc.cli.train"]) == without
-    assert code_hash(["plugged.first", "cadc.evaluation.auc"]) != without
+    assert code_hash(["plugged.first", "cadc.evaluation.metrics.auc"]) != without
 
 
 def test_two_processes_agree_on_the_hash():
     program = (
         "from cadc.provenance.fingerprint import code_hash; "
-        "print(code_hash(['cadc.evaluation.auc', 'cadc.sampling.uniform']))"
+        "print(code_hash(['cadc.evaluation.metrics.auc', 'cadc.sampling.uniform']))"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == code_hash(["cadc.sampling.uniform", "cadc.evaluation.auc"])
+    assert printed.strip() == code_hash(["cadc.sampling.uniform", "cadc.evaluation.metrics.auc"])

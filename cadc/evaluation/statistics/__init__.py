@@ -4,7 +4,6 @@ from cadc.evaluation.statistics.comparison import Comparison, compare
 from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
 from cadc.evaluation.statistics.delong import DeLong, delong
 from cadc.evaluation.statistics.holm import holm
-from cadc.evaluation.statistics.measures import MEASURES, Measure, measure
 from cadc.evaluation.statistics.replicates import Memory
 from cadc.evaluation.statistics.seeds import SeedInterval, seed_interval
 from cadc.evaluation.statistics.share import Share, share
@@ -12,11 +11,9 @@ from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
 
 __all__ = [
     "DEFAULT_MARGIN",
-    "MEASURES",
     "Comparison",
     "CrossedInterval",
     "DeLong",
-    "Measure",
     "Memory",
     "SeedInterval",
     "Share",
@@ -24,7 +21,6 @@ __all__ = [
     "crossed_interval",
     "delong",
     "holm",
-    "measure",
     "seed_interval",
     "share",
     "verdict",

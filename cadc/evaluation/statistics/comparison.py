@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cadc.errors import DataError
+from cadc.evaluation.metrics.lookup import comparable_metric
+from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
-from cadc.evaluation.statistics.measures import Measure, measure
 from cadc.evaluation.statistics.replicates import Memory, replicates
 from cadc.evaluation.statistics.share import Share, share
 from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
@@ -66,7 +67,7 @@ class Comparison:
 def compare(
     arm: Sequence[pd.DataFrame],
     reference: Sequence[pd.DataFrame],
-    metric: str | Measure = "auc",
+    metric: str | Metric = "auc",
     margin: float = DEFAULT_MARGIN,
     n_replicates: int = N_REPLICATES,
     generator: np.random.Generator | None = None,
@@ -80,7 +81,7 @@ def compare(
     arm, reference : saved rows of each seed, in the same order of seeds. Of scores the columns are row, label,
         probability and, where there are users, user; of ranks they are user, item and rank. Rows may come in any order
         and differ between seeds, as they do where each seed draws its own split.
-    metric : see `measure`.
+    metric : such as `auc` or `ndcg@10`, see `cadc.evaluation.metrics`.
     margin : of non-inferiority, in the metric's unit.
     n_replicates : draws of users.
     generator : of the draws; seeded with 0 where none is given, so that a table comes out the same again.
@@ -92,13 +93,11 @@ def compare(
     DataError : where the rows of a pair differ, a column is missing, or the metric is undefined.
     UsageError : for an unknown metric.
     """
-    chosen = measure(metric) if isinstance(metric, str) else metric
+    chosen = comparable_metric(metric) if isinstance(metric, str) else metric
     if len(arm) != len(reference) or not len(arm):
         raise DataError(f"{len(arm)} and {len(reference)} runs cannot be paired seed by seed.")
     pairs = [_align(*pair, chosen) for pair in zip(arm, reference, strict=True)]
     unit = "user" if all("user" in rows for pair in pairs for rows in pair) else "row"
-    if chosen.needs_users and unit == "row":
-        raise DataError(f"{chosen.name} needs the column user, and the saved rows have none.")
     drawn_from = np.concatenate([rows[unit].to_numpy() for rows, _ in pairs])
     # Sorted, so that the order of seeds does not change who is drawn.
     codes, names = pd.factorize(drawn_from, sort=True, use_na_sentinel=False)
@@ -131,16 +130,17 @@ def compare(
     )
 
 
-def _align(arm: pd.DataFrame, reference: pd.DataFrame, chosen: Measure) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _align(arm: pd.DataFrame, reference: pd.DataFrame, chosen: Metric) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both in the order of their keys, or raise where they are not the same rows."""
+    table = chosen.table
     for rows in (arm, reference):
-        missing = {*chosen.key, *chosen.truth, chosen.value} - set(rows.columns)
+        missing = {*table.key, *table.truth, *chosen.columns, table.value} - set(rows.columns)
         if missing:
             raise DataError(f"{chosen.name} needs the column {' and '.join(sorted(missing))} of saved rows.")
-        if rows[chosen.value].isna().any():
-            raise DataError(f"the column {chosen.value} holds NaN, so the arms cannot be compared.")
-    left, right = (rows.sort_values(list(chosen.key), ignore_index=True) for rows in (arm, reference))
-    alike = list(dict.fromkeys([*chosen.key, *chosen.truth, *(["user"] if "user" in left and "user" in right else [])]))
+        if rows[table.value].isna().any():
+            raise DataError(f"the column {table.value} holds NaN, so the arms cannot be compared.")
+    left, right = (rows.sort_values(list(table.key), ignore_index=True) for rows in (arm, reference))
+    alike = list(dict.fromkeys([*table.key, *table.truth, *(["user"] if "user" in left and "user" in right else [])]))
     if len(left) != len(right):
         raise DataError(f"the test rows differ: there are {len(left)} and {len(right)}, so the arms cannot be paired.")
     for column in alike:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cadc.evaluation.statistics.measures import Measure
+from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.statistics.multiplicities import multiplicities
 
 Memory: TypeAlias = dict[tuple[Any, ...], NDArray[np.float64]]
@@ -19,7 +19,7 @@ def replicates(
     runs: Sequence[pd.DataFrame],
     units: Sequence[NDArray[np.integer]],
     names: Any,
-    metric: Measure,
+    metric: Metric,
     n_replicates: int,
     generator: np.random.Generator | None = None,
     memory: Memory | None = None,
@@ -46,13 +46,13 @@ def replicates(
     missing = {key: number for number, key in enumerate(keys) if "run" not in runs[number].attrs or key not in keep}
     found: Memory = {}
     if missing:
-        prepared = [metric.prepare(runs[number], units[number], len(names)) for number in missing.values()]
+        resampled = [metric.resample(runs[number], units[number], len(names)) for number in missing.values()]
         draws = multiplicities(len(names), n_replicates, generator or np.random.default_rng(0))
         blocks = [np.ones((1, len(names)), np.int32), *([] if n_replicates == 0 else draws)]
-        found = dict(zip(missing, _columns(prepared, blocks), strict=True))
+        found = dict(zip(missing, _columns(resampled, blocks), strict=True))
         keep |= {key: column for key, column in found.items() if "run" in runs[missing[key]].attrs}
     return np.stack([found[key] if key in found else keep[key] for key in keys], axis=1)
 
 
-def _columns(prepared: Sequence[Any], blocks: Any) -> list[NDArray[np.float64]]:
-    return list(np.concatenate([np.stack([value(block) for value in prepared]) for block in blocks], axis=1))
+def _columns(resampled: Sequence[Any], blocks: Any) -> list[NDArray[np.float64]]:
+    return list(np.concatenate([np.stack([value(block) for value in resampled]) for block in blocks], axis=1))

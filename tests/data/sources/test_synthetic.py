@@ -7,8 +7,8 @@ from cadc.data.sources import synthetic
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.errors import UsageError
-from cadc.evaluation.auc import auc
-from cadc.evaluation.logloss import logloss
+from cadc.evaluation.metrics.auc import auc
+from cadc.evaluation.metrics.logloss import logloss
 from cadc.models.oracle import OracleModel
 from tests.support.helpers import small_synthetic_log
 

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from cadc.data.preparation import prepare
 from cadc.data.split.split import SPLITS
 from cadc.errors import CadcError, DataError
-from cadc.evaluation.ranking import HeldOutRanking, ranking_metrics
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.ranking import HeldOutRanking
 from tests.support.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS = 5, 8
@@ -124,8 +126,8 @@ class TestOfOneLog:
         assert ranking.rows.tolist() == [first, first + 1, first + 2, first + 6]
         ranks = ranking.ranks(scorer_of(log, ranking, self.scores))
         assert ranks.tolist() == [1.0, 1.0, np.inf, 1.0 + 1.0]
-        found = ranking_metrics(ranks.numpy(), ranking.users.numpy(), ks=(10,))
-        assert max(found.values()) <= 1
+        rows = pd.DataFrame({"rank": ranks.numpy(), "user": ranking.users.numpy()})
+        assert all(metric(name).value(rows) <= 1 for name in ("hr@10", "ndcg@10", "recall@10", "mrr"))
 
     def test_rows_users_and_items_name_the_same_pairs(self):
         log = log_of(TRAIN + HELD_OUT)

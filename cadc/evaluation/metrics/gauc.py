@@ -3,17 +3,41 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cadc.errors import DataError
+from cadc.evaluation.metrics.metric import Metric, Resampled, label_and_probability
+from cadc.evaluation.resampling.ratio_of_sums import RatioOfSums
+
+
+class GroupedAUC(Metric):
+    """AUC within users, of those with labels of both classes, weighted by their rows."""
+
+    name = "gauc"
+    label = "GAUC"
+    task = "ctr"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    columns = ("label", "probability", "user")
+
+    def value(self, rows: pd.DataFrame) -> float:
+        """Return the weighted mean over users; undefined where no user has labels of both classes."""
+        return gauc(*label_and_probability(rows), rows["user"].to_numpy()).value
+
+    def resample(self, rows: pd.DataFrame, unit: NDArray[np.integer], n_units: int) -> Resampled:
+        """Return the weighted mean as a function of how often each user is drawn."""
+        users = auc_by_user(*label_and_probability(rows), unit, n_units)
+        both = ~np.isnan(users.auc)
+        return RatioOfSums(np.where(both, users.n_rows * users.auc, 0.0), np.where(both, users.n_rows, 0).astype(float))
 
 
 class GAUC(NamedTuple):
-    """Grouped AUC and how many users stand behind it.
+    """Grouped AUC and the number of users behind it.
 
     Parameters
     ----------
-    value : mean AUC of the users that have both classes, weighted by their rows.
+    value : mean AUC of the users with both classes, weighted by their rows.
     n_users : users with both classes.
     n_left_out : users with one class, whose AUC is undefined.
     """
@@ -46,11 +70,11 @@ def gauc(label: NDArray[np.floating], score: NDArray[np.floating], user: NDArray
     ----------
     label : 0 or 1, shape [n].
     score : any real numbers, shape [n]; ties within a user count half.
-    user : anything that tells users apart, shape [n].
+    user : id of each row's user, of any type, shape [n].
 
     Raises
     ------
-    DataError : where no user has both classes.
+    DataError : where no user has labels of both classes.
 
     >>> gauc(np.array([0, 1, 1, 0, 1.0]), np.array([0.1, 0.2, 0.3, 0.9, 0.8]), np.array([7, 7, 7, 8, 8]))
     GAUC(value=0.6, n_users=2, n_left_out=0)
@@ -74,7 +98,7 @@ def auc_by_user(
     label : 0 or 1, shape [n].
     score : any real numbers, shape [n].
     code : number of each row's user, integers from 0 to n_users - 1, shape [n].
-    n_users : length of the answer.
+    n_users : length of the result.
     """
     order = np.lexsort((score, code))
     users, scores, positive = code[order], score[order], np.asarray(label)[order] > 0.5

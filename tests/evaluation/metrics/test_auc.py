@@ -6,7 +6,7 @@ from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
 from cadc.errors import DataError
-from cadc.evaluation.auc import auc
+from cadc.evaluation.metrics.auc import auc
 
 TIED = st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0])
 ANY = st.floats(-1e6, 1e6, allow_subnormal=False)

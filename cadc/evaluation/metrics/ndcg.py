@@ -1,9 +1,25 @@
-"""NDCG@k."""
+"""Normalised discounted cumulative gain, NDCG@k."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.evaluation.ranking.by_user import n_held_out, sum_by_user
+from cadc.evaluation.by_user import n_held_out, sum_by_user
+from cadc.evaluation.metrics.metric import UserMetric
+
+
+class NDCG(UserMetric):
+    """Normalised discounted cumulative gain of the first `at`, averaged over users."""
+
+    name = "ndcg"
+    label = "NDCG"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    cutoff = "required"
+
+    def by_user(self, rank: NDArray[np.float64], user: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the value of each user."""
+        assert self.at is not None
+        return ndcg(rank, user, self.at)
 
 
 def ndcg(rank: NDArray[np.float64], user: NDArray[np.integer], k: int) -> NDArray[np.float64]:

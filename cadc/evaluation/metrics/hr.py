@@ -1,9 +1,25 @@
-"""HR@k."""
+"""Hit rate, HR@k."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.evaluation.ranking.by_user import max_by_user
+from cadc.evaluation.by_user import max_by_user
+from cadc.evaluation.metrics.metric import UserMetric
+
+
+class HitRate(UserMetric):
+    """Share of users with a held-out item among the first `at`."""
+
+    name = "hr"
+    label = "HR"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    cutoff = "required"
+
+    def by_user(self, rank: NDArray[np.float64], user: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the value of each user."""
+        assert self.at is not None
+        return hit_rate(rank, user, self.at)
 
 
 def hit_rate(rank: NDArray[np.float64], user: NDArray[np.integer], k: int) -> NDArray[np.float64]:

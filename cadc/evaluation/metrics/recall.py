@@ -3,7 +3,23 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.evaluation.ranking.by_user import mean_by_user
+from cadc.evaluation.by_user import mean_by_user
+from cadc.evaluation.metrics.metric import UserMetric
+
+
+class Recall(UserMetric):
+    """Share of a user's held-out items among the first `at`, averaged over users."""
+
+    name = "recall"
+    label = "Recall"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    cutoff = "required"
+
+    def by_user(self, rank: NDArray[np.float64], user: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the value of each user."""
+        assert self.at is not None
+        return recall(rank, user, self.at)
 
 
 def recall(rank: NDArray[np.float64], user: NDArray[np.integer], k: int) -> NDArray[np.float64]:

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from cadc.evaluation.auc import auc
+from cadc.evaluation.metrics.auc import auc
+from cadc.evaluation.resampling.ratio_of_sums import RatioOfSums
+from cadc.evaluation.resampling.weighted_auc import WeightedAUC
 from cadc.evaluation.statistics.multiplicities import multiplicities
-from cadc.evaluation.statistics.ratio import RatioOfSums
-from cadc.evaluation.statistics.weighted_auc import WeightedAUC
 
 ROWS = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5]) | st.floats(0, 1), st.integers(0, 4)),

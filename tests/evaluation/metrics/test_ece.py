@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from cadc.errors import DataError
-from cadc.evaluation.calibration import equal_mass_bins, equal_width_bins, expected_calibration_error
+from cadc.evaluation.metrics.ece import equal_mass_bins, equal_width_bins, expected_calibration_error
 
 PROBABILITY = st.floats(0, 1) | st.sampled_from([0.0, 0.2, 0.5, 1.0])
 ROWS = st.lists(st.tuples(st.booleans(), PROBABILITY), min_size=1, max_size=80)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
-from cadc.evaluation.logloss import logloss
+from cadc.evaluation.metrics.logloss import logloss
 
 PROBABILITY = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 1e-300, 1 - 1e-16, 0.5])
 

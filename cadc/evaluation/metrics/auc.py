@@ -1,13 +1,35 @@
 """Area under the ROC curve."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cadc.errors import DataError
+from cadc.evaluation.metrics.metric import Metric, Resampled, label_and_probability
+from cadc.evaluation.resampling.weighted_auc import WeightedAUC
+
+
+class AUC(Metric):
+    """Area under the ROC curve of all saved scores."""
+
+    name = "auc"
+    label = "AUC"
+    task = "ctr"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    columns = ("label", "probability")
+
+    def value(self, rows: pd.DataFrame) -> float:
+        """Return the AUC of all rows."""
+        return auc(*label_and_probability(rows))
+
+    def resample(self, rows: pd.DataFrame, unit: NDArray[np.integer], n_units: int) -> Resampled:
+        """Return the AUC as a function of how often each unit is drawn."""
+        return WeightedAUC(*label_and_probability(rows), unit)
 
 
 def auc(label: NDArray[np.floating], score: NDArray[np.floating]) -> float:
-    """Return the share of (positive, negative) pairs that the scores order rightly; ties count half.
+    """Return the share of (positive, negative) pairs that the scores put in the right order; ties count half.
 
     Computed as the Mann-Whitney statistic of mid-ranks (Hanley & McNeil 1982).
 
@@ -18,7 +40,7 @@ def auc(label: NDArray[np.floating], score: NDArray[np.floating]) -> float:
 
     Raises
     ------
-    DataError : where only one class is there, since AUC is then undefined.
+    DataError : where all labels are of one class, since AUC is undefined then.
 
     >>> auc(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.2, 0.9]))
     0.75

@@ -1,13 +1,18 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from cadc.errors import DataError
-from cadc.evaluation.ranking import hit_rate, ndcg, ranking_metrics, recall, reciprocal_rank
+from cadc.evaluation.metrics.hr import hit_rate
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.metrics.mrr import reciprocal_rank
+from cadc.evaluation.metrics.ndcg import ndcg
+from cadc.evaluation.metrics.recall import recall
 
 RANK = st.integers(1, 60).map(float) | st.sampled_from([1.5, 10.5, math.inf])
 PAIRS = st.lists(st.tuples(RANK, st.integers(0, 6)), min_size=1, max_size=40)
@@ -33,9 +38,9 @@ def by_loop(pairs, k):
 @settings(deadline=None, max_examples=200)
 def test_metrics_equal_loops_over_users(pairs, k):
     rank, user = (np.array(column) for column in zip(*pairs, strict=True))
-    found = ranking_metrics(rank, user, ks=(k,))
-    assert tuple(found.values()) == pytest.approx(by_loop(pairs, k), abs=1e-12)
-    assert list(found) == [f"hr@{k}", f"ndcg@{k}", f"recall@{k}", "mrr"]
+    rows = pd.DataFrame({"rank": rank, "user": user})
+    found = tuple(metric(name).value(rows) for name in (f"hr@{k}", f"ndcg@{k}", f"recall@{k}", "mrr"))
+    assert found == pytest.approx(by_loop(pairs, k), abs=1e-12)
 
 
 def test_ndcg_equals_scikit_learn_with_several_held_out_items():
@@ -57,7 +62,7 @@ def test_one_held_out_item_makes_recall_the_hit_rate():
 
 def test_a_miss_counts_zero_in_every_metric():
     rank, user = np.array([math.inf]), np.array([0])
-    assert all(metric(rank, user, 10) == [0.0] for metric in (hit_rate, recall, ndcg, reciprocal_rank))
+    assert all(by_user(rank, user, 10) == [0.0] for by_user in (hit_rate, recall, ndcg, reciprocal_rank))
 
 
 def test_a_tie_across_the_cut_is_no_hit():
@@ -66,8 +71,8 @@ def test_a_tie_across_the_cut_is_no_hit():
 
 
 def test_a_user_without_held_out_items_has_no_value():
-    for metric in (hit_rate, recall, ndcg, reciprocal_rank):
-        assert np.isnan(metric(np.array([1.0, 1.0]), np.array([0, 2]), 5)).tolist() == [False, True, False]
+    for by_user in (hit_rate, recall, ndcg, reciprocal_rank):
+        assert np.isnan(by_user(np.array([1.0, 1.0]), np.array([0, 2]), 5)).tolist() == [False, True, False]
 
 
 def test_the_cut_applies_to_the_reciprocal_rank():
@@ -75,11 +80,19 @@ def test_the_cut_applies_to_the_reciprocal_rank():
     assert reciprocal_rank(np.array([4.0]), np.array([0]), k=4) == [0.25]
 
 
-def test_names_of_users_may_be_anything():
-    assert ranking_metrics(np.array([1.0, 50.0]), np.array(["b", "a"]))["hr@5"] == 0.5
+def test_the_cut_of_mrr_is_optional():
+    rows = pd.DataFrame({"rank": [4.0, 2.0], "user": [0, 1]})
+    assert metric("mrr").value(rows) == 0.375
+    assert metric("mrr@3").value(rows) == 0.25
+
+
+def test_ids_of_users_may_be_of_any_type_and_rows_in_any_order():
+    rows = pd.DataFrame({"rank": [1.0, 50.0, 7.0], "user": ["b", "a", "b"]})
+    assert metric("hr@5").value(rows) == metric("hr@5").value(rows[::-1]) == 0.5
+    assert metric("recall@5").value(rows.assign(user=[2.5, 1.0, 2.5])) == 0.25
 
 
 @pytest.mark.parametrize("rank", [[], [1.0, math.nan]])
 def test_no_ranks_or_nan_raises_data_error(rank):
     with pytest.raises(DataError, match="at least one held-out item"):
-        ranking_metrics(np.array(rank), np.zeros(len(rank), int))
+        metric("ndcg@10").value(pd.DataFrame({"rank": np.array(rank), "user": np.zeros(len(rank), int)}))

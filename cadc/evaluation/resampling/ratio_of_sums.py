@@ -1,4 +1,4 @@
-"""Metrics that are a sum over users divided by another, under many multiplicities of the users at once."""
+"""Metrics that are a sum over users divided by another, under many draws of the users at once."""
 
 from typing import Any
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from cadc.errors import DataError
-from cadc.evaluation.auc import auc
-from cadc.evaluation.gauc import auc_by_user, gauc
+from cadc.evaluation.metrics.auc import auc
+from cadc.evaluation.metrics.gauc import auc_by_user, gauc
 
 ROWS = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.9]) | st.floats(0, 1), st.integers(0, 5)),

@@ -1,0 +1,50 @@
+"""The columns that an experiment may ask for: metrics, costs, rows and bytes, and where a record holds these."""
+
+from cadc.errors import UsageError
+from cadc.evaluation.metrics.lookup import is_metric, metric
+from cadc.evaluation.prefixes import VALIDATION
+
+MEASURED = ("rows_kept", "total_s", "embedding_bytes")
+"""Columns of every table beside the metrics."""
+
+SECONDS = ("prepare_s", "sample_s", "factorize_s", "initialise_s", "train_s", "evaluate_s", "total_s")
+PLACES = {
+    **{name: ("cost", name) for name in (*SECONDS, "epochs", "best_epoch", "factorize_epochs", "peak_rss_mb")},
+    "examples_per_s": ("cost", "examples_per_s"),
+    **{f"rows_{name}": ("rows", name) for name in ("kept", "full", "factorized", "validation")},
+    **{f"{name}_bytes": ("bytes", name) for name in ("embedding", "optimizer")},
+    "compressed_bytes": ("tables", "bytes"),
+    "index_bytes": ("tables", "index_bytes"),
+    "compressed_ratio": ("tables", "ratio"),
+    "ratio_without_index": ("tables", "ratio_without_index"),
+    "model_ratio": ("tables", "ratio_model"),
+    "lookup_ns": ("tables", "lookup_ns"),
+    "psnr": ("tables", "psnr"),
+}
+"""Columns that are not metrics: part and key of a record."""
+
+
+def is_metric_column(name: str) -> bool:
+    """Tell whether a column is a metric of the part that runs are evaluated on, or of validation.
+
+    >>> is_metric_column("auc"), is_metric_column("val/ndcg@10"), is_metric_column("test/auc")
+    (True, True, False)
+    """
+    return is_metric(name.removeprefix(VALIDATION))
+
+
+def check_metric(name: str) -> None:
+    """Raise a UsageError for a metric that does not exist."""
+    try:
+        metric(name.removeprefix(VALIDATION))
+    except UsageError as error:
+        raise UsageError(f"metrics: {error}") from error
+
+
+def check_column(name: str) -> None:
+    """Raise a UsageError for a column that is neither a metric, a cost, rows or bytes, nor the place of a value."""
+    if not is_metric_column(name) and name not in PLACES and "." not in name:
+        raise UsageError(
+            f"columns: there is no column {name!r}; there are the metrics, {', '.join(PLACES)}, and places in a "
+            "record such as sample.effective_size."
+        )
