@@ -37,12 +37,13 @@ class MetricValues:
         if recorded is not None or not is_metric_column(name):
             return recorded
         if record["id"] not in self._computed:
-            self._computed[record["id"]] = dict(self._compute(record, {*self.names, name}))
+            names = dict.fromkeys((*self.names, name))
+            self._computed[record["id"]] = dict(self._compute(record, list(names)))
         return self._computed[record["id"]].get(name)
 
-    def _compute(self, record: Record, names: set[str]) -> Iterator[tuple[str, float]]:
+    def _compute(self, record: Record, names: Sequence[str]) -> Iterator[tuple[str, float]]:
         """Yield the metrics of a run that its record lacks, and note those that cannot be computed."""
-        for name in sorted(name for name in names if value_of(record, name) is None):
+        for name in (name for name in names if value_of(record, name) is None):
             found = metric(name.removeprefix(VALIDATION))
             if found.task != record.get("task", "ctr"):
                 continue  # a table may show runs of both tasks
@@ -69,7 +70,6 @@ class MetricValues:
     def notes(self) -> list[str]:
         """A sentence for each metric that some runs lack, and the reason."""
         return [
-            f"{name} is left empty for {f'run {runs[0]}' if len(runs) == 1 else f'{len(runs)} runs ({runs[0]}, …)'}, "
-            f"whose records lack it: {reason}."
+            f"{name} is empty for {f'run {runs[0]}' if len(runs) == 1 else f'{len(runs)} runs ({runs[0]}, …)'}: {reason}."
             for (name, reason), runs in self._missing.items()
         ]

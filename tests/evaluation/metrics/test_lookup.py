@@ -34,9 +34,7 @@ def add_metric(plugin, forget_plugins):
     return add
 
 
-@pytest.mark.parametrize(
-    "name", ["acc", "hr", "hr@", "hr@0", "ndcg@x", "auc@10", "hr@5@5", "AUC", "test/auc", "", "@5"]
-)
+@pytest.mark.parametrize("name", ["acc", "hr", "hr@", "hr@0", "ndcg@x", "auc@10", "hr@5@5", "AUC", "test/auc", "@5"])
 def test_an_unknown_metric_is_answered_with_those_there_are(name):
     assert not is_metric(name)
     with pytest.raises(UsageError, match=r"there is no metric .* auc, brier, .* hr@K, .* mrr, mrr@K") as unknown:
@@ -76,7 +74,7 @@ def test_helpers_and_base_classes_beside_a_metric_are_not_metrics(add_metric):
     [
         (
             ERROR_RATE.replace('"error_rate"', '"auc"'),
-            r"auc is duplicated: .*auc\.AUC and plugged\.metrics\.x\.ErrorRate",
+            r"auc is duplicated: .*auc\.AUC and plugged\.metrics\.x",
         ),
         (ERROR_RATE.replace('label = "error rate"', ""), r"plugged\.metrics\.x\.ErrorRate does not state label"),
         (ERROR_RATE.replace('"error_rate"', '"error/rate"'), r"ErrorRate is named 'error/rate'"),

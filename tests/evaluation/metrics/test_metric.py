@@ -15,7 +15,7 @@ from cadc.evaluation.saved_tables import SAVED
 NAMES = [name if cls.cutoff == "never" else f"{name}@3" for name, cls in metric_classes().items()] + ["mrr"]
 COMPARABLE = [name for name in NAMES if metric(name).is_comparable]
 SCORED, RANKED = (
-    st.lists(st.tuples(column, st.integers(0, 4)), min_size=1, max_size=30)
+    st.lists(st.tuples(column, st.integers(0, 4)), min_size=1, max_size=30, unique=True)
     for column in (
         st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1)),
         st.integers(1, 12).map(float) | st.sampled_from([3.5, np.inf]),
