@@ -12,11 +12,14 @@ import pandas as pd
 from cadc.api.carry_out import ledger_of, torch_left_alone
 from cadc.configuration.settings import BESIDE_SOURCE
 from cadc.data.log import InteractionLog
-from cadc.errors import CadcError
+from cadc.errors import CadcError, DataError
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.prefixes import TEST
+from cadc.evaluation.saved_tables import SAVED
 from cadc.ledger.store import Record
 from cadc.models.model import Model
 from cadc.provenance.fingerprint import describe
-from cadc.reporting.saved import FILES, SavedRows
+from cadc.reporting.saved import SavedRows
 from cadc.serving.load import load_run
 from cadc.serving.predict import predicted
 
@@ -77,8 +80,25 @@ class Run:
         ------
         CadcError : where the file is not there, or not the one that the record names.
         """
-        kind = "rank" if self.record.get("task") == "ranking" else "probability"
-        return SavedRows(self._ledger).read(self.record, FILES[kind])
+        return SavedRows(self._ledger).read(self.record, SAVED[self.record.get("task", "ctr")].file)
+
+    def metric(self, name: str) -> float:
+        """Return a metric of the part that the run was evaluated on, from its `scores`, recorded or not.
+
+        Parameters
+        ----------
+        name : such as `brier`, `pr_auc` or `hr@50`, of the run's task.
+
+        Raises
+        ------
+        UsageError : where there is no metric of that name.
+        DataError : where it is undefined, or reads columns that the scores lack.
+        CadcError : where the scores are not there, or not those that the record names.
+        """
+        found, rows = metric(name), self.scores
+        if lacking := sorted(set(found.columns) - set(rows)):
+            raise DataError(f"{name} reads the column {', '.join(lacking)}, which the scores of run {self.id} lack.")
+        return found.value(rows)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -141,7 +161,7 @@ class Run:
     def _judged(self) -> dict[str, float]:
         """Return the metrics of the test part; all of them where there are none of it."""
         found = self.metrics
-        return {name: value for name, value in found.items() if name.startswith("test/")} or found
+        return {name: value for name, value in found.items() if name.startswith(TEST)} or found
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
         """Yield the option of each group that the run uses, its keys that are not at their default, and the seed."""

@@ -13,6 +13,7 @@ from pandas.api.types import is_numeric_dtype
 
 from cadc.api.listing import AFTER, BEFORE
 from cadc.errors import UsageError
+from cadc.evaluation.prefixes import PREFIX
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.reporting.figure import STYLE
 from cadc.reporting.palette import Palette
@@ -80,7 +81,7 @@ def _telling(rows: pd.DataFrame, x: str) -> list[str]:
     others = [
         name
         for name in map(str, rows)
-        if name not in (*BEFORE, *AFTER, *SEEDS, x) and not name.startswith(("test/", "val/"))
+        if name not in (*BEFORE, *AFTER, *SEEDS, x) and not name.startswith(tuple(PREFIX.values()))
     ]
     return [name for name in others if len(rows[name].unique()) > 1]
 

@@ -69,7 +69,8 @@ class MetricValues:
     @property
     def notes(self) -> list[str]:
         """A sentence for each metric that some runs lack, and the reason."""
-        return [
-            f"{name} is empty for {f'run {runs[0]}' if len(runs) == 1 else f'{len(runs)} runs ({runs[0]}, …)'}: {reason}."
-            for (name, reason), runs in self._missing.items()
-        ]
+        found = []
+        for (name, reason), runs in self._missing.items():
+            which = f"run {runs[0]}" if len(runs) == 1 else f"{len(runs)} runs ({runs[0]}, …)"
+            found.append(f"{name} is empty for {which}: {reason}.")
+        return found

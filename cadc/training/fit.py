@@ -16,9 +16,9 @@ from torch import Tensor
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
-from cadc.models.model import Model
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
+from cadc.models.model import Model
 from cadc.training.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.table import EmbeddingTable
-from cadc.models.model import Model
 from cadc.evaluation.saved_tables import Task
+from cadc.models.model import Model
 from cadc.training.fit import Fit, FitResult, History
 
 SEARCH = "search"

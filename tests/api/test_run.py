@@ -84,6 +84,16 @@ def test_it_shows_itself_as_a_line_and_in_a_notebook_as_a_table(finished):
     assert table.startswith("<table>") and table.count("<tr>") == table.count("</tr>")
 
 
+def test_any_metric_is_computed_from_the_scores(finished):
+    assert finished.metric("auc") == finished.metrics["test/auc"]
+    errors = finished.scores["label"] - finished.scores["probability"]
+    assert finished.metric("brier") == pytest.approx((errors**2).mean(), abs=1e-9)
+    with pytest.raises(cadc.CadcError, match=r"hr@10 .*rank"):
+        finished.metric("hr@10")
+    with pytest.raises(cadc.UsageError, match="accuracy"):
+        finished.metric("accuracy")
+
+
 def test_a_run_is_found_by_the_beginning_of_its_id(finished, folder):
     assert cadc.Run(finished.id[:10], folder).metrics == finished.metrics
     with pytest.raises(cadc.UsageError, match="none starts so"):
