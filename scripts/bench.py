@@ -54,27 +54,29 @@ def bench_tables(words: Sequence[str], names: Set[str] = frozenset()) -> None:
     """Print for these schemes, or every one, how long a batch of training rows keeps the processor: the median."""
     import torch
 
-    from cadc.configuration.components import build
-    from cadc.configuration.compose import compose_config, groups
+    from cadc.configuration.groups import groups
     from cadc.embeddings.base.scheme import TableSpec, budget_of
     from cadc.embeddings.base.statistics import Statistics
     from cadc.errors import UsageError
     from cadc.pipeline.build import open_log
+    from cadc.pipeline.settings import Settings
 
-    config = compose_config([*ONCE, *words])
-    torch.set_num_threads(config["threads"])
-    log = open_log(config)
+    settings = Settings.compose([*ONCE, *words])
+    assert settings.scheme is not None
+    torch.set_num_threads(settings.threads)
+    log = open_log(settings)
     statistics = Statistics.of(log)
     rows = torch.randperm(log.n_rows("train"), generator=seeded(torch))[:BATCH]
-    dims = (config["embedding"]["dim"],) if any(word.startswith("embedding.dim=") for word in words) else (16, 64)
+    dims = (settings.scheme.option("dim"),) if any(word.startswith("embedding.dim=") for word in words) else (16, 64)
     print(f"{' '.join(words)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
     for dim in dims:
         works: dict[str, Callable[[], Any]] = {}
         seconds: dict[str, float] = {}
         own = [word for word in words if not word.startswith("embedding")]
         for name in ("full", *sorted((names or set(groups()["embedding"])) - {"full"})):
-            options = compose_config([*ONCE, *own, f"embedding={name}", f"embedding.dim={dim}"])["embedding"]
-            scheme = build(options, "embedding")
+            found = Settings.compose([*ONCE, *own, f"embedding={name}", f"embedding.dim={dim}"]).scheme
+            assert found is not None
+            scheme = found.build()
             fields = [field for field in log.schema.single if field.vocabulary_size > SMALL]
             started = time.perf_counter()
             try:
@@ -115,16 +117,16 @@ def bench(words: Sequence[str]) -> None:
     import numpy as np
     import torch
 
-    from cadc.configuration.compose import compose_config
     from cadc.data.batches import BatchLoader
     from cadc.evaluation.metrics.auc import auc
     from cadc.evaluation.ranking import DotProduct, HeldOutRanking
     from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
     from cadc.pipeline.run import train
+    from cadc.pipeline.settings import Settings
     from cadc.training.fit import warm_up
 
-    config = compose_config([*ONCE, *words])
-    torch.set_num_threads(config["threads"])
+    settings = Settings.compose([*ONCE, *words])
+    torch.set_num_threads(settings.threads)
     warm_up(True)
     print(f"{' '.join(words)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
 
@@ -135,11 +137,11 @@ def bench(words: Sequence[str]) -> None:
         print(f"{name:32} {seconds:9.3f} s {amount(result) / seconds:14,.0f} {unit}/s", flush=True)
         return result
 
-    log = timed("read and prepare", lambda: open_log(config), "rows", lambda log: sum(log.meta["rows"].values()))
-    timed("open prepared", lambda: open_log(config), "rows", lambda log: sum(log.meta["rows"].values()))
+    log = timed("read and prepare", lambda: open_log(settings), "rows", lambda log: sum(log.meta["rows"].values()))
+    timed("open prepared", lambda: open_log(settings), "rows", lambda log: sum(log.meta["rows"].values()))
     n_rows = log.n_rows("train")
-    everything = draw_sample(config, log)
-    tenth = compose_config([*ONCE, *words, "sampler=uniform", "sampler.rate=0.1"])
+    everything = draw_sample(settings, log)
+    tenth = Settings.compose([*ONCE, *words, "sampler=uniform", "sampler.rate=0.1"])
     timed("sample a tenth uniformly", lambda: draw_sample(tenth, log), "rows", lambda _: n_rows)
     timed(
         "cut shuffled batches of 4096",
@@ -149,14 +151,14 @@ def bench(words: Sequence[str]) -> None:
     )
     fitted = timed(
         "factorise, to the end",
-        lambda: factorize_log(config, log, everything),
+        lambda: factorize_log(settings, log, everything),
         "rows",
         lambda fitted: sum(int(cost["epochs"]) * fitted.n_rows for cost in fitted.cost.values()),
     )
-    model = make_model(config, log, fitted, everything)
+    model = make_model(settings, log, fitted, everything)
     timed(
-        f"train {config['choices']['model']}, one epoch",
-        lambda: train(config, model, log, everything, fitted),
+        f"train {settings.config['choices']['model']}, one epoch",
+        lambda: train(settings, model, log, everything, fitted),
         "rows",
         lambda _: len(everything.rows),
     )
@@ -166,7 +168,9 @@ def bench(words: Sequence[str]) -> None:
     if {"user", "item"} <= set(log.entities):
         held_out = HeldOutRanking(log, "test")
         shapes = (len(log.entities["user"].ids), len(held_out.candidates))
-        dot = DotProduct(*(torch.randn(n, config["embedding"]["dim"], generator=seeded(torch)) for n in shapes))
+        dot = DotProduct(
+            *(torch.randn(n, settings.config["embedding"]["dim"], generator=seeded(torch)) for n in shapes)
+        )
         timed("rank all items", lambda: held_out.ranks(dot), "users", lambda _: len(held_out.users.unique()))
 
 

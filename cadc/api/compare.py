@@ -11,6 +11,7 @@ from cadc.errors import DataError, UsageError, shown
 from cadc.evaluation.statistics import DEFAULT_MARGIN, Comparison
 from cadc.evaluation.statistics import compare as compare_rows
 from cadc.ledger.identity import arm_signature
+from cadc.pipeline.settings import Settings
 from cadc.reporting.pairs import pairs
 from cadc.reporting.points import Point
 
@@ -82,7 +83,7 @@ def _runs(given: Runs, folder: str | Path | None, which: str) -> list[Run]:
     found = [run if isinstance(run, Run) else Run(run, folder) for run in several]
     if not found:
         raise UsageError(f"{which} has no finished run; there is nothing to compare.")
-    if len({arm_signature(run.config) for run in found}) > 1:
+    if len({arm_signature(Settings.of(run.config)) for run in found}) > 1:
         ids = shown([run.id for run in found])
         raise UsageError(f"{which} holds runs of several arms ({ids}); they may differ in seeds alone.")
     return list({run.id: run for run in found}.values())

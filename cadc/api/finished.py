@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.api.carry_out import ledger_of, torch_left_alone
-from cadc.configuration.settings import BESIDE_SOURCE
+from cadc.configuration.compose import BESIDE_SOURCE
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric

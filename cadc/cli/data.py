@@ -53,12 +53,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _source(words: list[str]) -> "Source":
-    from cadc.configuration.components import build
-    from cadc.configuration.compose import compose_config
-    from cadc.configuration.settings import source_options
+    from cadc.pipeline.settings import Settings
 
-    source: Source = build(source_options(compose_config(words)), "data")
-    return source
+    return Settings.compose(words).source.build()
 
 
 def _list() -> None:
@@ -85,13 +82,13 @@ def _verify(source: "PublishedFiles") -> None:
 
 
 def _describe(name: str, overrides: list[str], output: str | None) -> None:
-    from cadc.configuration.compose import compose_config
     from cadc.data.schema import entity_sides
     from cadc.pipeline.build import open_log
+    from cadc.pipeline.settings import Settings
     from cadc.reporting.activity import write_activity_figure
     from cadc.storage.atomic_files import put_in_place
 
-    log = open_log(compose_config([f"data={name}", *overrides]))
+    log = open_log(Settings.compose([f"data={name}", *overrides]))
     sides = list(entity_sides(log.schema))
     # Printed together, or not at all where a column turns out damaged.
     lines = [*_rows(log), *_entities(log, sides)]

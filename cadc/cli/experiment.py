@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> str:
     runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
     table = write_results(experiment, runs, folder, command(arguments), ledger)
     print_table(experiment.title, table)
-    after.table(jobs[0].config, folder)
+    after.table(jobs[0].settings.logger, folder)
     return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
 
 

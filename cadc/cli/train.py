@@ -59,6 +59,6 @@ def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
     """Print the first configuration whole and each run in a line."""
     from omegaconf import OmegaConf
 
-    print(OmegaConf.to_yaml(OmegaConf.create(jobs[0].config)).rstrip())
+    print(OmegaConf.to_yaml(OmegaConf.create(dict(jobs[0].settings.config))).rstrip())
     for job in jobs:
         print(f"{job.run_id}  {ledger.status(job.run_id) or 'to run':11}  {' '.join(job.overrides)}".rstrip())

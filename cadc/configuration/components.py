@@ -4,13 +4,16 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from cadc.configuration.casting import cast
 from cadc.configuration.class_lookup import load_class
 from cadc.errors import UsageError
 
 TARGET = "_target_"
+
+T = TypeVar("T")
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -60,28 +63,69 @@ def cast_options(cls: type, options: Mapping[str, Any], path: str = "") -> dict[
     return {name: cast(value, hints.get(name, Any), prefix + name) for name, value in options.items()}
 
 
-def build(node: Mapping[str, Any], path: str = "", **provided: Any) -> Any:
-    """Build the component that a node describes.
+@dataclass(frozen=True)
+class Component(Generic[T]):
+    """A class and its options, read from a configuration and checked, but not built yet.
 
     Parameters
     ----------
-    node : `_target_` and options.
-    path : where the node stands in the configuration, for messages.
-    provided : arguments that are made at run time; the class gets those that it asks for by name. A callable
-        among them is called only if asked for.
+    cls : the class.
+    options : its keyword arguments as far as they were given, each cast to the type of its annotation.
+    path : key of the configuration where it stands, for messages.
     """
-    cls = load_class(node[TARGET])
-    asked = {
-        name: value() if isinstance(value, types.FunctionType | types.MethodType) else value
-        for name, value in provided.items()
-        if name in parameters(cls)
-    }
-    options = options_of(node, path)
-    missing = [
-        name
-        for name, value in parameters(cls).items()
-        if value.default is inspect.Parameter.empty and name not in asked
-    ]
-    if missing:
-        raise UsageError(f"_target_ {node[TARGET]!r} does not fit here: nothing gives it its {', '.join(missing)}.")
-    return cls(**options, **asked)
+
+    cls: type[T]
+    options: Mapping[str, Any]
+    path: str = ""
+
+    @classmethod
+    def read(cls, node: Mapping[str, Any], path: str, contract: type[T]) -> "Component[T]":
+        """Return the component of a node, `_target_` and options.
+
+        Raises
+        ------
+        UsageError : if its class does not derive from `contract`, lacks an option, or takes another type for it.
+        """
+        found = load_class(node.get(TARGET))
+        if not issubclass(found, contract):
+            raise UsageError(
+                f"{path}.{TARGET} is {node[TARGET]}, which is not a {contract.__name__}; derive it from "
+                f"{contract.__module__}.{contract.__qualname__}."
+            )
+        return cls(found, options_of(node, path), path)
+
+    def option(self, name: str) -> Any:
+        """Return an option, or its default; None for one that the class does not have."""
+        return self.options.get(name, defaults(self.cls).get(name))
+
+    def build(self, **provided: Any) -> T:
+        """Build the component.
+
+        Parameters
+        ----------
+        provided : arguments that are made at run time; the class gets those that it names. A function among them is
+            called only if its result is needed.
+
+        Raises
+        ------
+        UsageError : if an argument without default is missing.
+        """
+        known = parameters(self.cls)
+        asked = {
+            name: value() if isinstance(value, types.FunctionType | types.MethodType) else value
+            for name, value in provided.items()
+            if name in known
+        }
+        given = {**self.options, **asked}
+        missing = [name for name, own in known.items() if own.default is inspect.Parameter.empty and name not in given]
+        if missing:
+            raise UsageError(
+                f"{self.path}.{TARGET} is {self.cls.__module__}.{self.cls.__qualname__}, whose "
+                f"{', '.join(missing)} nothing provides; choose a class that fits here."
+            )
+        return self.cls(**given)
+
+
+def build(node: Mapping[str, Any], path: str = "", **provided: Any) -> Any:
+    """Build the component that a node describes; see `Component.build`."""
+    return Component.read(node, path, object).build(**provided)

@@ -15,13 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cadc.configuration.casting import cast
-from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, options_of
 from cadc.configuration.groups import groups, plugin_folders, plugin_paths
 from cadc.configuration.interpolation import check_interpolations, check_tree
 from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
-from cadc.configuration.settings import BESIDE_SOURCE, used_groups
 from cadc.errors import UsageError, shown
 from cadc.paths import conf_dir
 
@@ -41,16 +39,7 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     ------
     UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
     """
-    return _pinned(check_config(deepcopy(_composed(tuple(overrides)))))
-
-
-def _pinned(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration in which files that a run reads stand with the hash of their content."""
-    for group in used_groups(config):
-        cls = load_class(config[group][TARGET])
-        if hasattr(cls, "pinned"):
-            config[group] = cls.pinned(config[group])
-    return config
+    return check_config(deepcopy(_composed(tuple(overrides))))
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,6 +127,9 @@ def _check(node: Mapping[str, Any], path: str) -> None:
         if isinstance(value, Mapping) or key == "split":
             _check(value, f"{path}.{key}")
 
+
+BESIDE_SOURCE = ("split", "split_seed")
+"""Keys of the group `data` that are no options of its source."""
 
 SEEDS = ("seed", "sample_seed", "weight_seed")
 

@@ -4,7 +4,6 @@ import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cadc.configuration.settings import dim_of_factors, needs_factors, task, used_groups
 from cadc.errors import CadcError, Lost, NotWritable, Pruned, Unreachable, reason
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger, Record
@@ -76,7 +75,7 @@ def run_job(
     known = {
         "id": job.run_id,
         "overrides": list(job.overrides),
-        "config": job.config,
+        "config": dict(job.settings.config),
         "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     ledger.begin(job.run_id, known)
@@ -85,7 +84,7 @@ def run_job(
         ledger.forget_failure(job.run_id)
     try:
         ledger.write(
-            job.run_id, lambda folder: run(job.config, job.run_id, job.code, folder, checkpoints, check_and_report)
+            job.run_id, lambda folder: run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
         )
     except Lost:
         raise
@@ -116,8 +115,8 @@ def record_without_result(job: Job, status: str, reason: str) -> Record:
         "schema_version": SCHEMA_VERSION,
         "status": status,
         "reason": reason,
-        "config": job.config,
-        "seed": job.config["seed"],
+        "config": dict(job.settings.config),
+        "seed": job.settings.config["seed"],
         "code": source_version() | {"hash": job.code},
         "environment": environment(),
         "metrics": {},
@@ -127,16 +126,16 @@ def record_without_result(job: Job, status: str, reason: str) -> Record:
 
 def unreachable_fields(job: Job) -> Record:
     """Return what reports need to know of a run whose byte budget cannot be met by its embedding scheme."""
-    config, meta = job.config, open_log(job.config).meta
+    meta = open_log(job.settings).meta
     return {
         "unreachable": True,
-        "task": task(config),
+        "task": job.settings.task,
         "data": {name: meta[name] for name in ("name", "edition", "content_hash", "files", "rows")},
         "cost": {"total_s": 0.0},
         "bytes": {"embedding": None, "optimizer": None},
         "rows": {"kept": None},
-        "uses": used_groups(config),
-        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
+        "uses": job.settings.uses,
+        "factor_dim": job.settings.factor_dim,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from cadc.configuration.class_lookup import load_class
-from cadc.configuration.components import TARGET
-from cadc.configuration.compose import compose_config
-from cadc.configuration.settings import check
 from cadc.errors import UsageError
 from cadc.experiment import Cell
 from cadc.ledger.identity import run_identity
 from cadc.pipeline.build import open_log
+from cadc.pipeline.settings import Settings
 from cadc.terminal.progress import Report, display
 
 
@@ -22,12 +18,12 @@ class Job:
     Parameters
     ----------
     overrides : `key=value`, as given.
-    config : the composed configuration.
+    settings : what they ask for.
     run_id, code : its id, and the hash of the code that can change its result.
     """
 
     overrides: tuple[str, ...]
-    config: dict[str, Any]
+    settings: Settings
     run_id: str
     code: str
 
@@ -39,13 +35,13 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     ------
     CadcError : for the first wrong override or unreadable data, before anything is run.
     """
-    configs = [compose_config(overrides) for overrides in combinations]
-    for config in configs:
-        check(config)
+    wanted = [Settings.compose(overrides) for overrides in combinations]
+    for settings in wanted:
+        settings.check()
     jobs = []
-    for overrides, config in zip(combinations, configs, strict=True):
-        run_id, code = run_identity(config, open_log(config))
-        jobs.append(Job(tuple(overrides), config, run_id, code))
+    for overrides, settings in zip(combinations, wanted, strict=True):
+        run_id, code = run_identity(settings, open_log(settings))
+        jobs.append(Job(tuple(overrides), settings, run_id, code))
     return jobs
 
 
@@ -54,13 +50,13 @@ def runnable_cells(cells: Sequence[Cell], report: Report | None = None) -> list[
     kept = []
     left_out = set()
     for cell in cells:
-        config = compose_config(cell.overrides)
-        needed = getattr(load_class(config["model"][TARGET]), "needs_columns", ())
-        offered = getattr(load_class(config["data"][TARGET]), "extra_columns", ())
+        settings = Settings.compose(cell.overrides)
+        needed, offered = settings.model.cls.needs_columns, settings.source.cls.extra_columns
         if set(needed) <= set(offered):
             kept.append(cell)
         else:
-            left_out.add(f"arm {cell.arm!r} is left out: {config['choices']['data']} has no column {', '.join(needed)}")
+            name = settings.config["choices"]["data"]
+            left_out.add(f"arm {cell.arm!r} is left out: {name} has no column {', '.join(needed)}")
     for line in sorted(left_out):
         (report or display().write)(line)
     if not kept:

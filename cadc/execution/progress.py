@@ -80,7 +80,7 @@ class Progress:
         self.report(f"{label}: {metrics_text(record)}, {how}{also}{left}")
         # A run is logged by the process that finished it, so that no two log it at once.
         if self.after and state != "elsewhere":
-            self.after.run(job.config, self.ledger.path(job.run_id))
+            self.after.run(job.settings.logger, self.ledger.path(job.run_id))
 
     def _counts(self) -> str:
         counts = self.outcome.counts

@@ -25,7 +25,7 @@ class Estimate:
     """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        self.arms = {job.run_id: arm_signature(job.config) for job in jobs}
+        self.arms = {job.run_id: arm_signature(job.settings) for job in jobs}
         self.took: dict[str, list[float]] = {}
 
     def add(self, job: Job, seconds: float) -> None:

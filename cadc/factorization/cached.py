@@ -5,11 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from cadc.configuration.settings import FittedRows
 from cadc.data.log import InteractionLog
 from cadc.data.schema import OWN_FIELDS, UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
@@ -22,6 +22,8 @@ from cadc.factorization.factors import Factors
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
 from cadc.storage.stage_cache import cached_folder
+
+FactorizedRows = Literal["full", "complement", "crossfit"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def fit_factors(
     factorization: Factorization,
     log: InteractionLog,
     dim: int,
-    which: FittedRows,
+    which: FactorizedRows,
     sample: Tensor,
     n_folds: int,
     validation_rate: float = 1.0,

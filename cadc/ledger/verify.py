@@ -17,6 +17,7 @@ from cadc.ledger.record_hash import KEY, is_intact
 from cadc.ledger.safe_text import harmless, number
 from cadc.ledger.status import Entry, look_up, state, workplaces
 from cadc.ledger.store import NEWEST_SCHEMA, Ledger, Record
+from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _files(record: Record, status: str, present: Mapping[str, Path], scores: str
 def _check_id(record: Record, is_sealed: bool, finding: Finding) -> None:
     try:
         computed = recorded_identity(record)
-        is_same_code = run_code(record["config"]) == record["code"]["hash"]
+        is_same_code = run_code(Settings.of(record["config"])) == record["code"]["hash"]
     except UsageError as error:
         if not _names_classes(record["config"]):
             finding.faults.append(f"its id cannot be computed from its record ({harmless(error, 200)})")

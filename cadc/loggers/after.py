@@ -1,10 +1,10 @@
 """After a run: mirroring it as its configuration says, without letting a mirror fail what is finished."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cadc.configuration.components import build
+from cadc.configuration.components import Component
 from cadc.terminal.progress import display
 
 
@@ -24,33 +24,33 @@ class AfterRun:
         self.say = say or (lambda line: display().write(line))
         self.gave_up = False
 
-    def run(self, config: Mapping[str, Any], folder: Path) -> None:
+    def run(self, logger: Component[Any], folder: Path) -> None:
         """Mirror one finished run.
 
         Parameters
         ----------
-        config : its configuration, whose group `logger` names the mirror.
+        logger : the component of its group `logger`.
         folder : of the run, in its ledger.
         """
         self._try(
-            lambda: build(config["logger"], "logger").mirror(folder, self.group),
+            lambda: logger.build().mirror(folder, self.group),
             f"{folder.name} is finished but not mirrored, nor will what follows be",
             "`cadc sync` sends it later.",
         )
 
-    def table(self, config: Mapping[str, Any], folder: Path) -> None:
+    def table(self, logger: Component[Any], folder: Path) -> None:
         """Mirror the results of the experiment.
 
         Parameters
         ----------
-        config : of one of its runs.
+        logger : that of one of its runs.
         folder : of the results.
         """
         group = self.group or folder.name
         what, remedy = f"the table in {folder} is written but not mirrored", f"`cadc sync --experiment {group}` sends"
         if self.gave_up:
             self.say(f"{what} either; {remedy} all of it later.")
-        self._try(lambda: build(config["logger"], "logger").mirror_table(folder, group), what, f"{remedy} it later.")
+        self._try(lambda: logger.build().mirror_table(folder, group), what, f"{remedy} it later.")
 
     def _try(self, mirror: Callable[[], None], what: str, remedy: str) -> None:
         if self.gave_up:

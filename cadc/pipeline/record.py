@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from cadc.configuration.settings import Config, dim_of_factors, needs_factors, task, used_groups, uses_sampler
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.embeddings.measured import measure_tables, table_bytes
 from cadc.factorization.cached import Fitted
+from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, peak_memory_mb
 from cadc.provenance.environment import environment, source_version
 from cadc.provenance.fingerprint import file_hash
@@ -45,7 +45,7 @@ class Done:
     watch: Stopwatch
 
 
-def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) -> dict[str, Any]:
+def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Path) -> dict[str, Any]:
     """Return the record of a finished run, whose other files lie in `folder` already."""
     log, fit = done.log, done.fit
     fitted = [found for found in done.fitted if found]
@@ -53,13 +53,13 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
         "id": run_id,
         "schema_version": SCHEMA_VERSION,
         "status": "finished",
-        "config": config,
-        "seed": config["seed"],
+        "config": dict(settings.config),
+        "seed": settings.config["seed"],
         "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")}
         | ({"split_remark": remark} if (remark := log.meta.get("split_remark")) else {}),
         "code": source_version() | {"hash": code},
         "environment": environment(),
-        "task": task(config),
+        "task": settings.task,
         "metrics": dict(done.metrics),
         "cost": _costs(done),
         "bytes": {
@@ -68,7 +68,7 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
         },
         "tables": measure_tables(done.model),
         "rows": {
-            "kept": len(done.sample.rows) if uses_sampler(config) else None,
+            "kept": len(done.sample.rows) if settings.sampler is not None else None,
             "full": log.n_rows("train"),
             "factorized": max((found.n_rows for found in fitted), default=None),
             "validation": max(
@@ -77,8 +77,8 @@ def record_of(config: Config, run_id: str, code: str, done: Done, folder: Path) 
         },
         "sample": dict(done.sample.facts),
         "absent": {field: n for found in fitted for field, n in found.n_absent.items()},
-        "uses": used_groups(config),
-        "factor_dim": dim_of_factors(config) if needs_factors(config) else None,
+        "uses": settings.uses,
+        "factor_dim": settings.factor_dim,
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

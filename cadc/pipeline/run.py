@@ -8,9 +8,6 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
-from cadc.configuration.class_lookup import load_class
-from cadc.configuration.components import TARGET, build
-from cadc.configuration.settings import Config, is_trained, seeds, task
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.errors import DataError
@@ -22,6 +19,7 @@ from cadc.factorization.crossfit import CrossFitted
 from cadc.models.model import Model
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.record import Done, record_of
+from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, reset_peak_memory
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
@@ -30,7 +28,7 @@ from cadc.training.search import fit_after_search
 
 
 def run(
-    config: Config,
+    settings: Settings,
     run_id: str,
     code: str,
     folder: Path,
@@ -41,7 +39,7 @@ def run(
 
     Parameters
     ----------
-    config : composed configuration, as `cadc.configuration.compose.compose_config` returns it.
+    settings : of the run.
     run_id, code : the run's id and the hash of the code behind it, see `cadc.ledger.identity`.
     folder : exists and is empty.
     checkpoints : folder that keeps the state of training, where an interrupted run goes on from; None keeps none.
@@ -51,40 +49,40 @@ def run(
     ------
     CadcError : for data, options or numbers that allow no result.
     """
-    torch.set_num_threads(config["threads"])
+    torch.set_num_threads(settings.threads)
     # Our own components draw from generators that they are given; a plug-in's dropout may not.
-    torch.manual_seed(derive_seed(seeds(config)["weight"], "global"))
-    warm_up(is_trained(config))
+    torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
+    warm_up(settings.is_trained)
     reset_peak_memory()
     watch = Stopwatch()
 
-    log = open_log(config)
-    require_labels(log, task(config))
+    log = open_log(settings)
+    require_labels(log, settings.task)
     # Before a factorisation that takes minutes, or misses the same field and gives other advice.
-    load_class(config["model"][TARGET]).require_fields(log.schema)  # type: ignore[attr-defined]
-    before_sampling = factorize_for_sampler(config, log)
+    settings.model.cls.require_fields(log.schema)
+    before_sampling = factorize_for_sampler(settings, log)
     with watch.stage("sample_s"):
-        sample = draw_sample(config, log, before_sampling)
-    fitted = factorize_log(config, log, sample)
+        sample = draw_sample(settings, log, before_sampling)
+    fitted = factorize_log(settings, log, sample)
     with watch.stage("initialise_s"):
-        model = make_model(config, log, fitted, sample)
+        model = make_model(settings, log, fitted, sample)
     with watch.stage("train_s"):
-        fit = train(config, model, log, sample, fitted, checkpoints, tell)
+        fit = train(settings, model, log, sample, fitted, checkpoints, tell)
     with watch.stage("evaluate_s"):
-        table, metrics = evaluate(config, model, log, sample, fit)
+        table, metrics = evaluate(settings, model, log, sample, fit)
 
-    table.to_parquet(folder / BY_TASK[task(config)].saved.file, index=False)
+    table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
     # Not by safetensors' own writer, whose error on a full disk is no OSError.
     (folder / "model.safetensors").write_bytes(save(stored_state(model)))
     if fit:
         pd.DataFrame(fit.history).to_csv(folder / "metrics.csv", index=False)
     done = Done(log, sample, model, [before_sampling, fitted], fit, metrics, watch)
-    record = record_of(config, run_id, code, done, folder)
+    record = record_of(settings, run_id, code, done, folder)
     (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
 
 
 def train(
-    config: Config,
+    settings: Settings,
     model: Model,
     log: InteractionLog,
     sample: Sample,
@@ -94,22 +92,21 @@ def train(
 ) -> FitResult | None:
     """Fit the model in place, if it is one that learns; a network goes on from the checkpoints that are there."""
     model.fit_sample(log, sample.rows, sample.weights, sample.offset)
-    if not is_trained(config):
+    if settings.fit is None:
         return None
     beside = sample.beside()
     if fitted and isinstance(fitted.factors, CrossFitted):
         beside["fold"] = fitted.factors.fold[sample.rows]
-    shuffle = torch_generator(seeds(config)["weight"], "batches")
-    fit = build(config["trainer"], "trainer")
-    return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, task(config))
+    shuffle = torch_generator(settings.seeds.weights, "batches")
+    fit = settings.fit.build()
+    return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)
 
 
 def evaluate(
-    config: Config, model: Model, log: InteractionLog, sample: Sample, fit: FitResult | None
+    settings: Settings, model: Model, log: InteractionLog, sample: Sample, fit: FitResult | None
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Return the scores, or ranks, of the part that the run is judged by, and its metrics and validation's."""
-    split = config["evaluate"]
-    of_task = task(config)
+    split, of_task = settings.evaluated, settings.task
     table = score(model, log, split, of_task)
     metrics = prefixed(split, metrics_of(table, of_task))
     if split == "test":

@@ -10,14 +10,14 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cadc.configuration.class_lookup import allowed_packages, class_name, load_class
-from cadc.configuration.components import TARGET, cast_options, options_of, parameters
+from cadc.configuration.class_lookup import allowed_packages, class_name
+from cadc.configuration.components import Component, cast_options, parameters
 from cadc.configuration.public_names import homes_of
 from cadc.errors import UsageError
 
@@ -27,7 +27,9 @@ CAN_CHANGE_RESULTS = (
     "cadc.evaluation",
     "cadc.factorization",
     "cadc.models",
-    "cadc.pipeline",
+    "cadc.pipeline.build",
+    "cadc.pipeline.run",
+    "cadc.pipeline.settings",
     "cadc.randomness",
     "cadc.sampling",
     "cadc.training",
@@ -62,11 +64,10 @@ def describe(component: Any) -> dict[str, Any]:
 
     Parameters
     ----------
-    component : a node of the configuration, or an object that keeps each option in an attribute of the same name.
+    component : a `Component`, or an object that keeps each option in an attribute of the same name.
     """
-    if isinstance(component, Mapping):
-        cls = load_class(component[TARGET])
-        options = options_of(component)
+    if isinstance(component, Component):
+        cls, options = component.cls, dict(component.options)
     else:
         cls = type(component)
         options = {name: getattr(component, name) for name in parameters(cls)}

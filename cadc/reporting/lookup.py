@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cadc.configuration.compose import check_config, compose_config
+from cadc.configuration.compose import compose_config
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
 from cadc.ledger.identity import content_signature, data_signature, run_code, signature
 from cadc.ledger.record_schema import require_whole
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
+from cadc.pipeline.settings import Settings
 
 RECORDS = "records.jsonl"
 
@@ -43,21 +44,21 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
         content = record["data"]["content_hash"]
         try:
-            config = check_config({**record["config"], "logger": logger})
-            known.setdefault(signature(config), []).append(record)
-            by_content.setdefault(content_signature(config, content), []).append(record)
-            contents[data_signature(config)] = content
+            settings = Settings.of({**record["config"], "logger": logger})
+            known.setdefault(signature(settings), []).append(record)
+            by_content.setdefault(content_signature(settings, content), []).append(record)
+            contents[data_signature(settings)] = content
         except UsageError as error:
             # One of a component that is no longer installed cannot be asked for either, so nothing is printed.
             foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
     runs, n_missing, n_old = [], 0, 0
     for cell in cells:
-        config = compose_config(cell.overrides)
+        settings = Settings.compose(cell.overrides)
         # Another split seed may come to the same split. A run on it is one run, whichever seed it was recorded under.
-        content = contents.get(data_signature(config))
-        found = by_content.get(content_signature(config, content), []) if content is not None else []
-        found = found or known.get(signature(config), [])
-        present = [record for record in found if record["code"]["hash"] == run_code(config)]
+        content = contents.get(data_signature(settings))
+        found = by_content.get(content_signature(settings, content), []) if content is not None else []
+        found = found or known.get(signature(settings), [])
+        present = [record for record in found if record["code"]["hash"] == run_code(settings)]
         n_missing += not found
         n_old += bool(found) and not present
         runs += [(cell.arm, (present or found)[-1])] if found else []

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cadc.configuration.settings import seeds
 from cadc.experiment import Reference
 from cadc.ledger.store import Record
+from cadc.pipeline.settings import seeds_of
 from cadc.reporting.points import Point
 
 
@@ -45,10 +45,15 @@ def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
         for mine in row.results
         for theirs in other.results
         if mine["data"]["content_hash"] == theirs["data"]["content_hash"]
-        and (not (_is_drawn(mine) and _is_drawn(theirs)) or seeds(mine["config"]) == seeds(theirs["config"]))
+        and (not (_is_drawn(mine) and _is_drawn(theirs)) or _drawn_with(mine) == _drawn_with(theirs))
     ]
 
 
 def _is_drawn(record: Record) -> bool:
     """Tell whether a run depends on the seeds of sample or weights."""
     return bool({"trainer", "sampler"} & set(record["uses"]))
+
+
+def _drawn_with(record: Record) -> tuple[int, int]:
+    seeds = seeds_of(record["config"])
+    return seeds.sample, seeds.weights

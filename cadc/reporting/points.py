@@ -8,6 +8,7 @@ import pandas as pd
 
 from cadc.ledger.identity import arm_signature
 from cadc.ledger.store import Record
+from cadc.pipeline.settings import Settings
 
 ARM_COLUMNS = [
     "dataset",
@@ -88,7 +89,7 @@ def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
     rows: dict[str, dict[str, Any]] = {}
     arms: dict[str, str] = {}
     for arm, record in runs:
-        key = f"{arm} {arm_signature(record['config'])}"
+        key = f"{arm} {arm_signature(Settings.of(record['config']))}"
         arms[key] = arm
         rows.setdefault(key, arm_columns(arm, record))
         groups.setdefault(key, {})[record["id"]] = record

@@ -6,8 +6,6 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
-from cadc.configuration.compose import check_config
-from cadc.configuration.settings import check
 from cadc.data.log import InteractionLog
 from cadc.data.text import unreadable
 from cadc.embeddings.base.serving_state import load_stored
@@ -18,6 +16,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.models.model import Model
 from cadc.paths import regular_file
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 
 
@@ -32,18 +31,18 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     path = ledger.path(run_id) / "model.safetensors"
     require_whole(record, ledger.path(run_id) / "record.json", run_id)
     try:
-        config = check_config(record["config"])
-        check(config)
-        log = open_log(config)
+        settings = Settings.of(record["config"])
+        settings.check()
+        log = open_log(settings)
     except UsageError as error:
         where = ledger.path(run_id) / "record.json"
         raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
-    if run_code(config) != record["code"]["hash"]:
+    if run_code(settings) != record["code"]["hash"]:
         print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
-    sample = draw_sample(config, log, factorize_for_sampler(config, log))
-    model = make_model(config, log, factorize_log(config, log, sample), sample)
+    sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
+    model = make_model(settings, log, factorize_log(settings, log, sample), sample)
     try:
         hashes = record.get("files")
         if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):

@@ -201,8 +201,8 @@ class Fit:
         from pytorch_lightning.plugins.environments import LightningEnvironment
         from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+        from cadc.terminal.fit_progress import progress_bar
         from cadc.training.callbacks import WriteInPlace
-        from cadc.training.progress import progress_bar
 
         _quiet()
         try:

@@ -8,14 +8,13 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from cadc.configuration.components import TARGET, build
-from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import files_of
 from cadc.configuration.override_text import to_overrides
 from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
-from cadc.configuration.settings import check, used_groups
 from cadc.errors import UsageError
 from cadc.ledger.identity import signature
+from cadc.pipeline.settings import Settings
 from cadc.tuning.tuning import Tuning
 
 GROUP = "tune"
@@ -68,14 +67,14 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
     first = {key: values[0] for key, values in ends.items()}
     if "evaluate" in first:
         raise UsageError("tune.space has the key evaluate, but trials only read validation data; remove it.")
-    configs = {
+    trials = {
         key: [_composed(overrides, first | {key: value}, f"tune.space.{key}") for value in values]
         for key, values in ends.items()
     }
-    used = {group for found in configs.values() for config in found for group in used_groups(config)}
-    choices = next(iter(configs.values()))[0]["choices"]
+    used = {group for found in trials.values() for settings in found for group in settings.uses}
+    choices = next(iter(trials.values()))[0].config["choices"]
     groups_vary = bool(set(choices) & set(first))
-    for key, found in configs.items():
+    for key, found in trials.items():
         group = key.partition(".")[0]
         # If trials choose the component, an option may belong to another component than the first.
         is_used = group in (*used, "data") if groups_vary and key not in choices else False
@@ -85,17 +84,17 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
             raise UsageError(f"tune.space.{key} changes nothing{why}; remove it.")
 
 
-def _composed(overrides: Sequence[str], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _composed(overrides: Sequence[str], values: Mapping[str, Any], where: str) -> Settings:
     own = to_overrides(values)
     try:
         for override in parse_overrides(own):
             if override.is_sweep_override():
                 raise UsageError(f"{override.input_line} gives several values; expected one.")
-        config = compose_config([*overrides, *own])
-        check(config)
+        settings = Settings.compose([*overrides, *own])
+        settings.check()
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
-    return config
+    return settings
 
 
 def _ends(distribution: BaseDistribution) -> list[Any]:

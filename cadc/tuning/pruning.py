@@ -1,13 +1,13 @@
 """Stopping trials early: epochs are reported to the study as a run tells them, each once, and the pruner is asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from optuna.trial import Trial
 
 from cadc.errors import Pruned
+from cadc.pipeline.settings import Settings
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import History
 from cadc.tuning.study import SharedStudy
@@ -18,7 +18,7 @@ STOPPED = "cadc:stopped"
 """Attribute of a trial that is to be stopped, with the epoch."""
 
 
-def epoch_reporter(trial: Trial, study: SharedStudy, config: Mapping[str, Any]) -> AfterEpoch:
+def epoch_reporter(trial: Trial, study: SharedStudy, settings: Settings) -> AfterEpoch:
     """Return what a run calls with its history after each epoch; it raises `Pruned` where the pruner says so.
 
     A trial that goes on in another process has reported some epochs already, and may not have heard the answer. What
@@ -28,13 +28,13 @@ def epoch_reporter(trial: Trial, study: SharedStudy, config: Mapping[str, Any]) 
     ----------
     trial : whose lease is held.
     study : its study.
-    config : of its run.
+    settings : of its run.
     """
     frozen = study.frozen(trial)
     told = set(frozen.intermediate_values)
     is_stopped = STOPPED in frozen.user_attrs
     unanswered = max(told, default=None)
-    last_epoch = config["trainer"].get("max_epochs")
+    last_epoch = None if settings.fit is None else settings.fit.option("max_epochs")
     metric = study.tuning.metrics[0]
 
     def ask(epoch: int) -> None:

@@ -8,12 +8,12 @@ from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import files_of
 from cadc.configuration.overrides import expand, key_of
 from cadc.configuration.safe_yaml import load_yaml
-from cadc.configuration.settings import used_groups
 from cadc.errors import UsageError
 from cadc.execution.jobs import runnable_cells
 from cadc.experiment import Cell, Experiment, Tune, Tuned
 from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import RATE
+from cadc.pipeline.settings import Settings
 from cadc.tuning.compose import space_of
 from cadc.tuning.space import leaves
 from cadc.tuning.work import VALIDATION
@@ -123,8 +123,9 @@ def _middle(points: list[tuple[tuple[str, ...], dict[str, str]]]) -> list[tuple[
 
 def _used(space: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return the options of a search space that a run uses."""
-    config = compose_config([*overrides, VALIDATION])
-    unused = {group for group in config["choices"] if group not in ("data", *used_groups(config))}
+    settings = Settings.compose([*overrides, VALIDATION])
+    config = settings.config
+    unused = {group for group in config["choices"] if group not in ("data", *settings.uses)}
     found = {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
     # If trials choose the component itself, options of each component count.
     foreign = {key for key in found if key.partition(".")[0] not in found and _is_of_another(key, config)}

@@ -71,12 +71,12 @@ def create_study(
     # Errors in the space are raised now, not once for every trial.
     check_space(tuning, base)
     settings = tuning.settings(job.run_id)
-    choices = job.config["choices"]
+    choices = job.settings.config["choices"]
     prefix = prefix or f"{choices['data']}-{choices['model']}"
     name = tuning.name or f"{prefix}-{settings[:8]}"
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
         raise UsageError(f"tune.name is {name!r}; use letters, digits, '-', '_' and '.'.")
-    max_epochs = job.config["trainer"].get("max_epochs", 100)
+    max_epochs = 100 if job.settings.fit is None else job.settings.fit.option("max_epochs")
     return SharedStudy(tuning, name, settings, ledger, max_epochs), base
 
 
@@ -122,7 +122,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         jobs = trial_jobs([*base, *to_overrides(trial.params)], study.tuning.repeats)
         with study.storage.reached():
             trial.set_user_attr(RUNS, " ".join(job.run_id for job in jobs))
-        first = finished_record(jobs[0], ledger, epoch_reporter(trial, study, jobs[0].config))
+        first = finished_record(jobs[0], ledger, epoch_reporter(trial, study, jobs[0].settings))
         records = [first, *(finished_record(job, ledger) for job in jobs[1:])]
         values = mean_values(study.tuning, records)
     except Pruned:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups
 from cadc.pipeline.build import open_log
+from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 from tests.data.small_sources import write_criteo, write_movielens_csv
 from tests.support.commands import cadc
@@ -129,7 +129,7 @@ def test_describe_draws_the_activity_curves(publishers, inside):
 def test_describe_counts_activity_and_cold_starts(inside):
     words = ["data.n_rows=3000", "data.n_users=400", "data.n_items=500"]
     answer = cadc("data", "describe", "synthetic", *words)
-    log = open_log(compose_config(["data=synthetic", *words]))
+    log = open_log(Settings.compose(["data=synthetic", *words]))
     blocks = answer.out.split("users  ")[1].split("items  ")
     for side, block in zip(("user", "item"), blocks, strict=True):
         counts = Counter(log.column(side).tolist())
@@ -165,7 +165,7 @@ def test_describe_of_clicks_has_no_users_and_draws_nothing(tmp_path, inside, mon
 def test_describe_counts_what_the_log_holds(publishers, inside):
     answer = cadc("data", "describe", "ml-1m")
     assert answer.status == 0
-    log = open_log(compose_config(["data=ml-1m"]))
+    log = open_log(Settings.compose(["data=ml-1m"]))
     lines = {line.split()[0]: line for line in answer.out.splitlines()}
     for split, n_rows in (("train", 1600), ("validation", 200), ("test", 200)):
         share = 100 * float((log.column("label", split) == 1).mean())
@@ -183,7 +183,7 @@ def test_describe_counts_rows_of_a_pair_that_came_before(inside):
     words = ("synthetic", "data.n_rows=3000", "data.n_users=60", "data.n_items=80")
     answer = cadc("data", "describe", *words)
     assert answer.status == 0, answer.err
-    log = open_log(compose_config(["data=synthetic", *words[1:]]))
+    log = open_log(Settings.compose(["data=synthetic", *words[1:]]))
     lines = {line.split()[0]: line for line in answer.out.splitlines()}
     pairs = set(zip(log.column("user").tolist(), log.column("item").tolist(), strict=True))
     n_rows = sum(log.meta["rows"].values())

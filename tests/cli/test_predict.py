@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cadc.configuration.compose import compose_config
 from cadc.pipeline.build import open_log
+from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, cadc, folders, train
 
 WORDS = {
@@ -36,7 +36,7 @@ def ledger(finished, monkeypatch):
 
 def raw_rows(split="test"):
     """Return rows of the log with the values that they had before they became ids."""
-    log = open_log(compose_config(TINY))
+    log = open_log(Settings.compose(TINY))
     table = pd.DataFrame({side: log.entity_keys(side)[log.column(side, split) - 1] for side in ("user", "item")})
     context = log.column("context_ids", split)
     for index, field in enumerate(log.schema.of("context", bag=False)):

@@ -9,9 +9,8 @@ from omegaconf import OmegaConf
 
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, options_of
-from cadc.configuration.compose import compose_config
+from cadc.configuration.compose import BESIDE_SOURCE, compose_config
 from cadc.configuration.groups import groups
-from cadc.configuration.settings import BESIDE_SOURCE
 from cadc.paths import conf_dir
 from cadc.tuning.compose import check_space, compose_tuning
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from cadc.configuration.compose import compose_config
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.base.table_file import export, file_bytes, read_table
 from cadc.embeddings.collection import EmbeddingCollection
@@ -19,6 +18,7 @@ from cadc.embeddings.schemes.full import Full, UncompressedTable
 from cadc.embeddings.schemes.hashing import HashedTable, Hashing
 from cadc.errors import CadcError, Unreachable, UsageError
 from cadc.pipeline.build import draw_sample, make_model, open_log
+from cadc.pipeline.settings import Settings
 from tests.embeddings.test_collection import batch_of
 from tests.support.commands import TINY
 
@@ -153,9 +153,9 @@ def test_the_file_of_tables_of_folds_is_that_of_their_mean(tmp_path):
 @pytest.mark.parametrize("limit", ["embedding.budget=9000", "embedding.ratio=5"])
 def test_two_towers_share_one_budget(limit):
     words = (*TINY, "data.n_users=400", "data.n_items=300", "data/split=leave_one_out", "model=two_tower")
-    config = compose_config([*words, "trainer=ranking", "embedding=hashing", limit, "embedding.small=20"])
-    log = open_log(config)
-    model = make_model(config, log, None, draw_sample(config, log))
+    settings = Settings.compose([*words, "trainer=ranking", "embedding=hashing", limit, "embedding.small=20"])
+    log = open_log(settings)
+    model = make_model(settings, log, None, draw_sample(settings, log))
     collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
     tables = [table for module in collections for table in module.compressed_tables()]
     assert len(tables) == 2 and all(isinstance(table, HashedTable) for table in tables)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cadc.configuration.compose import compose_config
 from cadc.execution.jobs import plan
 from cadc.ledger.identity import signature
+from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, train
 from tests.support.helpers import write_small_movielens
 
@@ -76,7 +76,7 @@ def test_content_of_the_files_changes_the_id_but_not_what_was_asked_for(monkeypa
         monkeypatch.setenv("CADC_DATA_DIR", str(tmp_path / f"{len(ids)}"))
         ids += [job.run_id for job in plan([words])]
     assert ids[0] == ids[1] != ids[2]
-    assert len({signature(compose_config(words)) for _ in ids}) == 1
+    assert len({signature(Settings.compose(words)) for _ in ids}) == 1
 
 
 def test_the_planned_id_is_that_of_the_record():
@@ -85,7 +85,7 @@ def test_the_planned_id_is_that_of_the_record():
 
 def test_the_signature_tells_the_same_configurations_apart_as_the_id():
     def asked(*words):
-        return signature(compose_config([*TINY, *words]))
+        return signature(Settings.compose([*TINY, *words]))
 
     assert asked("logger=none", "sampler.rate=1.0", "trainer.accelerator=cpu") == asked()
     assert len({asked(), asked("seed=1"), asked("sampler.rate=0.5"), asked("data.split_seed=1")}) == 4

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
-from cadc.configuration.compose import compose_config
 from cadc.ledger import Ledger
 from cadc.ledger.identity import recorded_identity, run_identity
 from cadc.ledger.record_hash import record_hash
 from cadc.pipeline.build import open_log
+from cadc.pipeline.settings import Settings
 from tests.ledger.conftest import OLD_RECORDS, WORDS, record
 from tests.ledger.verifying import change, check, faults
 from tests.support.commands import TINY, train
@@ -36,7 +36,7 @@ def test_a_run_evaluated_on_validation_passes():
 @pytest.mark.parametrize("name", list(WORDS))
 def test_the_id_follows_from_the_record_alone(looked_at, name):
     found = Ledger().record(looked_at[name])
-    config = compose_config([*TINY, *WORDS[name]])
+    config = Settings.compose([*TINY, *WORDS[name]])
     assert recorded_identity(found) == found["id"] == run_identity(config, open_log(config))[0]
 
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from cadc.configuration.compose import compose_config
 from cadc.embeddings.base.table_file import read_table
 from cadc.ledger import Ledger
 from cadc.ledger.record_hash import seal
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
+from cadc.pipeline.settings import Settings
 from cadc.serving.export import tables_of
 from cadc.serving.load import load_run
 from cadc.training.checkpoints import CheckpointFolder
@@ -187,11 +187,11 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("name", ["hashing", *SEARCHING])
 def test_a_run_that_is_killed_after_every_checkpoint_ends_as_one_that_was_not(name, tmp_path, monkeypatch):
-    config = compose_config([*TINY, f"embedding={name}", *BUDGET, "data.n_users=300", "data.n_items=300"])
-    open_log(config)
+    settings = Settings.compose([*TINY, f"embedding={name}", *BUDGET, "data.n_users=300", "data.n_items=300"])
+    open_log(settings)
     for place in ("once", "again"):
         (tmp_path / place).mkdir()
-    run(config, "x", "y", tmp_path / "once", tmp_path / "checkpoints-once")
+    run(settings, "x", "y", tmp_path / "once", tmp_path / "checkpoints-once")
     save = CheckpointFolder.save
 
     def save_and_die(self, write):
@@ -204,7 +204,7 @@ def test_a_run_that_is_killed_after_every_checkpoint_ends_as_one_that_was_not(na
             n_kills += 1
             assert n_kills < 50
             patch.setattr(CheckpointFolder, "save", save_and_die)
-            run(config, "x", "y", tmp_path / "again", tmp_path / "checkpoints")
+            run(settings, "x", "y", tmp_path / "again", tmp_path / "checkpoints")
     assert n_kills >= 3
     for file in ("model.safetensors", "scores.parquet", "metrics.csv"):
         assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file

@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from cadc.configuration.compose import compose_config
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger, load
 from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, cadc, folders, train
 
 CONTROLS = ("oracle", "bias", "factorization")
@@ -89,7 +89,7 @@ def test_nothing_beats_the_oracle(ledger):
 
 def test_the_oracle_scores_rows_by_the_probability_that_made_them(ledger, records):
     scores = pd.read_parquet(ledger.path(records["oracle"]["id"]) / "scores.parquet")
-    log = open_log(compose_config(TINY))
+    log = open_log(Settings.compose(TINY))
     assert scores["probability"].to_numpy() == pytest.approx(log.column("oracle", "test"), abs=1e-6)
 
 
@@ -110,12 +110,12 @@ def test_a_control_is_found_under_its_id(ledger, records):
 
 @pytest.mark.parametrize("model", ["bias", "factorization"])
 def test_weights_lie_under_the_same_names_each_time_so_that_saved_ones_fit(model):
-    config = compose_config([*TINY, f"model={model}"])
-    log = open_log(config)
-    sample = draw_sample(config, log)
+    settings = Settings.compose([*TINY, f"model={model}"])
+    log = open_log(settings)
+    sample = draw_sample(settings, log)
     shapes = {
-        str([(name, value.shape) for name, value in make_model(config, log, fitted, sample).state_dict().items()])
-        for fitted in (factorize_log(config, log, sample) for _ in range(16))
+        str([(name, value.shape) for name, value in make_model(settings, log, fitted, sample).state_dict().items()])
+        for fitted in (factorize_log(settings, log, sample) for _ in range(16))
     }
     assert len(shapes) == 1
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cadc.configuration.compose import compose_config
 from cadc.data.seen_ids import seen_ids
 from cadc.ledger import Ledger
 from cadc.models.factor_logit import FactorLogit
 from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+from cadc.pipeline.settings import Settings
 from cadc.serving.export import tables_of
 from cadc.serving.load import load_run
 from tests.support.commands import TINY, cadc, train
@@ -19,11 +19,11 @@ ENRICHED = ("user", "item")
 
 def start_and_end(*words):
     """Return the factors, the initial tables and the trained ones, by field."""
-    config = compose_config([*TINY, "initializer=mf", *words])
-    log = open_log(config)
-    sample = draw_sample(config, log)
-    fitted = factorize_log(config, log, sample)
-    before = tables_of(make_model(config, log, fitted, sample), log)
+    settings = Settings.compose([*TINY, "initializer=mf", *words])
+    log = open_log(settings)
+    sample = draw_sample(settings, log)
+    fitted = factorize_log(settings, log, sample)
+    before = tables_of(make_model(settings, log, fitted, sample), log)
     _, _, model = load_run(Ledger(), train("initializer=mf", *words).name)
     return fitted.factors.vectors, before, tables_of(model, log)
 
@@ -60,9 +60,9 @@ def test_frozen_tables_take_no_state_of_the_optimiser():
 def test_factors_do_not_depend_on_seed_or_rate():
     found = []
     for words in (["seed=0", "sampler.rate=0.1"], ["seed=5", "sampler.rate=1"]):
-        config = compose_config([*TINY, "initializer=mf", *words])
-        log = open_log(config)
-        found.append(factorize_log(config, log, draw_sample(config, log)).factors.vectors)
+        settings = Settings.compose([*TINY, "initializer=mf", *words])
+        log = open_log(settings)
+        found.append(factorize_log(settings, log, draw_sample(settings, log)).factors.vectors)
     assert all(torch.equal(found[0][field], found[1][field]) for field in ENRICHED)
 
 
@@ -77,11 +77,11 @@ def test_cross_fitted_vectors_are_frozen_or_refused():
 @pytest.mark.parametrize("initializer", ["mf", "mf_bias"])
 def test_cross_fitted_tables_leave_the_products_of_each_fold_as_they_were(initializer):
     words = ["factorization_rows=crossfit", "factorization_folds=3", "initializer.freeze=true", "model.top_mlp=[]"]
-    config = compose_config([*TINY, f"initializer={initializer}", *words])
-    log = open_log(config)
-    sample = draw_sample(config, log)
-    fitted = factorize_log(config, log, sample)
-    model = make_model(config, log, fitted, sample)
+    settings = Settings.compose([*TINY, f"initializer={initializer}", *words])
+    log = open_log(settings)
+    sample = draw_sample(settings, log)
+    fitted = factorize_log(settings, log, sample)
+    model = make_model(settings, log, fitted, sample)
     rows = sample.rows[:200]
     fold = fitted.factors.fold[rows]
     batch = replace(log.gather(rows), fold=fold)
@@ -115,8 +115,8 @@ def test_a_residual_network_reaches_cold_items_too():
 def test_ids_without_a_row_in_the_sample(unseen):
     words = ("data.n_rows=400", "sampler.rate=0.1", f"initializer.unseen={unseen}", "initializer.id_dropout=0.3")
     _, log, model = load_run(Ledger(), train(*words).name)
-    config = compose_config([*TINY, *words])
-    seen = seen_ids(log, draw_sample(config, log).rows)
+    settings = Settings.compose([*TINY, *words])
+    seen = seen_ids(log, draw_sample(settings, log).rows)
     for name, table in tables_of(model, log).items():
         unseen_rows = table[1:][~seen[name][1:]]
         if unseen == "unknown":

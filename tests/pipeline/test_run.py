@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from cadc.configuration.compose import compose_config
 from cadc.errors import DataError
 from cadc.ledger import Ledger
 from cadc.pipeline.run import run, score
+from cadc.pipeline.settings import Settings
 from cadc.serving.load import load_run
 from tests.support.commands import TINY, cadc, folders, runs, train
 
@@ -118,9 +118,9 @@ def test_one_class_in_a_part_is_refused_before_training(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     # A validation part of one row has one class.
-    config = compose_config([*TINY, "data.n_rows=40", "data.split.validation=0.025"])
+    settings = Settings.compose([*TINY, "data.n_rows=40", "data.split.validation=0.025"])
     with pytest.raises(DataError, match=r"all 1 labels of the validation part of synthetic are [01]"):
-        run(config, "id", "code", folder)
+        run(settings, "id", "code", folder)
     assert list(folder.iterdir()) == []
 
 

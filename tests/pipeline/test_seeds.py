@@ -5,18 +5,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cadc.configuration.compose import compose_config
 from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, train
 
 
 def initial(*words):
     """Return the rows that a configuration trains on, and its initial weights."""
     # Ids outside the sample start at zero otherwise, so that the sample shows in the weights.
-    config = compose_config([*TINY, "initializer.unseen=random", *words])
-    log = open_log(config)
-    sample = draw_sample(config, log)
-    return sample.rows, make_model(config, log, factorize_log(config, log, sample), sample).state_dict()
+    settings = Settings.compose([*TINY, "initializer.unseen=random", *words])
+    log = open_log(settings)
+    sample = draw_sample(settings, log)
+    return sample.rows, make_model(settings, log, factorize_log(settings, log, sample), sample).state_dict()
 
 
 def same_weights(first, second):

@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from cadc.configuration.compose import compose_config
 from cadc.configuration.overrides import expand
 from cadc.execution.jobs import plan
 from cadc.execution.sweep import execute
 from cadc.ledger import Ledger
+from cadc.pipeline.settings import Settings
 from cadc.reporting.table import build_table, markdown
 
 SMALL = ["data.n_rows=3000", "data.n_users=60", "data.n_items=80", "trainer.max_epochs=1", "logger=none"]
@@ -55,4 +55,4 @@ def test_markdown_has_a_cell_for_every_column():
 def test_where_and_how_fast_it_ran_does_not_split_an_arm(word):
     from cadc.ledger.identity import arm_signature
 
-    assert arm_signature(compose_config(SMALL)) == arm_signature(compose_config([*SMALL, word]))
+    assert arm_signature(Settings.compose(SMALL)) == arm_signature(Settings.compose([*SMALL, word]))

@@ -14,6 +14,7 @@ from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups
 from cadc.errors import CadcError, UsageError
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, open_log
+from cadc.pipeline.settings import Settings
 from cadc.randomness import torch_generator
 from cadc.sampling.sampler import Sampler
 from tests.sampling.samplers import IGNORING_LABELS, LOGS, SAMPLERS, WEIGHTED, changed, draw
@@ -161,9 +162,9 @@ def test_weights_are_refused_where_they_would_be_equal_or_no_probability_is_know
 
 @pytest.mark.parametrize("option", sorted({name.split(",")[0].split(" by ")[0] for name in SAMPLERS}))
 def test_a_run_draws_by_every_option(option):
-    config = compose_config([*TINY, f"sampler={option}", "sampler.rate=0.1", "factorization.max_epochs=2"])
-    log = open_log(config)
-    sample = draw_sample(config, log, factorize_for_sampler(config, log))
+    settings = Settings.compose([*TINY, f"sampler={option}", "sampler.rate=0.1", "factorization.max_epochs=2"])
+    log = open_log(settings)
+    sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
     assert len(sample.rows) == 240
 
 

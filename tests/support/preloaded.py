@@ -15,17 +15,18 @@ import cadc.factorization.logistic
 import cadc.models.dlrm
 import cadc.pipeline.run
 import cadc.reporting.results
+import cadc.terminal.fit_progress
 import cadc.training.callbacks
 import cadc.training.module
-import cadc.training.progress
 from cadc.configuration.compose import compose_config
 from cadc.configuration.overrides import expand
 from cadc.experiment import load_experiment
 from cadc.ledger.identity import run_code
+from cadc.pipeline.settings import Settings
 from tests.support.sweeps import FEW, write_experiment
 
 torch.set_num_threads(1)
-run_code(compose_config([]))
+run_code(Settings.compose())
 with tempfile.TemporaryDirectory() as name:
     write_experiment(Path(name))
     cells = load_experiment(name).cells([], False)

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from cadc.configuration.compose import compose_config
 from cadc.errors import CadcError
 from cadc.execution.jobs import Job
 from cadc.execution.outcome import STATES, Outcome
 from cadc.execution.time_left import Estimate, own_seconds
+from cadc.pipeline.settings import Settings
 from cadc.terminal.progress import Display
 from tests.support.processes import Command
 from tests.support.sweeps import FEW
@@ -19,7 +19,7 @@ from tests.support.sweeps import FEW
 def jobs_of(*arms):
     """Return a job for each (rate, seed); runs of one rate are an arm."""
     return [
-        Job((), compose_config(["data=synthetic", f"sampler.rate={rate}", f"seed={seed}"]), f"{rate}-{seed}", "")
+        Job((), Settings.compose(["data=synthetic", f"sampler.rate={rate}", f"seed={seed}"]), f"{rate}-{seed}", "")
         for rate, seed in arms
     ]
 

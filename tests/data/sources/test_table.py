@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cadc.configuration.components import build
 from cadc.data import columns as columns_module
 from cadc.data.preparation import prepare
 from cadc.data.sources.table import Table
@@ -142,10 +141,9 @@ def words(path, **roles):
 
 
 def test_words_of_a_command_describe_a_table_too(path):
-    from cadc.configuration.compose import compose_config
-    from cadc.configuration.settings import source_options
+    from cadc.pipeline.settings import Settings
 
-    source = build(source_options(compose_config(words(path, **ROLES))), "data")
+    source = Settings.compose(words(path, **ROLES)).source.build()
     assert prepare(source, RandomSplit()).content_hash == prepare(Table(str(path), **ROLES), RandomSplit()).content_hash
 
 
@@ -179,15 +177,15 @@ def test_log_of_clicks_can_be_trained_on(path):
 
 
 def test_new_rows_with_texts_that_look_like_numbers_are_scored_like_the_old_ones(path, tmp_path):
-    from cadc.configuration.compose import compose_config
     from cadc.pipeline.build import open_log
+    from cadc.pipeline.settings import Settings
 
     roles = {"user": "customer", "item": "product", "label": "bought", "context_fields": ["device"], "dense": ["price"]}
     tiny = [word for word in TINY if not word.startswith("data")]
     answer = cadc("train", *words(path, **roles), *tiny)
     folder = Path(answer.out.splitlines()[-1]).parent
     rows = made_up_rows()
-    log = open_log(compose_config(words(path, **roles)))
+    log = open_log(Settings.compose(words(path, **roles)))
     new = tmp_path / "new.csv"
     with new.open("w", newline="") as file:
         writer = csv.writer(file)

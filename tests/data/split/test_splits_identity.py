@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cadc.configuration.compose import compose_config
 from cadc.ledger.identity import run_identity
 from cadc.pipeline.build import open_log
+from cadc.pipeline.settings import Settings
 
 
 def test_other_shares_of_a_log_in_the_order_of_time_are_other_runs(tmp_path):
@@ -16,8 +16,8 @@ def test_other_shares_of_a_log_in_the_order_of_time_are_other_runs(tmp_path):
     ids = set()
     for validation, test in ((0.1, 0.1), (0.05, 0.15)):
         shares = [f"data.split.validation={validation}", f"data.split.test={test}"]
-        config = compose_config([*words, *shares])
-        log = open_log(config)
+        settings = Settings.compose([*words, *shares])
+        log = open_log(settings)
         assert log.n_rows("train") == 480
-        ids.add(run_identity(config, log)[0])
+        ids.add(run_identity(settings, log)[0])
     assert len(ids) == 2

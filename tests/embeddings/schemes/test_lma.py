@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.configuration.compose import compose_config
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import Statistics
@@ -20,6 +19,7 @@ from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.schemes.lma import EXACT, Lma, LmaTable, column_hashes, packed, unpacked, width
 from cadc.errors import UsageError
 from cadc.pipeline.build import make_model
+from cadc.pipeline.settings import Settings
 from cadc.sampling.sampler import Sample
 from tests.support.helpers import small_synthetic_log
 
@@ -188,7 +188,7 @@ def test_simhash_needs_enriched_vectors():
     log = small_synthetic_log()
     words = ["data=synthetic", "embedding=lma", "embedding.signature=simhash", "embedding.small=0"]
     with pytest.raises(UsageError, match=r"embedding\.signature=simhash .* set initializer=mf, or another signature"):
-        make_model(compose_config(words), log, None, Sample(torch.arange(10)))
+        make_model(Settings.compose(words), log, None, Sample(torch.arange(10)))
     Lma(signature="simhash").require_start(["user"])
     Lma().require_start([])
 

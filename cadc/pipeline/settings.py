@@ -1,0 +1,273 @@
+"""All choices of one run, resolved once from its configuration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import cpu_count
+from typing import Any, Literal
+
+from cadc.configuration.components import Component
+from cadc.configuration.compose import BESIDE_SOURCE, check_config, compose_config
+from cadc.data.sources.source import Source
+from cadc.data.split.split import Split
+from cadc.embeddings.base.scheme import Scheme
+from cadc.embeddings.initializers.initializer import Initializer
+from cadc.errors import UsageError
+from cadc.factorization.cached import FactorizedRows
+from cadc.factorization.factorization import Factorization
+from cadc.models.model import Model, Task
+from cadc.sampling.sampler import Sampler
+from cadc.training.fit import Fit
+
+Config = Mapping[str, Any]
+Evaluated = Literal["test", "validation"]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The three seeds of a run.
+
+    Parameters
+    ----------
+    split : of the split into training, validation and test rows.
+    sample : of the training rows that are kept.
+    weights : of the initial weights and the order of batches.
+    """
+
+    split: int
+    sample: int
+    weights: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made of: its components, its seeds, and what follows from them together.
+
+    Groups that the model does not use are None, so that two configurations that differ in them alone are one run.
+
+    Parameters
+    ----------
+    config : the composed configuration that all else was read from, as the record holds it.
+    source, split : the data set, and how it is split.
+    seeds : see `Seeds`.
+    task : `ctr` scores rows, `ranking` ranks all items for each user.
+    model : what is trained and evaluated.
+    sampler : which training rows are kept; None if nothing is fitted on a sample.
+    initializer, scheme, fit : what tables start from, how they are stored, how a network is fitted; None without one.
+    factorization : None if nothing in the run asks for factors.
+    factorized_rows : which training rows the factorisation reads.
+    n_folds : of cross-fitting.
+    factor_dim : length of the factors' vectors; None without a factorisation.
+    evaluated : the part that the run is judged by.
+    threads : CPU threads.
+    logger : where the finished run is copied to.
+    """
+
+    config: Config
+    source: Component[Source]
+    split: Component[Split]
+    seeds: Seeds
+    task: Task
+    model: Component[Model]
+    sampler: Component[Sampler] | None
+    initializer: Component[Initializer] | None
+    scheme: Component[Scheme] | None
+    fit: Component[Fit] | None
+    factorization: Component[Factorization] | None
+    factorized_rows: FactorizedRows
+    n_folds: int
+    factor_dim: int | None
+    evaluated: Evaluated
+    threads: int
+    logger: Component[Any]
+
+    @classmethod
+    def compose(cls, overrides: Sequence[str] = ()) -> "Settings":
+        """Return the settings that overrides such as `sampler.rate=0.1` ask for; files they name get their hash.
+
+        Raises
+        ------
+        UsageError : for overrides, groups, options or values that are wrong, or that do not fit together.
+        """
+        config = compose_config(overrides)
+        found = cls.of(config)
+        if found.initializer is None:
+            return found
+        pinned = found.initializer.cls.pinned(found.initializer.options)
+        new = {key: value for key, value in pinned.items() if value != found.initializer.options.get(key)}
+        own = replace(found.initializer, options=pinned)
+        return replace(found, initializer=own, config={**config, "initializer": {**config["initializer"], **new}})
+
+    @classmethod
+    def of(cls, config: Config) -> "Settings":
+        """Return the settings of a composed configuration, or of that in a record.
+
+        Raises
+        ------
+        UsageError : for components, options or values that are wrong, or that do not fit together.
+        """
+        config = check_config(config)
+        data, model = config["data"], Component.read(config["model"], "model", Model)
+        sampler = Component.read(config["sampler"], "sampler", Sampler)
+        initializer = Component.read(config["initializer"], "initializer", Initializer)
+        factorization = Component.read(config["factorization"], "factorization", Factorization)
+        is_trained = model.cls.trainable
+        factorized_rows: FactorizedRows = config.get("factorization_rows", "full")
+        scores_with_factors = model.cls.reads_factors(model.options) or (is_trained and initializer.cls.needs_factors)
+        uses_sampler = is_trained or model.cls.fits_sample or (scores_with_factors and factorized_rows == "complement")
+        needs_factors = scores_with_factors or (uses_sampler and sampler.cls.needs_factors)
+        settings = cls(
+            config=config,
+            source=Component.read({key: own for key, own in data.items() if key not in BESIDE_SOURCE}, "data", Source),
+            split=Component.read(data["split"], "data.split", Split),
+            seeds=seeds_of(config),
+            task=_task(model, config.get("task", "auto")),
+            model=model,
+            sampler=sampler if uses_sampler else None,
+            initializer=initializer if is_trained else None,
+            scheme=Component.read(config["embedding"], "embedding", Scheme) if is_trained else None,
+            fit=Component.read(config["trainer"], "trainer", Fit) if is_trained else None,
+            factorization=factorization if needs_factors else None,
+            factorized_rows=factorized_rows,
+            n_folds=config.get("factorization_folds", 5),
+            factor_dim=None,
+            evaluated=config.get("evaluate", "test"),
+            threads=config["threads"],
+            logger=Component.read(config["logger"], "logger", object),
+        )
+        return replace(settings, factor_dim=settings._factor_dim()) if needs_factors else settings
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the model is a network that trains on the sample."""
+        return self.fit is not None
+
+    @property
+    def model_reads_factors(self) -> bool:
+        """Whether the model scores by a factorisation, alone or with what a network adds to it."""
+        return self.model.cls.reads_factors(self.model.options)
+
+    @property
+    def starts_from_factors(self) -> bool:
+        """Whether embedding tables start from a factorisation."""
+        return self.initializer is not None and self.initializer.cls.needs_factors
+
+    @property
+    def scores_with_factors(self) -> bool:
+        """Whether the model, or what its tables start from, asks for a factorisation of `factorized_rows`."""
+        return self.model_reads_factors or self.starts_from_factors
+
+    @property
+    def samples_by_factors(self) -> bool:
+        """Whether the sampler chooses rows by a factorisation of all training rows."""
+        return self.sampler is not None and self.sampler.cls.needs_factors
+
+    @property
+    def validation_rate(self) -> float:
+        """Share of the validation part that the run may read; a factorisation reads no more than the network."""
+        return 1.0 if self.fit is None else float(self.fit.option("validation_rate"))
+
+    def used(self) -> dict[str, Component[Any]]:
+        """Return the components that the run uses by their group, the data left out."""
+        found = {
+            "model": self.model,
+            "sampler": self.sampler,
+            "initializer": self.initializer,
+            "embedding": self.scheme,
+            "trainer": self.fit,
+            "factorization": self.factorization,
+        }
+        return {group: component for group, component in found.items() if component is not None}
+
+    @property
+    def uses(self) -> list[str]:
+        """Names of the configuration groups that the run uses, the data left out."""
+        return list(self.used())
+
+    def check(self) -> None:
+        """Build every component once, so that wrong options are told before data is read or anything is run.
+
+        Raises
+        ------
+        UsageError : for options that a component refuses, or components that do not fit together.
+        """
+        if not 1 <= self.threads <= (cpu_count() or 1):
+            raise UsageError(f"threads is {self.threads}; this machine has {cpu_count()} processors.")
+        self.split.build()
+        for group, component in self.used().items():
+            if group != "model":
+                component.build()
+        if self.factorization is not None:
+            self._check_kind(self.factorization)
+            self._check_factorized_rows()
+
+    def _factor_dim(self) -> int:
+        """Return the length of the factors' vectors.
+
+        Raises
+        ------
+        UsageError : if factorisation and tables do not fit.
+        """
+        if self.model.cls.factor_dim is not None:
+            return self.model.cls.factor_dim
+        assert self.factorization is not None
+        factorization = self.factorization.build()
+        if self.starts_from_factors:
+            assert self.initializer is not None and self.scheme is not None
+            return factorization.dim_for(self.scheme.option("dim"), self.initializer.build().extra_columns)
+        if factorization.dim is not None:
+            return factorization.dim
+        return factorization.dim_for(self.config["embedding"]["dim"])
+
+    def _check_kind(self, factorization: Component[Factorization]) -> None:
+        """Raise a UsageError if scores that only order rows would be taken for logits of label 1."""
+        reads_logits = self.model_reads_factors and not self.model.cls.fits_sample
+        if self.task == "ctr" and reads_logits and factorization.cls.kind == "score":
+            raise UsageError(
+                f"{factorization.cls.__name__} gives scores that only order rows, but {self.model.cls.__name__} takes "
+                "logits of label 1; set model=platt, which fits scores to the labels, or factorization=logistic."
+            )
+
+    def _check_factorized_rows(self) -> None:
+        """Raise a UsageError if the rows that a factorisation reads would tell of those that it must not know."""
+        if self.n_folds < 2:
+            raise UsageError(f"factorization_folds is {self.n_folds}; cross-fitting needs at least 2.")
+        if self.factorized_rows != "complement" or not self.scores_with_factors:
+            return
+        assert self.sampler is not None
+        if not self.sampler.cls.allows_complement:
+            raise UsageError(
+                "factorization_rows=complement needs a sampler that takes rows one by one and without looking at "
+                f"their labels, which {self.sampler.cls.__name__} does not; set factorization_rows=crossfit."
+            )
+        if self.sampler.option("rate") == 1:
+            raise UsageError(
+                "the sample holds all training rows, so factorization_rows=complement has none to read; lower "
+                "sampler.rate, or set factorization_rows=crossfit."
+            )
+
+
+def seeds_of(config: Config) -> Seeds:
+    """Return the seeds of a configuration; those of sample and weights are `seed` unless set apart."""
+    sample, weights = config["sample_seed"], config["weight_seed"]
+    return Seeds(
+        split=config["data"]["split_seed"],
+        sample=config["seed"] if sample is None else sample,
+        weights=config["seed"] if weights is None else weights,
+    )
+
+
+def _task(model: Component[Model], wanted: Literal["auto"] | Task) -> Task:
+    """Return the task of a run.
+
+    Raises
+    ------
+    UsageError : for a task that the model is not made for.
+    """
+    own, name = model.cls.task, model.cls.__name__
+    if wanted == "auto":
+        return "ranking" if own == "ranking" else "ctr"
+    if own is not None and wanted != own:
+        raise UsageError(f"task={wanted} does not fit: {name} is for task={own}.")
+    if wanted == "ranking" and not model.cls.can_rank:
+        raise UsageError(f"task=ranking does not fit: {name} cannot score all items for a user.")
+    return wanted
