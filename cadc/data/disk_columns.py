@@ -1,4 +1,4 @@
-"""Spooling: chunks of a log written to disk one after the other, so that no more than one is in memory."""
+"""Raw columns on disk, to which the chunks of a log are appended, so that only one chunk is in memory."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from cadc.data.raw import RawLog
 from cadc.data.vocabulary import codes_of
 
 
-class Spooled:
-    """Columns on disk, each mapped anew whenever it is asked for, so that pages of the others are not kept.
+class DiskColumns:
+    """Columns on disk by name; each is memory-mapped anew on every access, so that its pages can be dropped.
 
     Parameters
     ----------
-    folder : holds a file a column.
+    folder : holds one file for each column.
     shapes : type and shape of a row, by name of the column.
     """
 
@@ -32,17 +32,22 @@ class Spooled:
 
     @property
     def n_rows(self) -> int:
-        """Number of rows."""
+        """Number of rows of each column."""
         return len(self["label"]) if "label" in self and (self.folder / "label").stat().st_size else 0
 
 
-def spool(raw: RawLog, folder: Path) -> tuple[Spooled, dict[str, NDArray[Any]]]:
-    """Write the chunks of a log into `folder` and map their columns.
+def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDArray[Any]]]:
+    """Write the chunks of a log to disk as columns.
+
+    Parameters
+    ----------
+    raw : the log; its chunks are iterated over once.
+    folder : receives one file for each column.
 
     Returns
     -------
-    columns : by name; context fields hold codes in order of appearance, -1 for missing values.
-    values : the raw value of each code, by context field.
+    columns : columns by name; context fields hold codes in order of appearance, and -1 for missing values.
+    values : raw value of each code, by context field.
     """
     codes: dict[str, dict[Any, int]] = {field.name: {} for field in raw.schema.of("context", bag=False)}
     files: dict[str, Any] = {}
@@ -67,4 +72,4 @@ def spool(raw: RawLog, folder: Path) -> tuple[Spooled, dict[str, NDArray[Any]]]:
     finally:
         for file in files.values():
             file.close()
-    return Spooled(folder, shapes), {name: np.array(list(known)) for name, known in codes.items()}
+    return DiskColumns(folder, shapes), {name: np.array(list(known)) for name, known in codes.items()}

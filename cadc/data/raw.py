@@ -1,4 +1,4 @@
-"""What a source hands over: entities with their side features, and rows in chunks, all still in raw values."""
+"""Raw logs, as sources return them: entities with their side features and rows in chunks, all in raw values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from cadc.data.schema import Schema, Side
 
 @dataclass
 class RaggedValues:
-    """Raw values of a bag: entity e holds `values[offsets[e]:offsets[e + 1]]`.
+    """Raw values of a multi-valued field: entity e holds `values[offsets[e]:offsets[e + 1]]`.
 
     Parameters
     ----------
-    values : raw values, integers or strings, shape [V].
-    offsets : int64, shape [n + 1].
+    values : raw values of all entities one after the other, integers or strings, shape [V].
+    offsets : where the values of each entity begin, and V at the end, int64, shape [n + 1].
     """
 
     values: NDArray[Any]
@@ -27,13 +27,13 @@ class RaggedValues:
 
 @dataclass
 class EntityTable:
-    """All users, or all items, a row each.
+    """All users, or all items, of a raw log: one row for each of n entities.
 
     Parameters
     ----------
-    keys : raw ids, integers or strings, shape [n], all different.
-    fields : raw values of each single-valued side field, shape [n]; an empty string is a missing value.
-    bags : raw values of each multi-valued side field.
+    keys : raw ids, integers or strings, all different, shape [n].
+    fields : raw values of each single-valued side field by name, shape [n] each; an empty string is a missing value.
+    bags : raw values of each multi-valued side field by name.
     """
 
     keys: NDArray[Any]
@@ -43,17 +43,19 @@ class EntityTable:
 
 @dataclass
 class Chunk:
-    """Consecutive rows of the log.
+    """B consecutive rows of a raw log.
+
+    All chunks of a log must hold the same columns.
 
     Parameters
     ----------
-    label : float32, 0 or 1, shape [B].
-    entities : for `user` and `item`, the row of the entity table, int32, shape [B].
-    context : raw values of each context field, shape [B], as a NumPy array or an Arrow array of texts; an empty
-        string is a missing value.
-    dense : float32, shape [B, D].
-    time : int64, seconds, shape [B].
-    oracle : true probability of label 1 where a generator knows it, float32, shape [B].
+    label : 0 or 1, float32, shape [B].
+    entities : row of the entity table for each side, `user` and `item`, that the log has, int32, shape [B] each.
+    context : raw values of each context field by name, as a NumPy array or an Arrow array of texts, shape [B] each; an
+        empty string is a missing value.
+    dense : real-valued columns in the order of `schema.dense`, float32, shape [B, D].
+    time : time of each row in seconds, int64, shape [B].
+    oracle : true probability of label 1, float32, shape [B]; only generators know it.
     """
 
     label: NDArray[np.float32]
@@ -66,14 +68,24 @@ class Chunk:
 
 @dataclass
 class RawLog:
-    """A whole log as a source reads it.
+    """A whole log, as a source returns it.
 
     Parameters
     ----------
-    schema : the fields.
-    entities : users and items; those that no file lists may be put there while the chunks are walked through.
-    chunks : may be walked through once.
-    min_count : a context value that fewer training rows hold counts as unknown.
+    schema : fields and dense columns; vocabulary sizes are counted during preparation.
+    entities : users and items, by side. A source that finds them in the rows may fill this dictionary while its chunks
+        are iterated over.
+    chunks : the rows; they are iterated over once.
+    min_count : a value of a context field with fewer training rows counts as unknown.
+
+    Examples
+    --------
+    >>> from cadc.data.schema import Field
+    >>> raw = RawLog(
+    ...     Schema((Field("user", "user"), Field("item", "item"))),
+    ...     {"user": EntityTable(np.array(["ann", "bob"])), "item": EntityTable(np.array([10, 20, 30]))},
+    ...     [Chunk(np.array([1, 0], np.float32), {"user": np.array([0, 1]), "item": np.array([2, 2])})],
+    ... )
     """
 
     schema: Schema

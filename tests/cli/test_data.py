@@ -90,7 +90,7 @@ def test_a_table_of_ones_own_is_not_fetched(action):
 def test_what_a_person_has_to_fetch_is_a_sentence(name, action):
     answer = cadc("data", action, name)
     assert answer.status == 1
-    assert f"{name} has to be fetched by hand" in answer.sentence
+    assert f"{name} must be fetched by hand" in answer.sentence
 
 
 @pytest.mark.parametrize("name", [name for name in groups()["data"] if name not in ("synthetic", "table")])

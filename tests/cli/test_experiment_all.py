@@ -44,7 +44,7 @@ def test_one_whose_data_has_to_be_fetched_by_hand_is_left_out(three):
     answer = cadc("experiment", "--all", "--fast")
     assert answer.status == 0, answer.err
     clicks, *others = answer.out.splitlines()[-3:]
-    assert clicks.startswith("clicks  left out: criteo has to be fetched by hand: put")
+    assert clicks.startswith("clicks  left out: criteo must be fetched by hand: put")
     assert [line.split()[0] for line in others] == ["one", "three"]
     assert cadc("experiment", "clicks").status == 1
 

@@ -120,4 +120,4 @@ def test_file_that_is_not_there_says_where_to_put_a_copy(tweeted):
 def test_what_a_person_has_to_fetch_says_from_where(source):
     with pytest.raises(DataError) as error:
         prepare(source(), RandomSplit())
-    assert str(error.value).startswith(f"{source.name} has to be fetched by hand: put {source.files[0]} from https://")
+    assert str(error.value).startswith(f"{source.name} must be fetched by hand: put {source.files[0]} from https://")

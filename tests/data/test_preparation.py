@@ -156,7 +156,7 @@ def test_log_without_rows_is_refused(empty_cache):
 
 
 def test_bag_of_the_context_is_refused(empty_cache):
-    with pytest.raises(DataError, match="bags of the context side"):
+    with pytest.raises(DataError, match="context fields cannot be bags"):
         prepare(Rows(10, [Field("words", "context", bag=True)]), RandomSplit())
 
 

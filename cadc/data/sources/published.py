@@ -1,4 +1,4 @@
-"""Data sets of a publisher: where their files are found, and whether they are the publisher's own."""
+"""Data sets of a publisher: where their files are, and whether they are unchanged."""
 
 from functools import cached_property
 from pathlib import Path
@@ -13,22 +13,23 @@ from cadc.provenance.fingerprint import file_hash
 
 
 class PublishedFiles(Source):
-    """A data set whose files a publisher offers."""
+    """A data set whose files come from a publisher."""
 
     url: ClassVar[str]
-    """Of a ZIP archive; of the publisher's page where `by_hand`."""
+    """Address of a ZIP archive, or of the publisher's page if `by_hand`."""
     checksum: ClassVar[str | None] = None
-    """`md5:…` or `sha256:…` of the archive; None where the publisher replaces it from time to time."""
+    """`md5:…` or `sha256:…` of the archive; None if the publisher replaces it from time to time."""
     by_hand: ClassVar[bool] = False
-    """Whether a person has to fetch the files, since the publisher asks for consent or names no lasting address."""
+    """Whether only a person can fetch the files, because the publisher asks for consent or has no lasting address."""
     rolling: ClassVar[bool] = False
     """Whether the publisher replaces the files from time to time."""
     files: ClassVar[tuple[str, ...]]
+    """Names of the files that are read."""
     published_hashes: ClassVar[dict[str, str]] = {}
-    """SHA-256 of those files that are known without the archive."""
+    """SHA-256 of the files whose content is known without the archive."""
 
     def place(self) -> str:
-        """Return the folder of the raw files, or where they are to be fetched from."""
+        """Return the folder of the raw files, or the address to fetch them from."""
         places = [cache_dir() / "raw" / self.name]
         if (local := data_dir()) is not None:
             places.insert(0, local / self.name)
@@ -40,23 +41,28 @@ class PublishedFiles(Source):
 
     @cached_property
     def folder(self) -> Path:
-        """Folder of the raw files: under `CADC_DATA_DIR` where it is there, else fetched into the cache."""
+        """Folder of the raw files: the one under `CADC_DATA_DIR` if it exists, or the cached download.
+
+        Raises
+        ------
+        NotDownloadable : if the files are missing and only a person can fetch them.
+        """
         local = data_dir()
         if local is not None and (local / self.name).is_dir():
             return local / self.name
         if self.by_hand:
             raise NotDownloadable(
-                f"{self.name} has to be fetched by hand: put {', '.join(self.files)} from {self.url} into a folder "
+                f"{self.name} must be fetched by hand: put {', '.join(self.files)} from {self.url} into a folder "
                 f"{self.name} and set CADC_DATA_DIR to the folder that holds it."
             )
         return self.fetch()
 
     def fetch(self) -> Path:
-        """Return the folder in the cache, downloading the files first if need be."""
+        """Return the folder in the cache; download the files first if it is missing."""
         return archive.fetch(self.name, self.url, self.checksum, self.files)
 
     def fingerprint(self) -> dict[str, str]:
-        """Return SHA-256 of every raw file."""
+        """Return the SHA-256 of every raw file."""
         hashes = {}
         for name in self.files:
             try:
@@ -66,8 +72,8 @@ class PublishedFiles(Source):
         return hashes
 
     def known_hashes(self) -> dict[str, str]:
-        """Return SHA-256 of the publisher's own files, as far as it is known."""
-        # What came without a checksum may have been changed on its way.
+        """Return the SHA-256 of the publisher's own files, as far as they are known."""
+        # An archive without a checksum may have been changed on its way.
         unpacked = archive.manifest(self.folder) if self.checksum else {}
         return self.published_hashes | unpacked
 

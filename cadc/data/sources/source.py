@@ -1,4 +1,4 @@
-"""What a data source is: everything that preparing a log and `cadc data` ask of one."""
+"""Base class of data sources: everything that preparation and `cadc data` ask of one."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -7,39 +7,39 @@ from cadc.data.raw import RawLog
 
 
 class Source(ABC):
-    """A data set: where its raw content is and how it is read.
+    """A data set: where its raw content is, and how it is read.
 
-    A subclass keeps each of its options in an attribute of the same name, since the cache of prepared logs is keyed by
-    them.
+    A subclass takes its options as keyword arguments and keeps each in an attribute of the same name; the cache of
+    prepared logs is keyed by them. `cadc.data.raw` describes what `read` returns.
     """
 
     name: str
-    """Of the data set, in records and tables."""
+    """Name of the data set in records and tables."""
 
     extra_columns: ClassVar[tuple[str, ...]] = ()
     """Columns of its chunks that only some sources have, such as `oracle`; see `cadc.models.model.Model`."""
 
     def place(self) -> str:
-        """Return where the raw content is, or how to get it, as `cadc data list` shows it; nothing is fetched."""
+        """Return where the raw content is or how to get it, as `cadc data list` shows it; do not fetch anything."""
         return "generated"
 
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:
-        """Return SHA-256 of every raw file, by file name; empty for generated data."""
+        """Return the SHA-256 of every raw file by file name; empty for generated data."""
 
     @abstractmethod
     def edition(self, fingerprint: dict[str, str]) -> str:
-        """Return what the files with these hashes are.
+        """Return which edition the files with these hashes are.
 
-        `published` are the publisher's own; `local` are others; `rolling` are files that their publisher replaces
-        from time to time, so that no two downloads need agree; `generated` are none.
+        `published`: the publisher's own files; `local`: other files; `rolling`: files that their publisher replaces
+        from time to time, so downloads may differ; `generated`: there are no files.
         """
 
     @abstractmethod
     def read(self) -> RawLog:
-        """Read, or generate, the log: entities at once, rows in chunks.
+        """Return the raw log: entities are read or generated at once, and rows in chunks on demand.
 
         Raises
         ------
-        DataError : for a file that is not as expected, naming file, line or row, and column.
+        DataError : if a file is not as expected; the message names the file, the line or row, and the column.
         """

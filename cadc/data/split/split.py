@@ -1,4 +1,4 @@
-"""What a split is: which rows train, which choose (validation) and which judge (test)."""
+"""Base class of splits: which rows are training rows, validation rows and test rows."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -13,38 +13,38 @@ SPLITS = ("train", "validation", "test")
 class Split(ABC):
     """Assigns every row of a log to one of `SPLITS`.
 
-    A subclass keeps each of its options in an attribute of the same name, since the cache of prepared logs is keyed by
-    them.
+    A subclass takes its options as keyword arguments and keeps each in an attribute of the same name; the cache of
+    prepared logs is keyed by them.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     """Columns of the log that it cannot do without: any of `user`, `item` and `time`."""
 
     takes: ClassVar[tuple[str, ...]] = ()
-    """Further columns that it looks at where the log has them; an absent one is given as None."""
+    """Further columns that it reads if the log has them; a missing one is passed as None."""
 
     @abstractmethod
     def assign(self, n_rows: int, generator: np.random.Generator, *args: Any, **columns: Any) -> NDArray[np.uint8]:
-        """Return each row's place in `SPLITS`, uint8, shape [n_rows].
+        """Return the index in `SPLITS` of each row, uint8, shape [n_rows].
 
         Parameters
         ----------
-        n_rows : length of the columns.
-        generator : of all random choices.
-        columns : those of `needs` and `takes`, by name, shape [n_rows]: `user` and `item` count entities from 0
-            (int32), `time` is in seconds (int64). They may be memory-mapped.
+        n_rows : number of rows of the log.
+        generator : generator of all random choices.
+        columns : the columns of `needs` and `takes` by name, shape [n_rows] each: `user` and `item` number the entities
+            from 0 (int32), `time` is in seconds (int64). They may be memory-mapped.
 
         Raises
         ------
-        DataError : for columns that this split cannot work with.
+        DataError : if this split cannot work with the columns.
         """
 
     def remark(self, place: NDArray[np.uint8], *args: Any, **columns: Any) -> str:
-        """Return a sentence about these parts that the user should read and the log should keep; empty for none.
+        """Return a sentence about the parts that the user should read and the log should keep, or an empty text.
 
         Parameters
         ----------
-        place : as `assign` returned it.
-        columns : as `assign` was given them.
+        place : result of `assign`.
+        columns : columns that `assign` received.
         """
         return ""

@@ -82,9 +82,9 @@ def test_clicks_can_be_split_at_a_time_but_not_by_user(folder):
     write_criteo(folder / "criteo")
     log = prepare(Avazu(), GlobalTimeSplit())
     assert log.column("time", "train").max() <= log.column("time", "test").min()
-    with pytest.raises(DataError, match="avazu has no user column, which LeaveOneOutSplit needs"):
+    with pytest.raises(DataError, match="avazu has no column user, which LeaveOneOutSplit needs"):
         prepare(Avazu(), LeaveOneOutSplit())
-    with pytest.raises(DataError, match="criteo has no time column, which GlobalTimeSplit needs"):
+    with pytest.raises(DataError, match="criteo has no column time, which GlobalTimeSplit needs"):
         prepare(Criteo(), GlobalTimeSplit())
 
 

@@ -112,4 +112,4 @@ def test_description_that_is_none_is_named(path, tmp_path, content, says):
 
 
 def test_split_by_time_of_a_table_without_times_is_named(path):
-    assert "table has no time column, which LeaveOneOutSplit needs" in sentence(path, LeaveOneOutSplit(), time=None)
+    assert "table has no column time, which LeaveOneOutSplit needs" in sentence(path, LeaveOneOutSplit(), time=None)

@@ -175,7 +175,7 @@ def test_log_without_times_says_which_split_needs_them(split, empty_cache):
     source = ListSource([(n % 5, n % 4, n % 2, "am") for n in range(40)], ["F"] * 5, [["s"]] * 4)
     with pytest.raises(DataError) as error:
         prepare(source, split)
-    assert str(error.value) == f"list has no time column, which {type(split).__name__} needs; choose data/split=random."
+    assert str(error.value).startswith(f"list has no column time, which {type(split).__name__} needs")
     assert not any((empty_cache / "prepared").iterdir())
 
 

@@ -1,0 +1,160 @@
+"""Writer of a prepared log: columns in the order of the splits, vocabularies of training rows, and a content hash."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cadc.data.disk_columns import DiskColumns
+from cadc.data.raw import EntityTable, RawLog
+from cadc.data.schema import UNKNOWN, Field, Schema, Side
+from cadc.data.vocabulary import encode, rank_by_frequency
+
+BLOCK_ROWS = 1 << 22
+"""Rows of a column that are in memory at once."""
+
+
+class LogWriter:
+    """Writes the files of a prepared log, and hashes what it writes.
+
+    Parameters
+    ----------
+    folder : folder of the prepared log.
+    raw : the raw log; its schema has no vocabulary sizes yet.
+    order : numbers of the raw rows in the order of the splits, shape [n_rows].
+    n_train : number of training rows; only these count for the vocabularies.
+
+    Attributes
+    ----------
+    content : SHA-256 of everything written so far.
+    sizes : vocabulary size of each field written so far.
+    """
+
+    def __init__(self, folder: Path, raw: RawLog, order: NDArray[np.integer[Any]], n_train: int) -> None:
+        self.folder = folder
+        self.schema = raw.schema
+        self.min_count = raw.min_count
+        self.order = order
+        self.n_train = n_train
+        self.content = hashlib.sha256()
+        self.sizes: dict[str, int] = {}
+
+    def array(self, name: str, values: NDArray[Any]) -> None:
+        """Write an array as it is."""
+        values = np.ascontiguousarray(values)
+        self.content.update(f"{name} {values.dtype} {values.shape}".encode())
+        self.content.update(values.data)
+        np.save(self.folder / f"{name}.npy", values)
+
+    def column(
+        self,
+        name: str,
+        dtype: np.dtype[Any] | type,
+        row_shape: tuple[int, ...],
+        of_raw_rows: Callable[[NDArray[Any]], NDArray[Any]],
+    ) -> None:
+        """Write a column in the order of the splits, block by block, so that it never is in memory as a whole.
+
+        Parameters
+        ----------
+        name : name of the column.
+        dtype, row_shape : type and shape of a row.
+        of_raw_rows : returns the values of some raw rows (shape [B]), shape [B, *row_shape].
+        """
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (len(self.order), *row_shape)}
+        self.content.update(f"{name} {header}".encode())
+        with (self.folder / f"{name}.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for raw_rows in self._blocks(self.order):
+                block = np.ascontiguousarray(of_raw_rows(raw_rows), dtype)
+                self.content.update(block.data)
+                file.write(block.data)
+
+    def _counts(self, column: NDArray[Any], n_values: int) -> NDArray[np.float64]:
+        """Return how many training rows hold each of the values 0 … n - 1 of a raw column, shape [n]."""
+        counts = np.zeros(n_values)
+        for raw_rows in self._blocks(self.order[: self.n_train]):
+            values = column[raw_rows]
+            counts += np.bincount(values[values >= 0], minlength=n_values)
+        return counts
+
+    @staticmethod
+    def _blocks(order: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        return (order[first : first + BLOCK_ROWS] for first in range(0, len(order), BLOCK_ROWS))
+
+    def _raw_values(self, name: str, column: str, values: NDArray[Any]) -> None:
+        self.content.update("\0".join([name, *map(str, values.tolist())]).encode())
+        pd.DataFrame({column: values}).to_parquet(self.folder / f"{name}.parquet")
+
+    def _vocabulary(self, field: Field, values: NDArray[Any]) -> None:
+        self._raw_values(f"vocabulary_{field.name}", "value", values)
+        self.sizes[field.name] = len(values) + 1
+
+    def sized_schema(self) -> Schema:
+        """Return the schema with the vocabulary sizes, which are known once all fields are written."""
+        fields = tuple(replace(field, vocabulary_size=self.sizes[field.name]) for field in self.schema.fields)
+        return Schema(fields, self.schema.dense)
+
+    def context(self, columns: DiskColumns, values: dict[str, NDArray[Any]]) -> None:
+        """Write the context fields and their vocabularies.
+
+        Parameters
+        ----------
+        columns : raw columns of codes, in which -1 is a missing value.
+        values : raw value of each code, by field.
+        """
+        fields = self.schema.of("context", bag=False)
+        ids_of_codes = {}
+        for field in fields:
+            counts = self._counts(columns[field.name], len(values[field.name]))
+            ids, vocabulary = encode(values[field.name], np.where(counts < self.min_count, 0, counts))
+            ids_of_codes[field.name] = np.append(ids, np.int32(UNKNOWN))
+            self._vocabulary(field, vocabulary)
+
+        def ids_of(raw_rows: NDArray[Any]) -> NDArray[np.int32]:
+            return np.stack([ids_of_codes[field.name][columns[field.name][raw_rows]] for field in fields], 1)
+
+        self.column("context_ids", np.int32, (len(fields),), ids_of)
+
+    def entities(self, side: Side, table: EntityTable, column: NDArray[np.int32]) -> None:
+        """Write the entity table of users or items, sorted by descending training frequency, and its vocabularies.
+
+        Parameters
+        ----------
+        side : `user` or `item`.
+        table : raw entities.
+        column : row of `table` for each raw row, int32, shape [n_rows].
+        """
+        counts = self._counts(column, len(table.keys))
+        ranks = rank_by_frequency(counts, np.argsort(table.keys, kind="stable"))
+        self.column(side, np.int32, (), lambda raw_rows: ranks[column[raw_rows]])
+        by_rank = np.argsort(ranks)
+        counts, keys = counts[by_rank], table.keys[by_rank]
+        self._raw_values(f"entities_{side}", "key", keys)
+        n_known = int((counts > 0).sum())
+        columns = []
+        for field in self.schema.of(side, bag=False):
+            if field.name == side:
+                ids, vocabulary = np.arange(1, len(keys) + 1, dtype=np.int32), keys[:n_known]
+                ids[n_known:] = UNKNOWN
+            else:
+                ids, vocabulary = encode(table.fields[field.name][by_rank], counts)
+            # Row 0 is the unknown entity.
+            columns.append(np.concatenate([[UNKNOWN], ids]).astype(np.int32))
+            self._vocabulary(field, vocabulary)
+        self.array(f"{side}_ids", np.stack(columns, 1))
+        for field in self.schema.of(side, bag=True):
+            bag = table.bags[field.name]
+            lengths = np.diff(bag.offsets)[by_rank]
+            first = np.cumsum(lengths) - lengths
+            within = np.arange(lengths.sum()) + np.repeat(bag.offsets[:-1][by_rank] - first, lengths)
+            ids, vocabulary = encode(bag.values[within], np.repeat(counts, lengths))
+            self.array(f"{side}_bag_{field.name}", ids)
+            offsets = np.concatenate([[0, 0], np.cumsum(lengths)]).astype(np.int64)
+            self.array(f"{side}_bag_{field.name}_offsets", offsets)
+            self._vocabulary(field, vocabulary)
