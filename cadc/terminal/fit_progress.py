@@ -6,19 +6,19 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from cadc.evaluation.prefixes import VALIDATION
 from cadc.terminal.progress import display
 
 
-def progress_bar(wanted: bool) -> list[Callback]:
-    """Return the callback that moves the bar of the run; nothing where none is wanted."""
-    return [FitProgress()] if wanted else []
-
-
 class FitProgress(Callback):
-    """Moves the bar of the run: batches of the epoch, and what the one before came to on validation."""
+    """Moves the bar of the run: batches of the epoch, and the validation metric of the epoch before.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    watched : key of the metric in a row of the module's history, such as `val/logloss`.
+    """
+
+    def __init__(self, watched: str) -> None:
+        self._watched = watched
         self._bar = display().run()
         self._shown = 0.0
 
@@ -30,8 +30,8 @@ class FitProgress(Callback):
         if now - self._shown > 0.2:
             self._shown = now
             module: Any = pl_module
-            history, name = module.history, f"{VALIDATION}{module.held_out.monitor.name}"
-            reached = f", {name} {history[-1][name]:.4f}" if history else ""
+            history = module.history
+            reached = f", {self._watched} {history[-1][self._watched]:.4f}" if history else ""
             n_batches = int(trainer.num_training_batches)
             self._bar.move(batch_idx + 1, n_batches, f"epoch {trainer.current_epoch + 1}{reached}")
 

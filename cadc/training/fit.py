@@ -16,6 +16,7 @@ from torch import Tensor
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
 from cadc.models.model import Model
@@ -144,6 +145,7 @@ class Fit:
         CadcError : where the loss is no longer finite, or a checkpoint is damaged.
         """
         # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
+        from cadc.terminal.fit_progress import FitProgress
         from cadc.training.callbacks import KeepBest, Resume
         from cadc.training.module import RecommenderModule
 
@@ -154,7 +156,8 @@ class Fit:
         kept = None if checkpoints is None else CheckpointFolder(checkpoints)
         best = KeepBest(self.patience)
         resume = Resume(loader, kept, self.checkpoint_minutes, self.max_seconds, tell)
-        trainer = self._lightning([best, resume])
+        bar = [FitProgress(f"{VALIDATION}{held_out.monitor.name}")] if self.progress else []
+        trainer = self._lightning([best, resume, *bar])
         on_interrupt = signal.getsignal(signal.SIGINT)
         before = None if kept is None else kept.newest()
         try:
@@ -201,7 +204,6 @@ class Fit:
         from pytorch_lightning.plugins.environments import LightningEnvironment
         from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-        from cadc.terminal.fit_progress import progress_bar
         from cadc.training.callbacks import WriteInPlace
 
         _quiet()
@@ -210,7 +212,7 @@ class Fit:
                 accelerator=self.accelerator,
                 devices=1,
                 max_epochs=self.max_epochs,
-                callbacks=[*callbacks, *progress_bar(self.progress)],
+                callbacks=[*callbacks],
                 # Inside a job of a cluster Lightning would take over its signals and its processes.
                 plugins=[LightningEnvironment(), WriteInPlace()],
                 logger=False,
