@@ -6,7 +6,7 @@ from typing import Any
 
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.prefixes import PREFIX, VALIDATION
-from cadc.evaluation.saved_tables import SAVED
+from cadc.evaluation.saved_tables import SAVED, Task
 from cadc.experiment.columns import PLACES, is_metric_column
 
 HEADS = {
@@ -22,7 +22,7 @@ HEADS = {
 
 def metrics_of(asked: Iterable[str], records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the metrics of a table: those that are asked for, else the leading ones of its runs' tasks."""
-    tasks = dict.fromkeys(record.get("task") or "ctr" for record in records)
+    tasks: dict[Task, None] = dict.fromkeys(record.get("task") or "ctr" for record in records)
     return tuple(asked) or tuple(dict.fromkeys(name for task in tasks for name in SAVED[task].leading))
 
 

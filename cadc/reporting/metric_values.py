@@ -1,6 +1,7 @@
 """Metrics of runs: as recorded, else computed from the scores or ranks that the runs saved."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from cadc.errors import DataError
 from cadc.evaluation.metrics.lookup import metric
@@ -26,14 +27,14 @@ class MetricValues:
         self._computed: dict[str, dict[str, float]] = {}
         self._missing: dict[tuple[str, str], list[str]] = {}
 
-    def __call__(self, record: Record, name: str) -> float | None:
-        """Return a metric of a run, or None where it is neither recorded nor can be computed; `notes` say why.
+    def __call__(self, record: Record, name: str) -> Any:
+        """Return the value of a column for a run; None for a metric that is neither recorded nor can be computed.
 
         Raises
         ------
         CadcError : where a file of saved rows is not the one that its record names.
         """
-        recorded: float | None = value_of(record, name)
+        recorded = value_of(record, name)
         if recorded is not None or not is_metric_column(name):
             return recorded
         if record["id"] not in self._computed:

@@ -72,7 +72,7 @@ def _is_whole(name: str) -> bool:
     return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name in ("compressed_bytes", "index_bytes")
 
 
-def _over_seeds(metric: str, values: Sequence[float | None]) -> dict[str, float | None]:
+def _over_seeds(metric: str, values: Sequence[Any]) -> dict[str, float | None]:
     """Return mean, standard deviation and half the interval of a metric; empty where a run lacks it."""
     if not values or any(map(is_empty, values)):
         return dict.fromkeys([f"{metric}_mean", f"{metric}_std", f"{metric}_ci"])

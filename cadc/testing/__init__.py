@@ -10,6 +10,7 @@ an installed `cadc`; under pytest a test is one line.
 from cadc.testing.factorization import check_factorization
 from cadc.testing.initializer import check_initializer
 from cadc.testing.logs import made_up_factors, small_log
+from cadc.testing.metric import check_metric
 from cadc.testing.model import check_model
 from cadc.testing.sampler import check_sampler
 from cadc.testing.scheme import check_scheme
@@ -19,6 +20,7 @@ from cadc.testing.split import check_split
 __all__ = [
     "check_factorization",
     "check_initializer",
+    "check_metric",
     "check_model",
     "check_sampler",
     "check_scheme",

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from cadc.errors import DataError
 from cadc.evaluation.metrics.metric import Metric
 
 
@@ -21,5 +22,7 @@ class ColdShare(Metric):
     is_comparable = False
 
     def value(self, rows: pd.DataFrame) -> float:
-        """Return the share of infinite ranks."""
+        """Return the share of infinite ranks; undefined without any."""
+        if not len(rows):
+            raise DataError(f"{self.name} needs at least one held-out item.")
         return float(np.isinf(rows["rank"].to_numpy()).mean())
