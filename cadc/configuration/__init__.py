@@ -1,1 +1,1 @@
-"""Overrides and components: from the words of a command to checked options and the classes they name."""
+"""Overrides and components: overrides of a command become checked options and the classes that they name."""

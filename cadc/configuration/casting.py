@@ -1,4 +1,4 @@
-"""Values of a configuration as the types that a signature asks for."""
+"""Casting values of a configuration to the types of a signature."""
 
 import inspect
 import math
@@ -10,7 +10,17 @@ from cadc.errors import UsageError, shown
 
 
 def cast(value: Any, hint: Any, where: str) -> Any:
-    """Return `value` as the type of an annotation, or say what was expected.
+    """Return `value` cast to the type of an annotation.
+
+    Parameters
+    ----------
+    value : from a configuration.
+    hint : the annotation.
+    where : key of the value, for messages.
+
+    Raises
+    ------
+    UsageError : if the value does not fit the annotation.
 
     >>> cast(1, float, "rate"), cast("a", Literal["a", "b"], "kind"), cast([1, 2], tuple[int, ...], "top_mlp")
     (1.0, 'a', (1, 2))
@@ -34,14 +44,14 @@ def cast(value: Any, hint: Any, where: str) -> Any:
     if hint is bool and isinstance(value, bool):
         return value
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise UsageError(f"{where} is {shown(value)}; expected a number of at most 19 digits.")
+        raise UsageError(f"{where} is {shown(value)}; expected a whole number of at most 19 digits.")
     if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer():
         return cast(int(value), int, where) if isinstance(value, float) else value
     if hint is float and not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     if hint is str and isinstance(value, str | int):
         return str(value)
-    raise UsageError(f"{where} is {shown(value)}; expected {_in_words(hint)}.")
+    raise UsageError(f"{where} is {shown(value)}; expected {_described(hint)}.")
 
 
 def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) -> Any:
@@ -50,23 +60,23 @@ def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) ->
             return cast(value, kind, where)
         except UsageError:
             continue
-    raise UsageError(f"{where} is {shown(value)}; expected {_in_words(hint)}.")
+    raise UsageError(f"{where} is {shown(value)}; expected {_described(hint)}.")
 
 
 def _example(kinds: tuple[Any, ...]) -> str:
     return "[a, b]" if str in kinds else "[64, 32]"
 
 
-def _in_words(hint: Any) -> str:
+def _described(hint: Any) -> str:
     names = {
         bool: "true or false",
         int: "a whole number",
         float: "a finite number",
-        str: "a text",
+        str: "text",
         type(None): "null",
     }
     if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(_in_words(kind) for kind in get_args(hint))
+        return " or ".join(_described(kind) for kind in get_args(hint))
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
     return names.get(hint, str(hint))

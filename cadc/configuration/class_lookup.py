@@ -1,8 +1,8 @@
-"""The classes that a configuration may name by `_target_`.
+"""Look-up of the classes that a configuration names by `_target_`.
 
-Only classes defined in `cadc`, or in packages that the user installed as plug-ins (entry points of the group
-`cadc.plugins`), are imported: the name is checked before anything is imported. A class that was moved to another file
-is found under its old name, so that records made before the move stay readable.
+Only classes of `cadc` and of installed plug-ins (entry points of the group `cadc.plugins`) are allowed; the name is
+checked before anything is imported. A class that has moved to another file is found under its old path, so that older
+records stay readable.
 """
 
 import ast
@@ -18,10 +18,10 @@ from typing import Any
 from cadc.errors import UsageError, shown
 
 CLASS_PATH = re.compile(r"(?:(?!__)[A-Za-z_][A-Za-z0-9_]*\.)+(?!__)[A-Za-z_][A-Za-z0-9_]*")
-"""Names joined by dots, without dunder names; letters that only look like ASCII do not match."""
+"""ASCII names joined by dots, without dunder names."""
 
 RENAMED = {"FullTable": "Full"}
-"""Classes that older records know by another name."""
+"""Current names of classes by their name in older records."""
 
 
 @cache
@@ -34,19 +34,23 @@ def allowed_packages() -> tuple[str, ...]:
 def load_class(target: Any) -> type:
     """Import the class that a configuration or a record names.
 
+    Parameters
+    ----------
+    target : path of the class, such as `cadc.models.dlrm.DLRM`.
+
     Raises
     ------
-    UsageError : if the name leads outside the allowed packages, or to no class defined in one of them.
+    UsageError : if the path is not that of a class defined in an allowed package.
     """
     if not isinstance(target, str):
-        raise UsageError(f"_target_ {shown(target)} is not a text that names a class.")
+        raise UsageError(f"_target_ is {shown(target)}; expected the path of a class, such as cadc.models.dlrm.DLRM.")
     if len(target) > 200 or CLASS_PATH.fullmatch(target) is None:
-        raise UsageError(f"_target_ {shown(target)} is not the name of a class; write, say, cadc.models.dlrm.DLRM.")
+        raise UsageError(f"_target_ is {shown(target)}; expected the path of a class, such as cadc.models.dlrm.DLRM.")
     return _load_class(target)
 
 
 def class_name(cls: type) -> str:
-    """Return the name by which identities know a class: its package and its own name, whichever file it is in.
+    """Return the name of a class in run ids: package and class name, without the module.
 
     >>> from cadc.sampling.uniform import UniformSampler
     >>> class_name(UniformSampler)
@@ -61,27 +65,27 @@ def _load_class(target: str) -> type:
     package = module_name.split(".")[0]
     if package not in allowed_packages():
         raise UsageError(
-            f"_target_ {target!r} is not allowed: only classes of {', '.join(allowed_packages())} can be built; "
-            "install a package with an entry point in the group cadc.plugins to add your own."
+            f"_target_ {target!r} is not allowed; expected a class of {', '.join(allowed_packages())}. "
+            "To add classes, install a package with an entry point in the group cadc.plugins."
         )
     try:
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError, SyntaxError) as error:
         moved = _moved(module_name, RENAMED.get(name, name))
         if moved is None:
-            raise UsageError(f"_target_ {target!r} names nothing that exists ({error}).") from error
+            raise UsageError(f"_target_ {target!r} does not exist ({error}); correct the path.") from error
         found = getattr(importlib.import_module(moved), RENAMED.get(name, name))
     except Exception as error:
         raise UsageError(f"_target_ {target!r} cannot be imported ({type(error).__name__}: {error}).") from error
     if not isinstance(found, type) or found.__module__.partition(".")[0] not in allowed_packages():
-        raise UsageError(f"_target_ {target!r} is not a class defined in {module_name}.")
+        raise UsageError(f"_target_ {target!r} is not a class that is defined in {module_name}; name one that is.")
     if inspect.isabstract(found):
-        raise UsageError(f"_target_ {target!r} is a base class; name one of the classes derived from it.")
+        raise UsageError(f"_target_ {target!r} is an abstract base class; name a subclass.")
     return found
 
 
 def _moved(module_name: str, name: str) -> str | None:
-    """Return the only module of a package that defines a class of this name, preferring files of the same name."""
+    """Return the only module of a package that defines a class of this name; a file of the same name is preferred."""
     package, _, rest = module_name.partition(".")
     spec = importlib.util.find_spec(package)
     roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []

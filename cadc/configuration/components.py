@@ -17,27 +17,34 @@ T = TypeVar("T")
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Return the named arguments of a class, `self` left out."""
+    """Return the named parameters of a class, without `self`."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     try:
         found = inspect.signature(cls).parameters
     except ValueError as error:  # an exception, or another class without a signature
-        raise UsageError(f"_target_ {cls.__module__}.{cls.__qualname__} is no component: it has no options.") from error
+        raise UsageError(
+            f"_target_ {cls.__module__}.{cls.__qualname__} is not a component; expected a class with keyword arguments."
+        ) from error
     return {name: value for name, value in found.items() if value.kind not in variadic}
 
 
 def defaults(cls: type) -> dict[str, Any]:
-    """Return the options of a class and their defaults; arguments without one are given at run time."""
+    """Return the options of a class and their defaults; parameters without a default are provided at run time."""
     found = parameters(cls).items()
     return {name: value.default for name, value in found if value.default is not inspect.Parameter.empty}
 
 
 def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Return a node's options, each checked against the class's signature and cast to its type.
+    """Return the options of a node, checked against the signature of its class and cast to the annotated types.
+
+    Parameters
+    ----------
+    node : `_target_` and options.
+    path : key of the node in the configuration, for messages.
 
     Raises
     ------
-    UsageError : for an option that the class does not have, or a value of the wrong type.
+    UsageError : for an unknown option, or a value of the wrong type.
     """
     from difflib import get_close_matches
 
@@ -50,14 +57,14 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         where = f"{path}.{key}" if path else str(key)
         if key not in known:
             near = " or ".join(get_close_matches(str(key), known, n=3) or sorted(known))
-            hint = f"did you mean {near}?" if near else "it has none."
+            hint = f"did you mean {near}?" if near else "it has no options."
             raise UsageError(f"{where} is not an option of {cls.__name__}; {hint}")
         given[str(key)] = value
     return cast_options(cls, given, path)
 
 
 def cast_options(cls: type, options: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Return options of a class, each as the type that its signature gives it."""
+    """Return options of a class, cast to the types of its signature."""
     hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
     prefix = f"{path}." if path else ""
     return {name: cast(value, hints.get(name, Any), prefix + name) for name, value in options.items()}
@@ -120,8 +127,8 @@ class Component(Generic[T]):
         missing = [name for name, own in known.items() if own.default is inspect.Parameter.empty and name not in given]
         if missing:
             raise UsageError(
-                f"{self.path}.{TARGET} is {self.cls.__module__}.{self.cls.__qualname__}, whose "
-                f"{', '.join(missing)} nothing provides; choose a class that fits here."
+                f"{self.path}.{TARGET} is {self.cls.__module__}.{self.cls.__qualname__}, which needs "
+                f"{', '.join(missing)}, which is not available here; choose another class."
             )
         return self.cls(**given)
 

@@ -1,4 +1,4 @@
-"""Composing a run's configuration from the words of a command, with messages that name what was meant."""
+"""Composing the configuration of a run from overrides, with suggestions for unknown keys and options."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -29,30 +29,30 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
 
     Parameters
     ----------
-    overrides : words such as `data=ml-1m` and `sampler.rate=0.1`.
+    overrides : such as `data=ml-1m` and `sampler.rate=0.1`.
 
     Returns
     -------
-    config : groups and seeds, and under `choices` the option taken from each group.
+    config : groups and seeds, and under `choices` the option of each group.
 
     Raises
     ------
-    UsageError : for words that are no override, groups, options or keys that do not exist, values of a wrong type.
+    UsageError : for an invalid override, an unknown group, option or key, and a value of the wrong type.
     """
     return check_config(deepcopy(_composed(tuple(overrides))))
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration, composed or read from a record, with every option checked and seeds as whole numbers.
+    """Return a configuration, composed or from a record, with every option checked and seeds as whole numbers.
 
     Raises
     ------
-    UsageError : for a group or seed that is missing, and for keys and values that no component has.
+    UsageError : for a missing group or seed, an unknown key, or an invalid value.
     """
     known = [group for group in groups() if "/" not in group]
     missing = [key for key in (*known, *SEEDS) if key not in config]
     if missing:
-        raise UsageError(f"the configuration lacks {', '.join(missing)}.")
+        raise UsageError(f"the configuration lacks {', '.join(missing)}; add them.")
     checked = dict(config)
     for key, value in config.items():
         if key in known:
@@ -68,7 +68,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    """Compose once for each list of words: Hydra takes a good part of a tenth of a second, and grids ask twice."""
+    """Compose, once for each list of overrides: Hydra takes almost 0.1 s, and grids are composed twice."""
     parsed = parse_overrides(overrides)
     for override in parsed:
         if override.is_sweep_override():
@@ -83,15 +83,15 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
     for path in (path for folder in plugin_folders() for path in folder.rglob("*.yaml")):
         _check_file(path, path.stat().st_mtime_ns)
-    # Hydra would also take the path of a file anywhere for an option.
+    # Hydra would also accept the path of any file as an option.
     if reason := _wrong_group(parsed):
         raise UsageError(reason)
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            words = [*plugin_paths(), *(override.input_line or "" for override in parsed)]
-            composed = compose("config", words, return_hydra_config=True)
+            texts = [*plugin_paths(), *(override.input_line or "" for override in parsed)]
+            composed = compose("config", texts, return_hydra_config=True)
             if "choices" in composed:
-                raise UsageError("choices cannot be set; it names the options taken from the groups.")
+                raise UsageError("choices cannot be set; choose the option of each group with GROUP=OPTION.")
             choices = OmegaConf.to_container(composed.hydra.runtime.choices)
             with open_dict(composed):
                 del composed["hydra"]
@@ -112,14 +112,14 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
 
 @cache
 def _check_file(path: Path, changed: int) -> None:
-    """Check a plug-in's file, once for each time that it changed, before Hydra reads it."""
+    """Check the file of a plug-in before Hydra reads it; repeated only if it has changed."""
     check_tree(load_yaml(path), str(path))
 
 
 def _check(node: Mapping[str, Any], path: str) -> None:
-    """Check the options of a component and of those inside it; `data` also carries its split."""
+    """Check the options of a component and of the components inside it; `data` contains its split."""
     if not isinstance(node, Mapping) or TARGET not in node:
-        raise UsageError(f"{path} has no {TARGET}, so nothing says which class it is.")
+        raise UsageError(f"{path} has no {TARGET}; add the path of a class.")
     options_of(
         {key: value for key, value in node.items() if key not in (BESIDE_SOURCE if path == "data" else ())}, path
     )
@@ -143,15 +143,15 @@ BESIDE_GROUPS: dict[str, Any] = {
     "factorization_rows": Literal["full", "complement", "crossfit"],
     "factorization_folds": int,
 }
-"""Keys that stand beside the groups, and their types."""
+"""Keys beside the groups, and their types."""
 
 
 def _wrong_group(parsed: Sequence[Override]) -> str | None:
-    """Say which word asks for an option that its group does not have."""
+    """Return a message about the first override that names an unknown option of a group."""
     known = groups()
     for override in parsed:
         group, option = str(override.key_or_group), override.value()
-        # A dictionary sets keys of the group; all else names an option, or a list of them.
+        # A dictionary sets keys of the group; any other value names an option, or a list of options.
         if group in known and not isinstance(option, dict) and option not in known[group]:
             near = get_close_matches(str(option)[:100], known[group], n=3) or known[group]
             written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
@@ -160,7 +160,7 @@ def _wrong_group(parsed: Sequence[Override]) -> str | None:
 
 
 def _wrong_key(parsed: Sequence[Override]) -> str | None:
-    """Say which word sets a key that the chosen options do not have."""
+    """Return a message about the first override of a key that the chosen options do not have."""
     known = groups()
     chosen = [override for override in parsed if str(override.key_or_group) in known]
     keys = sorted({*_keys(_without_choices(_compose(chosen))), *known}) if len(chosen) < len(parsed) else []

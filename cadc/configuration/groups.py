@@ -1,4 +1,4 @@
-"""The options that each group of the configuration has, those of plug-ins included."""
+"""The options of each configuration group, plug-ins included."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from cadc.paths import conf_dir
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the options of every configuration group of a run, plug-ins included."""
+    """Return the names of the options of every configuration group of a run, plug-ins included."""
     found: dict[str, set[str]] = {}
     for folder in (conf_dir(), *plugin_folders()):
         for path in folder.rglob("*.yaml"):
@@ -19,13 +19,13 @@ def groups() -> dict[str, list[str]]:
 
 
 def files_of(group: str) -> dict[str, Path]:
-    """Return the files of a group's options by name, plug-ins included."""
+    """Return the file of each option of a group by name, plug-ins included."""
     folders = (conf_dir(), *plugin_folders())
     return {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
 
 
 def plugin_folders() -> Iterator[Path]:
-    """Yield the folders `conf` of installed plug-ins."""
+    """Yield the folder `conf` of each installed plug-in."""
     from importlib.util import find_spec
 
     for package in allowed_packages()[1:]:
@@ -36,6 +36,6 @@ def plugin_folders() -> Iterator[Path]:
 
 
 def plugin_paths() -> list[str]:
-    """Return the words that tell Hydra of plug-ins."""
+    """Return the override that adds the plug-ins to Hydra's search path."""
     folders = ",".join(f"file://{folder}" for folder in plugin_folders())
     return [f"hydra.searchpath=[{folders}]"] if folders else []

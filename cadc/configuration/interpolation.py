@@ -1,7 +1,7 @@
-"""What the words of a command and the texts of configuration files may hold, checked before anything is filled in.
+"""Checks of overrides and configuration files before their interpolations are resolved.
 
-OmegaConf would call functions (`${oc.env:HOME}`) and follow names without bounds; here a text may name another key
-(`${seed}`) and nothing else, and every size has a limit that no honest configuration reaches.
+OmegaConf would call functions (`${oc.env:HOME}`) and follow names without bounds. Here an interpolation may only name
+another key (`${seed}`), and every size has a limit that no honest configuration reaches.
 """
 
 import re
@@ -11,44 +11,45 @@ from typing import Any
 from cadc.errors import UsageError, shown
 
 MAX_LENGTH = 20_000
-"""Characters of a word."""
+"""Characters of an override."""
 MAX_DEPTH = 20
-"""Brackets inside brackets, and dots in a key."""
+"""Nested brackets, and dots in a key."""
 MAX_CHAIN = 50
-"""Keys that lead to each other by interpolation."""
+"""Keys in a chain of interpolations."""
 MAX_FILLED_IN = 100_000
-"""Characters and values of a configuration once its interpolations are filled in."""
+"""Characters and values of a configuration with its interpolations resolved."""
 
 NAME = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*"
 INTERPOLATION = re.compile(rf"\$\{{({NAME})\}}")
 
 
-def check_override(word: str) -> None:
-    """Raise a UsageError for a word that no parser should see: huge, deeply nested, or with a call in it."""
-    if len(word) > MAX_LENGTH:
-        raise UsageError(f"the word {shown(word)} has {len(word)} characters; at most {MAX_LENGTH} are read.")
-    check_text(word, f"the word {shown(word)}")
+def check_override(override: str) -> None:
+    """Raise a UsageError for an override that is too long, nested too deeply, or contains a call."""
+    if len(override) > MAX_LENGTH:
+        raise UsageError(f"{shown(override)} has {len(override)} characters; an override has at most {MAX_LENGTH}.")
+    check_text(override, f"the override {shown(override)}")
     depth = deepest = 0
-    for character in word:
+    for character in override:
         depth += (character in "[{(") - (character in "]})")
         deepest = max(deepest, depth)
-    if max(deepest, word.partition("=")[0].count(".")) > MAX_DEPTH:
-        raise UsageError(f"the word {shown(word)} is nested more than {MAX_DEPTH} deep; no option is.")
+    if max(deepest, override.partition("=")[0].count(".")) > MAX_DEPTH:
+        raise UsageError(f"the override {shown(override)} is nested more than {MAX_DEPTH} levels deep; no option is.")
 
 
 def check_text(text: str, where: str) -> None:
-    """Raise a UsageError for an interpolation that is anything but the plain name of a key.
+    """Raise a UsageError for an interpolation that is not just the name of a key.
 
     Parameters
     ----------
-    text : of a word or a file.
-    where : how a sentence about it starts.
+    text : an override, or a text of a file.
+    where : beginning of the message.
     """
     for start in (match.start() for match in re.finditer(r"\$\{", text)):
         if INTERPOLATION.match(text, start) is None or text[:start].endswith("\\"):
+            found = shown(text[start : start + 60])
             raise UsageError(
-                f"{where} holds {shown(text[start : start + 60])}; only the name of another key, such as ${{seed}}, "
-                "can stand there: nothing is called, read from the environment or escaped."
+                f"{where} contains {found}; expected the name of another key, such as ${{seed}}: "
+                "calls, environment variables and escapes are not supported."
             )
 
 
@@ -71,18 +72,18 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def check_interpolations(tree: Mapping[str, Any]) -> None:
-    """Raise a UsageError for interpolations that name no key, go in circles or grow without bounds.
+    """Raise a UsageError for interpolations of unknown keys, in circles, or with too large results.
 
     Parameters
     ----------
-    tree : a configuration whose interpolations are not filled in yet.
+    tree : a configuration with unresolved interpolations.
     """
     if (total := _Sizes(tree).of(tree, ())) > MAX_FILLED_IN:
-        raise UsageError(f"the interpolations fill in more than {MAX_FILLED_IN} characters ({total}); write less.")
+        raise UsageError(f"the interpolations yield {total} characters, more than {MAX_FILLED_IN}; shorten the values.")
 
 
 class _Sizes:
-    """Sizes of the values of a tree once filled in, each counted once however often it is named."""
+    """Sizes of the values of a tree with interpolations resolved, each computed once."""
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self.tree = tree
@@ -99,9 +100,9 @@ class _Sizes:
 
     def of_key(self, name: str, chain: tuple[str, ...]) -> int:
         if name in chain:
-            raise UsageError(f"the interpolations go in circles ({' → '.join((*chain, name))}); give one a value.")
+            raise UsageError(f"interpolations are circular ({' → '.join((*chain, name))}); give one of them a value.")
         if len(chain) >= MAX_CHAIN:
-            raise UsageError(f"the interpolation ${{{name}}} stands behind {MAX_CHAIN} others; name the value itself.")
+            raise UsageError(f"the interpolation ${{{name}}} ends a chain of {MAX_CHAIN}; write the value itself.")
         if name not in self.known:
             self.known[name] = self.of(self._value(name), (*chain, name))
         return self.known[name]
@@ -114,5 +115,7 @@ class _Sizes:
             elif isinstance(node, Mapping) and part in node:
                 node = node[part]
             else:
-                raise UsageError(f"the interpolation ${{{name}}} names no key; `cadc train --dry-run` shows all keys.")
+                raise UsageError(
+                    f"the interpolation ${{{name}}} names an unknown key; `cadc train --dry-run` shows all keys."
+                )
         return node

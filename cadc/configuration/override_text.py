@@ -1,4 +1,4 @@
-"""Words that set options, `key=value`: made from values, and read from a file (`@best.yaml`)."""
+"""Overrides as text, `key=value`: formatted from values, and read from files (`@best.yaml`)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from cadc.errors import UsageError
 
 
 def format_value(value: Any) -> str:
-    """Return a value as it stands after `key=` in a word.
+    """Return a value as an override writes it, after `key=`.
 
     >>> format_value(None), format_value(True), format_value(0.1), format_value([64, 32]), format_value("mf")
     ('null', 'true', '0.1', '[64,32]', 'mf')
@@ -24,19 +24,23 @@ def format_value(value: Any) -> str:
 
 
 def to_overrides(values: Mapping[str, Any]) -> list[str]:
-    """Return the words that set these values, by key."""
+    """Return the overrides that set these values, by key.
+
+    >>> to_overrides({"seed": 1, "model.top_mlp": [64, 32]})
+    ['seed=1', 'model.top_mlp=[64,32]']
+    """
     return [f"{key}={format_value(value)}" for key, value in values.items()]
 
 
-def to_values(words: Sequence[str]) -> dict[str, Any]:
-    """Return values that `to_overrides` turns into these words again; of several with one key the last counts.
+def to_values(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the values that overrides set, by key: the inverse of `to_overrides`. The last of several counts.
 
-    Numbers, lists and the like are values where they read back as they were written, and texts elsewhere.
+    A value is a number, list or the like if `to_overrides` writes it in the same way, and a text otherwise.
 
     >>> to_values(["trainer.learning_rate=1e-4", "model.top_mlp=[64,32]", "seed=007"])
     {'trainer.learning_rate': '1e-4', 'model.top_mlp': [64, 32], 'seed': '007'}
     """
-    return {key: _value(key, text) for key, _, text in (word.partition("=") for word in words)}
+    return {key: _value(key, text) for key, _, text in (override.partition("=") for override in overrides)}
 
 
 def _value(key: str, text: str) -> Any:
@@ -49,23 +53,23 @@ def _value(key: str, text: str) -> Any:
     return value if _is_value(value) and to_overrides({key: value}) == [f"{key}={text}"] else text
 
 
-def expand_files(words: Sequence[str]) -> list[str]:
-    """Return words with each `@FILE` replaced by those that the file holds.
+def expand_files(overrides: Sequence[str]) -> list[str]:
+    """Return overrides with each `@FILE` replaced by those in the file.
 
     Raises
     ------
-    UsageError : for a file that cannot be read, or holds anything but values by key.
+    UsageError : for a file that cannot be read, or does not hold keys and values.
     """
     found: list[str] = []
-    for word in words:
-        found += _read(Path(word[1:])) if word.startswith("@") else [word]
+    for override in overrides:
+        found += _read(Path(override[1:])) if override.startswith("@") else [override]
     return found
 
 
 def _read(path: Path) -> list[str]:
     values = load_yaml(path)
     if not isinstance(values, dict) or not all(_is_key(k) and _is_value(v) for k, v in values.items()):
-        raise UsageError(f"{path} must hold lines such as sampler.rate: 0.1, a key of the configuration and its value.")
+        raise UsageError(f"{path} does not hold overrides; write lines such as sampler.rate: 0.1, a key and its value.")
     return to_overrides(values)
 
 

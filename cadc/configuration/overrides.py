@@ -1,4 +1,4 @@
-"""Words that set options, `key=value`, as Hydra understands them; and sweeps, which give several values."""
+"""Overrides, `key=value`, parsed by Hydra's grammar; and sweeps, which give several values."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from cadc.configuration.interpolation import check_override, check_tree
 from cadc.errors import UsageError, shown
 
 MAX_COMBINATIONS = 100_000
-"""Runs of a sweep; one that asks for more is a slip, and would be built in memory first."""
+"""Most runs of a sweep; more are a mistake, and would be built in memory first."""
 KEY = re.compile(r"\+{0,2}[a-z_][\w-]*(?:[./][\w-]+)*", re.ASCII | re.IGNORECASE)
-"""What stands before the `=` of a word that sets a key."""
+"""What precedes the `=` of an override."""
 MEANT_FOR_HYDRA = frozenset(",[]{}'\"$\\")
-"""Characters with which a value is meant to be more than one plain text."""
+"""Characters that mean that a value is not a single plain text."""
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
@@ -29,21 +29,21 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
     """
     parsed = parse_overrides(overrides)
-    # An empty sweep counts as one value, or it would hide how long the others are.
+    # An empty sweep counts as one value, so that it does not hide the length of the others.
     if prod(max(1, _n_values(override)) for override in parsed) > MAX_COMBINATIONS:
         raise UsageError(f"the sweep asks for more than {MAX_COMBINATIONS:,} runs; sweep fewer values at once.")
     choices = []
-    for word, override in zip(overrides, parsed, strict=True):
+    for text, override in zip(overrides, parsed, strict=True):
         if override.is_sweep_override():
             key = override.get_key_element()
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
-            choices.append([word])
-    return [list(words) for words in product(*choices)]
+            choices.append([text])
+    return [list(combination) for combination in product(*choices)]
 
 
 def _n_values(override: Override) -> int:
-    """Return how many values a word gives, without listing them; those above the allowed number count as one more."""
+    """Return the number of values of an override without listing them, at most one more than allowed."""
     if not override.is_sweep_override():
         return 1
     value = override.value()
@@ -56,59 +56,59 @@ def _n_values(override: Override) -> int:
         except OverflowError:  # of a whole number with hundreds of digits
             steps = inf
         return ceil(max(0, steps)) if steps <= MAX_COMBINATIONS else MAX_COMBINATIONS + 1
-    # An interval, or a pattern, lists no values.
-    raise UsageError(f"{override.input_line} is no sweep that cadc knows; list the values.")
+    # Intervals and patterns do not list values.
+    raise UsageError(f"{override.input_line} is not a supported sweep; list the values.")
 
 
 def key_of(override: str) -> str:
-    """Return the key that a word sets: `sampler.rate` of `sampler.rate=0.1`."""
+    """Return the key of an override: `sampler.rate` of `sampler.rate=0.1`."""
     return str(parse_overrides([override])[0].key_or_group)
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:
-    """Return Hydra's understanding of each word; a plain text that only its grammar cannot read is taken as quoted.
+    """Return each override as parsed by Hydra; a plain text that its grammar cannot read is parsed as if quoted.
 
     Raises
     ------
-    UsageError : for a word that is no override.
+    UsageError : for an invalid override.
 
     >>> [override.value() for override in parse_overrides(["data.path=März (1).csv", "data.path='a,b.csv'"])]
     ['März (1).csv', 'a,b.csv']
     """
     parser = OverridesParser.create()
     parsed = []
-    for word in overrides:
-        check_override(word)
-        override = _parsed(word, parser)
+    for text in overrides:
+        check_override(text)
+        override = _parsed(text, parser)
         if not override.key_or_group:
-            raise UsageError(f"{shown(word)} names no key; write key=value, such as sampler.rate=0.1.")
+            raise UsageError(f"{shown(text)} has no key; write key=value, such as sampler.rate=0.1.")
         if override.is_delete():
-            raise UsageError(f"{word!r} takes something away; every group and key is needed, so choose another option.")
+            raise UsageError(f"{text!r} deletes a key, but every key is needed; choose another option or value.")
         if str(override.key_or_group).startswith("hydra"):
-            raise UsageError(f"{word!r} sets Hydra itself, which cadc drives; it is not supported.")
+            raise UsageError(f"{text!r} configures Hydra itself, which is not supported; leave it out.")
         if override.package is not None:
-            raise UsageError(f"{word!r} puts a group elsewhere; every group stands under its own name.")
-        # Once more, since quotes and backslashes are gone now.
-        check_tree(_plain(override), f"the word {shown(word)}")
+            raise UsageError(f"{text!r} moves a group to another key, which is not supported; leave out the @.")
+        # Checked again, since quotes and backslashes are resolved now.
+        check_tree(_plain(override), f"the override {shown(text)}")
         parsed.append(override)
     return parsed
 
 
-def _parsed(word: str, parser: OverridesParser) -> Override:
+def _parsed(text: str, parser: OverridesParser) -> Override:
     try:
-        return parser.parse_override(word)
+        return parser.parse_override(text)
     except (HydraException, ValueError, RecursionError) as error:
-        key, equals, value = word.partition("=")
+        key, equals, value = text.partition("=")
         if not equals or KEY.fullmatch(key) is None:
-            raise UsageError(f"{shown(word)} is no override; write key=value, such as sampler.rate=0.1.") from error
-        # Hydra's grammar has no place for most characters of file names, such as umlauts, parentheses and `=`.
+            raise UsageError(f"{shown(text)} is not an override; write key=value, such as sampler.rate=0.1.") from error
+        # Hydra's grammar does not allow many characters of file names, such as umlauts, parentheses and `=`.
         if isinstance(error, HydraException) and value.isprintable() and not MEANT_FOR_HYDRA & set(value):
             with suppress(HydraException):
                 return parser.parse_override(f"{key}='{value.strip()}'")
-        raise UsageError(f"{shown(word)} cannot be read; quote the value: \"{shown(key)[1:-1]}='...'\".") from error
+        raise UsageError(f"{shown(text)} cannot be parsed; quote the value: \"{shown(key)[1:-1]}='...'\".") from error
 
 
 def _plain(override: Override) -> Any:
-    """Return the value, or values, of a word, strings without their quotes."""
+    """Return the value, or values, of an override, texts without their quotes."""
     value = override.value()
     return Override._convert_value(value.list) if isinstance(value, ChoiceSweep) else value

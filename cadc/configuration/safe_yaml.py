@@ -1,4 +1,4 @@
-"""YAML as plain data: a small file of texts, numbers, lists and dictionaries, without tags and aliases."""
+"""YAML files as plain data: texts, numbers, lists and dictionaries, without tags and aliases."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ MAX_DEPTH = 20
 def load_yaml(path: Path) -> Any:
     """Read a YAML file.
 
-    Aliases can make a kilobyte mean a terabyte, and tags name what is to be built: neither is read.
+    Aliases, by which a kilobyte can expand to a terabyte, and tags, which can build objects, are rejected.
 
     Raises
     ------
-    UsageError : for a file that cannot be read, is too large or nested too deep, or holds tags, aliases or no YAML.
+    UsageError : for a file that cannot be read, is too large, nested too deeply or not YAML, or has tags or aliases.
     """
     try:
         with regular_file(path).open("rb") as file:
@@ -27,7 +27,7 @@ def load_yaml(path: Path) -> Any:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {reason(error)}.") from error
     if len(content) > MAX_BYTES:
-        raise UsageError(f"{path} has more than {MAX_BYTES} bytes; a description of that size is not read.")
+        raise UsageError(f"{path} has more than {MAX_BYTES} bytes; at most that many are read.")
     try:
         text = content.decode()
         _require_plain(text, path)
@@ -37,37 +37,37 @@ def load_yaml(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{where} is no YAML: {error.problem or error.context}.") from error
+        raise UsageError(f"{path}{where} is not valid YAML: {error.problem or error.context}.") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{path} is no YAML: {str(error).splitlines()[0]}.") from error
+        raise UsageError(f"{path} is not valid YAML: {str(error).splitlines()[0]}.") from error
 
 
 def _require_plain(text: str, path: Path) -> None:
-    """Walk through the events of a file, before anything is made of them."""
+    """Reject tags, aliases and deep nesting from the parser's events, before any value is built."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         where = f"{path}, line {getattr(event.start_mark, 'line', 0) + 1}"
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise UsageError(f"{where}: lists and keys are nested more than {MAX_DEPTH} deep.")
+            raise UsageError(f"{where}: lists and keys are nested more than {MAX_DEPTH} levels deep; use fewer.")
         if isinstance(event, yaml.AliasEvent):
-            raise UsageError(f"{where}: *{event.anchor} repeats another part of the file; write it out.")
+            raise UsageError(f"{where}: *{event.anchor} repeats another part of the file; write that part out.")
         if (tag := getattr(event, "tag", None)) is not None:
-            raise UsageError(f"{where}: the tag {tag} asks for more than a plain value; leave it out.")
+            raise UsageError(f"{where}: the tag {tag} is not supported; write a plain value.")
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would take the last."""
+    """Rejects duplicate keys, of which YAML would take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            said = None
+            problem = None
             if not isinstance(key, yaml.ScalarNode):
-                said = "a key is no text"
+                problem = "a key is not a text"
             elif key.value in seen:
-                said = f"the key {key.value} stands twice"
-            if said:
-                raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+                problem = f"the key {key.value} is duplicated"
+            if problem:
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)

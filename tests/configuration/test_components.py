@@ -145,8 +145,8 @@ def test_values_are_cast_to_the_type_of_the_option(value, hint, expected):
         (float("inf"), int | None, "a whole number or null"),
         (1, bool, "true or false"),
         ("true", bool, "true or false"),
-        (1.5, str, "a text"),
-        ([1], str, "a text"),
+        (1.5, str, "expected text"),
+        ([1], str, "expected text"),
         ("c", Literal["a", "b"], "a, b"),
         (["a"], Literal["a", "b"], "a, b"),
         ("auto", int | None, "a whole number or null"),
@@ -170,5 +170,5 @@ def test_classes_of_an_installed_plugin_can_be_built(plugin):
     assert type(sampler).__module__ == "plugged.first"
     with pytest.raises(UsageError, match=r"plugged\.first\.Sampler.* base class"):
         load_class("plugged.first.Sampler")
-    with pytest.raises(UsageError, match="only classes of cadc, plugged can be built"):
+    with pytest.raises(UsageError, match="expected a class of cadc, plugged"):
         load_class("os.system")

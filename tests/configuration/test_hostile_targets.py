@@ -78,7 +78,7 @@ def test_a_hostile_target_is_neither_imported_nor_built(target, trap):
 )
 def test_what_is_no_name_of_a_class_is_refused_before_a_module_is_looked_for(target, monkeypatch):
     monkeypatch.setattr("importlib.import_module", lambda name: pytest.fail(f"{name} was imported"))
-    with pytest.raises(UsageError, match="not the name of a class"):
+    with pytest.raises(UsageError, match="expected the path of a class"):
         build({"_target_": target})
 
 

@@ -90,10 +90,10 @@ def test_the_resolver_would_be_called_without_the_check(resolver):
         ("_target_: !!python/name:os.system\n", "os.system"),
         ("_target_: &a plugged.first.FirstRows\nrate: *a\n", "*a"),
         (LAUGHS, "*a0"),
-        ("_target_: [", "is no YAML"),
+        ("_target_: [", "is not valid YAML"),
         ("[" * 3000, "deep"),
         ("#" * 200_000, "bytes"),
-        ("_target_: \0\n", "is no YAML"),
+        ("_target_: \0\n", "is not valid YAML"),
     ],
 )
 def test_a_file_of_a_plugin_is_checked_before_it_is_used(content, said, plugin, resolver):

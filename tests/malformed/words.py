@@ -140,7 +140,7 @@ EXPERIMENTS: dict[str, tuple[bytes | str, str]] = {
     "an open bracket": ("arms: [", "line 1"),
     "a tab": ("arms:\n\t- a", "line 2"),
     "an open quote": ("title: 'a", "line 1"),
-    "a key twice": (_with() + "title: again\n", "title stands twice"),
+    "a key twice": (_with() + "title: again\n", "title is duplicated"),
     "an unknown key": (_with(arm=1), "'arm'"),
     "a key that is a number": (_with() + "7: 1\n", "unknown keys 7"),
     "a key that is a list": (_with() + "? [a]\n: 1\n", "experiment.yaml"),
