@@ -1,4 +1,4 @@
-"""`cadc sync`: send finished runs to wandb, those that were not sent before."""
+"""`cadc sync`: send finished runs to wandb, unless they were sent before."""
 
 import argparse
 import json
@@ -10,58 +10,61 @@ from cadc.errors import CadcError, UsageError
 
 if TYPE_CHECKING:
     from cadc.ledger import Ledger
-    from cadc.loggers.wandb import WandbMirror
+    from cadc.loggers.wandb import WandbLogger
 
 HELP = "send finished runs to wandb; what was sent before is skipped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument("runs", nargs="*", metavar="RUN", help="id of a finished run, or its beginning (all runs)")
-    parser.add_argument("--experiment", metavar="NAME", help="the runs of an experiment as a group, and its table")
+    parser.add_argument("--experiment", metavar="NAME", help="send the runs of an experiment as a group, and its table")
     parser.add_argument(
-        "--results", type=Path, metavar="FOLDER", help="of the experiment (results/NAME, else outputs/NAME)"
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="its results (default results/NAME, else outputs/NAME)",
     )
-    parser.add_argument("--project", default="cadc", help="name of the project there (cadc)")
-    parser.add_argument("--entity", help="user or team that the project belongs to (the key's own)")
-    parser.add_argument("--again", action="store_true", help="send also what was sent before")
+    parser.add_argument("--project", default="cadc", help="name of the wandb project (default cadc)")
+    parser.add_argument("--entity", help="user or team that owns the project (default: the owner of the key)")
+    parser.add_argument("--again", action="store_true", help="also send what was sent before")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.ledger import Ledger
-    from cadc.loggers.wandb import WandbMirror
+    from cadc.loggers.wandb import WandbLogger
 
     if arguments.experiment and arguments.runs:
-        raise UsageError("give ids of runs or --experiment, not both.")
+        raise UsageError("run ids and --experiment were both given; give one of the two.")
     if arguments.results and not arguments.experiment:
-        raise UsageError("--results is the folder of an experiment; name it with --experiment.")
+        raise UsageError("--results was given without --experiment; name the experiment too.")
     ledger = Ledger()
-    mirror = WandbMirror(project=arguments.project, mode="online", entity=arguments.entity)
+    logger = WandbLogger(project=arguments.project, mode="online", entity=arguments.entity)
     if arguments.experiment:
-        return _send_experiment(ledger, mirror, arguments)
+        return _send_experiment(ledger, logger, arguments)
     ids = [ledger.find(prefix) for prefix in arguments.runs] if arguments.runs else ledger.ids()
     if not ids:
-        print(f"there is no finished run in {ledger.folder}")
-    _send(ledger, mirror, list(dict.fromkeys(ids)), None, arguments.again)
+        print(f"there are no finished runs in {ledger.folder}")
+    _send(ledger, logger, list(dict.fromkeys(ids)), None, arguments.again)
     return 0
 
 
-def _send(ledger: "Ledger", mirror: "WandbMirror", ids: list[str], group: str | None, again: bool) -> None:
-    """Send these runs; raise where some were not taken, after trying the others."""
-    from cadc.loggers.wandb_process import MirrorError, NoAccessError
+def _send(ledger: "Ledger", logger: "WandbLogger", ids: list[str], group: str | None, again: bool) -> None:
+    """Send runs; raise an error at the end if some were rejected."""
+    from cadc.loggers.wandb_process import NoAccess, WandbError
 
-    to_send = [run_id for run_id in ids if again or not mirror.is_mirrored(ledger.path(run_id), group)]
+    to_send = [run_id for run_id in ids if again or not logger.is_logged(ledger.path(run_id), group)]
     n_sent = in_a_row = 0
     failed: dict[str, CadcError] = {}
     for number, run_id in enumerate(to_send, 1):
         try:
-            url = mirror.send(ledger.path(run_id), group)
+            url = logger.send(ledger.path(run_id), group)
         except CadcError as error:
             failed[run_id] = error
-            in_a_row += isinstance(error, MirrorError)
-            # One run may be refused for its own sake; two say that it is the server, or the way to it.
-            if isinstance(error, NoAccessError) or in_a_row == 2:
+            in_a_row += isinstance(error, WandbError)
+            # A single run may be rejected for its content; two in a row mean that the server is the problem.
+            if isinstance(error, NoAccess) or in_a_row == 2:
                 break
             continue
         n_sent, in_a_row = n_sent + 1, 0
@@ -70,38 +73,38 @@ def _send(ledger: "Ledger", mirror: "WandbMirror", ids: list[str], group: str | 
         run_id, first = next(iter(failed.items()))
         raise CadcError(
             f"{len(to_send) - n_sent} of {len(to_send)} runs were not sent, first {run_id}: "
-            f"{str(first).rstrip('.')}. The same command goes on from there."
+            f"{str(first).rstrip('.')}. Run the same command again to send the rest."
         ) from first
     print(f"{n_sent} sent, {len(ids) - n_sent} sent before")
 
 
-def _send_experiment(ledger: "Ledger", mirror: "WandbMirror", arguments: argparse.Namespace) -> int:
+def _send_experiment(ledger: "Ledger", logger: "WandbLogger", arguments: argparse.Namespace) -> int:
     from cadc.experiment import load_experiment
 
     name = load_experiment(arguments.experiment).name
     places = [arguments.results] if arguments.results else [Path("results") / name, Path("outputs") / name]
     made_of = {place: _runs_of(place) for place in places}
     here = {place: [run_id for run_id in ids if run_id in ledger] for place, ids in made_of.items()}
-    # A clone has the table of `results`, and perhaps none of the runs behind it.
+    # A clone has the table in `results`, but perhaps none of its runs.
     folder = max(places, key=lambda place: len(here[place]))
     if not here[folder]:
         raise CadcError(
-            f"no run behind the results in {' or '.join(map(str, places))} is in {ledger.folder}; "
+            f"none of the runs of the results in {' or '.join(map(str, places))} is in {ledger.folder}; "
             f"`cadc experiment {arguments.experiment}` runs them."
         )
     if len(here[folder]) < len(made_of[folder]):
         print(f"{len(made_of[folder]) - len(here[folder])} runs are not in {ledger.folder}", file=sys.stderr)
-    _send(ledger, mirror, here[folder], name, arguments.again)
-    if not arguments.again and mirror.is_table_mirrored(folder, name):
+    _send(ledger, logger, here[folder], name, arguments.again)
+    if not arguments.again and logger.are_results_logged(folder, name):
         print(f"the table in {folder} was sent before")
     else:
-        url = mirror.send_table(folder, name)
+        url = logger.send_results(folder, name)
         print(f"the table in {folder} was sent {f'to {url}' if url else ''}".rstrip())
     return 0
 
 
 def _runs_of(folder: Path) -> list[str]:
-    """Return the ids of the runs that a folder of results was made of; none where there are no results."""
+    """Return the ids of the runs of a folder of results; empty if there are no results."""
     path = folder / "provenance.json"
     if not path.exists():
         return []
@@ -109,4 +112,4 @@ def _runs_of(folder: Path) -> list[str]:
         arms = json.loads(path.read_text())["runs"]
         return list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CadcError(f"{path} names no runs ({error!r}); `cadc report` writes it anew.") from error
+        raise CadcError(f"{path} does not list its runs ({error!r}); `cadc report` writes it again.") from error

@@ -1,1 +1,1 @@
-"""Copies of finished runs elsewhere: Weights & Biases."""
+"""Loggers: copies of finished runs elsewhere, such as Weights & Biases."""

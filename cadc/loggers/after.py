@@ -1,62 +1,62 @@
-"""After a run: mirroring it as its configuration says, without letting a mirror fail what is finished."""
+"""Logging finished runs as their configuration says; a failing logger does not fail the run."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from cadc.configuration.components import Component
-from cadc.terminal.progress import display
+from cadc.loggers.logger import RunLogger
+from cadc.terminal.progress import Report, display
 
 
 class AfterRun:
-    """Mirrors the finished runs of one sweep, and its table.
+    """Logs the finished runs of one sweep, and its table.
 
-    After a failure nothing more is tried: the next run would wait for the same server again.
+    After a failure nothing more is logged: the next run would wait for the same server again.
 
     Parameters
     ----------
-    group : name of the experiment that the sweep is of, if any.
-    say : takes a line about a failure; the display of the sweep where none is given.
+    group : name of the sweep's experiment, if any.
+    report : takes a line about a failure; None prints it.
     """
 
-    def __init__(self, group: str | None = None, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, group: str | None = None, report: Report | None = None) -> None:
         self.group = group
-        self.say = say or (lambda line: display().write(line))
+        self.report = report or (lambda line: display().write(line))
         self.gave_up = False
 
-    def run(self, logger: Component[Any], folder: Path) -> None:
-        """Mirror one finished run.
+    def run(self, logger: Component[RunLogger], folder: Path) -> None:
+        """Log one finished run.
 
         Parameters
         ----------
-        logger : the component of its group `logger`.
+        logger : that the configuration of the run names.
         folder : of the run, in its ledger.
         """
         self._try(
-            lambda: logger.build().mirror(folder, self.group),
-            f"{folder.name} is finished but not mirrored, nor will what follows be",
+            lambda: logger.build().log_run(folder, self.group),
+            f"run {folder.name} is finished but not logged, nor will later runs be",
             "`cadc sync` sends it later.",
         )
 
-    def table(self, logger: Component[Any], folder: Path) -> None:
-        """Mirror the results of the experiment.
+    def table(self, logger: Component[RunLogger], folder: Path) -> None:
+        """Log the results of the experiment.
 
         Parameters
         ----------
-        logger : that of one of its runs.
+        logger : that the configuration of one of its runs names.
         folder : of the results.
         """
         group = self.group or folder.name
-        what, remedy = f"the table in {folder} is written but not mirrored", f"`cadc sync --experiment {group}` sends"
+        what, remedy = f"the table in {folder} is written but not logged", f"`cadc sync --experiment {group}` sends"
         if self.gave_up:
-            self.say(f"{what} either; {remedy} all of it later.")
-        self._try(lambda: logger.build().mirror_table(folder, group), what, f"{remedy} it later.")
+            self.report(f"{what} either; {remedy} all of it later.")
+        self._try(lambda: logger.build().log_results(folder, group), what, f"{remedy} it later.")
 
-    def _try(self, mirror: Callable[[], None], what: str, remedy: str) -> None:
+    def _try(self, log: Callable[[], None], what: str, remedy: str) -> None:
         if self.gave_up:
             return
         try:
-            mirror()
-        except Exception as error:  # whatever it is, the run is finished
+            log()
+        except Exception as error:  # whatever it is, the run stays finished
             self.gave_up = True
-            self.say(f"{what}: {str(error).rstrip('.') or type(error).__name__}; {remedy}")
+            self.report(f"{what}: {str(error).rstrip('.') or type(error).__name__}; {remedy}")

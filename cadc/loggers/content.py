@@ -1,4 +1,4 @@
-"""What a mirror shows of a finished run: configuration, curves and summary, read from the run's folder."""
+"""What loggers show of a finished run: configuration, curves and summary, read from the folder of the run."""
 
 import csv
 import hashlib
@@ -11,7 +11,7 @@ from cadc.errors import CadcError
 from cadc.ledger.store import Ledger
 
 IN_SUMMARY = ("cost", "bytes", "rows", "tables")
-"""Parts of a record that stand in the summary beside the metrics, under names such as `cost/total_s`."""
+"""Parts of a record that are in the summary beside the metrics, under names such as `cost/total_s`."""
 
 RESULT_FILES = (
     "table.csv",
@@ -25,25 +25,25 @@ RESULT_FILES = (
     "figure.svg",
     "provenance.json",
 )
-"""What of an experiment's folder is mirrored, where it is there."""
+"""Files of an experiment's results that are logged, if they exist."""
 
 
 def run_content(folder: Path, group: str | None) -> dict[str, Any]:
-    """Return what is shown of one run.
+    """Return what is shown of a run.
 
     Parameters
     ----------
     folder : of a finished run in a ledger.
-    group : name of the experiment that it belongs to, if any.
+    group : name of the experiment that the run belongs to, if any.
 
     Returns
     -------
-    content : `id`, `name`, `group`, `job_type` (`train`, or `control` where nothing was trained), `config`,
+    content : `id`, `name`, `group`, `job_type` (`train`, or `control` if nothing was trained), `config`,
         `history` (a mapping for each epoch) and `summary`.
 
     Raises
     ------
-    CadcError : where record or curves cannot be read.
+    CadcError : if record or curves cannot be read.
     """
     record = Ledger(folder.parent).record(folder.name)
     trained = record.get("rows", {}).get("kept") is not None
@@ -59,17 +59,17 @@ def run_content(folder: Path, group: str | None) -> dict[str, Any]:
 
 
 def summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metrics and all numbers of those parts of a record by name; values that do not apply are left out."""
+    """Return the metrics, and the numbers in `IN_SUMMARY`, of a record by name."""
     parts = {f"{part}/{name}": value for part in IN_SUMMARY for name, value in record.get(part, {}).items()}
     return {name: value for name, value in (record["metrics"] | parts).items() if isinstance(value, int | float)}
 
 
 def curves(path: Path) -> list[dict[str, float]]:
-    """Return the metrics of each epoch; lines of one epoch are joined, and empty cells are left out.
+    """Return the metrics of each epoch; lines of one epoch are merged, and empty cells are left out.
 
     Raises
     ------
-    CadcError : where the file is no table with a column `epoch`.
+    CadcError : if the file is not a table with a column `epoch`.
     """
     if not path.exists():
         return []
@@ -82,23 +82,23 @@ def curves(path: Path) -> list[dict[str, float]]:
                 values = {name: float(cell) for name, cell in line.items() if cell}
                 epochs.setdefault(epoch, {"epoch": epoch}).update(values)
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise CadcError(f"{path} is no table of epochs ({error!r}).") from error
+        raise CadcError(f"{path} is not a table with a column epoch ({error!r}); run it again.") from error
     return [epochs[epoch] for epoch in sorted(epochs)]
 
 
-def table_content(folder: Path, group: str) -> dict[str, Any]:
-    """Return what is shown of an experiment: its table's columns and rows, and the files to keep.
+def results_content(folder: Path, group: str) -> dict[str, Any]:
+    """Return what is shown of an experiment: columns and rows of its table, and the files to keep.
 
     Raises
     ------
-    CadcError : where there is no table.
+    CadcError : if there is no table.
     """
     path = folder / "table.csv"
     try:
         with path.open(newline="") as file:
             columns, *rows = csv.reader(file)
     except (OSError, ValueError, csv.Error) as error:
-        raise CadcError(f"{path} is no table ({error}); `cadc report {group}` writes it.") from error
+        raise CadcError(f"{path} is not a table ({error}); `cadc report {group}` writes it.") from error
     return {
         "id": f"table-{group}",
         "name": f"table of {group}",
@@ -118,6 +118,6 @@ def _number(cell: str) -> float | str | None:
 
 
 def digest_of_files(*paths: Path) -> str:
-    """Return a hash of the content of those files that are there."""
+    """Return a hash of the content of the files that exist."""
     parts = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

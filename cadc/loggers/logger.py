@@ -1,26 +1,26 @@
-"""What a logger is: a place beside the ledger that finished runs are copied to."""
+"""The base class of loggers: a place beside the ledger that finished runs are copied to."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 
 class RunLogger(ABC):
-    """Mirrors finished runs, and the tables of experiments, elsewhere.
+    """Copies finished runs, and the results of experiments, elsewhere.
 
-    Whatever it raises leaves the run finished: the failure is told, and nothing more is mirrored in that sweep.
+    Whatever a logger raises, the run stays finished: the failure is reported, and nothing more is logged in that sweep.
     """
 
     @abstractmethod
-    def mirror(self, folder: Path, group: str | None) -> None:
+    def log_run(self, folder: Path, group: str | None) -> None:
         """Copy a finished run.
 
         Parameters
         ----------
-        folder : of the run, in its ledger, with `record.json` and perhaps `metrics.csv`.
-        group : name of the experiment that it belongs to, if any.
+        folder : of the run, in its ledger, with `record.json` and, if it was trained, `metrics.csv`.
+        group : name of the experiment that the run belongs to, if any.
         """
 
-    def mirror_table(self, folder: Path, group: str) -> None:  # noqa: B027
+    def log_results(self, folder: Path, group: str) -> None:  # noqa: B027
         """Copy the results of an experiment.
 
         Parameters

@@ -1,12 +1,12 @@
-"""No mirror: the ledger alone holds what was run."""
+"""No logger: runs are in the ledger alone."""
 
 from pathlib import Path
 
 from cadc.loggers.logger import RunLogger
 
 
-class NoMirror(RunLogger):
-    """Copies nothing; a run's curves lie in its folder in any case (`metrics.csv`)."""
+class NoLogger(RunLogger):
+    """Copies nothing; the curves of a run are in its folder in any case (`metrics.csv`)."""
 
-    def mirror(self, folder: Path, group: str | None) -> None:
-        """Do nothing about a finished run."""
+    def log_run(self, folder: Path, group: str | None) -> None:
+        """Do nothing."""

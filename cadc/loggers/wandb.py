@@ -1,27 +1,27 @@
-"""A mirror of finished runs in Weights & Biases, in files only until switched online."""
+"""Logs finished runs to Weights & Biases, only to files unless switched online."""
 
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
-from cadc.loggers.content import RESULT_FILES, digest_of_files, run_content, table_content
+from cadc.loggers.content import RESULT_FILES, digest_of_files, results_content, run_content
 from cadc.loggers.logger import RunLogger
-from cadc.loggers.sent import Marks, plain
+from cadc.loggers.sent import SentNotes, safe_name
 from cadc.loggers.wandb_process import server_name, talk
 
 
-class WandbMirror(RunLogger):
-    """Shows every finished run as a wandb run of the same id, and an experiment's table as a run of its own.
+class WandbLogger(RunLogger):
+    """Logs every finished run as a wandb run of the same id, and the table of an experiment as a run of its own.
 
-    What was mirrored once is left alone, until it changes or comes to belong to an experiment.
+    What was logged is not logged again unless it changes, or joins an experiment.
 
     Parameters
     ----------
-    project : name of the project there.
-    mode : `offline` writes wandb's files into `folder`; `online` sends instead.
-    folder : where the files of `offline` go.
-    entity : user or team that the project belongs to; the key's own where None is given.
+    project : name of the wandb project.
+    mode : `offline` writes wandb's files into `folder`, `online` sends them.
+    folder : for the files of `offline`.
+    entity : user or team that owns the project; None takes the owner of the key.
     """
 
     def __init__(
@@ -36,85 +36,85 @@ class WandbMirror(RunLogger):
         self.folder = folder
         self.entity = entity
 
-    def mirror(self, folder: Path, group: str | None) -> None:
-        """Mirror one finished run, unless it was mirrored before.
+    def log_run(self, folder: Path, group: str | None) -> None:
+        """Log a finished run, unless it was logged before.
 
         Parameters
         ----------
         folder : of the run, in its ledger.
-        group : name of the experiment that it belongs to, if any.
+        group : name of the experiment that the run belongs to, if any.
 
         Raises
         ------
-        CadcError : where wandb does not take it, or record or curves cannot be read.
+        CadcError : if wandb rejects it, or record or curves cannot be read.
         """
-        if not self.is_mirrored(folder, group):
+        if not self.is_logged(folder, group):
             self.send(folder, group)
 
-    def is_mirrored(self, folder: Path, group: str | None) -> bool:
-        """Tell whether this run, as it is, was mirrored; without a group it has yet to come into its first one."""
-        mark = self._marks(folder.parent).read(folder.name)
-        if mark is None or mark.get("digest") != _digest_of_run(folder):
+    def is_logged(self, folder: Path, group: str | None) -> bool:
+        """Return whether a run was logged as it is now, and, if a group is given, as part of a group."""
+        note = self._notes(folder.parent).read(folder.name)
+        if note is None or note.get("digest") != _digest_of_run(folder):
             return False
-        return bool(mark.get("group")) or not group
+        return bool(note.get("group")) or not group
 
     def send(self, folder: Path, group: str | None) -> str | None:
-        """Mirror one finished run whether or not it was before; return its address in wandb, if it has one."""
+        """Log a finished run even if it was logged before; return its URL, if it has one."""
         url = self._make(run_content(folder, group))
-        self._marks(folder.parent).write(folder.name, {"digest": _digest_of_run(folder), "group": group})
+        self._notes(folder.parent).write(folder.name, {"digest": _digest_of_run(folder), "group": group})
         return url
 
-    def mirror_table(self, folder: Path, group: str) -> None:
-        """Mirror the table and the figure of an experiment, unless they were mirrored as they are.
+    def log_results(self, folder: Path, group: str) -> None:
+        """Log table and figure of an experiment, unless they were logged as they are now.
 
         Parameters
         ----------
-        folder : of its results, with `table.csv`.
+        folder : of the results, with `table.csv`.
         group : name of the experiment.
 
         Raises
         ------
-        CadcError : where wandb does not take it, or there is no table.
+        CadcError : if wandb rejects it, or there is no table.
         """
-        if not self.is_table_mirrored(folder, group):
-            self.send_table(folder, group)
+        if not self.are_results_logged(folder, group):
+            self.send_results(folder, group)
 
-    def is_table_mirrored(self, folder: Path, group: str) -> bool:
-        """Tell whether these results were mirrored as they are."""
-        mark = self._table_marks().read(group)
-        return mark is not None and mark.get("digest") == _digest_of_results(folder)
+    def are_results_logged(self, folder: Path, group: str) -> bool:
+        """Return whether results were logged as they are now."""
+        note = self._result_notes().read(group)
+        return note is not None and note.get("digest") == _digest_of_results(folder)
 
-    def send_table(self, folder: Path, group: str) -> str | None:
-        """Mirror the results of an experiment whether or not they were before; return the address, if any."""
-        url = self._make(table_content(folder, group) | {"artifact": plain(f"results-{group}")})
-        self._table_marks().write(group, {"digest": _digest_of_results(folder)})
+    def send_results(self, folder: Path, group: str) -> str | None:
+        """Log the results of an experiment even if they were logged before; return their URL, if they have one."""
+        url = self._make(results_content(folder, group) | {"artifact": safe_name(f"results-{group}")})
+        self._result_notes().write(group, {"digest": _digest_of_results(folder)})
         return url
 
-    def _marks(self, ledger: Path) -> Marks:
+    def _notes(self, ledger: Path) -> SentNotes:
         place = f"{self.entity or 'default'}-{self.project}"
         if self.mode == "offline":
-            return Marks(Path(self.folder) / ".mirrored" / plain(place))
-        return Marks(ledger / ".synced" / plain(server_name()) / plain(place))
+            return SentNotes(Path(self.folder) / ".mirrored" / safe_name(place))
+        return SentNotes(ledger / ".synced" / safe_name(server_name()) / safe_name(place))
 
-    def _table_marks(self) -> Marks:
+    def _result_notes(self) -> SentNotes:
         from cadc.paths import runs_dir
 
-        marks = self._marks(runs_dir())
-        return Marks(marks.folder / "tables")
+        notes = self._notes(runs_dir())
+        return SentNotes(notes.folder / "tables")
 
     def _make(self, content: dict[str, Any]) -> str | None:
-        """Make one wandb run; return its address, if it has one."""
-        content = content | {"id": plain(content["id"])}
+        """Create a wandb run; return its URL, if it has one."""
+        content = content | {"id": safe_name(content["id"])}
         init = {key: content.get(key) for key in ("id", "name", "group", "job_type", "config")}
         init |= {"project": self.project, "entity": self.entity, "mode": self.mode}
         if self.mode == "online":
             init["resume"] = "allow"
-            # The ledger holds all that was sent, so nothing of it is kept here.
+            # The ledger has all that is sent, so no copy is kept.
             with tempfile.TemporaryDirectory(prefix="cadc-wandb-", ignore_cleanup_errors=True) as folder:
                 return talk(init, content, Path(folder))
         place = Path(self.folder).absolute()
         for half in place.glob(f"wandb/offline-run-*-{content['id']}"):
-            # Written before, and not marked: interrupted, or of another state of the run.
+            # Written before and not noted: interrupted, or the run has changed since.
             shutil.rmtree(half)
         place.mkdir(parents=True, exist_ok=True)
         return talk(init, content, place)

@@ -1,4 +1,4 @@
-"""Talking to wandb through a process of its own, in bounded time and without its key in any message."""
+"""Talks to wandb through a separate process, in bounded time, and keeps its key out of messages."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from cadc.errors import CadcError
 
 INIT_TIMEOUT_S, FINISH_TIMEOUT_S = 20.0, 60.0
-"""How long wandb may take to begin a run, and to send the rest of it."""
+"""Seconds that wandb may take to begin a run, and to send the rest of it."""
 
 RETRIES = 3
-"""How often a request is tried again, after one second, two and four."""
+"""Number of times that a request is repeated, after 1, 2 and 4 seconds."""
 
 SLACK_S = 30.0
-"""How much longer the process may take in all before it is killed."""
+"""Further seconds after which the process is killed."""
 
 OF_ANOTHER_RUN = (
     "WANDB_SERVICE",
@@ -37,48 +37,48 @@ OF_ANOTHER_RUN = (
     "WANDB_SILENT",
     "WANDB_DIR",
 )
-"""Variables that describe some other run; ours are described by their record."""
+"""Environment variables that describe another run; our runs are described by their record."""
 
 ANSWER = "cadc: "
-"""How the worker's answer begins; wandb also prints what it likes."""
+"""Prefix of the worker's answer, which tells it from what wandb prints."""
 
 LOST = ("will not be synced", "Problem finishing run")
-"""What wandb prints where it ends without an error, yet something did not arrive."""
+"""What wandb prints if it ends without an error although something did not arrive."""
 
 
-class MirrorError(CadcError):
-    """Wandb did not take what it was sent."""
+class WandbError(CadcError):
+    """Wandb rejected what it was sent, or did not answer."""
 
 
-class NoAccessError(MirrorError):
-    """There is no key, or it is not taken, so that nothing can be sent."""
+class NoAccess(WandbError):
+    """The key is missing or rejected, so that nothing can be sent."""
 
 
 def server_name() -> str:
-    """Return a name for the server that is set (`WANDB_BASE_URL`), to tell marks of several apart."""
+    """Return the name of the server in `WANDB_BASE_URL`, under which notes of what was sent are kept."""
     return urlsplit(os.environ.get("WANDB_BASE_URL", "")).netloc or "default"
 
 
 def talk(init: dict[str, Any], content: dict[str, Any], folder: Path) -> str | None:
-    """Make one wandb run in a process of its own; return its address, if it has one.
+    """Create a wandb run in a separate process; return its URL, if it has one.
 
     Parameters
     ----------
     init : arguments of `wandb.init`.
     content : what to log, see `cadc.loggers.content`.
-    folder : where wandb keeps its files.
+    folder : for wandb's files.
 
     Raises
     ------
-    MirrorError : where wandb is not reachable, has no key, refuses or takes too long.
+    WandbError : if wandb is not reachable, has no key, rejects the run or takes too long.
     """
     request = {"init": init | {"dir": str(folder)}, "settings": settings(), "content": content}
     with tempfile.TemporaryFile("w+") as question, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        # Files, not pipes: wandb's own server process holds them open after the worker has ended.
+        # Files, not pipes: wandb's server process keeps them open after the worker has ended.
         json.dump(request, question)
         question.seek(0)
         worker = subprocess.Popen(
-            # -P: neither our folder, with its `wandb.py`, nor a folder `wandb` of the user's shadows the library.
+            # -P: neither our `wandb.py` nor a folder `wandb` of the user shadows the library.
             [sys.executable, "-P", str(Path(__file__).with_name("wandb_worker.py"))],
             stdin=question,
             stdout=out,
@@ -89,14 +89,14 @@ def talk(init: dict[str, Any], content: dict[str, Any], folder: Path) -> str | N
         try:
             worker.wait(INIT_TIMEOUT_S + FINISH_TIMEOUT_S + SLACK_S)
         except subprocess.TimeoutExpired:
-            raise MirrorError(f"wandb took more than {INIT_TIMEOUT_S + FINISH_TIMEOUT_S + SLACK_S:g} s") from None
+            raise WandbError(f"wandb took more than {INIT_TIMEOUT_S + FINISH_TIMEOUT_S + SLACK_S:g} s") from None
         finally:
             _end(worker)
         return _address(_text(out), _text(err))
 
 
 def settings() -> dict[str, Any]:
-    """Return wandb's settings: nothing of the machine, the repository or the terminal is collected."""
+    """Return wandb's settings: nothing about the machine, the repository or the terminal is collected."""
     retries = {
         f"x_{channel}_retry_{name}": value
         for channel in ("graphql", "file_stream", "file_transfer")
@@ -106,7 +106,7 @@ def settings() -> dict[str, Any]:
         "init_timeout": INIT_TIMEOUT_S,
         "finish_timeout": FINISH_TIMEOUT_S,
         "finish_timeout_raises": True,
-        # No question is asked: without a key, wandb raises.
+        # Without a key wandb raises instead of asking for one.
         "force": True,
         "quiet": True,
         "console": "off",
@@ -125,19 +125,19 @@ def settings() -> dict[str, Any]:
 
 
 def environment(folder: Path, online: bool) -> dict[str, str]:
-    """Return the worker's environment; where nothing is sent, without the key."""
+    """Return the worker's environment, without the key if nothing is sent."""
     kept = {name: value for name, value in os.environ.items() if name not in OF_ANOTHER_RUN}
     if not online:
         kept.pop("WANDB_API_KEY", None)
-    # Crash reports would go to another address than the server that was set.
+    # Crash reports would be sent to another server than the one that is set.
     kept["WANDB_ERROR_REPORTING"] = "false"
-    # Copies of an artifact's files wait there until they are sent: beside the run's other files, not in the home.
+    # Files of artifacts are copied there until they are sent: beside the run's other files, not into the home folder.
     kept |= {"WANDB_DATA_DIR": str(folder / "data"), "WANDB_CACHE_DIR": str(folder / "cache")}
     return kept
 
 
 def _end(worker: "subprocess.Popen[bytes]") -> None:
-    """Kill the worker if it is still there; wandb's server process ends when it sees its parent gone."""
+    """Kill the worker if it still runs; wandb's server process ends together with its parent."""
     if worker.poll() is None:
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
@@ -149,31 +149,31 @@ def _text(file: Any) -> str:
 
 
 def _address(out: str, err: str) -> str | None:
-    """Return the address that the worker answers, or raise what it says went wrong."""
+    """Return the URL in the worker's answer, or raise the error in it."""
     answers = [line for line in out.splitlines() if line.startswith(ANSWER)]
     if not answers:
-        raise MirrorError(f"wandb ended without an answer ({_last_line(err)})")
+        raise WandbError(f"wandb ended without an answer ({_last_line(err)})")
     answer: dict[str, Any] = json.loads(answers[-1].removeprefix(ANSWER))
     if "error" in answer:
         raise _error(answer["kind"], answer["error"])
     if any(sign in err for sign in LOST):
-        raise MirrorError(f"{_server()} took only a part of it")
+        raise WandbError(f"{_server()} took only a part of it")
     url: str | None = answer["url"]
     return url
 
 
-def _error(kind: str, message: str) -> MirrorError:
+def _error(kind: str, message: str) -> WandbError:
     first = _without_key((message.splitlines() or [kind])[0])
     first = re.sub(r"^Failed to get resume status for run \S+: ", "", first)
     if "No API key configured" in first:
-        return NoAccessError("wandb has no key; set WANDB_API_KEY or run `wandb login`")
+        return NoAccess("wandb has no key; set WANDB_API_KEY or run `wandb login`")
     if kind == "AuthenticationError":
-        return NoAccessError(f"{_server()} does not take the key ({first})")
+        return NoAccess(f"{_server()} rejects the key ({first})")
     if kind in ("TimeoutError", "WaitTimeoutError"):
-        return MirrorError(f"{_server()} did not take it within {FINISH_TIMEOUT_S:g} s")
+        return WandbError(f"{_server()} did not take it within {FINISH_TIMEOUT_S:g} s")
     if re.search("giving up after|deadline exceeded|Timed out", first):
-        return MirrorError(f"{_server()} does not answer as it should ({first})")
-    return MirrorError(f"{_server()} did not take it ({first})")
+        return WandbError(f"{_server()} does not answer as it should ({first})")
+    return WandbError(f"{_server()} did not take it ({first})")
 
 
 def _server() -> str:
@@ -182,7 +182,7 @@ def _server() -> str:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return _without_key(lines[-1]) if lines else "it said nothing"
+    return _without_key(lines[-1]) if lines else "it printed nothing"
 
 
 def _without_key(text: str) -> str:

@@ -1,8 +1,8 @@
 """The process that talks to wandb: reads one request from standard input and answers on standard output.
 
-It is run by its path, on its own: wandb starts threads, sockets and a server process, patches what it meets, and its
-server process may crash or wait for ever. None of that may touch the process that measures runs. The request is
-`{"init": arguments of wandb.init, "settings": ..., "content": ...}`, content as `cadc.loggers.content` makes it; the
+It is started by its path, as a separate process: wandb starts threads, sockets and a server process, patches other
+modules, and its server may crash or hang. None of that may affect the process that measures runs. The request is
+`{"init": arguments of wandb.init, "settings": ..., "content": ...}`, content from `cadc.loggers.content`; the
 answer, a line that begins with `cadc: `, is `{"url": ...}` or `{"kind": name of the exception, "error": its message}`.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def main() -> int:
-    """Carry out one request and return the exit status."""
+    """Answer one request and return the exit status."""
     request = json.load(sys.stdin)
     try:
         answer = {"url": send(**request)}
@@ -24,23 +24,23 @@ def main() -> int:
 
 
 def send(init: dict[str, Any], settings: dict[str, Any], content: dict[str, Any]) -> str | None:
-    """Make one wandb run and return its address, if it has one."""
+    """Create a wandb run and return its URL, if it has one."""
     import wandb
 
     run = wandb.init(**init, settings=wandb.Settings(**settings))
     run.define_metric("epoch")
     run.define_metric("*", step_metric="epoch")
-    # A run that is there already goes on: its epochs are left out, or its curves would be there twice.
+    # A run that exists is continued: its epochs are left out, or its curves would be duplicated.
     begin = run.starting_step
     for epoch in content.get("history", ()):
         if epoch["epoch"] >= begin:
             run.log(epoch, step=epoch["epoch"], commit=True)
-    # After the curves, or wandb would put the last epoch's values over those of the epoch that was kept.
+    # After the curves, or wandb would replace these values by those of the last epoch.
     run.summary.update(content.get("summary", {}))
     if "columns" in content:
         artifact = _log_results(run, content)
         if init["mode"] == "online":
-            # Otherwise nothing would say that it did not arrive.
+            # Otherwise a failure to send it would not be reported.
             artifact.wait(int(settings["finish_timeout"]))
     url: str | None = run.url
     run.finish()
@@ -48,7 +48,7 @@ def send(init: dict[str, Any], settings: dict[str, Any], content: dict[str, Any]
 
 
 def _log_results(run: Any, content: dict[str, Any]) -> Any:
-    """Log table and figure to be seen, and all files to be kept; return the artifact that keeps them."""
+    """Log table and figure for display and all files as an artifact; return the artifact."""
     import wandb
 
     shown: dict[str, Any] = {"table": wandb.Table(columns=content["columns"], data=content["rows"])}

@@ -81,10 +81,10 @@ def test_an_experiment_is_a_group_with_its_table(small, wandb_server):
     assert again.out.splitlines() == ["0 sent, 2 sent before", "the table in results/small was sent before"]
 
 
-def test_an_experiment_with_a_mirror_sends_runs_and_table(small, wandb_server):
+def test_an_experiment_with_a_logger_sends_runs_and_table(small, wandb_server):
     answer = cadc("experiment", small, "logger=wandb", "logger.mode=online")
     assert answer.status == 0, answer.err
-    assert "not mirrored" not in answer.err
+    assert "not logged" not in answer.err
     assert {run.group for run in wandb_server.runs.values()} == {"small"}
     assert wandb_server.artifact("results-small").files["table.csv"]
     again = cadc("sync", "--experiment", small)
@@ -97,7 +97,7 @@ def test_an_experiment_that_wandb_does_not_take_has_its_table_all_the_same(small
     assert Path("outputs/small/table.csv").exists()
     *_, line = answer.err.splitlines()
     assert line == (
-        "the table in outputs/small is written but not mirrored either; `cadc sync --experiment small` sends all of it "
+        "the table in outputs/small is written but not logged either; `cadc sync --experiment small` sends all of it "
         "later."
     )
     assert answer.err.count("wandb has no key") == 1
@@ -118,8 +118,8 @@ def test_runs_that_are_elsewhere_are_counted(small, wandb_server):
     [
         (["nothing"], "'nothing' names no single finished run"),
         (["--experiment", "smal"], "there is no experiment 'smal'; did you mean small"),
-        (["x", "--experiment", "small"], "give ids of runs or --experiment, not both"),
-        (["--results", "there"], "name it with --experiment"),
+        (["x", "--experiment", "small"], "run ids and --experiment were both given"),
+        (["--results", "there"], "--results was given without --experiment"),
     ],
 )
 def test_wrong_words_are_a_sentence(small, wandb_server, words, says):
@@ -132,7 +132,7 @@ def test_wrong_words_are_a_sentence(small, wandb_server, words, says):
 def test_an_experiment_that_was_not_run_is_a_sentence(small, wandb_server):
     answer = cadc("sync", "--experiment", small)
     assert answer.status == 1
-    assert "no run behind the results in results/small or outputs/small" in answer.sentence
+    assert "none of the runs of the results in results/small or outputs/small" in answer.sentence
     assert answer.sentence.endswith("`cadc experiment small` runs them.")
 
 
@@ -141,20 +141,20 @@ def test_results_that_name_no_runs_are_a_sentence(small, wandb_server):
     Path("results/small/provenance.json").write_text("[]")
     answer = cadc("sync", "--experiment", small)
     assert answer.status == 1
-    assert "provenance.json names no runs" in answer.sentence
+    assert "provenance.json does not list its runs" in answer.sentence
 
 
 def test_an_empty_ledger_sends_nothing(wandb_server):
     answer = cadc("sync")
     assert answer.status == 0
-    assert answer.out.startswith("there is no finished run in ")
+    assert answer.out.startswith("there are no finished runs in ")
     assert wandb_server.asked == []
 
 
 def test_without_a_key_nothing_is_asked_and_nothing_sent(three, wandb_home):
     answer = cadc("sync")
     assert answer.status == 1
-    assert "wandb has no key; set WANDB_API_KEY or run `wandb login`. The same command" in answer.sentence
+    assert "wandb has no key; set WANDB_API_KEY or run `wandb login`. Run the same command again" in answer.sentence
     assert f"3 of 3 runs were not sent, first {three[0]}" in answer.sentence
 
 
@@ -186,5 +186,5 @@ def test_a_record_that_cannot_be_read_does_not_keep_the_others(three, wandb_serv
     (Path(os.environ["CADC_RUNS"]) / three[0] / "metrics.csv").write_text("nothing\n1\n")
     answer = cadc("sync")
     assert answer.status == 1
-    assert "metrics.csv is no table of epochs" in answer.err.splitlines()[-1]
+    assert "metrics.csv is not a table with a column epoch" in answer.err.splitlines()[-1]
     assert list(wandb_server.runs) == three[1:]

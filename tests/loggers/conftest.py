@@ -1,4 +1,4 @@
-"""Finished runs to be mirrored."""
+"""Finished runs to be logged."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.support.commands import folders, train
 
 @pytest.fixture(scope="session")
 def _made_once(session_cache, tmp_path_factory):
-    with folders(session_cache, tmp_path_factory.mktemp("mirrors") / "runs"):
+    with folders(session_cache, tmp_path_factory.mktemp("loggers") / "runs"):
         return train(), train("model=bias")
 
 

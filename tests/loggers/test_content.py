@@ -1,4 +1,4 @@
-"""What a mirror shows is what the run's folder holds."""
+"""What loggers show is what the folder of the run holds."""
 
 import json
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cadc.errors import CadcError
-from cadc.loggers.content import curves, run_content, table_content
+from cadc.loggers.content import curves, results_content, run_content
 
 
 def record_of(folder):
@@ -47,12 +47,12 @@ def test_lines_of_one_epoch_are_joined_and_empty_cells_left_out(tmp_path):
 def test_curves_that_are_none_are_a_sentence(tmp_path, text):
     path = tmp_path / "metrics.csv"
     path.write_text(text)
-    with pytest.raises(CadcError, match=r"metrics\.csv is no table of epochs"):
+    with pytest.raises(CadcError, match=r"metrics\.csv is not a table with a column epoch"):
         curves(path)
 
 
 def test_content_of_results_keeps_numbers_and_files(results):
-    content = table_content(results, "small")
+    content = results_content(results, "small")
     assert content["columns"] == ["arm", "rate", "auc_mean"]
     assert content["rows"] == [["random", 0.5, 0.61], ["mf frozen", None, 0.7]]
     assert content["files"] == [str(results / "table.csv"), str(results / "provenance.json")]
@@ -63,5 +63,5 @@ def test_results_without_a_table_are_a_sentence(results, text):
     (results / "table.csv").unlink()
     if text is not None:
         (results / "table.csv").write_text(text)
-    with pytest.raises(CadcError, match=r"table\.csv is no table .*`cadc report small` writes it"):
-        table_content(results, "small")
+    with pytest.raises(CadcError, match=r"table\.csv is not a table .*`cadc report small` writes it"):
+        results_content(results, "small")

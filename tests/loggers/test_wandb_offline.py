@@ -1,4 +1,4 @@
-"""Offline, a mirrored run is a file of wandb's that holds what the ledger holds."""
+"""Offline, a logged run is a file of wandb that holds what the ledger holds."""
 
 import json
 import struct
@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from cadc.loggers.wandb import WandbMirror
-from cadc.loggers.wandb_process import MirrorError
+from cadc.loggers.wandb import WandbLogger
+from cadc.loggers.wandb_process import WandbError
 from tests.support.commands import TINY, cadc, runs
 from tests.support.wandb_server import KEY
 
@@ -42,8 +42,8 @@ def run_files(folder):
 
 
 @pytest.fixture
-def mirror(tmp_path):
-    return WandbMirror(folder=str(tmp_path / "offline"), entity="team")
+def logger(tmp_path):
+    return WandbLogger(folder=str(tmp_path / "offline"), entity="team")
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def place(tmp_path):
     return tmp_path / "offline"
 
 
-def test_the_file_holds_the_record(trained, mirror, place):
-    mirror.mirror(trained, "study")
+def test_the_file_holds_the_record(trained, logger, place):
+    logger.log_run(trained, "study")
     (path,) = run_files(place)
     assert path.name == f"run-{trained.name}.wandb"
     found = records(path)
@@ -82,34 +82,34 @@ def test_the_file_holds_the_record(trained, mirror, place):
     assert [each.exit.exit_code for each in found if each.HasField("exit")] == [0]
 
 
-def test_a_run_mirrored_twice_is_one_file(trained, mirror, place):
-    mirror.mirror(trained, None)
+def test_a_run_logged_twice_is_one_file(trained, logger, place):
+    logger.log_run(trained, None)
     (path,) = run_files(place)
     before = path.stat().st_mtime_ns
-    mirror.mirror(trained, None)
+    logger.log_run(trained, None)
     assert run_files(place) == [path]
     assert path.stat().st_mtime_ns == before
 
 
-def test_a_run_comes_into_its_first_experiment_and_stays_there(trained, mirror, place):
+def test_a_run_comes_into_its_first_experiment_and_stays_there(trained, logger, place):
     for group in (None, "first", "second", None):
-        mirror.mirror(trained, group)
+        logger.log_run(trained, group)
     (path,) = run_files(place)
     assert next(each.run.run_group for each in records(path) if each.HasField("run")) == "first"
 
 
-def test_a_half_written_mirror_gives_way(trained, mirror, place):
+def test_a_half_written_file_gives_way(trained, logger, place):
     half = place / "wandb" / f"offline-run-20200101_000000-{trained.name}"
     half.mkdir(parents=True)
     (half / f"run-{trained.name}.wandb").touch()
-    mirror.mirror(trained, None)
+    logger.log_run(trained, None)
     (path,) = run_files(place)
     assert path.stat().st_size > 0
 
 
-def test_the_table_is_a_run_of_its_own_with_the_files(results, mirror, place):
-    mirror.mirror_table(results, "small")
-    mirror.mirror_table(results, "small")
+def test_the_table_is_a_run_of_its_own_with_the_files(results, logger, place):
+    logger.log_results(results, "small")
+    logger.log_results(results, "small")
     (path,) = run_files(place)
     assert path.name == "run-table-small.wandb"
     kept = [each.request.log_artifact.artifact for each in records(path) if each.HasField("request")]
@@ -118,12 +118,12 @@ def test_the_table_is_a_run_of_its_own_with_the_files(results, mirror, place):
     assert sorted(files["results-small"]) == ["provenance.json", "table.csv"]
     before = path.stat().st_mtime_ns
     (results / "table.csv").write_text("arm\nother\n")
-    mirror.mirror_table(results, "small")
+    logger.log_results(results, "small")
     (path,) = run_files(place)
     assert path.stat().st_mtime_ns > before
 
 
-def test_the_command_mirrors_each_run_of_a_sweep(tmp_path, monkeypatch):
+def test_the_command_logs_each_run_of_a_sweep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["logger=wandb", f"logger.folder={tmp_path / 'offline'}", "model=bias", "data.split_seed=0,1"]
     answer = cadc("train", "-m", *TINY, *words)
@@ -135,37 +135,37 @@ def test_the_command_mirrors_each_run_of_a_sweep(tmp_path, monkeypatch):
     assert not (tmp_path / "wandb").exists()
 
 
-def test_a_finished_run_is_mirrored_when_it_is_asked_for_again_with_a_mirror(tmp_path):
+def test_a_finished_run_is_logged_when_it_is_asked_for_again_with_a_logger(tmp_path):
     assert cadc("train", *TINY, "model=bias").status == 0
     assert cadc("train", *TINY, "model=bias", "logger=wandb", f"logger.folder={tmp_path / 'offline'}").status == 0
     assert len(run_files(tmp_path / "offline")) == 1
 
 
-def test_the_key_is_nowhere(trained, results, mirror, place, monkeypatch, tmp_path):
+def test_the_key_is_nowhere(trained, results, logger, place, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    mirror.mirror(trained, None)
-    mirror.mirror_table(results, "small")
+    logger.log_run(trained, None)
+    logger.log_results(results, "small")
     answer = subprocess.run(["grep", "-rlaF", KEY, str(tmp_path)], capture_output=True, text=True)
     assert (answer.returncode, answer.stdout) == (1, "")
 
 
-def test_a_library_in_the_users_folder_is_not_taken_for_wandb(trained, mirror, place, tmp_path, monkeypatch):
+def test_a_library_in_the_users_folder_is_not_taken_for_wandb(trained, logger, place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wandb.py").write_text("raise SystemExit('wrong')")
-    mirror.mirror(trained, None)
+    logger.log_run(trained, None)
     assert len(run_files(place)) == 1
 
 
-def test_a_crash_of_wandb_is_a_sentence(trained, mirror, tmp_path, monkeypatch):
+def test_a_crash_of_wandb_is_a_sentence(trained, logger, tmp_path, monkeypatch):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "wandb.py").write_text(
         "import os, sys\nprint('a panic', file=sys.stderr, flush=True)\nos._exit(2)"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
-    with pytest.raises(MirrorError, match=r"wandb ended without an answer \(a panic\)"):
-        mirror.mirror(trained, None)
+    with pytest.raises(WandbError, match=r"wandb ended without an answer \(a panic\)"):
+        logger.log_run(trained, None)
     monkeypatch.delenv("PYTHONPATH")
-    assert not mirror.is_mirrored(trained, None)
+    assert not logger.is_logged(trained, None)
 
 
 def test_a_full_or_missing_folder_does_not_fail_the_run(tmp_path):
@@ -174,11 +174,11 @@ def test_a_full_or_missing_folder_does_not_fail_the_run(tmp_path):
     assert answer.status == 0
     said, line = answer.err.splitlines()
     assert "test/auc" in said
-    assert f"{runs()[0]} is finished but not mirrored" in line
+    assert f"{runs()[0]} is finished but not logged" in line
 
 
-def test_wandb_itself_sends_the_file(trained, mirror, place, wandb_server):
-    mirror.mirror(trained, "study")
+def test_wandb_itself_sends_the_file(trained, logger, place, wandb_server):
+    logger.log_run(trained, "study")
     command = [sys.executable, "-m", "wandb", "sync", str(run_files(place)[0].parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=place)
     assert done.returncode == 0, done.stderr

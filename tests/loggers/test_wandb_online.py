@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cadc.loggers import wandb_process
-from cadc.loggers.wandb import WandbMirror
-from cadc.loggers.wandb_process import MirrorError
+from cadc.loggers.wandb import WandbLogger
+from cadc.loggers.wandb_process import WandbError
 from tests.support.commands import TINY, cadc, runs, start
 from tests.support.wandb_server import KEY, WandbServer, serving
 
@@ -20,8 +20,8 @@ ONLINE = ("logger=wandb", "logger.mode=online")
 
 
 @pytest.fixture
-def mirror():
-    return WandbMirror(mode="online")
+def logger():
+    return WandbLogger(mode="online")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def failing(wandb_home, monkeypatch):
         each.__exit__(None, None, None)
 
 
-def marks():
+def notes():
     return sorted(path.name for path in Path(os.environ["CADC_RUNS"]).glob(".synced/*/*/*") if path.is_file())
 
 
@@ -63,53 +63,53 @@ def assert_holds(server, folder, group):
     assert run.complete
 
 
-def test_the_server_holds_the_record(trained, mirror, wandb_server):
-    mirror.mirror(trained, "study")
+def test_the_server_holds_the_record(trained, logger, wandb_server):
+    logger.log_run(trained, "study")
     assert_holds(wandb_server, trained, "study")
-    assert marks() == [trained.name]
+    assert notes() == [trained.name]
 
 
-def test_a_run_sent_twice_is_there_once(trained, mirror, wandb_server):
-    mirror.mirror(trained, None)
+def test_a_run_sent_twice_is_there_once(trained, logger, wandb_server):
+    logger.log_run(trained, None)
     n_asked = len(wandb_server.asked)
-    mirror.mirror(trained, None)
+    logger.log_run(trained, None)
     assert len(wandb_server.asked) == n_asked
-    mirror.send(trained, None)
+    logger.send(trained, None)
     assert len(wandb_server.asked) > n_asked
     assert list(wandb_server.runs) == [trained.name]
     assert_holds(wandb_server, trained, None)
 
 
-def test_a_run_sent_by_half_gets_the_rest(trained, mirror, wandb_server):
-    mirror.mirror(trained, None)
+def test_a_run_sent_by_half_gets_the_rest(trained, logger, wandb_server):
+    logger.log_run(trained, None)
     run = wandb_server.runs[trained.name]
     del run.history[1:]
     run.summary, run.complete = {"_step": 1}, False
-    mirror.send(trained, None)
+    logger.send(trained, None)
     assert_holds(wandb_server, trained, None)
 
 
-def test_a_run_made_anew_is_sent_anew(trained, mirror, wandb_server):
-    mirror.mirror(trained, None)
+def test_a_run_made_anew_is_sent_anew(trained, logger, wandb_server):
+    logger.log_run(trained, None)
     record = json.loads((trained / "record.json").read_text())
     record["metrics"]["test/auc"] = 0.125
     (trained / "record.json").write_text(json.dumps(record))
-    mirror.mirror(trained, None)
+    logger.log_run(trained, None)
     assert wandb_server.runs[trained.name].summary["test/auc"] == 0.125
 
 
-def test_marks_tell_servers_and_projects_apart(trained, mirror, wandb_server, monkeypatch):
-    mirror.mirror(trained, None)
-    assert mirror.is_mirrored(trained, None)
-    assert not WandbMirror(mode="online", project="other").is_mirrored(trained, None)
-    assert not WandbMirror(mode="online", entity="other").is_mirrored(trained, None)
-    assert not WandbMirror(mode="offline").is_mirrored(trained, None)
+def test_notes_tell_servers_and_projects_apart(trained, logger, wandb_server, monkeypatch):
+    logger.log_run(trained, None)
+    assert logger.is_logged(trained, None)
+    assert not WandbLogger(mode="online", project="other").is_logged(trained, None)
+    assert not WandbLogger(mode="online", entity="other").is_logged(trained, None)
+    assert not WandbLogger(mode="offline").is_logged(trained, None)
     monkeypatch.setenv("WANDB_BASE_URL", "http://other")
-    assert not mirror.is_mirrored(trained, None)
+    assert not logger.is_logged(trained, None)
 
 
-def test_the_table_arrives_as_an_artifact_and_to_be_seen(results, mirror, wandb_server):
-    mirror.mirror_table(results, "small")
+def test_the_table_arrives_as_an_artifact_and_to_be_seen(results, logger, wandb_server):
+    logger.log_results(results, "small")
     artifact = wandb_server.artifact("results-small")
     assert (artifact.type, artifact.run) == ("results", "table-small")
     assert artifact.files["table.csv"] == (results / "table.csv").read_bytes()
@@ -118,7 +118,7 @@ def test_the_table_arrives_as_an_artifact_and_to_be_seen(results, mirror, wandb_
     shown = json.loads(wandb_server.files[f"table-small/{run.summary['table']['path']}"])
     assert shown == {"columns": ["arm", "rate", "auc_mean"], "data": [["random", 0.5, 0.61], ["mf frozen", None, 0.7]]}
     n_asked = len(wandb_server.asked)
-    mirror.mirror_table(results, "small")
+    logger.log_results(results, "small")
     assert len(wandb_server.asked) == n_asked
 
 
@@ -133,7 +133,7 @@ def test_a_training_sends_its_run_when_it_is_finished(wandb_server, tmp_path, mo
     assert not (tmp_path / "wandb").exists()
 
 
-def test_variables_of_another_run_do_not_matter(trained, mirror, wandb_server, monkeypatch):
+def test_variables_of_another_run_do_not_matter(trained, logger, wandb_server, monkeypatch):
     for name, value in [
         ("RUN_ID", "x"),
         ("RUN_GROUP", "y"),
@@ -142,7 +142,7 @@ def test_variables_of_another_run_do_not_matter(trained, mirror, wandb_server, m
         ("SWEEP_ID", "z"),
     ]:
         monkeypatch.setenv(f"WANDB_{name}", value)
-    mirror.mirror(trained, None)
+    logger.log_run(trained, None)
     assert_holds(wandb_server, trained, None)
 
 
@@ -166,10 +166,10 @@ def test_a_server_that_does_not_take_it_costs_a_line_and_bounded_time(failing, r
     assert len(runs()) == 1
     said, line = answer.err.splitlines()
     assert "test/auc" in said
-    assert line.startswith(f"{runs()[0]} is finished but not mirrored")
+    assert line.startswith(f"run {runs()[0]} is finished but not logged")
     assert f"wandb at {server.url} {says}" in line
     assert line.endswith("`cadc sync` sends it later.")
-    assert marks() == []
+    assert notes() == []
 
 
 def test_no_server_costs_a_line(wandb_home, monkeypatch):
@@ -192,16 +192,16 @@ def test_after_a_failure_the_runs_that_follow_are_not_tried(failing):
     answer = cadc("train", "-m", *TINY, "model=bias", *ONLINE, "data.split_seed=0,1,2")
     assert answer.status == 0
     assert len(runs()) == 3
-    assert answer.err.count("not mirrored") == 1
+    assert answer.err.count("not logged") == 1
     assert server.asked.count("POST /graphql UpsertBucket") == 1
 
 
 @pytest.mark.parametrize(("refuse", "status"), [("CreateArtifact$", 404), ("PUT /artifact", 403)])
-def test_an_artifact_that_does_not_arrive_is_not_marked(failing, results, mirror, refuse, status):
+def test_an_artifact_that_does_not_arrive_is_not_marked(failing, results, logger, refuse, status):
     failing(refuse, status)
-    with pytest.raises(MirrorError, match="did not take it"):
-        mirror.mirror_table(results, "small")
-    assert not mirror.is_table_mirrored(results, "small")
+    with pytest.raises(WandbError, match="did not take it"):
+        logger.log_results(results, "small")
+    assert not logger.are_results_logged(results, "small")
 
 
 def processes_of(url):
@@ -217,13 +217,13 @@ def processes_of(url):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks processes up in /proc")
-def test_a_process_that_hangs_is_killed_with_what_it_started(failing, trained, mirror, monkeypatch):
+def test_a_process_that_hangs_is_killed_with_what_it_started(failing, trained, logger, monkeypatch):
     server = failing(".", 0)
     monkeypatch.setattr(wandb_process, "INIT_TIMEOUT_S", 30.0)
     monkeypatch.setattr(wandb_process, "SLACK_S", -32.0)
     started = time.monotonic()
-    with pytest.raises(MirrorError, match="took more than 3 s"):
-        mirror.mirror(trained, None)
+    with pytest.raises(WandbError, match="took more than 3 s"):
+        logger.log_run(trained, None)
     assert time.monotonic() - started < 6
     assert server.asked
     until = time.monotonic() + 20
@@ -245,7 +245,7 @@ def test_ctrl_c_while_it_is_sent_keeps_the_run(failing):
     assert cadc("train", *TINY, "model=bias").out.splitlines()[-1].endswith(f"{run_id}/record.json")
 
 
-def test_the_key_is_nowhere(failing, trained, results, mirror, tmp_path, wandb_home):
+def test_the_key_is_nowhere(failing, trained, results, logger, tmp_path, wandb_home):
     said = ""
     for refuse, status in [("", 0), ("UpsertBucket", 403), ("file_stream", 404)]:
         server = failing(refuse, status)
@@ -253,7 +253,7 @@ def test_the_key_is_nowhere(failing, trained, results, mirror, tmp_path, wandb_h
         said += answer.out + answer.err + cadc("sync").err
         assert any(server.keys)
     failing("", 0)
-    mirror.mirror_table(results, "small")
+    logger.log_results(results, "small")
     assert KEY not in said
     answer = subprocess.run(["grep", "-rlaF", KEY, str(tmp_path)], capture_output=True, text=True)
     assert (answer.returncode, answer.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""Nothing leaves the machine: a run that is not mirrored opens no socket and starts nothing that could."""
+"""Nothing leaves the machine: a run that is not logged elsewhere opens no socket and starts nothing that could."""
 
 import pytest
 
@@ -24,13 +24,13 @@ print(status, sorted({name.rpartition("/")[2] for name in started} - {"git", "un
 
 
 @pytest.mark.parametrize("words", [["initializer=mf"], ["model=bias", "logger=none"]])
-def test_a_run_that_is_not_mirrored_needs_no_socket_and_no_wandb(words):
+def test_a_run_that_is_not_logged_needs_no_socket_and_no_wandb(words):
     answer = process(["-c", WATCH + COMMAND, "train", *TINY, *words])
     assert answer.out.splitlines()[-1] == "0 [] False", answer.err
     assert len(runs()) == 1
 
 
-def test_the_watch_sees_a_mirror(tmp_path):
+def test_the_watch_sees_a_logger(tmp_path):
     words = ["model=bias", "logger=wandb", f"logger.folder={tmp_path / 'offline'}"]
     answer = process(["-c", WATCH + COMMAND, "train", *TINY, *words])
     status, started = answer.out.splitlines()[-1].split(" ", 1)
