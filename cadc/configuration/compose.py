@@ -1,6 +1,6 @@
 """Composing the configuration of a run from overrides, with suggestions for unknown keys and options."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
@@ -42,19 +42,26 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     return check_config(deepcopy(_composed(tuple(overrides))))
 
 
-def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
+def check_config(config: Mapping[str, Any], unchecked: Collection[str] = ()) -> dict[str, Any]:
     """Return a configuration, composed or from a record, with every option checked and seeds as whole numbers.
+
+    Parameters
+    ----------
+    config : groups, seeds and the keys beside them.
+    unchecked : groups that may be missing, or name classes that no longer exist.
 
     Raises
     ------
     UsageError : for a missing group or seed, an unknown key, or an invalid value.
     """
     known = [group for group in groups() if "/" not in group]
-    missing = [key for key in (*known, *SEEDS) if key not in config]
+    missing = [key for key in (*known, *SEEDS) if key not in config and key not in unchecked]
     if missing:
         raise UsageError(f"the configuration lacks {', '.join(missing)}; add them.")
     checked = dict(config)
     for key, value in config.items():
+        if key in unchecked:
+            continue
         if key in known:
             _check(value, key)
         elif key in BESIDE_GROUPS:

@@ -8,8 +8,8 @@ from cadc.errors import CadcError, Lost, NotWritable, Pruned, Unreachable, reaso
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
-from cadc.pipeline.record import SCHEMA_VERSION
 from cadc.pipeline.run import run
+from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.training.checkpoints import CheckpointFolder

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cadc.configuration.components import Component
 from cadc.errors import UsageError
 from cadc.experiment import Cell
 from cadc.ledger.identity import run_identity
+from cadc.loggers.logger import RunLogger
 from cadc.pipeline.build import open_log
 from cadc.pipeline.settings import Settings
 from cadc.terminal.progress import Report, display
@@ -38,6 +40,7 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     wanted = [Settings.compose(overrides) for overrides in combinations]
     for settings in wanted:
         settings.check()
+        Component.read(settings.config["logger"], "logger", RunLogger)
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):
         run_id, code = run_identity(settings, open_log(settings))

@@ -3,12 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cadc.configuration.components import TARGET
 from cadc.data.log import InteractionLog
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import code_hash, describe, digest
 
 COVERED_BY_CONTENT = ("cadc.data.preparation",)
 """Code whose every effect on a run shows in the content of the prepared log."""
+
+NAMES_WITHOUT_PLACES = 4
+"""Schema version since which ids name a class by its package and its own name; before, its file counted, too."""
+
+EARLIER_NAMES = {
+    "cadc.embeddings.full.Full": "cadc.embeddings.full.FullTable",
+    "cadc.embeddings.initializers.random.RandomInitializer": "cadc.embeddings.initializers.RandomInitializer",
+    "cadc.embeddings.initializers.mf.MFInitializer": "cadc.embeddings.initializers.MFInitializer",
+}
+"""Names in the ids of records of earlier schema versions, by the name in their configuration."""
 
 
 def run_identity(settings: Settings, log: InteractionLog) -> tuple[str, str]:
@@ -20,7 +31,7 @@ def run_identity(settings: Settings, log: InteractionLog) -> tuple[str, str]:
     log : the prepared log that they name.
     """
     code = run_code(settings)
-    return _id(settings, log.meta["name"], log.content_hash, code), code
+    return _id(_choices(settings), log.meta["name"], log.content_hash, code), code
 
 
 def recorded_identity(record: Mapping[str, Any]) -> str:
@@ -30,12 +41,17 @@ def recorded_identity(record: Mapping[str, Any]) -> str:
     ------
     UsageError : if a component that the record names does not exist here.
     """
+    choices = _choices(Settings.of(record["config"]))
+    if record.get("schema_version", 1) < NAMES_WITHOUT_PLACES:
+        for group, described in choices["components"].items():
+            target = record["config"][group][TARGET]
+            described["class"] = EARLIER_NAMES.get(target, target)
     data = record["data"]
-    return _id(Settings.of(record["config"]), data["name"], data["content_hash"], record["code"]["hash"])
+    return _id(choices, data["name"], data["content_hash"], record["code"]["hash"])
 
 
-def _id(settings: Settings, data_name: str, content_hash: str, code: str) -> str:
-    return digest(_choices(settings) | {"data": [data_name, content_hash], "code": code})
+def _id(choices: Mapping[str, Any], data_name: str, content_hash: str, code: str) -> str:
+    return digest(dict(choices) | {"data": [data_name, content_hash], "code": code})
 
 
 def run_code(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cadc.errors import CadcError, NotWritable, UsageError, reason
 from cadc.ledger.record_hash import seal
 from cadc.paths import regular_file, runs_dir
+from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.storage.atomic_files import is_about, write_file, write_folder
 from cadc.storage.lease import Lease, claim, clear, holder
 
@@ -24,9 +25,6 @@ Record = dict[str, Any]
 
 REQUIRED = ("id", "config", "metrics")
 """Keys without which a file is no record."""
-
-NEWEST_SCHEMA = 3
-"""Version 1 had no hashes of the run's files, version 2 no task; they have all else that is read here."""
 
 UNFINISHED = ".unfinished"
 
@@ -100,7 +98,7 @@ class Ledger:
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise CadcError(f"{path} is no record ({error}); delete its folder and run again.") from error
         version = record.get("schema_version", 1)
-        if not isinstance(version, int) or version > NEWEST_SCHEMA:
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
             raise CadcError(f"{path} has the schema version {version!r}, newer than this cadc; install a newer one.")
         return record
 

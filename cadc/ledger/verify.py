@@ -16,7 +16,8 @@ from cadc.ledger.nested import part
 from cadc.ledger.record_hash import KEY, is_intact
 from cadc.ledger.safe_text import harmless, number
 from cadc.ledger.status import Entry, look_up, state, workplaces
-from cadc.ledger.store import NEWEST_SCHEMA, Ledger, Record
+from cadc.ledger.store import Ledger, Record
+from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 
@@ -78,7 +79,7 @@ def verify(ledger: Ledger, run_id: str) -> Finding:
 def _check(folder: Path, entry: Entry, finding: Finding) -> None:
     record, faults = entry.known, finding.faults
     version = record.get("schema_version", 1)
-    if isinstance(version, bool) or not 1 <= version <= NEWEST_SCHEMA:
+    if isinstance(version, bool) or not 1 <= version <= SCHEMA_VERSION:
         faults.append(f"there is no schema version {version}")
     missing = [key for key in _keys(entry.status, version) if key not in record]
     if missing:

@@ -12,15 +12,13 @@ from cadc.data.log import InteractionLog
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.embeddings.measured import measure_tables, table_bytes
 from cadc.factorization.cached import Fitted
+from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, peak_memory_mb
 from cadc.provenance.environment import environment, source_version
 from cadc.provenance.fingerprint import file_hash
 from cadc.sampling.sampler import Sample
 from cadc.training.fit import FitResult
-
-SCHEMA_VERSION = 3
-"""Of records; `cadc.ledger.store` reads the older ones too."""
 
 
 @dataclass(frozen=True)

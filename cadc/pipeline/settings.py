@@ -59,7 +59,6 @@ class Settings:
     factor_dim : length of the factors' vectors; None without a factorisation.
     evaluated : the part that the run is judged by.
     threads : CPU threads.
-    logger : where the finished run is copied to.
     """
 
     config: Config
@@ -78,7 +77,6 @@ class Settings:
     factor_dim: int | None
     evaluated: Evaluated
     threads: int
-    logger: Component[Any]
 
     @classmethod
     def compose(cls, overrides: Sequence[str] = ()) -> "Settings":
@@ -105,7 +103,8 @@ class Settings:
         ------
         UsageError : for components, options or values that are wrong, or that do not fit together.
         """
-        config = check_config(config)
+        # The logger changes no result, and older records name loggers that no longer exist.
+        config = check_config(config, unchecked=("logger",))
         data, model = config["data"], Component.read(config["model"], "model", Model)
         sampler = Component.read(config["sampler"], "sampler", Sampler)
         initializer = Component.read(config["initializer"], "initializer", Initializer)
@@ -132,9 +131,18 @@ class Settings:
             factor_dim=None,
             evaluated=config.get("evaluate", "test"),
             threads=config["threads"],
-            logger=Component.read(config["logger"], "logger", object),
         )
         return replace(settings, factor_dim=settings._factor_dim()) if needs_factors else settings
+
+    @property
+    def logger(self) -> Component[Any]:
+        """Where the finished run is copied to.
+
+        Raises
+        ------
+        UsageError : if its class does not exist.
+        """
+        return Component.read(self.config["logger"], "logger", object)
 
     @property
     def is_trained(self) -> bool:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cadc.configuration.compose import compose_config
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
 from cadc.ledger.identity import content_signature, data_signature, run_code, signature
@@ -39,12 +38,10 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     kept = [record for folder in committed for record in _committed(folder)]
     unreadable: list[CadcError] = []
     foreign: list[CadcError] = []
-    # It changes no result, and older records name loggers that are gone.
-    logger = compose_config([])["logger"]
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
         content = record["data"]["content_hash"]
         try:
-            settings = Settings.of({**record["config"], "logger": logger})
+            settings = Settings.of(record["config"])
             known.setdefault(signature(settings), []).append(record)
             by_content.setdefault(content_signature(settings, content), []).append(record)
             contents[data_signature(settings)] = content
