@@ -94,7 +94,7 @@ def train(
     model.fit_sample(log, sample.rows, sample.weights, sample.offset)
     if settings.fit is None:
         return None
-    beside = sample.beside()
+    beside = sample.batch_columns()
     if fitted and isinstance(fitted.factors, CrossFitted):
         beside["fold"] = fitted.factors.fold[sample.rows]
     shuffle = torch_generator(settings.seeds.weights, "batches")

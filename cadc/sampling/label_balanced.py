@@ -1,4 +1,4 @@
-"""Label-balanced sampling: the frequent class is thinned more than the rare one, and calibration is corrected."""
+"""Label-balanced sampling: the frequent label is thinned more than the rare one, and calibration is corrected."""
 
 import math
 from collections.abc import Callable
@@ -11,29 +11,30 @@ from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least
 from cadc.factorization.factors import Factors
 from cadc.sampling.sampler import Sample, Sampler, smallest
-from cadc.sampling.unequal import Weighting, weighted
+from cadc.sampling.unequal import Weighting, weighted_sample
 
 
 class LabelBalancedSampler(Sampler):
-    """Keeps rows at random within each label, so many that the rarer label has a given share of the sample.
+    """Keeps random rows of each label, such that the rarer label has a given share of the sample.
 
-    With w_pos and w_neg the shares kept of each label, the log-odds among the kept rows are those among all rows plus
-    log(w_pos / w_neg) (King and Zeng 2001). This is the sample's `offset`: added to the model's logit in training,
-    it leaves a model that is calibrated for all rows. With weights it is left out, since they do the same. Within a
-    label every row has the same inclusion probability, exactly. Samples of one seed are nested.
+    Let w_pos and w_neg be the shares of rows kept of each label. The log-odds of the kept rows are those of all rows
+    plus log(w_pos / w_neg) (King and Zeng 2001). This difference is the sample's `offset`: it is added to the model's
+    logit in training, so that the model itself is calibrated for all rows. With weights there is no offset, because
+    they have the same effect. All rows of a label have exactly the same inclusion probability. Samples of one seed are
+    nested.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1]; at 1 all rows stay, whatever the balance.
-    balance : share of the rarer label in the sample, in (0, 1); None keeps all rows of that label, and thins the
-        other one alone.
-    weighting : `ipw` weighs each row by the inverse share kept of its label, in place of the offset.
-    clip : largest weight as a multiple of the mean; None leaves them as they are.
+    balance : share of the rarer label in the sample, in (0, 1); None keeps all rows of that label and thins only the
+        other one.
+    weighting : `ipw` weighs each row by the inverse share kept of its label, in place of the offset; `none` does not.
+    clip : largest weight as a multiple of the mean weight; None does not clip.
 
     Raises
     ------
-    UsageError : where one of the labels has too few rows for this rate and balance.
-    DataError : where all labels are the same.
+    UsageError : if one of the labels has too few rows for this rate and balance.
+    DataError : if all labels are the same.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class LabelBalancedSampler(Sampler):
     ) -> None:
         super().__init__(rate)
         if balance is not None and not 0 < balance < 1:
-            raise UsageError(f"sampler.balance is {balance}; it is a share between 0 and 1.")
+            raise UsageError(f"sampler.balance is {balance}; it must be a share between 0 and 1.")
         if clip is not None:
             require_at_least(1, "sampler", clip=clip)
         self.balance = balance
@@ -55,7 +56,7 @@ class LabelBalancedSampler(Sampler):
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return uniform random numbers, which are compared within a label."""
+        """Return uniform random numbers, which are compared within a label only, shape [n]."""
         return generator.random(log.n_rows("train"))
 
     def draw(
@@ -65,7 +66,7 @@ class LabelBalancedSampler(Sampler):
         generator: np.random.Generator,
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
-        """Return a sample of `n_kept` rows, fewer than there are."""
+        """Return a sample of exactly `n_kept` rows, see `Sampler.draw`."""
         positive = log.column("label", "train") > 0.5
         of_label = [np.flatnonzero(~positive), np.flatnonzero(positive)]
         kept = self._rows_per_label([len(rows) for rows in of_label], n_kept, log.meta["name"])
@@ -78,15 +79,18 @@ class LabelBalancedSampler(Sampler):
         if self.weighting == "none":
             return Sample(rows, offset=math.log(w_pos / w_neg), facts=facts)
         probability = torch.where(torch.from_numpy(positive)[rows], w_pos, w_neg)
-        sample = weighted(rows, probability, self.clip)
+        sample = weighted_sample(rows, probability, self.clip)
         return Sample(rows, sample.weights, facts={**facts, **sample.facts})
 
     def _rows_per_label(self, counts: list[int], n_kept: int, name: str) -> list[int]:
-        """Return how many rows of label 0 and of label 1 to keep."""
+        """Return the numbers of rows of label 0 and of label 1 to keep."""
         if 0 in counts:
-            raise DataError(f"all training labels of {name} are {int(counts[0] == 0)}, so there is nothing to balance.")
+            raise DataError(
+                f"all training labels of {name} are {int(counts[0] == 0)}, so they cannot be balanced; choose another "
+                "sampler."
+            )
         rarer = int(counts[1] < counts[0])
-        # Rounding half up never skips back when the sample grows, so that samples are nested.
+        # Rounded half up, the number never falls as the sample grows, so that samples are nested.
         n_rarer = counts[rarer] if self.balance is None else math.floor(self.balance * n_kept + 0.5)
         kept = [n_kept - n_rarer, n_kept - n_rarer]
         kept[rarer] = n_rarer
@@ -94,7 +98,7 @@ class LabelBalancedSampler(Sampler):
             if not 1 <= kept[label] <= counts[label]:
                 asked = "all rows of the rarer label" if self.balance is None else f"sampler.balance {self.balance}"
                 raise UsageError(
-                    f"sampler.rate {self.rate} with {asked} asks for {kept[label]} training rows of label {label}, and "
+                    f"sampler.rate {self.rate} with {asked} asks for {kept[label]} training rows of label {label}, but "
                     f"{name} has {counts[label]}; choose another rate or balance."
                 )
         return kept

@@ -1,4 +1,4 @@
-"""Sampling by the leverage scores of the factors (Chen, Bhojanapalli, Sanghavi and Ward, JMLR 2015)."""
+"""Sampling by leverage scores of the factors (Chen, Bhojanapalli, Sanghavi and Ward, JMLR 2015)."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -18,17 +18,17 @@ from cadc.sampling.unequal import UnequalSampler, Weighting
 class LeverageSampler(UnequalSampler):
     """Keeps rows with probability proportional to the leverage of their user's and item's vectors.
 
-    With V the table of a field's vectors [m, k], the leverage of value j is h_j = v_j·(VᵀV + λI)⁻¹v_j: how much that
-    value alone decides a direction of the space; without λ all of them add up to k. A row's leverage is the sum over
-    its user and item, after which Chen et al. sample the cells of a low-rank matrix; where the factors know neither,
-    the sum over all their single-valued fields. The vectors were fitted to the labels of all rows, and so the sample
-    depends on these labels.
+    Let V be the table of a field's vectors, shape [m, k]. The leverage of value j is h_j = v_j·(VᵀV + λI)⁻¹v_j, which
+    tells how much this value alone determines a direction of the space; for λ = 0 the leverages add up to k. The
+    leverage of a row is the sum of those of its user and its item, by which Chen et al. sample the cells of a low-rank
+    matrix. If the factors have neither field, it is the sum over all their single-valued fields. The vectors were
+    fitted to the labels of all rows, so the sample depends on these labels.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
     ridge : λ as a multiple of the mean eigenvalue of VᵀV; above 0, so that unused directions do no harm.
-    uniform_share : share of the probability given to all rows alike, in (0, 1], so that no weight is without bound.
+    uniform_share : share of the probability that all rows receive alike, in (0, 1]; it bounds the weights.
     weighting, clip : see `UnequalSampler`.
     """
 
@@ -45,22 +45,22 @@ class LeverageSampler(UnequalSampler):
         super().__init__(rate, weighting, clip)
         require_positive("sampler", ridge=ridge)
         if not 0 < uniform_share <= 1:
-            raise UsageError(f"sampler.uniform_share is {uniform_share}; it is a share in (0, 1].")
+            raise UsageError(f"sampler.uniform_share is {uniform_share}; it must be a share in (0, 1].")
         self.ridge = ridge
         self.uniform_share = uniform_share
 
     def sizes(self, log: InteractionLog, factors: Callable[[], Factors] | None = None) -> NDArray[np.float64]:
-        """Return the mixture of each row's leverage and the mean leverage, divided by the latter.
+        """Return the mixture of each row's leverage and the mean leverage, relative to the latter, shape [n].
 
         Raises
         ------
-        UsageError : where there are no factors, or they have no vectors.
+        UsageError : if there are no factors, or the factors have no vectors.
         """
         if factors is None:
-            raise UsageError("this sampler goes by leverage scores and needs a factorisation; none was given.")
+            raise UsageError("sampler=leverage needs the factors of a factorisation; none were given.")
         found = factors()
         if found.dim == 0:
-            raise UsageError("this sampler goes by leverage scores, but factorization.dim is 0; set it to 1 or more.")
+            raise UsageError("sampler=leverage needs vectors, but factorization.dim is 0; set it to 1 or more.")
         single = [field.name for field in log.schema.single if field.name in found.vectors]
         fields = [name for name in OWN_FIELDS if name in single] or single
         rows = log.rows("train")
@@ -73,12 +73,17 @@ class LeverageSampler(UnequalSampler):
 
 
 def leverage(vectors: Tensor, ridge: float) -> Tensor:
-    """Return the ridge leverage score of every row of a table, in [0, 1), float64, shape [m].
+    """Return the ridge leverage score of each row of a table, in [0, 1), float64, shape [m].
 
     Parameters
     ----------
     vectors : shape [m, k]; a row of zeros has leverage 0.
     ridge : λ as a multiple of the mean eigenvalue of the Gram matrix, above 0.
+
+    Examples
+    --------
+    >>> leverage(torch.eye(2), ridge=1.0).tolist()
+    [0.5, 0.5]
     """
     table = vectors.double()
     gram = table.T @ table

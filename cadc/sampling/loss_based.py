@@ -1,4 +1,4 @@
-"""Sampling by the error of a short proxy, as EL2N (Paul, Ganguli and Dziugaite, NeurIPS 2021)."""
+"""Sampling by the error of briefly trained proxies, as EL2N (Paul, Ganguli and Dziugaite, NeurIPS 2021)."""
 
 from typing import Any, Literal
 
@@ -16,20 +16,20 @@ from cadc.sampling.scored import ScoredSampler
 class LossBasedSampler(ScoredSampler):
     """Keeps the rows that proxies find hardest, or easiest, early in training.
 
-    EL2N is the norm of the error vector of an example, averaged over models trained for a few epochs; of two classes
-    it is √2 |p - y|, and so orders rows as `absolute` does. Beware of few hard rows: they are those whose label is not
-    what user and item let expect, and a model that trains on nothing else learns the opposite of the truth (on 10 % of
-    MovieLens 100K a test AUC near 0.26).
+    EL2N is the norm of the error vector of an example, averaged over models that were trained for a few epochs. For two
+    classes it is √2 |p - y|, so `absolute` orders the rows as EL2N does. Beware of small samples of hard rows: the
+    labels of these rows contradict what user and item suggest, and a model that is trained on nothing else learns the
+    opposite of the truth (a test AUC near 0.26 on 10 % of MovieLens 100K).
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
-    keep : the `hard` rows, the `easy` ones, or `mixed`, hard and easy in turn.
-    error : averaged |p - y| (`absolute`) or (p - y)² (`squared`).
-    proxies : models of different initial weights and order of rows that errors are averaged over.
-    dim : length of the proxies' vectors; 0 leaves the biases alone.
-    epochs : of each proxy; errors are averaged over those after each epoch.
-    learning_rate, l2, batch_size : of the proxies, see `Proxy`.
+    keep : which rows to keep: the `hard` ones, the `easy` ones, or hard and easy ones in turn (`mixed`).
+    error : error that is averaged: |p - y| (`absolute`) or (p - y)² (`squared`).
+    proxies : number of models, with different initial weights and orders of rows, that errors are averaged over.
+    dim : length of the proxies' vectors; at 0 they have biases only.
+    epochs : epochs of each proxy; the errors after each epoch are averaged.
+    learning_rate, l2, batch_size : options of the proxies, see `Proxy`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LossBasedSampler(ScoredSampler):
         self.l2, self.batch_size = l2, batch_size
 
     def scoring(self) -> dict[str, Any]:
-        """Return the options of errors and proxies."""
+        """Return the options of the errors and the proxies."""
         return {"error": self.error, "proxies": self.proxies, **vars(self.proxy)}
 
     def score(self, log: InteractionLog, seed: int) -> NDArray[np.floating]:
@@ -66,7 +66,7 @@ class LossBasedSampler(ScoredSampler):
         return (total / (self.proxies * self.epochs)).numpy()
 
     def order(self, log: InteractionLog, scores: NDArray[np.floating], ties: NDArray[np.floating]) -> NDArray[np.int64]:
-        """Return the rows to keep first."""
+        """Return the numbers of all training rows, those to keep first, see `ScoredSampler.order`."""
         hardest_first = np.lexsort((ties, -scores))
         if self.keep == "hard":
             return hardest_first

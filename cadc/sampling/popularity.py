@@ -1,4 +1,4 @@
-"""Popularity-weighted sampling: p ∝ count^β of a row's item or user."""
+"""Popularity-weighted sampling: the probability of a row grows with a power of its item's or user's count."""
 
 from collections.abc import Callable
 from typing import ClassVar, Literal
@@ -14,14 +14,14 @@ from cadc.sampling.unequal import UnequalSampler, Weighting
 
 
 class PopularitySampler(UnequalSampler):
-    """Keeps rows with probability proportional to how often their item, or user, occurs in training, to a power.
+    """Keeps rows with probability proportional to count^β, the count of training rows of their item or user.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
-    by : whose rows are counted.
-    beta : the power β: 0 is uniform, above 0 prefers the popular, below 0 the rare; at -1 every item has the same
-        expected number of rows, as far as it has them.
+    by : whether rows of the `item` or of the `user` are counted.
+    beta : the power β: 0 is uniform, above 0 prefers popular items, below 0 rare ones; at -1 all items have the same
+        expected number of rows, up to the number that they have.
     weighting, clip : see `UnequalSampler`.
     """
 
@@ -37,13 +37,13 @@ class PopularitySampler(UnequalSampler):
     ) -> None:
         super().__init__(rate, weighting, clip)
         if not abs(beta) <= 10:
-            raise UsageError(f"sampler.beta is {beta}; it is a power between -10 and 10.")
+            raise UsageError(f"sampler.beta is {beta}; it must be a power from -10 to 10.")
         self.by: Literal["user", "item"] = by
         self.beta = beta
 
     def sizes(self, log: InteractionLog, factors: Callable[[], Factors] | None = None) -> NDArray[np.float64]:
-        """Return the power of each row's count."""
+        """Return count^β of each row, relative to the largest count, shape [n]."""
         entities = entities_of_rows(log, self.by)
         counts = np.bincount(entities)[entities]
-        # Relative to the largest, a power cannot leave the range of numbers.
+        # Relative to the largest count, the power stays within the range of float64.
         return np.asarray((counts / counts.max()) ** self.beta)

@@ -1,4 +1,4 @@
-"""A cheap model of the training rows, watched while it learns."""
+"""A cheap model of the training rows, whose outputs are observed while it learns."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,16 +17,20 @@ from cadc.randomness import torch_generator
 class Proxy:
     """Logistic matrix factorisation with biases of user and item, trained by Adam for a fixed number of epochs.
 
-    A log without user and item gets a factorisation machine of its single-valued fields. Where all labels are 1, a
-    row's item is compared with one drawn uniformly (BPR, Rendle et al. 2009).
+    For a log without user and item, it is a factorisation machine of the single-valued fields. If all labels are 1,
+    the item of each row is compared with a negative, an item drawn uniformly (BPR, Rendle et al. 2009).
 
     Parameters
     ----------
-    dim : length of the vectors; 0 leaves the biases alone.
-    epochs : walks through all training rows.
-    learning_rate : of Adam.
-    l2 : penalty on half the squared norms of vectors and biases, beside the loss summed over all rows.
-    batch_size : rows a step.
+    dim : length of the vectors; at 0 there are biases only.
+    epochs : passes over all training rows.
+    learning_rate : learning rate of Adam.
+    l2 : penalty on half the squared norms of vectors and biases, relative to the loss summed over all rows.
+    batch_size : rows of a step.
+
+    Raises
+    ------
+    UsageError : if an option is out of its range.
     """
 
     def __init__(self, dim: int, epochs: int, learning_rate: float, l2: float, batch_size: int) -> None:
@@ -37,17 +41,24 @@ class Proxy:
         self.l2, self.batch_size = l2, batch_size
 
     def margins(self, log: InteractionLog, seed: int) -> Iterator[Tensor]:
-        """Train anew, and yield after every epoch how clearly each training row is on its label's side.
+        """Train the model from scratch, and yield the margin of each training row after every epoch.
+
+        The margin is the logit for label 1, and its negative for label 0; σ(-margin) is the error |p - y|. If all
+        labels are 1, it is the logit less that of a negative drawn once for each row.
+
+        Parameters
+        ----------
+        log : the log.
+        seed : seed of initial weights, order of rows and negatives.
 
         Yields
         ------
-        float32, shape [n] : the logit for label 1, its negative for label 0; where all labels are 1, the logit
-            less that of an item drawn once for each row. σ(-margin) is the error |p - y|.
+        Margins, float32, shape [n].
 
         Raises
         ------
-        DataError : where all labels are 1 and the log has no items, or all are 0.
-        CadcError : where the proxy's loss is no longer finite.
+        DataError : if all labels are 0, or all are 1 and the log has no items.
+        CadcError : if a margin is not finite.
         """
         generator = torch_generator(seed, "proxy")
         task = _Rows(log)
@@ -59,17 +70,17 @@ class Proxy:
             {"params": parameters[1:]},
         ]
         optimizer = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
-        fixed_rivals = task.rivals(len(task), generator)
+        fixed_negatives = task.negatives(len(task), generator)
         for epoch in range(self.epochs):
             for rows in torch.randperm(len(task), generator=generator).split(self.batch_size):
-                loss = softplus(-task.margins(parameters, rows, task.rivals(len(rows), generator))).mean()
+                loss = softplus(-task.margins(parameters, rows, task.negatives(len(rows), generator))).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
             with torch.no_grad():
                 parts = torch.arange(len(task)).split(EVALUATION_BATCH)
-                rivals = [None] * len(parts) if fixed_rivals is None else fixed_rivals.split(EVALUATION_BATCH)
-                found = [task.margins(parameters, part, own) for part, own in zip(parts, rivals, strict=True)]
+                negatives = [None] * len(parts) if fixed_negatives is None else fixed_negatives.split(EVALUATION_BATCH)
+                found = [task.margins(parameters, part, own) for part, own in zip(parts, negatives, strict=True)]
                 margins = torch.cat(found)
             if not margins.isfinite().all():
                 raise CadcError(f"the proxy's scores are not finite in epoch {epoch + 1}; lower sampler.learning_rate.")
@@ -77,7 +88,7 @@ class Proxy:
 
 
 class _Rows:
-    """Ids and labels of all training rows, the ids of all fields counted through."""
+    """Ids and labels of all training rows; the ids of all fields share one table, field after field."""
 
     def __init__(self, log: InteractionLog) -> None:
         rows = log.rows("train")
@@ -93,8 +104,8 @@ class _Rows:
         if label.min() == label.max():
             if label[0] == 0 or "item" not in names:
                 raise DataError(
-                    f"all training labels of {log.meta['name']} are {int(label[0])}, from which a proxy learns "
-                    "nothing; choose another sampler."
+                    f"all training labels of {log.meta['name']} are {int(label[0])}, so a proxy learns nothing from "
+                    "them; choose another sampler."
                 )
             self.item = names.index("item")
             self.items = (starts[self.item] + 1, starts[self.item] + sizes[self.item])
@@ -102,23 +113,23 @@ class _Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def rivals(self, n: int, generator: torch.Generator) -> Tensor | None:
-        """Draw items to compare with, where the labels say nothing."""
+    def negatives(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Draw n negatives, int64, shape [n]; None if the log has both labels and needs none."""
         return None if self.item is None else torch.randint(*self.items, (n,), generator=generator)
 
-    def margins(self, parameters: list[Tensor], rows: Tensor, rivals: Tensor | None) -> Tensor:
+    def margins(self, parameters: list[Tensor], rows: Tensor, negatives: Tensor | None) -> Tensor:
         """Return the margins of some rows, shape [B]."""
         ids = self.ids.index_select(0, rows)
         logits = _logits(parameters, ids)
-        if rivals is None or self.item is None:
+        if negatives is None or self.item is None:
             return self.sign.index_select(0, rows) * logits
         others = ids.clone()
-        others[:, self.item] = rivals
+        others[:, self.item] = negatives
         return logits - _logits(parameters, others)
 
 
 def _logits(parameters: list[Tensor], ids: Tensor) -> Tensor:
-    """Return Σ_f b_f + Σ_{f<g} v_f·v_g + b of ids [B, F]."""
+    """Return Σ_f b_f + Σ_{f<g} v_f·v_g + b for ids of shape [B, F], shape [B]."""
     table, global_bias = parameters
     found = table.index_select(0, ids.flatten()).view(*ids.shape, -1)
     vectors, biases = found[..., :-1], found[..., -1]

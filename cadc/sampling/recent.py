@@ -1,4 +1,4 @@
-"""The most recent rows of every user."""
+"""Sampling of the most recent rows of every user."""
 
 from collections.abc import Callable
 
@@ -14,20 +14,21 @@ from cadc.sampling.stratified import evenly_spread, ranks_within
 
 
 class RecentSampler(Sampler):
-    """Every user keeps the latest rows by time: either k of them, or the share `rate`.
+    """Keeps the latest rows of every user by time: either k of them, or the share `rate`.
 
-    By rate, a user of m rows keeps m · rate of them, rounded up or down at random so that round(rate · n) rows stay in
-    all. Equal times are in random order. Samples of one seed are nested in k as in the rate. Older rows cannot
-    enter, so that no row has an inclusion probability to weigh it by.
+    With a rate, a user with m rows keeps m · rate of them, rounded up or down at random such that round(rate · n) rows
+    are kept in all. Rows of the same time are in random order. Samples of one seed are nested, in k as in the rate.
+    Older rows are never kept, so there are no inclusion probabilities, and no weights.
 
     Parameters
     ----------
-    rate : share of the training rows kept, in (0, 1]; with `k` it must stay 1.
-    k : rows kept of every user, all of them of a user who has fewer; None goes by the rate.
+    rate : share of the training rows kept, in (0, 1]; it must be 1 if `k` is given.
+    k : number of rows kept of every user, or all rows of a user who has fewer; None keeps the share `rate`.
 
     Raises
     ------
-    DataError : where the log has no users or no times.
+    DataError : if the log has no users or no times.
+    UsageError : if both `rate` and `k` are given, or one is out of its range.
     """
 
     def __init__(self, rate: float = 1.0, k: int | None = None) -> None:
@@ -35,13 +36,13 @@ class RecentSampler(Sampler):
         if k is not None:
             require_at_least(1, "sampler", k=k)
             if rate != 1:
-                raise UsageError(f"sampler.k is {k} and sampler.rate {rate}; set one of them, the other follows.")
+                raise UsageError(f"sampler.k is {k} and sampler.rate is {rate}; set only one of them.")
         self.k = k
 
     def __call__(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> Sample:
-        """Return the kept rows, see `Sampler`."""
+        """Return the kept rows, see `Sampler.__call__`."""
         if self.k is None:
             return super().__call__(log, generator, factors)
         ranks = ranks_from_the_end(log, generator)[1]
@@ -50,16 +51,28 @@ class RecentSampler(Sampler):
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return each row's place in its user's history from the end, as a share of the history's length."""
+        """Return each row's position from the end of its user's history, as a share of its length, shape [n]."""
         return evenly_spread(*ranks_from_the_end(log, generator), generator)
 
 
 def ranks_from_the_end(
     log: InteractionLog, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the user of each training row, and how many of that user's training rows come later; shape [n] each."""
+    """Return the user of each training row, and the number of later training rows of this user, int64, shape [n] each.
+
+    Parameters
+    ----------
+    log : the log.
+    generator : orders rows of the same user and time.
+
+    Raises
+    ------
+    DataError : if the log has no users or no times.
+    """
     if not log.has_column("time"):
-        raise DataError(f"the log {log.meta['name']} has no times, so no row is more recent; choose another sampler.")
+        raise DataError(
+            f"the log {log.meta['name']} has no column time, which sampler=recent needs; choose another sampler."
+        )
     user = entities_of_rows(log, "user")
     ties = generator.random(len(user))
     return user, ranks_within(user, -log.column("time", "train").astype(np.int64), ties)

@@ -1,4 +1,4 @@
-"""What all samplers share: each gives every row a key and keeps the smallest keys."""
+"""Base class of samplers: a sampler gives every training row a key, and keeps the rows with the smallest keys."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -17,16 +17,16 @@ from cadc.factorization.factors import Factors
 
 @dataclass(frozen=True)
 class Sample:
-    """The training rows that a network sees.
+    """The training rows that the network is trained on.
 
     Parameters
     ----------
     rows : row numbers in ascending order, int64, shape [n].
-    weights : of the rows in the loss, mean 1, float32, shape [n]; None weighs all alike.
-    offset : logit added to the model's in training alone, log(w_pos / w_neg) where the sampler keeps a share w of each
-        class; what the model itself gives is then calibrated for all rows.
-    facts : what else a record should say of the sample, such as `effective_size`.
-    seconds : of work that an earlier run did and the cache saved; they count as this run's.
+    weights : weights of the rows in the loss, with mean 1, float32, shape [n]; None weighs all rows alike.
+    offset : logit that is added to the model's during training only. A sampler that keeps a share w of each label sets
+        log(w_pos / w_neg); the model's own logits are then calibrated for all rows.
+    facts : further numbers about the sample for the record, such as `effective_size`.
+    seconds : seconds of work that an earlier run did and the cache saved; they count among the costs of this run.
     """
 
     rows: Tensor
@@ -35,8 +35,8 @@ class Sample:
     facts: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def beside(self) -> dict[str, Tensor]:
-        """Return what goes into batches beside the rows, shape [n] each."""
+    def batch_columns(self) -> dict[str, Tensor]:
+        """Return the parts `weight` and `offset` of a `Batch` that this sample sets, float32, shape [n] each."""
         found = {} if self.weights is None else {"weight": self.weights}
         if self.offset:
             found["offset"] = torch.full((len(self.rows),), self.offset)
@@ -46,52 +46,87 @@ class Sample:
 class Sampler(ABC):
     """Keeps a share of the training rows.
 
-    The keys do not depend on the rate, so the samples of one seed are nested: the 1 % sample lies inside the
-    10 % sample.
+    A subclass implements `keys`, which gives every training row a number; the rows with the smallest numbers are kept.
+    Keys must not depend on the rate, so that the samples of one seed are nested: the 1 % sample is a part of the 10 %
+    sample. A sampler that weighs rows, or needs the size of the sample, overrides `draw` instead.
+
+    A subclass takes its options as keyword arguments, keeps each in an attribute of the same name, and passes `rate`
+    on. It reads the log through its methods (`log.column("label", "train")`, `log.field_ids(…)`), and draws all random
+    numbers from the generator that it is given.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
+
+    Raises
+    ------
+    UsageError : if the rate is out of its range.
+
+    Examples
+    --------
+    A sampler that prefers positive rows:
+
+    >>> class PositivesFirst(Sampler):
+    ...     def keys(self, log, generator, factors=None):
+    ...         return generator.random(log.n_rows("train")) - log.column("label", "train")
+    >>> from cadc.data import prepare
+    >>> from cadc.data.sources.synthetic import Synthetic
+    >>> from cadc.data.split import RandomSplit
+    >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())
+    >>> sample = PositivesFirst(rate=0.1)(log, np.random.default_rng(0))
+    >>> len(sample.rows), float(log.labels(sample.rows).mean())
+    (80, 1.0)
     """
 
     needs_factors: ClassVar[bool] = False
-    """Whether it asks for the factorisation of the whole training part."""
+    """Whether the sampler needs the factors of the whole training part."""
 
     allows_complement: ClassVar[bool] = False
-    """Whether rows are chosen one by one and without their labels, so that a factorisation of the other rows knows
-    nothing of theirs."""
+    """Whether `factorization_rows=complement` may be used: whether rows are chosen one by one and regardless of their
+    labels, so that a factorisation of the other rows learns nothing about them."""
 
     def __init__(self, rate: float = 1.0) -> None:
         if not 0 < rate <= 1:
-            raise UsageError(f"sampler.rate is {rate}; it is a share of the training rows in (0, 1].")
+            raise UsageError(f"sampler.rate is {rate}; it must be a share of the training rows in (0, 1].")
         self.rate = rate
 
     @abstractmethod
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return a key for every training row, shape [n]."""
-
-    def __call__(
-        self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
-    ) -> Sample:
-        """Return the kept rows.
+        """Return a key for each of the n training rows; the rows with the smallest keys are kept.
 
         Parameters
         ----------
         log : the log.
-        generator : of all random choices.
-        factors : gives the factors of the whole training part, to a sampler that needs them.
+        generator : generator of all random choices.
+        factors : returns the factors of the whole training part; None unless the sampler `needs_factors`.
+
+        Returns
+        -------
+        Numbers of any real type without NaN, shape [n]. They must not depend on the rate.
+        """
+
+    def __call__(
+        self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
+    ) -> Sample:
+        """Return the sample of a log: round(rate · n) of its n training rows, and all of them at rate 1.
+
+        Parameters
+        ----------
+        log : the log.
+        generator : generator of all random choices.
+        factors : returns the factors of the whole training part; None unless the sampler `needs_factors`.
 
         Raises
         ------
-        UsageError : where the rate is so small that no row is left.
+        UsageError : if the rate is so small that no row is kept.
         """
         n_rows = log.n_rows("train")
         n_kept = round(self.rate * n_rows)
         if n_kept == 0:
             raise UsageError(
-                f"sampler.rate {self.rate} of {n_rows} training rows leaves none; at least {1 / n_rows:.1g} is needed."
+                f"sampler.rate {self.rate} of {n_rows} training rows keeps none; set it to at least {1 / n_rows:.1g}."
             )
         if n_kept == n_rows:
             return Sample(torch.arange(n_rows))
@@ -104,11 +139,17 @@ class Sampler(ABC):
         generator: np.random.Generator,
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
-        """Return a sample of exactly `n_kept` rows, fewer than there are: those of the smallest keys.
+        """Return a sample of exactly `n_kept` rows, those with the smallest keys.
+
+        Parameters
+        ----------
+        log : the log.
+        n_kept : number of rows to keep, from 1 to one less than the number of training rows.
+        generator, factors : see `keys`.
 
         Raises
         ------
-        CadcError : where `keys` answers with anything else than a number for each training row.
+        CadcError : if `keys` does not return a number for each training row.
         """
         keys = np.asarray(self.keys(log, generator, factors))
         expected = (log.n_rows("train"),)
@@ -121,17 +162,21 @@ class Sampler(ABC):
 
 
 def smallest(keys: NDArray[Any], n: int) -> Tensor:
-    """Return the places of the n smallest keys in ascending order, int64, shape [n]."""
+    """Return the positions of the n smallest keys in ascending order, int64, shape [n].
+
+    >>> smallest(np.array([0.3, 0.1, 0.2]), 2).tolist()
+    [1, 2]
+    """
     return torch.from_numpy(np.sort(np.argpartition(keys, n - 1)[:n]))
 
 
 def entities_of_rows(log: InteractionLog, side: Literal["user", "item"]) -> NDArray[np.int64]:
-    """Return the user or item of each training row as a row of the log's entity table, shape [n].
+    """Return the user or item of each training row, as a row of the log's entity table, int64, shape [n].
 
     Raises
     ------
-    DataError : where the log has none.
+    DataError : if the log has no users or items.
     """
     if not log.has_column(side):
-        raise DataError(f"the log {log.meta['name']} has no {side}s, which this sampler goes by; choose another one.")
+        raise DataError(f"the log {log.meta['name']} has no {side}s, which this sampler needs; choose another sampler.")
     return log.column(side, "train").astype(np.int64)

@@ -1,4 +1,4 @@
-"""Samplers that score every row by a proxy; the scores are computed once for all rates."""
+"""Base class of samplers that score every row by a proxy; scores are computed once for all rates."""
 
 import json
 import time
@@ -19,38 +19,47 @@ from cadc.storage.stage_cache import cached_folder
 
 
 class ScoredSampler(Sampler):
-    """Keeps the rows that come first by a score of every row, which depends on data, seed and options alone.
+    """Keeps the rows that come first when all rows are ordered by a score.
 
-    Which rows stay is decided by their labels, and none has an inclusion probability to weigh it by. Samples of one
-    seed are nested.
+    Scores depend on the data, the seed and the options only; they are cached. They depend on the labels, and there are
+    no inclusion probabilities, so no weights. Samples of one seed are nested.
+
+    A subclass implements `scoring`, `score` and `order`.
     """
 
     @abstractmethod
     def scoring(self) -> dict[str, Any]:
-        """Return the options that scores depend on."""
+        """Return the options that the scores depend on, by name; they are a part of the key in the cache."""
 
     @abstractmethod
     def score(self, log: InteractionLog, seed: int) -> NDArray[np.floating]:
-        """Return a score of every training row, shape [n]."""
+        """Return a finite score for each training row, shape [n]."""
 
     @abstractmethod
     def order(self, log: InteractionLog, scores: NDArray[np.floating], ties: NDArray[np.floating]) -> NDArray[np.int64]:
-        """Return the numbers of all training rows, those to keep first, shape [n]; `ties` are random, shape [n]."""
+        """Return the numbers of all training rows, those to keep first, int64, shape [n].
+
+        Parameters
+        ----------
+        log : the log.
+        scores : what `score` returned, shape [n].
+        ties : random numbers that order rows of equal score, shape [n].
+        """
 
     def scores(self, log: InteractionLog, generator: np.random.Generator) -> tuple[NDArray[np.floating], float]:
-        """Return the scores, from the cache where they were computed before, and the seconds that it saved."""
+        """Return the scores, cached or computed, and the seconds that the cache saved."""
         seed = int(generator.integers(2**63 - 1))
         module = type(self).__module__
         name = f"{module}.{type(self).__qualname__}"
         key = {"data": log.content_hash, "sampler": name, "options": self.scoring(), "seed": seed}
-        # The log itself, since the key is the same for the view of it that knows cold users and items.
+        # The view with ids for cold users and items has the same key, so scores are those of the plain log.
         key |= {"code": code_hash([module])}
         return cached_scores(key, log.n_rows("train"), lambda: self.score(log.plain, seed))
 
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return each row's place in the order."""
+        """Return the position of each row in the order, shape [n]."""
         return self._keys(log, self.scores(log, generator)[0], generator)
 
     def draw(
@@ -60,7 +69,7 @@ class ScoredSampler(Sampler):
         generator: np.random.Generator,
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
-        """Return the `n_kept` rows that come first."""
+        """Return the `n_kept` rows that come first, see `Sampler.draw`."""
         scores, seconds = self.scores(log, generator)
         rows = smallest(self._keys(log, scores, generator), n_kept)
         facts = {"score": float(scores[rows.numpy()].mean()), "score_of_all": float(scores.mean())}
@@ -77,17 +86,22 @@ class ScoredSampler(Sampler):
 def cached_scores(
     key: Mapping[str, Any], n_rows: int, compute: Callable[[], NDArray[np.floating]]
 ) -> tuple[NDArray[np.floating], float]:
-    """Return scores, and how many seconds more they took when they were computed than they took now.
+    """Return scores, cached or computed, and the seconds that the cache saved.
 
     Parameters
     ----------
-    key : all that the scores depend on, as JSON holds it.
-    n_rows : length of the scores.
-    compute : called where they are not in the cache.
+    key : everything that the scores depend on, as a JSON value.
+    n_rows : number of scores.
+    compute : returns the scores; called if they are not in the cache.
+
+    Returns
+    -------
+    scores : float32, shape [n_rows].
+    seconds : seconds that computing them took, less those that this call took; at least 0.
 
     Raises
     ------
-    DataError : where what is in the cache is damaged.
+    DataError : if the cached scores are damaged.
     """
 
     def build(folder: Path) -> None:
@@ -102,8 +116,8 @@ def cached_scores(
         seconds = float(json.loads((folder / "cost.json").read_text())["seconds"])
         if scores.shape != (n_rows,) or not np.isfinite(scores).all():
             raise ValueError(f"they are not {n_rows} finite numbers")
-    except Exception as error:  # NumPy has many words for a broken file
+    except Exception as error:  # NumPy raises many kinds of errors for a broken file
         raise DataError(
-            f"{folder} holds no scores of these rows ({error}); delete it and they are computed again."
+            f"{folder} does not hold scores of these rows ({error}); delete it to have them recomputed."
         ) from error
     return scores, max(0.0, seconds - (time.perf_counter() - started))

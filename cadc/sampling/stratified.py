@@ -1,4 +1,4 @@
-"""Stratified sampling: every user, or every item, keeps its share of the rows."""
+"""Stratified sampling: every user, or every item, keeps the same share of its rows."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
@@ -12,19 +12,19 @@ from cadc.sampling.sampler import Sampler, entities_of_rows
 
 
 class StratifiedSampler(Sampler):
-    """Each user, or item, of m rows keeps m · rate of them, rounded up or down at random.
+    """Keeps m · rate of the m rows of each user, or item, rounded up or down at random.
 
-    The rows of a stratum are spread evenly around a circle, in random order and from a random start; the sample is an
-    arc of round(rate · n) rows from a random row on. Hence, exactly: the size; the inclusion probability of every row,
-    which is the sample's share of all rows; and so the expected share of each stratum. Samples of one seed are nested,
-    as those of plain systematic rounding are not. The price: what a stratum keeps differs from its share by more than
-    one row now and then, though hardly more, since all rows together are not perfectly even; on MovieLens 100K in
-    about one user of 8,000.
+    The rows of a stratum are spread evenly around a circle, in random order and from a random start. The sample is an
+    arc of round(rate · n) rows that begins at a random row. So three things are exact: the size of the sample, the
+    inclusion probability of every row (the sample's share of all rows), and the expected share of each stratum. Unlike
+    those of plain systematic sampling, samples of one seed are nested. In return, a stratum occasionally differs from
+    its share by slightly more than one row, because all rows together are not spread perfectly evenly; on
+    MovieLens 100K this concerns one user in 8,000.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
-    by : what the strata are.
+    by : what the strata are: `user` or `item`.
     """
 
     allows_complement: ClassVar[bool] = True
@@ -36,7 +36,7 @@ class StratifiedSampler(Sampler):
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return each row's steps around the circle from the random start."""
+        """Return the steps around the circle from the random start to each row, shape [n]."""
         strata = entities_of_rows(log, self.by)
         place = evenly_spread(strata, ranks_within(strata, generator.random(len(strata))), generator)
         steps = np.empty(len(place))
@@ -52,13 +52,13 @@ def evenly_spread(
     Parameters
     ----------
     strata : number of each row's stratum, shape [n].
-    ranks : of each row in its stratum, from 0 on, shape [n].
+    ranks : rank of each row in its stratum, from 0 on, shape [n].
     generator : draws the start of each stratum.
 
     Returns
     -------
-    places in [0, 1), float64, shape [n]; below any t, a stratum has m · t of its rows, rounded up or down, and
-    m · t in expectation.
+    Places in [0, 1), float64, shape [n]. Below any t, a stratum has m · t of its rows, rounded up or down, and m · t
+    in expectation.
     """
     counts = np.bincount(strata)
     start = generator.random(len(counts))
@@ -66,13 +66,15 @@ def evenly_spread(
 
 
 def ranks_within(strata: NDArray[np.int64], *order: NDArray[Any]) -> NDArray[np.int64]:
-    """Return each row's rank in its stratum, int64, shape [n].
+    """Return each row's rank in its stratum, from 0 on, int64, shape [n].
 
     Parameters
     ----------
     strata : number of each row's stratum, shape [n].
-    order : what the rows of a stratum are sorted by, shape [n] each; later ones break ties of those before.
+    order : keys that the rows of a stratum are sorted by, shape [n] each; later keys order rows of equal earlier keys.
 
+    Examples
+    --------
     >>> ranks_within(np.array([0, 1, 0]), np.array([5, 6, 4])).tolist()
     [1, 0, 0]
     """

@@ -20,20 +20,20 @@ class SVPCFSampler(ScoredSampler):
     """Keeps the rows, or users, that a cheap proxy forgets most often while it trains on all rows.
 
     After each epoch a row is learned or not, and each change from learned to not learned is a forgetting event (Toneva
-    et al., ICLR 2019). Rows with equally many are in random order. A row that is never learned has no event; Toneva et
-    al. would keep it first, which among ratings keeps the noise. The code of the paper's authors counts, under the
-    name of forgetting events, how often a row is wrong while the proxy trains: `mistake` does so after each epoch, and
-    keeps such rows as `LossBasedSampler` warns of.
+    et al., ICLR 2019). Rows with the same number of events are in random order. A row that is never learned has no
+    event; Toneva et al. would keep it first, which among ratings keeps noise. The code of the paper's authors counts
+    how often a row is wrong while the proxy is trained, and calls this forgetting events. `mistake` does so after each
+    epoch, and keeps rows of the kind that `LossBasedSampler` warns of.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
-    by : `row`, or `user` to keep whole users, those of the highest mean first, and the last one in part, of which the
-        most forgotten rows, so that the size is exact.
+    by : `row` keeps the rows with most events. `user` keeps whole users, those with the highest mean first; of the last
+        user only the most forgotten rows are kept, so that the size is exact.
     event : when a row counts as learned: `side` while its probability is on its label's side of 1/2, `error` after an
-        epoch in which its error |p - y| fell; `mistake` counts the epochs on the wrong side instead of changes.
-    dim : length of the proxy's vectors; 0 is the proxy of biases alone.
-    epochs, learning_rate, l2, batch_size : of the proxy, see `Proxy`.
+        epoch in which its error |p - y| fell. `mistake` counts the epochs on the wrong side in place of changes.
+    dim : length of the proxy's vectors; at 0 it has biases only.
+    epochs, learning_rate, l2, batch_size : options of the proxy, see `Proxy`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class SVPCFSampler(ScoredSampler):
         self.l2, self.batch_size = l2, batch_size
 
     def scoring(self) -> dict[str, Any]:
-        """Return the options of event and proxy."""
+        """Return the options of the event and the proxy."""
         return {"event": self.event, **vars(self.proxy)}
 
     def score(self, log: InteractionLog, seed: int) -> NDArray[np.floating]:
@@ -63,13 +63,13 @@ class SVPCFSampler(ScoredSampler):
         return count_events(self.proxy.margins(log, seed), self.event).numpy()
 
     def order(self, log: InteractionLog, scores: NDArray[np.floating], ties: NDArray[np.floating]) -> NDArray[np.int64]:
-        """Return rows with many events first, or those of users with many in the mean."""
+        """Return the numbers of all training rows, those with most events or of users with the highest mean first."""
         if self.by == "row":
             return np.lexsort((ties, -scores))
         user = entities_of_rows(log, "user")
         n_rows = np.bincount(user)
         mean = np.bincount(user, scores) / np.maximum(n_rows, 1)
-        # One number for each user, that of any of its rows, keeps the rows of tied users together.
+        # One random number for each user, that of one of its rows, keeps the rows of tied users together.
         tie_of_user = np.zeros(len(n_rows))
         tie_of_user[user] = ties
         return np.lexsort((ties, -scores, tie_of_user[user], -mean[user]))
@@ -80,8 +80,14 @@ def count_events(margins: Iterable[Tensor], event: Event) -> Tensor:
 
     Parameters
     ----------
-    margins : after each epoch, shape [n] each; above 0 a row is on its label's side.
+    margins : margins after each epoch, shape [n] each; above 0 a row is on its label's side.
     event : see `SVPCFSampler`.
+
+    Examples
+    --------
+    >>> after_epochs = [torch.tensor([1.0, -1.0]), torch.tensor([-1.0, -1.0]), torch.tensor([1.0, 1.0])]
+    >>> count_events(after_epochs, "side").tolist(), count_events(after_epochs, "mistake").tolist()
+    ([1.0, 0.0], [1.0, 2.0])
     """
     events = torch.zeros(0)
     before = learned = None
@@ -91,7 +97,7 @@ def count_events(margins: Iterable[Tensor], event: Event) -> Tensor:
         if event == "mistake":
             events += (now <= 0).float()
         else:
-            # The error falls where the margin grows; in the first epoch there is nothing that it fell from.
+            # The error falls if the margin grows; in the first epoch there is no earlier margin.
             learned_now = now > (0 if event == "side" else now if before is None else before)
             if learned is not None:
                 events += (learned & ~learned_now).float()

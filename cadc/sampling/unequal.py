@@ -1,4 +1,4 @@
-"""Sampling with probability proportional to size, and inverse-probability weights."""
+"""Base class of samplers with unequal probabilities: sampling proportional to size, inverse-probability weights."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -20,19 +20,27 @@ Weighting = Literal["none", "ipw"]
 class UnequalSampler(Sampler):
     """Keeps rows with probability proportional to a size, at most 1.
 
-    Each row has a random number u in [0, 1) whatever the rate, and the rows with the smallest u / size stay (sequential
-    Poisson sampling, Ohlsson 1998; priority sampling, Duffield, Lund and Thorup 2007). So the size of the sample is
-    exact, samples of one seed are nested, and a row whose size exceeds its share is certain in effect, the other ones
-    sharing what is left. The probabilities are proportional to size up to a relative error of about 1 / (rows kept),
-    and of 1 / √(rows kept) at the edge to certainty. The one that a weight divides by is that of the row given the
-    random numbers of all other ones, min(1, size · t) with t the smallest key left out: with it a weighted total is
-    unbiased exactly, before weights are normalised and clipped.
+    Each row has a random number u in [0, 1), whatever the rate, and the rows with the smallest u / size are kept
+    (sequential Poisson sampling, Ohlsson 1998; priority sampling, Duffield, Lund and Thorup 2007). So the size of the
+    sample is exact, and samples of one seed are nested. A row whose size exceeds its share is practically certain, and
+    the other rows share the rest. Inclusion probabilities are proportional to size up to a relative error of about
+    1 / (rows kept), and of 1 / √(rows kept) for rows that are nearly certain.
+
+    Weights divide by the probability of a row given the random numbers of all other rows. This is min(1, size · t),
+    where t is the smallest key that was left out. Weighted totals are then exactly unbiased, before weights are
+    normalised and clipped.
+
+    A subclass implements `sizes`.
 
     Parameters
     ----------
     rate : share of the training rows kept, in (0, 1].
-    weighting : `ipw` weighs each row in the loss by its inverse inclusion probability.
-    clip : largest weight as a multiple of the mean; None leaves them as they are. It trades bias for variance.
+    weighting : `ipw` weighs each row in the loss by its inverse inclusion probability; `none` does not.
+    clip : largest weight as a multiple of the mean weight, which trades bias for variance; None does not clip.
+
+    Raises
+    ------
+    UsageError : if an option is out of its range.
     """
 
     def __init__(self, rate: float = 1.0, weighting: Weighting = "none", clip: float | None = 10.0) -> None:
@@ -44,12 +52,12 @@ class UnequalSampler(Sampler):
 
     @abstractmethod
     def sizes(self, log: InteractionLog, factors: Callable[[], Factors] | None = None) -> NDArray[np.float64]:
-        """Return the size of every training row, above 0, shape [n]."""
+        """Return the size of each training row, above 0, float64, shape [n]; see `Sampler.keys` for the arguments."""
 
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return random numbers divided by sizes."""
+        """Return random numbers divided by the sizes, shape [n]."""
         sizes = self.sizes(log, factors)
         return generator.random(len(sizes)) / sizes
 
@@ -60,10 +68,10 @@ class UnequalSampler(Sampler):
         generator: np.random.Generator,
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
-        """Return a sample of `n_kept` rows, fewer than there are."""
+        """Return a sample of exactly `n_kept` rows, see `Sampler.draw`."""
         sizes = self.sizes(log, factors)
         rows, probability = proportional_to_size(sizes, n_kept, generator)
-        return weighted(rows, probability, self.clip) if self.weighting == "ipw" else Sample(rows)
+        return weighted_sample(rows, probability, self.clip) if self.weighting == "ipw" else Sample(rows)
 
 
 def proportional_to_size(
@@ -73,14 +81,15 @@ def proportional_to_size(
 
     Parameters
     ----------
-    sizes : above 0, shape [n].
-    n_kept : below n.
-    generator : gives each row its random number.
+    sizes : size of each row, above 0, shape [n].
+    n_kept : number of rows to keep, below n.
+    generator : draws a random number for each row.
 
     Returns
     -------
-    rows : in ascending order, int64, shape [n_kept].
-    probability : of each of these to be kept given the random numbers of all others, float64, shape [n_kept].
+    rows : numbers of the kept rows in ascending order, int64, shape [n_kept].
+    probability : inclusion probability of each kept row, given the random numbers of all others, float64, shape
+        [n_kept].
     """
     keys = generator.random(len(sizes)) / sizes
     rows = smallest(keys, n_kept)
@@ -88,17 +97,23 @@ def proportional_to_size(
     return rows, torch.from_numpy(np.minimum(1.0, sizes[rows.numpy()] * threshold))
 
 
-def weighted(rows: Tensor, probability: Tensor, clip: float | None) -> Sample:
+def weighted_sample(rows: Tensor, probability: Tensor, clip: float | None) -> Sample:
     """Return a sample with inverse-probability weights.
 
-    Weights are scaled to mean 1, clipped, and scaled again. Facts: `effective_size` is Kish's (Σw)² / Σw², the number
-    of equally weighted rows with the same variance of a mean, and `clipped_share` the share of rows that were clipped.
+    Weights are scaled to mean 1, clipped, and scaled again. Among the facts of the sample, `effective_size` is Kish's
+    (Σw)² / Σw², the number of equally weighted rows with the same variance of a mean, and `clipped_share` is the share
+    of rows whose weight was clipped.
 
     Parameters
     ----------
     rows : row numbers, int64, shape [n].
-    probability : of each row to be kept, in (0, 1], shape [n].
-    clip : largest weight as a multiple of the mean before clipping; None leaves them.
+    probability : inclusion probability of each row, in (0, 1], shape [n].
+    clip : largest weight as a multiple of the mean weight before clipping; None does not clip.
+
+    Examples
+    --------
+    >>> weighted_sample(torch.tensor([3, 7]), torch.tensor([0.5, 1.0]), clip=None).weights.tolist()
+    [1.3333333730697632, 0.6666666865348816]
     """
     weights = 1 / probability.double()
     weights /= weights.mean()

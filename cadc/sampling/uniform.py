@@ -12,12 +12,12 @@ from cadc.sampling.sampler import Sampler
 
 
 class UniformSampler(Sampler):
-    """Every training row is equally likely to stay."""
+    """Keeps each training row with the same probability."""
 
     allows_complement: ClassVar[bool] = True
 
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
     ) -> NDArray[np.floating]:
-        """Return uniform random numbers."""
+        """Return uniform random numbers, shape [n]."""
         return generator.random(log.n_rows("train"))

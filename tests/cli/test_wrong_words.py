@@ -46,7 +46,7 @@ def test_a_word_that_is_not_understood(word, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("sampler.rate=0", "sampler.rate is 0.0; it is a share of the training rows in (0, 1]"),
+        ("sampler.rate=0", "sampler.rate is 0.0; it must be a share of the training rows in (0, 1]"),
         ("sampler.rate=1.5", "sampler.rate is 1.5"),
         ("sampler.rate=-0.1", "sampler.rate is -0.1"),
         ("sampler.rate=nan", "sampler.rate is nan"),

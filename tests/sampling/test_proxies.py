@@ -91,7 +91,7 @@ def test_without_negatives_it_compares_items(tmp_path):
 
 def test_only_negatives_are_refused(tmp_path):
     log = changed(small_synthetic_log(), tmp_path / "log", label=0)
-    with pytest.raises(DataError, match="all training labels of synthetic are 0, from which a proxy learns nothing"):
+    with pytest.raises(DataError, match="all training labels of synthetic are 0"):
         draw(SVPCFSampler(0.1), log)
 
 
@@ -103,7 +103,7 @@ def test_log_of_clicks_makes_a_factorisation_machine_of_its_fields(tmp_path, mon
     assert path[-1].shape == (800,)
     assert path[-1].mean() > path[0].mean() > 0
     assert len(draw(LossBasedSampler(0.1), log).rows) == 80
-    with pytest.raises(DataError, match="the log criteo has no users, which this sampler goes by"):
+    with pytest.raises(DataError, match="the log criteo has no users"):
         draw(SVPCFSampler(0.1, by="user"), log)
 
 
@@ -241,7 +241,7 @@ def test_damaged_scores_are_told_in_one_sentence(content, empty_cache):
         np.save(file, np.full((size - 128) // 4, np.nan, np.float32))
     else:
         file.write_bytes(content.ljust(size, b"x"))
-    with pytest.raises(DataError, match=r"holds no scores of these rows .*delete it and they are computed again\."):
+    with pytest.raises(DataError, match=r"scores of these rows .*delete it"):
         draw(SVPCFSampler(0.1, epochs=2), log)
 
 

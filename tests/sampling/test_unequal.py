@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from cadc.errors import UsageError
 from cadc.sampling.popularity import PopularitySampler
-from cadc.sampling.unequal import proportional_to_size, weighted
+from cadc.sampling.unequal import proportional_to_size, weighted_sample
 from tests.sampling.samplers import LOGS, draw
 from tests.support.helpers import small_synthetic_log
 
@@ -78,7 +78,7 @@ def test_weighted_mean_of_labels_is_that_of_all_rows_where_the_plain_one_is_not(
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=50), st.none() | st.floats(1, 20))
 @settings(deadline=None)
 def test_weights_are_inverse_probabilities_clipped_with_kish_effective_size(probabilities, clip):
-    sample = weighted(torch.arange(len(probabilities)), torch.tensor(probabilities, dtype=torch.float64), clip)
+    sample = weighted_sample(torch.arange(len(probabilities)), torch.tensor(probabilities, dtype=torch.float64), clip)
     expected = [1 / p for p in probabilities]
     mean = sum(expected) / len(expected)
     n_clipped = sum(clip is not None and w / mean > clip * (1 + 1e-12) for w in expected)
@@ -92,7 +92,7 @@ def test_weights_are_inverse_probabilities_clipped_with_kish_effective_size(prob
 
 
 def test_equal_probabilities_give_equal_weights_and_lose_nothing():
-    sample = weighted(torch.arange(7), torch.full((7,), 0.2), 10.0)
+    sample = weighted_sample(torch.arange(7), torch.full((7,), 0.2), 10.0)
     assert sample.weights.tolist() == [1.0] * 7
     assert sample.facts == {"effective_size": pytest.approx(7), "clipped_share": 0.0}
 
