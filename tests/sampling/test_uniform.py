@@ -76,7 +76,7 @@ def test_rate_that_leaves_no_row_is_a_usage_error_that_names_a_rate_that_works()
     log = small_synthetic_log()
     with pytest.raises(UsageError, match=r"4800 training rows .* at least (\S+)\.") as error:
         sample(log, 1e-5)
-    needed = float(str(error.value).split("at least ")[1].split()[0])
+    needed = float(str(error.value).split("at least ")[1].rstrip("."))
     assert len(sample(log, needed)) == 1
 
 
