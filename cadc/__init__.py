@@ -5,6 +5,8 @@ What a notebook needs is here; nothing heavy is imported before it is used.
 - `run` and `sweep` carry out one configuration, or all combinations of several values, as `cadc train` does.
 - `Run` is a finished run: metrics, scores, model, predictions. `runs` is the ledger as a data frame.
 - `compare` says whether one arm is better than another, `plot` draws a metric with its intervals over seeds.
+- `lightning` gives the `RecommenderModule` and the `InteractionDataModule` of a configuration, for a
+  `pytorch_lightning.Trainer` of your own.
 
 >>> finished = cadc.run("data=synthetic", "sampler.rate=0.1")  # doctest: +SKIP
 >>> finished.metrics["test/auc"]  # doctest: +SKIP
@@ -18,14 +20,30 @@ from cadc.configuration.public_names import lazily
 if TYPE_CHECKING:
     from cadc.api.compare import compare
     from cadc.api.finished import Run
+    from cadc.api.lightning import lightning
     from cadc.api.listing import runs
     from cadc.api.plot import plot
     from cadc.api.run import run
     from cadc.api.sweep import sweep
     from cadc.errors import CadcError, UsageError
+    from cadc.training.data_module import InteractionDataModule
+    from cadc.training.module import RecommenderModule
 else:
     __getattr__, __dir__ = lazily(__name__)
 
 __version__ = "0.1.0"
 
-__all__ = ["CadcError", "Run", "UsageError", "__version__", "compare", "plot", "run", "runs", "sweep"]
+__all__ = [
+    "CadcError",
+    "InteractionDataModule",
+    "RecommenderModule",
+    "Run",
+    "UsageError",
+    "__version__",
+    "compare",
+    "lightning",
+    "plot",
+    "run",
+    "runs",
+    "sweep",
+]

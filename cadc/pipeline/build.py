@@ -1,6 +1,7 @@
 """The parts of a run, made from its settings: log, sample, factors and model."""
 
 import torch
+from torch import Tensor
 
 from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.log import InteractionLog
@@ -67,6 +68,14 @@ def factorize_log(settings: Settings, log: InteractionLog, sample: Sample) -> Fi
         n_folds=settings.n_folds,
         validation_rate=settings.validation_rate,
     )
+
+
+def batch_columns(sample: Sample, fitted: Fitted | None) -> dict[str, Tensor]:
+    """Return what goes into training batches beside the rows of a sample, a value a row, shape [n] each."""
+    found = sample.batch_columns()
+    if fitted and isinstance(fitted.factors, CrossFitted):
+        found["fold"] = fitted.factors.fold[sample.rows]
+    return found
 
 
 def make_model(settings: Settings, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> Model:

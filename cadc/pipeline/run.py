@@ -15,9 +15,8 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.factorization.cached import Fitted
-from cadc.factorization.crossfit import CrossFitted
 from cadc.models.model import Model
-from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, reset_peak_memory
@@ -94,9 +93,7 @@ def train(
     model.fit_sample(log, sample.rows, sample.weights, sample.offset)
     if settings.fit is None:
         return None
-    beside = sample.batch_columns()
-    if fitted and isinstance(fitted.factors, CrossFitted):
-        beside["fold"] = fitted.factors.fold[sample.rows]
+    beside = batch_columns(sample, fitted)
     shuffle = torch_generator(settings.seeds.weights, "batches")
     fit = settings.fit.build()
     return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)

@@ -1,1 +1,14 @@
-"""How a model is fitted: Lightning module, optimiser grouping, callbacks."""
+"""How a model is fitted: with a run's own early stopping and checkpoints, or in any Trainer of Lightning."""
+
+from typing import TYPE_CHECKING
+
+from cadc.configuration.public_names import lazily
+
+if TYPE_CHECKING:
+    from cadc.training.data_module import InteractionDataModule
+    from cadc.training.fit import Fit, FitResult
+    from cadc.training.module import RecommenderModule
+else:
+    __getattr__, __dir__ = lazily(__name__)
+
+__all__ = ["Fit", "FitResult", "InteractionDataModule", "RecommenderModule"]

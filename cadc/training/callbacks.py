@@ -15,7 +15,7 @@ from torch import Tensor
 from cadc.data.batches import BatchLoader
 from cadc.evaluation.prefixes import of_part
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.module import RecommenderModule
+from cadc.training.fit_module import FitModule
 
 
 class KeepBest(Callback):
@@ -36,20 +36,20 @@ class KeepBest(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the epoch with the best one before."""
-        assert isinstance(pl_module, RecommenderModule)
+        assert isinstance(pl_module, FitModule)
         row = pl_module.history[-1]
         self._compare(trainer.current_epoch + 1, of_part("validation", row), pl_module)
         self._stop(trainer, trainer.current_epoch + 1)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the initial weights; stop at once where the epoch of the checkpoint was the last."""
-        assert isinstance(pl_module, RecommenderModule)
+        assert isinstance(pl_module, FitModule)
         is_fresh = trainer.current_epoch == 0 and trainer.global_step == 0 and not self.weights
         if is_fresh and pl_module.model.starts_at_base:
             self._compare(0, pl_module.judge(), pl_module)
         self._stop(trainer, trainer.current_epoch)
 
-    def _compare(self, epoch: int, metrics: dict[str, float], module: RecommenderModule) -> None:
+    def _compare(self, epoch: int, metrics: dict[str, float], module: FitModule) -> None:
         sign = 1 if module.held_out.monitor.higher_is_better else -1
         name = module.held_out.monitor.name
         if not self.weights or sign * metrics[name] > sign * self.metrics[name]:
@@ -123,7 +123,7 @@ class Resume(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, and tell how far it is."""
         self._save(trainer)
-        if self.tell is not None and isinstance(pl_module, RecommenderModule):
+        if self.tell is not None and isinstance(pl_module, FitModule):
             self.tell(pl_module.history)
 
     def _save(self, trainer: pl.Trainer) -> None:

@@ -147,11 +147,11 @@ class Fit:
         # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
         from cadc.terminal.fit_progress import FitProgress
         from cadc.training.callbacks import KeepBest, Resume
-        from cadc.training.module import RecommenderModule
+        from cadc.training.fit_module import FitModule
 
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
         decays = self.weight_decay_tables, self.weight_decay_mlp
-        module = RecommenderModule(model, held_out, self.learning_rate, *decays, self.lazy_tables)
+        module = FitModule(model, held_out, self.learning_rate, *decays, self.lazy_tables)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder(checkpoints)
         best = KeepBest(self.patience)
@@ -229,7 +229,7 @@ def warm_up(with_lightning: bool) -> None:
     """Load what torch and Lightning load at their first use, so that no run's clock counts it."""
     torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
     if with_lightning:
-        import cadc.training.module  # noqa: F401
+        import cadc.training.fit_module  # noqa: F401
 
 
 def _quiet() -> None:

@@ -1,152 +1,126 @@
-"""The Lightning module that fits any `Model`."""
+"""The Lightning module for a `pytorch_lightning.Trainer` of your own."""
 
-from typing import Any
+from collections.abc import Sized
 
-import pytorch_lightning as pl
+import pandas as pd
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from cadc.data.batch import Batch
-from cadc.embeddings.base.table import EmbeddingTable
-from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.schemes.full import UncompressedTable
-from cadc.errors import CadcError, DataError
+from cadc.data.log import InteractionLog
+from cadc.errors import UsageError
+from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.prefixes import prefixed
-from cadc.evaluation.tasks import HeldOut
+from cadc.evaluation.saved_tables import SAVED
+from cadc.evaluation.tasks import HeldOutRanks, require_numbers
 from cadc.models.model import Model
-from cadc.training.lazy_adam import LazyAdam
+from cadc.training.adam_module import AdamModule
 
 
-class RecommenderModule(pl.LightningModule):
-    """Fits a model with Adam on its `loss`.
+class RecommenderModule(AdamModule):
+    """Fits any `Model` with Adam in any Trainer, with loggers, callbacks and devices of your own.
+
+    It logs `train/loss` once an epoch, and at each validation and test `auc` and `logloss` of all rows, such as
+    `val/auc`, for `EarlyStopping("val/logloss")` or `ModelCheckpoint(monitor="val/auc", mode="max")`. With several
+    devices, scores are gathered before a metric is computed. `predict` gives probabilities.
+
+    The runs of `cadc.run` are fitted by `cadc.training.Fit`, which keeps the best epoch, resumes and records them.
 
     Parameters
     ----------
-    model : whose `loss` of a batch is minimised.
-    held_out : what an epoch is judged by.
+    model : maps a `cadc.data.Batch` to logits, shape [B], see `cadc.models.Model`.
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
     lazy_tables : whether a step leaves rows of uncompressed tables alone that its batch does not look up.
+    ranked : log whose held-out items are ranked among all items: `val/ndcg@10` and its siblings are then logged in
+        place of AUC and logloss, and `predict` gives scores. Models that suit ranking alone need it.
+
+    >>> import pytorch_lightning as pl
+    >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1")  # doctest: +SKIP
+    >>> trainer = pl.Trainer(max_epochs=10, callbacks=[EarlyStopping("val/logloss")])  # doctest: +SKIP
+    >>> trainer.fit(module, data)  # doctest: +SKIP
+    >>> trainer.test(module, data)  # doctest: +SKIP
     """
 
     def __init__(
         self,
         model: Model,
-        held_out: HeldOut,
-        learning_rate: float,
-        weight_decay_tables: float,
-        weight_decay_mlp: float,
+        learning_rate: float = 3e-3,
+        weight_decay_tables: float = 3e-4,
+        weight_decay_mlp: float = 1e-4,
         lazy_tables: bool = False,
+        ranked: InteractionLog | None = None,
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.held_out = held_out
-        self.learning_rate = learning_rate
-        self.weight_decay_tables = weight_decay_tables
-        self.weight_decay_mlp = weight_decay_mlp
-        self.lazy_tables = lazy_tables
-        self._loss_sum = torch.zeros(())
-        self._penalised = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.penalises]
-        self.history: list[dict[str, float]] = []
-        """A row an epoch: number, training loss and validation metrics."""
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Put tables and other weights into groups of their own, frozen ones into none.
-
-        Single numbers, such as a temperature or the factor of a residual's base, have no penalty: 0 is no better value
-        of theirs than others.
-        """
-        tables = [
-            weight
-            for module in self.model.modules()
-            if isinstance(module, EmbeddingCollection)
-            for weight in module.parameters()
-            if weight.requires_grad
-        ]
-        in_tables = {id(weight) for weight in tables}
-        spared = {
-            id(weight)
-            for module in self.model.modules()
-            if isinstance(module, EmbeddingTable)
-            for name, weight in module.named_parameters()
-            if name in module.not_decayed
-        }
-        others = [w for w in self.model.parameters() if w.requires_grad and id(w) not in in_tables]
-        groups = [
-            {"params": [w for w in tables if id(w) not in spared], "weight_decay": self.weight_decay_tables},
-            {"params": [weight for weight in others if weight.ndim], "weight_decay": self.weight_decay_mlp},
-            {
-                "params": [w for w in others if not w.ndim] + [w for w in tables if id(w) in spared],
-                "weight_decay": 0.0,
-            },
-        ]
-        given = [group for group in groups if group["params"]]
-        if not self.lazy_tables:
-            return torch.optim.Adam(given, lr=self.learning_rate, fused=True)
-        for module in self.model.modules():
-            if isinstance(module, UncompressedTable):
-                module.sparse_gradient = True
-        return LazyAdam(given, lr=self.learning_rate, fused=True)
-
-    def on_train_epoch_start(self) -> None:
-        """Forget the losses of the epoch before."""
-        self._loss_sum = torch.zeros((), device=self.device)
+        super().__init__(model, learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables)
+        if model.task == "ranking" and ranked is None:
+            raise UsageError(f"{type(model).__name__} ranks items; give the log whose items it ranks: ranked=data.log.")
+        # For loggers, and so that `load_from_checkpoint(path, model=model)` needs no more.
+        self.save_hyperparameters(ignore=["model", "ranked"])
+        self.ranked = ranked
+        self._seen: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the mean loss of a batch."""
-        loss = self.model.loss(batch)
-        if batch.weight is not None:
-            loss = loss * batch.weight
-        loss = loss.mean()
-        self._loss_sum += loss.detach()
-        for table in self._penalised:
-            loss = loss + table.penalty()
-        return loss
+        """Log and return the mean loss of a batch."""
+        loss = self.mean_loss(batch)
+        self.log(
+            "train/loss",
+            loss.detach(),
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            sync_dist=True,
+            batch_size=len(batch),
+        )
+        return self.penalised(loss)
 
-    def on_train_epoch_end(self) -> None:
-        """Note the mean loss of the epoch and stop with a sentence where it is not finite."""
-        mean = float(self._loss_sum) / max(1, int(self.trainer.num_training_batches))
-        if mean != mean or mean == float("inf"):
-            raise CadcError(
-                f"the training loss is {mean} in epoch {self.current_epoch + 1}; lower trainer.learning_rate "
-                f"(now {self.learning_rate})."
-            )
-        self.history[-1]["train/loss"] = mean
+    def on_validation_epoch_start(self) -> None:
+        """Forget the scores of the epoch before."""
+        self._seen = []
 
-    def validation_step(self, batch: Any, index: int) -> None:
-        """Note the metrics of the whole validation part, which comes as one step."""
-        try:
-            metrics = self.held_out.metrics(self.model)
-        except DataError as error:
-            # All of validation has both labels, as was seen before training.
-            raise DataError(
-                f"of the validation rows that training stops by, {error} Raise trainer.validation_rate."
-            ) from error
-        except CadcError as error:
-            raise CadcError(
-                f"{str(error).rstrip('.')} after epoch {self.current_epoch + 1}; lower trainer.learning_rate "
-                f"(now {self.learning_rate})."
-            ) from error
-        self.history.append({"epoch": self.current_epoch + 1} | prefixed("validation", metrics))
+    on_test_epoch_start = on_validation_epoch_start
 
-    def judge(self) -> dict[str, float]:
-        """Return the metrics of the validation part for the weights as they are."""
-        was_training = self.model.training
-        self.model.eval()
-        metrics = self.held_out.metrics(self.model)
-        self.model.train(was_training)
-        return metrics
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Score a batch; the metrics are those of all rows."""
+        if self.ranked is None:
+            self._seen.append((self(batch), batch.label))
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what an epoch has gathered so far."""
-        checkpoint["history"] = self.history
-        checkpoint["loss_sum"] = self._loss_sum
+    test_step = validation_step
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.history = checkpoint["history"]
-        self._loss_sum = checkpoint["loss_sum"].to(self.device)
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the validation part; the few rows of Lightning's check before training have none."""
+        if not self.trainer.sanity_checking:
+            self._log_metrics("validation", self.trainer.val_dataloaders)
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Copy a batch to the device, unless it is there already."""
-        return batch.to(device) if isinstance(batch, Batch) and device.type != "cpu" else batch
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of the test part."""
+        self._log_metrics("test", self.trainer.test_dataloaders)
+
+    def predict_step(self, batch: Batch, index: int) -> Tensor:
+        """Return the probability of label 1 of each row, or a score where items are ranked: float64 on the CPU, [B]."""
+        scores: Tensor = self(batch).cpu().double()
+        return scores if self.ranked is not None else scores.sigmoid()
+
+    def _log_metrics(self, split: str, loaders: object) -> None:
+        if self.ranked is not None:
+            found = HeldOutRanks(self.ranked, split).metrics(self.model)
+        else:
+            logits, labels = (self._gathered(torch.cat(part), loaders) for part in zip(*self._seen, strict=True))
+            probability = logits.double().sigmoid().numpy()
+            require_numbers(probability, split)
+            rows = pd.DataFrame({"label": labels.numpy(), "probability": probability})
+            found = {name: metric(name).value(rows) for name in SAVED["ctr"].each_epoch}
+        self._seen = []
+        self.log_dict(prefixed(split, found), prog_bar=True, sync_dist=True)
+
+    def _gathered(self, values: Tensor, loaders: object) -> Tensor:
+        """Return the values of all rows on the CPU, those of other devices included, shape [n]."""
+        if self.trainer.world_size == 1:
+            return values.cpu()
+        # Rows are dealt out to devices in turn, and the first ones once more where they do not come out even.
+        dealt = self.all_gather(values)
+        assert isinstance(dealt, Tensor)
+        in_turn = dealt.T.flatten().cpu()
+        if isinstance(loaders, DataLoader) and isinstance(loaders.dataset, Sized):
+            return in_turn[: len(loaders.dataset)]
+        return in_turn

@@ -20,6 +20,7 @@ FACES = [
     "cadc.factorization",
     "cadc.models",
     "cadc.sampling",
+    "cadc.training",
 ]
 
 

@@ -17,7 +17,7 @@ import cadc.pipeline.run
 import cadc.reporting.results
 import cadc.terminal.fit_progress
 import cadc.training.callbacks
-import cadc.training.module
+import cadc.training.fit_module
 from cadc.configuration.compose import compose_config
 from cadc.configuration.overrides import expand
 from cadc.experiment import load_experiment

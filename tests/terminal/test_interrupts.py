@@ -17,7 +17,7 @@ STAGES = {
     "preparing": ("cadc.data.preparation:_order", 1),
     "sampling": ("cadc.pipeline.run:draw_sample", 2),
     "factorising": ("cadc.factorization.factors:Factors.save", 1),
-    "the second epoch": ("cadc.training.module:RecommenderModule.training_step", 15),
+    "the second epoch": ("cadc.training.fit_module:FitModule.training_step", 15),
     "saving a checkpoint": ("cadc.training.callbacks:WriteInPlace.save_checkpoint", 2),
     "scoring": ("cadc.pipeline.run:score", 1),
 }

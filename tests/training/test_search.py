@@ -15,7 +15,7 @@ from cadc.models.model import Model
 from cadc.randomness import torch_generator
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
-from cadc.training.module import RecommenderModule
+from cadc.training.fit_module import FitModule
 from cadc.training.search import SEARCH, fit_after_search
 from tests.support.helpers import small_synthetic_log
 
@@ -219,7 +219,7 @@ class Judge:
 
 
 def module_of(model):
-    return RecommenderModule(model, Judge(), 0.01, weight_decay_tables=0.3, weight_decay_mlp=0.2)
+    return FitModule(model, Judge(), 0.01, weight_decay_tables=0.3, weight_decay_mlp=0.2)
 
 
 def test_the_penalty_is_added_to_the_loss_that_is_minimised_and_not_to_the_one_that_is_shown(log):
