@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.api.carry_out import ledger_of, torch_left_alone
-from cadc.configuration.compose import BESIDE_SOURCE
+from cadc.configuration.components import Component
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric
@@ -18,6 +18,7 @@ from cadc.evaluation.prefixes import TEST
 from cadc.evaluation.saved_tables import SAVED
 from cadc.ledger.store import Record
 from cadc.models.model import Model
+from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import describe
 from cadc.reporting.saved import SavedRows
 from cadc.serving.load import load_run
@@ -165,13 +166,12 @@ class Run:
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
         """Yield the option of each group that the run uses, its keys that are not at their default, and the seed."""
+        components: dict[str, Component[Any]] = {}
+        with suppress(CadcError):  # a plug-in that is not installed here
+            settings = Settings.of(self.config)
+            components = {"data": settings.source, **settings.used()}
         for group in ("data", *self.record.get("uses", ())):
             yield group, self.config["choices"].get(group, "?")
-            node = {key: value for key, value in self.config[group].items() if key not in BESIDE_SOURCE}
-            with suppress(CadcError):  # a plug-in that is not installed here
-                yield from (
-                    (f"{group}.{key}", value)
-                    for key, value in describe(node).items()
-                    if key not in ("class", "_target_")
-                )
+            options = describe(components[group]) if group in components else {}
+            yield from ((f"{group}.{key}", value) for key, value in options.items() if key != "class")
         yield "seed", self.config["seed"]
