@@ -117,7 +117,7 @@ def _content(path: Path) -> dict[str, Any]:
     content["arms"] = arms = _arms(found["arms"], path)
     content["references"] = _references(found, arms, path)
     if found.get("choose") is not None:
-        content["choose"] = _reference(found["choose"], arms, f"{path}: choose")
+        content["choose"] = _require_validation(_reference(found["choose"], arms, f"{path}: choose"), path)
     if found.get("tune") is not None:
         content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
     if found.get("settings_of") is not None:
@@ -194,6 +194,19 @@ def _reference(node: Any, arms: Mapping[str, TEXTS], where: str) -> Reference:
         comparable_metric(reference.metric)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
+    return reference
+
+
+def _require_validation(reference: Reference, path: Path) -> Reference:
+    """Return a reference whose metric all runs record on validation, or raise a UsageError."""
+    from cadc.evaluation.metrics.lookup import metric
+
+    recorded = metric(reference.metric).table.each_epoch
+    if reference.metric not in recorded:
+        raise UsageError(
+            f"{path}: choose.metric is {reference.metric}, which runs do not record on validation; expected one of "
+            f"{', '.join(recorded)}."
+        )
     return reference
 
 

@@ -1,16 +1,25 @@
 """Metrics of runs: as recorded, else computed from the scores or ranks that the runs saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from cadc.errors import DataError
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.experiment.columns import is_metric_column
 from cadc.ledger.store import Record
 from cadc.reporting.columns import evaluated_on, value_of
-from cadc.reporting.saved import SavedRows
+from cadc.reporting.saved import SavedRows, read_kept
+
+FILE = "computed_metrics.csv"
+"""Metrics that the records beside it lack, kept for when the scores are gone."""
+
+COLUMNS = ["run", "metric", "value"]
 
 
 class MetricValues:
@@ -18,13 +27,15 @@ class MetricValues:
 
     Parameters
     ----------
-    saved : rows that runs saved.
-    names : of the metrics and columns that will be asked for; a run's file is read once for all of them.
+    saved : rows that runs saved; None has none.
+    kept : by run and metric, values that were computed before; they serve where the saved rows are gone.
     """
 
-    def __init__(self, saved: SavedRows, names: Sequence[str] = ()) -> None:
-        self.saved, self.names = saved, tuple(filter(is_metric_column, names))
-        self._computed: dict[str, dict[str, float]] = {}
+    def __init__(self, saved: SavedRows | None = None, kept: Mapping[tuple[str, str], float] | None = None) -> None:
+        self.saved = saved or SavedRows(None)
+        self.kept = kept or {}
+        self.computed: dict[tuple[str, str], float] = {}
+        """By run and metric, the values that records lack and that were asked for."""
         self._missing: dict[tuple[str, str], list[str]] = {}
 
     def __call__(self, record: Record, name: str) -> Any:
@@ -37,41 +48,63 @@ class MetricValues:
         recorded = value_of(record, name)
         if recorded is not None or not is_metric_column(name):
             return recorded
-        if record["id"] not in self._computed:
-            names = dict.fromkeys((*self.names, name))
-            self._computed[record["id"]] = dict(self._compute(record, list(names)))
-        return self._computed[record["id"]].get(name)
-
-    def _compute(self, record: Record, names: Sequence[str]) -> Iterator[tuple[str, float]]:
-        """Yield the metrics of a run that its record lacks, and note those that cannot be computed."""
-        for name in (name for name in names if value_of(record, name) is None):
-            found = metric(name.removeprefix(VALIDATION))
-            if found.task != record.get("task", "ctr"):
-                continue  # a table may show runs of both tasks
-            reason = self._obstacle(record, name, found)
-            try:
-                if reason is None:
-                    yield name, found.value(self.saved.read(record, found.table.file))
-            except DataError as error:
-                reason = str(error).rstrip(".")
+        found = metric(name.removeprefix(VALIDATION))
+        if found.task != record.get("task", "ctr"):
+            return None  # a table may show runs of both tasks
+        key = (record["id"], name)
+        if key not in self.computed:
+            reason = self._compute(record, name, found)
             if reason is not None:
                 self._missing.setdefault((name, reason), []).append(record["id"])
+        return self.computed.get(key)
 
-    def _obstacle(self, record: Record, name: str, found: Metric) -> str | None:
-        """Return why a metric cannot be computed from the saved rows of a run, or None."""
-        file = found.table.file
+    def _compute(self, record: Record, name: str, found: Metric) -> str | None:
+        """Compute a metric of a run; return why it cannot be computed, or None."""
+        key, file = (record["id"], name), found.table.file
         if name.startswith(VALIDATION) and evaluated_on(record) == "test":
             return f"{file} holds the test part, not validation"
         if not self.saved.has(record["id"], file):
-            return f"{file} is not in the ledger"
-        lacking = sorted(set(found.columns) - set(self.saved.read(record, file)))
-        return f"{file} has no column {', '.join(lacking)}" if lacking else None
+            if key not in self.kept:
+                return f"{file} is not in the ledger"
+            self.computed[key] = self.kept[key]
+            return None
+        rows = self.saved.read(record, file)
+        if lacking := sorted(set(found.columns) - set(rows)):
+            return f"{file} has no column {', '.join(lacking)}"
+        try:
+            self.computed[key] = found.value(rows)
+        except DataError as error:
+            return str(error).rstrip(".")
+        return None
 
     @property
     def notes(self) -> list[str]:
         """A sentence for each metric that some runs lack, and the reason."""
         found = []
         for (name, reason), runs in self._missing.items():
+            runs = list(dict.fromkeys(runs))
             which = f"run {runs[0]}" if len(runs) == 1 else f"{len(runs)} runs ({runs[0]}, …)"
             found.append(f"{name} is empty for {which}: {reason}.")
         return found
+
+    def frame(self) -> pd.DataFrame:
+        """Return what was computed as a table: run, metric, value."""
+        return pd.DataFrame([(*key, value) for key, value in self.computed.items()], columns=COLUMNS)
+
+
+def kept_metrics(committed: Sequence[Path]) -> dict[tuple[str, str], float]:
+    """Return the metrics that are kept beside results, by run and metric.
+
+    Raises
+    ------
+    CadcError : where a file of them cannot be read.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for path in (folder / FILE for folder in committed):
+        frame = read_kept(path, COLUMNS, ["run", "metric"])
+        if frame is None:
+            continue
+        if not is_numeric_dtype(frame["value"]):
+            raise CadcError(f"{path} has values that are not numbers; restore it or delete it.")
+        found |= {(run, name): value for run, name, value in zip(*(frame[column] for column in COLUMNS), strict=True)}
+    return found

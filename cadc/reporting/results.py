@@ -17,6 +17,8 @@ from cadc.reporting.comparison import compare_points
 from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
 from cadc.reporting.figure import write_figure
 from cadc.reporting.lookup import RECORDS
+from cadc.reporting.metric_values import FILE as COMPUTED
+from cadc.reporting.metric_values import MetricValues, kept_metrics
 from cadc.reporting.points import points
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.selection import FILE as CHOICE
@@ -40,18 +42,20 @@ def write_results(
 
     Parameters
     ----------
-    experiment, runs : what was run, and the arm and record of each.
+    experiment : the experiment.
+    runs : arm and record of each run.
     folder : of the results.
-    command : that makes them again.
-    ledger : with the runs' scores, for comparison and strata.
-    committed : folders of results whose comparison and strata serve where the scores are gone.
+    command : the command that writes them again.
+    ledger : holds the runs' scores, for comparison, strata and metrics that records lack.
+    committed : folders of results; what is kept there serves where the scores are gone.
 
     Raises
     ------
     CadcError : where the folder cannot be written to, or arms cannot be compared with a reference.
     """
     rows = points(runs)
-    table = build_table(runs, experiment.metrics, experiment.columns, SavedRows(ledger))
+    values = MetricValues(SavedRows(ledger), kept_metrics(committed))
+    table = build_table(runs, experiment.metrics, experiment.columns, values)
     table = add_tuning_time(table, experiment.tuned, rows)
     compared = compare_points(experiment.references, rows, ledger, committed)
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)
@@ -62,7 +66,8 @@ def write_results(
         choice = choose(experiment.choose, rows)
         tested = try_choice(experiment.choose, choice, rows, ledger, committed)
         table = add_choice(table, experiment.choose, choice, rows, tested)
-    kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str]]] = [
+    kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str] | None]] = [
+        (COMPUTED, values.frame() if values.computed else None, None),
         (COMPARISON, compared, comparison_markdown),
         (STRATA, by_stratum, _strata_markdown),
         (CHOICE, tested, comparison_markdown),
@@ -87,7 +92,8 @@ def write_results(
         for file, frame, text in kept:
             if frame is not None:
                 (aside / file).write_text(frame.to_csv(index=False, lineterminator="\n"))
-                (aside / file).with_suffix(".md").write_text(text(frame))
+                if text is not None:
+                    (aside / file).with_suffix(".md").write_text(text(frame))
         write_figure(experiment.figure, experiment.title, table, aside)
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
         (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")

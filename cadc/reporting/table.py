@@ -13,14 +13,13 @@ from cadc.reporting.columns import decimals, is_empty, metrics_of, shown_in
 from cadc.reporting.latex import latex
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.points import ARM_COLUMNS, Point, points
-from cadc.reporting.saved import SavedRows
 
 
 def build_table(
     runs: Sequence[tuple[str, Record]],
     metrics: Sequence[str] = (),
     columns: Sequence[str] = (),
-    saved: SavedRows | None = None,
+    values: MetricValues | None = None,
 ) -> pd.DataFrame:
     """Return the table of (arm, record) pairs, a row a point.
 
@@ -33,13 +32,13 @@ def build_table(
     runs : arm and record of each.
     metrics : such as `auc` or `ndcg@10`; those of the task where none are named.
     columns : beside those that every table has, see `cadc.experiment.columns`.
-    saved : scores and ranks of the runs, from which metrics are computed that a record lacks; without them, and where
-        they are gone, cells are empty and the attribute `note` says why.
+    values : computes the metrics that records lack; None computes none. Where one cannot be computed, cells are empty
+        and the attribute `note` says why.
     """
     rows = points(runs)
     metrics = metrics_of(metrics, (record for _, record in runs))
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in metrics]
-    values = MetricValues(saved or SavedRows(None), (*metrics, *extra))
+    values = values or MetricValues()
     table = pd.DataFrame([_row(point, metrics, extra, values) for point in rows])
     if table["ratio"].isna().all():
         table = table.drop(columns="ratio")

@@ -1,13 +1,18 @@
 """`cadc report`: the same table again from finished runs, without data, or from the committed records alone."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
+from sklearn.metrics import average_precision_score, brier_score_loss
 
 from cadc.ledger import Ledger
-from tests.cli.conftest import N_RUNS, write_experiment
+from tests.cli.conftest import N_RUNS, TINY_EXPERIMENT, write_experiment
 from tests.support.commands import TINY, cadc
 
 SAME = ("table.csv", "table.md", "figure.svg", "records.jsonl")
@@ -133,3 +138,31 @@ def test_an_experiment_of_ones_own_is_named_by_its_folder(finished, experiments)
     answer = cadc("report", folder)
     assert answer.status == 0, answer.err
     assert_same(Path("results/tiny"), finished)
+
+
+def test_metrics_that_runs_did_not_record_are_computed_from_their_scores(finished, experiments, tmp_path, monkeypatch):
+    metrics = ["auc", "brier", "pr_auc"]
+    description = TINY_EXPERIMENT | {"metrics": metrics, "reference": {"arm": "oracle"}, "metric": "pr_auc"}
+    (experiments / "tiny" / "experiment.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
+    before = set(Ledger().ids())
+    answer = cadc("report", "tiny")
+    assert answer.status == 0, answer.err
+    assert set(Ledger().ids()) == before, "nothing was run"
+    folder = Path("results/tiny")
+    table = pd.read_csv(folder / "table.csv").set_index("arm")
+    runs = [record["id"] for record in Ledger() if record["config"]["choices"]["model"] == "oracle"]
+    oracle = [pd.read_parquet(Ledger().path(run_id) / "scores.parquet") for run_id in runs]
+    for name, expected in (("brier", brier_score_loss), ("pr_auc", average_precision_score)):
+        found = [expected(rows["label"], rows["probability"]) for rows in oracle]
+        assert table.loc["oracle", f"{name}_mean"] == pytest.approx(np.mean(found), abs=1e-6)
+    assert {"Brier score", "PR-AUC"} <= set(re.findall(r"Brier score|PR-AUC", (folder / "figure.svg").read_text()))
+    assert pd.read_csv(folder / "comparison.csv")["metric"].unique().tolist() == ["pr_auc"]
+    shutil.copytree(folder, tmp_path / "first")
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
+    assert cadc("report", "tiny").status == 0
+    for name in (*SAME, "comparison.csv", "computed_metrics.csv"):
+        assert (folder / name).read_bytes() == (tmp_path / "first" / name).read_bytes(), name
+    (folder / "computed_metrics.csv").unlink()
+    answer = cadc("report", "tiny")
+    assert answer.status == 0, answer.err
+    assert "pr_auc is empty for 14 runs" in " ".join(answer.out.split())
