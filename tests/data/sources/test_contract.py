@@ -1,0 +1,43 @@
+"""Every source of conf/data keeps the contract, on small made-up files in its publisher's layout."""
+
+import pytest
+
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups
+from cadc.testing import check_source
+from tests.data import small_sources
+from tests.support.helpers import write_small_movielens
+
+WRITE = {
+    "ml-10m": small_sources.write_ml_10m,
+    "movietweetings": small_sources.write_movietweetings,
+    "epinions": small_sources.write_epinions,
+    "criteo": small_sources.write_criteo,
+    "avazu": small_sources.write_avazu,
+} | dict.fromkeys(("ml-20m", "ml-25m", "ml-latest", "ml-latest-small"), small_sources.write_movielens_csv)
+SMALL = {"synthetic": {"n_rows": 1000, "n_users": 40, "n_items": 50}}
+
+
+@pytest.mark.parametrize("option", [option for option in groups()["data"] if option != "table"])
+def test_contract_is_kept(option, tmp_path, monkeypatch):
+    folder = tmp_path / "publishers"
+    write_small_movielens(folder)
+    if option in WRITE:
+        WRITE[option](folder / option)
+    monkeypatch.setenv("CADC_DATA_DIR", str(folder))
+    check_source(load_class(compose_config([f"data={option}"])["data"]["_target_"]), **SMALL.get(option, {}))
+
+
+def test_a_table_keeps_the_contract(tmp_path):
+    path, description = tmp_path / "sales.csv", tmp_path / "sales.yaml"
+    lines = [f"u{row % 7},i{row % 11},{row % 2},{1000 + row},{'abc'[row % 3]},{row / 4}" for row in range(200)]
+    path.write_text("\n".join(["customer,article,bought,when,channel,price", *lines]) + "\n")
+    description.write_text("user: customer\nitem: article\nlabel: bought\ntime: when\n")
+    check_source(
+        load_class("cadc.data.sources.table.Table"),
+        path=str(path),
+        description=str(description),
+        context_fields=("channel",),
+        dense=("price",),
+    )

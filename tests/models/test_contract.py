@@ -1,0 +1,26 @@
+"""Every model of conf/model keeps the contract, with each choice that changes what it asks for."""
+
+import pytest
+
+from cadc.configuration.class_lookup import load_class
+from cadc.configuration.components import options_of
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups
+from cadc.testing import check_model
+
+CHOICES = {
+    "dlrm": ({}, {"residual": True}),
+    "two_tower": (
+        {},
+        {"residual": True, "scorer": "dot", "loss": "bpr"},
+        {"scorer": "mlp", "loss": "bce", "id_dot": True, "random": 4},
+        {"loss": "margin", "in_batch": 3, "layer_norm": True, "dropout": 0.1},
+    ),
+}
+CASES = [(option, own) for option in groups()["model"] for own in CHOICES.get(option, ({},))]
+
+
+@pytest.mark.parametrize(("option", "own"), CASES, ids=[" ".join([name, *map(str, own)]) for name, own in CASES])
+def test_contract_is_kept(option, own):
+    node = compose_config([f"model={option}"])["model"]
+    check_model(load_class(node["_target_"]), **{**options_of(node, "model"), **own})
