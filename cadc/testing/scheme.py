@@ -156,14 +156,14 @@ class _Checker:
 
     def gradients(self, table: EmbeddingTable) -> None:
         table.train()
+        trained = {key: own for key, own in table.named_parameters() if own.requires_grad and key != "centre"}
+        expect(trained, f"{self.name}: its table has no weight to train.")
         generator = torch.Generator().manual_seed(3)
         rows = torch.arange(self.n_rows)
         loss = (table.vectors(rows) * torch.randn(self.n_rows, self.dim, generator=generator)).sum()
         if table.penalises:
             loss = loss + table.penalty()
         loss.backward()
-        trained = {key: own for key, own in table.named_parameters() if own.requires_grad and key != "centre"}
-        expect(trained, f"{self.name}: its table has no weight to train.")
         for key, weight in trained.items():
             expect(weight.grad is not None, f"{self.name}: no gradient reaches {key}.")
             assert weight.grad is not None
