@@ -199,8 +199,3 @@ def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]
             f"{folder} holds no factors of this log ({error}); delete it and they are made again."
         ) from error
     return factors, cost
-
-
-def factor_dim(factorization: Factorization, table_dim: int | None, extra_columns: int = 0) -> int:
-    """Return `factorization.dim_for(table_dim, extra_columns)`."""
-    return factorization.dim_for(table_dim, extra_columns)
