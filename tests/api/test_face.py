@@ -17,6 +17,8 @@ FACES = [
     "cadc.data",
     "cadc.data.sources",
     "cadc.data.split",
+    "cadc.evaluation",
+    "cadc.evaluation.metrics",
     "cadc.factorization",
     "cadc.models",
     "cadc.sampling",
