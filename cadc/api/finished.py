@@ -23,6 +23,7 @@ from cadc.provenance.fingerprint import describe
 from cadc.reporting.saved import SavedRows
 from cadc.serving.load import load_run
 from cadc.serving.predict import predicted
+from cadc.storage.run_files import CURVES
 
 
 class Run:
@@ -104,7 +105,7 @@ class Run:
     @property
     def history(self) -> pd.DataFrame:
         """A line for each epoch: `epoch` (from 1), `train/loss`, validation metrics; none for what is not trained."""
-        path = self.path / "metrics.csv"
+        path = self.path / CURVES
         return pd.read_csv(path) if path.exists() else pd.DataFrame({"epoch": []})
 
     @property

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from cadc.api.carry_out import ledger_of
+from cadc.configuration.nested import part
 from cadc.configuration.override_text import format_value
 from cadc.ledger.listing import ALWAYS, differing, options, select
-from cadc.ledger.nested import part
-from cadc.ledger.status import Entry, survey
+from cadc.ledger.status import Entry, entries_of
 
 BEFORE = ("id", "status", "finished_at")
 AFTER = ("seconds", "bytes", "reason")
@@ -37,7 +37,7 @@ def runs(*filters: str, runs: str | Path | None = None) -> pd.DataFrame:
 
     >>> cadc.runs("finished", "sampler.rate=0.1")  # doctest: +SKIP
     """
-    entries = select(list(survey(ledger_of(runs))), filters)
+    entries = select(list(entries_of(ledger_of(runs))), filters)
     table = table_of(entries, [*ALWAYS, *differing(entries)])
     return table.sort_values(["finished_at", "id"], ignore_index=True)
 

@@ -49,9 +49,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _list(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespace) -> None:
     from cadc.ledger.listing import counts, lines, select
-    from cadc.ledger.status import survey
+    from cadc.ledger.status import entries_of
 
-    entries = select(list(survey(ledger)), words)
+    entries = select(list(entries_of(ledger)), words)
     for line in lines(entries):
         print(line)
     print(f"{counts(entries)} in {ledger.folder}")
@@ -102,14 +102,14 @@ def _export(ledger: "Ledger", words: Sequence[str], arguments: argparse.Namespac
     import sys
 
     from cadc.ledger.export import write
-    from cadc.ledger.status import STATUSES, survey
+    from cadc.ledger.status import STATUSES, entries_of
 
     if len(words) > 1:
         raise UsageError(f"`cadc ledger export` takes one file, not {len(words)}.")
     wanted = arguments.status or "finished"
     if wanted not in (*STATUSES[:-1], "all"):
         raise UsageError(f"{wanted!r} is no status; choose of {', '.join(STATUSES[:-1])} and all.")
-    entries = list(survey(ledger))
+    entries = list(entries_of(ledger))
     for entry in entries:
         if entry.fault:
             print(f"left out: {entry.fault}", file=sys.stderr)

@@ -38,6 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.launchers.launch import split_launcher
     from cadc.ledger import Ledger
     from cadc.loggers.after import AfterRun
+    from cadc.storage.run_files import RECORD
 
     words, launcher = split_launcher(arguments.overrides)
     combinations = expand(words) if arguments.multirun else [words]
@@ -51,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
     outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
     for job in jobs:
         if job.run_id in ledger:
-            print(ledger.path(job.run_id) / "record.json")
+            print(ledger.path(job.run_id) / RECORD)
     return outcome.exit_status
 
 

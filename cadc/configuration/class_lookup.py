@@ -20,7 +20,7 @@ from cadc.errors import UsageError, shown
 CLASS_PATH = re.compile(r"(?:(?!__)[A-Za-z_][A-Za-z0-9_]*\.)+(?!__)[A-Za-z_][A-Za-z0-9_]*")
 """ASCII names joined by dots, without dunder names."""
 
-RENAMED = {"FullTable": "Full", "NoMirror": "NoLogger", "WandbMirror": "WandbLogger"}
+RENAMED = {"CSVCurves": "NoLogger", "FullTable": "Full", "NoMirror": "NoLogger", "WandbMirror": "WandbLogger"}
 """Current names of classes by their name in older records."""
 
 

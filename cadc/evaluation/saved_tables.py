@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from cadc.storage.run_files import RANKS, SCORES
+
 Task = Literal["ctr", "ranking"]
 
 
@@ -35,7 +37,7 @@ _OF_LISTS = tuple(f"{kind}@{length}" for length in (5, 10, 20) for kind in ("hr"
 
 SAVED: dict[Task, SavedTable] = {
     "ctr": SavedTable(
-        file="scores.parquet",
+        file=SCORES,
         key=("row",),
         truth=("label",),
         value="probability",
@@ -44,7 +46,7 @@ SAVED: dict[Task, SavedTable] = {
         recorded=("auc", "logloss", "ece", "gauc"),
     ),
     "ranking": SavedTable(
-        file="ranks.parquet",
+        file=RANKS,
         key=("user", "item"),
         truth=(),
         value="rank",

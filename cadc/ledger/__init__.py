@@ -1,4 +1,4 @@
-"""What was run and what came out: a record per finished run on disk, all of them as a data frame."""
+"""The ledger: a record of each run on disk, and all of them as a data frame."""
 
 from cadc.ledger.store import Ledger, load
 

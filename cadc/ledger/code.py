@@ -1,4 +1,4 @@
-"""Which modules differ between the code of two runs, where a source tree with both commits is at hand."""
+"""Modules that differ between the code of two runs, if a source tree with both commits is available."""
 
 import ast
 import re
@@ -14,16 +14,16 @@ COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def changed_modules(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str] | None:
-    """Return the modules of `cadc` that can change a result and differ between two commits; None if nobody can tell.
+    """Return the modules of `cadc` that can change a result and differ between two commits; None if this is unknown.
 
-    Comments, docstrings and layout are no difference.
+    Differences in comments, docstrings and layout do not count.
 
     Parameters
     ----------
-    one, two : parts `code` of two records.
+    one, two : the part `code` of two records.
     """
     commits = [code.get("commit") for code in (one, two)]
-    # They come from a record and become words of a command.
+    # They come from a record and become arguments of a command.
     if not all(isinstance(commit, str) and COMMIT.fullmatch(commit) for commit in commits):
         return None
     if one.get("dirty") is not False or two.get("dirty") is not False:
@@ -54,9 +54,9 @@ def _hash(commit: Any, path: str) -> str | None:
         return None
 
 
-def _git(*words: str) -> bytes | None:
+def _git(*arguments: str) -> bytes | None:
     try:
-        done = subprocess.run(["git", "-C", str(PACKAGE.parent), *words], capture_output=True, timeout=20)
+        done = subprocess.run(["git", "-C", str(PACKAGE.parent), *arguments], capture_output=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout if done.returncode == 0 else None

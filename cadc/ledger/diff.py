@@ -1,4 +1,4 @@
-"""What differs between two runs: what was asked for, what it ran on, and what came out."""
+"""Differences between two runs: in configuration, data, code, environment and results."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,32 +6,32 @@ from typing import Any
 
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, defaults
+from cadc.configuration.nested import leaves, part
 from cadc.errors import UsageError
 from cadc.ledger.code import changed_modules
-from cadc.ledger.nested import leaves, part
 from cadc.ledger.record_hash import LOOKUP
-from cadc.ledger.safe_text import dumped, harmless, number, word
+from cadc.ledger.safe_text import dumped, harmless, number, value_text
 from cadc.ledger.status import Entry
 
 TOP_LEVEL = {"evaluate": "test"}
-"""Defaults of keys beside the groups that older records lack."""
+"""Defaults of keys beside the groups, for older records that lack them."""
 
 PARTS = ("configuration", "data", "code", "environment", "metrics", "sizes", "files", "record", "cost")
-"""Of a difference, in the order in which they are shown."""
+"""Parts of a difference, in the order in which they are shown."""
 
 NOT_EXACT = ("examples_per_s", "peak_rss_mb", LOOKUP)
-"""Costs that differ from time to time, besides seconds."""
+"""Costs that differ whenever a run is repeated, besides seconds."""
 
 ABSENT = "-"
 
 HASH = re.compile(r"[0-9a-f]{40,64}")
 
 Pair = dict[str, Any]
-"""`a` and `b`, each where the run has it, and of numbers that came out `difference`, b - a."""
+"""`a` and `b`, of the runs that have the key, and for metrics and costs `difference`, b - a."""
 
 
 def difference(one: Entry, two: Entry) -> dict[str, dict[str, Pair]]:
-    """Return what differs between two runs, by part and key; parts in which nothing differs are left out."""
+    """Return the differences between two runs by part and key; parts that are equal are left out."""
     found = {name: _pairs(_of(name, one, two), _of(name, two, one)) for name in PARTS}
     for name in ("metrics", "cost"):
         for pair in found[name].values():
@@ -42,7 +42,7 @@ def difference(one: Entry, two: Entry) -> dict[str, dict[str, Pair]]:
 
 
 def only_times(found: Mapping[str, Mapping[str, Pair]]) -> bool:
-    """Tell whether two runs differ in nothing but what a machine takes a little more or less of each time."""
+    """Return whether two runs differ in seconds, speed and memory only."""
     return set(found) <= {"cost"} and all(key.endswith("_s") or key in NOT_EXACT for key in found.get("cost", {}))
 
 
@@ -63,12 +63,12 @@ def _of(name: str, entry: Entry, other: Entry) -> dict[str, Any]:
 
 
 def _configuration(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Return choices and options by key, defaults filled in where only the other configuration has them."""
+    """Return choices and options by key; defaults are filled in for options that only the other configuration has."""
     choices = part(config, "choices")
     groups = {key: value for key, value in config.items() if key != "choices"}
     found = leaves(TOP_LEVEL | _filled(groups, other))
     named = tuple(f"{str(group).replace('/', '.')}.{TARGET}" for group in choices)
-    # The name of a choice says more than that of its class.
+    # The name of an option says more than the name of its class.
     return dict(choices) | {key: value for key, value in found.items() if key not in named}
 
 
@@ -76,7 +76,7 @@ def _filled(node: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     filled = {
         key: _filled(value, part(other, key)) if isinstance(value, Mapping) else value for key, value in node.items()
     }
-    # Looking a class up loads it, so that is done only for a record that an older version wrote.
+    # Classes are only loaded for records of an older version, since that is slow.
     if TARGET in node and node[TARGET] == other.get(TARGET) and set(other) - set(node):
         try:
             missing = {key: value for key, value in defaults(load_class(node[TARGET])).items() if key in other}
@@ -96,19 +96,19 @@ def _pairs(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Pair]:
 
 
 def _same(a: Any, b: Any) -> bool:
-    # True equals 1 in Python, and NaN not itself.
+    # In Python True equals 1, and NaN does not equal itself.
     return (a == b and isinstance(a, bool) == isinstance(b, bool)) or (a != a and b != b)
 
 
 def as_json(one: Entry, two: Entry) -> str:
-    """Return a difference as JSON: the ids, whether only times differ, and each part."""
+    """Return the differences as JSON: ids, whether only times differ, and each part."""
     found = difference(one, two)
     modules = {"modules": changed_modules(part(one.known, "code"), part(two.known, "code"))} if "code" in found else {}
     return dumped({"a": one.run_id, "b": two.run_id, "only_times": only_times(found), **found, **modules})
 
 
 def as_text(one: Entry, two: Entry) -> Iterator[str]:
-    """Yield the lines that show a difference to people."""
+    """Yield the differences as lines of text."""
     found = difference(one, two)
     yield f"a  {harmless(one.run_id, 80)}  {one.status}"
     yield f"b  {harmless(two.run_id, 80)}  {two.status}"
@@ -125,7 +125,7 @@ def as_text(one: Entry, two: Entry) -> Iterator[str]:
     if not found:
         yield "nothing differs"
     elif only_times(found):
-        yield "nothing differs but times and memory"
+        yield "nothing differs except times and memory"
     elif same := [name for name in PARTS if name not in found and name not in ("record", "sizes")]:
         yield f"the same: {', '.join(same)}"
 
@@ -140,7 +140,7 @@ def _cells(name: str, pair: Pair) -> list[str]:
 
 
 def _exact(value: Any) -> str:
-    text = word(value)
+    text = value_text(value)
     return f"{text[:12]}…" if HASH.fullmatch(text) else text
 
 
@@ -150,7 +150,7 @@ def _modules(one: Entry, two: Entry) -> str:
         return "the code that can change a result is the same"
     modules = changed_modules(*codes)
     if modules is None:
-        return "which modules differ cannot be told: it takes a source tree with both commits, neither changed by hand"
+        return "the modules that differ are unknown: this needs a source tree with both commits, without local changes"
     if not modules:
-        return "all modules of cadc that can change a result agree; the runs use different ones, or plug-ins differ"
+        return "all modules of cadc that can change a result are equal; the runs use different ones, or plug-ins differ"
     return f"modules that differ: {', '.join(harmless(module, 100) for module in modules)}"

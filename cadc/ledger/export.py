@@ -1,4 +1,4 @@
-"""Records as a flat table for other programs: CSV, Parquet or JSON lines."""
+"""Exports records as a flat table: CSV, Parquet or JSON lines."""
 
 import json
 import sys
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cadc.configuration.nested import leaves
 from cadc.errors import UsageError
-from cadc.ledger.nested import leaves
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.status import Entry
 from cadc.storage.atomic_files import write_file
@@ -25,29 +25,29 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
 
 
 def write(entries: Sequence[Entry], path: Path | None) -> None:
-    """Write runs as a table; the suffix of the file says how, and none is CSV on standard output.
+    """Write runs as a table in the format of the suffix; without a file, as CSV on standard output.
 
-    Lists are JSON texts in CSV and Parquet, as is all else that no column can hold.
+    In CSV and Parquet, lists and columns of mixed types are written as JSON texts.
 
     Raises
     ------
-    UsageError : for another suffix.
+    UsageError : for an unknown suffix.
     """
     if path is None:
         _write_csv(rows(entries), sys.stdout)
         return
     if path.suffix not in WRITERS:
-        raise UsageError(f"{str(path)!r} ends in none of {', '.join(WRITERS)}, so nobody knows how to write it.")
+        raise UsageError(f"{str(path)!r} has the suffix {path.suffix!r}; expected one of {', '.join(WRITERS)}.")
     write_file(path, lambda partial: WRITERS[path.suffix](rows(entries), partial))
 
 
 def _write_csv(rows: Sequence[Row], file: Any) -> None:
-    # People look at it with `cat`, and a spreadsheet cannot show what a terminal acts on either.
+    # It may be shown on a terminal, which would act on control characters.
     _frame(rows, lambda text: harmless(text, sys.maxsize)).to_csv(file, index=False)
 
 
 def _write_parquet(rows: Sequence[Row], path: Path) -> None:
-    # Halves of characters, which JSON can hold, are no text.
+    # JSON can hold lone surrogates, which are not valid text.
     _frame(rows, lambda text: text.encode(errors="backslashreplace").decode()).to_parquet(path, index=False)
 
 
@@ -63,7 +63,7 @@ WRITERS: dict[str, Callable[[Sequence[Row], Path], None]] = {
 
 
 def _frame(rows: Sequence[Row], as_text: Callable[[str], str]) -> "pd.DataFrame":
-    """Return rows as a frame whose columns hold numbers, truth values or texts, each column of one kind."""
+    """Return rows as a data frame in which each column has numbers, booleans or texts only."""
     import pandas as pd
 
     keys = list(dict.fromkeys(key for row in rows for key in row)) or ["id", "status"]
@@ -76,12 +76,12 @@ def _frame(rows: Sequence[Row], as_text: Callable[[str], str]) -> "pd.DataFrame"
 
 
 def _column(values: list[Any]) -> tuple[Any, list[Any]]:
-    """Return the type of a column that can hold these values, and the values for it."""
+    """Return the type of a column for these values, and the values converted to it."""
     known = [value for value in values if value is not None]
     kinds = {type(value) for value in known}
     if kinds == {bool}:
         return "boolean", values
-    # Whole numbers beyond these would be others afterwards.
+    # Larger whole numbers would be rounded.
     if kinds == {int} and all(abs(value) < 2**63 for value in known):
         return "Int64", values
     if kinds and kinds <= {int, float} and all(abs(value) < 2**53 for value in known if isinstance(value, int)):

@@ -1,22 +1,22 @@
-"""The runs of a ledger, a line each, with what tells them apart."""
+"""Lists runs, one line each, with the options in which they differ."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from cadc.configuration.nested import leaves, part
 from cadc.errors import UsageError
 from cadc.evaluation.prefixes import TEST
-from cadc.ledger.nested import leaves, part
-from cadc.ledger.safe_text import harmless, moment, number, word
+from cadc.ledger.safe_text import harmless, moment, number, value_text
 from cadc.ledger.status import STATUSES, Entry
 
 ALWAYS = ("data", "model")
-"""Choices that are shown even where all runs agree in them."""
+"""Choices that are always shown."""
 
 
 def options(entry: Entry) -> dict[str, Any]:
-    """Return what a run was asked for: its choices, and the options of the groups that it uses."""
+    """Return the choices of a run, and the options of the groups that it uses, by key."""
     config = part(entry.known, "config")
     choices = part(config, "choices")
     uses = entry.known.get("uses")
@@ -31,20 +31,25 @@ def options(entry: Entry) -> dict[str, Any]:
     return {key: value for key, value in found.items() if counts(key)}
 
 
-def select(entries: Sequence[Entry], words: Sequence[str]) -> list[Entry]:
-    """Return the entries that words ask for: statuses, and values of configuration keys.
+def select(entries: Sequence[Entry], filters: Sequence[str]) -> list[Entry]:
+    """Return the entries that match all filters.
 
-    Damaged records stay, since nobody knows what they were.
+    Entries with a damaged record are kept, since it is unknown whether they match.
+
+    Parameters
+    ----------
+    entries : of a ledger.
+    filters : statuses, of which one has to match, and `key=value` of configuration keys; `key=a,b` matches either.
 
     Raises
     ------
-    UsageError : for a word that is no status and no key of any run.
+    UsageError : for a filter that is neither a status nor a key of any run.
     """
-    statuses = [text for text in words if "=" not in text]
+    statuses = [text for text in filters if "=" not in text]
     for status in statuses:
         if status not in STATUSES:
-            raise UsageError(f"{status!r} is no status; choose of {', '.join(STATUSES)}, or write KEY=VALUE.")
-    wanted = [text.partition("=")[::2] for text in words if "=" in text]
+            raise UsageError(f"{status!r} is not a status; choose one of {', '.join(STATUSES)}, or write KEY=VALUE.")
+    wanted = [text.partition("=")[::2] for text in filters if "=" in text]
     asked = [(entry, options(entry)) for entry in entries]
     known = {key for _, found in asked for key in found}
     for key, _ in wanted:
@@ -64,15 +69,15 @@ def select(entries: Sequence[Entry], words: Sequence[str]) -> list[Entry]:
 
 
 def _is(value: Any, text: str) -> bool:
-    """Tell whether a value is what a word gives, or one of several with commas between."""
+    """Return whether a value equals one of the comma-separated values of a filter."""
     if isinstance(value, list):
-        return word(value) == text.replace(" ", "")
+        return value_text(value) == text.replace(" ", "")
     return any(_is_one(value, choice) for choice in text.split(","))
 
 
 def _is_one(value: Any, text: str) -> bool:
     if (found := number(value)) is None:
-        return word(value) == text
+        return value_text(value) == text
     try:
         return found == float(text)
     except ValueError:
@@ -82,17 +87,17 @@ def _is_one(value: Any, text: str) -> bool:
 def differing(entries: Sequence[Entry]) -> list[str]:
     """Return the keys in which runs differ, besides those that are always shown.
 
-    A key that older records lack had its default there, so lacking it is no difference.
+    A key that is missing from an older record had its default there, which is not a difference.
     """
     values: dict[str, set[str]] = {}
     for entry in entries:
         for key, value in options(entry).items():
-            values.setdefault(key, set()).add(word(value))
+            values.setdefault(key, set()).add(value_text(value))
     return [key for key, found in values.items() if len(found) > 1 and key not in ALWAYS]
 
 
 def lines(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield a line a run: id, status, when it ended, seconds, metrics, what tells it apart, what is the matter."""
+    """Yield a line for each run: id, status, end, seconds, metrics, options, process and failure."""
     shown = (*ALWAYS, *differing(entries))
     for entry in sorted(entries, key=_ended):
         beginning = f"{harmless(entry.run_id, 80):16}  {entry.status:11}"
@@ -106,7 +111,7 @@ def lines(entries: Sequence[Entry]) -> Iterator[str]:
             f"{moment(_ended(entry)[1]):16}",
             f"{seconds:9.1f} s" if seconds is not None else " " * 11,
             metrics(entry),
-            " ".join(f"{harmless(key, 80)}={word(found[key])}" for key in shown if key in found),
+            " ".join(f"{harmless(key, 80)}={value_text(found[key])}" for key in shown if key in found),
             entry.state,
             harmless(entry.known["reason"], 160) if "reason" in entry.known else "",
         ]
@@ -114,13 +119,13 @@ def lines(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _ended(entry: Entry) -> tuple[bool, str, str]:
-    """Return what sorts runs by the time they ended, those that did not last."""
+    """Return the sort key of a run: by the time it ended, runs that have not ended last."""
     ended = next((text for key in ("finished_at", "ended_at") if isinstance(text := entry.known.get(key), str)), "")
     return not ended, ended, entry.run_id
 
 
 def metrics(entry: Entry) -> str:
-    """Return the test metrics of a run in words; all of them where there are none of the test."""
+    """Return the test metrics of a run as text; all metrics if there are no test metrics."""
     found = part(entry.known, "metrics")
     shown = {name: value for name, value in found.items() if name.startswith(TEST)} or found
     return " ".join(f"{harmless(name, 40)} {_decimals(value)}" for name, value in shown.items())
@@ -132,7 +137,7 @@ def _decimals(value: Any) -> str:
 
 
 def counts(entries: Sequence[Entry]) -> str:
-    """Return how many runs there are of each status."""
+    """Return the number of runs of each status as text."""
     found = Counter(entry.status for entry in entries)
-    words = [f"{found[status]} {status}" for status in STATUSES if found[status]]
-    return f"{len(entries)} run{'s' * (len(entries) != 1)}{': ' * bool(words)}{', '.join(words)}"
+    parts = [f"{found[status]} {status}" for status in STATUSES if found[status]]
+    return f"{len(entries)} run{'s' * (len(entries) != 1)}{': ' * bool(parts)}{', '.join(parts)}"

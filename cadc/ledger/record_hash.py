@@ -1,4 +1,4 @@
-"""A record's hash of itself, so that a changed byte in it is noticed like one in any other file of its run."""
+"""The hash that a record has of itself, so that a change of the record is detected like that of any other file."""
 
 import hashlib
 import json
@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 KEY = "record_hash"
-"""Last key of a sealed record: SHA-256 of the text that it has without this key and without times.
+"""Last key of a sealed record: SHA-256 of the record without this key and without times.
 
-Equal runs have equal hashes, on whichever machine of a kind and however often they were interrupted.
+Equal runs have equal hashes on all machines of a kind, however often they were interrupted.
 """
 
 TIMES = ("finished_at", "ended_at", "examples_per_s", "peak_rss_mb")
-"""Beside the costs that end in `_s`: what differs whenever the same is done again."""
-
+"""Keys that differ whenever a run is repeated, besides costs that end in `_s`."""
 
 LOOKUP = "lookup_ns"
-"""The one that stands among what is said of tables."""
+"""The one of these keys that is in the part `tables`."""
 
 
 def seal(path: Path) -> None:
-    """Add its hash to the record in this file; a file that holds no object stays as it is."""
+    """Add its hash to the record in a file; a file that is not a JSON object is left as it is."""
     try:
         record = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -31,23 +30,23 @@ def seal(path: Path) -> None:
 
 
 def record_hash(record: Mapping[str, Any]) -> str:
-    """Return the hash that a record carries when it is sealed."""
+    """Return the hash of a record, sealed or not."""
     return hashlib.sha256(_text(without_times(_unsealed(record))).encode()).hexdigest()
 
 
 def is_intact(content: bytes) -> bool:
-    """Tell whether these are, byte by byte, the bytes of a record as it was sealed.
+    """Return whether these bytes are those of a record as it was sealed.
 
     >>> is_intact(b'{"id": "x"}')
     False
     """
     record = json.loads(content)
-    # What its hash leaves open, such as spaces and keys that stand there twice, comparing the text does not.
+    # The hash does not cover spaces and duplicate keys; comparing the text does.
     return record.get(KEY) == record_hash(record) and content == _text(record).encode()
 
 
 def without_times(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with null for what differs whenever the same run is carried out again: times, speed, memory."""
+    """Return a record with null for times, speed and memory, which differ whenever the run is repeated."""
     kept = {key: None if key in TIMES else value for key, value in record.items()}
     if isinstance(cost := kept.get("cost"), Mapping):
         kept["cost"] = {key: None if key in TIMES or key.endswith("_s") else value for key, value in cost.items()}

@@ -1,10 +1,11 @@
-"""What every record of a finished run holds: a damaged or foreign file is named before anything is made of it."""
+"""The schema of records of finished runs: damaged and foreign files are reported before they are used."""
 
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cadc.configuration.nested import depth
 from cadc.errors import CadcError, shown
 from cadc.evaluation.prefixes import TEST
 from cadc.evaluation.saved_tables import SAVED
@@ -28,27 +29,27 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _is_numbers(value: Any) -> bool:
+def _are_numbers(value: Any) -> bool:
     return _is_table(value) and all(_is_number(item) for item in value.values())
 
 
-def _is_words(value: Any) -> bool:
+def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-SHAPE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "id": (_is_text, "a text on one line"),
-    "finished_at": (_is_text, "a text on one line"),
+SCHEMA: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (_is_text, "text on one line"),
+    "finished_at": (_is_text, "text on one line"),
     "seed": (_is_number, "a number"),
-    "uses": (_is_words, "a list of groups"),
+    "uses": (_are_texts, "a list of groups"),
     "config": (_is_table, "keys and values"),
     "config.choices": (_is_table, "keys and values"),
     "data": (_is_table, "keys and values"),
-    "data.name": (_is_text, "a text on one line"),
-    "data.content_hash": (_is_text, "a text on one line"),
+    "data.name": (_is_text, "text on one line"),
+    "data.content_hash": (_is_text, "text on one line"),
     "code": (_is_table, "keys and values"),
-    "code.hash": (_is_text, "a text on one line"),
-    "metrics": (_is_numbers, "keys and finite numbers"),
+    "code.hash": (_is_text, "text on one line"),
+    "metrics": (_are_numbers, "keys and finite numbers"),
     "cost": (_is_table, "keys and values"),
     "cost.total_s": (_is_number, "a finite number"),
     "factor_dim": (_is_count, "a whole number or null"),
@@ -57,45 +58,35 @@ SHAPE: dict[str, tuple[Callable[[Any], bool], str]] = {
     "bytes": (_is_table, "keys and values"),
     "bytes.embedding": (_is_count, "a whole number or null"),
 }
-"""Keys joined by dots, and what stands there."""
+"""Check and description of the value of each key, joined by dots."""
 
 
-def require_whole(record: Any, where: str | Path, run_id: str | None = None) -> None:
-    """Raise a CadcError for a record that lacks something, or holds something else there.
+def check_record(record: Any, where: str | Path, run_id: str | None = None) -> None:
+    """Raise a CadcError for a record that lacks a key or has an invalid value.
 
     Parameters
     ----------
-    record : as it was read from a file.
-    where : the file, or the line of one, for the sentence.
-    run_id : name of the folder that it lies in, which its id must be.
+    record : as read from a file.
+    where : the file, or its line, for the message.
+    run_id : name of its folder, which must be its id; None checks no name.
     """
     advice = "delete it, or restore the file"
-    if not isinstance(record, Mapping) or _depth(record) > MAX_DEPTH:
-        raise CadcError(f"{where} is no record (no keys and values, or nested too deep); {advice}.")
-    for key, (fits, expected) in SHAPE.items():
+    if not isinstance(record, Mapping) or depth(record) >= MAX_DEPTH:
+        raise CadcError(f"{where} is not a record (it has no keys and values, or is nested too deeply); {advice}.")
+    for key, (fits, expected) in SCHEMA.items():
         node: Any = record
         for part in key.split(".", 1):
             if part not in node:
-                raise CadcError(f"{where} is no record (it lacks {key}); {advice}.")
+                raise CadcError(f"{where} is not a record (it lacks {key}); {advice}.")
             node = node[part]
         if not fits(node):
-            raise CadcError(f"{where} is no record ({key} is {shown(node)}; expected {expected}); {advice}.")
+            raise CadcError(f"{where} is not a record ({key} is {shown(node)}; expected {expected}); {advice}.")
     task = record.get("task", "ctr")
     if task not in SAVED:
-        raise CadcError(f"{where} is no record (task is {shown(task)}; expected ctr or ranking); {advice}.")
+        raise CadcError(f"{where} is not a record (task is {shown(task)}; expected ctr or ranking); {advice}.")
     is_tested = record["config"].get("evaluate", "test") == "test" and not record.get("unreachable")
     for name in SAVED[task].leading if is_tested else ():
         if f"{TEST}{name}" not in record["metrics"]:
-            raise CadcError(f"{where} is no record (it lacks metrics.{TEST}{name}); {advice}.")
+            raise CadcError(f"{where} is not a record (it lacks metrics.{TEST}{name}); {advice}.")
     if run_id is not None and record["id"] != run_id:
         raise CadcError(f"{where} is the record of another run ({shown(record['id'])}); {advice}.")
-
-
-def _depth(value: Any) -> int:
-    """Return how deep dictionaries and lists are nested, without a call for each level."""
-    depth, level = 0, [value]
-    while level and depth <= MAX_DEPTH:
-        inner = [list(node.values()) if isinstance(node, Mapping) else node for node in level]
-        level = [item for items in inner if isinstance(items, list) for item in items]
-        depth += 1
-    return depth

@@ -1,13 +1,15 @@
-"""Values of records as text that is harmless to look at, whatever a damaged or hostile record holds."""
+"""Values of records as text that is safe to print, whatever a damaged or hostile record contains."""
 
 import json
 import math
 from datetime import UTC, datetime
 from typing import Any
 
+from cadc.configuration.override_text import format_value
+
 
 def harmless(value: Any, length: int = 2000) -> str:
-    r"""Return a text for one line: what a terminal would act on stands there escaped, and what is long is cut.
+    r"""Return a text on one line: control characters are escaped, and long texts are cut.
 
     >>> print(harmless("a\x1b[31mb\n"))
     a\x1b[31mb\n
@@ -21,12 +23,12 @@ def harmless(value: Any, length: int = 2000) -> str:
 
 
 def dumped(value: Any) -> str:
-    """Return a value as JSON, in which all that a terminal would act on is escaped."""
+    """Return a value as JSON, in which control characters are escaped."""
     return json.dumps(value, indent=1)
 
 
 def number(value: Any) -> float | None:
-    """Return a value as float if it is a finite number."""
+    """Return a value as float if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -36,23 +38,24 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def word(value: Any) -> str:
-    """Return a value as a configuration writes it.
+def value_text(value: Any) -> str:
+    """Return a value as an override writes it, made harmless; whole numbers have no decimals, so that 1.0 equals 1.
 
-    >>> word(True), word(None), word(0.1), word(1.0), word([128, 64]), word("mf")
-    ('true', 'null', '0.1', '1', '[128,64]', 'mf')
+    >>> value_text(True), value_text(1.0), value_text([128, 64]), value_text("mf")
+    ('true', '1', '[128,64]', 'mf')
     """
+    return harmless(format_value(_without_decimals(value)), 200)
+
+
+def _without_decimals(value: Any) -> Any:
     if isinstance(value, list):
-        return f"[{','.join(word(item) for item in value)}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return "null" if value is None else harmless(value, 200)
+        return [_without_decimals(item) for item in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
 
 
 def moment(text: Any) -> str:
-    """Return a time of a record, which is UTC, to the minute; empty where it is none."""
+    """Return a time of a record (UTC) to the minute; empty if it is not a time."""
     try:
         return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M")
     except (TypeError, ValueError):
@@ -60,7 +63,7 @@ def moment(text: Any) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something was.
+    """Return as text how long ago something was.
 
     >>> ago(30), ago(7200), ago(3e5)
     ('30 s ago', '2 h ago', '3 days ago')
@@ -72,5 +75,5 @@ def ago(seconds: float) -> str:
 
 
 def since(timestamp: float) -> str:
-    """Return how long ago a modification time is."""
+    """Return as text how long ago a modification time is."""
     return ago(datetime.now(UTC).timestamp() - timestamp)

@@ -1,4 +1,4 @@
-"""One run in a form for people, and all that is known of it in a form for programs."""
+"""Shows one run: as text, or as JSON with all that is known of it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,17 +10,17 @@ from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
 
 SECTIONS = {"config": "configuration", "bytes": "bytes", "uses": "groups used"}
-"""What keys of a record are called where their name is no word."""
+"""Headings of keys whose name does not explain them."""
 
 HEAD = ("id", "schema_version", "status", "seed", "finished_at", "ended_at", "begun_at")
-"""Keys that stand in the first lines, or are said elsewhere."""
+"""Keys that are shown in the first lines, or not at all."""
 
 LONGEST = 100
-"""Items of a list that are shown."""
+"""Most items of a list that are shown."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML with lists in a line."""
+    """Writes YAML with each list on one line."""
 
 
 _Dumper.add_representer(
@@ -29,9 +29,9 @@ _Dumper.add_representer(
 
 
 def as_text(ledger: Ledger, entry: Entry) -> Iterator[str]:
-    """Yield the lines that show a run: its status, then each part of its record."""
+    """Yield a run as lines of text: its status, then each part of its record."""
     known = entry.known
-    ended = next((words for key in ("finished_at", "ended_at") if (words := moment(known.get(key)))), "")
+    ended = next((text for key in ("finished_at", "ended_at") if (text := moment(known.get(key)))), "")
     begun = moment(known.get("begun_at"))
     when = f" {ended} UTC" if ended else f", begun {begun} UTC" if begun else ""
     yield f"run {harmless(entry.run_id, 80)}: {entry.status}{when}{', ' * bool(entry.state)}{entry.state}"
@@ -50,13 +50,13 @@ def as_text(ledger: Ledger, entry: Entry) -> Iterator[str]:
 
 
 def as_json(entry: Entry) -> str:
-    """Return what is known of a run as JSON, its status included."""
+    """Return all that is known of a run, with its status, as JSON."""
     lease = {"lease": entry.state} if entry.state else {}
     return dumped({"id": entry.run_id, **entry.known, "status": entry.status, **lease})
 
 
 def _cut(value: Any) -> Any:
-    """Return a value with long texts and lists cut."""
+    """Return a value with long texts and lists shortened."""
     if isinstance(value, Mapping):
         return {harmless(key, 200): _cut(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A look over a ledger that nothing in it can stop: a damaged record is an entry that says so."""
+"""Entries of a ledger with their status; a damaged record gives an entry with its fault, not an error."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -6,31 +6,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cadc.configuration.nested import depth
 from cadc.errors import CadcError
-from cadc.ledger.nested import depth
 from cadc.ledger.safe_text import harmless, number, since
 from cadc.ledger.store import Ledger, Record
 from cadc.storage.lease import holder
+from cadc.storage.run_files import RECORD
 
 STATUSES = ("finished", "failed", "pruned", "running", "interrupted", "damaged")
 
 RECORDED = STATUSES[:3]
 
 DEEPEST = 30
-"""Levels of a record that are believed; those that `cadc` writes have five."""
+"""Most levels of nesting of a record; `cadc` writes five."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as the ledger knows it.
+    """A run in a ledger.
 
     Parameters
     ----------
     run_id : name of its folder.
     status : one of `STATUSES`.
     known : its record, or what is known about it while it is unfinished.
-    fault : what is wrong with its record, empty where nothing is.
-    state : who works on it, or when somebody last did; empty where it came to an end.
+    fault : what is wrong with its record; empty if nothing is.
+    state : the process that works on it, or when one last did; empty if it has ended.
     """
 
     run_id: str
@@ -40,7 +41,7 @@ class Entry:
     state: str = ""
 
 
-def survey(ledger: Ledger) -> Iterator[Entry]:
+def entries_of(ledger: Ledger) -> Iterator[Entry]:
     """Yield every run of a ledger, by id."""
     begun = {path.name for path in workplaces(ledger)}
     for run_id in ledger.names():
@@ -49,21 +50,21 @@ def survey(ledger: Ledger) -> Iterator[Entry]:
 
 
 def workplaces(ledger: Ledger) -> list[Path]:
-    """Return the folders of what is unfinished, by id."""
+    """Return the folders of unfinished runs, sorted by id."""
     return sorted(path for path in ledger.checkpoints("-").parents[1].glob("[!.]*") if path.is_dir())
 
 
 def look_up(ledger: Ledger, run_id: str, begun: bool = True) -> Entry | None:
-    """Return what the ledger knows of a run; None where that is nothing.
+    """Return the entry of a run; None if the ledger knows nothing about it.
 
     Parameters
     ----------
     ledger, run_id : of the run.
-    begun : whether something of it may be unfinished; asking costs.
+    begun : whether it may have unfinished files; looking for them takes time.
     """
     record: Record | None = None
     try:
-        if (ledger.path(run_id) / "record.json").exists():
+        if (ledger.path(run_id) / RECORD).exists():
             record = ledger.record(run_id)
             _check(record)
         status = ledger.status(run_id) if begun else str(record.get("status", "finished")) if record else None
@@ -81,27 +82,27 @@ def look_up(ledger: Ledger, run_id: str, begun: bool = True) -> Entry | None:
 
 def _check(record: Record) -> None:
     if depth(record) > DEEPEST:
-        raise CadcError(f"its record is nested {depth(record)} levels deep, which no record is.")
+        raise CadcError(f"its record is nested {depth(record)} levels deep; expected at most {DEEPEST}.")
     if (status := record.get("status", "finished")) not in RECORDED:
-        raise CadcError(f"the status of its record is {status!r}, which is none of {', '.join(RECORDED)}.")
+        raise CadcError(f"the status of its record is {status!r}; expected one of {', '.join(RECORDED)}.")
 
 
 def state(ledger: Ledger, run_id: str) -> str:
-    """Return who works on an unfinished run, or how long ago somebody last did and how far it came."""
+    """Return the process that works on an unfinished run, or how long ago one did and whether it has a checkpoint."""
     workplace = ledger.checkpoints(run_id).parent
     who = holder(workplace)
     if who is not None:
         return f"process {harmless(_process(who), 40)} on {harmless(who.get('host'), 80)}"
-    words = []
+    parts = []
     times, checkpoints = [], 0
     with suppress(OSError):
         for path in (*workplace.iterdir(), *ledger.checkpoints(run_id).rglob("*.ckpt")):
             times.append(path.stat().st_mtime)
             checkpoints += path.suffix == ".ckpt"
     if times:
-        words.append(f"last sign of life {since(max(times))}")
-    words.append("with a checkpoint" if checkpoints else "without a checkpoint")
-    return ", ".join(words)
+        parts.append(f"last sign of life {since(max(times))}")
+    parts.append("with a checkpoint" if checkpoints else "without a checkpoint")
+    return ", ".join(parts)
 
 
 def _process(who: dict[str, Any]) -> Any:

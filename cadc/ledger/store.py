@@ -1,7 +1,7 @@
-"""The ledger: a folder with one sub-folder per run that came to an end, named after the run's id.
+"""The ledger: a folder with one sub-folder for each run that has ended, named after the id of the run.
 
-What is not finished lies under `.unfinished/ID`: the lease of whoever works on it, its checkpoints, and what is known
-about it. So a run's own folder is never half written, and any number of processes may work on one ledger.
+Runs that have not ended are under `.unfinished/ID`: the lease of the process that works on it, its checkpoints, and
+what is known about it. So the folder of a run is never half written, and any number of processes may share a ledger.
 """
 
 import json
@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.errors import CadcError, NotWritable, UsageError, reason
+from cadc.ledger.reading import Record, read_record
 from cadc.ledger.record_hash import seal
-from cadc.paths import regular_file, runs_dir
-from cadc.pipeline.schema_version import SCHEMA_VERSION
+from cadc.paths import runs_dir
 from cadc.storage.atomic_files import is_about, write_file, write_folder
 from cadc.storage.lease import Lease, claim, clear, holder
+from cadc.storage.run_files import ABOUT, RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Record = dict[str, Any]
-
-REQUIRED = ("id", "config", "metrics")
-"""Keys without which a file is no record."""
 
 UNFINISHED = ".unfinished"
 
@@ -32,12 +28,12 @@ UNFINISHED = ".unfinished"
 class Ledger:
     """Runs on disk.
 
-    A run is *finished*; or *failed* or *pruned*, which its record says; or *running*, while a living process holds its
-    lease; or *interrupted*, when something of it is left and nobody works on it.
+    A run is *finished*, *failed* or *pruned*, as its record says; *running*, while a living process holds its lease; or
+    *interrupted*, if it was begun and no process works on it.
 
     Parameters
     ----------
-    folder : of the runs; `$CADC_RUNS`, else `runs`, where none is given.
+    folder : of the runs; None takes `$CADC_RUNS`, else `runs`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -51,14 +47,14 @@ class Ledger:
         return self.folder / run_id
 
     def checkpoints(self, run_id: str) -> Path:
-        """Return the folder where an unfinished run keeps the state of its training."""
+        """Return the folder of the checkpoints of an unfinished run."""
         return self._workplace(run_id) / "checkpoints"
 
     def _workplace(self, run_id: str) -> Path:
         return self.folder / UNFINISHED / run_id
 
     def status(self, run_id: str) -> str | None:
-        """Return `finished`, `failed`, `pruned`, `running`, `interrupted`, or None for a run never begun."""
+        """Return `finished`, `failed`, `pruned`, `running`, `interrupted`, or None for a run that was never begun."""
         recorded = self.recorded(run_id)
         if recorded == "finished" or not (workplace := self._workplace(run_id)).is_dir():
             return recorded
@@ -67,77 +63,72 @@ class Ledger:
         return recorded or ("interrupted" if self.about(run_id) else None)
 
     def recorded(self, run_id: str) -> str | None:
-        """Return what the record of a run says: `finished`, `failed` or `pruned`; None where there is no record."""
-        if not (self.path(run_id) / "record.json").exists():
+        """Return the status in the record of a run: `finished`, `failed` or `pruned`; None if there is no record."""
+        if not (self.path(run_id) / RECORD).exists():
             return None
-        # Version 1 knew no other than finished runs.
+        # Schema version 1 had finished runs only.
         return str(self.record(run_id).get("status", "finished"))
 
     def is_unreachable(self, run_id: str) -> bool:
-        """Tell whether a run has no result since no table of its scheme meets its budget."""
+        """Return whether a run failed because its embedding scheme cannot meet the byte budget."""
         return self.recorded(run_id) == "failed" and bool(self.record(run_id).get("unreachable"))
 
     def record(self, run_id: str) -> Record:
-        """Read the record of a run that came to an end.
+        """Read the record of a run that has ended.
 
         Raises
         ------
-        UsageError : where there is no such run.
-        CadcError : where its record cannot be read.
+        UsageError : if there is no such run.
+        CadcError : if its record cannot be read.
         """
-        path = self.path(run_id) / "record.json"
+        path = self.path(run_id) / RECORD
         if not path.exists():
-            raise UsageError(f"there is no finished run {run_id!r} in {self.folder}.")
-        try:
-            record = json.loads(regular_file(path).read_text())
-            if not isinstance(record, dict):
-                raise ValueError("it is no object")
-            missing = [key for key in REQUIRED if key not in record]
-            if missing:
-                raise ValueError(f"it lacks {', '.join(missing)}")
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise CadcError(f"{path} is no record ({error}); delete its folder and run again.") from error
-        version = record.get("schema_version", 1)
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise CadcError(f"{path} has the schema version {version!r}, newer than this cadc; install a newer one.")
-        return record
+            raise UsageError(f"there is no finished run {run_id!r} in {self.folder}; `cadc ledger list` shows runs.")
+        return read_record(path)
 
     def about(self, run_id: str) -> Record:
-        """Return what is known about an unfinished run: id, configuration, when it began, why it was interrupted."""
+        """Return what is known about an unfinished run: id, configuration, begin, and why it was interrupted."""
         try:
-            known = json.loads((self._workplace(run_id) / "about.json").read_text())
+            known = json.loads((self._workplace(run_id) / ABOUT).read_text())
         except (OSError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 
     def find(self, prefix: str, any_status: bool = False) -> str:
-        """Return the id of the run that starts with `prefix`, or is named so in full.
+        """Return the only run id that starts with `prefix`, or equals it.
 
         Parameters
         ----------
         prefix : beginning of an id.
-        any_status : whether runs that are not finished, or whose record is damaged, count as well.
+        any_status : whether unfinished and failed runs, and those with a damaged record, count too.
+
+        Raises
+        ------
+        UsageError : if no id, or more than one, starts so.
+        CadcError : if the record of a run whose id starts so is damaged.
         """
         ids = [run_id for run_id in self.names() if run_id.startswith(prefix)]
         if not any_status:
-            # One that starts so and is damaged is named; what is wrong with others does not matter here.
+            # Damaged records raise an error only if their id starts with the prefix.
             ids = [run_id for run_id in ids if self.status(run_id) == "finished"]
         if prefix in ids:
             return prefix
         if len(ids) != 1:
             more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
             names = ", ".join(run_id if run_id.isprintable() else ascii(run_id) for run_id in ids[:8])
-            found = f"{len(ids)} runs start so ({names}{more})" if ids else "none starts so"
+            found = f"{len(ids)} ids start with it ({names}{more})" if ids else "no id starts with it"
             kind = "run" if any_status else "finished run"
-            raise UsageError(f"{prefix!r} names no single {kind} in {self.folder}: {found}.")
+            raise UsageError(
+                f"{prefix!r} does not name one {kind} in {self.folder}: {found}. `cadc ledger list` shows them."
+            )
         return ids[0]
 
     def ids(self) -> list[str]:
-        """Return the ids of all finished runs, and of those whose record cannot be read: reading it says why."""
+        """Return the ids of all finished runs, and of those with an unreadable record, which raises when read."""
         return [run_id for run_id, status in self.statuses().items() if status in ("finished", "unreadable")]
 
     def statuses(self) -> dict[str, str]:
-        """Return the status of every run that was ever begun, by id; `unreadable` where its record is none."""
+        """Return the status of every run by id; `unreadable` if its record is damaged."""
         found = {}
         for run_id in self.names():
             try:
@@ -149,8 +140,8 @@ class Ledger:
         return found
 
     def names(self) -> list[str]:
-        """Return the ids of all runs that have a record, readable or not, or are unfinished."""
-        ended = {path.parent.name for path in self.folder.glob("[!.]*/record.json")}
+        """Return the ids of all runs that have a record, readable or not, or are unfinished, in order."""
+        ended = {path.parent.name for path in self.folder.glob(f"[!.]*/{RECORD}")}
         try:
             begun = {path.name for path in (self.folder / UNFINISHED).iterdir() if not path.name.startswith(".")}
         except FileNotFoundError:
@@ -161,37 +152,38 @@ class Ledger:
         return (self.record(run_id) for run_id in self.ids())
 
     def claim(self, run_id: str) -> Lease | None:
-        """Return the lease of a run; None while another living process works on it.
+        """Return the lease of a run; None while another living process holds it.
 
         Raises
         ------
-        CadcError : where the run's folder is taken by something that is no run; nothing is written then.
+        CadcError : if the folder of the run exists but has no record; nothing is written then.
+        NotWritable : if the ledger cannot be written.
         """
         folder = self.path(run_id)
-        if folder.exists() and not (folder / "record.json").exists():
-            raise CadcError(f"{folder} is there but holds no record; move it away and run again.")
+        if folder.exists() and not (folder / RECORD).exists():
+            raise CadcError(f"{folder} exists but has no record; move it away and run again.")
         try:
             return claim(self._workplace(run_id))
         except OSError as error:
             raise self._not_writable(error) from error
 
     def begin(self, run_id: str, known: Mapping[str, Any]) -> None:
-        """Note what is known about a run whose lease is held; see `about`."""
-        path = self._workplace(run_id) / "about.json"
+        """Write what is known about a run whose lease is held; see `about`."""
+        path = self._workplace(run_id) / ABOUT
         try:
             write_file(path, json.dumps(dict(known), indent=1))
         except OSError as error:
             raise self._not_writable(error) from error
 
     def write(self, run_id: str, build: Callable[[Path], None]) -> None:
-        """Let `build` fill the folder of a run whose lease is held; it appears whole, or not at all.
+        """Let `build` fill the folder of a run whose lease is held; it appears whole or not at all.
 
-        A record of a failed or pruned attempt gives way.
+        The record of a failed or pruned attempt is replaced.
         """
 
         def build_sealed(aside: Path) -> None:
             build(aside)
-            seal(aside / "record.json")
+            seal(aside / RECORD)
 
         try:
             write_folder(self.path(run_id), self._workplace(run_id), build_sealed, replace=run_id not in self)
@@ -205,24 +197,24 @@ class Ledger:
         text = json.dumps(dict(record), indent=1)
 
         def build(folder: Path) -> None:
-            (folder / "record.json").write_text(text)
+            (folder / RECORD).write_text(text)
 
         self.write(run_id, build)
 
     def tidy(self, run_id: str) -> None:
-        """Remove what is left of a run while it was unfinished; call it while its lease is held."""
+        """Remove the unfinished files of a run whose lease is held."""
         clear(self._workplace(run_id))
-        with suppress(OSError):  # others are in it
+        with suppress(OSError):  # other runs are in it
             self._workplace(run_id).parent.rmdir()
 
     def tidy_if_free(self, run_id: str) -> None:
-        """Remove what a run that finished just before its process was killed left behind."""
+        """Remove the unfinished files of a run whose process was killed just after it finished."""
         if self._workplace(run_id).is_dir() and (lease := self.claim(run_id)):
             with lease:
                 self.tidy(run_id)
 
     def forget_failure(self, run_id: str) -> None:
-        """Take away the record of a run that failed and whose lease is held; it counts as begun anew."""
+        """Remove the record of a failed run whose lease is held, so that it counts as begun."""
         aside = self._workplace(run_id) / ".partial-failed"  # which `write_folder` removes
         shutil.rmtree(aside, ignore_errors=True)
         try:
@@ -231,7 +223,7 @@ class Ledger:
             raise self._not_writable(error) from error
 
     def forget_checkpoints(self, run_id: str) -> None:
-        """Remove the checkpoints of a run whose lease is held, so that it starts from its beginning."""
+        """Remove the checkpoints of a run whose lease is held, so that it starts from the beginning."""
         shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
 
     def _not_writable(self, error: OSError) -> NotWritable:
@@ -241,17 +233,17 @@ class Ledger:
         )
 
     def frame(self) -> "pd.DataFrame":
-        """Return the records of all finished runs as a data frame, a row a run, nested keys joined by dots."""
+        """Return the records of all finished runs as a data frame; see `frame`."""
         return frame(self)
 
 
 def frame(records: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
-    """Return records as a data frame, a row a run, nested keys joined by dots (`config.sampler.rate`)."""
+    """Return records as a data frame with one row per run, and nested keys joined by dots (`config.sampler.rate`)."""
     import pandas as pd
 
     return pd.json_normalize([dict(record) for record in records])
 
 
 def load(folder: str | Path | None = None) -> "pd.DataFrame":
-    """Return all records of a ledger folder as a data frame; `$CADC_RUNS`, else `runs`, where none is given."""
+    """Return all records of a ledger as a data frame; see `frame`. None reads `$CADC_RUNS`, else `runs`."""
     return Ledger(Path(folder) if folder else None).frame()

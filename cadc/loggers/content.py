@@ -9,6 +9,7 @@ from typing import Any
 
 from cadc.errors import CadcError
 from cadc.ledger.store import Ledger
+from cadc.storage.run_files import CURVES
 
 IN_SUMMARY = ("cost", "bytes", "rows", "tables")
 """Parts of a record that are in the summary beside the metrics, under names such as `cost/total_s`."""
@@ -53,7 +54,7 @@ def run_content(folder: Path, group: str | None) -> dict[str, Any]:
         "group": group,
         "job_type": "train" if trained else "control",
         "config": record["config"],
-        "history": curves(folder / "metrics.csv"),
+        "history": curves(folder / CURVES),
         "summary": summary(record),
     }
 

@@ -9,6 +9,7 @@ from cadc.loggers.content import RESULT_FILES, digest_of_files, results_content,
 from cadc.loggers.logger import RunLogger
 from cadc.loggers.sent import SentNotes, safe_name
 from cadc.loggers.wandb_process import server_name, talk
+from cadc.storage.run_files import CURVES, RECORD
 
 
 class WandbLogger(RunLogger):
@@ -121,7 +122,7 @@ class WandbLogger(RunLogger):
 
 
 def _digest_of_run(folder: Path) -> str:
-    return digest_of_files(folder / "record.json", folder / "metrics.csv")
+    return digest_of_files(folder / RECORD, folder / CURVES)
 
 
 def _digest_of_results(folder: Path) -> str:

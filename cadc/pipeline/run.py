@@ -22,6 +22,7 @@ from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, reset_peak_memory
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
+from cadc.storage.run_files import CURVES, MODEL, RECORD
 from cadc.training.fit import FitResult, History, warm_up
 from cadc.training.search import fit_after_search
 
@@ -72,12 +73,12 @@ def run(
 
     table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
     # Not by safetensors' own writer, whose error on a full disk is no OSError.
-    (folder / "model.safetensors").write_bytes(save(stored_state(model)))
+    (folder / MODEL).write_bytes(save(stored_state(model)))
     if fit:
-        pd.DataFrame(fit.history).to_csv(folder / "metrics.csv", index=False)
+        pd.DataFrame(fit.history).to_csv(folder / CURVES, index=False)
     done = Done(log, sample, model, [before_sampling, fitted], fit, metrics, watch)
     record = record_of(settings, run_id, code, done, folder)
-    (folder / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+    (folder / RECORD).write_text(json.dumps(record, indent=1, allow_nan=False))
 
 
 def train(

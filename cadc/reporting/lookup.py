@@ -8,10 +8,11 @@ from pathlib import Path
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
 from cadc.ledger.identity import content_signature, data_signature, run_code, signature
-from cadc.ledger.record_schema import require_whole
+from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.pipeline.settings import Settings
+from cadc.storage.run_files import RECORD
 
 RECORDS = "records.jsonl"
 
@@ -79,7 +80,7 @@ def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:
             if status not in ("finished", "unreadable") and not ledger.is_unreachable(run_id):
                 continue
             record = ledger.record(run_id)
-            require_whole(record, ledger.path(run_id) / "record.json", run_id)
+            check_record(record, ledger.path(run_id) / RECORD, run_id)
             yield record
         except CadcError as error:
             unreadable.append(error)
@@ -100,6 +101,6 @@ def _committed(folder: Path) -> list[Record]:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise CadcError(f"{where} is no record ({error}); restore the file or delete it.") from error
-        require_whole(record, where)
+        check_record(record, where)
         records.append(record)
     return records

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from cadc.configuration.nested import leaves
 from cadc.ledger.identity import arm_signature
 from cadc.ledger.store import Record
 from cadc.pipeline.settings import Settings
@@ -125,16 +126,9 @@ def _tell_apart(rows: dict[str, dict[str, Any]], configs: Mapping[str, Mapping[s
     for key, row in rows.items():
         same.setdefault(tuple(row.values()), []).append(key)
     for keys in same.values():
-        leaves = [_leaves(configs[key]) for key in keys]
-        differing = [name for name in leaves[0] if len({str(options.get(name)) for options in leaves}) > 1]
-        for key, options in zip(keys, leaves, strict=True):
+        flat = [leaves(configs[key]) for key in keys]
+        differing = [name for name in flat[0] if len({str(options.get(name)) for options in flat}) > 1]
+        for key, options in zip(keys, flat, strict=True):
             told = ", ".join(f"{name}={options.get(name)}" for name in differing if "seed" not in name)
             if told:
                 rows[key]["arm"] += f" ({told})"
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in node.items():
-        found |= _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return found

@@ -19,6 +19,7 @@ from cadc.ledger.store import Ledger
 from cadc.models.model import Model
 from cadc.serving.load import load_run
 from cadc.storage.atomic_files import put_in_place
+from cadc.storage.run_files import MODEL, RECORD
 
 Format = Literal["safetensors", "parquet"]
 
@@ -51,8 +52,8 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     numbers = dict(zip("ab", model.calibration(), strict=True))
 
     def write(aside: Path) -> None:
-        shutil.copyfile(ledger.path(run_id) / "model.safetensors", aside / "model.safetensors")
-        (aside / "record.json").write_text(json.dumps(record, indent=1))
+        shutil.copyfile(ledger.path(run_id) / MODEL, aside / MODEL)
+        (aside / RECORD).write_text(json.dumps(record, indent=1))
         if kind == "parquet":
             _write_parquet(aside, log, tables, factors, numbers)
             return

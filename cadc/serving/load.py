@@ -11,13 +11,14 @@ from cadc.data.text import unreadable
 from cadc.embeddings.base.serving_state import load_stored
 from cadc.errors import CadcError, UsageError
 from cadc.ledger.identity import run_code
-from cadc.ledger.record_schema import require_whole
+from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.models.model import Model
 from cadc.paths import regular_file
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
+from cadc.storage.run_files import MODEL, RECORD
 
 
 def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model]:
@@ -28,14 +29,14 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     CadcError : where the data is no longer what the run was trained on, or the weights cannot be read.
     """
     record = ledger.record(run_id)
-    path = ledger.path(run_id) / "model.safetensors"
-    require_whole(record, ledger.path(run_id) / "record.json", run_id)
+    path = ledger.path(run_id) / MODEL
+    check_record(record, ledger.path(run_id) / RECORD, run_id)
     try:
         settings = Settings.of(record["config"])
         settings.check()
         log = open_log(settings)
     except UsageError as error:
-        where = ledger.path(run_id) / "record.json"
+        where = ledger.path(run_id) / RECORD
         raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")

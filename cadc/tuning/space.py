@@ -1,11 +1,12 @@
 """Search spaces: which options a trial chooses, and from what."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from cadc.configuration.nested import leaves
 from cadc.configuration.override_text import format_value
 from cadc.errors import UsageError
 
@@ -26,17 +27,12 @@ def distributions(space: Any) -> dict[str, BaseDistribution]:
     """
     if not isinstance(space, Mapping) or not space:
         raise UsageError("tune.space is empty; name at least one key, such as trainer.learning_rate: {low, high, log}.")
-    return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in leaves(space)}
+    return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in options_of(space).items()}
 
 
-def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield each key of a search space, joined by dots, and what it is chosen from."""
-    for name, value in node.items():
-        key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and value and not {"low", "high", "choices"} & set(value):
-            yield from leaves(value, f"{key}.")
-        else:
-            yield key, value
+def options_of(space: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what each option of a search space is chosen from, by key of the configuration."""
+    return leaves(space, lambda node: not node or bool({"low", "high", "choices"} & set(node)))
 
 
 def _distribution(leaf: Any, where: str) -> BaseDistribution:

@@ -15,7 +15,7 @@ from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import RATE
 from cadc.pipeline.settings import Settings
 from cadc.tuning.compose import space_of
-from cadc.tuning.space import leaves
+from cadc.tuning.space import options_of
 from cadc.tuning.work import VALIDATION
 
 SEEDS = ("seed", "sample_seed", "weight_seed", "data.split_seed")
@@ -126,7 +126,7 @@ def _used(space: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     settings = Settings.compose([*overrides, VALIDATION])
     config = settings.config
     unused = {group for group in config["choices"] if group not in ("data", *settings.uses)}
-    found = {key: leaf for key, leaf in leaves(space) if key.partition(".")[0] not in unused}
+    found = {key: leaf for key, leaf in options_of(space).items() if key.partition(".")[0] not in unused}
     # If trials choose the component itself, options of each component count.
     foreign = {key for key in found if key.partition(".")[0] not in found and _is_of_another(key, config)}
     return {key: leaf for key, leaf in found.items() if key not in foreign}

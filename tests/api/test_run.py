@@ -96,7 +96,7 @@ def test_any_metric_is_computed_from_the_scores(finished):
 
 def test_a_run_is_found_by_the_beginning_of_its_id(finished, folder):
     assert cadc.Run(finished.id[:10], folder).metrics == finished.metrics
-    with pytest.raises(cadc.UsageError, match="none starts so"):
+    with pytest.raises(cadc.UsageError, match="no id starts with it"):
         cadc.Run("nothing", folder)
 
 

@@ -162,7 +162,7 @@ def test_a_run_that_is_not_there(words, ledger, tmp_path):
     (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
     answer = cadc(*[word.format(file=tmp_path / "rows.csv") for word in words])
     assert answer.status == 2
-    assert "'zzz' names no single finished run" in answer.sentence
+    assert "'zzz' does not name one finished run" in answer.sentence
 
 
 def test_an_output_that_cannot_be_written(finished, ledger, tmp_path):

@@ -116,7 +116,7 @@ def test_runs_that_are_elsewhere_are_counted(small, wandb_server):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nothing"], "'nothing' names no single finished run"),
+        (["nothing"], "'nothing' does not name one finished run"),
         (["--experiment", "smal"], "there is no experiment 'smal'; did you mean small"),
         (["x", "--experiment", "small"], "run ids and --experiment were both given"),
         (["--results", "there"], "--results was given without --experiment"),

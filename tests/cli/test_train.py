@@ -145,8 +145,8 @@ def test_what_blocks_one_run_does_not_end_the_others():
     answer = cadc("train", "-m", *TINY, "model=bias,oracle,dlrm")
     assert answer.status == 1
     assert closing(answer) == {"finished": 1, "failed": 2}
-    assert f"{Path(blocked).parent} is there but holds no record" in answer.err
-    assert f"{broken} is no record" in answer.err
+    assert f"{Path(blocked).parent} exists but has no record" in answer.err
+    assert f"{broken} is not a record" in answer.err
     assert Path(broken).read_text() == "{"
     assert not list(Path(blocked).parents[1].glob(".*"))
 

@@ -71,7 +71,7 @@ def test_a_word_that_is_not_understood(word, said):
         ("data.n_rows=1.5", "data.n_rows is 1.5; expected a whole number"),
         ("data.n_users=0", "data.n_users is 0; it must be at least 1"),
         ("data.split.test=2", "data.split.test is 2.0"),
-        ("data.split.test=0.6 data.split.validation=0.5", "leaves none for training"),
+        ("data.split.test=0.6 data.split.validation=0.5", "leave no rows for training"),
         ("seed=lucky", "seed is 'lucky'; expected a whole number"),
         ("seed=1.5", "seed is 1.5; expected a whole number"),
         ("seed=null", "seed is None; expected a whole number"),

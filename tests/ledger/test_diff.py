@@ -74,7 +74,7 @@ def test_a_run_does_not_differ_from_itself(looked_at):
 
 def test_only_times_are_called_so(made_up):
     made_up(record("a"), record("b", cost={"total_s": 2.5}, finished_at="2027-01-01T00:00:00+00:00"))
-    assert text("a", "b").splitlines()[-1] == "nothing differs but times and memory"
+    assert text("a", "b").splitlines()[-1] == "nothing differs except times and memory"
     assert diff("a", "b")["only_times"] is True
     assert diff("a", "b")["cost"] == {"total_s": {"a": 1.5, "b": 2.5, "difference": 1.0}}
 
@@ -184,7 +184,7 @@ def test_a_commit_that_is_not_at_hand_or_none_leaves_it_open(repository, made_up
         record("b", code=made_by(repository[0]) | {"commit": commit, "hash": 1}),
     )
     assert diff("a", "b")["modules"] is None
-    assert "cannot be told" in text("a", "b")
+    assert "are unknown" in text("a", "b")
     assert not (tmp_path / "x").exists()
 
 

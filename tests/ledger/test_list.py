@@ -10,7 +10,7 @@ import pytest
 
 from cadc.cli import main
 from cadc.ledger import Ledger
-from cadc.ledger.status import survey
+from cadc.ledger.status import entries_of
 from tests.ledger.conftest import record
 from tests.support.commands import TINY, cadc, train
 
@@ -78,7 +78,7 @@ def test_words_choose_runs(looked_at, words, names):
     ("word", "said"),
     [
         ("sampler.rte=1", "did you mean sampler.rate"),
-        ("finnished", "'finnished' is no status; choose of finished, failed"),
+        ("finnished", "'finnished' is not a status; choose one of finished, failed"),
         ("metrics.test/auc=1", "no run has the key 'metrics.test/auc'"),
     ],
 )
@@ -127,8 +127,8 @@ def test_a_damaged_record_is_a_line_and_an_exit_status(made_up):
     out = answer.out.splitlines()
     assert len(out) == 6
     by_id = {line.split()[0]: line for line in out[:-1]}
-    assert "damaged" in by_id["x1"] and "is no record" in by_id["x1"]
-    assert "schema version 9, newer than this cadc" in by_id["newer"]
+    assert "damaged" in by_id["x1"] and "is not a record" in by_id["x1"]
+    assert "schema version 9, but this cadc reads" in by_id["newer"]
     assert "'happy'" in by_id["odd"]
     assert by_id["a"].split()[1] == by_id["z"].split()[1] == "finished"
     assert out[-1].startswith("5 runs: 2 finished, 3 damaged")
@@ -146,7 +146,7 @@ def test_thousands_of_records_are_listed_quickly(made_up, old_records):
     base = old_records[0]
     made_up(*(base | {"id": f"{number:016x}", "config": base["config"] | {"seed": number}} for number in range(1000)))
     started = time.process_time()
-    assert len(list(survey(Ledger()))) == 1000
+    assert len(list(entries_of(Ledger()))) == 1000
     assert len(lines()) == 1001
     assert time.process_time() - started < 2  # measured: 0.5
 
@@ -207,8 +207,8 @@ def test_a_beginning_of_several_ids_names_them(made_up, action):
     made_up(record("abc1"), record("abc2", status="failed", reason="x"))
     answer = cadc("ledger", action, "abc")
     assert answer.status == 2
-    assert "'abc' names no single run in" in answer.sentence
-    assert "2 runs start so (abc1, abc2)" in answer.sentence
+    assert "'abc' does not name one run in" in answer.sentence
+    assert "2 ids start with it (abc1, abc2)" in answer.sentence
 
 
 def test_a_full_id_wins_over_longer_ones(made_up):

@@ -8,6 +8,7 @@ import pytest
 
 from cadc.errors import CadcError
 from cadc.ledger import Ledger
+from cadc.pipeline.schema_version import SCHEMA_VERSION
 from tests.cli.conftest import experiments, write_experiment  # noqa: F401
 from tests.support.commands import TINY, cadc, closing, train
 
@@ -53,11 +54,11 @@ def test_a_record_of_a_newer_version_is_refused_and_kept(version):
     path = train("model=bias") / "record.json"
     newer = path.read_text().replace('"schema_version": 4', f'"schema_version": {json.dumps(version)}')
     path.write_text(newer)
-    said = f"{path} has the schema version {version!r}, newer than this cadc; install a newer one."
+    said = f"{path} has the schema version {version!r}, but this cadc reads versions up to {SCHEMA_VERSION}"
     with pytest.raises(CadcError) as caught:
         Ledger().frame()
-    assert str(caught.value) == said
-    assert cadc("train", *TINY, "model=bias").sentence == f"cadc: {said}"
+    assert str(caught.value).startswith(said)
+    assert cadc("train", *TINY, "model=bias").sentence.startswith(f"cadc: {said}")
     sweep = cadc("train", "-m", *TINY, "model=bias,oracle")
     assert sweep.status == 1
     assert closing(sweep) == {"finished": 1, "failed": 1}

@@ -54,9 +54,9 @@ def test_a_run_is_found_by_the_beginning_of_its_id(ledger):
     assert ledger.find("b") == "b"
 
 
-@pytest.mark.parametrize(("prefix", "reason"), [("abc", "2 runs start so"), ("zz", "none starts so")])
+@pytest.mark.parametrize(("prefix", "reason"), [("abc", "2 ids start with it"), ("zz", "no id starts with it")])
 def test_a_beginning_that_names_no_single_run_is_refused(ledger, prefix, reason):
-    with pytest.raises(UsageError, match=f"'{prefix}' names no single finished run.*{reason}"):
+    with pytest.raises(UsageError, match=f"'{prefix}' does not name one finished run.*{reason}"):
         ledger.find(prefix)
 
 
@@ -80,7 +80,7 @@ def test_leftovers_of_killed_processes_do_not_count(ledger):
 def test_a_record_that_is_none_is_named(ledger, text):
     path = ledger.path("b") / "record.json"
     path.write_text(text)
-    with pytest.raises(CadcError, match=r"is no record.*delete its folder and run again") as caught:
+    with pytest.raises(CadcError, match=r"is not a record.*delete its folder and run again") as caught:
         ledger.frame()
     assert str(path) in str(caught.value)
 
@@ -89,7 +89,7 @@ def test_a_record_that_cannot_be_read_is_named(ledger):
     path = ledger.path("b") / "record.json"
     path.unlink()
     path.mkdir()
-    with pytest.raises(CadcError, match="is no record"):
+    with pytest.raises(CadcError, match="is not a record"):
         ledger.record("b")
 
 
@@ -151,5 +151,5 @@ def test_a_run_folder_without_a_record_is_named_before_anything_is_run():
     (folder / "record.json").unlink()
     answer = commands.cadc(*["train", *TINY, "model=bias"])
     assert answer.status == 1
-    assert f"{folder} is there but holds no record" in answer.sentence
+    assert f"{folder} exists but has no record" in answer.sentence
     assert (folder / "scores.parquet").exists()

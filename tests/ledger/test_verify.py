@@ -110,7 +110,7 @@ def test_an_id_that_other_code_gave_is_no_fault_of_a_sealed_record(damaged):
     assert status == 0
     assert lines[0] == f"{ids['base']}  its id was not checked: the code has changed since"
     change(ledger, ids["base"], lambda found: found["code"].update(hash="1" * 16), sealed=False)
-    assert "its id is not that of its configuration, data and code" in faults(ids["base"])
+    assert "its id does not follow from its configuration, data and code" in faults(ids["base"])
 
 
 def test_a_plugin_that_is_not_installed_leaves_the_id_open(damaged):
@@ -127,11 +127,11 @@ def test_a_failed_run_is_verified(made_up):
         ledger.end("bad", record("bad", status="failed", reason="x", ended_at="x", code={}, environment={}, seed=0))
     status, lines = check()
     assert status == 0
-    assert lines[0].startswith("bad  has leftovers of a process that is gone")
+    assert lines[0].startswith("bad  has files of a process that has ended")
     ledger.tidy("bad")
     assert len(check()[1]) == 1
     (ledger.path("bad") / "scores.parquet").write_text("x")
-    assert faults("bad") == ["scores.parquet is in its folder, but its record does not know it"]
+    assert faults("bad") == ["scores.parquet is in its folder, but not in its record"]
 
 
 def test_leftovers_of_dead_processes_are_listed_and_are_no_fault(made_up):
@@ -141,7 +141,7 @@ def test_leftovers_of_dead_processes_are_listed_and_are_no_fault(made_up):
     assert status == 0
     assert len(lines) == 2
     assert lines[0].startswith("dead  is interrupted (last sign of life 0 s ago, without a checkpoint)")
-    assert check("dead")[1][0] == "dead  is unfinished, so there is nothing to verify yet"
+    assert check("dead")[1][0] == "dead  is unfinished: there is nothing to verify yet"
 
 
 def test_the_hash_of_a_record_is_sha256_of_its_text_without_times(looked_at):

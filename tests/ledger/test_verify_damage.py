@@ -24,7 +24,7 @@ def test_a_flipped_byte_is_noticed(damaged, name, place):
 def test_a_missing_file_is_noticed(damaged, name):
     ledger, ids = damaged
     (ledger.path(ids["base"]) / name).unlink()
-    said = {"record.json": "its folder holds no record.json"}.get(name, f"{name} is missing")
+    said = {"record.json": "its folder has no record.json"}.get(name, f"{name} is missing")
     assert faults(ids["base"]) == [said]
 
 
@@ -40,7 +40,7 @@ def test_a_file_cut_short_is_noticed(damaged, name):
 def test_an_extra_file_is_noticed(damaged, name):
     ledger, ids = damaged
     (ledger.path(ids["base"]) / name).write_text("mine")
-    assert faults(ids["base"]) == [f"{name} is in its folder, but its record does not know it"]
+    assert faults(ids["base"]) == [f"{name} is in its folder, but not in its record"]
 
 
 def test_a_link_in_place_of_a_file_is_noticed(damaged):
@@ -48,20 +48,20 @@ def test_a_link_in_place_of_a_file_is_noticed(damaged):
     path = ledger.path(ids["base"]) / "scores.parquet"
     path.rename(ledger.folder / "elsewhere")
     path.symlink_to(ledger.folder / "elsewhere")
-    assert faults(ids["base"]) == ["scores.parquet is no plain file"]
+    assert faults(ids["base"]) == ["scores.parquet is not a regular file"]
 
 
 def test_a_renamed_folder_is_noticed(damaged):
     ledger, ids = damaged
     ledger.path(ids["base"]).rename(ledger.path("0" * 16))
-    assert faults("0" * 16) == [f"its folder is not named after the id of its record, {ids['base']!r}"]
+    assert faults("0" * 16) == [f"its record has the id {ids['base']!r}, which is not the name of its folder"]
 
 
 def test_an_edited_metric_is_noticed_by_the_records_hash_and_by_the_scores(damaged):
     ledger, ids = damaged
     right = ledger.record(ids["base"])["metrics"]["test/auc"]
     change(ledger, ids["base"], lambda found: found["metrics"].update({"test/auc": 0.99}), sealed=False)
-    second = f"test/auc is 0.99 in its record, but its scores give {right!r}"
+    second = f"test/auc is 0.99 in its record, but scores.parquet gives {right!r}"
     assert faults(ids["base"]) == ["record.json was changed after it was written", second]
     seal(ledger.path(ids["base"]) / "record.json")
     assert faults(ids["base"]) == [second]
@@ -70,23 +70,23 @@ def test_an_edited_metric_is_noticed_by_the_records_hash_and_by_the_scores(damag
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda found: found["config"]["sampler"].update(rate=0.3), "its id is not that of its configuration"),
-        (lambda found: found["config"].update(seed=5), "its id is not that of its configuration"),
-        (lambda found: found["data"].update(content_hash="0" * 64), "its id is not that of its configuration"),
+        (lambda found: found["config"]["sampler"].update(rate=0.3), "its id does not follow from its configuration"),
+        (lambda found: found["config"].update(seed=5), "its id does not follow from its configuration"),
+        (lambda found: found["data"].update(content_hash="0" * 64), "its id does not follow from its configuration"),
         (lambda found: found["config"].update(sampler=5), "its id cannot be computed from its record"),
-        (lambda found: found["bytes"].update(embedding=5), "but its record says 5"),
+        (lambda found: found["bytes"].update(embedding=5), "but its record has 5"),
         (lambda found: found["metrics"].update({"test/auc": None}), "test/auc is null in its record"),
-        (lambda found: found["metrics"].update({"test/luck": 1}), "nothing computes the metric test/luck"),
+        (lambda found: found["metrics"].update({"test/luck": 1}), "the metric test/luck cannot be computed"),
         (lambda found: found["data"]["rows"].update(test=5), "scores.parquet has 300 rows"),
-        (lambda found: found["files"].pop("metrics.csv"), "metrics.csv is in its folder, but its record"),
+        (lambda found: found["files"].pop("metrics.csv"), "metrics.csv is in its folder, but not in its record"),
         (lambda found: found["files"].update({"more.csv": "0"}), "more.csv is missing"),
         (lambda found: found["files"].update({"../x": "0"}), "../x is missing"),
-        (lambda found: found.update(files=[]), "what its record calls files is no table"),
+        (lambda found: found.update(files=[]), "files in its record is not a table"),
         (lambda found: found.pop("environment"), "its record lacks environment"),
-        (lambda found: found.update(schema_version=0), "there is no schema version 0"),
-        (lambda found: found.update(schema_version=True), "there is no schema version True"),
-        (lambda found: found.update(schema_version=7), "has the schema version 7, newer than this cadc"),
-        (lambda found: found.update(id="../../x"), "its folder is not named after the id of its record, '../../x'"),
+        (lambda found: found.update(schema_version=0), "its schema version is 0"),
+        (lambda found: found.update(schema_version=True), "its schema version is True"),
+        (lambda found: found.update(schema_version=7), "has the schema version 7, but this cadc reads"),
+        (lambda found: found.update(id="../../x"), "its record has the id '../../x'"),
         (lambda found: found.update(status="good"), "'good'"),
     ],
 )
@@ -129,4 +129,4 @@ def test_a_run_that_cannot_be_read_is_a_fault(damaged):
     path = ledger.path(ids["base"]) / "scores.parquet"
     path.unlink()
     os.mkfifo(path)
-    assert faults(ids["base"]) == ["scores.parquet is no plain file"]
+    assert faults(ids["base"]) == ["scores.parquet is not a regular file"]
