@@ -10,7 +10,7 @@ from cadc.errors import DataError
 Side = Literal["user", "item", "context"]
 EntitySide = Literal["user", "item"]
 
-OWN_FIELDS = ("user", "item")
+ENTITY_FIELDS = ("user", "item")
 """Fields whose values are the users and items themselves."""
 
 UNKNOWN = 0

@@ -7,11 +7,12 @@ from cadc.configuration.public_names import lazily
 if TYPE_CHECKING:
     from cadc.factorization.als import ALS
     from cadc.factorization.bpr import BPR
-    from cadc.factorization.cached import Fitted, factorize
+    from cadc.factorization.cached import factorize
     from cadc.factorization.cooccurrence import CoOccurrence
     from cadc.factorization.crossfit import CrossFitted
     from cadc.factorization.factorization import Factorization
     from cadc.factorization.factors import Factors
+    from cadc.factorization.fitted_rows import Fitted
     from cadc.factorization.fm import FactorizationMachine
     from cadc.factorization.logistic import LogisticMF
     from cadc.factorization.svd import SVD

@@ -19,29 +19,29 @@ from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
 
 CELLS = 1 << 14
-"""Rows of a block: vectors are long here, and conjugate gradients read them several times."""
+"""Rows of a block, padding included: vectors are long here, and conjugate gradients read them several times."""
 
 
 class ALS(Factorization):
-    """Alternating least squares; its scores order items, and are no logits.
+    """Alternating least squares; its scores order items, but are not logits.
 
-    `implicit` minimises Σ_{u,i} c_ui (p_ui - u·v)² + l2 (Σ|u|² + Σ|v|²) over *all* pairs, where p is 1 and
-    c = 1 + alpha·r for a pair that occurs r times with label 1, and p is 0 and c is 1 for all others (Hu, Koren and
-    Volinsky 2008, eq. 3); there are no biases. `explicit` minimises Σ (y - μ - b_u - b_v - u·v)² over the rows, with
-    the same penalty on vectors and biases; μ is the mean label.
+    `implicit` minimises Σ_{u,i} c_ui (p_ui - u·v)² + l2 (Σ|u|² + Σ|v|²) over *all* pairs. For a pair that occurs r
+    times with label 1, p = 1 and c = 1 + alpha·r; for all other pairs p = 0 and c = 1 (Hu, Koren and Volinsky 2008,
+    eq. 3). There are no biases. `explicit` minimises Σ (y - μ - b_u - b_v - u·v)² over the rows, with the same penalty
+    on vectors and biases; μ is the mean label.
 
     Parameters
     ----------
-    dim : length of the vectors; None takes what the initialiser needs.
-    feedback : see above.
+    dim : length of the vectors; None takes the length that the initialiser needs.
+    feedback : `implicit` or `explicit`, see above.
     l2 : penalty on the squared norms of vectors (and biases).
-    alpha : what one occurrence of a pair adds to its confidence.
+    alpha : confidence that each occurrence of a pair adds.
     iterations : passes over both fields.
-    cg_steps : steps of conjugate gradients from the last vectors instead of a Cholesky solve, for implicit feedback
+    cg_steps : for implicit feedback, steps of conjugate gradients from the last vectors in place of a Cholesky solve
         (Takács, Pilászy and Tikk 2011); 0 solves exactly.
-    fields : names of the two fields to factorise; None takes user and item.
+    fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
-    seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
+    seed : seed of the initial vectors; separate, so that all seeds of a grid share one factorisation.
     """
 
     kind: ClassVar[Kind] = "score"
@@ -68,23 +68,16 @@ class ALS(Factorization):
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
     ) -> tuple[Factors, dict[str, float]]:
-        """Factorise some rows of a log.
-
-        Parameters
-        ----------
-        log : has the two fields, single-valued.
-        rows : numbers of the training rows to read, int64.
-        dim : length of the vectors, where the option `dim` leaves it open.
-        validation : not read.
+        """Factorise some rows of a log, see `Factorization.fit`.
 
         Returns
         -------
-        factors : whose `logits` are scores.
+        factors : factors whose `logits` are scores.
         cost : `seconds` and `epochs`.
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, no row has label 1, or explicit labels
+        DataError : if the log lacks one of the fields, a field is a bag, no row has label 1, or explicit labels
             are all the same.
         """
         started = time.perf_counter()
@@ -139,7 +132,7 @@ class ALS(Factorization):
         side.vectors[UNKNOWN] = 0
 
     def _update_explicit(self, side: "_Side", other: "_Side") -> None:
-        """Solve the ridge regression of each value's labels on the vectors it meets, and a one for its bias."""
+        """Solve the ridge regression of each value's labels on the other field's vectors and a one for its bias."""
         dim = other.vectors.shape[1]
         for block, others, labels in side.blocks:
             shape = block.rows.shape
@@ -162,10 +155,10 @@ def conjugate_gradients(
     ----------
     gram : shape [k, k], symmetric.
     met : y, shape [m, L, k].
-    weights : w, shape [m, L]; 0 where a row only fills up.
+    weights : w, shape [m, L]; 0 for padding.
     target : shape [m, k].
     start : first guess, shape [m, k].
-    n_steps : of conjugate gradients.
+    n_steps : number of steps.
     """
 
     def times(x: Tensor) -> Tensor:
@@ -178,7 +171,7 @@ def conjugate_gradients(
     for _ in range(n_steps):
         image = times(direction)
         length = (direction * image).sum(1)
-        # Values that are solved already have no direction left.
+        # Values that are already solved have no direction left.
         step = torch.where(length > 0, norm / length.clamp_min(1e-30), 0.0)[:, None]
         found += step * direction
         residual -= step * image
@@ -190,7 +183,7 @@ def conjugate_gradients(
 
 @dataclass
 class _Side:
-    """Vectors and biases of one field, whose last row is zero, and its rows in blocks."""
+    """Vectors and biases of one field, whose last row is zero for padding, and its rows in blocks."""
 
     vectors: Tensor
     biases: Tensor

@@ -1,4 +1,4 @@
-"""Rows grouped by the value they have, in blocks of values with a similar number of rows, for batched solves."""
+"""Blocks for batched solves: the rows of each value, in blocks of values with similar numbers of rows."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 CELLS = 1 << 16
-"""Rows of a block, the padding included: its features still fit a processor's cache."""
+"""Rows of a block, padding included, so that its features fit into a processor's cache."""
 MOST_VALUES = 1 << 13
-"""Values of a block; it bounds the memory of their d-by-d systems."""
+"""Most values of a block, which bounds the memory of their d-by-d systems."""
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Block:
     Parameters
     ----------
     values : ids, int64, shape [m].
-    rows : numbers of the rows of each value, int64, shape [m, L]; shorter lists are filled up with `n_rows`.
+    rows : numbers of the rows of each value, int64, shape [m, L]; shorter lists are padded with `n_rows`.
     """
 
     values: Tensor
@@ -26,14 +26,20 @@ class Block:
 
 
 def blocks_of(ids: Tensor, n_values: int, cells: int = CELLS, most_values: int = MOST_VALUES) -> list[Block]:
-    """Return blocks that hold every row once, the values with most rows first; values without rows are in none.
+    """Return blocks that hold every row once, the values with most rows first; values without rows are left out.
 
     Parameters
     ----------
     ids : the value of each row, int64, shape [n_rows].
-    n_values : how many values there are.
-    cells : upper bound of a block's m·L; a value with more rows is a block of its own.
-    most_values : upper bound of m.
+    n_values : number of values.
+    cells : largest m·L of a block; a value with more rows is a block of its own.
+    most_values : largest m of a block.
+
+    Examples
+    --------
+    >>> (block,) = blocks_of(torch.tensor([2, 0, 2]), n_values=3)
+    >>> block.values.tolist(), block.rows.tolist()
+    ([2, 0], [[0, 2], [1, 3]])
     """
     counts = torch.bincount(ids, minlength=n_values)
     by_value = torch.argsort(ids, stable=True)

@@ -1,4 +1,4 @@
-"""Bayesian personalised ranking: a user's items above those that the user did not take (Rendle et al. 2009)."""
+"""Bayesian personalised ranking: a user's items rank above items without interaction (Rendle et al. 2009)."""
 
 import time
 from typing import ClassVar
@@ -18,25 +18,25 @@ from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
 
 REDRAWS = 2
-"""Times that a negative is drawn anew where the user took that item; what is left of these then is few."""
+"""Number of times that a negative is redrawn if it is an item of the user; few of these are left afterwards."""
 
 
 class BPR(Factorization):
-    """Maximises Σ ln σ(u·v_i + b_i - u·v_j - b_j) over pairs (u, i) of label 1 and random items j.
+    """Maximises Σ ln σ(u·v_i + b_i - u·v_j - b_j) over pairs (u, i) with label 1 and random items j.
 
-    Its scores order items, and are no logits.
+    Its scores order items, but are not logits.
 
     Parameters
     ----------
-    dim : length of the vectors; None takes what the initialiser needs.
-    learning_rate : of Adam.
-    l2, l2_bias : penalties on half the squared norms of vectors and of item biases, beside the summed loss.
-    batch_size : pairs a step, each with one negative.
-    max_epochs : upper bound.
-    patience : epochs without a lower loss on the validation pairs, and negatives drawn once, before it stops.
-    fields : names of the two fields to factorise; None takes user and item.
+    dim : length of the vectors; None takes the length that the initialiser needs.
+    learning_rate : learning rate of Adam.
+    l2, l2_bias : penalties on half the squared norms of vectors and of item biases, relative to the summed loss.
+    batch_size : pairs of a step, each with one negative.
+    max_epochs : most epochs.
+    patience : epochs without a lower loss on the validation pairs, whose negatives are drawn once, before it stops.
+    fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
-    seed : of initial vectors, order and negatives; its own, so that all seeds of a grid share one factorisation.
+    seed : seed of initial vectors, order and negatives; separate, so that all seeds of a grid share one factorisation.
     """
 
     reads_validation: ClassVar[bool] = True
@@ -66,24 +66,17 @@ class BPR(Factorization):
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
     ) -> tuple[Factors, dict[str, float]]:
-        """Factorise some rows of a log.
-
-        Parameters
-        ----------
-        log : has the two fields, single-valued.
-        rows : numbers of the training rows to read, int64.
-        dim : length of the vectors, where the option `dim` leaves it open.
-        validation : numbers of the validation rows, which only stop the fit; None reads all.
+        """Factorise some rows of a log, see `Factorization.fit`.
 
         Returns
         -------
-        factors : of the epoch with the lowest validation loss; their `logits` are scores.
+        factors : factors of the epoch with the lowest validation loss; their `logits` are scores.
         cost : `seconds` and `epochs`.
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, or no row has label 1.
-        CadcError : where the loss is no longer finite.
+        DataError : if the log lacks one of the fields, a field is a bag, or no row has label 1.
+        CadcError : if the loss is not finite.
         """
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
@@ -97,7 +90,7 @@ class BPR(Factorization):
         others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed, "held out"))
         tables = [self.init_std * torch.randn(size, dim, generator=generator) for size in sizes]
         for table, ids in zip(tables, (first, second), strict=True):
-            # What no pair meets would keep its random start.
+            # A value without pairs would keep its random start.
             table[torch.bincount(ids, minlength=len(table)) == 0] = 0
         parameters = [*tables, torch.zeros(sizes[1])]
         penalties = [self.l2 / len(first), self.l2 / len(first), self.l2_bias / len(first)]
@@ -115,20 +108,20 @@ class BPR(Factorization):
                 optimizer.step()
             stop.tell(pair_loss(parameters, held_out.ids[0], held_out.ids[1], others), parameters)
         users, items, item_biases = stop.best
-        # What has rows of label 0 alone was fitted where it was drawn; what has none is new, and may be liked.
+        # An item with rows of label 0 only was fitted if it was drawn; one without rows is new and may be liked.
         fitted = (first, examples.ids[1][is_met[examples.ids[1]]])
         factors = pair_factors(fields, fitted, [users, items], [torch.zeros(sizes[0]), item_biases], kind=self.kind)
         return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
 
 
 def draw_negatives(users: Tensor, taken: Tensor, n_items: int, generator: torch.Generator) -> Tensor:
-    """Return a known item for each user, uniformly of those that the user did not take, as far as a few draws find one.
+    """Return a random known item for each user, redrawn a few times if it is an item of the user, int64, shape [n].
 
     Parameters
     ----------
     users : int64, shape [n].
-    taken : user · n_items + item of each pair that is no negative, ascending, int64.
-    n_items : *unknown* included.
+    taken : user · n_items + item of each pair with label 1, ascending, int64.
+    n_items : number of items, *unknown* included.
     generator : draws the items.
     """
     items = torch.randint(UNKNOWN + 1, max(n_items, 2), (len(users),), generator=generator)
@@ -141,14 +134,14 @@ def draw_negatives(users: Tensor, taken: Tensor, n_items: int, generator: torch.
 
 
 def pair_loss(parameters: list[Tensor], users: Tensor, items: Tensor, others: Tensor) -> float:
-    """Return the mean of -ln σ(x_ui - x_uj); `parameters` are user vectors, item vectors and item biases."""
+    """Return the mean of -ln σ(x_ui - x_uj); the parameters are user vectors, item vectors and item biases."""
     vectors, item_vectors, biases = parameters
     lead = (vectors[users] * (item_vectors[items] - item_vectors[others])).sum(1) + biases[items] - biases[others]
     return float(-logsigmoid(lead).mean())
 
 
 def set_gradients(parameters: list[Tensor], users: Tensor, items: Tensor, others: Tensor) -> None:
-    """Write the gradient of `pair_loss` into the parameters' `grad`, which are dense."""
+    """Write the gradient of `pair_loss` into the `grad` of the parameters, which is dense."""
     vectors, item_vectors, biases = parameters
     own, ahead, behind = vectors[users], item_vectors[items], item_vectors[others]
     difference = ahead - behind

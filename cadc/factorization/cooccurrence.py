@@ -1,4 +1,4 @@
-"""Factors of any fields from how often their values meet in a row: shifted positive PMI (Levy and Goldberg 2014)."""
+"""Factors from how often values of any fields occur in the same row: shifted positive PMI (Levy and Goldberg 2014)."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
-from cadc.factorization.examples import settle
+from cadc.factorization.examples import reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.incidence import row_incidence
@@ -22,27 +22,27 @@ from cadc.factorization.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
 
 PIECE = 1 << 17
-"""Rows counted at once."""
+"""Rows that are counted at once."""
 
 
 class CoOccurrence(Factorization):
-    """Vectors whose products say how much more often than by chance two values meet; biases are log-odds of label 1.
+    """Vectors whose products tell how much more often than by chance two values co-occur; biases are log-odds.
 
-    For values i and j of different fields, M_ij = max(0, ln(n_ij n / (n_i n_j)) - ln shift), with n rows, n_i of which
-    hold i and n_ij both; a bag's values share its row. Two fields get √S of the singular vectors of M. More fields
-    get, from the symmetric matrix of all pairs of fields, the eigenvectors of its largest eigenvalues λ times √λ,
-    so that the products are the nearest to M that vectors can give. The vectors know nothing of labels, and the
-    scores are no logits.
+    For values i and j of different fields, M_ij = max(0, ln(n_ij n / (n_i n_j)) - ln shift). Of the n rows, n_i hold i
+    and n_ij hold both; the values of a bag share its row. For two fields, the vectors are the singular vectors of M
+    times √S. For more fields, they are the eigenvectors of the symmetric matrix of all pairs of fields that belong to
+    its largest eigenvalues λ, times √λ; no other vectors have products nearer to M. The vectors do not depend on the
+    labels, and the scores are not logits.
 
     Parameters
     ----------
-    dim : length of the vectors; None takes what the initialiser needs.
-    fields : names of the fields to factorise; None takes all.
+    dim : length of the vectors; None takes the length that the initialiser needs.
+    fields : names of at least two fields to factorise; None takes all.
     shift : the k of shifted PMI; 1 shifts nothing.
-    min_count : pairs of values that meet in fewer rows count as never meeting, which bounds memory too.
-    prior_rows : rows with the log's share of label 1 that each value's log-odds are smoothed with.
-    power_iterations : of the randomised decomposition for two fields.
-    seed : of the decomposition; its own, so that all seeds of a grid share one factorisation.
+    min_count : pairs of values with fewer common rows count as never co-occurring, which bounds memory too.
+    prior_rows : number of rows with the log's share of label 1 that smooth the log-odds of each value.
+    power_iterations : power iterations of the randomised decomposition for two fields.
+    seed : seed of the decomposition; separate, so that all seeds of a grid share one factorisation.
     """
 
     kind: ClassVar[Kind] = "score"
@@ -61,7 +61,7 @@ class CoOccurrence(Factorization):
         require_positive("factorization", shift=shift, prior_rows=prior_rows)
         if fields is not None and len(set(fields)) < 2:
             raise UsageError(
-                f"factorization.fields is [{', '.join(fields)}]; name at least two fields, or leave it null."
+                f"factorization.fields is [{', '.join(fields)}]; name at least two fields, or set it to null."
             )
         self.dim, self.fields, self.shift, self.min_count = dim, fields, shift, min_count
         self.prior_rows, self.power_iterations, self.seed = prior_rows, power_iterations, seed
@@ -69,28 +69,23 @@ class CoOccurrence(Factorization):
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
     ) -> tuple[Factors, dict[str, float]]:
-        """Factorise some rows of a log.
-
-        Parameters
-        ----------
-        log : with at least two fields.
-        rows : numbers of the training rows to read, int64.
-        dim : length of the vectors, where the option `dim` leaves it open.
-        validation : not read.
+        """Factorise some rows of a log, see `Factorization.fit`.
 
         Returns
         -------
-        factors : whose `logits` are scores.
+        factors : factors whose `logits` are scores.
         cost : `seconds` and `epochs` (1).
 
         Raises
         ------
-        DataError : where the log has fewer than two fields, or lacks one that is named.
+        DataError : if the log has fewer than two fields, or lacks one that is named.
         """
         started = time.perf_counter()
         names = [log.schema[name].name for name in self.fields or [field.name for field in log.schema.fields]]
         if len(names) < 2:
-            raise DataError(f"{log.meta['name']} has {len(names)} fields; values meet only where there are two.")
+            raise DataError(
+                f"{log.meta['name']} has {len(names)} fields; factorization=cooccurrence needs two or more."
+            )
         counts, pairs, positives = count(log, rows, names)
         matrices = {pair: self._pmi(meet, counts, pair, len(rows)) for pair, meet in pairs.items()}
         generator = numpy_generator(self.seed, "factorize")
@@ -115,7 +110,7 @@ class CoOccurrence(Factorization):
         )
         factors.biases[last] += float(base[0])
         seen = {name: torch.from_numpy(part > 0) for name, part in zip(names, counts, strict=True)}
-        settle(factors, seen)
+        reset_absent(factors, seen)
         return factors, {"seconds": time.perf_counter() - started, "epochs": 1}
 
     def _pmi(
@@ -139,13 +134,19 @@ class CoOccurrence(Factorization):
 def count(
     log: InteractionLog, rows: Tensor, names: Sequence[str]
 ) -> tuple[list[NDArray[np.float64]], dict[tuple[int, int], csr_array], list[NDArray[np.float64]]]:
-    """Return in how many rows each value occurs, each pair of values of two fields meets, and each has label 1.
+    """Count the rows of each value, of each pair of values of two fields, and of each value with label 1.
 
     Parameters
     ----------
     log : the log.
     rows : row numbers, int64, shape [n].
-    names : of the fields; pairs are named by their places in this list.
+    names : names of the fields.
+
+    Returns
+    -------
+    counts : number of rows of each value, for each field, shape [vocabulary size].
+    pairs : number of common rows of the values of two fields, by the positions of the fields in `names`.
+    positives : number of rows with label 1 of each value, for each field, shape [vocabulary size].
     """
     sizes = [log.schema[name].vocabulary_size for name in names]
     counts = [np.zeros(size) for size in sizes]
@@ -166,14 +167,18 @@ def count(
 def symmetric_vectors(
     matrices: dict[tuple[int, int], csr_array], sizes: Sequence[int], dim: int, generator: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Return vectors of all values whose products are nearest to the symmetric matrix of all pairs of fields.
+    """Return the vectors whose products are nearest to the symmetric matrix of all pairs of fields.
 
     Parameters
     ----------
-    matrices : the blocks above the diagonal, by the places of two fields; those on it are zero.
+    matrices : blocks above the diagonal, by the positions of two fields; blocks on the diagonal are zero.
     sizes : number of values of each field.
-    dim : length of the vectors; those beyond the number of values, or of positive eigenvalues, are zero.
-    generator : of the start of Lanczos' iteration.
+    dim : length of the vectors; columns beyond the number of values, or of positive eigenvalues, are zero.
+    generator : draws the start of the Lanczos iteration.
+
+    Returns
+    -------
+    Vectors of each field, shape [n values, dim].
     """
     n_fields, total = len(sizes), sum(sizes)
     blocks: list[list[csr_array | None]] = [[None] * n_fields for _ in range(n_fields)]

@@ -14,13 +14,13 @@ from cadc.factorization.factors import Factors
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """Factors of several folds of the training part.
+    """Factors of a cross-fitted training part.
 
     Parameters
     ----------
-    parts : `parts[k]` was fitted on all training rows but those of fold k.
-    fold : of each training row, int64, shape [n]. A row that no fold holds (validation, test) is scored by the mean of
-        the parts' logits.
+    parts : `parts[k]` was fitted to all training rows except those of fold k.
+    fold : fold of each training row, int64, shape [n]. Validation and test rows are in no fold; their logit is the mean
+        of the parts' logits.
     """
 
     parts: tuple[Factors, ...]
@@ -33,14 +33,14 @@ class CrossFitted:
 
     @property
     def dim(self) -> int:
-        """Length of the vectors, biases not counted."""
+        """Length of the vectors, without biases."""
         return self.parts[0].dim
 
     def aligned(self) -> tuple[Factors, ...]:
-        """Return the parts turned into the basis of the first one, where their vectors can be compared.
+        """Return the parts in the basis of the first one, so that their vectors can be compared.
 
-        One orthogonal map for all fields of a part, the solution of the Procrustes problem on their stacked vectors
-        (Schönemann 1966), leaves all its products as they were.
+        The vectors of all fields of a part are multiplied by one orthogonal matrix, the solution of the Procrustes
+        problem of the stacked vectors (Schönemann 1966). This leaves all products as they are.
         """
         target = _stacked(self.parts[0])
         turned = [self.parts[0]]
@@ -56,9 +56,9 @@ def _stacked(factors: Factors) -> Tensor:
 
 
 def number_pairs(log: InteractionLog) -> NDArray[np.int64]:
-    """Return a number for each training row, the same for rows of the same user and item, counted from 0, shape [n].
+    """Return the number of the pair of user and item of each training row, from 0 on, int64, shape [n].
 
-    A log without users and items has a number for every row.
+    In a log without users or items, every row has a number of its own.
     """
     if not {"user", "item"} <= set(log.entities):
         return np.arange(log.n_rows("train"))
@@ -71,13 +71,13 @@ def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generat
 
     Raises
     ------
-    UsageError : for fewer than two folds, or more than there are rows to divide.
+    UsageError : if there are fewer than two folds, or more folds than pairs of user and item.
     """
     group = number_pairs(log)
     n_groups = int(group.max()) + 1
     if not 2 <= n_folds <= n_groups:
         raise UsageError(
-            f"factorization_folds is {n_folds}; it must lie between 2 and {n_groups}, the number of different "
-            "training rows."
+            f"factorization_folds is {n_folds}; it must be from 2 to {n_groups}, the number of different pairs of user "
+            "and item among the training rows."
         )
     return torch.from_numpy((generator.permutation(n_groups) % n_folds)[group])

@@ -1,4 +1,4 @@
-"""When a fit has done enough: its validation logloss no longer falls."""
+"""Early stopping of a fit, when its validation loss no longer falls."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,24 @@ from cadc.errors import CadcError
 
 
 class EarlyStop:
-    """Keeps the state with the lowest validation logloss, and says when to stop.
+    """Keeps the state with the lowest validation loss, and tells when to stop.
 
     Parameters
     ----------
-    max_epochs : upper bound.
-    patience : epochs in a row that may go by without a gain.
-    tolerance : a logloss that is not lower by this much is no gain.
-    advice : what to do where the logloss is NaN.
-    min_epochs : epochs that are taken in any case, as far as `max_epochs` allows.
+    max_epochs : most epochs.
+    patience : epochs without a gain after which the fit stops.
+    tolerance : a gain is a loss that is lower than the best one by more than this.
+    advice : end of the message for a loss that is NaN: what the user should do.
+    min_epochs : fewest epochs, unless `max_epochs` is lower.
+
+    Examples
+    --------
+    >>> import torch
+    >>> stop = EarlyStop(max_epochs=10, patience=1)
+    >>> for loss in (0.7, 0.6, 0.65):
+    ...     stop.tell(loss, [torch.tensor(loss)])
+    >>> stop.is_over, stop.epoch, stop.best_loss
+    (True, 3, 0.6)
     """
 
     def __init__(
@@ -36,11 +45,11 @@ class EarlyStop:
         return self.epoch >= self.max_epochs or has_lost_patience
 
     def tell(self, loss: float, state: Sequence[Tensor]) -> None:
-        """Take the validation logloss after one more epoch, and copy the state if it is the best.
+        """Report the validation loss after one more epoch; the state is copied if it is the best so far.
 
         Raises
         ------
-        CadcError : where the loss is NaN.
+        CadcError : if the loss is NaN.
         """
         self.epoch += 1
         if loss != loss:

@@ -1,4 +1,4 @@
-"""What a factorisation of two fields reads: the ids of both, and the label, of some rows."""
+"""Examples for a factorisation of two fields: the ids of both and the label of some rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
-from cadc.data.schema import OWN_FIELDS, UNKNOWN
+from cadc.data.schema import ENTITY_FIELDS, UNKNOWN
 from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors, Kind
 
@@ -18,7 +18,7 @@ class Examples:
 
     Parameters
     ----------
-    ids : of the first and of the second field, int64, shape [n] each.
+    ids : ids of the first and of the second field, int64, shape [n] each.
     labels : float32, shape [n].
     """
 
@@ -29,17 +29,18 @@ class Examples:
         return len(self.labels)
 
     def positives(self) -> "Examples":
-        """Return those with label 1."""
+        """Return the examples with label 1."""
         kept = self.labels > 0
         return Examples((self.ids[0][kept], self.ids[1][kept]), self.labels[kept])
 
     def with_negatives(self, n_negatives: int, n_values: int, generator: torch.Generator) -> "Examples":
-        """Return these and, for each, some with its first id and a uniformly drawn known second one, labelled 0.
+        """Return the examples followed by negatives: pairs of label 0 of their first ids and random second ids.
 
         Parameters
         ----------
-        n_negatives : for each example.
-        n_values : of the second field, *unknown* included.
+        n_negatives : number of negatives for each example.
+        n_values : number of values of the second field, *unknown* included; negatives are drawn uniformly from the
+            known ones.
         generator : draws the ids.
         """
         first = self.ids[0].repeat(1 + n_negatives)
@@ -53,68 +54,68 @@ def require_pair(fields: Sequence[str] | None, log: InteractionLog | None = None
 
     Raises
     ------
-    UsageError : for other than two different names.
-    DataError : where the log lacks one of the fields.
+    UsageError : if there are not two different names.
+    DataError : if the log lacks one of the fields.
     """
-    names = OWN_FIELDS if fields is None else tuple(fields)
+    names = ENTITY_FIELDS if fields is None else tuple(fields)
     if len(names) != 2 or names[0] == names[1]:
-        raise UsageError(f"factorization.fields is [{', '.join(names)}]; it names two different fields, or is null.")
+        raise UsageError(f"factorization.fields is [{', '.join(names)}]; name two different fields, or set it to null.")
     missing = [] if log is None else [name for name in names if name not in log.schema]
     if log is not None and missing:
         known = ", ".join(field.name for field in log.schema.fields) or "none"
         raise DataError(
-            f"this log has no field {missing[0]} to factorise; it has {known}: name two of them in "
-            "factorization.fields, or take factorization=fm, which reads all fields."
+            f"this log has no field {missing[0]} to factorise; it has {known}. Name two of them in "
+            "factorization.fields, or set factorization=fm, which reads all fields."
         )
     return names[0], names[1]
 
 
 def read_examples(log: InteractionLog, fields: Sequence[str], rows: Tensor) -> Examples:
-    """Return ids and labels of some rows (int64, shape [n]).
+    """Return the ids of two fields and the labels of some rows (int64, shape [n]).
 
     Raises
     ------
-    DataError : where the log lacks a field, or it is a bag.
+    DataError : if the log lacks a field, or a field is a bag.
     """
     for name in fields:
         if log.schema[name].bag:
             raise DataError(
-                f"{name} holds several values a row, so it is no side of a matrix; name other factorization.fields, or "
-                "take factorization=fm."
+                f"the field {name} is a bag; expected a single value in each row. Name other factorization.fields, or "
+                "set factorization=fm."
             )
     first, second = (log.field_ids(name, rows).long() for name in fields)
     return Examples((first, second), log.labels(rows))
 
 
 def require_both_labels(labels: Tensor, way_out: str) -> None:
-    """Refuse rows of one label, which a factorisation of labels leaves at its random start.
+    """Refuse rows that all have the same label, from which a factorisation of labels learns nothing.
 
     Parameters
     ----------
-    labels : of the rows to factorise, shape [n].
-    way_out : what to set where all of them are 1.
+    labels : labels of the rows to factorise, shape [n].
+    way_out : what the user may set if all labels are 1, for the message.
 
     Raises
     ------
-    DataError : where all are the same.
+    DataError : if all labels are the same.
     """
     if len(labels) and bool((labels == labels[0]).all()):
         label = int(labels[0])
         raise DataError(
-            f"all {len(labels)} rows to factorise have label {label}, from which a factorisation of labels learns "
-            f"nothing; {way_out if label else 'take a log, or a data.threshold, with both labels'}."
+            f"all {len(labels)} rows to factorise have label {label}, so a factorisation of labels learns nothing; "
+            f"{way_out if label else 'choose data, or a data.threshold, with both labels'}."
         )
 
 
-def settle(factors: Factors, seen: Mapping[str, Tensor]) -> None:
-    """Give values without rows, and *unknown*, the zero vector; and the mean bias of the others, in place.
+def reset_absent(factors: Factors, seen: Mapping[str, Tensor]) -> None:
+    """Give values without rows, and *unknown*, the zero vector and the mean bias of the other values, in place.
 
-    The bias of *unknown* stays where rows have that value.
+    *Unknown* keeps its bias if there are rows with that value.
 
     Parameters
     ----------
-    factors : whose float32 vectors and biases are changed.
-    seen : by field, whether each value, *unknown* included, is in a row that was fitted, bool, shape [vocabulary size].
+    factors : factors to change.
+    seen : by field, whether the fitted rows hold each value, *unknown* included, bool, shape [vocabulary size].
     """
     for name, is_seen in seen.items():
         known = is_seen.clone()
@@ -135,11 +136,11 @@ def pair_factors(
 
     Parameters
     ----------
-    fields : names of the two.
-    fitted : ids of both that rows hold and that were fitted, int64; nothing is known of the others.
-    vectors, biases : of both, shapes [vocabulary size, k] and [vocabulary size].
-    global_bias : of all rows.
-    kind : of the factors.
+    fields : names of the two fields.
+    fitted : ids of both fields that were fitted to rows, int64; all others count as absent, see `reset_absent`.
+    vectors, biases : parameters of both fields, shapes [vocabulary size, k] and [vocabulary size].
+    global_bias : bias of all rows.
+    kind : kind of the factors.
     """
     factors = Factors(
         {name: value.detach().float().clone() for name, value in zip(fields, vectors, strict=True)},
@@ -147,7 +148,7 @@ def pair_factors(
         kind=kind,
     )
     factors.biases[fields[1]] += global_bias
-    settle(
+    reset_absent(
         factors,
         {name: is_present(ids, len(factors.biases[name])) for name, ids in zip(fields, fitted, strict=True)},
     )
@@ -155,7 +156,7 @@ def pair_factors(
 
 
 def is_present(ids: Tensor, n_values: int) -> Tensor:
-    """Return whether each of `n_values` values is among these ids, bool, shape [n_values]."""
+    """Tell which of the values 0 … n - 1 are among some ids (int64), bool, shape [n_values]."""
     present = torch.zeros(n_values, dtype=torch.bool)
     present[ids] = True
     return present

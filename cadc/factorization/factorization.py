@@ -1,4 +1,4 @@
-"""What a factorisation is: everything that the pipeline asks of one."""
+"""Base class of factorisations: everything that the pipeline asks of one."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -10,23 +10,24 @@ from cadc.errors import UsageError
 from cadc.factorization.factors import Factors, Kind
 
 DEFAULT_DIM = 16
-"""Length of the vectors where neither the factorisation nor a table fixes it."""
+"""Length of the vectors if neither the factorisation nor a table sets it."""
 
 
 class Factorization(ABC):
-    """Fits vectors and biases of fields to rows of a log.
+    """A method that fits vectors and biases of fields to rows of a log.
 
-    A subclass keeps each of its options in an attribute of the same name, since the cache of factors is keyed by them.
+    A subclass implements `fit`. It takes its options as keyword arguments, keeps each in an attribute of the same name
+    (the cache of factors is keyed by them), and has an option `dim`.
     """
 
     kind: ClassVar[Kind] = "logit"
-    """Whether the factors' `logits` are those of label 1, or only order the rows (`score`)."""
+    """Whether the `logits` of the factors are logits of label 1, or only order the rows (`score`)."""
 
     reads_validation: ClassVar[bool] = False
-    """Whether it reads validation rows, to stop by them."""
+    """Whether `fit` reads validation rows, for early stopping."""
 
     dim: int | None
-    """Length of the vectors; None takes what the initializer needs."""
+    """Length of the vectors; None takes the length that the initialiser needs."""
 
     @abstractmethod
     def fit(
@@ -36,16 +37,21 @@ class Factorization(ABC):
 
         Parameters
         ----------
-        log : the log.
+        log : the log; columns of other rows than those below must not be read.
         rows : numbers of the training rows to read, int64, shape [n].
         dim : length of the vectors, as `dim_for` returned it.
-        validation : numbers of the validation rows that it may read, int64; None for all. Only those with
-            `reads_validation` look at it.
+        validation : numbers of the validation rows to read, int64; None for all. Only methods with `reads_validation`
+            use it.
 
         Returns
         -------
-        factors : of any fields; the vector of *unknown*, id 0, is zero.
-        cost : `seconds` and `epochs`.
+        factors : vectors and biases of any fields; the vector of *unknown*, id 0, is zero.
+        cost : `seconds` and `epochs` of the fit.
+
+        Raises
+        ------
+        DataError : if the log does not fit the method.
+        CadcError : if the loss is not finite.
         """
 
     def dim_for(self, table_dim: int | None, extra_columns: int = 0) -> int:
@@ -53,12 +59,12 @@ class Factorization(ABC):
 
         Parameters
         ----------
-        table_dim : columns of the embedding table; None where no table starts from the factors.
-        extra_columns : columns of the table that do not come from the vectors.
+        table_dim : number of columns of the embedding table; None if no table starts from the factors.
+        extra_columns : number of columns of the table that do not come from the vectors.
 
         Raises
         ------
-        UsageError : where the option `dim` and the table do not fit.
+        UsageError : if the option `dim` does not fit the table.
         """
         if table_dim is None:
             return DEFAULT_DIM if self.dim is None else self.dim

@@ -1,4 +1,4 @@
-"""The result of a factorisation: a vector and a bias for every value of some fields."""
+"""Factors, the result of a factorisation: a vector and a bias for every value of some fields."""
 
 import json
 from collections.abc import Mapping
@@ -17,19 +17,32 @@ from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 
 Kind = Literal["logit", "score"]
-"""Whether the sum of products and biases is the logit of label 1, or only orders the rows."""
+"""Whether the sum of products and biases is a logit of label 1 (`logit`), or only orders the rows (`score`)."""
 
 
 class Factors:
-    """Vectors and biases of fields; the global bias is inside the item bias.
+    """Vectors and biases of fields.
+
+    The logit of a row is Σ_f b_f + Σ_{f<g} v_f·v_g + dense·x; a global bias is a part of the item biases.
 
     Parameters
     ----------
-    vectors : by field name, float32, shape [vocabulary size, k]; row 0 (*unknown*) is zero.
-    biases : by field name, float32, shape [vocabulary size]; row 0 is the mean of the others where no training row
-        has the value *unknown*.
-    dense : linear weights of the log's dense columns, float32, shape [D]; None where the factorisation has none.
-    kind : `logit` where `logits` are those of label 1, `score` where they only rank.
+    vectors : vectors of each field by name, float32, shape [vocabulary size, k]; row 0, *unknown*, is zero.
+    biases : biases of each field by name, float32, shape [vocabulary size]; row 0 is the mean of the others unless
+        training rows hold the value *unknown*.
+    dense : weights of the dense columns, float32, shape [D]; None if the factorisation does not read them.
+    kind : `logit` if `logits` returns logits of label 1, `score` if it returns numbers that only order the rows.
+
+    Raises
+    ------
+    UsageError : if the kind is neither.
+
+    Examples
+    --------
+    >>> vectors = {"user": torch.zeros(3, 2), "item": torch.zeros(5, 2)}
+    >>> factors = Factors(vectors, {"user": torch.zeros(3), "item": torch.zeros(5)})
+    >>> factors.fields, factors.dim
+    (('user', 'item'), 2)
     """
 
     def __init__(
@@ -53,26 +66,30 @@ class Factors:
 
     @property
     def dim(self) -> int:
-        """Length k of the vectors, biases not counted."""
+        """Length k of the vectors, without biases."""
         return next(iter(self.vectors.values())).shape[1]
 
     def with_vectors(self, vectors: Mapping[str, Tensor]) -> "Factors":
-        """Return factors that differ from these in their vectors alone."""
+        """Return a copy with other vectors, by field name, shape [vocabulary size, k] each."""
         changed = copy(self)
         changed.vectors = dict(vectors)
         return changed
 
     def logits(self, log: InteractionLog, rows: Tensor) -> Tensor:
-        """Return the factorisation's own logit of log rows (int64, shape [n]), float32, shape [n].
+        """Return the logits, or scores, of some rows of a log, float32, shape [n].
 
-        It is Σ_f b_f + Σ_{f<g} v_f·v_g + dense·x. A bag counts with the mean of its values; an
-        empty one counts nothing.
+        A bag has the mean vector and the mean bias of its values; those of an empty bag are zero.
+
+        Parameters
+        ----------
+        log : the log that was factorised.
+        rows : row numbers, int64, shape [n].
         """
         return torch.cat([self._logits(log, part) for part in rows.split(EVALUATION_BATCH)] or [torch.zeros(0)])
 
     def _logits(self, log: InteractionLog, rows: Tensor) -> Tensor:
         bags = [field for field in self.fields if log.schema[field].bag]
-        # Joining all features is slow, and few factorisations need more than two columns.
+        # `gather` joins all features and is slow; most factorisations need two columns only.
         batch = log.gather(rows) if bags or self.dense is not None else None
         vectors, biases = [], []
         for field in self.fields:
@@ -87,19 +104,19 @@ class Factors:
         return logits if batch is None or self.dense is None else logits + batch.dense @ self.dense
 
     def save(self, path: Path) -> None:
-        """Write to a safetensors file."""
+        """Write the factors to a safetensors file."""
         tensors = {f"vectors.{name}": value.contiguous() for name, value in self.vectors.items()}
         tensors |= {f"biases.{name}": value.contiguous() for name, value in self.biases.items()}
         if self.dense is not None:
             tensors["dense"] = self.dense.contiguous()
-        # One entry, since safetensors writes several in any order.
+        # One entry, because safetensors writes several in any order.
         facts = json.dumps({"kind": self.kind, "fields": self.fields})
-        # Not by safetensors' own writer, whose error on a full disk is no OSError.
+        # Not by safetensors' own writer, whose error on a full disk is not an OSError.
         path.write_bytes(save(tensors, {"factors": facts}))
 
     @classmethod
     def load(cls, path: Path) -> "Factors":
-        """Read what `save` wrote."""
+        """Read factors that `save` wrote."""
         with safe_open(path, "pt") as file:
             facts = json.loads(file.metadata()["factors"])
             fields = facts["fields"]
@@ -110,12 +127,12 @@ class Factors:
 
 
 def bag_means(table: Tensor, bag: Bag) -> Tensor:
-    """Return the mean row of each bag, shape [B, k]; that of an empty bag is zero.
+    """Return the mean vector of each bag, shape [B, k]; that of an empty bag is zero.
 
     Parameters
     ----------
-    table : a row for each value, shape [vocabulary size, k].
-    bag : ids of B rows.
+    table : a vector for each value, shape [vocabulary size, k].
+    bag : bags of B rows.
     """
     if not table.shape[1]:
         return table.new_zeros(len(bag.offsets), 0)
@@ -123,12 +140,17 @@ def bag_means(table: Tensor, bag: Bag) -> Tensor:
 
 
 def pairwise_logits(vectors: list[Tensor], biases: list[Tensor]) -> Tensor:
-    """Return Σ_f b_f + Σ_{f<g} v_f·v_g, the score of MF for two fields and of FM for more (Rendle 2010, eq. 1).
+    """Return Σ_f b_f + Σ_{f<g} v_f·v_g: MF for two fields, FM for more (Rendle 2010, eq. 1), shape [B].
 
     Parameters
     ----------
-    vectors : for each field, shape [B, k].
-    biases : for each field, shape [B].
+    vectors : vectors of B rows for each field, shape [B, k] each.
+    biases : biases of B rows for each field, shape [B] each.
+
+    Examples
+    --------
+    >>> pairwise_logits([torch.ones(1, 2), torch.ones(1, 2)], [torch.ones(1), torch.zeros(1)]).tolist()
+    [3.0]
     """
     total = torch.stack(biases).sum(0)
     if len(vectors) == 2:

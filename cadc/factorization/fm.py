@@ -12,7 +12,7 @@ from cadc.data.schema import Field
 from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import require_both_labels, settle
+from cadc.factorization.examples import require_both_labels, reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
@@ -23,24 +23,25 @@ from cadc.randomness import torch_generator
 
 
 class FactorizationMachine(Factorization):
-    """logit = b + Σ_f b_f + Σ_{f<g} v_f·v_g + w·x over all fields, bags by their mean, fitted with early stopping.
+    """logit = b + Σ_f b_f + Σ_{f<g} v_f·v_g + w·x over all fields, with the mean of bags, fitted with early stopping.
 
-    Every pass takes one closed-form step with every field (see `majorize`), the fields of users and of items on
-    statistics that are gathered once per entity, so that side features cost little beside the ids.
+    Every pass takes one closed-form step with each field (see `majorize`). The steps of user and item fields use
+    statistics that are summed once for each entity, so that side features cost little more than the ids.
 
     Parameters
     ----------
-    dim : length of the vectors; 0 leaves the biases alone; None takes what the initialiser needs.
-    l2 : penalty on half the squared norms of the vectors of `user` and `item`, beside the loss summed over all rows.
-    l2_side : the same on those of all other fields.
-    l2_bias : the same on biases, and on the weights of dense columns. The global bias has none.
-    variational : charge each vector for the uncertainty of those it meets (see `logistic_newton`).
+    dim : length of the vectors; at 0 there are biases only; None takes the length that the initialiser needs.
+    l2 : penalty on half the squared norms of user and item vectors, relative to the loss summed over all rows.
+    l2_side : likewise for the vectors of all other fields.
+    l2_bias : likewise for biases and for the weights of dense columns; the global bias has no penalty.
+    variational : whether the penalty of each vector grows with the uncertainty of the vectors that it is multiplied
+        with (see `logistic_newton`).
     relaxation : factor of each step, above 0 and below 2.
-    tolerance : it stops at the first pass, from the third on, that lowers the validation logloss by less.
-    max_epochs : upper bound of passes.
-    fields : names of the fields to take; None takes all.
-    init_std : standard deviation of the initial vectors of a side's sum.
-    seed : of the initial vectors; its own, so that all seeds of a grid share one factorisation.
+    tolerance : the fit stops at the first pass, from the third on, that lowers the validation logloss by less.
+    max_epochs : most passes.
+    fields : names of the fields to factorise; None takes all.
+    init_std : standard deviation of the sum of the initial vectors of a side's fields.
+    seed : seed of the initial vectors; separate, so that all seeds of a grid share one factorisation.
     """
 
     reads_validation: ClassVar[bool] = True
@@ -64,9 +65,9 @@ class FactorizationMachine(Factorization):
         require_at_least(1, "factorization", max_epochs=max_epochs)
         require_positive("factorization", relaxation=relaxation)
         if relaxation >= 2:
-            raise UsageError(f"factorization.relaxation is {relaxation}; from 2 on the loss may grow.")
+            raise UsageError(f"factorization.relaxation is {relaxation}; it must be below 2, or the loss may grow.")
         if fields is not None and not fields:
-            raise UsageError("factorization.fields is empty; name fields of the log, or leave it null.")
+            raise UsageError("factorization.fields is empty; name fields of the log, or set it to null.")
         self.dim, self.l2, self.l2_side, self.l2_bias = dim, l2, l2_side, l2_bias
         self.variational, self.relaxation, self.tolerance = variational, relaxation, tolerance
         self.max_epochs, self.fields, self.init_std, self.seed = max_epochs, fields, init_std, seed
@@ -74,24 +75,18 @@ class FactorizationMachine(Factorization):
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
     ) -> tuple[Factors, dict[str, float]]:
-        """Factorise some rows of a log.
-
-        Parameters
-        ----------
-        log : with at least one single-valued field.
-        rows : numbers of the training rows to read, int64.
-        dim : length of the vectors, where the option `dim` leaves it open.
-        validation : numbers of the validation rows, which only stop the fit; None reads all.
+        """Factorise some rows of a log, see `Factorization.fit`.
 
         Returns
         -------
-        factors : of all fields, and the dense columns' weights, at the pass with the lowest validation logloss.
+        factors : factors of all fields, with weights of the dense columns, of the pass with the lowest validation
+            logloss.
         cost : `seconds` and `epochs`.
 
         Raises
         ------
-        DataError : where the log lacks a field, no field is single-valued, or all labels are the same.
-        CadcError : where the loss is no longer finite.
+        DataError : if the log lacks a field, no field is single-valued, or all labels are the same.
+        CadcError : if the loss is not finite.
         """
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
@@ -99,7 +94,7 @@ class FactorizationMachine(Factorization):
         for name in self.fields or ():
             log.schema[name]  # raises where the log has no such field
         if all(field.bag for field in fields):
-            raise DataError("no single-valued field is left to factorise; a factorisation machine needs one.")
+            raise DataError("there is no single-valued field to factorise; factorization=fm needs at least one.")
         kept, held_out = read_rows(log, rows, fields), read_rows(log, stopping, fields)
         require_both_labels(kept.labels, "set factorization=als, or factorization=cooccurrence for all fields")
         machine = self._start(log, kept, fields, dim)
@@ -124,11 +119,11 @@ class FactorizationMachine(Factorization):
         )
         single = [field.name for field in log.schema.single if field in fields]
         factors.biases["item" if "item" in single else single[-1]] += stop.best[-1][-1]
-        settle(factors, _present(log, rows, fields))
+        reset_absent(factors, _present(log, rows, fields))
         return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
 
     def _start(self, log: InteractionLog, rows: Rows, fields: list[Field], dim: int) -> Machine:
-        """Return the machine with its initial values."""
+        """Return the machine with its initial parameters."""
         generator = torch_generator(self.seed, "factorize")
 
         def state(field: Field, n_fields: int) -> FieldState:
@@ -154,7 +149,7 @@ class FactorizationMachine(Factorization):
 
 
 def _present(log: InteractionLog, rows: Tensor, fields: list[Field]) -> dict[str, Tensor]:
-    """Return by field whether each value, *unknown* included, occurs in these rows."""
+    """Tell for each field which values, *unknown* included, occur in some rows, bool, shape [vocabulary size]."""
     present = seen_ids(log, rows, [field.name for field in fields])
     for field in fields:
         if not field.bag:

@@ -1,4 +1,4 @@
-"""Fitting a factorisation machine: each pass takes a closed-form step with every field of users, items and context."""
+"""Fit of a factorisation machine: closed-form steps with the fields of users, of items and of the context."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cadc.factorization.fm_state import FieldState, Side
 from cadc.factorization.majorize import curvature, moments
 
 PIECE = 1 << 16
-"""Rows scored at once."""
+"""Rows that are scored at once."""
 
 
 class Machine:
-    """A factorisation machine (Rendle 2010, eq. 1) and the rows that it is fitted to.
+    """Parameters of a factorisation machine (Rendle 2010, eq. 1).
 
     Parameters
     ----------
     sides : users and items, as far as the log has them.
-    context : fields of the rows themselves.
+    context : state of each context field, by name.
     n_dense : number of dense columns.
     dim : length of the vectors.
     """
@@ -29,10 +29,10 @@ class Machine:
     def __init__(self, sides: dict[EntitySide, Side], context: dict[str, FieldState], n_dense: int, dim: int) -> None:
         self.sides, self.context, self.dim = sides, context, dim
         self.linear = torch.zeros(n_dense + 1)
-        """Weights of the dense columns, and the global bias."""
+        """Weights of the dense columns, followed by the global bias."""
 
     def context_sums(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Return for each row its context vectors' sum [n, dim], and all of its logit that they make alone [n]."""
+        """Return the sum of each row's context vectors [n, dim], and the part of its logit made of context only [n]."""
         own = rows.dense @ self.linear[:-1] + self.linear[-1]
         sums, squares = torch.zeros(len(rows), self.dim), torch.zeros(len(rows))
         if not self.context:
@@ -59,13 +59,13 @@ class Machine:
 
 
 class SideRows:
-    """Rows of one side's entities in blocks, with the entities of the other side that they meet.
+    """The rows of each entity of one side in blocks, with the entities of the other side in these rows.
 
     Parameters
     ----------
-    rows : to fit.
-    side : whose entities are blocked.
-    machine : holds the number of entities.
+    rows : rows to fit.
+    side : side whose entities are grouped into blocks.
+    machine : the machine, which knows the number of entities.
     """
 
     def __init__(self, rows: Rows, side: EntitySide, machine: Machine) -> None:
@@ -73,7 +73,7 @@ class SideRows:
         others = [name for name in machine.sides if name != side]
         self.other = others[0] if others else None
         n_entities = len(machine.sides[side].own) - 1
-        # Filled anew in each pass; entities without rows stay zero.
+        # Overwritten in each pass; those of entities without rows stay zero.
         self.hessian = torch.zeros(n_entities, machine.dim + 1, machine.dim + 1)
         self.gradient = torch.zeros(n_entities, machine.dim + 1)
         self.met_spread = torch.zeros(n_entities)
@@ -127,13 +127,13 @@ class SideRows:
 
 
 class ContextRows:
-    """Rows of each value of a context field, in blocks.
+    """The rows of each value of a context field in blocks.
 
     Parameters
     ----------
-    rows : to fit.
-    name : of the field.
-    n_values : of it.
+    rows : rows to fit.
+    name : name of the field.
+    n_values : number of its values.
     """
 
     def __init__(self, rows: Rows, name: str, n_values: int) -> None:
@@ -143,13 +143,17 @@ class ContextRows:
     def update(
         self, machine: Machine, rows: Rows, sums: Tensor, spread: Tensor, logits: Tensor, relaxation: float
     ) -> None:
-        """Take a step with every value; the tables of the rows, which end with one that fills up, follow in place.
+        """Take a step with every value, and update the sums, spreads and logits of the rows in place.
+
+        The last row of these tables is padding.
 
         Parameters
         ----------
-        sums : of all vectors of each row and a column of ones, shape [n + 1, dim + 1].
-        spread : variance of those sums, shape [n + 1].
-        logits : shape [n + 1].
+        machine, rows : the machine and the rows to fit.
+        sums : sum of all vectors of each row, and a column of ones, shape [n + 1, dim + 1].
+        spread : variance of these sums, shape [n + 1].
+        logits : logits of the rows, shape [n + 1].
+        relaxation : factor of the step.
         """
         field, dim = machine.context[self.name], machine.dim
         labels = torch.cat([rows.labels, torch.zeros(1)])

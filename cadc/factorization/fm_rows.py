@@ -1,4 +1,4 @@
-"""What a factorisation machine reads of a log: the fields of each user and item once, and the rows that join them."""
+"""Data of a factorisation machine: the values of each entity, and rows that refer to entities."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ class Rows:
 
     Parameters
     ----------
-    entities : row of the entity table of each side, int64, shape [n].
-    context : ids of each context field, int64, shape [n].
+    entities : row of the entity table for each side, int64, shape [n] each.
+    context : ids of each context field by name, int64, shape [n] each.
     dense : float32, shape [n, D].
     labels : float32, shape [n].
     """
@@ -33,7 +33,7 @@ class Rows:
 
 
 def read_rows(log: InteractionLog, rows: Tensor, fields: list[Field]) -> Rows:
-    """Return these rows (int64, shape [n]) with what the fields need."""
+    """Return some rows (int64, shape [n]) of a log, with the columns that the fields need."""
     sides: list[EntitySide] = [side for side in log.entities if any(field.side == side for field in fields)]
     dense = [log.gather(part).dense for part in rows.split(1 << 18)] if log.schema.dense else []
     return Rows(
@@ -45,9 +45,9 @@ def read_rows(log: InteractionLog, rows: Tensor, fields: list[Field]) -> Rows:
 
 
 def incidence(log: InteractionLog, side: EntitySide, field: Field) -> csr_array:
-    """Return which entities have which values, float32, shape [vocabulary size, n entities].
+    """Return the share of each value of a field in each entity, float32, shape [vocabulary size, n entities].
 
-    An entry is the share of the value in the entity: 1, or 1 / n for each of the n values of a bag.
+    The share is 1 for the value of a single-valued field, and 1 / n for each of the n values of a bag.
     """
     features = log.entities[side]
     n_entities = len(features.ids)
@@ -60,7 +60,7 @@ def incidence(log: InteractionLog, side: EntitySide, field: Field) -> csr_array:
         names = [other.name for other in log.schema.of(side, bag=False)]
         values = features.ids[:, names.index(field.name)].numpy()
         entities, shares = np.arange(n_entities), np.ones(n_entities)
-    # Values that a bag holds twice are summed.
+    # The shares of a duplicated value of a bag are summed.
     return csr_array(
         (shares.astype(np.float32), (values, entities)), shape=(field.vocabulary_size, n_entities), dtype=np.float32
     )

@@ -1,4 +1,4 @@
-"""State of a factorisation machine under way: parameters of each field, and their sums for each user and item."""
+"""State of a factorisation machine during its fit: parameters of each field, and their sums for each entity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cadc.data.schema import UNKNOWN
 from cadc.factorization.majorize import newton
 
 PIECE = 1 << 13
-"""Entities, or values, whose matrices are in memory at once beside those of the side."""
+"""Entities, or values, whose matrices are in memory at once, beside those of the side."""
 HELD = 1e9
 """Penalty that keeps the vector of *unknown* at zero."""
 
@@ -25,8 +25,8 @@ class FieldState:
     Parameters
     ----------
     parameters : vector and bias of each value, shape [V, dim + 1].
-    penalties : on each, shape [V, dim + 1].
-    variances : mean variance of each vector, shape [V].
+    penalties : penalty on each parameter, shape [V, dim + 1].
+    variances : mean variance of each vector's components, shape [V].
     """
 
     parameters: Tensor
@@ -35,7 +35,7 @@ class FieldState:
 
     @classmethod
     def start(cls, vectors: Tensor, l2: float, l2_bias: float) -> FieldState:
-        """Return the state with these vectors (shape [V, dim]; *unknown* is set to zero) and zero biases."""
+        """Return the initial state: the given vectors (shape [V, dim]), with zero for *unknown*, and zero biases."""
         n_values, dim = vectors.shape
         parameters = torch.cat([vectors, torch.zeros(n_values, 1)], 1)
         parameters[UNKNOWN] = 0
@@ -45,13 +45,13 @@ class FieldState:
         return cls(parameters, penalties, torch.zeros(n_values))
 
     def step(self, hessian: Tensor, gradient: Tensor, spread: Tensor, values: Tensor, relaxation: float) -> Tensor:
-        """Change some values by the step to the minimum of their bounds, and return it, shape [m, dim + 1].
+        """Move some values towards the minimum of their bounds, and return the step, shape [m, dim + 1].
 
         Parameters
         ----------
-        hessian, gradient : of the loss alone, shapes [m, k, k] (overwritten) and [m, k].
-        spread : what the variances of the vectors that these meet add to the penalty, shape [m].
-        values : the m ids, int64.
+        hessian, gradient : derivatives of the loss without penalty, shapes [m, k, k] (overwritten) and [m, k].
+        spread : what the variances of the other vectors in the rows add to the penalty, shape [m].
+        values : ids of the values, int64, shape [m].
         relaxation : factor of the step.
         """
         dim = self.parameters.shape[1] - 1
@@ -65,19 +65,18 @@ class FieldState:
 
 
 class Side:
-    """All users, or items: for each the sum of its fields' vectors, and everything that only its own fields make up.
+    """All users, or items: the sum S of each entity's vectors, and the part B of the logit that depends on it alone.
 
-    With S the sum of an entity's vectors, the logit of a row is Σ_sides B + S_user·S_item, where B is the sum of the
-    biases and of the products among the entity's own fields. The last row of each table is zero: it belongs to the
-    rows that only fill up a block.
+    B is the sum of the biases and of the products among the entity's own fields. The logit of a row without context is
+    then Σ_sides B + S_user·S_item, plus the global bias. The last row of each table is zero, for padding.
 
     Parameters
     ----------
-    fields : their states, by name.
-    incidences : shares of values in entities, see `fm_rows.incidence`, by name.
-    n_entities : rows of the entity table.
+    fields : state of each field, by name.
+    incidences : shares of values in entities, by name, see `fm_rows.incidence`.
+    n_entities : number of rows of the entity table.
     dim : length of the vectors.
-    variational : keep variances.
+    variational : whether variances are kept.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Side:
         self.incidences = {name: matrix.tocsr() for name, matrix in incidences.items()}
         self.by_entity = {name: matrix.T.tocsr() for name, matrix in incidences.items()}
         self.squared = {name: matrix.multiply(matrix).tocsr() for name, matrix in self.by_entity.items()}
-        # A column of ones is what the other side's B is multiplied with.
+        # The column of ones is multiplied with the other side's B.
         self.sums = torch.cat([torch.zeros(n_entities + 1, dim), torch.ones(n_entities + 1, 1)], 1)
         self.sums[-1] = 0
         self.own = torch.zeros(n_entities + 1)
@@ -106,7 +105,7 @@ class Side:
         self.own[:-1] += 0.5 * (self.sums[:-1, :dim].square().sum(1) - squares)
 
     def means(self, name: str, of: Tensor | None = None) -> Tensor:
-        """Return the mean over each entity's values of a field, of its parameters or of another table, [n, k]."""
+        """Return the mean over each entity's values of a field of the parameters, or of a table `of`, shape [n, k]."""
         table = self.fields[name].parameters if of is None else of
         return torch.from_numpy(self.by_entity[name] @ table.numpy())
 
@@ -117,15 +116,16 @@ class Side:
     def update(self, hessian: Tensor, gradient: Tensor, met: Tensor, relaxation: float) -> None:
         """Take a step with each field in turn, on a bound of the loss as a function of each entity's (S, B).
 
-        For a field's own parameters (v, b) of an entity whose other fields sum to c, S changes by v and B by
-        b + c·v, which turns the bound's Hessian and gradient into those of (v, b). A value's bound is the sum of its
-        entities'; those of a bag's values, which change together, are bounded by their shares (Jensen's inequality).
+        Let (v, b) be the parameters of a field, and c the sum of the vectors of the entity's other fields. S changes by
+        v, and B by b + c·v; this turns the Hessian and the gradient of the bound into those of (v, b). The bound of a
+        value is the sum of the bounds of its entities. The values of a bag change together; the bound is divided among
+        them by their shares (Jensen's inequality).
 
         Parameters
         ----------
-        hessian, gradient : of the loss by (S, B), shapes [n, k, k] and [n, k]; the gradient points downhill, and
-            becomes that after the steps, in place.
-        met : variance of the vectors that meet the entity's, times the rows' curvatures, summed, shape [n].
+        hessian, gradient : derivatives of the loss by (S, B), shapes [n, k, k] and [n, k]. The gradient points
+            downhill, and is updated in place.
+        met : variance of the other side's vectors times the curvature, summed over the rows of each entity, shape [n].
         relaxation : factor of the steps.
         """
         dim = self.dim
@@ -155,17 +155,17 @@ class Side:
                 self.spread[:-1] += self.spreads(name) - before
 
     def _hessians(self, hessian: Tensor, rest: Tensor, shares: csr_array) -> Tensor:
-        """Return the Hessians by (v, b) of some values, the sums of their entities', shape [m, k, k].
+        """Return the Hessians by (v, b) of some values, which are sums over their entities, shape [m, k, k].
 
         Parameters
         ----------
-        hessian : of each entity by (S, B), shape [n, k, k].
+        hessian : Hessian by (S, B) of each entity, shape [n, k, k].
         rest : c of each entity, shape [n, dim].
-        shares : of the m values in the entities.
+        shares : shares of the m values in the entities, shape [m, n].
         """
         m, k = shares.shape[0], self.dim + 1
         found = np.zeros((m, k * k), np.float32)
-        # Entities are taken a piece at a time, since all of their matrices at once take much memory.
+        # Piece by piece, because the matrices of all entities at once take much memory.
         for first in range(0, shares.nnz, PIECE):
             entities = torch.from_numpy(shares.indices[first : first + PIECE].astype(np.int64))
             part, shift = hessian[entities], rest[entities]

@@ -1,4 +1,4 @@
-"""Which values of which fields each row holds, as a sparse matrix."""
+"""Values that each row holds, as a sparse matrix."""
 
 import numpy as np
 import torch
@@ -10,7 +10,9 @@ from cadc.data.schema import UNKNOWN
 
 
 def row_incidence(log: InteractionLog, rows: Tensor, field: str) -> csr_array:
-    """Return the share of each value in each row: 1, or 1 / n for each of the n values of a bag; *unknown* has none.
+    """Return the share of each value of a field in each row.
+
+    The share is 1 for the value of a single-valued field, 1 / n for each of the n values of a bag, and 0 for *unknown*.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from cadc.factorization.majorize import MIN_PASSES
 from cadc.randomness import torch_generator
 
 L2 = {"newton": 4.0, "adam": 8.0}
-"""Penalty that suits each solver: the variances of `newton` carry a part of it."""
+"""Default penalty of each solver; with `newton`, variances are a part of the penalty."""
 
 
 class LogisticMF(Factorization):
@@ -34,28 +34,29 @@ class LogisticMF(Factorization):
 
     Parameters
     ----------
-    dim : length of the vectors; 0 leaves the biases alone; None takes what the initialiser needs.
-    solver : `newton` alternates closed-form steps of users and items (see `logistic_newton`); `adam` takes small steps
-        on minibatches, some four times slower at no better a validation logloss.
-    l2, l2_bias : penalties on half the squared norms of vectors and of biases, beside the loss summed over all rows;
-        so they need no change when the log grows. The global bias has none. The more a bias costs, the more of
-        it the vectors carry, and only these enrich tables; MF by itself is best with `l2_bias` near 1. None takes 4
-        for `newton` and 8 for `adam`.
-    variational : of `newton`: charge each vector for the uncertainty of those it meets, which needs less `l2`; off
-        leaves the penalised loss as it is.
-    relaxation : of `newton`: factor of each step, above 0 and below 2; above 1 the alternation needs fewer passes.
-    tolerance : of `newton`: it stops at the first pass, from the third on, that lowers the validation logloss by less.
-    learning_rate : of `adam`.
-    batch_size : of `adam`: rows a step.
-    patience : of `adam`: epochs without a better validation logloss before it stops.
-    max_epochs : upper bound of passes over all rows.
-    feedback : `explicit` fits the labels; `implicit` takes the rows of label 1 as positives and draws negatives
-        uniformly, anew for each epoch of `adam` and once for `newton`.
-    negatives : for each positive of implicit feedback.
-    fields : names of the two fields to factorise; None takes user and item.
+    dim : length of the vectors; at 0 there are biases only; None takes the length that the initialiser needs.
+    solver : `newton` alternates closed-form steps of users and items (see `logistic_newton`). `adam` takes small steps
+        on minibatches; it is about four times slower, and its validation logloss is no better.
+    l2, l2_bias : penalties on half the squared norms of vectors and of biases, relative to the loss summed over all
+        rows, so that they need no change when the log grows; an `l2` of None is 4 for `newton` and 8 for `adam`. The
+        global bias has no penalty. A high `l2_bias` moves the biases into the vectors, which are what tables start
+        from; MF on its own is best with `l2_bias` near 1.
+    variational : for `newton`, whether the penalty of each vector grows with the uncertainty of the vectors that it is
+        multiplied with; it then needs less `l2`.
+    relaxation : for `newton`, factor of each step, above 0 and below 2; above 1 the fit needs fewer passes.
+    tolerance : for `newton`, the fit stops at the first pass, from the third on, that lowers the validation logloss by
+        less.
+    learning_rate : for `adam`, the learning rate.
+    batch_size : for `adam`, rows of a step.
+    patience : for `adam`, epochs without a better validation logloss before it stops.
+    max_epochs : most passes over all rows.
+    feedback : `explicit` fits the labels. `implicit` takes the rows of label 1 as positives, and draws negatives
+        uniformly: anew for each epoch of `adam`, and once for `newton`.
+    negatives : number of negatives for each positive of implicit feedback.
+    fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors; None takes 0.3 for `newton` and 0.1 for `adam`. Biases start
         at 0.
-    seed : of initial vectors, order of rows and negatives; its own, so that all seeds of a grid share one
+    seed : seed of initial vectors, order of rows and negatives; separate, so that all seeds of a grid share one
         factorisation.
     """
 
@@ -88,7 +89,7 @@ class LogisticMF(Factorization):
         )
         require_positive("factorization", learning_rate=learning_rate, relaxation=relaxation)
         if relaxation >= 2:
-            raise UsageError(f"factorization.relaxation is {relaxation}; from 2 on the loss may grow.")
+            raise UsageError(f"factorization.relaxation is {relaxation}; it must be below 2, or the loss may grow.")
         require_pair(fields)
         self.dim, self.solver = dim, solver
         self.l2, self.l2_bias, self.variational = l2, l2_bias, variational
@@ -100,24 +101,17 @@ class LogisticMF(Factorization):
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
     ) -> tuple[Factors, dict[str, float]]:
-        """Factorise some rows of a log.
-
-        Parameters
-        ----------
-        log : has the two fields, single-valued.
-        rows : numbers of the training rows to read, int64.
-        dim : length of the vectors, where the option `dim` leaves it open.
-        validation : numbers of the validation rows, which only stop the fit; None reads all.
+        """Factorise some rows of a log, see `Factorization.fit`.
 
         Returns
         -------
-        factors : of the epoch with the lowest validation logloss.
+        factors : factors of the epoch with the lowest validation logloss.
         cost : `seconds` and `epochs`.
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, or explicit labels are all the same.
-        CadcError : where the loss is no longer finite.
+        DataError : if the log lacks one of the fields, a field is a bag, or explicit labels are all the same.
+        CadcError : if the loss is not finite.
         """
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
@@ -154,7 +148,7 @@ class LogisticMF(Factorization):
             found = fit_adam(
                 draw, held_out, vectors, l2, self.l2_bias, self.learning_rate, self.batch_size, stop, generator
             )
-        # What has rows of label 0 alone was fitted where it was drawn; what has none is new, and may be liked.
+        # An item with rows of label 0 only was fitted if it was drawn; one without rows is new and may be liked.
         fitted = (kept.ids[0], read.ids[1][is_met[read.ids[1]]])
         factors = pair_factors(fields, fitted, found.vectors, found.biases, found.global_bias)
         return factors, {"seconds": time.perf_counter() - started, "epochs": found.epochs}

@@ -29,19 +29,19 @@ def fit_adam(
     Parameters
     ----------
     draw : returns the examples of an epoch.
-    held_out : whose logloss stops the fit and chooses the epoch.
-    vectors : starting values of both fields, shape [vocabulary size, dim] each.
-    l2, l2_bias : penalties.
-    learning_rate, batch_size : of Adam.
-    stop : when to stop.
-    generator : of the order of rows.
+    held_out : validation examples, whose logloss stops the fit and chooses the epoch.
+    vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
+    l2, l2_bias : penalties on vectors and biases.
+    learning_rate, batch_size : options of Adam.
+    stop : tells when to stop.
+    generator : draws the order of rows.
     """
     tables = [nn.Parameter(start) for start in vectors]
     biases = [nn.Parameter(torch.zeros(len(start))) for start in vectors]
     global_bias = nn.Parameter(torch.zeros(()))
     parameters = [*tables, *biases, global_bias]
     examples = draw()
-    # Steps follow the mean loss of a batch, so a penalty beside the summed loss is divided by the rows.
+    # Steps follow the mean loss of a batch, so a penalty relative to the summed loss is divided by the number of rows.
     groups: list[dict[str, Any]] = [
         {"params": tables if vectors[0].shape[1] else [], "weight_decay": l2 / len(examples)},
         {"params": biases, "weight_decay": l2_bias / len(examples)},

@@ -23,10 +23,10 @@ class Solution:
 
     Parameters
     ----------
-    vectors : shape [vocabulary size, dim] each.
-    biases : shape [vocabulary size] each.
-    global_bias : of all rows.
-    epochs : that the fit took.
+    vectors : vectors of both fields, shape [vocabulary size, dim] each.
+    biases : biases of both fields, shape [vocabulary size] each.
+    global_bias : bias of all rows.
+    epochs : number of epochs, or passes, of the fit.
     """
 
     vectors: Sequence[Tensor]
@@ -36,16 +36,16 @@ class Solution:
 
 
 class Side:
-    """The values of one field: vector, bias and mean variance of each, and how its rows are blocked.
+    """The values of one field: vector, bias and mean variance of each, and its rows in blocks.
 
-    The last row of each table belongs to the rows that only fill up a block.
+    The last row of each table is padding.
 
     Parameters
     ----------
-    ids, others : of this field and of the other one, int64, shape [n].
+    ids, others : ids of this field and of the other field, int64, shape [n] each.
     labels : float32, shape [n].
-    n_values, n_others : how many values the fields have.
-    vectors : starting values, shape [n_values, dim].
+    n_values, n_others : number of values of this field and of the other field.
+    vectors : initial vectors, shape [n_values, dim].
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Side:
     ) -> None:
         self.dim = vectors.shape[1]
         counts = torch.bincount(ids, minlength=n_values)
-        # A column of ones beside the vectors is what the other field's bias is multiplied with.
+        # The column of ones beside the vectors is multiplied with the other field's bias.
         self.features = torch.cat([vectors, torch.ones(n_values, 1)], 1)
         self.features[counts == 0, : self.dim] = 0
         self.features[UNKNOWN, : self.dim] = 0
@@ -66,14 +66,14 @@ class Side:
         ]
 
     def update(self, other: "Side", logits: Tensor, penalties: Tensor, variational: bool, relaxation: float) -> None:
-        """Take one step with all values of this field, the other one held; `logits` (shape [n + 1]) follow in place.
+        """Take one step with all values of this field, while the other field is fixed; update the logits in place.
 
         Parameters
         ----------
-        other : the side that is held.
-        logits : of the rows, and one more that fills up.
-        penalties : on the parameters, shape [dim + 1].
-        variational : add what the variance of the other side's vectors expects of the penalty.
+        other : the other field.
+        logits : logits of the rows, and one more for padding, shape [n + 1].
+        penalties : penalties on vector and bias, shape [dim + 1].
+        variational : whether the variance of the other field's vectors adds to the penalty.
         relaxation : factor of the steps; below 2 the bound, and with it the loss, still falls.
         """
         for values, rows, others, labels in self.blocks:
@@ -109,19 +109,19 @@ def fit_newton(
 ) -> Solution:
     """Minimise Σ loss + l2/2 Σ|v|² + l2_bias/2 Σb², in float32.
 
-    Given one field's vectors, the other field's values are independent logistic regressions. Each pass solves a
-    quadratic bound of every one of them (`majorize`) by a batched Cholesky factorisation: no learning rate, and a few
-    passes are enough. `variational` keeps, beside each vector, its mean posterior variance, and charges the other
-    side for it: mean-field variational Bayes (Lim and Teh 2007) with spherical covariances, in which
-    E[w (u·v)²] = w (u·v)² + w |u|² var(v). It overfits less than the penalty alone.
+    Given the vectors of one field, the values of the other field are independent logistic regressions. Each pass
+    minimises a quadratic bound of each regression (`majorize`) by a batched Cholesky factorisation. There is no
+    learning rate, and a few passes are enough. If `variational`, the mean posterior variance of each vector is kept and
+    added to the penalty of the other field: mean-field variational Bayes (Lim and Teh 2007) with spherical covariances,
+    in which E[w (u·v)²] = w (u·v)² + w |u|² var(v). It overfits less than the penalty alone.
 
     Parameters
     ----------
-    examples : to fit.
-    held_out : whose logloss stops the fit and chooses the pass.
-    vectors : starting values of both fields, shape [vocabulary size, dim] each.
+    examples : examples to fit.
+    held_out : validation examples, whose logloss stops the fit and chooses the pass.
+    vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
     l2, l2_bias, variational, relaxation : see above and `Side.update`.
-    stop : when to stop.
+    stop : tells when to stop.
     """
     sizes, dim = [len(start) for start in vectors], vectors[0].shape[1]
     order = [(0, 1), (1, 0)]
@@ -150,14 +150,14 @@ def fit_newton(
 
 
 def split_state(state: Sequence[Tensor]) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
-    """Return both tables, both biases and the global bias."""
+    """Return both tables of vectors, both tables of biases, and the global bias."""
     return state[:2], state[2:4], state[4]
 
 
 def pair_logits(
     ids: tuple[Tensor, Tensor], tables: Sequence[Tensor], biases: Sequence[Tensor], global_bias: Tensor
 ) -> Tensor:
-    """Return u·v + b_u + b_v + b of pairs of ids, shape [n], a piece at a time."""
+    """Return u·v + b_u + b_v + b for pairs of ids, shape [n], computed piece by piece."""
     pieces = []
     for start in range(0, len(ids[0]), 1 << 15):
         first, second = (column[start : start + (1 << 15)] for column in ids)

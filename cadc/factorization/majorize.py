@@ -1,4 +1,4 @@
-"""One step of many small penalised logistic regressions at once: the quadratic bound of Jaakkola and Jordan (2000)."""
+"""Steps of many small penalised logistic regressions at once, by the quadratic bound of Jaakkola and Jordan (2000)."""
 
 import torch
 from torch import Tensor
@@ -6,14 +6,14 @@ from torch import Tensor
 from cadc.errors import CadcError
 
 MIN_PASSES = 3
-"""Passes that a fit takes at least: the second of the over-relaxed ones may overshoot before the third gains most."""
+"""Fewest passes of a fit: the second over-relaxed pass may overshoot before the third one gains most."""
 
 
 def curvature(logits: Tensor, probability: Tensor) -> Tensor:
     """Return tanh(z/2) / 2z, the curvature of the lowest parabola above log(1 + e^-z) that touches it at z.
 
-    It is never below the second derivative σ(z)σ(-z), so that steps by it never make the loss larger, whatever z is;
-    Newton's own steps can (Jaakkola and Jordan 2000, eq. 12).
+    It is never below the second derivative σ(z)σ(-z), so that steps with this curvature never increase the loss, as
+    Newton steps may (Jaakkola and Jordan 2000, eq. 12).
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def solve(
     parameters: Tensor,
     penalties: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Return the steps to the minima of m bounds, and the variances there.
+    """Return the steps to the minima of m quadratic bounds, and the variances there.
 
     Each bound is ½ Σ_l w_l (x_l·s)² - Σ_l e_l x_l·s + ½ Σ_k penalty_k (p_k + s_k)², as a function of the step s.
 
     Parameters
     ----------
-    features : x of each value's rows, shape [m, L, k]; rows that only fill up have weight and error, or features, 0.
+    features : x of each value's rows, shape [m, L, k]; padding has zero features, or zero weight and error.
     weights : w, the curvatures, shape [m, L].
     errors : e = label - probability, shape [m, L].
     parameters : p, shape [m, k].
@@ -45,14 +45,14 @@ def solve(
     Returns
     -------
     steps : shape [m, k].
-    variances : mean of the first k - 1 diagonal entries of each inverse Hessian, shape [m]; 0 where k is 1.
+    variances : mean of the first k - 1 diagonal entries of each inverse Hessian, shape [m]; 0 if k is 1.
     """
     hessian, gradient = moments(features, weights, errors)
     return newton(hessian, gradient - parameters * penalties, penalties)
 
 
 def moments(features: Tensor, weights: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Σ_l w_l x_l x_lᵀ [m, k, k] and Σ_l e_l x_l [m, k], by one product that reads the features once.
+    """Return Σ_l w_l x_l x_lᵀ [m, k, k] and Σ_l e_l x_l [m, k], in one product that reads the features once.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def moments(features: Tensor, weights: Tensor, errors: Tensor) -> tuple[Tensor, 
 
 
 def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (hessian + diag(penalties))^-1 gradient for m systems, and the mean variance of all but the last variable.
+    """Return (hessian + diag(penalties))⁻¹ gradient for m systems, and the mean variance of all but the last variable.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor
 
     Raises
     ------
-    CadcError : where a system has no solution, since something is not finite.
+    CadcError : if a system has no solution, because a number is not finite.
     """
     hessian.diagonal(dim1=1, dim2=2).add_(penalties)
     factor = cholesky(hessian)
     m, k = gradient.shape
     if k == 1:
         return torch.cholesky_solve(gradient[..., None], factor)[..., 0], gradient.new_zeros(m)
-    # With the inverse of the factor at hand, the diagonal of the inverse system is its columns' squared norms.
+    # The diagonal of the inverse system consists of the squared norms of the columns of the factor's inverse.
     inverse = torch.linalg.solve_triangular(factor, torch.eye(k, dtype=gradient.dtype).expand(m, k, k), upper=False)
     steps = torch.bmm(inverse.transpose(1, 2), torch.bmm(inverse, gradient[..., None]))[..., 0]
     return steps, inverse[:, :, : k - 1].square().sum((1, 2)) / (k - 1)
@@ -93,12 +93,16 @@ def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor
 def cholesky(systems: Tensor) -> Tensor:
     """Return the lower Cholesky factors of m symmetric matrices, shape [m, k, k].
 
-    Where one is singular, as without penalties those of values with few rows are, a small part of its mean diagonal is
-    added (to `systems`, in place), so that directions that nothing is known of stay where they are.
+    Without penalties, matrices of values with few rows are singular. In this case a small part of its mean diagonal is
+    added to every matrix (in place), so that undetermined directions stay as they are.
+
+    Parameters
+    ----------
+    systems : shape [m, k, k].
 
     Raises
     ------
-    CadcError : where a matrix has no factor even so, since something is not finite.
+    CadcError : if a matrix still has no factor, because a number is not finite.
     """
     factor, failed = torch.linalg.cholesky_ex(systems)
     if failed.any():

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 OVERSAMPLING = 10
-"""Columns beyond the wanted rank; they make the last of these exact too."""
+"""Columns beyond the wanted rank, which make the last wanted ones exact too."""
 
 
 def truncated_svd(
@@ -16,9 +16,9 @@ def truncated_svd(
     Parameters
     ----------
     matrix : float32, shape [m, n].
-    rank : how many; those beyond min(m, n) are zero.
-    n_iterations : of the power method, each two products with the matrix; the more, the more exact.
-    generator : of the random projection.
+    rank : number of triplets; those beyond min(m, n) are zero.
+    n_iterations : power iterations of two products with the matrix each; more of them are more exact.
+    generator : draws the random projection.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Singular vectors of the matrix of labels, or of positive pairs."""
+"""Truncated singular value decomposition of the matrix of labels, or of positive pairs."""
 
 import time
 from typing import ClassVar, Literal
@@ -17,20 +17,20 @@ from cadc.randomness import numpy_generator
 
 
 class SVD(Factorization):
-    """Truncated SVD U S Vᵀ of a matrix whose missing entries are zero; both sides get √S. Its scores are no logits.
+    """Truncated SVD U S Vᵀ of a matrix whose missing entries are zero; the vectors are U √S and V √S.
 
-    `implicit` takes 1 for pairs that occur with label 1 (PureSVD, Cremonesi, Koren and Turrin 2010). `explicit` takes
-    the mean label of each pair less the mean label μ and shrunken biases b_v = Σ (y - μ) / (n_v + shrinkage), then
-    b_u likewise of what is left.
+    Its scores order items, but are not logits. For `implicit` feedback, the entry of a pair that occurs with label 1 is
+    1 (PureSVD, Cremonesi, Koren and Turrin 2010). For `explicit` feedback, it is the mean label of the pair less the
+    mean label μ and shrunken biases: b_v = Σ (y - μ) / (n_v + shrinkage), and b_u likewise from what is left.
 
     Parameters
     ----------
-    dim : number of singular vectors; None takes what the initialiser needs.
-    feedback : see above.
-    shrinkage : of biases: rows of label μ that each value is given beside its own.
-    power_iterations : of the randomised decomposition.
-    fields : names of the two fields to factorise; None takes user and item.
-    seed : of the random projection; its own, so that all seeds of a grid share one factorisation.
+    dim : number of singular vectors; None takes the number that the initialiser needs.
+    feedback : `implicit` or `explicit`, see above.
+    shrinkage : number of rows with label μ that are added to those of each value to shrink its bias.
+    power_iterations : power iterations of the randomised decomposition.
+    fields : names of the two fields to factorise; None takes `user` and `item`.
+    seed : seed of the random projection; separate, so that all seeds of a grid share one factorisation.
     """
 
     kind: ClassVar[Kind] = "score"
@@ -52,23 +52,16 @@ class SVD(Factorization):
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
     ) -> tuple[Factors, dict[str, float]]:
-        """Factorise some rows of a log.
-
-        Parameters
-        ----------
-        log : has the two fields, single-valued.
-        rows : numbers of the training rows to read, int64.
-        dim : length of the vectors, where the option `dim` leaves it open.
-        validation : not read.
+        """Factorise some rows of a log, see `Factorization.fit`.
 
         Returns
         -------
-        factors : whose `logits` are scores.
+        factors : factors whose `logits` are scores.
         cost : `seconds` and `epochs` (power iterations).
 
         Raises
         ------
-        DataError : where the log lacks one of the fields, it is a bag, no row has label 1, or explicit labels
+        DataError : if the log lacks one of the fields, a field is a bag, no row has label 1, or explicit labels
             are all the same.
         """
         started = time.perf_counter()
@@ -91,7 +84,7 @@ class SVD(Factorization):
         return factors, {"seconds": time.perf_counter() - started, "epochs": self.power_iterations}
 
     def _centred(self, examples: Examples, mean: float, sizes: list[int]) -> tuple[list[Tensor], Examples]:
-        """Return the biases of both fields, and each distinct pair with the mean of what they leave of its labels."""
+        """Return the biases of both fields, and the distinct pairs with the mean of their labels less these biases."""
         rest = examples.labels.double() - mean
         biases = [torch.zeros(size, dtype=torch.float64) for size in sizes]
         for place in (1, 0):

@@ -9,9 +9,9 @@ from cadc.data.preparation import prepare
 from cadc.data.schema import SIDES, Side
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initial_values import initial_values
-from cadc.factorization.cached import Fitted, fit_factors
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
+from cadc.factorization.fitted_rows import Fitted, fit_factors
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.randomness import numpy_generator, torch_generator

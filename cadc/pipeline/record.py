@@ -11,7 +11,7 @@ from torch import nn
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.embeddings.measured import measure_tables, table_bytes
-from cadc.factorization.cached import Fitted
+from cadc.factorization.fitted_rows import Fitted
 from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, peak_memory_mb

@@ -14,7 +14,7 @@ from cadc.errors import DataError
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, metrics_of
-from cadc.factorization.cached import Fitted
+from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.record import Done, record_of

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
-from cadc.data.schema import OWN_FIELDS
+from cadc.data.schema import ENTITY_FIELDS
 from cadc.errors import UsageError, require_positive
 from cadc.factorization.factors import Factors
 from cadc.sampling.unequal import UnequalSampler, Weighting
@@ -62,7 +62,7 @@ class LeverageSampler(UnequalSampler):
         if found.dim == 0:
             raise UsageError("sampler=leverage needs vectors, but factorization.dim is 0; set it to 1 or more.")
         single = [field.name for field in log.schema.single if field.name in found.vectors]
-        fields = [name for name in OWN_FIELDS if name in single] or single
+        fields = [name for name in ENTITY_FIELDS if name in single] or single
         rows = log.rows("train")
         scores = torch.zeros(len(rows), dtype=torch.float64)
         for name in fields:

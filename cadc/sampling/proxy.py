@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
-from cadc.data.schema import OWN_FIELDS
+from cadc.data.schema import ENTITY_FIELDS
 from cadc.errors import CadcError, DataError, require_at_least, require_positive
 from cadc.randomness import torch_generator
 
@@ -93,7 +93,7 @@ class _Rows:
     def __init__(self, log: InteractionLog) -> None:
         rows = log.rows("train")
         names = [field.name for field in log.schema.single]
-        names = list(OWN_FIELDS) if set(OWN_FIELDS) <= set(names) else names
+        names = list(ENTITY_FIELDS) if set(ENTITY_FIELDS) <= set(names) else names
         sizes = [log.schema[name].vocabulary_size for name in names]
         starts = [sum(sizes[:place]) for place in range(len(sizes))]
         self.n_values = sum(sizes)

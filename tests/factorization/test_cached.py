@@ -4,7 +4,8 @@ import torch
 from cadc.data.thinning import thinned
 from cadc.errors import UsageError
 from cadc.factorization.als import ALS
-from cadc.factorization.cached import factorize, fit_factors
+from cadc.factorization.cached import factorize
+from cadc.factorization.fitted_rows import fit_factors
 from cadc.factorization.logistic import LogisticMF
 from tests.support.helpers import small_synthetic_log
 

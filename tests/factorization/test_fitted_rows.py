@@ -9,8 +9,8 @@ from cadc.data.schema import UNKNOWN
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split.random import RandomSplit
 from cadc.errors import UsageError
-from cadc.factorization.cached import fit_factors
 from cadc.factorization.crossfit import CrossFitted, assign_folds
+from cadc.factorization.fitted_rows import fit_factors
 from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import numpy_generator
@@ -131,7 +131,7 @@ def test_folds_are_equal_in_size_and_repeated_pairs_share_one():
 
 @pytest.mark.parametrize("n_folds", [1, 100_000])
 def test_folds_that_cannot_be_filled_are_refused(n_folds):
-    with pytest.raises(UsageError, match="it must lie between 2 and"):
+    with pytest.raises(UsageError, match="it must be from 2 to"):
         assign_folds(small_synthetic_log(), n_folds, numpy_generator(0, "folds"))
 
 

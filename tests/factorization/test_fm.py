@@ -17,7 +17,7 @@ from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.fm_fit import ContextRows, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import incidence, read_rows
 from cadc.factorization.logistic import LogisticMF
-from tests.data.test_prepare import Rows as PlainRows
+from tests.data.test_preparation import Rows as PlainRows
 from tests.support.helpers import ListSource, small_synthetic_log
 
 

@@ -14,7 +14,7 @@ from cadc.evaluation.metrics.auc import auc
 from cadc.evaluation.metrics.logloss import logloss
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import torch_generator
-from tests.data.test_prepare import Rows
+from tests.data.test_preparation import Rows
 from tests.support.helpers import small_synthetic_log
 
 

@@ -205,7 +205,7 @@ def test_implicit_feedback_ranks_the_items_a_user_takes_above_the_others(solver)
         ({"relaxation": 0.0}, r"factorization\.relaxation is 0"),
         ({"tolerance": -1.0}, r"factorization\.tolerance is -1"),
         ({"negatives": 0}, r"factorization\.negatives is 0"),
-        ({"fields": ("user",)}, r"factorization\.fields is \[user\]; it names two"),
+        ({"fields": ("user",)}, r"factorization\.fields is \[user\]; name two"),
         ({"fields": ("user", "user")}, r"factorization\.fields is \[user, user\]"),
         ({"l2": -1.0}, r"factorization\.l2 is -1"),
     ],
@@ -217,5 +217,5 @@ def test_option_out_of_range_is_a_usage_error(options, says):
 
 def test_bag_is_no_side_of_a_matrix():
     log = small_synthetic_log()
-    with pytest.raises(DataError, match="tags holds several values a row"):
+    with pytest.raises(DataError, match="the field tags is a bag"):
         LogisticMF(fields=("user", "tags")).fit(log, log.rows("train"), 2)

@@ -96,5 +96,5 @@ def test_bad_options_and_logs_are_refused():
             SVD(**options)
     with pytest.raises(DataError, match="label 1"):
         SVD().fit(log, rows[log.labels(rows) == 0], 2)
-    with pytest.raises(DataError, match="several values a row"):
+    with pytest.raises(DataError, match="is a bag"):
         SVD(fields=("user", "tags")).fit(log, rows, 2)

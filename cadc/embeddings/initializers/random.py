@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from cadc.data.schema import OWN_FIELDS, Schema
+from cadc.data.schema import ENTITY_FIELDS, Schema
 from cadc.embeddings.initializers.initializer import Initializer, Unseen
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
@@ -30,5 +30,5 @@ class RandomInitializer(Initializer):
     def frozen_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields that are not trained."""
         if self.freeze is True:
-            return tuple(name for name in OWN_FIELDS if name in schema)
+            return tuple(name for name in ENTITY_FIELDS if name in schema)
         return super().frozen_fields(schema, factors)
