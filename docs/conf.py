@@ -26,6 +26,7 @@ extensions = [
     "package_pages",
 ]
 exclude_patterns = ["_build", "_extensions"]
+suppress_warnings = ["ref.python"]  # several modules may have a name such as Side
 nitpicky = False  # types of other packages have no inventory without a network
 
 html_theme = "furo"
@@ -50,7 +51,7 @@ toc_object_entries = False  # thousands of them would slow every page down
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "set"}
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False

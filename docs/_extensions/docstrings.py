@@ -21,6 +21,9 @@ def describe_below(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
             is_named = line in NAMED
         found = re.match(r"([\w*][\w*, ]*) : (.+)", line) if is_named else None
         moved += [found[1], f"    {found[2]}"] if found else [line]
+    if what in ("attribute", "data"):
+        # napoleon would take the words before a colon for the type of a value.
+        moved.insert(0, "")
     lines[:] = [line if ">>>" in line else _with_bars(line) for line in moved]
 
 
