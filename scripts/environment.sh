@@ -1,5 +1,6 @@
 # Makes .venv from requirements.lock and leaves it alone while nothing changed. Sourced by the other scripts.
-# With extras=yes also installs requirements-cluster.lock, which stays until requirements.lock changes.
+# extras=yes also installs requirements-cluster.lock, docs=yes requirements-docs.lock; both stay until
+# requirements.lock changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
@@ -19,10 +20,16 @@ if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
   $pip --no-deps --no-build-isolation --editable .
   echo "$stamp" > .venv/stamp
 fi
-extras_stamp=$(cat requirements.lock requirements-cluster.lock | cksum)
-if [ "${extras:-no}" = yes ] && [ "$(cat .venv/stamp-extras 2>/dev/null)" != "$extras_stamp" ]; then
-  echo "installing the extras into .venv (once; a minute)" >&2
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-cluster.lock
-  echo "$extras_stamp" > .venv/stamp-extras
-fi
+# Installs a lock file beside the first, once for each of its contents: its name, and what for.
+add() {
+  local stamp
+  stamp=$(cat requirements.lock "requirements-$1.lock" | cksum)
+  if [ "$(cat ".venv/stamp-$1" 2>/dev/null)" != "$stamp" ]; then
+    echo "installing $2 into .venv (once; a minute)" >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "requirements-$1.lock"
+    echo "$stamp" > ".venv/stamp-$1"
+  fi
+}
+if [ "${extras:-no}" = yes ]; then add cluster "the extras"; fi
+if [ "${docs:-no}" = yes ]; then add docs "what builds the documentation"; fi
 export PATH="$PWD/.venv/bin:$PATH"
