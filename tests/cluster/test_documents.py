@@ -1,4 +1,4 @@
-"""The commands of the README that need a launcher run, on less data."""
+"""The commands of the documents that need a launcher run, on less data."""
 
 import shlex
 
@@ -6,7 +6,7 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.cluster.conftest import EXTRA
-from tests.docs.test_readme import commands, is_launched, on_less_data
+from tests.docs.documents import DOCUMENTS, commands, is_launched, on_less_data
 from tests.support.commands import cadc
 
 
@@ -16,16 +16,16 @@ def launcher_of(command):
 
 LAUNCHED = [
     pytest.param(command, id=launcher_of(command), marks=pytest.mark.cluster(EXTRA[launcher_of(command)]))
-    for command in filter(is_launched, commands())
+    for command in filter(is_launched, commands(DOCUMENTS["docs/how-to/cluster.md"]))
 ]
 
 
-def test_the_readme_shows_slurm_ray_and_joblib():
+def test_documents_show_slurm_ray_and_joblib():
     assert sorted(parameters.id for parameters in LAUNCHED) == ["joblib", "ray", "submitit_slurm"]
 
 
 @pytest.mark.parametrize("command", LAUNCHED)
-def test_a_launched_command_of_the_readme_runs(command, tmp_path, monkeypatch):
+def test_a_launched_command_of_the_documents_runs(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     answer = cadc(*on_less_data(shlex.split(command)[1:]))
     assert answer.status == 0, answer.err
