@@ -13,7 +13,7 @@ NAMED = ("Parameters", "Attributes", "Raises", "Returns", "Yields", "Other Param
 
 
 def describe_below(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Move each description below its name, in place; keep bars from being taken for substitutions."""
+    """Move each description below its name, in place; code in backticks becomes literal."""
     moved, is_named = [], False
     for number, line in enumerate(lines):
         following = lines[number + 1] if number + 1 < len(lines) else ""
@@ -21,16 +21,19 @@ def describe_below(app: Sphinx, what: str, name: str, obj: Any, options: Any, li
             is_named = line in NAMED
         found = re.match(r"([\w*][\w*, ]*) : (.+)", line) if is_named else None
         moved += [found[1], f"    {found[2]}"] if found else [line]
-    if what in ("attribute", "data"):
-        # napoleon would take the words before a colon for the type of a value.
-        moved.insert(0, "")
-    lines[:] = [line if ">>>" in line else _with_bars(line) for line in moved]
+    lines[:] = [line if ">>>" in line else _as_code(line) for line in moved]
 
 
-def _with_bars(line: str) -> str:
-    """Escape the bars of a line that stand outside of code."""
-    parts = line.split("`")
-    return "`".join(part if number % 2 else part.replace("|", "\\|") for number, part in enumerate(parts))
+def _as_code(line: str) -> str:
+    """Write code with two backticks, which allow any text inside, and escape what else has a meaning outside of it."""
+    parts = re.split(r"(?<![`:])`([^`]+)`(?!`)", line)
+    for number, part in enumerate(parts):
+        if number % 2:
+            follows = parts[number + 1][:1]
+            parts[number] = f"``{part}``" + ("\\ " if follows.isalnum() else "")
+        elif "``" not in part:
+            parts[number] = re.sub(r"\*(?=\w+\])", r"\\*", part.replace("|", "\\|"))
+    return "".join(parts)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
