@@ -1,4 +1,4 @@
-"""What a run writes down of itself beside its metrics: costs, bytes and rows."""
+"""The record of a finished run: configuration, data, code, environment, metrics, costs, bytes and rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from cadc.training.fit import FitResult
 
 @dataclass(frozen=True)
 class Done:
-    """The parts of a run that is over.
+    """The parts of a finished run.
 
     Parameters
     ----------
-    log, sample, model : as they were made.
-    fitted : the factorisations, of which some may be None.
-    fit : of the network, if it is one.
-    metrics : of the parts that were judged.
+    log, sample, model : as `cadc.pipeline.build` made them.
+    fitted : the factorisations; None for one that the run did not need.
+    fit : of the network; None for a model that is not a network.
+    metrics : by their name in the record.
     watch : seconds of the stages.
     """
 
@@ -44,7 +44,14 @@ class Done:
 
 
 def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Path) -> dict[str, Any]:
-    """Return the record of a finished run, whose other files lie in `folder` already."""
+    """Return the record of a finished run.
+
+    Parameters
+    ----------
+    settings, run_id, code : of the run, see `cadc.pipeline.run.run`.
+    done : its parts.
+    folder : with all other files of the run, whose hashes the record holds.
+    """
     log, fit = done.log, done.fit
     fitted = [found for found in done.fitted if found]
     return {
@@ -85,8 +92,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
 def _costs(done: Done) -> dict[str, Any]:
     """Return seconds of every stage, epochs, speed and memory.
 
-    Preparing, factorising and what a sampler keeps count what they took when they were done, also where they came from
-    the cache.
+    Stages that came from the cache count the seconds that they took when they were computed.
     """
     fit = done.fit
     factorizations = {key: cost for found in done.fitted if found for key, cost in found.cost.items()}.values()

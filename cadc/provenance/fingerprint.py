@@ -28,6 +28,7 @@ CAN_CHANGE_RESULTS = (
     "cadc.factorization",
     "cadc.models",
     "cadc.pipeline.build",
+    "cadc.pipeline.evaluate",
     "cadc.pipeline.run",
     "cadc.pipeline.settings",
     "cadc.randomness",

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from cadc.ledger import Ledger
-from cadc.pipeline import run as cadc_pipeline
+from cadc.pipeline import evaluate as cadc_evaluation
 from tests.support.commands import TINY, cadc, closing, runs
 
 
@@ -108,7 +108,7 @@ def test_a_failed_run_says_why_and_is_tried_again_on_request_only():
 
 def test_a_failed_run_that_succeeds_when_it_is_tried_again_is_finished(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(cadc_pipeline, "score", lambda *_: (_ for _ in ()).throw(ZeroDivisionError("once")))
+        patch.setattr(cadc_evaluation, "score", lambda *_: (_ for _ in ()).throw(ZeroDivisionError("once")))
         assert cadc("train", *TINY, "model=bias").status == 1
     (run_id,) = runs()
     assert "ZeroDivisionError: once" in Ledger().record(run_id)["reason"]

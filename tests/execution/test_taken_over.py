@@ -13,6 +13,7 @@ from cadc.execution.attempt import record_without_result, run_job
 from cadc.execution.jobs import plan
 from cadc.execution.sweep import execute
 from cadc.ledger import Ledger
+from cadc.pipeline import evaluate as evaluation
 from cadc.pipeline import run as pipeline
 from cadc.storage.lease import claim
 from cadc.storage.stage_cache import cached_folder
@@ -32,13 +33,13 @@ def stops(*_):
 def test_a_retried_run_that_is_stopped_goes_on_from_its_own_checkpoint(monkeypatch):
     words = ("train", *TINY, "trainer.patience=99")
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score", fails)
+        patch.setattr(evaluation, "score", fails)
         assert cadc(*words).status == 1
     ledger = Ledger()
     (run_id,) = ledger.statuses()
     assert ledger.status(run_id) == "failed"
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score", stops)
+        patch.setattr(evaluation, "score", stops)
         assert cadc(*words, "--retry-failed").status == 130
     assert ledger.status(run_id) == "interrupted"
     answer = cadc(*words)
@@ -133,7 +134,7 @@ def test_a_senseless_time_to_live_leaves_nothing_behind(monkeypatch):
 
 
 def test_ctrl_c_that_python_drops_ends_the_sweep_before_the_next_run(monkeypatch):
-    score = pipeline.score
+    score = evaluation.score
 
     class Noisy:
         def __del__(self):
@@ -143,7 +144,7 @@ def test_ctrl_c_that_python_drops_ends_the_sweep_before_the_next_run(monkeypatch
         Noisy()
         return score(*arguments)
 
-    monkeypatch.setattr(pipeline, "score", dropped)
+    monkeypatch.setattr(evaluation, "score", dropped)
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     answer = cadc(*SWEEP)

@@ -5,7 +5,7 @@ import torch
 
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger
-from cadc.pipeline import run as pipeline
+from cadc.pipeline import evaluate as evaluation
 from tests.support.commands import TINY, cadc, closing
 
 SWEEP = ("train", "-m", *TINY, "initializer=random,mf")
@@ -26,7 +26,7 @@ def lack_on_the_cpu():
 @pytest.mark.parametrize("lack", [lack_of_python, lack_on_a_gpu, lack_on_the_cpu])
 def test_a_lack_of_memory_interrupts_one_run_which_goes_on_next_time(monkeypatch, lack):
     first, second = (job.run_id for job in plan([[*TINY, f"initializer={name}"] for name in ("random", "mf")]))
-    score, calls = pipeline.score, []
+    score, calls = evaluation.score, []
 
     def fails_once(*arguments):
         calls.append(1)
@@ -35,7 +35,7 @@ def test_a_lack_of_memory_interrupts_one_run_which_goes_on_next_time(monkeypatch
         return score(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score", fails_once)
+        patch.setattr(evaluation, "score", fails_once)
         answer = cadc(*SWEEP)
     assert answer.status == 1
     assert closing(answer) == {"finished": 1, "interrupted": 1}
@@ -52,7 +52,7 @@ def test_a_lack_of_memory_interrupts_one_run_which_goes_on_next_time(monkeypatch
 
 def test_alone_it_is_a_sentence_and_goes_on_too(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score", lambda *_: lack_on_the_cpu())
+        patch.setattr(evaluation, "score", lambda *_: lack_on_the_cpu())
         answer = cadc("train", *TINY)
     assert answer.status == 1
     assert "can't allocate memory" in answer.sentence
@@ -63,7 +63,7 @@ def test_alone_it_is_a_sentence_and_goes_on_too(monkeypatch):
 
 def test_an_error_of_the_code_is_no_lack_of_memory(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "score", lambda *_: torch.ones(2) @ torch.ones(3))
+        patch.setattr(evaluation, "score", lambda *_: torch.ones(2) @ torch.ones(3))
         answer = cadc(*SWEEP)
     assert answer.status == 1
     assert closing(answer) == {"failed": 2}

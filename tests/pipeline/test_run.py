@@ -10,7 +10,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from cadc.errors import DataError
 from cadc.ledger import Ledger
-from cadc.pipeline.run import run, score
+from cadc.pipeline.evaluate import score
+from cadc.pipeline.run import run
 from cadc.pipeline.settings import Settings
 from cadc.serving.load import load_run
 from tests.support.commands import TINY, cadc, folders, runs, train

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from cadc.configuration.compose import compose_config
 from cadc.evaluation import metrics
 from cadc.evaluation.metrics.lookup import metric_classes
 from cadc.ledger.identity import run_identity
+from cadc.pipeline.settings import Settings
 
 SCORED = ("data=synthetic",)
 RANKED = ("data=synthetic", "data/split=leave_one_out", "model=two_tower", "trainer=ranking")
@@ -39,7 +39,7 @@ def write(monkeypatch, tmp_path, forget_plugins):
 def ids():
     """Return the ids of a run that scores rows and of one that ranks items."""
     log = SimpleNamespace(meta={"name": "synthetic"}, content_hash="x")
-    return [run_identity(compose_config(list(words)), log)[0] for words in (SCORED, RANKED)]
+    return [run_identity(Settings.compose(words), log)[0] for words in (SCORED, RANKED)]
 
 
 def changed(name):
