@@ -1,4 +1,4 @@
-"""How good scores are: every metric is computed from the saved scores.
+"""Metrics of saved scores and ranks, and the statistics of their differences.
 
 `metric("ndcg@10")` finds a metric by name; `compare` pairs two arms seed by seed.
 """

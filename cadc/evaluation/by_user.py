@@ -28,5 +28,5 @@ def n_held_out(user: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def n_users(user: NDArray[np.integer]) -> int:
-    """Return the number of users that the codes count: the largest and one."""
+    """Return the number of users: the largest code plus one."""
     return int(user.max()) + 1 if len(user) else 0

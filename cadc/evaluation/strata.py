@@ -1,4 +1,4 @@
-"""Test rows apart by how much is known of their user and item."""
+"""Strata of test rows: by activity of the user, and by whether user and item are new."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from cadc.errors import DataError, UsageError
 from cadc.evaluation.metrics.lookup import comparable_metric
 
 ACTIVITY_EDGES = (1, 5, 20, 100)
-"""Least number of rows of each class of activity but the first."""
+"""Least number of rows of each activity class; below the first of them is a class of its own."""
 
 
 def n_rows_of(entity: ArrayLike, rows_of: ArrayLike) -> NDArray[np.int64]:
-    """Return for each test row how many rows its user (or item) has in the sample, or in training.
+    """Return how many rows each test row's user (or item) has in the sample, or in training.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def n_rows_of(entity: ArrayLike, rows_of: ArrayLike) -> NDArray[np.int64]:
 
     Returns
     -------
-    count : int64, shape [n]; 0 for one that was never seen.
+    count : int64, shape [n]; 0 if it was never seen.
 
     >>> n_rows_of(["a", "b", "a"], ["a", "c", "a"])
     array([2, 0, 2])
@@ -33,22 +33,22 @@ def n_rows_of(entity: ArrayLike, rows_of: ArrayLike) -> NDArray[np.int64]:
 
 
 def by_activity(n_rows: NDArray[np.integer], edges: Sequence[int] = ACTIVITY_EDGES) -> pd.Categorical:
-    """Return the class of activity of each test row from the rows of its user, in the sample or in training.
+    """Return the activity class of each test row, by the rows of its user in the sample or in training.
 
     Parameters
     ----------
-    n_rows : of each test row's user, int, shape [n]; see `n_rows_of`.
-    edges : least number of rows of each class but the first, rising.
+    n_rows : rows of each test row's user, int, shape [n]; see `n_rows_of`.
+    edges : least number of rows of each class but the first, increasing.
 
     Raises
     ------
-    UsageError : where the edges do not rise from 1.
+    UsageError : for edges below 1, or not increasing.
 
     >>> list(by_activity(np.array([0, 4, 5, 1000])))
     ['0', '1-4', '5-19', '100+']
     """
     if not edges or edges[0] < 1 or any(np.diff(edges) <= 0):
-        raise UsageError(f"the edges of activity are {list(edges)}; they must rise, from at least 1.")
+        raise UsageError(f"the activity edges are {list(edges)}; expected increasing numbers from 1.")
     bounds = [0, *edges]
     names = [str(low) if high - low == 1 else f"{low}-{high - 1}" for low, high in zip(bounds, edges, strict=False)] + [
         f"{edges[-1]}+"
@@ -61,7 +61,7 @@ def warm_and_cold(n_rows_of_user: NDArray[np.integer], n_rows_of_item: NDArray[n
 
     Parameters
     ----------
-    n_rows_of_user, n_rows_of_item : of each test row, in the sample or in training, int, shape [n].
+    n_rows_of_user, n_rows_of_item : rows of each test row's user and item in the sample or in training, int, shape [n].
 
     >>> list(warm_and_cold(np.array([1, 0, 3, 0]), np.array([1, 1, 0, 0])))
     ['warm', 'cold user', 'cold item', 'cold both']
@@ -71,27 +71,27 @@ def warm_and_cold(n_rows_of_user: NDArray[np.integer], n_rows_of_item: NDArray[n
 
 
 def metrics_by_stratum(rows: pd.DataFrame, stratum: pd.Categorical, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return metrics of each stratum of saved scores or ranks, with the rows and users behind them.
+    """Return metrics of each stratum of saved scores or ranks, with its numbers of rows and users.
 
-    Two arms are compared on a stratum by handing `compare` the rows of that stratum alone.
+    To compare two arms on a stratum, pass the rows of that stratum to `compare`.
 
     Parameters
     ----------
     rows : saved scores (label, probability and, where there are users, user) or ranks (user, rank).
-    stratum : of each row; see `by_activity` and `warm_and_cold`.
+    stratum : stratum of each row; see `by_activity` and `warm_and_cold`.
     metrics : such as `auc` or `ndcg@10`, see `cadc.evaluation.metrics`.
 
     Returns
     -------
-    table : a line a stratum that has rows: stratum, n_rows, n_users (None without users), and a column a metric. It is
-        NaN where the metric is undefined, as AUC is for rows of one class.
+    table : one line for each stratum with rows: stratum, n_rows, n_users (None without users), and a column for each
+        metric, NaN where it is undefined, as AUC is for rows of one class.
 
     Raises
     ------
-    DataError : where rows and strata differ in length.
+    DataError : if rows and strata differ in length.
     """
     if len(rows) != len(stratum):
-        raise DataError(f"{len(rows)} rows cannot be told apart by {len(stratum)} strata.")
+        raise DataError(f"there are {len(rows)} rows and {len(stratum)} strata; expected a stratum for each row.")
     lines = []
     for name in stratum.categories[np.unique(stratum.codes[stratum.codes >= 0])]:
         own = rows[np.asarray(stratum == name)]

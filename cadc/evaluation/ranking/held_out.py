@@ -1,4 +1,4 @@
-"""The held-out pairs of a log, to be ranked again and again: what is masked and who competes is found once."""
+"""Held-out pairs of a log that are ranked after every epoch: masks and candidates are found once."""
 
 from functools import cached_property
 
@@ -10,21 +10,20 @@ from cadc.errors import CadcError, DataError
 from cadc.evaluation.ranking.ranks import Masked, Scorer, full_ranks
 
 BEFORE = {"validation": ("train",), "test": ("train", "validation")}
-"""Parts whose items a user is not asked for again, by the part that is ranked."""
+"""By the part that is ranked, the earlier parts whose items are masked."""
 
 
 class HeldOutRanking:
-    """Ranks the positive rows of a part among all items that their user has not met before.
+    """Ranks the positive rows of a part among all items that their user has not seen before.
 
-    Every arm meets the same ranking, whatever rows it was trained on: the items of all training rows of a user are
-    masked, and for the test part those of the validation rows too, positive or not. A held-out pair is never masked,
-    also where the user met the item before, and ranked once, however many rows of the part it has. Candidates are the
-    items with at least one training row; a held-out item that is none (a cold one) is a miss. Ties share their mid
-    rank.
+    The candidates are the same for every arm, whatever rows it was trained on: items with at least one training row. A
+    held-out item without one (a cold item) is a miss. The items of all training rows of a user are masked, and for the
+    test part those of the validation rows too, positive or not. A held-out pair is never masked, even if the user saw
+    the item before, and is ranked once, however many rows of the part it has. Ties share their mid rank.
 
     Parameters
     ----------
-    log : has users and items.
+    log : log with users and items.
     split : `validation` or `test`.
 
     Attributes
@@ -35,7 +34,7 @@ class HeldOutRanking:
 
     Raises
     ------
-    DataError : where the log has no users or items, or the part no positive row.
+    DataError : if the log has no users or items, or the part no positive row.
     """
 
     def __init__(self, log: InteractionLog, split: str) -> None:
@@ -58,7 +57,7 @@ class HeldOutRanking:
         self._masked = self._mask(log)
 
     def _mask(self, log: InteractionLog) -> Masked:
-        """Return the pairs of earlier parts, as (user, column of the scores), but for those that are held out."""
+        """Return the pairs of earlier parts, as (user, column of the scores), except held-out pairs."""
         before = [_pairs(log, split) for split in BEFORE[self.split]]
         users, items = (torch.cat(parts) for parts in zip(*before, strict=True))
         columns = self._column[items]
@@ -70,13 +69,8 @@ class HeldOutRanking:
 
     @cached_property
     def is_cold(self) -> Tensor:
-        """Which held-out items have no training row, bool, shape [n]."""
+        """Whether each held-out item lacks a training row, bool, shape [n]."""
         return self._column[self.items] < 0
-
-    @property
-    def cold_share(self) -> float:
-        """Share of held-out items without any training row, which no arm can find."""
-        return float(self.is_cold.double().mean())
 
     def ranks(self, scorer: Scorer, kept: Tensor | None = None, n_scores: int | None = None) -> Tensor:
         """Return the rank of each held-out item, from 1; infinite for a cold one; float64, shape [n].
@@ -85,13 +79,13 @@ class HeldOutRanking:
         ----------
         scorer : takes users (rows in the table of entities), int64 [b], on the CPU; returns the scores of
             `candidates`, [b, c], on any device.
-        kept : places of the held-out items that are ranked, int64, shape [n]; None ranks all. Those of a user are
+        kept : places of the held-out items to rank, int64, shape [n]; None ranks all. A user's held-out items are
             candidates for one another, ranked or not.
-        n_scores : most scores held at a time, see `full_ranks`.
+        n_scores : most scores held at once, see `full_ranks`.
 
         Raises
         ------
-        CadcError : where a score is NaN, or the scores are not those of the candidates.
+        CadcError : if a score is NaN, or there is not one score for each candidate.
         """
 
         def checked(users: Tensor) -> Tensor:
@@ -109,7 +103,7 @@ class HeldOutRanking:
 
 
 def _first_of_each(values: Tensor) -> Tensor:
-    """Return the place where each value occurs first, in ascending order, int64."""
+    """Return the place of the first occurrence of each value, in ascending order, int64."""
     order = values.argsort(stable=True)
     is_first = torch.ones(len(values), dtype=torch.bool)
     is_first[1:] = values[order][1:] != values[order][:-1]

@@ -1,4 +1,4 @@
-"""Exact ranks of held-out items among all items that a user has not met."""
+"""Exact ranks of held-out items among all items that a user has not seen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ Scorer = Callable[[Tensor], Tensor]
 """Takes users, int64 [b]; returns the scores of all items, [b, n_items]."""
 
 N_SCORES = 500_000
-"""Scores held at a time, unless told otherwise: 2 MB of float32, which caches hold."""
+"""Default number of scores held at once: 2 MB of float32, which fits into the cache."""
 
 FEWEST_USERS = 16
-"""Users scored at a time however many items there are: for fewer, the product would be as slow as reading all items."""
+"""Least number of users scored at once: with fewer, the product takes as long as reading all item vectors."""
 
 
 @dataclass(frozen=True)
 class DotProduct:
-    """Score every item for a user: u·v, plus the item's bias where there is one.
+    """Scores every item for a user: u·v, plus the item's bias if there is one.
 
     Parameters
     ----------
     user_vectors : shape [n_users, d].
     item_vectors : shape [n_items, d].
-    item_biases : shape [n_items]; a user's own bias changes no rank.
+    item_biases : shape [n_items]; a bias of the user would not change ranks.
     """
 
     user_vectors: Tensor
@@ -42,11 +42,11 @@ class DotProduct:
 
 
 class Masked:
-    """Items that are no candidates for a user, such as those of the full training part.
+    """Items that are not candidates for a user, such as those of the training part.
 
     Parameters
     ----------
-    users, items : pairs in any order, repeated ones too, int64, shape [n] each.
+    users, items : pairs in any order, possibly repeated, int64, shape [n] each.
     """
 
     def __init__(self, users: Tensor, items: Tensor) -> None:
@@ -78,17 +78,17 @@ def full_ranks(
     """Return the rank of each held-out item among all candidates of its user, from 1; ties share their mid rank.
 
     The rank is 1 + (candidates scored higher) + (others scored equal) / 2. Several held-out items of a user are
-    candidates for one another. An item that is no candidate for anyone (a cold one) cannot be found: its rank is
+    candidates for one another. An item that is not a candidate for anyone (a cold item) cannot be found: its rank is
     infinite, which every metric counts as a miss.
 
     Parameters
     ----------
     scorer : takes users, int64 [b]; returns the scores of all items, [b, n_items]; such as `DotProduct`.
     users, items : of the held-out pairs, int64, shape [n] each.
-    masked : pairs that are left out of the ranking.
-    candidates : which items can be ranked at all, bool, shape [n_items]; None takes all.
-    n_scores : most scores held at a time, though at least one user's; memory is a few times as many numbers. None takes
-        `N_SCORES`, or those of `FEWEST_USERS` where these are more.
+    masked : pairs left out of the ranking.
+    candidates : whether each item can be ranked at all, bool, shape [n_items]; None ranks all.
+    n_scores : most scores held at once, but at least those of one user; a few times as many numbers are in memory. None
+        takes `N_SCORES`, or the scores of `FEWEST_USERS` users if these are more.
 
     Returns
     -------
@@ -96,8 +96,8 @@ def full_ranks(
 
     Raises
     ------
-    DataError : where a held-out pair is masked.
-    CadcError : where a score is NaN.
+    DataError : if a held-out pair is masked.
+    CadcError : if a score is NaN.
     """
     rank = torch.empty(len(users), dtype=torch.float64, device=users.device)
     order = torch.argsort(users, stable=True)
@@ -110,14 +110,14 @@ def full_ranks(
         left_out = None if masked is None else masked.of(users[pairs])
         rank[pairs] = _ranks(rows, items[pairs], left_out, candidates).to(rank.device)
         start += width
-        # Only a first answer tells how many items there are.
+        # The number of items is known from the first scores only.
         width = max(FEWEST_USERS if n_scores is None else 1, (n_scores or N_SCORES) // scores.shape[1])
     return rank
 
 
 def _checked(scores: Tensor, candidates: Tensor | None) -> Tensor:
-    """Return scores [b, n_items] without NaN, but for items that are no candidates, which get it."""
-    # The least of numbers among which is a NaN is NaN: one pass, and nothing of their size is written.
+    """Return scores [b, n_items], with NaN for items that are not candidates; raise a CadcError for any other NaN."""
+    # The minimum of values that include NaN is NaN: one pass, and no array of their size is written.
     if scores.numel() and scores.amin().isnan():
         raise CadcError(f"{int(scores.isnan().sum())} of {scores.numel()} scores are NaN; no item is ranked.")
     return scores if candidates is None else scores.masked_fill(~candidates.to(scores.device), torch.nan)
@@ -128,22 +128,20 @@ def _ranks(rows: Tensor, items: Tensor, left_out: tuple[Tensor, Tensor] | None, 
 
     Parameters
     ----------
-    rows : scores of all items, shape [n, n_items]; NaN for those that are no candidates.
+    rows : scores of all items, shape [n, n_items]; NaN for those that are not candidates.
     items : int64, shape [n].
     left_out : places in `rows` and items of the masked pairs, int64, shape [m] each.
     candidates : as in `full_ranks`.
     """
     items = items.to(rows.device)
     own = rows.gather(1, items[:, None])
-    # NaN is neither above nor equal to anything, so what is no candidate does not count.
+    # NaN is neither above nor equal to anything, so items that are not candidates do not count.
     n_above, n_equal = _count(torch.gt, rows, own), _count(torch.eq, rows, own)
     if left_out is not None:
         place, others = (part.to(rows.device) for part in left_out)
         is_held_out = others == items[place]
         if (is_held_out if candidates is None else is_held_out & candidates.to(rows.device)[others]).any():
-            raise DataError(
-                "a held-out pair is among the masked ones, so it has no rank; mask only what came before it."
-            )
+            raise DataError("a held-out pair is masked, so it has no rank; mask only pairs of earlier parts.")
         theirs, mine = rows[place, others], own[place, 0]
         n_above -= torch.bincount(place, (theirs > mine).double(), minlength=len(rows))
         n_equal -= torch.bincount(place, (theirs == mine).double(), minlength=len(rows))
@@ -152,8 +150,8 @@ def _ranks(rows: Tensor, items: Tensor, left_out: tuple[Tensor, Tensor] | None, 
 
 
 def _count(compare: Callable[..., Tensor], rows: Tensor, own: Tensor) -> Tensor:
-    """Return how many numbers of each row compare with its own one, float64, shape [n]."""
-    # As floats, because torch sums those several times as fast as truth values; exact up to 2^24 of them.
+    """Return how many scores of each row compare so with its own one, float64, shape [n]."""
+    # As floats, which torch sums several times as fast as booleans; exact up to 2^24 of them.
     is_so = torch.empty(rows.shape, dtype=torch.float32, device=rows.device)
     exact = torch.float64 if rows.shape[1] > 1 << 24 else torch.float32
     return compare(rows, own, out=is_so).sum(1, dtype=exact).double()

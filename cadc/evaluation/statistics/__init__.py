@@ -1,4 +1,4 @@
-"""How sure a number is: intervals over seeds, paired comparisons of two arms, and what may be said of them."""
+"""Uncertainty of metrics: intervals over seeds, paired comparisons of two arms, and verdicts."""
 
 from cadc.evaluation.statistics.comparison import Comparison, compare
 from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval

@@ -18,7 +18,7 @@ from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
 N_REPLICATES = 1000
 
 MOST_UNDEFINED = 0.05
-"""Share of replicates that may lack a class; they are left out."""
+"""Share of replicates in which the metric may be undefined; they are left out."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Comparison:
     metric : name of the metric.
     interval : mean over seeds with its interval.
     by_seed : difference of each seed, float64, shape [n_seeds].
-    advantage : the difference, its sign turned where low is better.
-    p_difference : of *no difference*, two-sided, not adjusted.
-    p_margin : of *the advantage is at most -margin*, one-sided, not adjusted.
-    margin : of non-inferiority.
-    n_units : users behind the bootstrap, or rows where there are no users.
+    advantage : the difference, negated where lower is better.
+    p_difference : p value of *no difference*, two-sided, not adjusted.
+    p_margin : p value of *the advantage is at most -margin*, one-sided, not adjusted.
+    margin : margin of non-inferiority.
+    n_units : users in the bootstrap, or rows where there are no users.
     unit : `user` or `row`.
-    share : of the reference's metric that the arm reaches; None where low is better, as there is no such share.
+    share : share of the reference's metric that the arm reaches; None where lower is better.
     """
 
     metric: str
@@ -78,20 +78,20 @@ def compare(
 
     Parameters
     ----------
-    arm, reference : saved rows of each seed, in the same order of seeds. Of scores the columns are row, label,
-        probability and, where there are users, user; of ranks they are user, item and rank. Rows may come in any order
-        and differ between seeds, as they do where each seed draws its own split.
+    arm, reference : saved rows of each seed, in the same order of seeds. Scores have the columns row, label,
+        probability and, where there are users, user; ranks have user, item and rank. Rows may be in any order, and may
+        differ between seeds, as they do where each seed draws its own split.
     metric : such as `auc` or `ndcg@10`, see `cadc.evaluation.metrics`.
-    margin : of non-inferiority, in the metric's unit.
+    margin : margin of non-inferiority, in the metric's unit.
     n_replicates : draws of users.
-    generator : of the draws; seeded with 0 where none is given, so that a table comes out the same again.
-    level : of the interval.
-    memory : of values of runs that are compared several times, see `replicates`.
+    generator : random generator of the draws; None takes one seeded with 0, so that tables are reproducible.
+    level : coverage of the interval.
+    memory : keeps values of runs that are compared several times, see `replicates`.
 
     Raises
     ------
-    DataError : where the rows of a pair differ, a column is missing, or the metric is undefined.
-    UsageError : for an unknown metric.
+    DataError : if the rows of a pair differ, a column is missing, or the metric is undefined.
+    UsageError : for a metric that arms cannot be compared by.
     """
     chosen = comparable_metric(metric) if isinstance(metric, str) else metric
     if len(arm) != len(reference) or not len(arm):
@@ -112,7 +112,7 @@ def compare(
     defined: NDArray[np.bool_] = np.asarray(~np.isnan(values).any(axis=1))
     if (~defined[1:]).mean() > MOST_UNDEFINED:
         raise DataError(f"{chosen.name} is undefined for many draws of {len(names)} {unit}s; compare on more of them.")
-    defined[0] = False  # as observed, which is no draw
+    defined[0] = False  # the observed value, which is not a draw
     draws = left[defined], right[defined]
     interval = crossed_interval(observed, draws[0] - draws[1], len(names), level)
     sign = 1 if chosen.higher_is_better else -1
@@ -131,7 +131,7 @@ def compare(
 
 
 def _align(arm: pd.DataFrame, reference: pd.DataFrame, chosen: Metric) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both in the order of their keys, or raise where they are not the same rows."""
+    """Return both sorted by key; raise a DataError if they are not the same rows."""
     table = chosen.table
     for rows in (arm, reference):
         missing = {*table.key, *table.truth, *chosen.columns, table.value} - set(rows.columns)
@@ -142,12 +142,13 @@ def _align(arm: pd.DataFrame, reference: pd.DataFrame, chosen: Metric) -> tuple[
     left, right = (rows.sort_values(list(table.key), ignore_index=True) for rows in (arm, reference))
     alike = list(dict.fromkeys([*table.key, *table.truth, *(["user"] if "user" in left and "user" in right else [])]))
     if len(left) != len(right):
-        raise DataError(f"the test rows differ: there are {len(left)} and {len(right)}, so the arms cannot be paired.")
+        raise DataError(
+            f"the test rows differ: the arm has {len(left)} and the reference {len(right)}; compare runs on one split."
+        )
     for column in alike:
         n_differing = int((left[column].to_numpy() != right[column].to_numpy()).sum())
         if n_differing:
             raise DataError(
-                f"the test rows differ: {n_differing} of {len(left)} are not alike in the column {column}, so the arms "
-                "cannot be paired; compare runs of one split."
+                f"the test rows differ: {n_differing} of {len(left)} in the column {column}; compare runs on one split."
             )
     return left, right

@@ -1,4 +1,4 @@
-"""The interval of a mean over seeds where users and seeds both vary."""
+"""Interval of a mean over seeds when both users and seeds vary."""
 
 from typing import NamedTuple
 
@@ -10,15 +10,15 @@ from cadc.errors import DataError
 
 
 class CrossedInterval(NamedTuple):
-    """Mean difference over seeds, and how sure it is.
+    """Mean difference over seeds and its uncertainty.
 
     Parameters
     ----------
     estimate : mean over seeds.
-    standard_error : of it, from users and seeds together.
-    degrees_of_freedom : of the t distribution behind interval and p values.
+    standard_error : standard error of the mean, from users and seeds together.
+    degrees_of_freedom : those of the t distribution for interval and p values.
     low, high : ends of the interval.
-    n_seeds : behind the estimate; with one, the interval knows users only.
+    n_seeds : seeds behind the estimate; with one, the interval covers the variation of users only.
     """
 
     estimate: float
@@ -33,7 +33,7 @@ class CrossedInterval(NamedTuple):
         return min(1.0, 2 * self.p_above(0.0, sign=1 if self.estimate > 0 else -1))
 
     def p_above(self, bound: float, sign: int = 1) -> float:
-        """Return the one-sided p value of *sign × difference is at most bound*; it is small where that is false."""
+        """Return the one-sided p value of *sign × difference is at most bound*; small if that is false."""
         excess = sign * self.estimate - bound
         if self.standard_error == 0:
             return 0.0 if excess > 0 else 1.0
@@ -43,7 +43,7 @@ class CrossedInterval(NamedTuple):
 def crossed_interval(
     observed: NDArray[np.float64], replicates: NDArray[np.float64], n_units: int, level: float = 0.95
 ) -> CrossedInterval:
-    """Return the interval of a mean over seeds from a bootstrap over users that is shared by all seeds.
+    """Return the interval of a mean over seeds from a bootstrap over users that all seeds share.
 
     Users and seeds are crossed: every seed is tested on (nearly) the same users. A difference on seed s is
     mean + user part + seed part of s + user-by-seed part of s, and the mean over S seeds has the variance
@@ -51,25 +51,26 @@ def crossed_interval(
         V = V_users + V_seeds,   V_users: that of the user part,   V_seeds: that of the other two, over S.
 
     A user drawn twice counts twice in every seed, so two seeds' replicates have the covariance V_users: it is estimated
-    by the mean of these covariances (never below 0). The observed differences share the user part and scatter by the
+    by the mean of these covariances (never below 0). The observed differences share the user part and vary by the
     other two, so V_seeds is estimated by their variance over S. Neither part is counted twice, unlike in the bootstrap
-    that draws users and seeds at once (Owen 2007, "The pigeonhole bootstrap"), which counts the user-by-seed part about
-    three times, and whose few seeds, drawn with replacement, scatter by (S - 1) / S of what they should.
+    that draws users and seeds together (Owen 2007, "The pigeonhole bootstrap"): it counts the user-by-seed part about
+    three times, and underestimates the variance of a few seeds, drawn with replacement, by the factor (S - 1) / S.
 
     The t distribution has the degrees of freedom 1 / df = share / (S - 1) + (1 - share) / (n_units - 1), share =
-    V_seeds / V: S - 1 where seeds decide, many where users do. Satterthwaite's (1946) would take the squares of the
-    shares, which covers too little where both matter and seeds are 3: simulated (`scripts/coverage.py`), it covers 93.6
-    to 96.2 %, and this interval 94.8 to 96.8 %. With two seeds nothing was simulated; take more.
+    V_seeds / V: S - 1 where seeds dominate, many where users do. Satterthwaite (1946) takes the squares of the shares,
+    which covers too little when both matter and there are 3 seeds: in simulations (`scripts/coverage.py`) it covers
+    93.6 to 96.2 %, and this interval 94.8 to 96.8 %. Two seeds were not simulated; use more.
 
-    It speaks of other users and other seeds (splits, samples, initial weights) on one log and catalogue: the training
-    parts of two splits share most of their rows, so it does not reach to another log (Nadeau & Bengio 2003).
+    The interval is about other users and other seeds (splits, samples, initial weights) of the same log and catalogue:
+    the training parts of two splits share most of their rows, so it does not extend to another log (Nadeau & Bengio
+    2003).
 
     Parameters
     ----------
     observed : difference of each seed, float64, shape [S].
-    replicates : the same under each draw of users, float64, shape [n_replicates, S]; a draw is shared by a line.
-    n_units : users, or rows where there are no users, behind the replicates.
-    level : of the interval.
+    replicates : differences for each draw of users, float64, shape [n_replicates, S]; all seeds of a line share a draw.
+    n_units : users, or rows where there are no users, that were drawn from.
+    level : coverage of the interval.
 
     Raises
     ------
@@ -77,7 +78,9 @@ def crossed_interval(
     """
     n_seeds = len(observed)
     if n_units < 2 or len(replicates) < 2:
-        raise DataError(f"an interval needs at least two users, not {n_units}, and two replicates of them.")
+        raise DataError(
+            f"an interval needs at least two users and two replicates; found {n_units} and {len(replicates)}."
+        )
     if np.isnan(observed).any() or np.isnan(replicates).any():
         raise DataError("a difference is NaN, so there is no interval.")
     estimate = float(observed.mean())

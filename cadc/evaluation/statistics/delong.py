@@ -15,10 +15,10 @@ class DeLong(NamedTuple):
     Parameters
     ----------
     difference : AUC of the first minus that of the second.
-    standard_error : of the difference, over independent rows.
-    p_value : two-sided, of *no difference*.
-    auc : of both, float64, shape [2].
-    covariance : of both, float64, shape [2, 2].
+    standard_error : standard error of the difference, for independent rows.
+    p_value : two-sided p value of *no difference*.
+    auc : AUC of both, float64, shape [2].
+    covariance : their covariance, float64, shape [2, 2].
     """
 
     difference: float
@@ -36,8 +36,8 @@ class DeLong(NamedTuple):
 def delong(label: NDArray[np.floating], first: NDArray[np.floating], second: NDArray[np.floating]) -> DeLong:
     """Compare two AUC on the same rows in O(n log n) (DeLong et al. 1988, by the mid-ranks of Sun & Xu 2014).
 
-    It takes rows for independent and models for given: users and items that rows share, and the noise of training, make
-    it too sure. It stands beside the crossed bootstrap for comparison with other work.
+    The test takes rows as independent and models as fixed, so it is overconfident where rows share users and items, and
+    knows nothing of the noise of training. It is shown beside the crossed bootstrap for comparison with other work.
 
     Parameters
     ----------
@@ -46,12 +46,14 @@ def delong(label: NDArray[np.floating], first: NDArray[np.floating], second: NDA
 
     Raises
     ------
-    DataError : where a class has fewer than two rows.
+    DataError : if a class has fewer than two rows.
     """
     positive = np.asarray(label) > 0.5
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if min(n_positive, n_negative) < 2:
-        raise DataError(f"DeLong's test needs two rows of each class, not {n_positive} and {n_negative}.")
+        raise DataError(
+            f"DeLong's test needs two rows of each class; found {n_positive} positive and {n_negative} negative ones."
+        )
     # Share of negatives below each positive, and of positives above each negative (Sun & Xu, equations 5 to 8).
     above, below = [], []
     for score in (first, second):
@@ -62,7 +64,7 @@ def delong(label: NDArray[np.floating], first: NDArray[np.floating], second: NDA
     auc = np.mean(above, axis=1)
     difference = float(auc[0] - auc[1])
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    # Equal scores leave a variance of rounding errors.
+    # For equal scores the variance is a rounding error.
     error = float(np.sqrt(variance)) if variance > 1e-18 else 0.0
     p_value = float(2 * norm.sf(abs(difference) / error)) if error else float(difference == 0)
     return DeLong(difference, error, p_value, auc, covariance)

@@ -12,7 +12,7 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    p : shape [m]; NaN is no test, stays NaN and does not count.
+    p : p values, shape [m]; NaN marks a test that was not made: it stays NaN and does not count.
 
     >>> holm([0.01, 0.04, 0.03]).round(2)
     array([0.03, 0.06, 0.06])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 AT_A_TIME = 16
-"""Replicates drawn together: few enough that what is gathered for a hundred thousand rows stays in the cache."""
+"""Replicates in a block: few enough that the values gathered for a hundred thousand rows stay in the cache."""
 
 
 def multiplicities(
@@ -18,8 +18,8 @@ def multiplicities(
     ----------
     n_units : users, or rows where there are no users.
     n_replicates : in all blocks together.
-    generator : of the draws.
-    at_a_time : replicates in a block; the same draws come out whatever it is.
+    generator : random generator of the draws.
+    at_a_time : replicates in a block; it does not change the draws.
 
     Yields
     ------

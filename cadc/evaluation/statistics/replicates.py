@@ -1,4 +1,4 @@
-"""A metric of several runs under the same draws of users, each run's values kept for the next comparison."""
+"""A metric of several runs for the same draws of users; values of each run are kept for the next comparison."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -11,8 +11,7 @@ from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.statistics.multiplicities import multiplicities
 
 Memory: TypeAlias = dict[tuple[Any, ...], NDArray[np.float64]]
-"""Values of runs that may be asked for again, known by the attribute `run` of their rows (`rows.attrs`); those of rows
-without it are not kept."""
+"""Values of runs, by the attribute `run` of their rows (`rows.attrs`); values of rows without it are not kept."""
 
 
 def replicates(
@@ -24,21 +23,21 @@ def replicates(
     generator: np.random.Generator | None = None,
     memory: Memory | None = None,
 ) -> NDArray[np.float64]:
-    """Return a metric of every run, as observed and under each draw of users; all runs share the draws.
+    """Return a metric of every run, observed and for each draw of users; all runs share the draws.
 
     Parameters
     ----------
-    runs : saved rows of each.
-    units : number of each row's user, or row where there are no users, for every run.
-    names : of the units, in the order of their numbers.
-    metric : that is computed.
-    n_replicates : draws.
-    generator : of the draws; None is one seeded with 0, whose values alone are kept in the memory.
-    memory : of earlier values; None keeps none.
+    runs : saved rows of each run.
+    units : for every run, the number of each row's user, or of the row where there are no users.
+    names : names of the units, in the order of their numbers.
+    metric : the metric.
+    n_replicates : number of draws.
+    generator : random generator of the draws; None takes one seeded with 0. Values are kept for that one only.
+    memory : earlier values; None keeps none.
 
     Returns
     -------
-    value : float64, shape [1 + n_replicates, n_runs], the observed one first; NaN where it is undefined.
+    value : float64, shape [1 + n_replicates, n_runs], the observed value first; NaN where it is undefined.
     """
     keep = memory if memory is not None and generator is None else {}
     same = (metric.name, n_replicates, hash(tuple(names)))

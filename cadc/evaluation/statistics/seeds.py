@@ -10,7 +10,7 @@ from cadc.errors import DataError
 
 
 class SeedInterval(NamedTuple):
-    """Mean of a metric over seeds, with the ends of its interval; these are NaN for a single seed."""
+    """Mean of a metric over seeds, with the ends of its interval, which are NaN for a single seed."""
 
     mean: float
     low: float
@@ -21,17 +21,17 @@ class SeedInterval(NamedTuple):
 def seed_interval(values: ArrayLike, level: float = 0.95) -> SeedInterval:
     """Return the mean over seeds and its t interval.
 
-    It speaks of other seeds on the same users and items. With the normal quantile in place of t, 5 seeds would cover
-    88 % and 3 seeds 81 % of the time.
+    The interval is about other seeds on the same users and items. With the normal quantile instead of t, it would cover
+    88 % with 5 seeds, and 81 % with 3.
 
     Parameters
     ----------
-    values : the metric of each seed, shape [n_seeds].
-    level : of the interval.
+    values : metric of each seed, shape [n_seeds].
+    level : coverage of the interval.
 
     Raises
     ------
-    DataError : for no value, or one that is NaN.
+    DataError : for no value, or a NaN.
 
     >>> interval = seed_interval([0.80, 0.81, 0.82])
     >>> round(interval.low, 4), round(interval.high, 4)
@@ -39,7 +39,7 @@ def seed_interval(values: ArrayLike, level: float = 0.95) -> SeedInterval:
     """
     array = np.asarray(values, np.float64)
     if not array.size or np.isnan(array).any():
-        raise DataError(f"an interval over seeds needs values that are numbers, not {array.tolist()}.")
+        raise DataError(f"an interval over seeds needs at least one value, and no NaN; found {array.tolist()}.")
     mean, n_seeds = float(array.mean()), len(array)
     if n_seeds == 1:
         return SeedInterval(mean, np.nan, np.nan, 1)

@@ -1,4 +1,4 @@
-"""What share of the reference's metric an arm reaches, and how sure that is."""
+"""Share of the reference's metric that an arm reaches, with its interval."""
 
 from typing import NamedTuple
 
@@ -28,18 +28,18 @@ def share(
 
     With R the ratio, log R has to first order the error mean_s (A_s / A - B_s / B), A and B the means of arm and
     reference: a mean over seeds, whose interval is that of `crossed_interval`. Its ends are those of log R, so they
-    are positive and lie around R as a ratio does.
+    are positive and asymmetric around R.
 
     Parameters
     ----------
     arm, reference : metric of each seed, float64, shape [S].
-    arm_replicates, reference_replicates : the same under each draw of users, float64, shape [n_replicates, S].
-    n_units : users behind the replicates.
-    level : of the interval.
+    arm_replicates, reference_replicates : the same for each draw of users, float64, shape [n_replicates, S].
+    n_units : users that were drawn from.
+    level : coverage of the interval.
 
     Returns
     -------
-    share : None where a mean is not above 0, and a ratio says nothing.
+    share : the ratio; None if a mean is not above 0, where a ratio has no meaning.
     """
     above, below = float(arm.mean()), float(reference.mean())
     if not (above > 0 and below > 0):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.preparation import prepare
-from cadc.data.split.split import SPLITS
+from cadc.data.split.split import SPLITS, Split
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.ranking import HeldOutRanking
@@ -19,7 +19,7 @@ from tests.support.helpers import ListSource, small_synthetic_log
 N_USERS, N_ITEMS = 5, 8
 
 
-class GivenSplit:
+class GivenSplit(Split):
     """Puts each row where it is told to."""
 
     def __init__(self, place: tuple[int, ...] = ()) -> None:
@@ -82,7 +82,7 @@ def test_ranks_of_a_part_equal_a_loop_over_users(train, validation, test, seed, 
         check_of_some(ranking, scorer_of(log, ranking, scores), n_scores, found)
         assert found.dtype == torch.float64
         assert found.tolist() == naive_ranks(log, split, scores)
-        assert ranking.cold_share == pytest.approx(np.isinf(found.numpy()).mean())
+        assert ranking.is_cold.tolist() == np.isinf(found.numpy()).tolist()
 
 
 def check_of_some(ranking, scorer, n_scores, of_all):
@@ -116,7 +116,7 @@ class TestOfOneLog:
         ranking = HeldOutRanking(log, "test")
         # User 0 met 0 and 1 in training and 2 and 3 in validation; 1 is held out again. Nobody trained on item 5.
         assert ranking.ranks(scorer_of(log, ranking, self.scores)).tolist() == [1.0, 1.0, np.inf]
-        assert ranking.cold_share == pytest.approx(1 / 3)
+        assert ranking.is_cold.double().mean() == pytest.approx(1 / 3)
         assert sorted(log.entity_keys("item")[ranking.candidates.numpy() - 1] - 200) == [0, 1, 2, 3, 4]
 
     def test_a_pair_with_several_rows_in_the_part_is_ranked_once(self):

@@ -121,7 +121,7 @@ def test_infinite_scores_of_candidates_count_and_masked_items_do_not():
 
 def test_a_held_out_pair_that_is_masked_raises_data_error():
     pair = torch.tensor([1]), torch.tensor([2])
-    with pytest.raises(DataError, match="among the masked ones"):
+    with pytest.raises(DataError, match="pair is masked"):
         full_ranks(lambda users: torch.rand(len(users), 4), *pair, Masked(*pair))
 
 

@@ -127,10 +127,10 @@ def test_ranks_are_compared_by_user():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda rows: rows.iloc[1:], "the test rows differ: there are 900 and 899"),
-        (lambda rows: rows.assign(row=rows["row"] + 5000), "900 of 900 are not alike in the column row"),
-        (lambda rows: rows.assign(label=1 - rows["label"]), "not alike in the column label"),
-        (lambda rows: rows.assign(user="x"), "not alike in the column user"),
+        (lambda rows: rows.iloc[1:], "the test rows differ: .* 900 .* 899"),
+        (lambda rows: rows.assign(row=rows["row"] + 5000), "900 of 900 in the column row"),
+        (lambda rows: rows.assign(label=1 - rows["label"]), "in the column label"),
+        (lambda rows: rows.assign(user="x"), "in the column user"),
         (lambda rows: rows.drop(columns="label"), "needs the column label"),
         (lambda rows: rows.assign(probability=np.nan), "holds NaN"),
     ],

@@ -72,5 +72,5 @@ def test_independent_rows_give_uniform_p_values():
 
 
 def test_too_few_rows_of_a_class_raise_data_error():
-    with pytest.raises(DataError, match="not 1 and 2"):
+    with pytest.raises(DataError, match="1 positive and 2 negative"):
         delong(np.array([1.0, 0, 0]), np.arange(3.0), np.arange(3.0))

@@ -51,7 +51,7 @@ def test_one_seed_has_a_mean_and_no_interval():
 
 @pytest.mark.parametrize("values", [[], [0.8, np.nan]])
 def test_no_seeds_or_nan_raise_data_error(values):
-    with pytest.raises(DataError, match="needs values"):
+    with pytest.raises(DataError, match="needs at least one value"):
         seed_interval(values)
 
 
