@@ -3,6 +3,7 @@
 from cadc.api.carry_out import split_overrides, torch_left_alone
 from cadc.errors import UsageError
 from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.training.data_module import InteractionDataModule
 from cadc.training.module import RecommenderModule
@@ -32,7 +33,7 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
     if launcher:
         raise UsageError(f"{launcher[0]} does not apply here; the Trainer chooses devices and processes.")
     settings = Settings.compose(own)
-    settings.check()
+    require_compatible(settings)
     if settings.fit is None:
         name = settings.config["choices"]["model"]
         raise UsageError(f"model={name} is not trained, so no Trainer can fit it; use cadc.run.")

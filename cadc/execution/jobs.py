@@ -9,6 +9,7 @@ from cadc.experiment import Cell
 from cadc.ledger.identity import run_identity
 from cadc.loggers.logger import RunLogger
 from cadc.pipeline.build import open_log
+from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.terminal.progress import Report, display
 
@@ -39,7 +40,7 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     """
     wanted = [Settings.compose(overrides) for overrides in combinations]
     for settings in wanted:
-        settings.check()
+        require_compatible(settings)
         Component.read(settings.config["logger"], "logger", RunLogger)
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):

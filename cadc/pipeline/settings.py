@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import cpu_count
 from typing import Any, Literal
 
 from cadc.configuration.components import Component
@@ -191,23 +190,6 @@ class Settings:
         """Names of the configuration groups that the run uses, the data left out."""
         return list(self.used())
 
-    def check(self) -> None:
-        """Build every component once, so that wrong options are told before data is read or anything is run.
-
-        Raises
-        ------
-        UsageError : for options that a component refuses, or components that do not fit together.
-        """
-        if not 1 <= self.threads <= (cpu_count() or 1):
-            raise UsageError(f"threads is {self.threads}; this machine has {cpu_count()} processors.")
-        self.split.build()
-        for group, component in self.used().items():
-            if group != "model":
-                component.build()
-        if self.factorization is not None:
-            self._check_kind(self.factorization)
-            self._check_factorized_rows()
-
     def _factor_dim(self) -> int:
         """Return the length of the factors' vectors.
 
@@ -225,33 +207,6 @@ class Settings:
         if factorization.dim is not None:
             return factorization.dim
         return factorization.dim_for(self.config["embedding"]["dim"])
-
-    def _check_kind(self, factorization: Component[Factorization]) -> None:
-        """Raise a UsageError if scores that only order rows would be taken for logits of label 1."""
-        reads_logits = self.model_reads_factors and not self.model.cls.fits_sample
-        if self.task == "ctr" and reads_logits and factorization.cls.kind == "score":
-            raise UsageError(
-                f"{factorization.cls.__name__} gives scores that only order rows, but {self.model.cls.__name__} takes "
-                "logits of label 1; set model=platt, which fits scores to the labels, or factorization=logistic."
-            )
-
-    def _check_factorized_rows(self) -> None:
-        """Raise a UsageError if the rows that a factorisation reads would tell of those that it must not know."""
-        if self.n_folds < 2:
-            raise UsageError(f"factorization_folds is {self.n_folds}; cross-fitting needs at least 2.")
-        if self.factorized_rows != "complement" or not self.scores_with_factors:
-            return
-        assert self.sampler is not None
-        if not self.sampler.cls.allows_complement:
-            raise UsageError(
-                "factorization_rows=complement needs a sampler that takes rows one by one and without looking at "
-                f"their labels, which {self.sampler.cls.__name__} does not; set factorization_rows=crossfit."
-            )
-        if self.sampler.option("rate") == 1:
-            raise UsageError(
-                "the sample holds all training rows, so factorization_rows=complement has none to read; lower "
-                "sampler.rate, or set factorization_rows=crossfit."
-            )
 
 
 def seeds_of(config: Config) -> Seeds:

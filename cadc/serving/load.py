@@ -16,6 +16,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.models.model import Model
 from cadc.paths import regular_file
 from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.run_files import MODEL, RECORD
@@ -33,7 +34,7 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     check_record(record, ledger.path(run_id) / RECORD, run_id)
     try:
         settings = Settings.of(record["config"])
-        settings.check()
+        require_compatible(settings)
         log = open_log(settings)
     except UsageError as error:
         where = ledger.path(run_id) / RECORD

@@ -14,6 +14,7 @@ from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError
 from cadc.ledger.identity import signature
+from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.tuning.tuning import Tuning
 
@@ -91,7 +92,7 @@ def _composed(overrides: Sequence[str], values: Mapping[str, Any], where: str) -
             if override.is_sweep_override():
                 raise UsageError(f"{override.input_line} gives several values; expected one.")
         settings = Settings.compose([*overrides, *own])
-        settings.check()
+        require_compatible(settings)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
     return settings
