@@ -21,19 +21,19 @@ from cadc.models.model import Model, Task
 class DLRM(Model):
     """Dot products of all pairs of field vectors, then an MLP.
 
-    Dense features become one more vector by a bottom MLP, which also enters the top MLP beside the products.
+    A bottom MLP maps the dense features to one more vector, which joins the products and also enters the top MLP.
 
     Parameters
     ----------
     embeddings : the tables.
     n_dense : number of dense features.
-    generator : of the initial weights.
-    factors : of the factorisation, which only `residual` reads.
+    generator : draws the initial weights.
+    factors : of the factorisation; only `residual` reads them.
     schema : of the log.
-    bottom_mlp : hidden widths of the bottom MLP; its output has the tables' dimension.
-    top_mlp : hidden widths of the top MLP; its output is the logit.
-    residual : whether the network only corrects the factorisation: logit = a·z + f(x) with z the factorisation's
-        logit, a learned from 1 and f's last layer from 0, so that training starts at the factorisation alone.
+    bottom_mlp : hidden widths of the bottom MLP, whose output has the tables' dimension.
+    top_mlp : hidden widths of the top MLP, whose output is the logit.
+    residual : correct the factorisation instead of replacing it: logit = a·z + f(x), where z is the factorisation's
+        logit. The scale a starts at 1 and the last layer of f at 0, so training starts at the factorisation itself.
     """
 
     task: ClassVar[Task | None] = "ctr"
@@ -61,7 +61,7 @@ class DLRM(Model):
         self.factor_logit: FactorLogit | None = None
         if residual:
             if factors is None:
-                raise ValueError("a residual network needs the factors of which it is the residual")
+                raise ValueError("residual=True needs factors, whose logit the network corrects; found None")
             self.factor_logit = FactorLogit(factors, schema)
             self.a = nn.Parameter(torch.ones(()))
             for weight in self.top[-1].parameters():
@@ -79,7 +79,7 @@ class DLRM(Model):
         return self.a * self.factor_logit(batch) + self.network(batch)
 
     def network(self, batch: Batch) -> Tensor:
-        """Return what the network itself says, shape [B]: the logits, or the residual's f(x)."""
+        """Return the output of the network alone, shape [B]: the logits, or the correction f(x) of a residual."""
         vectors = self.embeddings(batch)
         if self.bottom is None:
             return self.top(self.products(vectors)).squeeze(1)
@@ -88,5 +88,5 @@ class DLRM(Model):
         return self.top(torch.cat([dense, products], 1)).squeeze(1)
 
     def calibration(self) -> tuple[float, float]:
-        """Return the residual's a, and b = 0."""
+        """Return the learned scale a of a residual, and b = 0."""
         return (1.0 if self.factor_logit is None else float(self.a.detach())), 0.0

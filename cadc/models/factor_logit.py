@@ -1,4 +1,4 @@
-"""The logit of a factorisation, inside a model: frozen, saved with it, and the same in training and serving."""
+"""The logit of a factorisation as a module: frozen, saved with the model, equal in training and serving."""
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +14,14 @@ from cadc.factorization.factors import Factors
 class FactorLogit(nn.Module):
     """z = Σ_f b_f + Σ_{f<g} v_f·v_g + w·x over the factorised fields (Rendle 2010, eq. 1), never trained.
 
-    A bag counts with the mean of its values' vectors and biases, an empty one with zero. Of cross-fitted factors a
-    training row (a batch with `fold`) gets the logit of the part that was fitted without it, and any other row the
-    mean of all parts' logits.
+    A bag enters with the mean vector and mean bias of its values; an empty bag is zero. With cross-fitted factors, a
+    training row (a batch with `fold`) gets the logit of the part that was fitted without that row, and every other row
+    gets the mean of the parts' logits.
 
     Parameters
     ----------
-    factors : of any fields of the log, or several such that were cross-fitted.
-    schema : of the log, to find the fields in a batch.
+    factors : of any fields of the log; cross-fitted or not.
+    schema : of the log, which locates the fields in a batch.
     """
 
     dense: Tensor | None
@@ -34,7 +34,7 @@ class FactorLogit(nn.Module):
         self.fields: list[Field] = [schema[name] for name in parts[0].fields]
         self.columns = {field.name: single.index(field.name) for field in self.fields if not field.bag}
         for field in self.fields:
-            # A value's bias is the last column of its vector, so that one look-up brings both.
+            # A value's bias is the last column of its vector, so that one look-up reads both.
             tables = [
                 torch.cat([part.vectors[field.name], part.biases[field.name].unsqueeze(1)], 1).float() for part in parts
             ]
@@ -49,10 +49,10 @@ class FactorLogit(nn.Module):
         return torch.stack([self._logits(batch, part) for part in range(self.n_parts)]).mean(0)
 
     def user_side(self, batch: Batch) -> Tensor:
-        """Return what users bring to a product with `item_side`, shape [B, m]; context counts as theirs.
+        """Return the user vectors whose product with `item_side` is the logit, shape [B, m]; context is part of them.
 
-        Cross-fitted parts lie side by side, with a column each for the items' biases: a training row has zeros but in
-        its own part, any other row a share of each.
+        Cross-fitted parts are concatenated, each with one more column for the items' biases. A training row is zero
+        outside its own part; any other row has every part, divided by their number.
         """
         fields = [field for field in self.fields if field.side != "item"]
         if self.n_parts == 1:
@@ -69,7 +69,7 @@ class FactorLogit(nn.Module):
     def item_side(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return vectors [n, m] and biases [n] of items.
 
-        user_side · vectors + biases is the logit of the pair but for a term that is the same for all items of a user.
+        user_side · vectors + biases is the logit of the pair up to a term that is the same for all items of a user.
         """
         fields = [field for field in self.fields if field.side == "item"]
         sums = [self._sums(batch, fields, part) for part in range(self.n_parts)]
@@ -79,7 +79,7 @@ class FactorLogit(nn.Module):
         return torch.cat(vectors, 1), torch.zeros_like(batch.label)
 
     def factors(self) -> tuple[Factors, ...]:
-        """Return the parts as they are served, cut from this module's tables."""
+        """Return a copy of the factors, in parts if they were cross-fitted; float32."""
         tables = {field.name: self.get_buffer(_name(field)) for field in self.fields}
         parts = []
         for part in range(self.n_parts):
@@ -109,7 +109,7 @@ class FactorLogit(nn.Module):
         return total, biases + 0.5 * (total.square().sum(1) - squares)
 
     def _look_up(self, batch: Batch, field: Field, part: int | Tensor) -> tuple[Tensor, Tensor]:
-        """Return a field's vectors [B, k] and biases [B] in one part, or in each row's own."""
+        """Return a field's vectors [B, k] and biases [B] in one part, or in the part of each row (int64, shape [B])."""
         tables = self.get_buffer(_name(field))
         size = tables.shape[1]
         flat = tables.view(self.n_parts * size, self.dim + 1)
@@ -124,7 +124,7 @@ class FactorLogit(nn.Module):
 
 
 def parts_of(factors: Factors | CrossFitted) -> tuple[Factors, ...]:
-    """Return the parts of cross-fitted factors, or plain ones as the only part."""
+    """Return the parts of cross-fitted factors; other factors are their own only part."""
     return factors.parts if isinstance(factors, CrossFitted) else (factors,)
 
 

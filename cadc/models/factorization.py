@@ -1,4 +1,4 @@
-"""The factorisation alone, as a model of its own: what the network has to beat."""
+"""The factorisation alone, and its biases alone: the reference models that a network has to beat."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -14,7 +14,7 @@ from cadc.models.model import Model
 
 
 class FactorizationModel(Model):
-    """Scores a row by the factorisation's logit.
+    """The factorisation's logit.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class FactorizationModel(Model):
         return logits
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
-        """Return a function from a batch of b users to the scores of all these n items, shape [b, n].
+        """Return a function from a batch of b users to their scores of these n items, shape [b, n].
 
-        A user's scores differ from the logits by one number, which no ranking sees.
+        The scores of a user differ from the logits by a constant, which leaves the ranking as it is.
         """
         vectors, biases = self.factor_logit.item_side(items)
         return lambda users: self.factor_logit.user_side(users) @ vectors.T + biases
 
 
 class BiasModel(FactorizationModel):
-    """Scores a row by the biases alone: user and item bias, or those of all factorised fields."""
+    """The sum of the biases of all factorised fields; of user and item for a matrix factorisation."""
 
     factor_dim: ClassVar[int | None] = 0

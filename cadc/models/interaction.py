@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class PairwiseProducts(nn.Module):
-    """Maps vectors [B, F, d] to the products of all pairs f < g, shape [B, F·(F-1)/2], pairs in row order.
+    """Maps vectors [B, F, d] to the dot products of all pairs f < g, shape [B, F·(F-1)/2], in row-major order.
 
     Parameters
     ----------
-    n_vectors : F.
+    n_vectors : number of vectors, F.
     """
 
     pairs: Tensor
@@ -27,13 +27,13 @@ class PairwiseProducts(nn.Module):
         self.register_buffer("pair_of_cell", pair_of_cell.flatten(), persistent=False)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Return the products."""
+        """Return the dot products, shape [B, F·(F-1)/2]."""
         products: Tensor = _Products.apply(vectors, self.pairs, self.pair_of_cell)
         return products
 
 
 class _Products(torch.autograd.Function):
-    """Gram matrix with a gradient of one product, since (G + Gᵀ)·X needs only half of autograd's work."""
+    """Gram matrix whose gradient takes one matrix product, (G + Gᵀ)·X, where autograd takes two."""
 
     @staticmethod
     def forward(context: Any, vectors: Tensor, pairs: Tensor, pair_of_cell: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class _Products(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         vectors, pair_of_cell = context.saved_tensors
         n_vectors = vectors.shape[1]
-        # The column of zeros stands for the diagonal, which is no pair.
+        # The column of zeros stands for the diagonal, which is not a pair.
         padded = torch.nn.functional.pad(gradients[0], (0, 1))
         symmetric = padded.index_select(1, pair_of_cell).view(-1, n_vectors, n_vectors)
         return torch.bmm(symmetric, vectors), None, None

@@ -1,4 +1,4 @@
-"""The share of positive labels, for every row: what knows nothing of users or items."""
+"""The mean label of the sample as the prediction for every row: the reference without users and items."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from cadc.models.model import Model, Task
 
 
 class LabelMean(Model):
-    """Scores every row by the mean label of the sample."""
+    """Predicts the mean label of the sample for every row."""
 
     trainable: ClassVar[bool] = False
     fits_sample: ClassVar[bool] = True
@@ -24,18 +24,18 @@ class LabelMean(Model):
         self.register_buffer("logit", torch.zeros((), dtype=torch.float64))
 
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
-        """Take the mean label of these rows.
+        """Store the weighted mean label of these rows.
 
         Parameters
         ----------
         log : the log.
-        rows : row numbers, int64, shape [n].
-        weights : of the rows, shape [n]; None weighs all alike.
-        offset : logit that the sample's labels have above those of all rows.
+        rows : numbers of the training rows in the sample, int64, shape [n].
+        weights : of the rows, shape [n]; None for equal weights.
+        offset : by how much the logit of the sample's labels exceeds that of all rows; it is subtracted.
         """
         weights = torch.ones(len(rows)) if weights is None else weights
         mean = float((weights.double() * log.labels(rows)).sum() / weights.double().sum())
-        # Labels of one class do not show that the other never comes.
+        # A class that is absent from the sample is not impossible.
         least = 0.5 / len(rows)
         self.logit.copy_(torch.logit(torch.tensor(min(max(mean, least), 1 - least), dtype=torch.float64)) - offset)
 

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons whose initial weights come from a given generator."""
+"""Multi-layer perceptrons whose initial weights are drawn from a given generator."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
-    """Return a linear layer whose weights and biases are uniform in ±1/sqrt(fan in), as torch's own are."""
+    """Return a linear layer; weights and biases are uniform in ±1/sqrt(fan in), as in `torch.nn.Linear`."""
     layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
     bound = n_in**-0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
@@ -17,13 +17,13 @@ def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
 
 
 def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> nn.Sequential:
-    """Return linear layers of the given widths with ReLU between them, weights as torch's default.
+    """Return linear layers of the given widths with ReLU between them.
 
     Parameters
     ----------
     sizes : widths, input first.
-    generator : of the initial weights, uniform in ±1/sqrt(fan in).
-    last_relu : whether the last layer is followed by a ReLU as well.
+    generator : draws the initial weights, see `linear`.
+    last_relu : whether a ReLU follows the last layer, too.
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):

@@ -1,4 +1,4 @@
-"""Items that a row's own item has to beat: those of other rows in its batch, and random ones."""
+"""Negative items for ranking losses: items of other rows of the batch, and random items."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,17 +11,17 @@ from cadc.errors import require_at_least
 
 @dataclass(frozen=True)
 class Contest:
-    """Which items compete in each row of a batch.
+    """The items that compete in each row of a batch.
 
-    A row's columns are either all of `items` (`columns` is None, m columns) or those that `columns` names.
+    The columns of a row are either all m items (`columns` is None), or the c items that `columns` lists for the row.
 
     Parameters
     ----------
-    items : distinct ids, int64, shape [m].
-    columns : places in `items`, int64, shape [B, c], or None.
+    items : distinct item ids, int64, shape [m].
+    columns : indices into `items`, int64, shape [B, c]; None if every row has all m items.
     own : column of the row's own item, int64, shape [B].
-    weight : how many negatives a column stands for, float32, shape [m] or [B, c]; that of `own` means nothing.
-    log_expected : logarithm of how often an item is expected among the negatives of a row, shape as `weight`.
+    weight : number of negatives that a column stands for, float32, shape [m] or [B, c]; that of `own` is not used.
+    log_expected : log of the expected number of times that an item is among the negatives of a row, shape of `weight`.
     """
 
     items: Tensor
@@ -32,15 +32,15 @@ class Contest:
 
 
 class Negatives:
-    """Draws negatives from the items of the training rows, by torch's global generator.
+    """Draws negatives from the items of the training rows with torch's global generator.
 
-    An item that is the row's own counts in no draw (an accidental hit).
+    A draw that equals the row's own item (an accidental hit) does not count.
 
     Parameters
     ----------
-    in_batch : items of so many other rows of the batch, or of `all` of them.
-    random : so many items drawn uniformly from those that occur in the rows; for each row anew, or once for the whole
-        batch where `in_batch` is `all`.
+    in_batch : number of other rows of the batch whose items are negatives; `all` takes all of them.
+    random : number of negatives drawn uniformly from the items of the training rows: for each row, or once for the
+        whole batch if `in_batch` is `all`.
     """
 
     def __init__(self, in_batch: int | Literal["all"] = "all", random: int = 0) -> None:
@@ -49,17 +49,22 @@ class Negatives:
         self.random = random
 
     def begin(self, items: Tensor) -> None:
-        """Count the items of the rows that training reads, ids from 0, int64, shape [n]."""
+        """Count the items of the training rows.
+
+        Parameters
+        ----------
+        items : item id of each row, int64, shape [n].
+        """
         counts = torch.bincount(items)
         self.share = counts / len(items)
         self.catalogue = counts.nonzero().squeeze(1)
 
     def draw(self, own: Tensor) -> Contest:
-        """Draw for a batch of rows.
+        """Return the negatives of a batch of rows.
 
         Parameters
         ----------
-        own : id of each row's item, int64, shape [B].
+        own : item id of each row, int64, shape [B].
         """
         if self.in_batch == "all":
             return self._shared(own)
@@ -71,7 +76,7 @@ class Negatives:
         return Contest(items, None, place[: len(own)], count.float(), self._log_expected(items, len(own) - 1))
 
     def _by_row(self, own: Tensor, in_batch: int) -> Contest:
-        # Batches are in random order, so the rows that follow are as good as any.
+        # Batches are in random order, so the rows that follow are a random choice.
         places = torch.arange(len(own), device=own.device)
         others = own[(places[:, None] + torch.arange(1, in_batch + 1, device=own.device)) % len(own)]
         drawn = torch.cat([own[:, None], others, self._random(own, (len(own), self.random))], 1)
@@ -89,5 +94,5 @@ class Negatives:
 
     def _log_expected(self, items: Tensor, in_batch: int) -> Tensor:
         expected = in_batch * self.share.to(items.device)[items] + self.random / len(self.catalogue)
-        # Nobody competes in a batch of one row.
+        # A batch of one row has no negatives, and log(0) is not finite.
         return expected.clamp(min=torch.finfo(expected.dtype).tiny).log()

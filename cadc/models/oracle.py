@@ -1,4 +1,4 @@
-"""The generator's own probabilities: the best that any model can do on generated data."""
+"""The true probabilities of generated data: the upper bound for every model."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from cadc.models.model import Model
 
 
 class OracleModel(Model):
-    """Scores a row by its true probability, which only generated logs hold."""
+    """The logit of a row's true probability, which only generated logs have."""
 
     trainable: ClassVar[bool] = False
     needs_columns: ClassVar[tuple[str, ...]] = ("oracle",)
@@ -21,8 +21,8 @@ class OracleModel(Model):
 
         Raises
         ------
-        UsageError : where the log does not know the true probabilities.
+        UsageError : if the log has no column of true probabilities.
         """
         if batch.oracle is None:
-            raise UsageError("model=oracle needs a log that knows its true probabilities, such as data=synthetic.")
+            raise UsageError("model=oracle needs true probabilities, which this log lacks; choose data=synthetic.")
         return torch.logit(batch.oracle.double())

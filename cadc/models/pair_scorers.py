@@ -1,7 +1,7 @@
-"""How the outputs of two towers become the score of a pair.
+"""Scores of pairs from the outputs of two towers: dot product, cosine, or an MLP.
 
-Each scorer prepares users and items apart, so that scoring all pairs of a batch of users and all items costs one matrix
-product (dot, cosine) or the upper layers of an MLP alone (mlp).
+Each scorer transforms users and items separately, so that scoring all items for a batch of users costs one matrix
+product (dot, cosine), or only the upper layers of an MLP (mlp).
 """
 
 import math
@@ -19,24 +19,24 @@ class DotScorer(nn.Module):
     """u·v."""
 
     is_product = True
-    """The score is the product of what `users` and `items` return."""
+    """Whether the score is the dot product of what `users` and `items` return."""
 
     def users(self, outputs: Tensor) -> Tensor:
-        """Prepare outputs of the user tower, shape [B, w]."""
+        """Transform outputs of the user tower, shape [B, w]."""
         return outputs
 
     def items(self, outputs: Tensor) -> Tensor:
-        """Prepare outputs of the item tower, shape [n, w]."""
+        """Transform outputs of the item tower, shape [n, w]."""
         return outputs
 
 
 class CosineScorer(DotScorer):
-    """cos(u, v) / temperature, the temperature learned.
+    """cos(u, v) / temperature, where the temperature is learned.
 
     Parameters
     ----------
-    temperature : it starts from.
-    gated : multiply by a learned gate that starts at 0, so that training starts from other parts of a score.
+    temperature : initial value.
+    gated : multiply by a learned gate that starts at 0, so that the other terms of a score are alone at first.
     """
 
     def __init__(self, temperature: float, *, gated: bool) -> None:
@@ -57,15 +57,15 @@ class CosineScorer(DotScorer):
 class MLPScorer(nn.Module):
     """MLP([C_u u, C_v v]) with learned compressions C_u, C_v and GELU between the layers.
 
-    The first layer above the compressions is linear in each of them, so its share of users and items is computed once
-    for each user and item, and not for each pair.
+    The first layer above the compressions is linear in both, so its user part and its item part are computed once for
+    each user and item instead of once for each pair.
 
     Parameters
     ----------
-    width : of the towers' outputs.
-    compression : width that each of them is compressed to.
-    hidden : hidden widths.
-    generator : of the initial weights.
+    width : of the towers' outputs, w.
+    compression : width after compression.
+    hidden : hidden widths, the first of them h.
+    generator : draws the initial weights.
     starts_at_zero : whether the last layer starts at 0.
     """
 
@@ -83,17 +83,17 @@ class MLPScorer(nn.Module):
             start_at_zero(self.upper[-1])
 
     def users(self, outputs: Tensor) -> Tensor:
-        """Map outputs of the user tower [B, w] to their share of the first layer, [B, h]."""
+        """Map outputs of the user tower [B, w] to the user part of the first layer, [B, h]."""
         compressed = self.compress_user(outputs)
         return compressed @ self.first.weight[:, : compressed.shape[1]].T + self.first.bias
 
     def items(self, outputs: Tensor) -> Tensor:
-        """Map outputs of the item tower [n, w] to their share of the first layer, [n, h]."""
+        """Map outputs of the item tower [n, w] to the item part of the first layer, [n, h]."""
         compressed = self.compress_item(outputs)
         return compressed @ self.first.weight[:, -compressed.shape[1] :].T
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return the scores of prepared users and items whose leading dimensions broadcast, such as [B, 1] and [n]."""
+        """Return scores of transformed users and items, whose leading dimensions broadcast, such as [B, 1] and [n]."""
         hidden = gelu(users + items)
         for layer in self.upper[:-1]:
             hidden = gelu(layer(hidden))

@@ -1,4 +1,4 @@
-"""Scores of pairs from what users and items bring to them apart."""
+"""Scores of pairs of users and items, from a representation of each side."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ N_HIDDEN = 1 << 24
 
 @dataclass(frozen=True)
 class Side:
-    """What users, or items, bring to their scores, u·v + bias (+ MLP(u', v')).
+    """The representation of users, or of items, in the score u·v + bias (+ MLP(u', v')).
 
     Parameters
     ----------
     vectors : u of users, v of items, shape [n, k].
-    outputs : u' and v', what the scorer made of the tower's output, shape [n, h]; part of `vectors` where it multiplies
-        them.
-    bias : of items, shape [n], where there is one.
+    outputs : u' of users, v' of items, as the scorer transformed them, shape [n, h]; part of `vectors` if the scorer is
+        a product.
+    bias : of items, shape [n]; None for users, and if there is none.
     """
 
     vectors: Tensor
@@ -28,7 +28,7 @@ class Side:
     bias: Tensor | None = None
 
     def at(self, places: Tensor) -> "Side":
-        """Return those of some places, int64, shape [m]."""
+        """Return the representation of some rows, int64, shape [m]."""
         bias = None if self.bias is None else self.bias[places]
         return Side(self.vectors[places], self.outputs[places], bias)
 
@@ -38,9 +38,9 @@ def pair_scores(scorer: DotScorer | MLPScorer, user: Side, item: Side, columns: 
 
     Parameters
     ----------
-    scorer : that made the sides' outputs.
+    scorer : that transformed the outputs of both sides.
     user, item : the two sides.
-    columns : places of the items that each user is scored with, int64, shape [B, c]; None takes all.
+    columns : items that each user is scored with, int64, shape [B, c]; None for all m items.
 
     Returns
     -------

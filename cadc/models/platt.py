@@ -1,4 +1,4 @@
-"""The factorisation with Platt scaling: what a network that is trained on the sample has to beat."""
+"""The factorisation with Platt scaling: the reference that uses the factorisation and the sample, but no network."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -18,9 +18,9 @@ from cadc.models.model import Task
 
 
 class PlattModel(FactorizationModel):
-    """Scores a row by a·z + b, z the factorisation's logit, a and b fitted on the sample (Platt 1999).
+    """a·z + b, where z is the factorisation's logit; a and b are fitted to the sample (Platt 1999).
 
-    Of cross-fitted factors z is out of fold for the rows of the sample, as it is for a network.
+    With cross-fitted factors, z of a row of the sample is out of fold, as it is for a network.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class PlattModel(FactorizationModel):
         self._fold = factors.fold if isinstance(factors, CrossFitted) else None
 
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
-        """Fit a and b by logistic regression of these rows' labels.
+        """Fit a and b by logistic regression on the labels of these rows.
 
         Parameters
         ----------
         log : the log.
-        rows : numbers of training rows, int64, shape [n].
-        weights : of the rows, shape [n]; None weighs all alike.
-        offset : logit added in the fit alone, see `cadc.sampling.sampler.Sample`.
+        rows : numbers of the training rows in the sample, int64, shape [n].
+        weights : of the rows, shape [n]; None for equal weights.
+        offset : logit that is added in the fit only, see `cadc.sampling.sampler.Sample`.
         """
         parts = []
         with torch.inference_mode():
@@ -71,7 +71,7 @@ class PlattModel(FactorizationModel):
 MAX_STEPS = 100
 TOLERANCE = 1e-10
 PRIOR = 1e-6
-"""Weight of a pull towards a = 1, b = 0: nothing beside the rows, but an end where they are separable."""
+"""Weight of the penalty on the distance from a = 1, b = 0: negligible, but keeps separable labels finite."""
 
 
 def fit_platt(
@@ -83,7 +83,7 @@ def fit_platt(
     ----------
     logits : z, shape [n].
     labels : 0 or 1, shape [n].
-    weights : w, shape [n]; None weighs all alike.
+    weights : w, shape [n]; None for equal weights.
     offset : added to every logit.
     """
     columns = torch.stack([logits.double(), torch.ones_like(logits, dtype=torch.float64)], 1)
@@ -105,7 +105,7 @@ def fit_platt(
         step = torch.linalg.solve(curvature, gradient)
         if float(step.abs().max()) < TOLERANCE:
             break
-        # Far from its minimum a whole step may lead uphill.
+        # Far from the minimum a full step can increase the loss.
         length = 1.0
         while length > TOLERANCE and loss_at(point - length * step) > loss:
             length /= 2

@@ -1,6 +1,6 @@
-"""Losses of a row's own item against negatives, shape [B]; see `cadc.models.negatives.Contest` for the arguments.
+"""Losses of a row's own item against its negatives, shape [B]; `cadc.models.negatives.Contest` explains the arguments.
 
-Where a row has several negatives, pairwise losses are their mean; a row without any has none.
+A pairwise loss is the mean over the negatives of a row; it is 0 for a row without negatives.
 """
 
 from typing import Any
@@ -17,9 +17,9 @@ def softmax(scores: Tensor, own: Tensor, weight: Tensor, log_expected: Tensor | 
     ----------
     scores : shape [B, m].
     own : column of the row's own item, int64, shape [B].
-    weight : how many negatives a column stands for, shape [m] or [B, m].
-    log_expected : subtracted from all scores, so that popular items, which are drawn more often, do not lose by it
-        (logQ correction; Bengio & Senécal 2008; Yi et al. 2019, eq. 3), shape [m] or [B, m]; None leaves it out.
+    weight : number of negatives that a column stands for, shape [m] or [B, m].
+    log_expected : subtracted from all scores, which corrects for popular items being drawn more often (logQ correction;
+        Bengio & Senécal 2008; Yi et al. 2019, eq. 3), shape [m] or [B, m]; None for no correction.
     """
     correction = torch.zeros_like(weight) if log_expected is None else -log_expected
     added_to_own = _of(correction.expand_as(scores), own)
@@ -38,9 +38,9 @@ def margin_ranking(scores: Tensor, own: Tensor, weight: Tensor, margin: float) -
 
 
 def bce(scores: Tensor, own: Tensor, weight: Tensor, label: Tensor, offset: Tensor | None = None) -> Tensor:
-    """Return binary cross-entropy of the own item with its label, and for label 1 the mean of that of the negatives.
+    """Return the logloss of the own item and, for rows with label 1, the mean logloss of the negatives with label 0.
 
-    An offset, shape [B], is added to the score of the own item; see `cadc.sampling.sampler.Sample`.
+    The offset, shape [B], is added to the score of the own item; see `cadc.sampling.sampler.Sample`.
     """
     score = _of(scores, own).squeeze(1)
     if offset is not None:
@@ -49,7 +49,7 @@ def bce(scores: Tensor, own: Tensor, weight: Tensor, label: Tensor, offset: Tens
 
 
 class _Softmax(torch.autograd.Function):
-    """Cross-entropy of (scores + constants) that passes over the matrix fewer times than torch's own."""
+    """Cross-entropy of (scores + constants) in fewer passes over the matrix than torch's own."""
 
     @staticmethod
     def forward(context: Any, scores: Tensor, own: Tensor, added: Tensor, added_to_own: Tensor) -> Tensor:

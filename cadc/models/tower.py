@@ -1,4 +1,4 @@
-"""One side of a two-tower network: field vectors in, one vector out."""
+"""One tower of a two-tower network: field vectors in, one vector out."""
 
 from itertools import pairwise
 
@@ -15,12 +15,12 @@ def tower(
 
     Parameters
     ----------
-    n_in : length of all field vectors of the side together.
-    hidden : hidden widths; none leaves one linear map.
+    n_in : total length of the field vectors of the side.
+    hidden : hidden widths; an empty tuple gives one linear layer.
     width : of the output.
-    generator : of the initial weights.
-    layer_norm : whether hidden layers are normalised before their GELU.
-    dropout : share of hidden units left out in training.
+    generator : draws the initial weights.
+    layer_norm : whether layer normalisation precedes each GELU.
+    dropout : probability that a hidden unit is dropped in training.
     """
     layers: list[nn.Module] = []
     for before, after in pairwise((n_in, *hidden)):
@@ -30,20 +30,20 @@ def tower(
 
 
 def start_at_zero(layer: nn.Module) -> None:
-    """Let a linear layer answer with 0 until it is trained."""
+    """Set weight and bias of a linear layer to 0."""
     assert isinstance(layer, nn.Linear)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
 
 
 class DenseVector(nn.Module):
-    """Puts one more vector of the same length, a linear map of dense features, beside those of the fields.
+    """Appends a linear map of the dense features to the field vectors, as one more vector of the same length.
 
     Parameters
     ----------
     n_dense : number of dense features.
     dim : length of the vectors.
-    generator : of the initial weights.
+    generator : draws the initial weights.
     """
 
     def __init__(self, n_dense: int, dim: int, generator: torch.Generator) -> None:

@@ -29,9 +29,9 @@ N_USERS_FOR_SPREAD = 512
 class TwoTower(Model):
     """One MLP over the user's field vectors, one over the item's, and a score of the two outputs.
 
-    Context fields and dense features belong to the user side; ranking, which knows none, sees them as unknown and zero.
-    Training rows with label 1 are positives, whose item has to beat negatives; other rows serve as negatives of others,
-    and `bce` alone learns from their own label.
+    Context fields and dense features belong to the user side; when items are ranked, they are unknown and zero. The
+    item of a training row with label 1 is a positive, which is scored against negatives. Rows with label 0 serve as
+    negatives of other rows; only `bce` also learns from their label.
 
     Parameters
     ----------
@@ -39,27 +39,29 @@ class TwoTower(Model):
     factors : for `residual`.
     schema : the fields; `user` and `item` must be among them.
     n_dense : number of dense features.
-    generator : of the initial weights.
+    generator : draws the initial weights.
     hidden : hidden widths of both towers.
     width : of the towers' outputs.
-    layer_norm : normalise hidden layers.
-    dropout : share of hidden units left out in training.
+    layer_norm : whether hidden layers have layer normalisation.
+    dropout : probability that a hidden unit is dropped in training.
     scorer : `dot`; `cosine`, divided by a learned temperature; or `mlp` on compressed outputs.
-    temperature : that `cosine` starts from.
-    compression : width that `mlp` compresses each output to.
+    temperature : initial value, for `cosine`.
+    compression : width that outputs are compressed to, for `mlp`.
     scorer_mlp : hidden widths of `mlp`.
-    id_dot : add the plain product of the user's and the item's id vectors.
+    id_dot : add the dot product of the user's and the item's id vectors.
     loss : `softmax` (sampled), `bpr`, `margin` or `bce`.
-    in_batch : negatives taken from other rows of the batch, or `all` of them.
-    random : negatives drawn from all items of the sample; for each row, or where `in_batch` is `all`, for the batch.
-    popularity_correction : of `softmax`, for popular items being drawn more often.
+    in_batch : number of negatives from other rows of the batch; `all` takes the items of all of them.
+    random : number of negatives drawn from the items of the sample: for each row, or once for the whole batch if
+        `in_batch` is `all`.
+    popularity_correction : whether `softmax` corrects for popular items being drawn more often.
     margin : of the margin loss.
-    residual : score = a·z/s + the network, where z is the factorisation's score, s its spread over items (1 for `bce`)
-        and a is learned; the network's part starts at 0, so that training starts from the factorisation's ranking.
+    residual : correct the factorisation instead of replacing it: score = a·z/s + the network, where z is the
+        factorisation's score and s its standard deviation over items (1 for `bce`). The scale a starts at 1 and the
+        network at 0, so training starts at the factorisation's ranking.
 
     Raises
     ------
-    UsageError : for options that do not fit, or a log that has no user or no item.
+    UsageError : for options that do not fit together, or a log without the field `user` or `item`.
     """
 
     task: ClassVar[Task | None] = "ranking"
@@ -96,13 +98,13 @@ class TwoTower(Model):
         require_at_least(1, "model", width=width, compression=compression, **widths)
         require_positive("model", temperature=temperature, margin=margin)
         if not 0 <= dropout < 1:
-            raise UsageError(f"model.dropout is {dropout}; it is a share of hidden units in [0, 1).")
+            raise UsageError(f"model.dropout is {dropout}; expected a probability in [0, 1).")
         if loss != "bce" and in_batch == 0 and random == 0:
-            raise UsageError(f"model.loss={loss} compares items; set model.in_batch or model.random above 0.")
+            raise UsageError(f"model.loss={loss} needs negatives; set model.in_batch or model.random above 0.")
         if residual and factors is None:
-            raise UsageError("model.residual needs a factorisation.")
+            raise UsageError("model.residual=true needs factors, which were not given.")
         if residual and id_dot:
-            raise UsageError("model.id_dot adds to the score from the start, so it does not go with model.residual.")
+            raise UsageError("model.id_dot and model.residual are both true; a residual starts at 0, so set only one.")
         self.embeddings = nn.ModuleDict(towers)
         self.negatives = Negatives(in_batch, random)
         self.loss_name, self.popularity_correction, self.margin = loss, popularity_correction, margin
@@ -135,14 +137,14 @@ class TwoTower(Model):
         self.log: InteractionLog | None = None
 
     def begin(self, log: InteractionLog, rows: Tensor) -> None:
-        """Note which items occur in the training rows (int64, shape [n]), and how often."""
+        """Count the items of the training rows (int64, shape [n]), which negatives are drawn from."""
         self.log = log
         self.negatives.begin(log.field_ids("item", rows).long())
         if self.factor_logit is not None and self.loss_name != "bce":
             self.spread.fill_(self._spread(self.factor_logit, log, rows))
 
     def _spread(self, logit: FactorLogit, log: InteractionLog, rows: Tensor) -> float:
-        """Return the mean standard deviation of a user's scores by the factorisation over the items of the rows."""
+        """Return the standard deviation of a user's factorisation scores over items, averaged over users."""
         some = rows[:: max(1, len(rows) // N_USERS_FOR_SPREAD)]
         vectors, bias = logit.item_side(log.items(self.negatives.catalogue).to(self.spread.device))
         scores = logit.user_side(log.gather(some).to(self.spread.device)) @ vectors.T + bias
@@ -160,7 +162,7 @@ class TwoTower(Model):
         missing = [name for name in ("user", "item") if name not in schema]
         if missing:
             raise UsageError(
-                f"a two-tower network ranks items for users, but this log has no field {' and no '.join(missing)}; "
+                f"a two-tower network needs the fields user and item, and this log lacks {' and '.join(missing)}; "
                 "choose another data set, or model=dlrm."
             )
 
@@ -175,12 +177,14 @@ class TwoTower(Model):
 
         Raises
         ------
-        CadcError : where the training rows were not made known by `begin`.
+        CadcError : if `begin` was not called with the training rows.
         """
         if self.log is None:
-            raise CadcError("a two-tower network draws negatives from its training rows; call begin(log, rows) first.")
+            raise CadcError(
+                "negatives are drawn from the training rows, which are not known; call begin(log, rows) first."
+            )
         contest = self.negatives.draw(batch.ids[:, self.item_column].long())
-        # Items that occur in training have the same number as id and as row of the table of entities.
+        # The id of an item that occurs in training is its row in the table of entities.
         items = self.log.items(contest.items.cpu()).to(batch.label.device)
         scores = self._training_scores(batch, items, contest.columns)
         if self.loss_name == "bce":
@@ -195,7 +199,7 @@ class TwoTower(Model):
         return losses * batch.label
 
     def _training_scores(self, batch: Batch, items: Batch, columns: Tensor | None) -> Tensor:
-        """Return the scores of a batch; with cross-fitted tables each row meets items of its own fold."""
+        """Return the scores of a batch; with cross-fitted tables, items have the vectors of the row's fold."""
         users = self.users(batch)
         if batch.fold is None or not self.n_folds:
             return pair_scores(self.scorer, users, self.items(items), columns)
@@ -216,11 +220,11 @@ class TwoTower(Model):
         return score
 
     def calibration(self) -> tuple[float, float]:
-        """Return the residual's a, divided by the spread of the factorisation's scores, and b = 0."""
+        """Return a/s of a residual, and b = 0."""
         return (1.0 if self.factor_logit is None else float(self.a.detach()) / float(self.spread)), 0.0
 
     def users(self, batch: Batch) -> Side:
-        """Return what the users of a batch, with their context, bring to scores."""
+        """Return the user side of a batch, context included."""
         vectors = self.embeddings["user"](batch)
         inputs = vectors if self.dense is None else self.dense(vectors, batch.dense)
         outputs = self.scorer.users(self.towers["user"](inputs.flatten(1)))
@@ -232,7 +236,7 @@ class TwoTower(Model):
         return Side(torch.cat(parts, 1), outputs)
 
     def items(self, batch: Batch) -> Side:
-        """Return what the items of a batch bring to scores."""
+        """Return the item side of a batch."""
         vectors = self.embeddings["item"](batch)
         outputs = self.scorer.items(self.towers["item"](vectors.flatten(1)))
         parts = [outputs if self.scorer.is_product else outputs[:, :0]]

@@ -1,4 +1,4 @@
-"""What happens between the epochs of a fit: the best weights are kept, the state is saved, progress is told."""
+"""Callbacks of a fit: keep the best weights, save checkpoints, report progress."""
 
 import io
 import time
@@ -19,13 +19,13 @@ from cadc.training.fit_module import FitModule
 
 
 class KeepBest(Callback):
-    """Keeps the weights of the epoch that does best on validation; stops when none was better for a while.
+    """Keeps the weights of the epoch with the best validation metric, and stops training when it no longer improves.
 
-    Where a model is of use before it has learnt anything (`starts_at_base`), its initial weights compete as epoch 0.
+    The initial weights of a model that `starts_at_base` compete as epoch 0.
 
     Parameters
     ----------
-    patience : epochs without a better one before it stops.
+    patience : number of epochs without an improvement after which training stops.
     """
 
     def __init__(self, patience: int) -> None:
@@ -35,14 +35,14 @@ class KeepBest(Callback):
         self.weights: dict[str, Tensor] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare the epoch with the best one before."""
+        """Compare the epoch with the best one so far."""
         assert isinstance(pl_module, FitModule)
         row = pl_module.history[-1]
         self._compare(trainer.current_epoch + 1, of_part("validation", row), pl_module)
         self._stop(trainer, trainer.current_epoch + 1)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Judge the initial weights; stop at once where the epoch of the checkpoint was the last."""
+        """Evaluate initial weights that compete; stop at once if the epoch of the checkpoint was the last."""
         assert isinstance(pl_module, FitModule)
         is_fresh = trainer.current_epoch == 0 and trainer.global_step == 0 and not self.weights
         if is_fresh and pl_module.model.starts_at_base:
@@ -54,7 +54,7 @@ class KeepBest(Callback):
         name = module.held_out.monitor.name
         if not self.weights or sign * metrics[name] > sign * self.metrics[name]:
             self.epoch, self.metrics = epoch, metrics
-            # A copy, on the CPU: the weights go on changing, and need no room on a GPU.
+            # A copy, since training goes on changing the weights, and on the CPU to save memory of the GPU.
             self.weights = {name: value.cpu().clone() for name, value in module.state_dict().items()}
 
     def _stop(self, trainer: pl.Trainer, epoch: int) -> None:
@@ -62,25 +62,25 @@ class KeepBest(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the state for a checkpoint."""
         return {"epoch": self.epoch, "metrics": self.metrics, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint."""
         self.epoch, self.metrics = state_dict["epoch"], state_dict["metrics"]
         self.weights = state_dict["weights"]
 
 
 class Resume(Checkpoint):
-    """Saves all that a fit needs to go on bit-equal: Lightning's state, the position in the epoch, the generators.
+    """Saves checkpoints from which a fit resumes bit-equal: Lightning's state, place in the epoch, random generators.
 
     Parameters
     ----------
     loader : of the training rows.
     folder : of the checkpoints; None saves none.
-    minutes : between checkpoints inside an epoch; one follows every epoch in any case.
-    max_seconds : after which training stops, inside an epoch too; None knows no limit.
-    tell : called after each epoch, when it is saved, with the history so far.
+    minutes : between checkpoints within an epoch; every epoch ends with one in any case.
+    max_seconds : after which training stops, also within an epoch; None for no limit.
+    tell : called with the history so far after each epoch, once its checkpoint is saved.
     """
 
     def __init__(
@@ -97,23 +97,23 @@ class Resume(Checkpoint):
         self.max_seconds = max_seconds
         self.tell = tell
         self.begun = False
-        """Whether training began or went on: what is wrong with a checkpoint is found before."""
+        """Whether training has started or resumed; errors before that come from the checkpoint."""
         self.seconds_before = 0.0
         self._started = self._saved = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Seconds that the fit took, those before an interruption up to its last checkpoint included."""
+        """Seconds that the fit took, including those up to the last checkpoint before an interruption."""
         return self.seconds_before + time.monotonic() - self._started
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note that a checkpoint, if there is one, was read."""
+        """Note that the checkpoint, if any, was read."""
         self.begun = True
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save inside a long epoch, and stop when time is up."""
+        """Save within a long epoch, and stop when the time is up."""
         if self.max_seconds is not None and self.seconds >= self.max_seconds:
             trainer.should_stop = True
         is_last = batch_idx + 1 == len(self.loader)
@@ -121,7 +121,7 @@ class Resume(Checkpoint):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save, and tell how far it is."""
+        """Save, and report progress."""
         self._save(trainer)
         if self.tell is not None and isinstance(pl_module, FitModule):
             self.tell(pl_module.history)
@@ -132,11 +132,11 @@ class Resume(Checkpoint):
         self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint holds beside Lightning's own state."""
+        """Return what a checkpoint has in addition to Lightning's own state."""
         return {"loader": self.loader.state_dict(), "random": random_state(), "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint."""
         self.loader.load_state_dict(state_dict["loader"])
         set_random_state(state_dict["random"])
         self.seconds_before = state_dict["seconds"]
@@ -144,23 +144,23 @@ class Resume(Checkpoint):
 
 
 class WriteInPlace(TorchCheckpointIO):
-    """Writes a checkpoint where it is wanted; Lightning's own goes by way of /tmp, where a kill leaves it."""
+    """Writes checkpoints directly to their path; Lightning writes to /tmp first, where a killed run leaves the file."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write a file."""
+        """Write a checkpoint."""
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        # Not by torch's own writer, whose error on a full disk is no OSError.
+        # Not with torch's own writer, whose error on a full disk is not an OSError.
         Path(path).write_bytes(buffer.getbuffer())
 
 
 def random_state() -> dict[str, Any]:
-    """Return the state of torch's global generators, which a model may use (dropout)."""
+    """Return the state of torch's global generators, which dropout uses."""
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Set torch's global generators to a state that `random_state` returned."""
+    """Restore torch's global generators to what `random_state` returned."""
     torch.set_rng_state(state["cpu"].cpu())
     # There may be fewer devices now.
     for device, value in enumerate(state["cuda"][: torch.cuda.device_count()]):

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whole or not at all, and known to be undamaged when they are read."""
+"""Checkpoints on disk: written atomically, and verified by their hash when they are read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +11,18 @@ PARTIAL = ".partial.ckpt"
 
 
 class CheckpointFolder:
-    """The newest checkpoint of one fit; the one before goes when a newer one is whole.
+    """The newest checkpoint of a fit; the previous one is deleted once the newer one is complete.
 
     Parameters
     ----------
-    folder : made at the first checkpoint.
+    folder : created with the first checkpoint.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def save(self, write: Callable[[Path], None]) -> None:
-        """Have `write` make a file, and keep it under its number and hash."""
+        """Let `write` create a file, and store it under its number and hash."""
         self.folder.mkdir(parents=True, exist_ok=True)
         before = self._kept()
         partial = self.folder / PARTIAL
@@ -44,7 +44,7 @@ class CheckpointFolder:
 
         Raises
         ------
-        CadcError : where it is not what was written.
+        CadcError : if the file is not what was written.
         """
         kept = self._kept()
         if not kept:
@@ -52,13 +52,13 @@ class CheckpointFolder:
         path = kept[-1]
         if not path.stem.endswith(file_hash(path)):
             raise CadcError(
-                f"the checkpoint {path} is damaged; delete it to start this run from its beginning "
-                "(--retry-failed does so)."
+                f"the checkpoint {path} is damaged; delete it, or use --retry-failed, to start this run from its "
+                "beginning."
             )
         return path
 
     def _kept(self) -> list[Path]:
-        """Return the whole checkpoints, the newest last; a kill can leave two."""
+        """Return the complete checkpoints, newest last; a killed run can leave two."""
         found = [path for path in self.folder.glob("*-*.ckpt") if path.stem.partition("-")[0].isdecimal()]
         return sorted(found, key=_number)
 

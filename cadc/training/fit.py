@@ -1,4 +1,4 @@
-"""Fitting: epochs over the sample, early stopping on validation, the weights of the best epoch."""
+"""Fit a network: epochs over the sample, early stopping on validation, weights of the best epoch."""
 
 import logging
 import signal
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     import pytorch_lightning as pl
 
 History = list[dict[str, float]]
-"""A row an epoch: `epoch` (from 1), `train/loss`, and the metrics of the validation part, such as `val/logloss`."""
+"""One row per epoch: `epoch` (from 1), `train/loss`, and validation metrics such as `val/logloss`."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit took and reached.
+    """The cost and the outcome of a fit.
 
     Parameters
     ----------
-    seconds : wall time, validation included; after an interruption, that up to the last checkpoint counts too.
-    epochs, best_epoch : epochs begun, and the one whose weights were kept; both count from 1, and 0 stands for the
-        initial weights.
-    examples_per_s : training rows read a second, validation included in the time.
+    seconds : wall time, validation included; after an interruption also the time up to the last checkpoint.
+    epochs : number of epochs begun.
+    best_epoch : epoch whose weights were kept, from 1; 0 for the initial weights.
+    examples_per_s : training rows per second of `seconds`.
     validation : metrics of the kept weights, such as `auc` and `logloss`.
-    n_validation : rows of the validation part that were read.
-    optimizer_bytes : of the optimiser's state.
-    history : a row an epoch.
+    n_validation : number of validation rows that were read.
+    optimizer_bytes : size of the optimiser's state.
+    history : one row per epoch.
     """
 
     seconds: float
@@ -56,23 +56,24 @@ class FitResult:
 
 
 class Fit:
-    """Settings of a fit.
+    """Fits a network with Adam and keeps the weights of the best epoch.
 
     Parameters
     ----------
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties on embedding tables and on the other weights.
-    lazy_tables : whether a step leaves rows of uncompressed tables alone that its batch does not look up; much faster
-        where there are hundreds of thousands of them, and weight decay then does not wipe out rarely met ids.
-    batch_size : rows a step; `auto` takes 256 up to 20,000 training rows, 1024 up to 200,000, 4096 above.
-    max_epochs : upper bound.
-    patience : epochs without a better one on validation (logloss; NDCG@10 where items are ranked) before it stops.
-    validation_rate : share of the validation part that is read; validation can be larger than a small sample.
-    max_seconds : after which training stops and the best epoch counts; None knows no limit. It makes a run depend on
-        the machine, and is for comparisons at equal time.
-    accelerator : as Lightning names it; `auto` takes a GPU where there is one.
-    checkpoint_minutes : minutes between checkpoints inside an epoch; one follows each epoch in any case.
-    progress : whether to show a bar.
+    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up. It is much
+        faster with hundreds of thousands of rows, and weight decay then does not wipe out the vectors of rare ids.
+    batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
+    max_epochs : upper bound on the number of epochs.
+    patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
+        which training stops.
+    validation_rate : share of the validation part that is read, which can be much larger than a small sample.
+    max_seconds : time after which training stops and the best epoch is kept; None for no limit. Meant for comparisons
+        at equal time; results then depend on the machine.
+    accelerator : as Lightning names it; `auto` takes a GPU if there is one.
+    checkpoint_minutes : minutes between checkpoints within an epoch; every epoch ends with one in any case.
+    progress : whether to show a progress bar.
     """
 
     without_effect = ("accelerator", "checkpoint_minutes", "progress")
@@ -99,7 +100,7 @@ class Fit:
         require_positive("trainer", learning_rate=learning_rate)
         require_positive("trainer", max_seconds=1.0 if max_seconds is None else max_seconds)
         if not 0 < validation_rate <= 1:
-            raise UsageError(f"trainer.validation_rate is {validation_rate}; it is a share of the rows in (0, 1].")
+            raise UsageError(f"trainer.validation_rate is {validation_rate}; expected a share of the rows in (0, 1].")
         self.learning_rate = learning_rate
         self.weight_decay_tables, self.weight_decay_mlp = weight_decay_tables, weight_decay_mlp
         self.batch_size = batch_size
@@ -110,7 +111,7 @@ class Fit:
         self.checkpoint_minutes = checkpoint_minutes
 
     def rows_per_step(self, n_rows: int) -> int:
-        """Return the batch size for so many training rows."""
+        """Return the batch size for a number of training rows."""
         if self.batch_size != "auto":
             return int(self.batch_size)
         return 256 if n_rows <= 20_000 else 1024 if n_rows <= 200_000 else 4096
@@ -126,25 +127,25 @@ class Fit:
         beside: Mapping[str, Tensor] | None = None,
         task: Task = "ctr",
     ) -> FitResult:
-        """Fit a model in place and leave it with the weights of its best epoch.
+        """Fit a model in place; it ends with the weights of its best epoch.
 
         Parameters
         ----------
         model : to be trained.
         log : the log; its validation rows choose the epoch.
-        rows : numbers of the training rows, int64.
+        rows : numbers of the training rows, int64, shape [n].
         generator : shuffles the rows.
-        checkpoints : folder that keeps the state after each epoch; where it holds some, the fit goes on from there
-            and ends bit-equal to one that was never interrupted. None keeps none.
-        tell : called after each epoch with the history so far; what it raises ends the fit.
+        checkpoints : folder of the checkpoints. If it has one, the fit resumes from it, and ends bit-equal to a fit
+            that was never interrupted. None saves none.
+        tell : called with the history so far after each epoch; an exception that it raises ends the fit.
         beside : further parts of a `Batch` (weight, offset, fold), a value for each training row.
-        task : whether validation scores rows or ranks items.
+        task : `ctr` scores the validation rows, `ranking` ranks items.
 
         Raises
         ------
-        CadcError : where the loss is no longer finite, or a checkpoint is damaged.
+        CadcError : if the loss is no longer finite, or a checkpoint is damaged.
         """
-        # Lightning takes seconds to import, which a sweep that is finished already need not wait for.
+        # Lightning takes seconds to import; a sweep that is already finished should not wait for it.
         from cadc.terminal.fit_progress import FitProgress
         from cadc.training.callbacks import KeepBest, Resume
         from cadc.training.fit_module import FitModule
@@ -169,7 +170,7 @@ class Fit:
                 weights_only=True,
             )
         except SystemExit as stopped:
-            # Lightning turns Ctrl-C into an exit and ignores further ones; our caller decides what it ends.
+            # Lightning turns Ctrl-C into an exit and ignores further ones; here the caller decides what to stop.
             signal.signal(signal.SIGINT, on_interrupt)
             raise KeyboardInterrupt from stopped
         except (KeyError, RuntimeError, AttributeError) as error:
@@ -178,10 +179,10 @@ class Fit:
             raise CadcError(f"the checkpoint {before} is of another model or version ({error}); delete it.") from error
         module.load_state_dict(best.weights)
         if best.metrics.get("auc") == 0.5 and self.weight_decay_tables:
-            # Adam takes a step of full size for any gradient, so rows that are rarely met shrink until they vanish.
+            # Adam's step does not scale with the gradient, so decay alone shrinks the vectors of rare ids to zero.
             print(
-                f"the network tells no row from another: trainer.weight_decay_tables={self.weight_decay_tables:g} is "
-                "too much for tables with so many rarely met ids; set it to 0, or trainer.lazy_tables=true.",
+                f"all rows have the same prediction: trainer.weight_decay_tables={self.weight_decay_tables:g} is too "
+                "much for tables with so many rare ids; set it to 0, or trainer.lazy_tables=true.",
                 file=sys.stderr,
             )
         seconds = resume.seconds
@@ -213,7 +214,7 @@ class Fit:
                 devices=1,
                 max_epochs=self.max_epochs,
                 callbacks=[*callbacks],
-                # Inside a job of a cluster Lightning would take over its signals and its processes.
+                # In a cluster job Lightning would otherwise take over its signals and processes.
                 plugins=[LightningEnvironment(), WriteInPlace()],
                 logger=False,
                 enable_progress_bar=False,
@@ -222,19 +223,21 @@ class Fit:
                 default_root_dir=tempfile.gettempdir(),
             )
         except MisconfigurationException as error:
-            raise UsageError(f"trainer.accelerator={self.accelerator} is not on this machine ({error})") from error
+            raise UsageError(
+                f"trainer.accelerator={self.accelerator} is not available ({error}); choose auto."
+            ) from error
 
 
 def warm_up(with_lightning: bool) -> None:
-    """Load what torch and Lightning load at their first use, so that no run's clock counts it."""
+    """Import what torch and Lightning import at first use, so that it does not count in a run's seconds."""
     torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
     if with_lightning:
         import cadc.training.fit_module  # noqa: F401
 
 
 def _quiet() -> None:
-    """Silence Lightning's notes on hardware and on loaders without worker processes, which ours do not need."""
+    """Silence Lightning's notes on hardware, and on data loaders without worker processes."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    # On the machines of a cluster it advises to start with srun.
+    # On a cluster it suggests srun.
     warnings.filterwarnings("ignore", module="lightning_fabric")

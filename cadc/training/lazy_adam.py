@@ -1,4 +1,4 @@
-"""Adam that leaves rows of tables alone which a batch does not look up."""
+"""Adam that skips the table rows that a batch does not look up."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,16 @@ from torch import Tensor
 
 
 class LazyAdam(torch.optim.Adam):
-    """Adam (Kingma and Ba, ICLR 2015) whose moments and weights of a row move only in steps with a gradient for it.
+    """Adam (Kingma and Ba, ICLR 2015) that updates a row's weights and moments only in steps with a gradient for it.
 
-    It concerns the parameters with sparse gradients; all others are updated as by Adam. A step takes as long as the
-    rows of a batch, not of the tables; weight decay counts in the same steps alone, so that rarely met rows are not
-    wiped out in between. Bias correction counts all steps.
+    This applies to parameters with sparse gradients; all others are updated as by Adam. The time of a step then grows
+    with the rows of a batch instead of the rows of the tables. Weight decay applies in the same steps only, so that it
+    does not wipe out rare rows in between. Bias correction counts all steps.
     """
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step; `closure` computes loss and gradients."""
+        """Take a step; `closure`, if given, computes the loss and its gradients."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -28,7 +28,7 @@ class LazyAdam(torch.optim.Adam):
                 if weight.grad is not None and weight.grad.is_sparse:
                     sparse.append((weight, weight.grad))
                     self._step_of_rows(weight, weight.grad.coalesce(), group)
-                    weight.grad = None  # so that Adam itself passes it over
+                    weight.grad = None  # so that Adam skips it
         super().step()
         for weight, gradient in sparse:
             weight.grad = gradient

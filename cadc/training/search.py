@@ -1,4 +1,4 @@
-"""Training twice: tables that search for their structure first are then trained from the start with what they found."""
+"""Fit a model whose tables first search for their structure: train, fix the structure, train again from the start."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import copy
@@ -15,7 +15,7 @@ from cadc.models.model import Model
 from cadc.training.fit import Fit, FitResult, History
 
 SEARCH = "search"
-"""Folder of the search's checkpoints, inside that of the others."""
+"""Subfolder of the checkpoints of the search."""
 
 
 def fit_after_search(
@@ -29,11 +29,11 @@ def fit_after_search(
     beside: Mapping[str, Tensor] | None = None,
     task: Task = "ctr",
 ) -> FitResult:
-    """Fit a model in place; where tables of it search, for their `search_epochs` first.
+    """Fit a model in place; if some of its tables search for their structure, for `search_epochs` first.
 
-    After the search each of them settles, all else goes back to its initial values, and training begins anew with the
-    same order of batches. Frozen tables settle with what they start from, without a search. The seconds and epochs of
-    both count, and `max_seconds` is for both together. Arguments are those of `Fit`.
+    After the search these tables settle on what they found, everything else is reset to its initial values, and
+    training starts again with the same order of batches. Frozen tables settle on their initial values without a search.
+    Seconds and epochs of both phases count, and `max_seconds` limits their sum. For the arguments see `Fit`.
     """
     settling = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.search_epochs]
     trained = [table for table in settling if any(weight.requires_grad for weight in table.parameters())]
@@ -45,7 +45,7 @@ def fit_after_search(
     search, rest = copy(fit), copy(fit)
     search.max_epochs = max(table.search_epochs for table in trained)
     of_search = None if checkpoints is None else checkpoints / SEARCH
-    # Whoever listens may want to end it, but these epochs are not those of the curves.
+    # The listener may want to stop the fit, but the epochs of the search are not part of the curves.
     during = None if tell is None else lambda history: tell([])
     found = search(model, log, rows, generator, of_search, during, beside, task)
     generator.set_state(state)
@@ -61,7 +61,7 @@ def fit_after_search(
 
 
 def _learned(model: nn.Module, settling: Collection[EmbeddingTable]) -> Iterator[tuple[str, Tensor]]:
-    """Yield all that training changes, by name, but what tables have chosen, which their buffers hold."""
+    """Yield names and values of all that training changes, except the buffers in which tables keep their structure."""
     chosen = {id(value) for table in settling for value in table.buffers()}
     yield from model.named_parameters()
     yield from ((name, value) for name, value in model.named_buffers() if id(value) not in chosen)
@@ -72,5 +72,5 @@ def _settle(tables: Collection[EmbeddingTable]) -> None:
         is_trained = any(weight.requires_grad for weight in table.parameters())
         with torch.no_grad():
             table.settle()
-        if not is_trained:  # of what it has now, too
+        if not is_trained:  # settling may have made new parameters
             table.requires_grad_(False)

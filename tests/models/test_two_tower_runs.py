@@ -159,4 +159,4 @@ def test_a_log_without_items_is_refused_in_a_sentence(words, tmp_path):
     )
     assert answer.status != 0
     # Whatever a factorisation would say of the same log.
-    assert "this log has no field item; choose another data set, or model=dlrm" in answer.sentence
+    assert "this log lacks item" in answer.sentence and "model=dlrm" in answer.sentence

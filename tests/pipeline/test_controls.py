@@ -97,7 +97,7 @@ def test_an_oracle_of_real_data_is_a_sentence(small_movielens, monkeypatch):
     monkeypatch.setenv("CADC_DATA_DIR", str(small_movielens))
     answer = cadc("train", "data=ml-1m", "model=oracle")
     assert answer.status != 0
-    assert "model=oracle needs a log that knows its true probabilities" in answer.err
+    assert "model=oracle" in answer.err and "true probabilities" in answer.err
     assert len(answer.err.splitlines()) == 1
     assert list(Ledger().statuses().values()) == ["failed"]
 
