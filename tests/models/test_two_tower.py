@@ -163,7 +163,7 @@ def test_dropout_is_for_training_alone(log):
 class TestOfBadInput:
     def test_a_log_without_items_is_refused(self, log):
         schema = Schema((Field("user", "user", 5), Field("hour", "context", 3)))
-        with pytest.raises(UsageError, match="this log lacks item; .*model=dlrm"):
+        with pytest.raises(UsageError, match=r"this log lacks item; .*model=dlrm"):
             TwoTower(towers_of(log), None, schema, 0, torch.Generator())
         with pytest.raises(UsageError, match="lacks user and item"):
             TwoTower(towers_of(log), None, Schema((Field("hour", "context", 3),)), 0, torch.Generator())
