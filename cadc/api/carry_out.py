@@ -1,5 +1,7 @@
 """Overrides given in Python, turned into runs and carried out as the command line does."""
 
+import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,16 +42,18 @@ def carry_out_all(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool, launc
 
     Ctrl-C raises KeyboardInterrupt; what is finished is kept, and the same call goes on from there.
     """
-    with interrupting(), torch_left_alone():
+    with interrupting(), process_left_alone():
         return execute(jobs, ledger, retry_failed, launcher=launcher, after=AfterRun())
 
 
 @contextmanager
-def torch_left_alone() -> Iterator[None]:
-    """Give the caller's process its number of threads and its global generators back, which a run sets."""
-    threads = torch.get_num_threads()
+def process_left_alone() -> Iterator[None]:
+    """Give the caller's process back what a run sets: torch's threads and generators, what is shown of Lightning."""
+    threads, lightning = torch.get_num_threads(), logging.getLogger("pytorch_lightning")
+    level = lightning.level
     try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
             yield
     finally:
         torch.set_num_threads(threads)
+        lightning.setLevel(level)

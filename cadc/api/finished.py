@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cadc.api.carry_out import ledger_of, torch_left_alone
+from cadc.api.carry_out import ledger_of, process_left_alone
 from cadc.configuration.components import Component
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, DataError
@@ -120,7 +120,7 @@ class Run:
 
     @cached_property
     def _loaded(self) -> tuple[InteractionLog, Model]:
-        with torch_left_alone():
+        with process_left_alone():
             _, log, model = load_run(self._ledger, self.id)
         return log, model
 

@@ -1,6 +1,6 @@
 """`cadc.lightning`: model and data of a configuration, for a Trainer of your own."""
 
-from cadc.api.carry_out import split_overrides, torch_left_alone
+from cadc.api.carry_out import process_left_alone, split_overrides
 from cadc.errors import UsageError
 from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.compatibility import require_compatible
@@ -23,7 +23,7 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
     ------
     UsageError : for a wrong override, or a model that is not trained, such as `model=bias`.
 
-    >>> import pytorch_lightning as pl
+    >>> import pytorch_lightning as pl  # doctest: +SKIP
     >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1", "initializer=mf")  # doctest: +SKIP
     >>> trainer = pl.Trainer(max_epochs=5)  # doctest: +SKIP
     >>> trainer.fit(module, data)  # doctest: +SKIP
@@ -38,7 +38,7 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
         name = settings.config["choices"]["model"]
         raise UsageError(f"model={name} is not trained, so no Trainer can fit it; use cadc.run.")
     fit = settings.fit.build()
-    with torch_left_alone():
+    with process_left_alone():
         log = open_log(settings)
         sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
         fitted = factorize_log(settings, log, sample)

@@ -98,7 +98,7 @@ def _means(rows: pd.DataFrame, x: str, y: str, by: list[str]) -> pd.DataFrame:
 
 
 def _draw(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw a line an arm with its intervals; where x holds texts, points without lines."""
+    """Draw a line and a band an arm; points with error bars where x holds texts, or an arm has a single point."""
     palette = Palette(table)
     ticks = sorted(table["rate"].unique()) if is_numeric_dtype(table["rate"]) else list(table["rate"].unique())
     is_number = is_numeric_dtype(table["rate"]) and table["rate"].dtype != bool
@@ -107,8 +107,13 @@ def _draw(axes: Axes, table: pd.DataFrame) -> None:
         own = own.sort_values("rate") if is_number else own
         places = own["rate"].astype(float) if is_number else [ticks.index(value) for value in own["rate"]]
         half = own["half"].fillna(0)
-        style = palette.points(str(arm)) | {"linestyle": "-" if is_number else "none", "linewidth": 1.6, "capsize": 3}
-        axes.errorbar(places, own["mean"], half, label=str(arm), **style)
+        style = palette.points(str(arm)) | {"label": str(arm), "linewidth": 1.6}
+        if is_number and len(own) > 1:
+            axes.plot(places, own["mean"], **style)
+            ends_of_band = own["mean"] - half, own["mean"] + half
+            axes.fill_between(places, *ends_of_band, color=style["color"], alpha=0.15, linewidth=0)
+        else:
+            axes.errorbar(places, own["mean"], half, linestyle="none", elinewidth=0.9, capsize=3, **style)
         ends += [*(own["mean"] - half), *(own["mean"] + half)]
     limit(axes, ends, table["mean"])
     if not is_number:

@@ -36,7 +36,7 @@ class RecommenderModule(AdamModule):
     ranked : log whose held-out items are ranked among all items: `val/ndcg@10` and its siblings are then logged in
         place of AUC and logloss, and `predict` gives scores. Models that suit ranking alone need it.
 
-    >>> import pytorch_lightning as pl
+    >>> import pytorch_lightning as pl  # doctest: +SKIP
     >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1")  # doctest: +SKIP
     >>> trainer = pl.Trainer(max_epochs=10, callbacks=[EarlyStopping("val/logloss")])  # doctest: +SKIP
     >>> trainer.fit(module, data)  # doctest: +SKIP

@@ -28,22 +28,23 @@ def frame():
     return pd.DataFrame(rows).assign(status="finished", seconds=1.0)
 
 
-def test_points_are_means_and_bars_are_t_intervals(frame):
+def test_lines_are_means_and_bands_are_t_intervals(frame):
     (axes,) = cadc.plot(frame[frame["model"] == "dlrm"]).axes
-    line, _, (bars,) = axes.containers[0]
+    (line,), (band,) = axes.lines, axes.collections
     np.testing.assert_allclose(line.get_xdata(orig=False), [0.01, 0.1, 1])
     np.testing.assert_allclose(line.get_ydata(orig=False), [0.61, 0.71, 0.76])
     half = stats.t.ppf(0.975, 2) * np.std([0, 0.01, 0.02], ddof=1) / np.sqrt(3)
-    (_, low), (_, high) = bars.get_segments()[0]
-    assert (high - low) / 2 == pytest.approx(half)
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.min() == pytest.approx(0.61 - half)
+    assert heights.max() == pytest.approx(0.76 + half)
     assert axes.get_xscale() == "log"
 
 
 def test_keys_in_which_runs_differ_tell_lines_apart(frame):
     figure = cadc.plot(frame)
-    assert [container.get_label() for container in figure.axes[0].containers] == ["dlrm", "two_tower"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["dlrm", "two_tower"]
     assert figure.legends
-    assert len(cadc.plot(frame, by=[]).axes[0].containers) == 1
+    assert len(cadc.plot(frame, by=[]).axes[0].lines) == 1
 
 
 def test_texts_are_places_on_the_axis(frame):
@@ -54,7 +55,7 @@ def test_texts_are_places_on_the_axis(frame):
 
 def test_runs_without_a_result_are_left_out(frame):
     frame.loc[frame["sampler.rate"] == 1, "test/auc"] = None
-    line = cadc.plot(frame, by=[]).axes[0].containers[0][0]
+    line = cadc.plot(frame, by=[]).axes[0].lines[0]
     assert list(line.get_xdata()) == [0.01, 0.1]
 
 

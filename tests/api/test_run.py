@@ -1,7 +1,9 @@
 """`cadc.run` and the `Run` that it returns."""
 
+import logging
 import os
 import signal
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -123,12 +125,16 @@ def test_a_run_prints_nothing_and_reports_on_standard_error(tmp_path, capsys):
     assert "test/auc" in shown.err
 
 
-def test_torch_is_left_as_the_caller_had_it(tmp_path):
+def test_the_process_is_left_as_the_caller_had_it(tmp_path):
+    lightning, before = logging.getLogger("pytorch_lightning"), list(warnings.filters)
+    lightning.setLevel(logging.INFO)
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
     cadc.run(*SMALL, RATE, "threads=1", runs=tmp_path / "runs")
     assert torch.equal(torch.rand(1), expected)
+    assert lightning.level == logging.INFO
+    assert warnings.filters == before
 
 
 FAILING = ("data=synthetic", "data.n_rows=3000", "embedding.dim=4", "trainer.learning_rate=1e30")
