@@ -1,7 +1,7 @@
-"""The words a person types: `cadc COMMAND ...`.
+"""The command line: `cadc COMMAND ...`.
 
-Each command is a module with `HELP`, `add_arguments(parser)` and `main(arguments)`, which imports what it
-needs only when it is called, so that `cadc --help` answers at once.
+Each command is a module with `HELP`, `add_arguments(parser)` and `main(arguments)`. `main` imports what it needs only
+when it is called, so that `cadc --help` answers at once.
 """
 
 import argparse
@@ -18,10 +18,16 @@ from cadc.terminal.interrupts import interrupting
 COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    It is 0, 1 for failures, 2 for wrong usage, 130 for Ctrl-C and 143 where it was asked to end (SIGTERM).
+    Parameters
+    ----------
+    argv : arguments of the command line; None takes those of the process.
+
+    Returns
+    -------
+    status : 0; 1 for failures, 2 for wrong usage, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
     """
     parser = argparse.ArgumentParser(
         prog="cadc",
@@ -35,11 +41,11 @@ def main(words: Sequence[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
         module.add_arguments(subparser)
         subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
-    arguments, rest = parser.parse_known_args(words)
-    if any(word.startswith("-") for word in rest) or (rest and not hasattr(arguments, "overrides")):
+    arguments, rest = parser.parse_known_args(argv)
+    if any(text.startswith("-") for text in rest) or (rest and not hasattr(arguments, "overrides")):
         parser.error(f"{arguments.command} does not know {' '.join(rest)}")
     if rest:
-        # argparse stops collecting overrides at an option that stands among them.
+        # argparse stops collecting overrides at an option between them.
         arguments.overrides += rest
 
     def run() -> int:
@@ -50,14 +56,14 @@ def main(words: Sequence[str] | None = None) -> int:
         return int(modules[arguments.command].main(arguments))
 
     with interrupting() as received:
-        return _answer(run, received, arguments.debug)
+        return _run_and_report(run, received, arguments.debug)
 
 
-def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
-    """Run a command; say what ended it in one sentence."""
+def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) -> int:
+    """Run a command and report its failure in one sentence; return the exit status."""
     try:
         status = run()
-        # What is still to be written may not find its reader, or no room.
+        # The rest of the output may find a closed pipe, or a full disk.
         sys.stdout.flush()
         return status
     except CadcError as error:
@@ -66,11 +72,11 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
         print(f"cadc: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        print("cadc: interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
+        print("cadc: interrupted; finished runs are kept. Run the same command again to resume.", file=sys.stderr)
         return 128 + (received[0] if received else signal.SIGINT)
     except BrokenPipeError:
-        # The reader of our output went away (`cadc ... | head`).
-        _give_up_output()
+        # The reader of the output has ended (`cadc ... | head`).
+        _discard_output()
         return 141
     except OSError as error:
         if debug:
@@ -80,7 +86,7 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
         try:
             sys.stdout.flush()
         except OSError:
-            _give_up_output()
+            _discard_output()
         return 1
     except Exception as error:
         if debug:
@@ -92,6 +98,6 @@ def _answer(run: Callable[[], int], received: list[int], debug: bool) -> int:
         return 1
 
 
-def _give_up_output() -> None:
-    """Drop what nobody can take any more; Python would try to write it at its end."""
+def _discard_output() -> None:
+    """Discard output that cannot be written; Python would try to write it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

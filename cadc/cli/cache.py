@@ -1,4 +1,4 @@
-"""`cadc cache`: what the cache of stages holds, and removing it."""
+"""`cadc cache`: list or remove the content of the stage cache."""
 
 import argparse
 
@@ -8,7 +8,7 @@ HELP = "list or remove downloads, prepared data and factors"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument("action", choices=["list", "clean"])
     parser.add_argument("stage", nargs="?", choices=STAGES, help="only this stage")
 
@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.stage not in (None, entry.stage):
             continue
         if arguments.action == "clean" and entry.path.is_dir() and holder(entry.path):
-            continue  # a process is at work there
+            continue  # a process works on it
         total += entry.size
         print(f"{entry.size / 1e6:10.1f} MB  {entry.stage:10} {entry.key}")
         if arguments.action == "clean":

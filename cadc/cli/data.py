@@ -1,4 +1,4 @@
-"""`cadc data`: which data sets there are, where they are, whether they are whole, and what they hold."""
+"""`cadc data`: list data sets and their places, fetch and verify their files, describe their content."""
 
 import argparse
 import sys
@@ -18,10 +18,10 @@ HELP = "list, fetch, verify or describe data sets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument("action", choices=["list", "fetch", "verify", "describe"])
-    parser.add_argument("name", nargs="?", help="of a data set, as `cadc data list` shows them")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="for describe, such as data.threshold=3")
+    parser.add_argument("name", nargs="?", help="data set, one of `cadc data list`")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of describe, such as data.threshold=3")
     parser.add_argument("--output", help="folder of describe's figure (default outputs/data/NAME)")
 
 
@@ -29,14 +29,15 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     if arguments.output and arguments.action != "describe":
         raise UsageError(
-            f"`cadc data {arguments.action}` writes no figure, so it takes no --output; only describe does."
+            f"--output is only for `cadc data describe`, which writes a figure; leave it out of {arguments.action}."
         )
     if arguments.overrides and arguments.action != "describe":
-        raise UsageError(f"`cadc data {arguments.action}` takes no {arguments.overrides[0]!r}; only describe does.")
+        override = arguments.overrides[0]
+        raise UsageError(f"{override!r} is only for `cadc data describe`; leave it out of {arguments.action}.")
     if arguments.action == "list":
         _list()
     elif arguments.name is None:
-        raise UsageError(f"`cadc data {arguments.action}` needs the name of a data set; `cadc data list` shows them.")
+        raise UsageError(f"`cadc data {arguments.action}` needs a data set; `cadc data list` shows their names.")
     elif arguments.action == "describe":
         _describe(arguments.name, arguments.overrides, arguments.output)
     else:
@@ -52,10 +53,10 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _source(words: list[str]) -> "Source":
+def _source(overrides: list[str]) -> "Source":
     from cadc.pipeline.settings import Settings
 
-    return Settings.compose(words).source.build()
+    return Settings.compose(overrides).source.build()
 
 
 def _list() -> None:
@@ -90,7 +91,7 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
 
     log = open_log(Settings.compose([f"data={name}", *overrides]))
     sides = list(entity_sides(log.schema))
-    # Printed together, or not at all where a column turns out damaged.
+    # Printed together, or not at all if a column is damaged.
     lines = [*_rows(log), *_entities(log, sides)]
     lines.append(
         "fields      "

@@ -19,29 +19,29 @@ HELP = "run the grid of an experiment, then write its table and figure"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     add_grid_arguments(parser)
     parser.add_argument(
         "--tune",
         action="store_true",
-        help="choose the settings of every arm on validation, as the experiment says, and write its tuned.yaml",
+        help="tune every arm on validation data, as the experiment says, and write its tuned.yaml",
     )
     add_retry_failed(parser)
 
 
 def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words that name a grid and where its results go."""
-    parser.add_argument("name", nargs="?", help="such as cadc_ml1m, or the path of a folder with an experiment.yaml")
+    """Add the arguments that choose a grid and the folder of its results."""
+    parser.add_argument("name", nargs="?", help="experiment such as cadc_ml1m, or folder with an experiment.yaml")
     parser.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="laid over the grid, such as data=ml-100k seed=0,1"
+        "overrides", nargs="*", metavar="KEY=VALUE", help="override the grid, such as data=ml-100k seed=0,1"
     )
-    parser.add_argument("--arm", action="append", default=[], help="only this arm; may be given several times")
-    parser.add_argument("--all", action="store_true", help="every experiment, one after the other")
+    parser.add_argument("--arm", action="append", default=[], help="only this arm; may be repeated")
+    parser.add_argument("--all", action="store_true", help="all experiments, one after the other")
     parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
     parser.add_argument(
         "--output",
         type=Path,
-        help="folder of table and figure (results/NAME; outputs/NAME for --fast, --arm and overrides)",
+        help="folder of table and figure (default results/NAME; outputs/NAME for --fast, --arm and overrides)",
     )
 
 
@@ -51,45 +51,45 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], str]) -> int:
-    """Do something for the named experiment, or with --all for every one and go on where it fails; return the status.
+    """Call a function for the named experiment, or with --all for all, even if some fail; return the exit status.
 
     Parameters
     ----------
     arguments : of the command.
-    do : takes the arguments with the name of one experiment; returns a line about what came of it.
+    do : takes the arguments with the name of one experiment; returns a line about the result.
     """
     if arguments.all and arguments.name is not None:
         if "=" not in arguments.name:
-            raise UsageError(f"--all runs every experiment; leave {arguments.name} out.")
+            raise UsageError(f"--all and {arguments.name} were both given; give one of the two.")
         arguments.overrides, arguments.name = [arguments.name, *arguments.overrides], None
     if not arguments.all:
         if arguments.name is None:
-            raise UsageError("name an experiment, or say --all.")
+            raise UsageError("no experiment was given; name one, or give --all.")
         print(do(arguments))
         return 0
     if arguments.output:
-        raise UsageError("--output is for one experiment; those of --all go to results and outputs.")
+        raise UsageError("--output and --all were both given; leave --output out: results go to results and outputs.")
     if arguments.arm:
-        raise UsageError("--arm is for one experiment; leave --all out.")
+        raise UsageError("--arm and --all were both given; leave one of the two out.")
     from cadc.experiment import names
 
-    became: dict[str, str] = {}
+    results: dict[str, str] = {}
     failed = 0
     for name in names():
         print(f"== {name}", file=sys.stderr, flush=True)
         single = argparse.Namespace(**{**vars(arguments), "name": name, "overrides": list(arguments.overrides)})
         try:
-            became[name] = do(single)
+            results[name] = do(single)
         except NotDownloadable as missing:
-            became[name] = f"left out: {one_line(str(missing))}"
+            results[name] = f"left out: {one_line(str(missing))}"
         except (CadcError, OSError) as error:
             failed += 1
-            became[name] = f"failed: {one_line(str(error))}"
+            results[name] = f"failed: {one_line(str(error))}"
             print(f"cadc: {name}: {one_line(str(error))}", file=sys.stderr, flush=True)
-    width = max(map(len, became), default=0)
-    print("\n".join(f"{name:{width}}  {line}" for name, line in became.items()))
+    width = max(map(len, results), default=0)
+    print("\n".join(f"{name:{width}}  {line}" for name, line in results.items()))
     if failed:
-        raise CadcError(f"{failed} of {len(became)} experiments failed; the reasons are in the lines above.")
+        raise CadcError(f"{failed} of {len(results)} experiments failed; see the lines above.")
     return 0
 
 
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> str:
     try:
         outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after)
     finally:
-        with suppress(OSError):  # results of before are in it
+        with suppress(OSError):  # it has earlier results
             folder.rmdir()
     errors = {run_id: error for run_id, error in outcome.errors.items() if outcome.states.get(run_id) != "unreachable"}
     if len(outcome.errors) == len({job.run_id for job in jobs}):
@@ -152,7 +152,7 @@ def _analyse(experiment: "Experiment", arguments: argparse.Namespace) -> str:
 
 
 def tune(arguments: argparse.Namespace) -> str:
-    """Tune the arms of one experiment; return a line about what was chosen."""
+    """Tune the arms of one experiment; return a line about the result."""
     from cadc.experiment import load_experiment
     from cadc.experiment.reading import folder_of
     from cadc.experiment.tuned import FILE, merged, write_tuned
@@ -163,15 +163,15 @@ def tune(arguments: argparse.Namespace) -> str:
     if experiment.tune is None:
         if arguments.all:
             return "is not tuned"
-        raise UsageError(f"{experiment.name} does not say how it is tuned; give it the key tune.")
+        raise UsageError(f"{experiment.name} has no key tune; add it to its experiment.yaml.")
     if arguments.arm:
         experiment = replace(experiment.only(arguments.arm), tune=experiment.tune.only(arguments.arm))
-    # Only the grid as it stands chooses the settings that everyone gets.
+    # Only the whole, unchanged grid is tuned for the settings in the experiment's folder.
     is_own = arguments.overrides or arguments.fast or arguments.arm
     folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))
     found = tune_arms(experiment, arguments.overrides, Ledger(), arguments.fast)
     if is_own and folder.resolve() == folder_of(arguments.name).resolve():
-        found = merged(experiment.tuned, found)  # some points are tuned anew
+        found = merged(experiment.tuned, found)  # only some points were tuned again
     try:
         write_tuned(experiment.name, found, folder / FILE)
     except OSError as error:
@@ -182,9 +182,9 @@ def tune(arguments: argparse.Namespace) -> str:
 
 
 def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[list[Cell], Path]":
-    """Return the runs that the words ask for, and the folder of their results.
+    """Return the runs that were asked for, and the folder of their results.
 
-    Only the whole grid, untouched, goes into `results`.
+    Only the whole, unchanged grid goes into `results`.
     """
     is_own = arguments.overrides or arguments.fast or arguments.arm
     default = Path("outputs" if is_own else "results") / experiment.name
@@ -192,7 +192,7 @@ def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[li
 
 
 def command(arguments: argparse.Namespace) -> str:
-    """Return the words that make the same table again."""
+    """Return the command that reproduces the table."""
     fast = ["--fast"] if arguments.fast else []
-    arms = [word for arm in arguments.arm for word in ("--arm", arm)]
+    arms = [argument for arm in arguments.arm for argument in ("--arm", arm)]
     return shlex.join(["cadc", "experiment", arguments.name, *fast, *arms, *arguments.overrides])

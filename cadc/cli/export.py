@@ -7,15 +7,15 @@ HELP = "write model, tables and vocabularies of a finished run for use elsewhere
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument("run", help="id of a finished run, or its beginning")
     parser.add_argument(
         "--format",
         choices=("safetensors", "parquet"),
         default="safetensors",
-        help="of the tables: safetensors beside lists of raw ids, or Parquet with ids and vectors (safetensors)",
+        help="of the tables: safetensors and files of raw ids, or Parquet with ids and vectors (default safetensors)",
     )
-    parser.add_argument("--output", type=Path, help="folder to write (outputs/export-RUN)")
+    parser.add_argument("--output", type=Path, help="folder to write (default outputs/export-RUN)")
 
 
 def main(arguments: argparse.Namespace) -> int:

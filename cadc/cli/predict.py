@@ -8,10 +8,10 @@ HELP = "score new rows (CSV or Parquet) with the model of a finished run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument("run", help="id of a finished run, or its beginning")
     parser.add_argument("file", type=Path, help="CSV with a header, or Parquet: user, item and the log's other columns")
-    parser.add_argument("--output", type=Path, help="CSV or Parquet file to write (CSV on standard output)")
+    parser.add_argument("--output", type=Path, help="CSV or Parquet file to write (default: CSV on standard output)")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -39,12 +39,12 @@ def main(arguments: argparse.Namespace) -> int:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         else:
-            # Texts stay as they are written: "007" is no number, and "NA" is a value.
+            # Texts are read as they are: "007" is not a number, and "NA" is a value.
             table = pd.read_csv(
                 path,
                 dtype=dict.fromkeys(text_columns(log), str),
                 keep_default_na=False,
-                # A compressed file of some kilobytes may hold more than the memory does.
+                # A compressed file of some kilobytes may expand to more than the memory.
                 compression=None,
             )
     except OSError as error:

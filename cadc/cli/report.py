@@ -1,4 +1,4 @@
-"""`cadc report`: rebuild table and figure of an experiment from the ledger alone."""
+"""`cadc report`: rebuild table and figure of an experiment from the ledger."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ HELP = "rebuild the table and figure of an experiment from finished runs, withou
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     add_grid_arguments(parser)
 
 
@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def report(arguments: argparse.Namespace) -> str:
-    """Write the results of one experiment anew; return a line about them."""
+    """Write the results of one experiment again; return a line about them."""
     from cadc.execution.jobs import runnable_cells
     from cadc.experiment import load_experiment
     from cadc.ledger import Ledger

@@ -1,4 +1,4 @@
-"""`cadc train`: one run, or with -m a multirun."""
+"""`cadc train`: one run, or all combinations of several values with -m."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ HELP = "train and evaluate one configuration, or with -m all combinations of sev
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data=ml-1m sampler.rate=0.1")
     parser.add_argument("-m", "--multirun", action="store_true", help="run all combinations of comma-separated values")
     add_retry_failed(parser)
@@ -24,10 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_retry_failed(parser: argparse.ArgumentParser) -> None:
-    """Declare the option of all commands that carry out runs."""
-    parser.add_argument(
-        "--retry-failed", action="store_true", help="try runs again that failed before, from their beginning"
-    )
+    """Add the option of all commands that run a sweep."""
+    parser.add_argument("--retry-failed", action="store_true", help="run again what failed before, from the beginning")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -40,10 +38,10 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.loggers.after import AfterRun
     from cadc.storage.run_files import RECORD
 
-    words, launcher = split_launcher(arguments.overrides)
-    combinations = expand(words) if arguments.multirun else [words]
+    overrides, launcher = split_launcher(arguments.overrides)
+    combinations = expand(overrides) if arguments.multirun else [overrides]
     if not combinations:
-        raise UsageError("the sweep is empty: a key has no value.")
+        raise UsageError("the sweep is empty: a key has no values; list some.")
     jobs = plan(combinations)
     ledger = Ledger()
     if arguments.dry_run:
@@ -57,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
-    """Print the first configuration whole and each run in a line."""
+    """Print the first configuration, and a line for each run."""
     from omegaconf import OmegaConf
 
     print(OmegaConf.to_yaml(OmegaConf.create(dict(jobs[0].settings.config))).rstrip())

@@ -1,4 +1,4 @@
-"""`cadc tune`: search for the best options on validation, alone or with others on one study."""
+"""`cadc tune`: search for the best options on validation data; several processes may share a study."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from cadc.errors import CadcError, UsageError
 if TYPE_CHECKING:
     from cadc.tuning.study import SharedStudy
 
-HELP = "search for the best options on validation data; started again, it goes on"
+HELP = "search for the best options on validation data; run again to resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the words of this command."""
+    """Add the arguments of this command."""
     parser.add_argument(
         "overrides",
         nargs="*",
         metavar="KEY=VALUE",
         help="such as data=ml-1m tune=size tune.trials=30 tune.metric=val/auc",
     )
-    parser.add_argument("--output", type=Path, help="folder of best options, trials and figures (outputs/tune/STUDY)")
+    parser.add_argument("--output", type=Path, help="folder of the report (default outputs/tune/STUDY)")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -31,13 +31,13 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.tuning.report import write_report
     from cadc.tuning.work import open_study, work
 
-    words, launcher = split_launcher(arguments.overrides)
+    overrides, launcher = split_launcher(arguments.overrides)
     ledger = Ledger()
-    study, base = open_study(words, ledger)
+    study, base = open_study(overrides, ledger)
     if launcher:
-        _launch(study, words, launcher)
+        _launch(study, overrides, launcher)
     elif study.tuning.workers > 1:
-        raise UsageError("tune.workers needs a launcher, such as hydra/launcher=joblib; or start this command again.")
+        raise UsageError("tune.workers needs a launcher; add hydra/launcher=joblib, or run this command several times.")
     else:
         work(study, base, ledger)
     folder = arguments.output or Path("outputs") / "tune" / study.name
@@ -47,17 +47,17 @@ def main(arguments: argparse.Namespace) -> int:
     counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)
     print(f"{counts}; written to {folder}\noptuna-dashboard {study.storage.place}")
     if not lines:
-        raise CadcError("no trial was complete; the reasons are in the lines above.")
+        raise CadcError("no trial was complete; see the lines above.")
     return 0
 
 
-def _launch(study: "SharedStudy", words: Sequence[str], launcher: Sequence[str]) -> None:
+def _launch(study: "SharedStudy", overrides: Sequence[str], launcher: Sequence[str]) -> None:
     from cadc.launchers.launch import launch
     from cadc.tuning.work import WorkTask, watched
 
     with watched(study):
-        results = launch([WorkTask(tuple(words))] * study.tuning.workers, launcher)
+        results = launch([WorkTask(tuple(overrides))] * study.tuning.workers, launcher)
     errors = [result for result in results if isinstance(result, CadcError)]
-    # One worker may be lost where the others did its share.
+    # A lost worker does not matter if the others completed all trials.
     if errors and len(study.done()) < study.tuning.trials:
         raise errors[0]

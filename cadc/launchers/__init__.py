@@ -1,1 +1,1 @@
-"""Tasks on other processes and machines: Ray, Slurm (submitit) and joblib through Hydra's launchers."""
+"""Runs tasks in other processes and on other machines: Ray, Slurm (submitit) and joblib through Hydra's launchers."""

@@ -1,6 +1,6 @@
-"""Ray, submitit and joblib as Hydra's launchers leave them: made quiet, ended with us, one loss told from the others.
+"""Contexts around Hydra's launchers: silence them, stop them with the parent process, isolate a lost job.
 
-Each is a context around `launcher.launch`; nothing of theirs is imported before it is asked for.
+Each surrounds `launcher.launch`; Ray, submitit and joblib are only imported when they are used.
 """
 
 import logging
@@ -22,10 +22,10 @@ Engine = Callable[[Any], Any]
 
 @contextmanager
 def ray(launcher: Any) -> Iterator[None]:
-    """Start Ray, or connect to one that runs, and leave it afterwards; one that the caller started is left alone."""
+    """Start Ray, or connect to a running one, and shut it down afterwards, unless the caller started it."""
     # Nothing leaves the machine unless asked.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray warns that this will change.
+    # Ray warns that the default will change.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
     from omegaconf import OmegaConf
@@ -39,11 +39,11 @@ def ray(launcher: Any) -> Iterator[None]:
     assert isinstance(asked, dict)
     options = quiet | {str(name): value for name, value in asked.items()}
     _require_reachable(str(options.get("address") or os.environ.get("RAY_ADDRESS", "")))
-    # Ray tells on standard output that a worker died, where only paths of records belong, and tries again by itself.
-    silence = (worker, "print_to_stdstream", lambda *arguments, **words: None)
+    # Ray reports dead workers, which it restarts, on standard output, where only paths of records belong.
+    silence = (worker, "print_to_stdstream", lambda *arguments, **options: None)
     with _replaced(*silence) if not options["log_to_driver"] else nullcontext():
         try:
-            # The launcher takes a Ray that it finds started; its own start cannot connect to a cluster.
+            # The launcher uses a Ray that is already started; its own start cannot connect to a cluster.
             ray.init(**options)
             yield
         finally:
@@ -51,19 +51,20 @@ def ray(launcher: Any) -> Iterator[None]:
 
 
 def _require_reachable(address: str) -> None:
-    """Raise a CadcError where nothing answers at HOST:PORT, which Ray would try for many minutes."""
+    """Raise a CadcError if nothing answers at HOST:PORT, where Ray would retry for many minutes."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
-        raise CadcError(f"no Ray answers at {address} ({reason(error)}).") from error
+        why = reason(error)
+        raise CadcError(f"Ray does not answer at {address} ({why}); start it, or correct the address.") from error
 
 
 @contextmanager
 def submitit(launcher: Any) -> Iterator[None]:
-    """Take the answers of all jobs although some are lost, and cancel those that are left when we end early."""
+    """Collect the results of all jobs even if some are lost; cancel unfinished jobs when this process ends early."""
     import submitit
     from submitit.core.core import PicklingExecutor
     from submitit.local import local
@@ -78,7 +79,7 @@ def submitit(launcher: Any) -> Iterator[None]:
         return submit_and_note
 
     map_array = submitit.AutoExecutor.map_array
-    # Local jobs stand outside the terminal's process group: we end them ourselves, without their stack traces.
+    # Local jobs are outside the terminal's process group: we end them ourselves, without their stack traces.
     popen = partial(subprocess.Popen, start_new_session=True, stderr=subprocess.DEVNULL)
     with ExitStack() as replaced:
         for owner, name, value in (
@@ -86,7 +87,7 @@ def submitit(launcher: Any) -> Iterator[None]:
             (PicklingExecutor, "_submit_command", noting(PicklingExecutor._submit_command)),
             (local.LocalExecutor, "_submit_command", noting(local.LocalExecutor._submit_command)),
             (local, "subprocess", SimpleNamespace(Popen=popen)),
-            # A network's file system may show a result late; the file system of this machine does not.
+            # A network file system may show a result late; the file system of this machine does not.
             (local.LocalJob, "_results_timeout_s", 1),
         ):
             replaced.enter_context(_replaced(owner, name, value))
@@ -109,7 +110,7 @@ def _cancel(jobs: list[Any]) -> None:
 
 
 class _Job:
-    """A job of submitit whose loss is an answer and not an exception, which would hide those of the others.
+    """A job of submitit whose loss is returned as a result; an exception would hide the results of other jobs.
 
     Parameters
     ----------
@@ -126,34 +127,34 @@ class _Job:
         try:
             return list(self.job.results())
         except UncompletedJobError:
-            why = f"its job {self.job.job_id} ended without an answer ({self.job.state.lower()})"
+            why = f"its job {self.job.job_id} ended without a result ({self.job.state.lower()})"
         except FailedJobError as error:
-            # The stack trace stands between two lines of dashes.
+            # The stack trace is between two lines of dashes.
             trace = [line for line in str(error).splitlines() if line.strip()]
             last = max(number for number, line in enumerate(trace) if line.startswith("-----"))
             why = f"its job {self.job.job_id} failed: {trace[last - 1]}"
         lost = JobReturn(status=JobStatus.COMPLETED)
-        lost.return_value = ("failed", (f"{why}; the same command goes on with it.", 1))
+        lost.return_value = ("failed", (f"{why}; run the same command again to resume it.", 1))
         return [lost]
 
 
 @contextmanager
 def joblib(launcher: Any) -> Iterator[None]:
-    """End the worker processes together with the launch; joblib would keep them for the next one.
+    """Stop the worker processes at the end of the launch; joblib would keep them for the next one.
 
-    A terminal sends Ctrl-C to them as well; they are started so that it does not reach them, since Python would show a
-    stack trace of whatever they import at that moment.
+    They are started with SIGINT blocked: a terminal sends Ctrl-C to them too, and Python would print a stack trace of
+    what they import at that moment.
     """
-    # What joblib starts processes with; `subprocess` keeps a name of its own for it.
+    # Starts the processes of joblib; `subprocess` imports it under another name.
     import _posixsubprocess
 
     start = _posixsubprocess.fork_exec
 
-    def start_without_ctrl_c(*arguments: Any, **words: Any) -> int:
-        # A process inherits which signals are held back.
+    def start_without_ctrl_c(*arguments: Any, **options: Any) -> int:
+        # A process inherits the blocked signals.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return int(start(*arguments, **words))
+            return int(start(*arguments, **options))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -167,17 +168,17 @@ def joblib(launcher: Any) -> Iterator[None]:
 
 
 ENGINES: dict[str, Engine] = {"ray": ray, "submitit_slurm": submitit, "submitit_local": submitit, "joblib": joblib}
-"""By the name of the launcher."""
+"""Context of each launcher, by its name."""
 
 LOST = ("TerminatedWorkerError", "BrokenProcessPool", "WorkerCrashedError", "OutOfMemoryError", "NodeDiedError")
-"""Errors that say that a worker process is gone."""
+"""Names of errors that mean that a worker process was lost."""
 
 
 def why(error: Exception) -> str:
-    """Return what an engine's error comes to, in a line."""
+    """Return the cause of a launcher's error in one line."""
     if type(error).__name__ in LOST:
         return "a worker process was killed or ran out of memory"
-    # The last line of a stack trace says what went wrong, that of a message of several lines is as good.
+    # The last line of a stack trace is the error.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 

@@ -1,4 +1,4 @@
-"""Tasks on other processes and machines, by the launchers of Hydra: Ray, Slurm (submitit), joblib."""
+"""Launches tasks through Hydra's launchers: Ray, Slurm (submitit), joblib."""
 
 import os
 import platform
@@ -20,40 +20,40 @@ LAUNCHER = "hydra/launcher"
 OPTIONS = "hydra.launcher."
 
 EXTRAS = {"ray": "ray", "submitit_slurm": "slurm", "submitit_local": "slurm", "joblib": "joblib"}
-"""What to install for a launcher: `pip install 'cadc[EXTRA]'`."""
+"""Extra to install for each launcher: `pip install 'cadc[EXTRA]'`."""
 
 PLUGINS = {"ray": "hydra_ray_launcher", "slurm": "hydra_submitit_launcher", "joblib": "hydra_joblib_launcher"}
-"""Hydra's plug-in by extra."""
+"""Hydra's plug-in of each extra."""
 
 DEFAULTS = {"submitit_slurm": {"max_num_timeout": 100}}
-"""Options of ours where the user gives none: a run that is out of time is queued again, since it goes on from there."""
+"""Our defaults of launcher options: a run that is out of time is queued again, since it resumes from its checkpoint."""
 
 CALLED = re.compile(r"\$\{|_(target|args|partial|convert|recursive)_")
-"""What a word contains that would choose what is called."""
+"""Parts of an override that would choose what is called."""
 
 
-def split_launcher(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words about runs, and those about the launcher (`hydra/launcher=…`, `hydra.launcher.…=…`).
+def split_launcher(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides of runs, and those of the launcher (`hydra/launcher=…`, `hydra.launcher.…=…`).
 
     Raises
     ------
-    UsageError : for a launcher that there is not or that is not installed, options of a launcher that was not chosen,
-        and words that would choose what is called.
+    UsageError : for a launcher that does not exist or is not installed, options without a launcher, and overrides that
+        would choose what is called.
     """
-    launcher = [word for word in words if word.lstrip("+").startswith((f"{LAUNCHER}=", OPTIONS))]
-    for word in launcher:
-        if CALLED.search(word):
-            raise UsageError(f"{word!r} is not allowed; a launcher is chosen by its name.")
+    launcher = [text for text in overrides if text.lstrip("+").startswith((f"{LAUNCHER}=", OPTIONS))]
+    for text in launcher:
+        if CALLED.search(text):
+            raise UsageError(f"{text!r} is not allowed; choose a launcher by its name.")
     if not launcher:
-        return list(words), []
-    chosen = [word.partition("=")[2] for word in launcher if word.lstrip("+").startswith(f"{LAUNCHER}=")]
+        return list(overrides), []
+    chosen = [text.partition("=")[2] for text in launcher if text.lstrip("+").startswith(f"{LAUNCHER}=")]
     if not chosen:
-        raise UsageError(f"{launcher[0]!r} needs a launcher: add one of {_choices()}.")
+        raise UsageError(f"{launcher[0]!r} needs a launcher; add one of {_choices()}.")
     if len(chosen) > 1:
         raise UsageError(f"{LAUNCHER} is given {len(chosen)} times; choose one.")
-    others = [word for word in words if word not in launcher]
+    others = [text for text in overrides if text not in launcher]
     if chosen == ["basic"]:
-        # Hydra's own default, which works here and now as well.
+        # Hydra's default, which runs in this process.
         return others, []
     if chosen[0] not in EXTRAS:
         raise UsageError(f"there is no launcher {chosen[0]!r}; choose one of {_choices()}.")
@@ -74,25 +74,25 @@ def _is_installed(name: str) -> bool:
 
 
 def _not_installed(name: str) -> UsageError:
-    return UsageError(f"{LAUNCHER}={name} is not installed; `pip install 'cadc[{EXTRAS[name]}]'` does so.")
+    return UsageError(f"{LAUNCHER}={name} is not installed; run `pip install 'cadc[{EXTRAS[name]}]'`.")
 
 
-def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any]:
-    """Carry out tasks through a launcher, and return their results in order; a CadcError stands for one that failed.
+def launch(tasks: Sequence[Callable[[], Any]], overrides: Sequence[str]) -> list[Any]:
+    """Run tasks through a launcher, and return their results in order; the result of a failed task is a CadcError.
 
     Parameters
     ----------
     tasks : callables without arguments, which can be pickled.
-    words : `hydra/launcher=NAME` and options of the launcher; see `split_launcher`.
+    overrides : `hydra/launcher=NAME` and options of the launcher; see `split_launcher`.
 
     Raises
     ------
-    UsageError : where the launcher cannot be loaded or does not know an option.
-    CadcError : where it fails as a whole; what was finished stays finished.
+    UsageError : if the launcher cannot be loaded, or does not have an option.
+    CadcError : if the launcher itself fails; finished runs stay finished.
     """
-    (name,) = (word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{LAUNCHER}="))
+    (name,) = (text.partition("=")[2] for text in overrides if text.lstrip("+").startswith(f"{LAUNCHER}="))
     logs = runs_dir() / ".launched" / f"{platform.node()}-{os.getpid()}"
-    launcher = _launcher(name, tasks, words, logs)
+    launcher = _launcher(name, tasks, overrides, logs)
     kept = False
     try:
         with ENGINES[name](launcher):
@@ -103,19 +103,19 @@ def launch(tasks: Sequence[Callable[[], Any]], words: Sequence[str]) -> list[Any
         raise
     except Exception as error:
         kept = True
-        raise CadcError(f"{LAUNCHER}={name}: {why(error)}; the same command goes on from there.") from error
+        raise CadcError(f"{LAUNCHER}={name}: {why(error)}; run the same command again to resume.") from error
     finally:
         if kept and any(path.is_file() for path in logs.rglob("*")):
             print(f"the launcher's own logs are in {logs}", file=sys.stderr)
         else:
             shutil.rmtree(logs, ignore_errors=True)
-            with suppress(OSError):  # others have theirs beside it
+            with suppress(OSError):  # other launches have their logs beside it
                 logs.parent.rmdir()
     return results
 
 
-def _launcher(name: str, tasks: Sequence[Callable[[], Any]], words: Sequence[str], logs: Path) -> Any:
-    """Return Hydra's launcher, made from the words."""
+def _launcher(name: str, tasks: Sequence[Callable[[], Any]], overrides: Sequence[str], logs: Path) -> Any:
+    """Return Hydra's launcher, built from the overrides."""
     from hydra import initialize
     from hydra._internal.callbacks import Callbacks
     from hydra.core.config_store import ConfigStore
@@ -134,9 +134,9 @@ def _launcher(name: str, tasks: Sequence[Callable[[], Any]], words: Sequence[str
             hydra = GlobalHydra.instance().hydra
             assert hydra is not None
             config = hydra.config_loader.load_configuration(
-                # Of two values for one key Hydra takes the later, which is the user's.
+                # Of two values for a key Hydra takes the last, which is the user's.
                 "cadc_tasks",
-                [f"hydra.sweep.dir='{folder}'", *own, *words],
+                [f"hydra.sweep.dir='{folder}'", *own, *overrides],
                 RunMode.MULTIRUN,
             )
             return Plugins.instance().instantiate_launcher(

@@ -1,4 +1,4 @@
-"""The other side of a launcher: what carries out one task of ours in a process of Ray, Slurm or joblib."""
+"""The worker side of a launcher: runs one task in a process of Ray, Slurm or joblib."""
 
 import os
 import platform
@@ -13,16 +13,16 @@ from cadc.errors import CadcError
 from cadc.paths import cache_dir, data_dir, runs_dir
 
 Answer = tuple[str, Any]
-"""`("done", result)`, or `("failed", (message, exit status))`: not every error can be pickled."""
+"""`("done", result)`, or `("failed", (message, exit status))`, since not every error can be pickled."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where runs, caches and data lie; all machines that work together see the same folders.
+    """Folders of runs, caches and data, which all machines share.
 
     Parameters
     ----------
-    variables : of the environment; None for those that are not set.
+    variables : environment variables; None for those that are not set.
     folder : the working directory.
     """
 
@@ -31,7 +31,7 @@ class Places:
 
     @classmethod
     def here(cls) -> "Places":
-        """Return those of this process, as absolute paths."""
+        """Return the folders of this process, as absolute paths."""
         data = data_dir()
         found = {
             "CADC_RUNS": str(runs_dir()),
@@ -42,7 +42,7 @@ class Places:
         return cls(found, str(Path.cwd()))
 
     def go(self) -> None:
-        """Make this process use them; what is not set there is not set here, whatever an earlier task left behind."""
+        """Make this process use the folders; variables that are None are unset."""
         for name, value in self.variables.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -53,12 +53,12 @@ class Places:
 
 
 class Worker:
-    """What a launcher calls on the other side: carries out the task whose number it is given.
+    """Called by a launcher in the worker process: runs the task with the given number.
 
     Parameters
     ----------
     tasks : callables without arguments, which can be pickled.
-    places : folders to use.
+    places : of the launching process.
     """
 
     def __init__(self, tasks: Sequence[Callable[[], Any]], places: Places) -> None:
@@ -66,10 +66,10 @@ class Worker:
         self.places = places
 
     def __call__(self, config: Any) -> Answer:
-        """Carry out the task number `config["task"]`."""
+        """Run the task with the number `config["task"]`."""
         from hydra.core.global_hydra import GlobalHydra
 
-        # What the launcher composed is done with; our configurations are composed anew.
+        # The configuration of the launcher is no longer needed; those of runs are composed in this process.
         GlobalHydra.instance().clear()
         self.places.go()
         with _notice() as notice:
@@ -79,7 +79,7 @@ class Worker:
                 return "failed", (str(error), error.exit_status)
             except KeyboardInterrupt:
                 if notice and isinstance(notice[0], SystemExit):
-                    # No answer: the job is queued again, by submitit or by Slurm, and goes on from its checkpoint.
+                    # No result: the job is queued again, by submitit or by Slurm, and resumes from its checkpoint.
                     raise notice[0] from None
                 why = f"stopped on {platform.node()}"
                 if notice:
@@ -91,11 +91,10 @@ class Worker:
 
 @contextmanager
 def _notice() -> Iterator[list[BaseException]]:
-    """Make the signals by which Slurm takes a machine back interrupt the task like Ctrl-C; yield what they stand for.
+    """Make the signals with which Slurm preempts a job interrupt the task like Ctrl-C; yield their exceptions.
 
-    submitit's handler raises, wherever the program happens to be, an exit (the job is queued again) or an error (no
-    time is left). Taken for one of the task's own, the error would be recorded as a run that failed, and Lightning
-    would swallow the exit.
+    submitit's handler raises an exit (the job is queued again) or an error (no time is left) anywhere in the program.
+    The error would be taken for a failure of the run, and Lightning would swallow the exit.
     """
     notice: list[BaseException] = []
     if "SUBMITIT_EXECUTOR" not in os.environ:

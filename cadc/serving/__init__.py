@@ -1,1 +1,1 @@
-"""A finished run put to use: loaded, scoring new rows, exported."""
+"""Use of finished runs: load the model, score new rows, export the tables."""

@@ -1,4 +1,4 @@
-"""A finished run's model and tables for other frameworks, keyed by raw ids."""
+"""Exports model and tables of a finished run for other frameworks, with raw ids."""
 
 import json
 import shutil
@@ -24,28 +24,38 @@ from cadc.storage.run_files import MODEL, RECORD
 Format = Literal["safetensors", "parquet"]
 
 COMPRESSED = "compressed"
-"""Folder of the tables as they serve, inside that of an export."""
+"""Sub-folder for the compressed tables in the form in which they are served."""
 
 
 def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensors") -> None:
-    """Write a run's model and tables for use elsewhere; `initializer=table` reads the tables back.
+    """Write model and tables of a run for use elsewhere; `initializer=table` reads the tables back.
 
-    In either format `model.safetensors` holds all weights under the model's own names, and `record.json` what the run
-    was. Tables are float32 and as they are looked up: an id that the model takes for *unknown* has the row of it.
+    In both formats `model.safetensors` has all weights under their names in the model, and `record.json` is the record.
+    Tables are float32, with the rows that are looked up: an id that the model treats as *unknown* has the row of that.
 
-    - `safetensors`: `tables.safetensors` has a table for each field, its row i belonging to line i of
-      `vocabulary_FIELD.parquet` (line 0 is *unknown*). Where the model scores by a factorisation, alone or with a
-      network's residual, `factors.safetensors` has `vectors.FIELD`, `biases.FIELD`, perhaps `dense` (weights of the
-      dense features), and `a` and `b`: the model's logit is a·z + b, plus the network's.
-    - `parquet`: `FIELD.parquet` has columns `value` (raw id, missing for *unknown*) and `vector`,
+    - `safetensors`: `tables.safetensors` has a table for each field, whose row i belongs to line i of
+      `vocabulary_FIELD.parquet` (line 0 is *unknown*). If the model scores by a factorisation, alone or with a
+      network's residual, `factors.safetensors` has `vectors.FIELD`, `biases.FIELD`, `dense` (weights of the dense
+      features, if any), and `a` and `b`: the logit of the model is a·z + b, plus that of the network.
+    - `parquet`: `FIELD.parquet` has the columns `value` (raw id, missing for *unknown*) and `vector`,
       `factors_FIELD.parquet` `value`, `bias` and `vector`, and `factors.json` the rest.
 
-    Where tables are compressed, the folder `compressed` has beside these the files that serve the model, one a table,
-    which `cadc.embeddings.base.table_file.read_table` reads, and for each field `vocabulary_FIELD.parquet` with the
-    columns `value` and `row`, the id to look up.
+    If tables are compressed, the folder `compressed` also has the files that serve the model, one for each table, which
+    `cadc.embeddings.base.table_file.read_table` reads, and for each field `vocabulary_FIELD.parquet` with the columns
+    `value` and `row`, the id to look up.
 
-    Cross-fitted factors stand in there one after the other (`vectors.FIELD` of shape [K, n, k], columns `vector_0` …);
-    z is then the mean of their logits.
+    Cross-fitted factors have one more dimension (`vectors.FIELD` of shape [K, n, k], columns `vector_0` …); z is then
+    the mean of their logits.
+
+    Parameters
+    ----------
+    ledger, run_id : the finished run.
+    folder : to write.
+    kind : format of the tables.
+
+    Raises
+    ------
+    CadcError : as `load_run` does.
     """
     record, log, model = load_run(ledger, run_id)
     tables, factors = tables_of(model, log), factors_of(model)
@@ -69,7 +79,7 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
 
 
 def _write_compressed(folder: Path, log: InteractionLog, model: nn.Module) -> None:
-    """Write the files of all tables of a model that compresses some, each under its name in the model."""
+    """Write the files of all tables, each under its name in the model, if some are compressed."""
     files = {f"{name}.safetensors": table for name, table in tables_in(model)} if is_compressed(model) else {}
     for path in folder.glob("*.tables.*.safetensors"):
         if path.name not in files:  # of another run
@@ -90,7 +100,7 @@ def _write_compressed(folder: Path, log: InteractionLog, model: nn.Module) -> No
 
 
 def rows_of_ids(model: nn.Module) -> dict[str, Tensor]:
-    """Return which id each id of a field looks up, shape [vocabulary size], of fields where that is not itself."""
+    """Return the id that each id looks up, int64 [vocabulary size], of fields in which some look up another."""
     found: dict[str, Tensor] = {}
     for module in model.modules():
         if isinstance(module, EmbeddingCollection) and module.unknown is not None:
@@ -99,9 +109,9 @@ def rows_of_ids(model: nn.Module) -> dict[str, Tensor]:
 
 
 def tables_of(model: Model, log: InteractionLog) -> dict[str, Tensor]:
-    """Return the table of each field as it is looked up, float32, shape [vocabulary size, dim].
+    """Return the table of each field as it is looked up, float32 [vocabulary size, dim].
 
-    Of a factorisation alone these are its vectors; of cross-fitted ones, which lie in different bases, there are none.
+    A factorisation alone has its vectors; cross-fitted factorisations, whose bases differ, have no tables.
     """
     found: dict[str, Tensor] = {}
     for module in model.modules():
@@ -114,7 +124,7 @@ def tables_of(model: Model, log: InteractionLog) -> dict[str, Tensor]:
 def factors_of(model: Model) -> dict[str, Tensor]:
     """Return `vectors.FIELD` [n, k], `biases.FIELD` [n] and `dense` [D] of the factorisation that a model scores by.
 
-    Those of cross-fitted ones have a first dimension of folds more.
+    Those of cross-fitted factorisations have a first dimension of folds.
     """
     parts = model.served_factors()
     if not parts:
@@ -147,6 +157,6 @@ def _write_parquet(
 
 
 def _ids(log: InteractionLog, field: str) -> "pd.Series[str]":
-    """Return the raw value of each id of a field, missing for *unknown*; whole numbers stay whole beside it."""
+    """Return the raw value of each id of a field, missing for *unknown*; whole numbers stay whole numbers."""
     values = pd.Series(log.vocabulary(field)).convert_dtypes()
     return pd.concat([pd.Series([None], dtype=values.dtype), values], ignore_index=True)

@@ -1,4 +1,4 @@
-"""A finished run put to use: its model with the final weights, and the scores of new rows."""
+"""Loads the model of a finished run with its final weights."""
 
 import sys
 from pathlib import Path
@@ -23,11 +23,11 @@ from cadc.storage.run_files import MODEL, RECORD
 
 
 def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model]:
-    """Return a finished run's record, its log (prepared anew if need be) and its model with the final weights.
+    """Return the record of a finished run, its log (prepared again if necessary) and its model with the final weights.
 
     Raises
     ------
-    CadcError : where the data is no longer what the run was trained on, or the weights cannot be read.
+    CadcError : if the data has changed since the run, or the weights cannot be read.
     """
     record = ledger.record(run_id)
     path = ledger.path(run_id) / MODEL
@@ -40,7 +40,7 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
         where = ledger.path(run_id) / RECORD
         raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
     if log.content_hash != record["data"]["content_hash"]:
-        raise CadcError(f"the data of run {run_id} has changed since, so its ids would mean other values; train again.")
+        raise CadcError(f"the data has changed since run {run_id}, so its ids would mean other values; train again.")
     if run_code(settings) != record["code"]["hash"]:
         print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
     sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
@@ -54,16 +54,16 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
         raise unreadable(path, error) from error
     except Exception as error:  # safetensors has its own classes of error for broken files
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise CadcError(f"{path} holds no weights of this model ({reason}); train again.") from error
+        raise CadcError(f"{path} does not have the weights of this model ({reason}); train again.") from error
     return record, log, model.eval()
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Give a model the weights of a safetensors file; nothing but numbers of the right names and shapes is read.
+    """Load the weights of a safetensors file into a model; only numbers of the right names and shapes are read.
 
     Raises
     ------
-    Exception : of safetensors or the system, for a file that is none.
-    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
+    Exception : of safetensors or the system, for an invalid file.
+    ValueError : for weights of other names, shapes or types, or that are not finite.
     """
     load_stored(model, load_file(regular_file(path)))

@@ -1,4 +1,4 @@
-"""Score new rows with the model of a finished run."""
+"""Scores new rows with the model of a finished run."""
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ def score_rows(log: InteractionLog, model: Model, table: pd.DataFrame, name: str
         values = table[list(log.schema.dense)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32, copy=True)
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
-            raise DataError(f"{name}, row {row + 1}: column {log.schema.dense[column]} is no finite number.")
+            raise DataError(f"{name}, row {row + 1}: column {log.schema.dense[column]} is not a finite number.")
         dense = torch.from_numpy(values)
     label = torch.zeros(len(table))
     parts = []
@@ -87,7 +87,7 @@ def predicted(record: Record, log: InteractionLog, model: Model, table: pd.DataF
 
 
 def text_columns(log: InteractionLog) -> list[str]:
-    """Return the names of the raw columns of `score_rows` whose values are texts."""
+    """Return the names of the columns of `score_rows` with texts as values."""
     values = {str(side): log.entity_keys(side) for side in log.entities}
     values |= {field.name: log.vocabulary(field.name) for field in log.schema.of("context", bag=False)}
     return [name for name, known in values.items() if known.dtype.kind not in "iu"]

@@ -1,1 +1,1 @@
-"""How options are tuned on validation: search spaces, a study that many processes share, what came out."""
+"""Tuning on validation data with Optuna: search spaces, studies that many processes share, and reports."""

@@ -1,4 +1,4 @@
-"""Figures of a study: its history and what mattered, or the Pareto front of two metrics."""
+"""Figures of a study: its history and the importance of options, or the Pareto front of two metrics."""
 
 import warnings
 from pathlib import Path
@@ -18,13 +18,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 MIN_FOR_IMPORTANCE = 5
-"""Complete trials; fewer say nothing about what mattered."""
+"""Complete trials that importances need at least."""
 
 FIGURES = ("history.png", "importance.png", "pareto.png")
 
 
 def write_figures(study: SharedStudy, folder: Path) -> None:
-    """Write `history.png` and `importance.png`, or for several metrics `pareto.png` of the first two."""
+    """Write `history.png` and `importance.png`, or `pareto.png` of the first two metrics if there are several."""
     if len(study.tuning.metrics) > 1:
         _write(folder / "pareto.png", lambda axes: _pareto(study, axes))
         return
@@ -40,7 +40,7 @@ def _write(path: Path, draw: Any, height: float = 4.4) -> None:
     with mpl.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
         draw(axes)
-        # Names of options may be longer than the figure is wide.
+        # Names of options may be wider than the figure.
         figure.savefig(path, dpi=160, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
 
@@ -72,7 +72,7 @@ def _history(study: SharedStudy, axes: Axes) -> None:
 
 
 def _limits(values: list[float], direction: str) -> tuple[float, float]:
-    """Return between which values to draw: a hopeless trial, which must not flatten the others, is at the edge."""
+    """Return the limits of the axis; very bad trials, which would flatten the others, are drawn at its edge."""
     sign = 1 if direction == "minimize" else -1
     costs = sign * np.array(values)
     low, usual = np.quantile(costs, [0, 0.9])
@@ -86,7 +86,7 @@ def _importances(study: SharedStudy) -> dict[str, float]:
         return {}
     try:
         with warnings.catch_warnings():
-            # Optuna says so where trials are too few or too alike, and gives all the same importance.
+            # If trials are too few or too alike, Optuna warns and gives all options the same importance.
             warnings.simplefilter("error", UserWarning)
             return get_param_importances(study.study)
     except (ValueError, RuntimeError, UserWarning):
@@ -99,7 +99,7 @@ def _importance(importances: dict[str, float], axes: Axes) -> None:
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.set_xlim(0, 1.1 * max(importances.values()) or 1)
     axes.set_xlabel("share of the variation among the best trials (PED-ANOVA)")
-    axes.set_title("which options mattered")
+    axes.set_title("importance of the options")
     axes.grid(axis="y", visible=False)
 
 

@@ -1,4 +1,4 @@
-"""Stopping trials early: epochs are reported to the study as a run tells them, each once, and the pruner is asked."""
+"""Pruning: report each epoch to Optuna once, then ask the pruner."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,35 +15,35 @@ from cadc.tuning.study import SharedStudy
 AfterEpoch = Callable[[History], None]
 
 STOPPED = "cadc:stopped"
-"""Attribute of a trial that is to be stopped, with the epoch."""
+"""Attribute of a pruned trial: the epoch after which it was stopped."""
 
 
 def epoch_reporter(trial: Trial, study: SharedStudy, settings: Settings) -> AfterEpoch:
-    """Return what a run calls with its history after each epoch; it raises `Pruned` where the pruner says so.
+    """Return a function that a run calls with its history after each epoch; it raises `Pruned` if the pruner says so.
 
-    A trial that goes on in another process has reported some epochs already, and may not have heard the answer. What
-    it is told then is what it would have been told without the interruption, if no other trial came to an end.
+    A trial that is resumed by another process has reported some epochs already, and may lack the answer to the last. It
+    then gets the answer that it would have got before, unless other trials have ended since.
 
     Parameters
     ----------
-    trial : whose lease is held.
+    trial : a trial whose lease is held.
     study : its study.
     settings : of its run.
     """
     frozen = study.frozen(trial)
-    told = set(frozen.intermediate_values)
+    reported = set(frozen.intermediate_values)
     is_stopped = STOPPED in frozen.user_attrs
-    unanswered = max(told, default=None)
+    unanswered = max(reported, default=None)
     last_epoch = None if settings.fit is None else settings.fit.option("max_epochs")
     metric = study.tuning.metrics[0]
 
     def ask(epoch: int) -> None:
-        # After the last epoch there is nothing left to save.
+        # Stopping after the last epoch saves nothing.
         if trial.should_prune() and epoch != last_epoch:
             trial.set_user_attr(STOPPED, epoch)
             raise Pruned
 
-    def tell(history: History) -> None:
+    def after_epoch(history: History) -> None:
         nonlocal unanswered
         if is_stopped:
             raise Pruned
@@ -55,20 +55,20 @@ def epoch_reporter(trial: Trial, study: SharedStudy, settings: Settings) -> Afte
                 ask(epoch)
             for row in history:
                 epoch = int(row["epoch"])
-                if epoch not in told and metric in row:
+                if epoch not in reported and metric in row:
                     trial.report(row[metric], epoch)
-                    told.add(epoch)
+                    reported.add(epoch)
                     ask(epoch)
 
-    return tell
+    return after_epoch
 
 
 def saved_history(checkpoints: Path) -> History:
-    """Return the history that an interrupted run saved, empty where there is none.
+    """Return the history that an interrupted run saved; empty if there is none.
 
     Raises
     ------
-    CadcError : where its checkpoint is damaged.
+    CadcError : if its checkpoint is damaged.
     """
     newest = CheckpointFolder(checkpoints).newest()
     if newest is None:

@@ -1,4 +1,4 @@
-"""Search spaces: which options a trial chooses, and from what."""
+"""Search spaces: the options that a trial chooses, and the values to choose from."""
 
 import math
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ RANGE = {"low", "high", "log", "step"}
 
 
 def distributions(space: Any) -> dict[str, BaseDistribution]:
-    """Return Optuna's distributions by key of the configuration.
+    """Return Optuna's distribution of each key of the configuration.
 
     Parameters
     ----------
-    space : nested like the configuration, or keys joined by dots; each leaf is `{low, high, log, step}` (whole numbers
-        where both ends are) or `{choices}`.
+    space : nested like the configuration, or keys joined by dots; each leaf is `{low, high, log, step}` (of whole
+        numbers if both ends are) or `{choices}`.
 
     Raises
     ------
-    UsageError : for a leaf that says neither, or an empty or impossible range.
+    UsageError : for any other leaf, and an empty or invalid range.
     """
     if not isinstance(space, Mapping) or not space:
-        raise UsageError("tune.space is empty; name at least one key, such as trainer.learning_rate: {low, high, log}.")
+        raise UsageError("tune.space is empty; add at least one key, such as trainer.learning_rate: {low, high, log}.")
     return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in options_of(space).items()}
 
 
@@ -37,7 +37,7 @@ def options_of(space: Mapping[str, Any]) -> dict[str, Any]:
 
 def _distribution(leaf: Any, where: str) -> BaseDistribution:
     if not isinstance(leaf, Mapping):
-        raise UsageError(f"{where} is {leaf!r}; write {{low: 1, high: 10}} or {{choices: [a, b]}}.")
+        raise UsageError(f"{where} is {leaf!r}; expected {{low: 1, high: 10}} or {{choices: [a, b]}}.")
     if set(leaf) == {"choices"}:
         choices = leaf["choices"]
         if not isinstance(choices, list) or not choices:
@@ -45,30 +45,32 @@ def _distribution(leaf: Any, where: str) -> BaseDistribution:
         if any(isinstance(choice, Mapping) for choice in choices) or len(set(map(format_value, choices))) < len(
             choices
         ):
-            raise UsageError(f"{where}.choices is {choices!r}; expected values or lists, each once.")
+            raise UsageError(f"{where}.choices is {choices!r}; expected values or lists without duplicates.")
         return CategoricalDistribution([choice if _is_plain(choice) else format_value(choice) for choice in choices])
     if unknown := set(leaf) - RANGE:
-        raise UsageError(f"{where} does not know {', '.join(sorted(map(str, unknown)))}; it has low, high, log, step.")
+        raise UsageError(
+            f"{where} has the unknown {', '.join(sorted(map(str, unknown)))}; expected low, high, log, step."
+        )
     log = leaf.get("log", False)
     try:
         low, high = _number(leaf["low"]), _number(leaf["high"])
         step = None if leaf.get("step") is None else _number(leaf["step"])
         if not isinstance(log, bool):
-            raise ValueError(f"log is {log!r}, not true or false")
+            raise ValueError(f"log is {log!r}, expected true or false")
         if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
             return IntDistribution(low, high, log=log, step=1 if step is None else step)
         return FloatDistribution(low, high, log=log, step=step)
     except KeyError as error:
-        raise UsageError(f"{where} lacks {error.args[0]}; a range has low and high.") from error
+        raise UsageError(f"{where} lacks {error.args[0]}; a range needs low and high.") from error
     except ValueError as error:
-        raise UsageError(f"{where} is no range: {error}") from error
+        raise UsageError(f"{where} is not a range: {error}") from error
 
 
 def _number(value: Any) -> int | float:
-    # YAML takes 1e-4 for a text.
+    # YAML reads 1e-4 as text.
     number = float(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     return number
 
 

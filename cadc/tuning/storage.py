@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal file in the ledger, or a database that several machines reach."""
+"""Storage of studies: a journal file in the ledger, or a database that several machines reach."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from cadc.storage.lease import Lease, wait_for
 
 
 class NoAnswer(NotWritable):
-    """The storage of a study does not answer; runs that notice are interrupted and go on later."""
+    """The storage of a study does not answer; runs that notice are interrupted and resumed later."""
 
 
 class Storage:
@@ -28,28 +28,28 @@ class Storage:
 
     Parameters
     ----------
-    address : of a database that SQLAlchemy knows; None for a journal file.
-    folder : for journal and locks.
+    address : URL of a database that SQLAlchemy supports; None for a journal file.
+    folder : of journal and locks.
     name : of the study.
 
     Raises
     ------
-    UsageError : where the address is none.
+    UsageError : for an invalid address, or one whose driver is not installed.
     """
 
     def __init__(self, address: str | None, folder: Path, name: str) -> None:
         self.url = None if address is None else _url(address)
-        # Optuna's lock is a symbolic link to the journal, which a relative path would lead astray.
+        # Optuna's lock is a symbolic link to the journal, for which a relative path would be wrong.
         self.folder = folder.absolute()
         self.journal = self.folder / f"{name}.journal"
 
     @property
     def place(self) -> str:
-        """Path or address, without a password; `optuna-dashboard` opens it."""
+        """Path or address without password, which `optuna-dashboard` opens."""
         return str(self.journal) if self.url is None else self.url.render_as_string(hide_password=True)
 
     def open(self) -> BaseStorage:
-        """Return Optuna's storage; one that is not there is made."""
+        """Return Optuna's storage, which is created if necessary."""
         if self.url is not None:
             return get_storage(self.url.render_as_string(hide_password=False))
         lock: Any = _JournalLock(self.journal)
@@ -57,11 +57,11 @@ class Storage:
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:
-        """Keep other processes from the same work meanwhile, also those of other ledgers on one PostgreSQL.
+        """Hold a lock on some work, also against processes of other ledgers that share a PostgreSQL database.
 
         Parameters
         ----------
-        work : a name for it.
+        work : name of the work.
         """
         with wait_for(self.folder / work):
             if self.url is None or self.url.get_backend_name() != "postgresql":
@@ -69,23 +69,23 @@ class Storage:
                 return
             with create_engine(self.url, poolclass=NullPool).connect() as connection:
                 for option, value in (("idle", "30"), ("interval", "10"), ("count", "3")):
-                    # A machine that vanishes while it holds the lock gives it back after a minute, not after hours.
+                    # The lock of a machine that vanishes is released after a minute, not after hours.
                     connection.execute(text(f"SET tcp_keepalives_{option} = {value}"))
                 connection.execute(text("SELECT pg_advisory_lock(hashtext(:work))"), {"work": f"cadc {work}"})
-                yield  # the lock goes with the connection
+                yield  # the lock is released with the connection
 
     @contextmanager
     def reached(self) -> Iterator[None]:
-        """Raise NoAnswer where the database does not answer."""
+        """Raise NoAnswer if the database does not answer."""
         try:
             yield
         except (SQLAlchemyError, StorageInternalError) as error:
             raise NoAnswer(
-                f"the study in {self.place} does not answer ({self.reason(error)}); the same command goes on later."
+                f"the study in {self.place} does not answer ({self.reason(error)}); run the command again to resume."
             ) from error
 
     def reason(self, error: Exception) -> str:
-        """Return the first line of an error, without the password."""
+        """Return the first line of an error without the password."""
         cause = error
         while isinstance(error, StorageInternalError) and cause.__cause__ is not None:
             cause = cause.__cause__  # type: ignore[assignment]
@@ -99,37 +99,39 @@ def _url(address: str) -> URL:
         url = make_url(address)
         if url.drivername == "postgres":
             url = url.set(drivername="postgresql")
-        # SQLAlchemy takes psycopg2 unless told otherwise.
+        # SQLAlchemy uses psycopg2 by default.
         if url.drivername == "postgresql" and find_spec("psycopg2") is None and find_spec("psycopg") is not None:
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except NoSuchModuleError as error:
-        raise UsageError(f"tune.storage begins with {url.drivername}, which names no known database.") from error
+        raise UsageError(
+            f"tune.storage begins with {url.drivername}, which is not supported; use postgresql://."
+        ) from error
     except (ArgumentError, ValueError) as error:
-        # The error repeats the address, and with it a password.
-        raise UsageError("tune.storage is no address of a database, such as postgresql://user@host/db.") from error
+        # The error contains the address, and with it the password.
+        raise UsageError("tune.storage is not an address; expected postgresql://user@host/db or the like.") from error
     except ImportError as error:
-        hint = "; `pip install 'psycopg[binary]'` does so" if url.get_backend_name() == "postgresql" else ""
+        hint = "; run `pip install 'psycopg[binary]'`" if url.get_backend_name() == "postgresql" else ""
         raise UsageError(f"tune.storage needs {error.name}, which is not installed{hint}.") from error
     return url
 
 
 class _JournalLock:
-    """Optuna's lock, which a dashboard takes too, behind a lease, which shows at once that its holder was killed.
+    """Optuna's lock, which a dashboard also takes, behind a lease, which shows at once that its holder was killed.
 
     Parameters
     ----------
-    path : of the journal, absolute.
+    path : absolute path of the journal.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lease: Lease | None = None
-        # Whoever holds the lease waits for a dashboard at most, or clears away what a killed process left.
+        # The holder of the lease only waits for a dashboard, or removes the lock of a killed process.
         self._link = JournalFileSymlinkLock(str(path), grace_period=3)
 
     def acquire(self) -> bool:
-        """Wait for the lock; what a full disk left of the last line goes, or the next one would be glued to it."""
+        """Wait for the lock; remove an incomplete last line, to which the next one would be appended."""
         self._lease = wait_for(self.path.with_name(f"{self.path.name}.writing"))
         try:
             self._link.acquire()
@@ -144,7 +146,7 @@ class _JournalLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         assert self._lease is not None
         try:
             self._link.release()

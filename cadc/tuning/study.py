@@ -1,7 +1,7 @@
-"""A study of Optuna that any number of processes work on: each trial belongs to whoever holds its lease.
+"""An Optuna study that any number of processes work on: each trial belongs to the process that holds its lease.
 
-Optuna's ask and tell have no sign of life, so a killed trial would stay *running* for ever. Here its lease is found
-dead, and whoever finds it goes on with the very same trial, whose run resumes from its checkpoint.
+With Optuna's ask and tell alone, a killed trial would stay *running* for ever. Here its lease expires, and the next
+process resumes the same trial, whose run continues from its checkpoint.
 """
 
 import shutil
@@ -27,20 +27,20 @@ LEDGER, SETTINGS = "cadc:ledger", "cadc:settings"
 class SharedStudy:
     """A study and the leases of its trials.
 
-    Processes of several ledgers, which cannot see each other's leases, may share a study in PostgreSQL; each goes on
-    with its own trials.
+    Several ledgers may share a study in PostgreSQL; since their processes do not see each other's leases, they only
+    resume their own trials.
 
     Parameters
     ----------
     tuning : its settings.
     name : of the study.
     settings : hash of what all its trials have in common.
-    ledger : the trials' leases lie in it, and so does the study where no database is named.
+    ledger : has the leases of the trials, and the study unless it is in a database.
     max_epochs : of a trial.
 
     Raises
     ------
-    UsageError : where a study of this name was begun with other settings, or its storage cannot be opened.
+    UsageError : if a study of this name was begun with other settings, or its storage cannot be opened.
     """
 
     def __init__(self, tuning: Tuning, name: str, settings: str, ledger: Ledger, max_epochs: int) -> None:
@@ -48,7 +48,7 @@ class SharedStudy:
         self.tuning, self.name = tuning, name
         self.folder = ledger.folder / ".studies"
         self.storage = Storage(tuning.storage, self.folder, name)
-        # Trials of other ledgers are left to those who see their runs and leases.
+        # Trials of other ledgers are left to processes that see their runs and leases.
         self.here = digest(str(ledger.folder.resolve()))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,15 +79,15 @@ class SharedStudy:
         if found not in (None, settings):
             raise UsageError(
                 f"the study {name!r} in {self.storage.place} was begun with other data, code, options or settings of "
-                "the tuning; give this one another tune.name."
+                "the tuning; choose another tune.name."
             )
 
     def next(self) -> tuple[Trial, Lease] | None:
-        """Return a trial to work on: one that was left behind, or a new one; None when all are begun or done.
+        """Return a trial to work on and its lease: an abandoned trial, or a new one; None if all are begun or done.
 
         Raises
         ------
-        NoAnswer : where the storage does not answer.
+        NoAnswer : if the storage does not answer.
         """
         with self.storage.reached(), self.storage.alone(f"{self.name}.asking"):
             trials = self.study.get_trials(deepcopy=False)
@@ -95,7 +95,7 @@ class SharedStudy:
                 lease = claim(self._leases(trial.number)) if self._is_ours(trial) else None
                 if lease is None:
                     continue
-                # Its holder may have told it, and let go, since the trials were read.
+                # Its holder may have ended it since the trials were read.
                 if self._trials.get_trial(trial._trial_id).state.is_finished():
                     self._forget(trial.number)
                     lease.release()
@@ -108,19 +108,17 @@ class SharedStudy:
             new = self.study.ask()
             lease = claim(self._leases(new.number))
             if lease is None:
-                raise CadcError(
-                    f"trial {new.number} of {self.name} is claimed already; is its folder of another study?"
-                )
+                raise CadcError(f"trial {new.number} of {self.name} is claimed already; choose another tune.name.")
             return self._begin(new.number, new._trial_id, lease), lease
 
     def _begin(self, number: int, trial_id: int, lease: Lease) -> Trial:
-        """Choose the options of a trial, those excepted that an earlier holder chose."""
+        """Choose the options of a trial that an earlier holder has not chosen yet."""
         try:
             self.study.sampler = self.tuning.sampler(str(number))
             trial = Trial(self.study, trial_id)
             trial.set_user_attr(LEDGER, self.here)
-            # Chosen together, where the sampler does so, and before the next line takes others: a trial that was
-            # killed between two of its options then gets the same as one that was not.
+            # Sampled together, if the sampler does so, before the loop sets other samplers: a trial that was killed
+            # between two of its options gets the same options as one that was not.
             assert trial.relative_params is not None
             for key, distribution in self.tuning.distributions.items():
                 self.study.sampler = self.tuning.sampler(f"{number}/{key}")
@@ -135,14 +133,14 @@ class SharedStudy:
 
         Raises
         ------
-        NoAnswer : where the storage does not answer.
+        NoAnswer : if the storage does not answer.
         """
         with self.storage.reached():
             self.study.tell(trial, **outcome, skip_if_finished=True)
         self._forget(trial.number)
 
     def frozen(self, trial: Trial) -> FrozenTrial:
-        """Return a trial as it is stored."""
+        """Return a trial as stored."""
         with self.storage.reached():
             return self._trials.get_trial(trial._trial_id)
 
@@ -152,12 +150,12 @@ class SharedStudy:
             return any(map(self._is_ours, self.study.get_trials(deepcopy=False)))
 
     def done(self) -> list[FrozenTrial]:
-        """Return the trials that came to an end."""
+        """Return the trials that have ended."""
         with self.storage.reached():
             return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
     def best(self) -> list[FrozenTrial]:
-        """Return the best trial, or those of the Pareto front in the order of the first metric, equal ones once."""
+        """Return the best trial, or the Pareto front in the order of the first metric, without duplicates."""
         if not any(trial.state == TrialState.COMPLETE for trial in self.done()):
             return []
         with self.storage.reached():
@@ -167,7 +165,7 @@ class SharedStudy:
         return sorted(front.values(), key=lambda trial: (trial.values, trial.number))
 
     def _is_ours(self, trial: FrozenTrial) -> bool:
-        # One without an owner was left between asking for it and noting whose it is.
+        # A trial without an owner was abandoned just after it was created.
         return trial.state == TrialState.RUNNING and trial.user_attrs.get(LEDGER, self.here) == self.here
 
     def _leases(self, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""The settings of a tuning: what is searched, by which measure, for how many trials, and where the study is kept."""
+"""The settings of a tuning: search space, metric, number of trials, sampler, pruner and storage."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -20,7 +20,7 @@ COSTS = {"bytes", "cost", "rows"}
 
 
 class NoSuchMetric(UsageError):
-    """No run has the metric that is tuned."""
+    """Runs do not have the metric that is tuned."""
 
 
 Direction = Literal["minimize", "maximize"]
@@ -32,18 +32,18 @@ class Tuning:
     Parameters
     ----------
     space : see `cadc.tuning.space.distributions`.
-    trials : wanted in all, those of earlier starts and of other processes included.
-    repeats : runs of each trial, of consecutive seeds; their mean is its value. Trials are stopped early by the first.
-    metric : what a record holds, such as `val/logloss`, `val/auc`, `bytes/embedding`, `cost/total_s`; several give the
+    trials : total number, including those of earlier starts and of other processes.
+    repeats : runs of each trial, with consecutive seeds; their mean is its value. Pruning only looks at the first.
+    metric : of a record, such as `val/logloss`, `val/auc`, `bytes/embedding`, `cost/total_s`; several give a
         Pareto front.
-    direction : of each metric; `auto` knows the usual ones.
+    direction : of each metric; `auto` knows that of the usual metrics.
     sampler : `tpe` (Bergstra et al., NIPS 2011) or `random`.
-    pruner : `median` or `hyperband` (Li et al., JMLR 2018) stop trials that do badly; only for one metric.
-    startup : trials chosen at random before the sampler learns, and finished before the median pruner stops any.
-    name : of the study; None derives one from what is tuned, so that the same words go on with the same study.
-    storage : address of a database that Optuna knows (`postgresql://…`); None keeps a journal file in the ledger.
+    pruner : `median` or `hyperband` (Li et al., JMLR 2018) stop bad trials early; for a single metric only.
+    startup : random trials before the sampler starts to learn and the median pruner to stop trials.
+    name : of the study; None derives one from what is tuned, so that the same overrides resume the same study.
+    storage : address of a database that Optuna supports (`postgresql://…`); None keeps a journal file in the ledger.
     seed : of the sampler.
-    workers : processes that a launcher starts.
+    workers : number of processes that a launcher starts.
     """
 
     def __init__(
@@ -70,26 +70,30 @@ class Tuning:
             raise UsageError("tune.metric is empty; name one, such as val/logloss.")
         for name_of_metric in self.metrics:
             if self.metrics.count(name_of_metric) > 1:
-                raise UsageError(f"tune.metric names {name_of_metric} twice.")
+                raise UsageError(f"tune.metric has a duplicate of {name_of_metric}; remove it.")
             if name_of_metric.startswith(TEST):
-                raise UsageError(f"tune.metric is {name_of_metric}; trials never read test data, so take one of val/.")
+                raise UsageError(f"tune.metric is {name_of_metric}; trials never read test data; choose one of val/.")
             if "/" not in name_of_metric:
-                raise UsageError(f"tune.metric is {name_of_metric!r}; it is written val/logloss, bytes/embedding, ...")
+                raise UsageError(
+                    f"tune.metric is {name_of_metric!r}; expected val/logloss, bytes/embedding or the like."
+                )
         if isinstance(direction, str):
             direction = tuple(_direction(metric) if direction == "auto" else direction for metric in self.metrics)  # type: ignore[misc]
         if len(direction) != len(self.metrics):
-            raise UsageError(f"tune.direction names {len(direction)} directions for {len(self.metrics)} metrics.")
+            raise UsageError(
+                f"tune.direction has {len(direction)} values for {len(self.metrics)} metrics; give as many."
+            )
         self.directions = direction
         self.sampler_name, self.pruner_name, self.startup = sampler, pruner, startup
         self.name, self.storage, self.seed, self.workers = name, storage, seed, workers
 
     @property
     def prunes(self) -> bool:
-        """Whether trials may be stopped early: with one metric, that each epoch tells."""
+        """Whether trials may be pruned: with a single metric that is computed each epoch."""
         return self.pruner_name != "none" and len(self.metrics) == 1 and self.metrics[0].startswith(VALIDATION)
 
     def sampler(self, choice: str) -> BaseSampler:
-        """Return the sampler of one choice; its seed depends on nothing else, whichever process asks.
+        """Return the sampler for one choice; its seed depends on the choice alone, so that all processes get the same.
 
         Parameters
         ----------
@@ -98,11 +102,11 @@ class Tuning:
         seed = derive_seed(self.seed, f"trial/{choice}") % (1 << 32)
         if self.sampler_name == "random":
             return RandomSampler(seed)
-        # Others that are still running count as bad, so that two processes do not try the same.
+        # Running trials count as bad, so that two processes do not try the same options.
         return TPESampler(seed=seed, n_startup_trials=self.startup, constant_liar=True)
 
     def pruner(self, max_epochs: int) -> BasePruner:
-        """Return the pruner for trials of so many epochs."""
+        """Return the pruner for trials of at most `max_epochs` epochs."""
         if not self.prunes:
             return NopPruner()
         if self.pruner_name == "hyperband":
@@ -114,7 +118,7 @@ class Tuning:
 
         Parameters
         ----------
-        run_id : of the configuration that trials start from.
+        run_id : of the configuration common to all trials.
         """
         space = {key: distribution_to_json(value) for key, value in self.distributions.items()}
         how = [self.sampler_name, self.pruner_name if self.prunes else "none", self.startup, self.seed]
@@ -129,8 +133,8 @@ class Tuning:
 
         Raises
         ------
-        NoSuchMetric : where records hold no such metric.
-        CadcError : where this one has no number for it.
+        NoSuchMetric : if records do not have a metric.
+        CadcError : if this record has no number for it.
         """
         return [_value(record, metric) for metric in self.metrics]
 
@@ -153,7 +157,7 @@ def _value(record: Mapping[str, Any], metric: str) -> float:
         if not isinstance(value, dict | list)
     }
     if metric not in values:
-        raise NoSuchMetric(f"tune.metric is {metric}, which a run does not have; it has {', '.join(values)}.")
+        raise NoSuchMetric(f"tune.metric is {metric}, which runs do not have; choose one of {', '.join(values)}.")
     if not isinstance(values[metric], int | float):
-        raise CadcError(f"this run has no {metric}.")
+        raise CadcError(f"{metric} of this run is {values[metric]!r}; expected a number.")
     return float(values[metric])

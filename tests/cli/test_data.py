@@ -206,11 +206,11 @@ def test_describe_shows_dense_features(inside):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["verify"], "`cadc data verify` needs the name of a data set"),
-        (["describe"], "`cadc data describe` needs the name of a data set"),
+        (["verify"], "`cadc data verify` needs a data set"),
+        (["describe"], "`cadc data describe` needs a data set"),
         (["describe", "ml-1mm"], "did you mean data=ml-1m"),
         (["verify", "nothing"], "data=nothing does not exist"),
-        (["list", "--output", "x"], "`cadc data list` writes no figure, so it takes no --output"),
+        (["list", "--output", "x"], "--output is only for `cadc data describe`"),
         (["describe", "synthetic", "data.n_rws=5"], "there is no key data.n_rws; did you mean data.n_rows"),
     ],
 )

@@ -63,9 +63,9 @@ def test_all_that_succeed_give_status_0_and_are_reported_again(three):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--all", "one"], "--all runs every experiment; leave one out"),
-        (["--all", "--output", "here"], "--output is for one experiment"),
-        ([], "name an experiment, or say --all"),
+        (["--all", "one"], "--all and one were both given"),
+        (["--all", "--output", "here"], "--output and --all were both given"),
+        ([], "no experiment was given"),
     ],
     ids=str,
 )

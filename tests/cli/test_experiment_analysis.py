@@ -72,7 +72,7 @@ def test_all_experiments_run_analyses_too_unless_overrides_are_for_runs(picture)
     [
         (["experiment", "picture", "seed=3"], "has no key seed"),
         (["experiment", "picture", "analysis.sede=3"], "analysis.sede is not an option of InrImage; did you mean seed"),
-        (["experiment", "picture", "--tune"], "does not say how it is tuned"),
+        (["experiment", "picture", "--tune"], "has no key tune"),
         (["report", "picture"], "has no runs to report; run `cadc experiment picture`"),
         (["sync", "--experiment", "picture"], "none of the runs of the results"),
     ],

@@ -208,7 +208,7 @@ def test_one_arm_is_tuned_anew(tuned, experiments):
 @pytest.mark.parametrize(
     ("changes", "words", "sentence"),
     [
-        ({"tune": None}, [], "does not say how it is tuned; give it the key tune"),
+        ({"tune": None}, [], "has no key tune"),
         (
             {"tune": {"space": SPACE, "after": {"mf": "MF alone"}}},
             ["--arm", "mf"],

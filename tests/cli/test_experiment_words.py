@@ -60,7 +60,7 @@ def test_an_arm_alone_lacks_options_that_others_of_the_grid_have(experiments):
     ("words", "sentence"),
     [
         (("quick", "--arm", "bias"), "quick has no arm 'bias'; did you mean biases?"),
-        (("--all", "--arm", "biases"), "--arm is for one experiment"),
+        (("--all", "--arm", "biases"), "--arm and --all were both given"),
     ],
 )
 def test_an_arm_that_cannot_be_chosen_is_a_sentence(experiments, words, sentence):

@@ -125,8 +125,8 @@ def test_no_rows_give_no_rows(finished, ledger, tmp_path):
             "lacks the columns user, item; needed are user, item, hour, recency, so rename those that mean them among "
             "['who', 'what'].",
         ),
-        ("user,item,hour,recency\n1,2,3,0.5\n1,2,3,much\n", "row 2: column recency is no finite number"),
-        ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is no finite number"),
+        ("user,item,hour,recency\n1,2,3,0.5\n1,2,3,much\n", "row 2: column recency is not a finite number"),
+        ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is not a finite number"),
         ("", "cannot be read as .csv"),
         ('user,item\n1,"2\n', "cannot be read as .csv"),
         ("user,item\n1,2\n1,2,3,4\n", "cannot be read as .csv"),
@@ -180,7 +180,7 @@ def test_weights_that_are_broken_are_named(tmp_path):
     (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
     answer = cadc("predict", folder.name, tmp_path / "rows.csv")
     assert answer.status == 1
-    assert f"{folder / 'model.safetensors'} holds no weights of this model" in answer.sentence
+    assert f"{folder / 'model.safetensors'} does not have the weights of this model" in answer.sentence
 
 
 def test_data_that_changed_since_is_refused(tmp_path):

@@ -97,7 +97,7 @@ def test_a_study_without_a_complete_trial_ends_with_a_sentence():
         "tune.space={trainer.weight_decay_mlp:{low:0.0,high:0.001}}", "trainer.learning_rate=1e30", "tune.trials=2"
     )
     assert answer.status == 1
-    assert answer.err.splitlines()[-1] == "cadc: no trial was complete; the reasons are in the lines above."
+    assert answer.err.splitlines()[-1] == "cadc: no trial was complete; see the lines above."
     assert "Traceback" not in answer.err
 
 
@@ -124,7 +124,7 @@ def test_a_full_disk_ends_with_a_sentence_and_the_trial_goes_on_later(monkeypatc
 def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
     answer = tune(SPACE, "tune.metric=val/ndcg@10", "tune.trials=3")
     assert answer.status == 2
-    assert "tune.metric is val/ndcg@10, which a run does not have; it has val/auc, val/logloss" in answer.sentence
+    assert "tune.metric is val/ndcg@10, which runs do not have; choose one of val/auc, val/logloss" in answer.sentence
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune.space={factorization.l2:{low:0.1,high:1}}", "changes nothing (this model and initializer do not use"),
         ("tune.space={threads:{choices:[1,2]}}", "tune.space.threads changes nothing"),
         ("tune.space={trainer.progress:{choices:[true,false]}}", "tune.space.trainer.progress changes nothing"),
-        ("tune.space={trainer.learning_rate:{low:0.1,high:0.01}}", "tune.space.trainer.learning_rate is no range"),
+        ("tune.space={trainer.learning_rate:{low:0.1,high:0.01}}", "tune.space.trainer.learning_rate is not a range"),
         ("tune.space={trainer.learning_rate:{low:-0.1,high:0.01}}", "learning_rate: trainer.learning_rate is -0.1"),
         ("tune.space={embedding.dim:{choices:[]}}", "tune.space.embedding.dim.choices is []"),
         ("tune.space={embedding.dim:{choices:[4,wide]}}", "tune.space.embedding.dim: embedding.dim is 'wide'"),
@@ -164,9 +164,9 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune._target_=cadc.training.fit.Fit", "tune.space is not an option of Fit"),
         ("sampler.rte=1", "there is no key sampler.rte"),
         ("tune.storage=mysql://cadc:s3cret@host/db", "tune.storage needs MySQLdb, which is not installed"),
-        ("tune.storage=joy://cadc:s3cret@host/db", "tune.storage begins with joy, which names no known database"),
-        ("tune.storage=cadc:s3cret@host", "tune.storage is no address of a database"),
-        ("tune.storage=postgresql://cadc:s3cret@127.0.0.1:x/db", "tune.storage is no address"),
+        ("tune.storage=joy://cadc:s3cret@host/db", "tune.storage begins with joy, which is not supported"),
+        ("tune.storage=cadc:s3cret@host", "tune.storage is not an address"),
+        ("tune.storage=postgresql://cadc:s3cret@127.0.0.1:x/db", "tune.storage is not an address"),
         ("tune.storage=sqlite:////nowhere/at/all.db", "cannot be opened"),
         ("@missing.yaml", "missing.yaml cannot be read: no such file"),
         ("@.", ". cannot be read: is a directory"),

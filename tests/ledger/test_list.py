@@ -123,7 +123,7 @@ def test_a_damaged_record_is_a_line_and_an_exit_status(made_up):
     made_up(record("a"), "{", record("newer", schema_version=9), record("odd", status="happy"), record("z"))
     answer = cadc("ledger", "list")
     assert answer.status == 1
-    assert answer.sentence == "cadc: 3 of 5 runs cannot be read; the lines above say why."
+    assert answer.sentence == "cadc: 3 of 5 runs cannot be read; see the lines above."
     out = answer.out.splitlines()
     assert len(out) == 6
     by_id = {line.split()[0]: line for line in out[:-1]}
@@ -228,7 +228,7 @@ def test_a_wrong_number_of_words_is_a_sentence(made_up, words):
 def test_an_option_of_another_action_is_refused(words):
     answer = cadc("ledger", *words)
     assert answer.status == 2
-    assert f"`cadc ledger {words[0]}` has no {words[1]}" in answer.sentence
+    assert f"`cadc ledger {words[0]}` does not have {words[1]}" in answer.sentence
 
 
 def test_looking_changes_nothing(damaged):

@@ -98,7 +98,7 @@ def require_sentence(status: int, out: str, err: str, named: str) -> None:
     assert len(lines) == 1, err
     assert lines[0].startswith("cadc: ")
     assert "Traceback" not in err
-    assert "not foreseen" not in err
+    assert "unexpected; --debug" not in err
     assert named in lines[0]
     assert len(lines[0]) < 1500
     assert lines[0].isprintable()

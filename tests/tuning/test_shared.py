@@ -153,7 +153,7 @@ class TestPostgreSQL:
 
         with monkeypatch.context() as patch:
             patch.setattr(Trial, "report", away)
-            with pytest.raises(NoAnswer, match=r"does not answer .*the same command goes on later"):
+            with pytest.raises(NoAnswer, match=r"does not answer .*run the command again to resume"):
                 tune(tmp_path, *words)
         assert set(Ledger(tmp_path).statuses().values()) == {"interrupted"}
         check_study(tune(tmp_path, *words), tmp_path, 3)
