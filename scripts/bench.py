@@ -1,8 +1,8 @@
-"""Seconds of the hot paths, each on its own, as a small table. Takes words of a configuration.
+"""Seconds of the hot paths, one by one, as a small table. Takes overrides of the configuration.
 
-scripts/bench                        MovieLens 1M under CADC_DATA_DIR; generated data where it is not there
+scripts/bench                        MovieLens 1M under CADC_DATA_DIR, or generated data if it is missing
 scripts/bench data=ml-100k threads=2
-scripts/bench tables                 look-ups of embedding tables instead, forward and backward, by full tables' seconds
+scripts/bench tables                 instead: look-ups of embedding tables, forward and backward, relative to `full`
 scripts/bench tables=robe,lma data=ml-100k embedding.dim=64
 """
 
@@ -20,38 +20,39 @@ ONCE = ("initializer=mf", "trainer.max_epochs=1", "trainer.progress=false", "log
 N_SCORED = 1_000_000
 BATCH = 4096
 SMALL = 100
-"""Fields of more values are looked up, as compressing schemes do."""
+"""Only fields with more values are looked up; compressing schemes compress no others."""
 REPEATS, FEWEST = 50, 5
+"""Look-ups of each scheme, and the fewest of a slow one."""
 MOST_SECONDS = 2.0
-"""After which a slow scheme has no more turns."""
+"""Processor seconds after which a slow scheme has no more turns."""
 
 
-def main(words: Sequence[str]) -> None:
-    """Time the hot paths, or tables alone, with a cache of its own."""
+def main(overrides: Sequence[str]) -> None:
+    """Time the hot paths, or embedding tables, with an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CADC_CACHE"] = cache
-        asked = [word for word in words if word.partition("=")[0] == "tables"]
+        asked = [override for override in overrides if override.partition("=")[0] == "tables"]
         if asked:
             names = {name for name in asked[-1].partition("=")[2].split(",") if name}
-            bench_tables(on_movielens(word for word in words if word not in asked), names)
+            bench_tables(on_movielens(override for override in overrides if override not in asked), names)
         else:
-            bench(on_movielens(words))
+            bench(on_movielens(overrides))
 
 
-def on_movielens(words: Iterable[str]) -> list[str]:
-    """Return the words, with the log to take where they name none."""
+def on_movielens(overrides: Iterable[str]) -> list[str]:
+    """Return the overrides, preceded by those of MovieLens 1M, or of generated data, if they do not choose the data."""
     from cadc.paths import data_dir
 
-    words = list(words)
-    if any(word.startswith("data=") for word in words):
-        return words
+    overrides = list(overrides)
+    if any(override.startswith("data=") for override in overrides):
+        return overrides
     folder = data_dir()
-    is_there = folder is not None and (folder / "ml-1m").is_dir()
-    return [*(("data=ml-1m",) if is_there else GENERATED), *words]
+    has_movielens = folder is not None and (folder / "ml-1m").is_dir()
+    return [*(("data=ml-1m",) if has_movielens else GENERATED), *overrides]
 
 
-def bench_tables(words: Sequence[str], names: Set[str] = frozenset()) -> None:
-    """Print for these schemes, or every one, how long a batch of training rows keeps the processor: the median."""
+def bench_tables(overrides: Sequence[str], names: Set[str] = frozenset()) -> None:
+    """Print the median processor time of a batch for some embedding schemes, or for all if no names are given."""
     import torch
 
     from cadc.configuration.groups import groups
@@ -61,18 +62,22 @@ def bench_tables(words: Sequence[str], names: Set[str] = frozenset()) -> None:
     from cadc.pipeline.build import open_log
     from cadc.pipeline.settings import Settings
 
-    settings = Settings.compose([*ONCE, *words])
+    settings = Settings.compose([*ONCE, *overrides])
     assert settings.scheme is not None
     torch.set_num_threads(settings.threads)
     log = open_log(settings)
     statistics = Statistics.of(log)
     rows = torch.randperm(log.n_rows("train"), generator=seeded(torch))[:BATCH]
-    dims = (settings.scheme.option("dim"),) if any(word.startswith("embedding.dim=") for word in words) else (16, 64)
-    print(f"{' '.join(words)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
+    dims = (
+        (settings.scheme.option("dim"),)
+        if any(override.startswith("embedding.dim=") for override in overrides)
+        else (16, 64)
+    )
+    print(f"{' '.join(overrides)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
     for dim in dims:
         works: dict[str, Callable[[], Any]] = {}
         seconds: dict[str, float] = {}
-        own = [word for word in words if not word.startswith("embedding")]
+        own = [override for override in overrides if not override.startswith("embedding")]
         for name in ("full", *sorted((names or set(groups()["embedding"])) - {"full"})):
             found = Settings.compose([*ONCE, *own, f"embedding={name}", f"embedding.dim={dim}"]).scheme
             assert found is not None
@@ -107,13 +112,13 @@ def bench_tables(words: Sequence[str], names: Set[str] = frozenset()) -> None:
 
 
 def forward_and_backward(table: Any, ids: Any, gradient: Any) -> None:
-    """Look up a batch, and take the gradients of the table's parameters."""
+    """Look up a batch, and compute the gradients of the table's parameters."""
     table.zero_grad()
     table(ids).backward(gradient)
 
 
-def bench(words: Sequence[str]) -> None:
-    """Print the table, a line as soon as it is known."""
+def bench(overrides: Sequence[str]) -> None:
+    """Time the hot paths one after the other, and print each line as soon as it is known."""
     import numpy as np
     import torch
 
@@ -125,10 +130,10 @@ def bench(words: Sequence[str]) -> None:
     from cadc.pipeline.settings import Settings
     from cadc.training.fit import warm_up
 
-    settings = Settings.compose([*ONCE, *words])
+    settings = Settings.compose([*ONCE, *overrides])
     torch.set_num_threads(settings.threads)
     warm_up(True)
-    print(f"{' '.join(words)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
+    print(f"{' '.join(overrides)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
 
     def timed(name: str, work: Callable[[], Any], unit: str, amount: Callable[[Any], int]) -> Any:
         started = time.perf_counter()
@@ -141,7 +146,7 @@ def bench(words: Sequence[str]) -> None:
     timed("open prepared", lambda: open_log(settings), "rows", lambda log: sum(log.meta["rows"].values()))
     n_rows = log.n_rows("train")
     everything = draw_sample(settings, log)
-    tenth = Settings.compose([*ONCE, *words, "sampler=uniform", "sampler.rate=0.1"])
+    tenth = Settings.compose([*ONCE, *overrides, "sampler=uniform", "sampler.rate=0.1"])
     timed("sample a tenth uniformly", lambda: draw_sample(tenth, log), "rows", lambda _: n_rows)
     timed(
         "cut shuffled batches of 4096",
@@ -175,7 +180,7 @@ def bench(words: Sequence[str]) -> None:
 
 
 def seeded(torch: Any) -> Any:
-    """Return a generator of random numbers."""
+    """Return torch's generator with seed 0."""
     return torch.Generator().manual_seed(0)
 
 

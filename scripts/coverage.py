@@ -1,41 +1,43 @@
-"""How often does a 95 % interval for the difference of two arms hold the true one? Measured by simulation.
+"""Coverage of 95 % intervals for the difference of two arms, measured by simulation.
 
-    python scripts/coverage.py                  # 10,000 simulations a case: ten minutes on two free cores
+    python scripts/coverage.py                  # 10,000 simulations of each case: ten minutes on two free cores
     python scripts/coverage.py 500 --processes 1  # a quick look
 
-A simulated log has 150 users of uneven activity and 60 items, each with an effect of its own on the label (random
-effects on the logit, standard deviation 1). Two arms score the same test rows with the true logit and errors: errors of
-the arm that belong to a user or an item whatever the seed, and, drawn anew with every seed, errors of training that
-belong to a user, to an item, to a row, and one amount for the whole seed. Users and seeds are drawn anew in each
-simulation; so are the test rows, once for all seeds (`one split`) or for each seed (`a split a seed`). The items stay
-the same, as a catalogue does, but for the cases that say so. The true difference is the mean of all simulations.
+A simulated log has 150 users of uneven activity and 60 items. Each user and each item has an effect on the label (a
+normal random effect on the logit, standard deviation 1). Two arms score the same test rows by the true logit plus
+errors. Some errors of an arm belong to a user or an item and are the same for all seeds. Others are drawn anew for
+every seed: errors of training that belong to a user, to an item or to a row, and their size in that seed. Users and
+seeds are drawn anew in each simulation. So are the test rows, either once for all seeds or for each seed (`a split a
+seed`). The items stay the same, like a catalogue, except in the case that says otherwise. The true difference is the
+mean over all simulations.
 
 The intervals:
 
-- `users`: bootstrap over users alone, 2.5 and 97.5 % of the mean over seeds.
-- `seeds, t`: t interval of the seeds' differences.
-- `pigeonhole`: users and seeds drawn anew in each replicate (Owen 2007), 2.5 and 97.5 %.
+- `users`: bootstrap over users only, 2.5 and 97.5 % of the mean over seeds.
+- `seeds, t`: t interval of the differences of the seeds.
+- `pigeonhole`: users and seeds are resampled in each replicate (Owen 2007), 2.5 and 97.5 %.
 - `pigeonhole, t`: the standard deviation of these replicates times t with S - 1 degrees of freedom.
-- `crossed, normal`: variance of the user part plus that of the seeds, times 1.96.
-- `crossed, Satterthwaite`: the same variance, t with Satterthwaite's degrees of freedom.
-- `crossed`: the same variance, 1 / degrees of freedom interpolated by the seeds' share of it; what
-  `cadc.evaluation.statistics.compare` answers with.
-- `DeLong`: of the first seed, where the metric is AUC.
+- `crossed, normal`: the variance due to users plus that due to seeds, times 1.96.
+- `crossed, Satterthwaite`: the same variance with t and Satterthwaite's degrees of freedom.
+- `crossed`: the same variance, with 1 / degrees of freedom interpolated by the share of the seeds; this is what
+  `cadc.evaluation.statistics.compare` returns.
+- `DeLong`: DeLong's interval of the first seed, if the metric is AUC.
 
-What was found (results/coverage/table.md; 3 and 5 seeds, eight cases):
+Findings (results/coverage/table.md; 3 and 5 seeds, eight cases):
 
-- Leaving one source out fails wherever it matters: users alone cover 51 to 94 %, seeds alone 19 to 96 %, DeLong 55 to
-  90 %.
-- The pigeonhole bootstrap covers 87 to 99 %: too little where seeds decide, since few seeds drawn with replacement
-  scatter too little, and too much where users and seeds interact, since it counts that part about three times. With t
-  it covers 99 to 100 % at up to twice the width.
+- An interval that ignores one source of variance fails whenever that source matters: `users` covers 51 to 94 %,
+  `seeds, t` 19 to 96 %, DeLong 55 to 90 %.
+- The pigeonhole bootstrap covers 87 to 99 %. It covers too little if seeds dominate, because few seeds drawn with
+  replacement vary too little, and too much if users and seeds interact, because it counts that part about three times.
+  With t it covers 99 to 100 % at up to twice the width.
 - The crossed variance with a normal quantile covers 85 to 95 %: few seeds need t.
 - With Satterthwaite's degrees of freedom it covers 93.6 to 96.2 %, below 94 % in three of the eight cases with 3 seeds.
-- With the interpolated ones it covers 94.8 to 96.8 %, at up to 1.15 times that width. It is above 96 % in five of
-  sixteen: where the noise of seeds is itself uneven (even t over seeds alone is, there), and where users and seeds
-  weigh about the same. Neither stays between 94 and 96 % throughout; this one was chosen, as it errs by caution.
+- With interpolated degrees of freedom it covers 94.8 to 96.8 %, at up to 1.15 times that width. It is above 96 % in
+  five of sixteen: if the noise of the seeds is itself uneven (then even `seeds, t` is), and if users and seeds have
+  about the same weight. Neither stays between 94 and 96 % throughout; this one was chosen because its errors are
+  cautious.
 - Items drawn anew cost less than a point in the one case (95.9 and 95.7 %, from 96.4 and 95.9 %). The interval has no
-  part for them, so arms that differ more by item, whatever the seed, would be covered less for another catalogue.
+  part for them, so for another catalogue it would cover less if arms differ by item in the same way for all seeds.
 """
 
 import argparse
@@ -68,14 +70,15 @@ RESULT = Path(__file__).parents[1] / "results" / "coverage" / "table.md"
 
 @dataclass(frozen=True)
 class Case:
-    """What varies, and how much: standard deviations on the logit, of one arm.
+    """A simulated case: standard deviations of the errors of one arm, on the logit.
 
     Parameters
     ----------
+    name : name of the case in the table.
     metric : auc, logloss or gauc.
-    user, item : errors of an arm that stay from seed to seed.
-    seed_user, seed_item, seed_row : errors of training that belong to a user, an item or a row.
-    seed : spread of the size of a seed's errors of rows, as a share of it.
+    user, item : errors of an arm that are the same for all seeds.
+    seed_user, seed_item, seed_row : errors of training that belong to a user, an item or a row, drawn for each seed.
+    seed : standard deviation of the logarithm of the size of a seed's errors of rows.
     split_by_seed : whether each seed has test rows of its own.
     new_items : whether items are drawn anew in each simulation.
     """
@@ -105,9 +108,9 @@ CASES = (
 
 
 def simulate(case: Case, generator: np.random.Generator, n_seeds: int):
-    """Return the paired scores of every seed as (label, first, second, user), and a generator of theirs.
+    """Yield the paired scores of each seed as (label, first, second, user), shape [n rows] each.
 
-    Labels and errors follow the description above; `first` and `second` are probabilities.
+    Labels and errors follow the description above; `first` and `second` are the probabilities of the two arms.
     """
     catalogue = generator if case.new_items else np.random.default_rng(1)
     item_effect = catalogue.normal(size=N_ITEMS)
@@ -137,7 +140,7 @@ def simulate(case: Case, generator: np.random.Generator, n_seeds: int):
 def intervals(
     observed: NDArray[np.float64], replicates: NDArray[np.float64], generator: np.random.Generator
 ) -> dict[str, tuple[float, float]]:
-    """Return every interval but DeLong's from the seeds' differences [S] and their replicates [n_replicates, S]."""
+    """Return all intervals except DeLong's, from the differences of the seeds [S] and replicates [n_replicates, S]."""
     from cadc.evaluation.statistics.crossed import crossed_interval
 
     n_seeds = len(observed)
@@ -163,7 +166,7 @@ def intervals(
 
 
 def one_simulation(case: Case, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean difference for each number of seeds, and low and high of each interval [n_seeds, interval, 2]."""
+    """Return the mean difference for each number of seeds, and both ends of each interval [n_seeds, interval, 2]."""
     import pandas as pd
 
     from cadc.evaluation.metrics.lookup import comparable_metric
@@ -204,7 +207,7 @@ def _chunk(case: Case, numbers: Iterable[int]) -> tuple[NDArray[np.float64], NDA
 
 
 def coverage(case: Case, n_simulations: int, processes: int = 1) -> dict[tuple[int, str], tuple[float, float]]:
-    """Return share of intervals that hold the true difference, and their mean width, by (seeds, interval)."""
+    """Return the share of intervals that hold the true difference, and their mean width, by (seeds, interval)."""
     chunks = [range(start, min(start + 50, n_simulations)) for start in range(0, n_simulations, 50)]
     if processes == 1:
         parts = [_chunk(case, chunk) for chunk in chunks]
@@ -214,7 +217,7 @@ def coverage(case: Case, n_simulations: int, processes: int = 1) -> dict[tuple[i
     means, ends = (np.concatenate(part) for part in zip(*parts, strict=True))
     found = {}
     for place, n_seeds in enumerate(SEEDS):
-        # Five seeds or three, the true difference is one; all simulations together know it best.
+        # The true difference is the same for three and five seeds; the mean over five seeds is the better estimate.
         truth = means[:, -1].mean()
         for number, name in enumerate(INTERVALS):
             low, high = ends[:, place, number].T
