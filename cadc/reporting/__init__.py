@@ -1,1 +1,1 @@
-"""How results look: tables, figures, and where they came from."""
+"""Tables, figures and comparisons of finished runs, and their provenance."""

@@ -1,4 +1,4 @@
-"""How active users and items are: percentiles, and the curves that show the long tail."""
+"""Activity of users and items: percentiles, and curves that show the long tail."""
 
 from pathlib import Path
 

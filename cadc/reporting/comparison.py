@@ -1,4 +1,4 @@
-"""Every point of a table against the references that the experiment names, from the rows that the runs saved."""
+"""Comparison of every point of a table with the references of the experiment, from the rows that runs saved."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -50,8 +50,8 @@ COLUMNS = [
     "runs",
 ]
 """`p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or more; `share` the arm's
-metric over the reference's, of ranks only; `delong_se` the standard error of a difference in AUC by DeLong, who takes
-rows for independent and models for given, over one seed's rows; `runs` a hash."""
+metric over the reference's, for ranks only; `delong_se` DeLong's standard error of a difference in AUC over one seed's
+rows, which takes rows as independent and models as fixed; `runs` a hash."""
 
 Pair: TypeAlias = tuple[Record, Record]
 Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
@@ -64,29 +64,30 @@ def compare_points(
     committed: Sequence[Path] = (),
     file: str = FILE,
 ) -> pd.DataFrame | None:
-    """Return the comparison of every row of a table with every reference, or None where there can be none.
+    """Return the comparison of every row of a table with every reference, or None if there is none.
 
-    It is computed from the scores and ranks in the ledger. Where these are gone, as on a clone that has records alone,
-    it is read from a comparison of the same runs that was kept beside results. Why there is none is said on standard
-    error. Points are compared within their data set; Holm's family are the comparisons with one reference.
+    It is computed from the scores and ranks in the ledger. If these are gone, as on a clone with records only, it is
+    read from a comparison of the same runs that is kept beside results. The reason for leaving a reference out is
+    printed on standard error. Points are compared within their data set; the comparisons with one reference are one
+    family for Holm's correction.
 
     Parameters
     ----------
-    references : as the experiment names them.
-    rows : of the table.
-    ledger : where the runs' saved rows are looked for; None looks nowhere.
+    references : references of the experiment.
+    rows : points of the table.
+    ledger : ledger with the runs' saved rows; None has none.
     committed : folders of results.
-    file : in these that a comparison was kept in.
+    file : name of the kept comparison in these folders.
 
     Returns
     -------
-    comparison : for each reference a line for each row, in their order, with `COLUMNS`. The reference's own line says
-        `reference`; that of a row without counterpart, or which is not to be compared, is empty.
+    comparison : for each reference a line for each row, in their order, with `COLUMNS`. The verdict of the reference's
+        own line is `reference`; lines of rows that are not compared are empty.
 
     Raises
     ------
-    DataError : where runs that should be paired were tested on different rows, or a metric is undefined.
-    CadcError : where a file of saved rows is not the one that its record names.
+    DataError : if paired runs were tested on different rows, or a metric is undefined.
+    CadcError : if a file of saved rows is not the one that its record names.
     """
     saved = SavedRows(ledger)
     names = names_of(rows)
@@ -95,10 +96,10 @@ def compare_points(
     for reference in references:
         others = [counterpart(reference, row, rows) for row in rows]
         if not any(others):
-            _say_left_out(reference, "it is not in this table")
+            _print_left_out(reference, "it is not in this table")
             continue
         if all(other is None or other is row for row, other in zip(rows, others, strict=True)):
-            _say_left_out(reference, "no other row of this table has a counterpart among its points")
+            _print_left_out(reference, "no other row of this table has a counterpart among its points")
             continue
         for row, other, name in zip(rows, others, names, strict=True):
             both = pairs(row, other) if other and other is not row else []
@@ -113,7 +114,7 @@ def compare_points(
         if kept is None:
             files = " and ".join(sorted({file for _, file in needed}))
             for reference in dict.fromkeys(reference for reference, _, _ in wanted):
-                _say_left_out(reference, f"{files} of {len(missing)} of {len(needed)} runs is not in {saved.place}")
+                _print_left_out(reference, f"{files} of {len(missing)} of {len(needed)} runs is not in {saved.place}")
         return kept
     memory: Memory = {}
     for line, (reference, row, both) in zip(lines, wanted, strict=True):
@@ -124,14 +125,14 @@ def compare_points(
 
 
 def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
-    """Yield run and file of all that is compared."""
+    """Yield run and file of everything that is compared."""
     for reference, _, both in wanted:
         file = metric(reference.metric).table.file
         yield from ((record["id"], file) for pair in both for record in pair)
 
 
 def _judged(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison with one reference, its p values adjusted over the family, and its verdicts."""
+    """Return the comparison with one reference, with p values adjusted over the family, and verdicts."""
     frame = frame.assign(p_holm=holm(frame["p"]), p_margin_holm=holm(frame["p_margin"]))
     sign = 1 if metric(frame["metric"].iloc[0]).higher_is_better else -1
     frame["verdict"] = [
@@ -144,7 +145,7 @@ def _judged(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _known(reference: Reference, row: Point, other: Point | None, both: Sequence[Pair]) -> dict[str, Any]:
-    """Return what is known of a line before anything is computed."""
+    """Return the columns of a line that need no computation."""
     ids = [[mine["id"], theirs["id"]] for mine, theirs in both]
     return {
         "family": reference.family,
@@ -181,7 +182,7 @@ def _compared(
         "p": found.p_difference,
         "p_margin": found.p_margin,
     }
-    # An AUC has its floor at one half, so that a share of it says little.
+    # AUC starts at one half, so a share of it says little.
     if metric(reference.metric).task == "ranking" and found.share:
         line |= {"share": found.share.estimate, "share_low": found.share.low, "share_high": found.share.high}
     if reference.metric == "auc":
@@ -190,7 +191,7 @@ def _compared(
 
 
 def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> float:
-    """Return the standard error of DeLong's test, its square averaged over the seeds."""
+    """Return the standard error of DeLong's test, its square averaged over seeds."""
     squares = []
     for arm, other in zip(arms, others, strict=True):
         both = arm[["row", "label", "probability"]].merge(other[["row", "probability"]], on="row")
@@ -199,7 +200,7 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
 
 
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
-    """Return a comparison of the very same runs that was kept beside results."""
+    """Return a comparison of the same runs that is kept beside results."""
     for folder in committed:
         frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"], later=["delong_se"])
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
@@ -208,10 +209,10 @@ def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Have numbers stay what they are where lines are empty, so that a file read and written again stays the same."""
+    """Set the types of columns that may have empty lines, so that a kept file is written again as it was."""
     numbers = dict.fromkeys(["rate", "reference_rate", "share", "share_low", "share_high", "delong_se"], "float64")
     return frame.astype({"seeds": "Int64", "n_units": "Int64"} | numbers)
 
 
-def _say_left_out(reference: Reference, reason: str) -> None:
+def _print_left_out(reference: Reference, reason: str) -> None:
     print(f"the comparison with {reference} is left out: {reason}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A comparison as it is shown: its columns of the table, and the list of all differences and shares."""
+"""How a comparison is shown: as columns of the table, and as a list of all differences and shares."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from cadc.reporting.columns import is_empty, shown
 
 
 def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Sequence[Reference]) -> pd.DataFrame:
-    """Return the table with differences and verdicts, and a note that says what they are.
+    """Return the table with differences and verdicts, and a note that explains them.
 
     With one reference its columns are `METRIC_difference`, `..._low`, `..._high`, `p_holm` and `verdict`; with several
-    they are `METRIC_difference to REFERENCE` and `verdict to REFERENCE`, and the rest stands in `comparison.md`.
+    they are `METRIC_difference to REFERENCE` and `verdict on FAMILY`, and the rest is in `comparison.md`.
 
     Parameters
     ----------
     table : as `build_table` returns it.
     comparison : as `compare_points` returns it, for each reference a line for each row of the table.
-    references : those of the experiment.
+    references : references of the experiment.
     """
     wide = table.copy()
     families = dict(tuple(comparison.groupby("family")))
@@ -54,7 +54,7 @@ HEADS = ("data", "arm", "rate", "reference", "metric", "difference", "95 %", "p 
 
 
 def comparison_markdown(comparison: pd.DataFrame) -> str:
-    """Return what was compared as a Markdown table: differences, verdicts and, of ranks, shares of the reference."""
+    """Return a comparison as a Markdown table: differences, verdicts and, for ranks, shares of the reference."""
     lines = ["| " + " | ".join(HEADS) + " |", "|" + " --- |" * len(HEADS)]
     for row in comparison[comparison["p"].notna()].to_dict("records"):
         share, low, high = (row[name] for name in ("share", "share_low", "share_high"))

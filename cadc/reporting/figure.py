@@ -1,4 +1,4 @@
-"""The figure of an experiment: a panel a metric and part of the table, such as a data set, and one legend."""
+"""The figure of an experiment: a panel for each metric and part of the table, such as a data set, and one legend."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ STYLE: dict[Any, Any] = {
 
 
 def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> None:
-    """Write `figure.svg` and `figure.png`: a row of panels a metric, a column a part, with one legend.
+    """Write `figure.svg` and `figure.png`: a row of panels for each metric, a column for each part, and one legend.
 
     Means over seeds; bands and error bars are 95 % t intervals, which a single seed does not have.
 
@@ -30,9 +30,9 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
     ----------
     kind : a key of `PANELS`: quality against `rate`, `time`, `dim` or `ratio`, arms as `bars`, or
         rates by ratios as a `heat` map.
-    title : of the figure.
+    title : title of the figure.
     table : as `build_table` returns it.
-    folder : where the files go.
+    folder : folder of the files.
     """
     draw = PANELS[kind]
     metrics = [name for name in table.attrs["metrics"] if table[f"{name}_mean"].notna().any()]
@@ -40,7 +40,7 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
     datasets = list(table["dataset"].unique())
     palette = Palette(table, draw.by)
     width, height = draw.size(table)
-    # The metrics of a single part stand side by side.
+    # The metrics of a single part are side by side.
     n_beside = min(len(parts), draw.columns) if len(parts) > 1 else len(metrics)
     n_below = len(metrics) * -(-len(parts) // n_beside) if len(parts) > 1 else 1
     with mpl.rc_context(STYLE):
@@ -65,7 +65,7 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
 
 
 def _places(n_metrics: int, n_parts: int, n_beside: int) -> list[int]:
-    """Return the place in the grid of each metric's parts; each metric begins on a line of its own."""
+    """Return the place in the grid of each metric's parts; every metric starts a new line."""
     if n_parts == 1:
         return list(range(n_metrics))
     a_metric = -(-n_parts // n_beside) * n_beside
@@ -73,7 +73,7 @@ def _places(n_metrics: int, n_parts: int, n_beside: int) -> list[int]:
 
 
 def _legend(figure: Any, panels: Any) -> None:
-    """Put one legend beside the panels, each arm once."""
+    """Draw one legend beside the panels, with each arm once."""
     handles: dict[str, Any] = {}
     for axes in panels:
         for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):

@@ -1,4 +1,4 @@
-"""Quality by sampling rate and compression ratio: a heat map an arm and scheme, and the Pareto front beside them."""
+"""Quality by sampling rate and compression ratio: a heat map for each arm and scheme, and the Pareto front."""
 
 from typing import ClassVar
 
@@ -14,11 +14,11 @@ from cadc.reporting.palette import Palette
 from cadc.reporting.panel import Panel, Part, differ
 
 FULL = 1.0
-"""Ratio that a table without one, which is full, stands at."""
+"""Ratio at which full tables are drawn."""
 
 
 class HeatPanel(Panel):
-    """A cell for each rate (down) and ratio (across), full tables at ratio 1; all panels of a metric share colours.
+    """A cell for each rate (vertical) and ratio (horizontal), full tables at ratio 1; panels of a metric share colours.
 
     Cells on the Pareto front have a dot, the chosen one a frame, if the table says which these are.
     """
@@ -30,7 +30,7 @@ class HeatPanel(Panel):
         return 3.3, 2.9
 
     def parts(self, table: pd.DataFrame) -> list[Part]:
-        """Return data sets × arms × schemes, each with the arm's full tables, and the front of each data set."""
+        """Return a part for each data set, arm and scheme, with the arm's full tables, and each data set's front."""
         if "ratio" not in table:
             return [Part(part.title, part.rows, self) for part in super().parts(table)]
         found = []
@@ -44,7 +44,7 @@ class HeatPanel(Panel):
         return found
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw the cells; what no run could have stays empty."""
+        """Draw the cells; those that no run can reach stay empty."""
         mean = f"{metric}_mean"
         rows = rows[rows["rate"].notna()].assign(at=rows.get("ratio", pd.Series(FULL, rows.index)).fillna(FULL))
         rates, ratios = sorted(rows["rate"].unique()), sorted(rows["at"].unique())
@@ -67,10 +67,10 @@ class HeatPanel(Panel):
 
 
 class FrontPanel(Panel):
-    """Network rows against bytes of the tables that serve, both on log axes, coloured by the metric."""
+    """Network rows against bytes of the served tables, both on log axes, coloured by the metric."""
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw a point a row of the table; those of the front are filled, the chosen one has a ring."""
+        """Draw a point for each row of the table; points of the front are filled, the chosen point has a ring."""
         rows = rows[rows["rows_kept"].notna() & rows["embedding_bytes"].notna()]
         colours, low, high = _colours(palette.table, metric)
         x, y = rows["rows_kept"].astype(float), rows["embedding_bytes"].astype(float) / 1024
@@ -96,6 +96,6 @@ class FrontPanel(Panel):
 
 
 def _colours(table: pd.DataFrame, metric: str) -> tuple[mpl.colors.Colormap, float, float]:
-    """Return the colour map of a metric and the values at its ends, the same in all panels."""
+    """Return the colour map of a metric and the values at its ends, which all panels share."""
     values = table[f"{metric}_mean"].dropna()
     return mpl.colormaps["viridis"], float(values.min()), float(values.max())

@@ -25,7 +25,7 @@ SPECIAL = {
 
 
 def escape(text: str) -> str:
-    r"""Return text in which no character has a meaning for LaTeX.
+    r"""Return text with the special characters of LaTeX escaped.
 
     >>> print(escape("50 % of l2_bias"))
     50 \% of l2\_bias
@@ -36,7 +36,7 @@ def escape(text: str) -> str:
 def latex(table: pd.DataFrame) -> str:
     r"""Return the columns of a table that a paper shows, as a `tabular`; it needs the package booktabs.
 
-    Means stand with half of their 95 % intervals over seeds, differences with their intervals.
+    Means are shown with half the width of their 95 % intervals over seeds, differences with their intervals.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def latex(table: pd.DataFrame) -> str:
 
 
 def _is_end(name: str) -> bool:
-    """Tell whether a column is an end of an interval, which stands with its difference."""
+    """Tell whether a column is an end of an interval, which is shown with its difference."""
     return "_difference_low" in name or "_difference_high" in name
 
 

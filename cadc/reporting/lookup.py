@@ -1,4 +1,4 @@
-"""The records of an experiment's runs, found by their configuration without the data."""
+"""Records of the runs of an experiment, found by configuration without the data."""
 
 import json
 import sys
@@ -20,18 +20,18 @@ RECORDS = "records.jsonl"
 def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) -> list[tuple[str, Record]]:
     """Find the records of an experiment's cells by their configuration, without the data.
 
-    Records come from the ledger, else from those kept beside results; of several of one configuration the latest
-    made by the present code counts, else the latest.
+    Records come from the ledger and from results. Of several records of one configuration, the latest made by the
+    present code counts, else the latest.
 
     Parameters
     ----------
-    cells : the runs wanted.
-    ledger : where they are looked for.
+    cells : runs to find.
+    ledger : ledger to look in.
     committed : folders of results whose records count as well.
 
     Raises
     ------
-    CadcError : where some have no record.
+    CadcError : if a run has no record.
     """
     known: dict[str, list[Record]] = {}
     by_content: dict[str, list[Record]] = {}
@@ -47,12 +47,12 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
             by_content.setdefault(content_signature(settings, content), []).append(record)
             contents[data_signature(settings)] = content
         except UsageError as error:
-            # One of a component that is no longer installed cannot be asked for either, so nothing is printed.
+            # A run of a component that is no longer installed cannot be asked for either, so nothing is printed.
             foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
     runs, n_missing, n_old = [], 0, 0
     for cell in cells:
         settings = Settings.compose(cell.overrides)
-        # Another split seed may come to the same split. A run on it is one run, whichever seed it was recorded under.
+        # Several split seeds may give the same split. A run on it is one run, whichever seed it was recorded under.
         content = contents.get(data_signature(settings))
         found = by_content.get(content_signature(settings, content), []) if content is not None else []
         found = found or known.get(signature(settings), [])
@@ -74,7 +74,7 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
 
 
 def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:
-    """Yield the whole records of a ledger, and collect what is wrong with the others."""
+    """Yield the valid records of a ledger, and collect the errors of the others."""
     for run_id, status in ledger.statuses().items():
         try:
             if status not in ("finished", "unreadable") and not ledger.is_unreachable(run_id):
@@ -94,13 +94,13 @@ def _committed(folder: Path) -> list[Record]:
     try:
         lines = regular_file(path).read_text().splitlines()
     except (OSError, ValueError) as error:
-        raise CadcError(f"{path} holds no records ({error}); restore the file or delete it.") from error
+        raise CadcError(f"{path} cannot be read ({error}); restore the file or delete it.") from error
     for number, line in enumerate(lines, 1):
         where = f"{path}, line {number}"
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise CadcError(f"{where} is no record ({error}); restore the file or delete it.") from error
+            raise CadcError(f"{where} is not a record ({error}); restore the file or delete it.") from error
         check_record(record, where)
         records.append(record)
     return records

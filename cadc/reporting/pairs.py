@@ -1,4 +1,4 @@
-"""Which point of a table is held against which, and which of their runs are paired."""
+"""The pairs of a comparison: which points of a table are compared, and which of their runs are paired."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from cadc.reporting.points import Point
 
 
 def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Point | None:
-    """Return the row of the same data set that this one is compared with, itself if it is the reference's."""
+    """Return the row of the same data set that this row is compared with; the row itself if it is the reference."""
     found = [other for other in rows if other.arm == reference.arm]
     found = [other for other in found if _data(other) == _data(row)]
     named = {"rate": reference.rate, "embedding": reference.embedding}
@@ -20,7 +20,7 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
     if row.arm == reference.arm and not any(named.values()):
         return row
     for column in ("rate", "dim", "embedding", "ratio"):
-        # A column in which all agree, as in the rate of full data, tells nothing.
+        # A column in which all agree, such as the rate of full data, does not matter.
         if len({other.columns[column] for other in found}) > 1:
             found = [other for other in found if other.columns[column] == row.columns[column]]
     if len(found) != 1:
@@ -30,15 +30,15 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
 
 
 def _data(point: Point) -> list[Any]:
-    """Return what tells the data of a point from others of the same name: its options and its split."""
+    """Return what distinguishes data of the same name: options and split."""
     options = point.records[0]["config"]["data"]
     return [point.columns["dataset"], {key: value for key, value in options.items() if key != "split_seed"}]
 
 
 def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
-    """Return the runs of both on one split with the same seeds; a model without training serves all seeds of its split.
+    """Return the runs of both points on one split with the same seeds; a model without training counts for all seeds.
 
-    Splits are told apart by what is in them: where times leave nothing to draw, those of all seeds are one.
+    Splits are equal if their rows are: a split by time, which draws nothing, is the same for all seeds.
     """
     return [
         (mine, theirs)

@@ -1,4 +1,4 @@
-"""What a panel of a figure is: one metric of a part of a table."""
+"""Base class of panels: one metric of a part of a table."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from cadc.reporting.palette import Palette
 
 
 def axis_label(metric: str) -> str:
-    """Return a metric as an axis names it."""
+    """Return the label of a metric on an axis."""
     return label(metric) if metric.startswith(VALIDATION) else f"test {label(metric)}"
 
 
 class Panel(ABC):
-    """Draws quality against something, an arm a line.
+    """Draws quality against another column, one line for each arm.
 
     Attributes
     ----------
-    beside : inches for the legend.
-    sharey : whether panels of a row have one y axis.
-    by : column of the table whose values have each a colour and a marker.
-    columns : parts that stand beside one another at most.
+    beside : width of the legend in inches.
+    sharey : whether panels of a row share their y axis.
+    by : column of the table whose values have a colour and a marker each.
+    columns : most parts side by side.
     """
 
     beside: ClassVar[float] = 2.4
@@ -34,7 +34,7 @@ class Panel(ABC):
     columns: ClassVar[int] = 100
 
     def parts(self, table: pd.DataFrame) -> "list[Part]":
-        """Return what has a panel of its own for each metric: a data set."""
+        """Return the parts of a table that have a panel for each metric: its data sets."""
         return [Part(str(name), rows, self) for name, rows in table.groupby("dataset", sort=False)]
 
     def size(self, table: pd.DataFrame) -> tuple[float, float]:
@@ -43,18 +43,18 @@ class Panel(ABC):
 
     @abstractmethod
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw the rows of one part; `alone` tells whether this is the only panel."""
+        """Draw the rows of one part; `alone` says whether this is the only panel."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a table that are drawn together.
+    """Rows of a table that share a panel.
 
     Parameters
     ----------
-    title : stands above the panel, where there are several parts.
-    rows : of the table.
-    panel : draws them.
+    title : title of the panel, shown if there are several parts.
+    rows : rows of the table.
+    panel : panel that draws them.
     """
 
     title: str
@@ -63,7 +63,7 @@ class Part:
 
 
 def limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
-    """Have the axis show all means; an interval that is much wider than their range does not flatten them."""
+    """Set the y axis so that all means show; an interval much wider than their range does not flatten them."""
     low, high = float(means.min()), float(means.max())
     room = 0.3 * (high - low) or max(0.01, 0.05 * abs(high))
     bottom, top = max(min(ends, default=low), low - room), min(max(ends, default=high), high + room)
@@ -72,7 +72,7 @@ def limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
 
 
 def is_near_to(level: float, means: pd.Series) -> bool:
-    """Tell whether a level is within the range of the lines, or not further from it than half its width."""
+    """Tell whether a level is within the range of the lines, or at most half its width away."""
     room = 0.5 * float(means.max() - means.min()) or 0.1 * abs(level)
     return bool(means.min() - room <= level <= means.max() + room)
 

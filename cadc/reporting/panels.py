@@ -1,4 +1,4 @@
-"""The kinds of panels that a figure is made of; each draws one metric on one data set."""
+"""The kinds of panels of a figure; each draws one metric on one data set."""
 
 from collections import Counter
 from itertools import cycle
@@ -21,16 +21,16 @@ class LinePanel(Panel):
 
     Parameters
     ----------
-    column : of the table.
-    name : of the axis.
-    factor : that values are shown times.
+    column : column of the table.
+    name : label of the axis.
+    factor : factor by which values are multiplied for the axis.
     """
 
     def __init__(self, column: str, name: str, factor: float = 1) -> None:
         self.column, self.name, self.factor = column, name, factor
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw a line an arm, its band, and levels."""
+        """Draw a line with its band for each arm, and the levels."""
         mean, half = f"{metric}_mean", f"{metric}_ci"
         levels = self._levels(rows)
         ends: list[float] = []
@@ -47,7 +47,7 @@ class LinePanel(Panel):
         shown = [float(level) for level in swept]
         for arm, own in [*self._full_data(rows, levels), *controls]:
             level = float(own[mean].iloc[0])
-            # A hopeless control must not flatten the lines.
+            # A control far off must not flatten the lines.
             is_near = swept.empty or is_near_to(level, swept)
             text = arm + (f" ({level:.4f})" if alone else "") + ("" if is_near else " (off the panel)")
             style = {"color": "0.35", "linestyle": palette.line(arm), "linewidth": 1.1, "label": text}
@@ -69,7 +69,7 @@ class LinePanel(Panel):
         return [str(arm) for arm, own in rows.groupby("arm", sort=False) if own[self.column].nunique() < 2]
 
     def _full_data(self, rows: pd.DataFrame, levels: list[str]) -> list[tuple[str, pd.DataFrame]]:
-        """Return the plain arm at its highest rate, which others are held against, unless it is an arm of its own."""
+        """Return the plain arm at its highest rate, the level to compare with, unless it is an arm of its own."""
         if self.column != "rate" or (rows.loc[rows["arm"].isin(levels), "rate"] == 1).any():
             return []
         plain = rows[(rows["initializer"] == "random") & (rows["rate"] == rows["rate"].max())].iloc[:1]
@@ -78,7 +78,7 @@ class LinePanel(Panel):
         ]
 
     def _lines(self, rows: pd.DataFrame, palette: Palette) -> Any:
-        """Yield name, rows and style of each line; arms at several rates have one for each where rates are not x."""
+        """Yield name, rows and style of each line; an arm has a line for each rate unless rates are on the x axis."""
         for arm, own in rows.groupby("arm", sort=False):
             style = palette.points(str(arm))
             rates = own["rate"].dropna().unique()
@@ -90,7 +90,7 @@ class LinePanel(Panel):
 
 
 class TimePanel(Panel):
-    """Quality against total seconds, the factorisation's included; a point a rate, and its rate beside it."""
+    """Quality against total seconds, factorisation included; a point for each rate, labelled with it."""
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
         """Draw the points of each arm in the order of their rates."""
@@ -114,16 +114,16 @@ class TimePanel(Panel):
 
 
 class BarPanel(Panel):
-    """Arms below one another, each with its mean and interval; rates are told apart by colour.
+    """Arms below one another, each with its mean and interval; colours show rates.
 
-    An arm far off the others stands at the edge, with its value beside it.
+    An arm far from the others is drawn at the edge, with its value.
     """
 
     beside: ClassVar[float] = 2.6
     sharey: ClassVar[bool] = True
 
     def size(self, table: pd.DataFrame) -> tuple[float, float]:
-        """Return width and height of a panel in inches: a line an arm."""
+        """Return width and height of a panel in inches: a line for each arm."""
         return (3.9, 1.1 + 0.3 * table["arm"].nunique())
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
@@ -154,7 +154,7 @@ class BarPanel(Panel):
                 outside["arm"], level[~inside], np.array(places)[~inside], outside[f"{metric}_mean"], strict=True
             ):
                 sign, side = (-1, "right") if x == high else (1, "left")
-                away = 6 + 36 * at_the_edge[arm]  # the values of an arm's rates stand side by side
+                away = 6 + 36 * at_the_edge[arm]  # the values of an arm's rates are side by side
                 at_the_edge[arm] += 1
                 axes.annotate(
                     f"{value:.3g}",
@@ -168,13 +168,13 @@ class BarPanel(Panel):
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.4, -0.6)
         axes.margins(x=0.08)
-        # Panels stand beside each other, and numbers of four places are wide.
+        # Panels are side by side, and labels of four decimals are wide.
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(axis_label(metric))
 
 
 def _usual(means: pd.Series) -> tuple[float, float]:
-    """Return between which values arms are drawn: a hopeless one, which must not flatten the others, is at the edge."""
+    """Return the range in which arms are drawn; an arm far off, which must not flatten the others, is at the edge."""
     low, high = float(means.quantile(0.25)), float(means.quantile(0.75))
     room = 2 * (high - low) or max(0.01, 0.1 * abs(high))
     return max(float(means.min()), low - room), min(float(means.max()), high + room)

@@ -1,4 +1,4 @@
-"""Which points no other beats in everything: quality, network rows and bytes stand apart, without a sum of them."""
+"""Pareto front of quality, network rows and bytes, and the choice of a point."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from cadc.evaluation.statistics.seeds import seed_interval
 
 
 def pareto_front(objectives: ArrayLike, larger_is_better: Sequence[bool]) -> NDArray[np.bool_]:
-    """Return which points are not dominated: none is at least as good in every objective and better in one.
+    """Return which points are not dominated: no other is at least as good in all objectives and better in one.
 
     Parameters
     ----------
-    objectives : shape [n_points, n_objectives]; a point with a NaN is on no front.
-    larger_is_better : of each objective.
+    objectives : shape [n_points, n_objectives]; a point with a NaN is never on the front.
+    larger_is_better : direction of each objective.
 
     Returns
     -------
-    front : bool, shape [n_points]; points that agree in everything are on it together.
+    front : bool, shape [n_points]; equal points are on it together.
 
     >>> pareto_front([[0.8, 100], [0.7, 10], [0.7, 50]], [True, False]).tolist()
     [True, True, False]
@@ -39,21 +39,22 @@ def is_non_inferior(differences: ArrayLike, margin: float) -> bool:
 
     Parameters
     ----------
-    differences : advantage of the arm over the reference with each seed; of one alone, which has no interval, itself.
-    margin : in the metric's unit.
+    differences : advantage of the arm over the reference for each seed; a single one, which has no interval, counts as
+        its own bound.
+    margin : margin in the metric's unit.
     """
     interval = seed_interval(differences)
     return bool((interval.mean if interval.n_seeds == 1 else interval.low) > -margin)
 
 
 def smallest(rows: ArrayLike, size: ArrayLike, quality: ArrayLike) -> int:
-    """Return which point has the smallest product of rows and bytes, the better one where these agree.
+    """Return the index of the point with the smallest product of rows and bytes; quality breaks ties.
 
-    Both count by what share of them is left: half the rows are worth as much as half the bytes.
+    Relative savings count alike: half the rows are worth as much as half the bytes.
 
     Parameters
     ----------
-    rows, size, quality : of each point, shape [n_points]; larger quality is better.
+    rows, size, quality : values of each point, shape [n_points]; larger quality is better.
     """
     product = np.log(np.asarray(rows, np.float64)) + np.log(np.asarray(size, np.float64))
     return int(np.lexsort((-np.asarray(quality, np.float64), product))[0])

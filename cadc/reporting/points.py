@@ -1,4 +1,4 @@
-"""What a row of a table stands for: an arm at one point of its sweep, on one data set."""
+"""The rows of a table: each is an arm at one point of its sweep, on one data set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ ARM_COLUMNS = [
     "ratio",
     "dim",
 ]
-"""Of these a table leaves out `ratio`, that its runs were asked for, where no run was asked for one."""
+"""A table leaves out `ratio`, the compression that was asked for, if no run was asked for one."""
 
 
 def leading_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that a shown table begins with: some of them only where they tell rows apart."""
+    """Return the leading columns of a shown table; some of them only where they tell rows apart."""
     several = len(table["dataset"].unique()) > 1
     arms = [own for _, own in table.groupby(["dataset", "arm"], sort=False)]
     telling = [
@@ -46,8 +46,8 @@ class Point:
     Parameters
     ----------
     arm : its name in the experiment.
-    columns : that tell it apart, see `arm_columns`.
-    records : of its runs, which differ in seeds alone.
+    columns : columns that identify it, see `arm_columns`.
+    records : records of its runs, which differ only in their seeds.
     """
 
     arm: str
@@ -56,12 +56,12 @@ class Point:
 
     @property
     def results(self) -> list[Record]:
-        """Records of the runs that have a result, as those whose scheme cannot meet its budget have not."""
+        """Records of the runs that have a result; a run whose scheme cannot meet its budget has none."""
         return [record for record in self.records if not record.get("unreachable")]
 
 
 def arm_columns(arm: str, record: Record) -> dict[str, Any]:
-    """Return the columns that tell arms apart; those that do not apply to a model are None."""
+    """Return the columns that identify a point; those that do not apply to its model are None."""
     config, choices, used = record["config"], record["config"]["choices"], record["uses"]
     has_tables = "embedding" in used
     return {
@@ -80,12 +80,12 @@ def arm_columns(arm: str, record: Record) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a list, such as one of frozen fields, as a text."""
+    """Return a list, such as the frozen fields, as text."""
     return ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
-    """Return the rows of the table of (arm, record) pairs: data sets and, in each, arms in the order of appearance."""
+    """Return the points of (arm, record) pairs, grouped by data set, arms in order of appearance."""
     groups: dict[str, dict[str, Record]] = {}
     rows: dict[str, dict[str, Any]] = {}
     arms: dict[str, str] = {}
@@ -101,11 +101,11 @@ def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
 
 
 SHOWN_AS = {"embedding": "{}", "ratio": "{:g}x", "dim": "d = {}"}
-"""Columns in which the points of an arm may differ beside the rate, and how a name shows them."""
+"""Columns besides the rate in which points of an arm may differ, and how names show them."""
 
 
 def names_of(rows: Sequence[Point]) -> list[str]:
-    """Return the arm of each point, with what tells it from the arm's others beside the rate: `random, lma, 16x`."""
+    """Return a name for each point: the arm, and what else than the rate tells it from the arm's others, `lma, 16x`."""
     values: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for point in rows:
         own = values.setdefault((point.columns["dataset"], point.arm), {name: set() for name in SHOWN_AS})
@@ -121,7 +121,7 @@ def names_of(rows: Sequence[Point]) -> list[str]:
 
 
 def _tell_apart(rows: dict[str, dict[str, Any]], configs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Add to the names of arms that no column tells apart the keys in which they differ."""
+    """Add the keys in which points differ to the names of those that no column tells apart."""
     same: dict[tuple[Any, ...], list[str]] = {}
     for key, row in rows.items():
         same.setdefault(tuple(row.values()), []).append(key)

@@ -1,4 +1,4 @@
-"""Quality against the compression of tables: a line a scheme, a panel an arm and rate, full tables as levels."""
+"""Quality against compression of the tables: a line for each scheme, full tables as levels."""
 
 from typing import ClassVar
 
@@ -10,11 +10,11 @@ from cadc.reporting.palette import LINES, Palette
 from cadc.reporting.panel import Panel, Part, axis_label, differ, limit
 
 KIND = ["dataset", "model", "initializer", "freeze", "sampler", "rate", "dim"]
-"""Columns that lines of one panel agree in."""
+"""Columns in which the lines of a panel agree."""
 
 
 class RatioPanel(Panel):
-    """Quality against the ratio that was asked for, on a log axis; what a scheme cannot reach has no point."""
+    """Quality against the ratio that was asked for, on a log axis; ratios that a scheme cannot reach have no point."""
 
     beside: ClassVar[float] = 2.8
     by: ClassVar[str] = "embedding"
@@ -25,7 +25,7 @@ class RatioPanel(Panel):
         return 3.9, 3.7
 
     def parts(self, table: pd.DataFrame) -> list[Part]:
-        """Return what differs in more than scheme and ratio, each part with the full tables of as many rows or more.
+        """Return a part for each arm and rate, with the levels of full tables trained on as many rows or more.
 
         Arms that agree in all else share a part, named after the first; a part with a single ratio is left out where
         others have several.
@@ -52,7 +52,7 @@ class RatioPanel(Panel):
         return found or super().parts(table)
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw a line a scheme with its intervals, and a level a full table or control."""
+        """Draw a line with its intervals for each scheme, and a level for each full table or control."""
         mean, half = f"{metric}_mean", f"{metric}_ci"
         ends: list[float] = []
         whole = _with_ratio(palette.table)
@@ -83,5 +83,5 @@ class RatioPanel(Panel):
 
 
 def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with a column of ratios, which a table of full ones alone has not."""
+    """Return rows with the column ratio, which a table of full embeddings lacks."""
     return rows if "ratio" in rows else rows.assign(ratio=float("nan"))

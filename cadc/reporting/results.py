@@ -1,4 +1,4 @@
-"""The results of an experiment: table, figure, the records behind them, and where they came from."""
+"""The results of an experiment: table, figure, the records behind them, and their provenance."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from cadc.reporting.metric_values import MetricValues, kept_metrics
 from cadc.reporting.points import points
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.selection import FILE as CHOICE
-from cadc.reporting.selection import add_choice, choose, try_choice
+from cadc.reporting.selection import add_choice, choose, compare_choice
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table, markdown, write_table
@@ -64,7 +64,7 @@ def write_results(
     tested = None
     if experiment.choose is not None:
         choice = choose(experiment.choose, rows)
-        tested = try_choice(experiment.choose, choice, rows, ledger, committed)
+        tested = compare_choice(experiment.choose, choice, rows, ledger, committed)
         table = add_choice(table, experiment.choose, choice, rows, tested)
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str] | None]] = [
         (COMPUTED, values.frame() if values.computed else None, None),
@@ -102,7 +102,7 @@ def write_results(
         put_in_place(folder, write)
         for file, frame, _ in kept:
             if frame is None:
-                # One that is left from other runs would seem to belong to this table.
+                # A file left over from other runs would seem to belong to this table.
                 (folder / file).unlink(missing_ok=True)
                 (folder / file).with_suffix(".md").unlink(missing_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The rows that runs saved: scores and ranks, read from the ledger and held against their records."""
+"""Scores and ranks that runs saved, read from the ledger and checked against their records."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
 
 KEPT = 8
-"""Files in memory: those of a reference serve one arm after the other."""
+"""Files kept in memory: a reference is compared with one arm after the other."""
 
 
 class SavedRows:
@@ -20,7 +20,7 @@ class SavedRows:
 
     Parameters
     ----------
-    ledger : with the runs; None has none.
+    ledger : ledger of the runs; None has none.
     """
 
     def __init__(self, ledger: Ledger | None) -> None:
@@ -29,11 +29,11 @@ class SavedRows:
 
     @property
     def place(self) -> str:
-        """Where the runs are looked for."""
+        """Folder in which runs are looked up."""
         return str(self.ledger.folder) if self.ledger else "a ledger"
 
     def has(self, run_id: str, file: str) -> bool:
-        """Tell whether a run's file is there."""
+        """Tell whether a file of a run exists."""
         return self.ledger is not None and (self.ledger.path(run_id) / file).exists()
 
     def read(self, record: Record, file: str) -> pd.DataFrame:
@@ -41,7 +41,7 @@ class SavedRows:
 
         Raises
         ------
-        CadcError : where the file is not the one that the record names.
+        CadcError : if the file is not the one that the record names.
         """
         key = (record["id"], file)
         if key not in self._kept:
@@ -54,11 +54,11 @@ class SavedRows:
     def _read(self, record: Record, file: str) -> pd.DataFrame:
         assert self.ledger is not None
         path = self.ledger.path(record["id"]) / file
-        # Records of the first version name no files.
+        # Records of schema version 1 name no files.
         expected = record.get("files", {}).get(file)
         try:
             if expected is not None and file_hash(regular_file(path)) != expected:
-                raise ValueError("its hash is not the one in the run's record")
+                raise ValueError("its hash differs from that in the run's record")
             rows = pd.read_parquet(regular_file(path))
         except (OSError, ValueError) as error:
             reason = one_line(str(error))
@@ -68,27 +68,27 @@ class SavedRows:
 
 
 def read_kept(path: Path, columns: list[str], texts: list[str], later: Sequence[str] = ()) -> pd.DataFrame | None:
-    """Return a table that was kept beside results; None where there is none, or one with other columns.
+    """Return a table kept beside results; None if there is none, or it has other columns.
 
     Parameters
     ----------
-    path : of the CSV file.
-    columns : that it has, in this order.
-    texts : those of them that are read as text.
-    later : those of them that tables kept by earlier versions lack; they are empty then.
+    path : path of the CSV file.
+    columns : its columns, in this order.
+    texts : columns that are read as text.
+    later : columns that tables of earlier versions lack; they are read as empty.
 
     Raises
     ------
-    CadcError : where the file is no table.
+    CadcError : if the file is not a table.
     """
     if not path.exists():
         return None
     try:
-        # A hash may look like a number.
+        # A hash may look like a number, as 12e4 does.
         kinds = dict.fromkeys(texts, str)
         frame = pd.read_csv(regular_file(path), float_precision="round_trip", dtype=kinds)
     except (OSError, ValueError) as error:
         reason = one_line(str(error))
-        raise CadcError(f"{path} is no {path.stem} ({reason}); restore it or delete it.") from error
+        raise CadcError(f"{path} cannot be read as a table ({reason}); restore it or delete it.") from error
     lacking = [name for name in later if name not in frame]
     return frame.reindex(columns=columns) if list(frame) == [c for c in columns if c not in lacking] else None

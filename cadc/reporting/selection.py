@@ -1,4 +1,4 @@
-"""The fewest rows and bytes that are as good as a reference: chosen on validation, then tested once."""
+"""The point with the fewest rows and bytes that is as good as a reference: chosen on validation, then tested once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from cadc.reporting.pareto import is_non_inferior, pareto_front, smallest
 from cadc.reporting.points import Point, names_of
 
 FILE = "choice.csv"
-"""The test of what was chosen."""
+"""The comparison of the chosen point on the test part."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What validation says of the points of a table.
+    """The choice among the points of a table, made on validation.
 
     Parameters
     ----------
-    front : whether each is on the Pareto front of quality, network rows and bytes.
-    chosen : by data set, the place of the point that was chosen and that of the reference.
+    front : whether each point is on the Pareto front of quality, network rows and bytes.
+    chosen : by data set, the indices of the chosen point and of the reference.
     """
 
     front: list[bool]
@@ -36,13 +36,13 @@ class Choice:
 def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
     """Choose, on validation alone, the point with the fewest rows and bytes that is not inferior to a reference.
 
-    Not inferior is a point whose mean difference to the reference, paired by seeds, has its lower 95 % bound above
-    -margin; of those, the one with the smallest product of network rows and bytes is chosen.
+    A point is not inferior if the lower 95 % bound of its mean difference to the reference, paired by seeds, is above
+    -margin. Of these, the point with the smallest product of network rows and bytes is chosen.
 
     Parameters
     ----------
-    reference : with metric and margin; the metric is read on validation.
-    rows : of the table.
+    reference : the reference, with metric and margin; the metric is read on validation.
+    rows : points of the table.
     """
     metric = f"{VALIDATION}{reference.metric.removeprefix(VALIDATION)}"
     sign = 1 if higher_is_better(metric) else -1
@@ -72,13 +72,13 @@ def choose(reference: Reference, rows: Sequence[Point]) -> Choice:
     return Choice(front, chosen)
 
 
-def try_choice(
+def compare_choice(
     reference: Reference, choice: Choice, rows: Sequence[Point], ledger: Ledger | None, committed: Sequence[Path] = ()
 ) -> pd.DataFrame | None:
     """Return the comparison of each chosen point with the reference on the test part, see `compare_points`.
 
-    It is the only one, so that nothing is adjusted for other points of the table. None where the reference itself was
-    chosen, or nothing can be compared.
+    It is the only comparison, so p values are not adjusted for other points of the table. None if the reference itself
+    was chosen, or nothing can be compared.
     """
     wanted = [rows[place] for both in choice.chosen.values() if both[0] != both[1] for place in both]
     return compare_points([reference], wanted, ledger, committed, FILE) if wanted else None
@@ -87,12 +87,12 @@ def try_choice(
 def add_choice(
     table: pd.DataFrame, reference: Reference, choice: Choice, rows: Sequence[Point], tested: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Return the table with the columns `front` and `chosen`, and a note that says what was chosen and how it tested.
+    """Return the table with the columns `front` and `chosen`, and a note on the chosen point and its test.
 
     Parameters
     ----------
-    table : as `build_table` returns it, of these rows.
-    reference, choice, tested : see `choose` and `try_choice`.
+    table : as `build_table` returns it for these rows.
+    reference, choice, tested : see `choose` and `compare_choice`.
     """
     wide = table.assign(front=choice.front, chosen=False)
     names = names_of(rows)

@@ -1,4 +1,4 @@
-"""Where the metrics of a table come from: rows of active and new users, of known and new items, each by itself."""
+"""Metrics of a table by stratum: rows of active and new users, of known and new items."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -28,19 +28,19 @@ def strata(
 ) -> pd.DataFrame | None:
     """Return metrics of every row of a table by activity of users and by warm and cold pairs, in sample and training.
 
-    They are computed from what the runs saved; where that is gone, read from strata of the same runs that were kept
-    beside results. Means over seeds; `_ci` is half the width of the 95 % t interval.
+    They are computed from the saved rows of the runs, or read from strata of the same runs that are kept beside
+    results. Values are means over seeds; `_ci` is half the width of the 95 % t interval.
 
     Parameters
     ----------
-    rows : of the table.
-    metrics : of the table; those that are no mean or rank statistic of rows (`ece`) are left out.
-    ledger : where the runs' saved rows are looked for; None looks nowhere.
+    rows : points of the table.
+    metrics : metrics of the table; those that strata cannot be compared by (`ece`) are left out.
+    ledger : ledger with the runs' saved rows; None has none.
     committed : folders of results.
 
     Returns
     -------
-    strata : a line for each row, kind of stratum and stratum; None where no run tells users or items apart.
+    strata : a line for each row, kind of stratum and stratum; None if no run has users or items.
     """
     metrics = _of_one_file(metrics)
     columns = [*SHOWN, *(f"{name}_{kind}" for name in metrics for kind in ("mean", "ci")), "runs"]
@@ -61,7 +61,7 @@ def strata(
 
 
 def _of_one_file(metrics: Sequence[str]) -> list[str]:
-    """Return the metrics that rows of a stratum alone define, and that read the same file as the first of them."""
+    """Return the comparable metrics that read the same file as the first of them."""
     found = []
     for name in metrics:
         with suppress(UsageError):
@@ -70,10 +70,10 @@ def _of_one_file(metrics: Sequence[str]) -> list[str]:
 
 
 def _of_run(rows: pd.DataFrame, record: Record, metrics: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield the strata of one run, a frame for each way of telling rows apart."""
+    """Yield the strata of one run, a frame for each kind of stratum."""
     if not set(COUNTS) <= set(rows):
         return
-    # A model that trains on no sample knows all of the training part.
+    # A model without a sample has seen the whole training part.
     has_sample = record["rows"].get("kept") is not None
     for part, name in (("sample", "the sample"), ("train", "training")):
         if part == "sample" and not has_sample:
@@ -109,5 +109,5 @@ def _kept(columns: list[str], runs: str, committed: Sequence[Path]) -> pd.DataFr
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Have numbers stay what they are where lines are empty."""
+    """Set the types of columns that may have empty lines."""
     return frame.astype({"n_rows": "Int64", "n_users": "Int64", "rate": "float64"})

@@ -1,4 +1,4 @@
-"""The table of an experiment: a row an arm; means, standard deviations and intervals over seeds."""
+"""The table of an experiment: a row for each point; means, standard deviations and intervals over seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def build_table(
     columns: Sequence[str] = (),
     values: MetricValues | None = None,
 ) -> pd.DataFrame:
-    """Return the table of (arm, record) pairs, a row a point.
+    """Return the table of (arm, record) pairs, one row for each point.
 
     `seeds` counts the runs behind a row; one whose scheme cannot meet its budget has none. Of every metric there are
     `NAME_mean`, `NAME_std`, the standard deviation of a sample (n - 1), and `NAME_ci`, half the width of the 95 % t
@@ -30,8 +30,8 @@ def build_table(
     Parameters
     ----------
     runs : arm and record of each.
-    metrics : such as `auc` or `ndcg@10`; those of the task where none are named.
-    columns : beside those that every table has, see `cadc.experiment.columns`.
+    metrics : metrics such as `auc` or `ndcg@10`; empty takes those of the task.
+    columns : further columns, see `cadc.experiment.columns`.
     values : computes the metrics that records lack; None computes none. Where one cannot be computed, cells are empty
         and the attribute `note` says why.
     """
@@ -67,7 +67,7 @@ def _row(point: Point, metrics: Sequence[str], extra: Sequence[str], value_of: M
 
 
 def _is_whole(name: str) -> bool:
-    """Tell whether a column counts rows or bytes, which seeds change by little or nothing."""
+    """Tell whether a column counts rows or bytes, which hardly depend on seeds."""
     return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name in ("compressed_bytes", "index_bytes")
 
 
@@ -90,7 +90,7 @@ def _rounded(name: str, value: float | None) -> float | None:
 
 
 def write_table(table: pd.DataFrame, folder: Path) -> None:
-    """Write `table.csv`, `table.md` and `table.tex`; what is said of the whole table stands below it."""
+    """Write `table.csv`, `table.md` and `table.tex`, the notes below the table."""
     note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
     (folder / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
     (folder / "table.md").write_text(markdown(table) + note)
@@ -98,7 +98,7 @@ def write_table(table: pd.DataFrame, folder: Path) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table in Markdown, with numbers as they would stand in a paper."""
+    """Return a table in Markdown, with numbers formatted as in a paper."""
     lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + " --- |" * len(table.columns)]
     for row in table.to_dict("records"):
         cells = (shown_in(row, str(name)).replace("|", "\\|") for name in row)

@@ -1,4 +1,4 @@
-"""The table as it is printed: the columns that matter most."""
+"""The table as printed in a terminal: its most important columns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from cadc.reporting.columns import head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 OWN_FORM = ("rows_kept", "total_s_mean", "embedding_bytes")
-"""Columns that every table has, shown in a form of their own."""
+"""Columns of every table that are formatted separately."""
 
 
 def print_table(title: str, table: pd.DataFrame) -> None:
@@ -30,7 +30,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     heads += ["rows", "seconds", "table bytes", *map(head, further), *map(_compared_head, compared)]
     for name in heads:
         is_text = name in ("dataset", "arm", "embedding") or name.startswith("verdict")
-        # Names of arms and references may be long, numbers may not be cut.
+        # Names of arms and references may wrap, numbers may not.
         wraps = name == "arm" or " to " in name
         least = min(32, max(map(len, table["arm"].astype(str)))) if name == "arm" else 9 if wraps else None
         printed.add_column(name, justify="left" if is_text else "right", no_wrap=not wraps, min_width=least)
@@ -53,7 +53,7 @@ def is_of_comparison(column: str) -> bool:
 
 
 def further_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that an experiment chose beside those that every table has."""
+    """Return the columns that an experiment asks for besides those of every table."""
     metrics = table.attrs["metrics"]
     usual = {*ARM_COLUMNS, "seeds", *OWN_FORM, *(f"{m}_{kind}" for m in metrics for kind in ("mean", "std", "ci"))}
     return [str(name) for name in table if name not in usual and not is_of_comparison(str(name))]

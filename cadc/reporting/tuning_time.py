@@ -1,4 +1,4 @@
-"""What tuning took, beside what the runs of a table took."""
+"""Seconds of tuning, beside the seconds of the runs of a table."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ def add_tuning_time(table: pd.DataFrame, tuned: Sequence[Tuned], rows: Sequence[
 
     Parameters
     ----------
-    table : as `build_table` returns it, of these rows.
+    table : as `build_table` returns it for these rows.
     tuned : settings of all arms.
-    rows : of the table.
+    rows : points of the table.
     """
     if not any(found.seconds for found in tuned):
         return table
@@ -39,7 +39,7 @@ def add_tuning_time(table: pd.DataFrame, tuned: Sequence[Tuned], rows: Sequence[
 
 
 def _text(record: Record, key: str) -> str | None:
-    """Return what the configuration of a run says for a key of a word, as the word says it."""
+    """Return the value of a key in the configuration of a run, as an override writes it."""
     is_group = key in record["config"]["choices"]
     value = value_of(record, f"config.choices.{key}" if is_group else f"config.{key}")
     return None if value is None else str(value)

@@ -10,7 +10,7 @@ from cadc.experiment import Reference
 from cadc.ledger import Ledger
 from cadc.reporting.pareto import is_non_inferior, pareto_front, smallest
 from cadc.reporting.points import points
-from cadc.reporting.selection import add_choice, choose, try_choice
+from cadc.reporting.selection import add_choice, choose, compare_choice
 from cadc.reporting.table import build_table
 from tests.reporting.made_up import record
 
@@ -119,7 +119,7 @@ def test_only_the_chosen_point_is_tested(tmp_path, monkeypatch):
 
     monkeypatch.setattr("cadc.reporting.selection.compare_points", compare_points)
     rows = points(made_up_runs())
-    try_choice(REFERENCE, choose(REFERENCE, rows), rows, Ledger(tmp_path))
+    compare_choice(REFERENCE, choose(REFERENCE, rows), rows, Ledger(tmp_path))
     assert asked == [([REFERENCE], [16, None])]
 
 
@@ -128,7 +128,7 @@ def test_where_nothing_smaller_is_as_good_the_reference_stands():
     rows = points(runs)
     found = choose(REFERENCE, rows)
     assert [rows[place].arm for place in found.chosen["ml-1m"]] == ["full data", "full data"]
-    assert try_choice(REFERENCE, found, rows, None) is None
+    assert compare_choice(REFERENCE, found, rows, None) is None
     note = add_choice(build_table(runs, ["auc"]), REFERENCE, found, rows, None).attrs["note"]
     assert "full data at rate 1, 100 % of the rows and 1/1 of the bytes; it is the reference itself" in note
 

@@ -113,5 +113,5 @@ def test_strata_of_the_same_runs_that_were_kept_serve_where_scores_are_gone(poin
     row.records[0]["id"] = "another"
     assert strata([row], ["auc"], Ledger(tmp_path / "none"), [tmp_path]) is None
     (tmp_path / FILE).write_text('a,"b\n')
-    with pytest.raises(CadcError, match="is no strata"):
+    with pytest.raises(CadcError, match=r"strata\.csv cannot be read as a table"):
         strata([row], ["auc"], Ledger(tmp_path / "none"), [tmp_path])
