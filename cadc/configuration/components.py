@@ -1,5 +1,6 @@
 """Components: classes that a configuration names by `_target_`; their options are keyword arguments."""
 
+import dataclasses
 import inspect
 import types
 import typing
@@ -136,3 +137,17 @@ class Component(Generic[T]):
 def build(node: Mapping[str, Any], path: str = "", **provided: Any) -> Any:
     """Build the component that a node describes; see `Component.build`."""
     return Component.read(node, path, object).build(**provided)
+
+
+def require_choices(component: Any, group: str) -> None:
+    """Check the options of a dataclass that have a fixed set of values, for components made without a configuration.
+
+    Raises
+    ------
+    UsageError : for a value that the option's `Literal` type does not name.
+    """
+    hints = typing.get_type_hints(type(component))
+    for own in dataclasses.fields(component):
+        hint = hints[own.name]
+        if any(typing.get_origin(kind) is typing.Literal for kind in (hint, *typing.get_args(hint))):
+            cast(getattr(component, own.name), hint, f"{group}.{own.name}")

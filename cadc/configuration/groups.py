@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from cadc.configuration.class_lookup import allowed_packages
+from cadc.configuration.safe_yaml import load_yaml
 from cadc.paths import conf_dir
 
 
@@ -13,13 +15,45 @@ def groups() -> dict[str, list[str]]:
     for folder in (conf_dir(), *plugin_folders()):
         for path in folder.rglob("*.yaml"):
             group = path.parent.relative_to(folder).as_posix()
-            if group not in (".", "tune"):
+            if group not in (".", "tune") and _is_option(path):
                 found.setdefault(group, set()).add(path.stem)
     return {group: sorted(options) for group, options in sorted(found.items())}
 
 
 def files_of(group: str) -> dict[str, Path]:
     """Return the file of each option of a group by name, plug-ins included."""
+    return {name: path for name, path in _files(group).items() if _is_option(path)}
+
+
+def keys_of(group: str, option: str) -> dict[str, Any]:
+    """Return the keys of an option and their defaults, those that its list `defaults` inherits included.
+
+    Returns
+    -------
+    Keys in the order in which they are composed; none of an option that does not exist.
+
+    Raises
+    ------
+    UsageError : for a file that cannot be read.
+    """
+    path = _files(group).get(option)
+    own = load_yaml(path) if path else None
+    if not isinstance(own, dict):
+        return {}
+    keys: dict[str, Any] = {}
+    for base in own.pop("defaults", None) or []:
+        # An entry such as `split: random` chooses an option of another group.
+        if isinstance(base, str) and base != "_self_":
+            keys |= keys_of(group, base)
+    return keys | own
+
+
+def _is_option(path: Path) -> bool:
+    """Tell whether a file is an option; the names of files that options inherit from begin with `_`."""
+    return not path.stem.startswith("_")
+
+
+def _files(group: str) -> dict[str, Path]:
     folders = (conf_dir(), *plugin_folders())
     return {path.stem: path for folder in folders for path in (folder / group).glob("*.yaml")}
 

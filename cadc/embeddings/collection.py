@@ -155,7 +155,7 @@ def _tables(
                 )
             table: EmbeddingTable = FoldTables(group.fields, group.folds)
         else:
-            table = next(empty) if group.is_compressed else Full(scheme.dim).table(TableSpec(group.fields))
+            table = next(empty) if group.is_compressed else Full(dim=scheme.dim).table(TableSpec(group.fields))
             weights = [counts[field.name] + 1 for field in group.fields] if counts else None
             table.initialise_from(group.targets, weights, start.std, generator)
         yield table.requires_grad_(group.is_trained)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cadc.configuration.groups import files_of, groups
+from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.paths import conf_dir
 
@@ -62,7 +62,5 @@ class _Options:
     def of(self, group: str, component: str) -> set[str]:
         """Return the options of a component; empty if it does not exist, which is reported when it is composed."""
         if (group, component) not in self._of:
-            path = files_of(group).get(component)
-            found = load_yaml(path) if path else None
-            self._of[group, component] = set(found) if isinstance(found, dict) else set()
+            self._of[group, component] = set(keys_of(group, component))
         return self._of[group, component]

@@ -89,12 +89,12 @@ def _check_attributes(cls: type[Model]) -> None:
 def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], seed: int = 0) -> Model:
     """Return a model with the arguments that the pipeline gives by name."""
     initializer = RandomInitializer()
-    start = initial_values(initializer, Full(DIM), log, None, log.rows("train"), torch_generator(seed, "tables"))
+    start = initial_values(initializer, Full(dim=DIM), log, None, log.rows("train"), torch_generator(seed, "tables"))
     sides: dict[str, tuple[Side, ...]] = {"user": ("user", "context"), "item": ("item",)}
     factors = made_up_factors(log.schema) if cls.reads_factors(options) else None
     given: dict[str, Any] = {
-        "embeddings": EmbeddingCollection(log.schema, Full(DIM), start),
-        "towers": {side: EmbeddingCollection(log.schema, Full(DIM), start, own) for side, own in sides.items()},
+        "embeddings": EmbeddingCollection(log.schema, Full(dim=DIM), start),
+        "towers": {side: EmbeddingCollection(log.schema, Full(dim=DIM), start, own) for side, own in sides.items()},
         "factors": factors,
         "schema": log.schema,
         "n_dense": len(log.schema.dense),

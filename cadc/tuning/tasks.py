@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cadc.configuration.compose import compose_config
-from cadc.configuration.groups import files_of
+from cadc.configuration.groups import files_of, keys_of
 from cadc.configuration.overrides import expand, key_of
-from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError
 from cadc.execution.jobs import runnable_cells
 from cadc.experiment import Cell, Experiment, Tune, Tuned
@@ -138,4 +137,4 @@ def _is_of_another(key: str, config: Mapping[str, Any]) -> bool:
     option = rest.partition(".")[0]
     if group not in config["choices"] or option in config[group]:
         return False
-    return any(option in load_yaml(path) for path in files_of(group).values())
+    return any(option in keys_of(group, name) for name in files_of(group))

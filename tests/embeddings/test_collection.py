@@ -31,7 +31,7 @@ def targets(seed=0):
 
 
 def collection(frozen=(), start=None):
-    return EmbeddingCollection(SCHEMA, Full(DIM), InitialValues(start or targets(), frozen))
+    return EmbeddingCollection(SCHEMA, Full(dim=DIM), InitialValues(start or targets(), frozen))
 
 
 def batch_of(ids, bags):

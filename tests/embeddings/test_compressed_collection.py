@@ -43,7 +43,7 @@ def targets(rowless=()):
 
 
 def collection(scheme=None, **options):
-    scheme = scheme or Hashing(DIM, ratio=4.0, small=100)
+    scheme = scheme or Hashing(dim=DIM, ratio=4.0, small=100)
     return EmbeddingCollection(SCHEMA, scheme, InitialValues(**{"targets": targets(), **options}))
 
 
@@ -64,12 +64,12 @@ def test_small_fields_stay_full_and_as_they_start():
 
 @pytest.mark.parametrize(("size", "is_compressed"), [(100, False), (101, True)])
 def test_the_threshold_counts_values(size, is_compressed):
-    assert Hashing(DIM, small=100).is_compressed(Field("x", "user", size)) == is_compressed
+    assert Hashing(dim=DIM, small=100).is_compressed(Field("x", "user", size)) == is_compressed
 
 
 def test_frozen_compressed_and_trained_fields_are_tables_of_their_own_within_one_budget():
     budget = 6000
-    module = collection(Hashing(DIM, budget=budget, small=100), frozen=("user", "gender"))
+    module = collection(Hashing(dim=DIM, budget=budget, small=100), frozen=("user", "gender"))
     found = by_fields(module)
     assert set(found) == {("item", "genres"), ("hour", "jobs"), ("user",), ("gender",)}
     trained = {names: any(w.requires_grad for w in table.parameters()) for names, table in found.items()}
@@ -88,7 +88,7 @@ def test_frozen_compressed_and_trained_fields_are_tables_of_their_own_within_one
 
 
 def test_a_group_too_small_for_its_share_takes_what_it_needs_from_the_others():
-    small = Hashing(DIM, budget=1400, small=100)
+    small = Hashing(dim=DIM, budget=1400, small=100)
     module = collection(small, frozen=("item", "user"))
     found = {tuple(table.names): len(file_bytes(table)) for table in module.compressed_tables()}
     assert set(found) == {("genres",), ("user", "item")}
@@ -96,15 +96,15 @@ def test_a_group_too_small_for_its_share_takes_what_it_needs_from_the_others():
     assert 1400 - FULL - 16 < sum(found.values()) <= 1400
     for budget in range(1000, 300, -100):
         try:
-            collection(Hashing(DIM, budget=budget, small=100), frozen=("item", "user"))
+            collection(Hashing(dim=DIM, budget=budget, small=100), frozen=("item", "user"))
         except Unreachable as error:
             least = error.least
             assert f"2 tables take {least} already" in str(error)
             break
-    module = collection(Hashing(DIM, budget=least, small=100), frozen=("item", "user"))
+    module = collection(Hashing(dim=DIM, budget=least, small=100), frozen=("item", "user"))
     assert sum(len(file_bytes(table)) for table in module.compressed_tables()) == least
     with pytest.raises(Unreachable):
-        collection(Hashing(DIM, budget=least - 1, small=100), frozen=("item", "user"))
+        collection(Hashing(dim=DIM, budget=least - 1, small=100), frozen=("item", "user"))
 
 
 def test_look_up_is_in_the_order_of_field_names_and_of_what_dense_tables_say():
@@ -139,7 +139,7 @@ def test_tables_of_folds_are_refused_by_a_scheme_that_compresses_them():
     folds = targets() | {"user": torch.randn(2, 400, DIM)}
     with pytest.raises(UsageError, match="embedding=full"):
         collection(targets=folds, frozen=("user",))
-    module = collection(Full(DIM), targets=folds, frozen=("user",))
+    module = collection(Full(dim=DIM), targets=folds, frozen=("user",))
     assert any(isinstance(table, FoldTables) for table in module.tables)
 
 
@@ -202,16 +202,16 @@ def test_what_a_record_says_of_tables_computed_anew(tmp_path):
 
 
 def test_a_record_says_nothing_of_tables_that_are_not_compressed():
-    assert measure_tables(Recommender(scheme=Full(DIM))) == {}
-    assert measure_tables(Recommender(scheme=Hashing(DIM, small=10_000))) == {}
+    assert measure_tables(Recommender(scheme=Full(dim=DIM))) == {}
+    assert measure_tables(Recommender(scheme=Hashing(dim=DIM, small=10_000))) == {}
     assert measure_tables(nn.Linear(2, 2)) == {}
-    half = measure_tables(Recommender(scheme=Full(DIM, "float16")))
+    half = measure_tables(Recommender(scheme=Full(dim=DIM, dtype="float16")))
     assert 1.7 < half["ratio"] == half["ratio_model"] < 2
 
 
 def test_the_least_that_an_error_names_survives_a_process():
     with pytest.raises(Unreachable) as caught:
-        collection(Hashing(DIM, budget=20, small=100))
+        collection(Hashing(dim=DIM, budget=20, small=100))
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.least) == (str(caught.value), caught.value.least)
     assert again.least > 20
@@ -224,6 +224,6 @@ def test_a_scheme_that_ignores_its_budget_is_found_out():
         def table(self, spec):
             return super().table(replace(spec, budget=spec.n_rows * self.dim * 2))
 
-    assert measure_tables(Recommender(scheme=Hashing(DIM, ratio=16)))["ratio"] >= 16
+    assert measure_tables(Recommender(scheme=Hashing(dim=DIM, ratio=16)))["ratio"] >= 16
     with pytest.raises(CadcError, match=r"take [\d,]+ bytes, and their budget is [\d,]+; the scheme's `table`"):
-        measure_tables(Recommender(scheme=Half(DIM, ratio=16)))
+        measure_tables(Recommender(scheme=Half(dim=DIM, ratio=16)))

@@ -17,7 +17,7 @@ from tests.support.helpers import random_factors, small_synthetic_log
 
 def model_of(log, dim=4, n_dense=None, weight_seed=0, frozen=(), **options):
     targets = RandomInitializer(std=0.5).targets(log, dim, None, torch_generator(0, "tables"))
-    embeddings = EmbeddingCollection(log.schema, Full(dim), InitialValues(targets, frozen))
+    embeddings = EmbeddingCollection(log.schema, Full(dim=dim), InitialValues(targets, frozen))
     n_dense = len(log.schema.dense) if n_dense is None else n_dense
     options = {"factors": None} | options
     return DLRM(embeddings, n_dense, torch_generator(weight_seed, "network"), schema=log.schema, **options)

@@ -19,7 +19,7 @@ def towers_of(log, frozen=(), start=None):
     targets = RandomInitializer(std=0.5).targets(log, DIM, None, torch_generator(0, "tables"), {}) | (start or {})
 
     def collection(*sides):
-        return EmbeddingCollection(log.schema, Full(DIM), InitialValues(targets, frozen), sides)
+        return EmbeddingCollection(log.schema, Full(dim=DIM), InitialValues(targets, frozen), sides)
 
     return {"user": collection("user", "context"), "item": collection("item")}
 

@@ -67,7 +67,7 @@ class Net(Model):
             field.name: 0.1 * torch.randn(field.vocabulary_size, DIM, generator=generator)
             for field in log.schema.fields
         }
-        self.embeddings = EmbeddingCollection(log.schema, Masked(DIM, small=0), InitialValues(targets, frozen))
+        self.embeddings = EmbeddingCollection(log.schema, Masked(dim=DIM, small=0), InitialValues(targets, frozen))
         self.norm = nn.BatchNorm1d(DIM * len(log.schema.fields))
         self.last = nn.Linear(DIM * len(log.schema.fields), 1)
         with torch.no_grad():

@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 
+from cadc.configuration.components import require_choices
 from cadc.data.schema import Field
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.base.table import EmbeddingTable
@@ -53,6 +55,7 @@ class TableSpec:
         return int(torch.randint(low, high, (), generator=self.generator))
 
 
+@dataclass(kw_only=True, eq=False)
 class Scheme(ABC):
     """Makes embedding tables.
 
@@ -61,16 +64,22 @@ class Scheme(ABC):
     dim : columns of the vectors.
     """
 
-    table_class: type[EmbeddingTable]
-    is_compressing: bool = True
-    needs_statistics: bool = True
-    ratio: float | None = None
-    budget: int | None = None
-    small: int = 0
+    table_class: ClassVar[type[EmbeddingTable]]
+    """Class of the tables."""
+    is_compressing: ClassVar[bool] = True
+    """Whether tables are stored in another form than float32 vectors."""
+    needs_statistics: ClassVar[bool] = True
+    """Whether tables depend on how often values occur in the training rows."""
 
-    def __init__(self, dim: int = 16) -> None:
-        require_at_least(1, "embedding", dim=dim)
-        self.dim = dim
+    dim: int = 16
+    ratio: float | None = field(default=None, init=False, repr=False)
+    budget: int | None = field(default=None, init=False, repr=False)
+    small: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        require_choices(self, "embedding")
+        require_at_least(1, "embedding", dim=self.dim)
 
     @abstractmethod
     def table(self, spec: TableSpec) -> EmbeddingTable:
@@ -112,8 +121,9 @@ class Scheme(ABC):
         return field.vocabulary_size > self.small
 
 
+@dataclass(kw_only=True, eq=False)
 class Compressed(Scheme):
-    """A scheme with a budget.
+    """A scheme with a budget of bytes.
 
     Parameters
     ----------
@@ -123,17 +133,21 @@ class Compressed(Scheme):
     small : fields of at most so many values stay full.
     """
 
-    def __init__(self, dim: int = 16, ratio: float | None = 16.0, budget: int | None = None, small: int = 100) -> None:
-        super().__init__(dim)
-        require_at_least(0, "embedding", small=small)
-        if budget is not None:
-            require_at_least(1, "embedding", budget=budget)
-            ratio = None
-        elif ratio is None:
-            raise UsageError("embedding.ratio and embedding.budget are both null; a compressed table needs one.")
+    ratio: float | None = 16.0
+    budget: int | None = None
+    small: int = 100
+
+    def __post_init__(self) -> None:
+        """Check the options; a budget takes the place of the ratio."""
+        super().__post_init__()
+        require_at_least(0, "embedding", small=self.small)
+        if self.budget is not None:
+            require_at_least(1, "embedding", budget=self.budget)
+            self.ratio = None
+        elif self.ratio is None:
+            raise UsageError("embedding.ratio and embedding.budget are both null; set one of them.")
         else:
-            require_at_least(1, "embedding", ratio=ratio)
-        self.ratio, self.budget, self.small = ratio, budget, small
+            require_at_least(1, "embedding", ratio=self.ratio)
 
 
 def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[Field]) -> int | None:

@@ -1,20 +1,23 @@
 """What all ways of starting the embedding tables share: random values, and what they do with ids never seen."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from cadc.configuration.components import require_choices
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
-from cadc.errors import UsageError, require_at_least, require_positive
+from cadc.errors import UsageError, require_at_least
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
 Unseen = Literal["zero", "random", "unknown"]
 
 
+@dataclass(kw_only=True, eq=False)
 class Initializer:
     """Starts tables from normal random values, and some of them (`enriched`) from something better.
 
@@ -22,33 +25,30 @@ class Initializer:
     ----------
     std : standard deviation of the random values; *unknown* (id 0) starts at zero.
     freeze : keep the enriched tables as they start; or the names of the fields whose tables are kept.
-    scale_to : standard deviation that each enriched table is scaled to; None leaves it as it is.
-    unseen : what ids that do not occur in the sample start from, in fields that are not enriched: `zero`; `random`,
-        which training then leaves as it is; `unknown`: they are looked up as *unknown*.
+    unseen : start of ids that do not occur in the sample, in fields that are not enriched: `zero`; `random`, which
+        training then leaves as it is; `unknown`: they are looked up as *unknown*.
     id_dropout : with `unseen=unknown`, share of ids that training takes for *unknown*, so that it is trained at all.
     """
 
-    needs_factors = False
-    extra_columns = 0
-    """Columns of the enriched tables that are no vectors of the factors."""
+    needs_factors: ClassVar[bool] = False
+    """Whether tables start from the vectors of a factorisation."""
+    extra_columns: ClassVar[int] = 0
+    """Columns of the enriched tables that are not vectors of the factors."""
+    # Without a type, since it is an option of those that let the user choose, in the place that they give it.
     covers_cold = False
     """Whether users and items that never occur in training get ids, and rows, of their own."""
 
-    def __init__(
-        self,
-        std: float = 0.05,
-        freeze: bool | tuple[str, ...] = False,
-        scale_to: float | None = None,
-        unseen: Unseen = "zero",
-        id_dropout: float = 0.05,
-    ) -> None:
-        require_at_least(0, "initializer", std=std, id_dropout=id_dropout)
-        if scale_to is not None:
-            require_positive("initializer", scale_to=scale_to)
-        if not id_dropout < 1:
-            raise UsageError(f"initializer.id_dropout is {id_dropout}; it must be below 1.")
-        self.std, self.freeze, self.scale_to = std, freeze, scale_to
-        self.unseen, self.id_dropout = unseen, id_dropout
+    std: float = 0.05
+    freeze: bool | tuple[str, ...] = False
+    unseen: Unseen = "zero"
+    id_dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        require_choices(self, "initializer")
+        require_at_least(0, "initializer", std=self.std, id_dropout=self.id_dropout)
+        if not self.id_dropout < 1:
+            raise UsageError(f"initializer.id_dropout is {self.id_dropout}; it must be below 1.")
 
     @classmethod
     def pinned(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,10 +142,3 @@ class Initializer:
             table[UNKNOWN] = 0
             tables[field.name] = table
         return dict.fromkeys(rowless) | tables | dict(self.enriched(log, dim, factors, tables))
-
-    def scaled(self, vectors: Tensor) -> Tensor:
-        """Return vectors (shape […, n, k]) scaled to `scale_to`, *unknown* not counted."""
-        if self.scale_to is None:
-            return vectors
-        spread = vectors[..., UNKNOWN + 1 :, :].std()
-        return vectors * (self.scale_to / spread) if spread > 0 else vectors

@@ -1,26 +1,29 @@
 """CADC's own start: tables start from the vectors of a factorisation (arXiv 2407.08108)."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
-from cadc.embeddings.initializers.initializer import Initializer
+from cadc.embeddings.initializers.enriched import EnrichedInitializer
 from cadc.errors import UsageError
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
 
-class MFInitializer(Initializer):
+@dataclass(kw_only=True, eq=False)
+class MFInitializer(EnrichedInitializer):
     """The tables of all factorised fields start from their vectors, without the biases, as in the paper.
 
     `freeze=true` is the paper's Init-Frz. Cross-fitted vectors are turned into one basis; a training row then looks up
     the table that was fitted without it, and any other row the mean of the tables, so they can only be frozen.
     """
 
-    needs_factors = True
+    needs_factors: ClassVar[bool] = True
 
     def enriched_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the factorised fields."""

@@ -1,6 +1,8 @@
 """Tables that carry the whole logit of a factorisation: its biases ride along as columns of their own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
 
+@dataclass(kw_only=True, eq=False)
 class MFBiasInitializer(MFInitializer):
     """Users start from [u', b_u, 1] and items from [v', 1, b_i], so that their product is the whole logit of MF.
 
@@ -21,7 +24,7 @@ class MFBiasInitializer(MFInitializer):
     b_f·b_g. An empty bag looks up zeros, which is its vector and its bias. `scale_to` scales vectors, not biases.
     """
 
-    extra_columns = 2
+    extra_columns: ClassVar[int] = 2
 
     def kept_columns(self, schema: Schema, factors: Factors | CrossFitted | None) -> Mapping[str, Sequence[int]]:
         """Return the column of the biases of each field; that of ones and zeros goes with the field's mean."""

@@ -1,13 +1,15 @@
 """No enrichment: every table starts from random values."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from cadc.data.schema import ENTITY_FIELDS, Schema
-from cadc.embeddings.initializers.initializer import Initializer, Unseen
+from cadc.embeddings.initializers.initializer import Initializer
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 
 
+@dataclass(kw_only=True, eq=False)
 class RandomInitializer(Initializer):
     """Every table starts from normal random values.
 
@@ -17,15 +19,6 @@ class RandomInitializer(Initializer):
     freeze : keep the user and item tables as they start (a control: with `unseen=random` vectors that tell users and
         items apart and know nothing else of them); or the names of the fields whose tables are kept.
     """
-
-    def __init__(
-        self,
-        std: float = 0.05,
-        freeze: bool | tuple[str, ...] = False,
-        unseen: Unseen = "zero",
-        id_dropout: float = 0.05,
-    ) -> None:
-        super().__init__(std, freeze, unseen=unseen, id_dropout=id_dropout)
 
     def frozen_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields that are not trained."""

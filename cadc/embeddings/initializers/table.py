@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
 from cadc.data.vocabulary import look_up
-from cadc.embeddings.initializers.initializer import Initializer, Unseen
+from cadc.embeddings.initializers.enriched import EnrichedInitializer
 from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields, read_vectors, shown_id
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted
@@ -21,40 +22,34 @@ FEWEST = 0.01
 """Share of a file's ids that must be ids of the log; below it, the file is that of another log."""
 
 
-class TableInitializer(Initializer):
+@dataclass(kw_only=True, eq=False)
+class TableInitializer(EnrichedInitializer):
     """Some tables start from the vectors of a file; ids without one start as other fields do.
 
     Parameters
     ----------
+    std, freeze, unseen, id_dropout, scale_to : see `EnrichedInitializer`.
     path : folder that `cadc export` wrote, or one Parquet file for a field; see `cadc.embeddings.vectors`.
     sha256 : of its content. A configuration that leaves it open gets it when it is composed, so that a run is of the
         vectors and not of the place where they lay.
     fields : whose tables start from it; none takes all that a folder holds.
     id_column : of a Parquet file, holds raw ids.
     covers_cold : whether users and items that never occur in training have rows of their own.
-    std, freeze, scale_to, unseen, id_dropout : see `Initializer`.
     """
 
-    without_effect = ("path",)
+    without_effect: ClassVar[tuple[str, ...]] = ("path",)
 
-    def __init__(
-        self,
-        path: str | None = None,
-        sha256: str | None = None,
-        fields: tuple[str, ...] = (),
-        id_column: str = "value",
-        covers_cold: bool = False,
-        std: float = 0.05,
-        freeze: bool | tuple[str, ...] = False,
-        scale_to: float | None = None,
-        unseen: Unseen = "zero",
-        id_dropout: float = 0.05,
-    ) -> None:
-        super().__init__(std, freeze, scale_to, unseen, id_dropout)
-        if path is None:
+    path: str | None = None
+    sha256: str | None = None
+    fields: tuple[str, ...] = ()
+    id_column: str = "value"
+    covers_cold: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if self.path is None:
             raise UsageError("initializer.path is not set: name a folder that `cadc export` wrote, or a Parquet file.")
-        self.path, self.sha256, self.fields, self.id_column = path, sha256, fields, id_column
-        self.covers_cold = covers_cold
 
     @classmethod
     def pinned(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +65,7 @@ class TableInitializer(Initializer):
         ------
         UsageError : for one that the log does not have.
         """
-        names = self.fields or names_of_fields(Path(self.path))
+        names = self.fields or names_of_fields(self._place)
         strange = [name for name in names if name not in schema]
         if strange:
             raise UsageError(
@@ -90,7 +85,7 @@ class TableInitializer(Initializer):
             twice or of which hardly any is one of the log.
         UsageError : for vectors of another length than the table's.
         """
-        path = Path(self.path)
+        path = self._place
         if self.sha256 is not None and (found := contents_hash(path)) != self.sha256:
             raise DataError(f"{path} has changed: its SHA-256 is {found}, and initializer.sha256 is {self.sha256}.")
         tables = {}
@@ -103,6 +98,11 @@ class TableInitializer(Initializer):
                 )
             tables[name] = self._filled(log, name, vectors, start[name])
         return tables
+
+    @property
+    def _place(self) -> Path:
+        assert self.path is not None
+        return Path(self.path)
 
     def _filled(self, log: InteractionLog, name: str, vectors: KeyedVectors, start: Tensor) -> Tensor:
         own = log.vocabulary(name)

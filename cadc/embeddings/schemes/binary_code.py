@@ -1,6 +1,7 @@
 """Binary-code hash embeddings (arXiv 2109.02471): the bits of a hash, in blocks, point into one small table a block."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -11,7 +12,7 @@ from cadc.embeddings.base.budget import largest_within
 from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.hashes import scrambled
-from cadc.embeddings.schemes.shared_rows import Combine, SharedRowsTable, columns, require_choice
+from cadc.embeddings.schemes.shared_rows import Combine, SharedRowsTable, columns
 from cadc.errors import UsageError
 
 Blocks = Literal["succession", "skip"]
@@ -81,6 +82,7 @@ class BinaryCodeTable(SharedRowsTable):
         return found
 
 
+@dataclass(kw_only=True, eq=False)
 class BinaryCode(Compressed):
     """Binary-code hash embeddings.
 
@@ -95,22 +97,15 @@ class BinaryCode(Compressed):
 
     table_class = BinaryCodeTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        bits: int | None = None,
-        blocks: Blocks = "succession",
-        combine: Combine = "sum",
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_choice(Blocks, blocks=blocks)
-        require_choice(Combine, combine=combine)
-        if bits is not None and not 1 <= bits <= MOST_BITS:
-            raise UsageError(f"embedding.bits is {bits}; codes have from 1 to {MOST_BITS} bits.")
-        self.bits, self.blocks, self.combine = bits, blocks, combine
+    bits: int | None = None
+    blocks: Blocks = "succession"
+    combine: Combine = "sum"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if self.bits is not None and not 1 <= self.bits <= MOST_BITS:
+            raise UsageError(f"embedding.bits is {self.bits}; it must be from 1 to {MOST_BITS}.")
 
     def table(self, spec: TableSpec) -> BinaryCodeTable:
         """Return the table of the largest blocks, and with these of the longest codes."""

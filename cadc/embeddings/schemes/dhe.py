@@ -1,6 +1,7 @@
 """Deep hash embedding (DHE, Kang et al., KDD 2021): many hashes of an id go through a network; there is no table."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import isqrt
 from typing import Any, Literal
 
@@ -119,6 +120,7 @@ class DeepHashTable(EmbeddingTable):
         return uniform(rows, self.a, self.b).unsqueeze(0)
 
 
+@dataclass(kw_only=True, eq=False)
 class DeepHash(Compressed):
     """Deep hash embedding.
 
@@ -134,25 +136,19 @@ class DeepHash(Compressed):
 
     table_class = DeepHashTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        hashes: int | None = None,
-        depth: int = 1,
-        activation: Literal["mish", "relu"] = "mish",
-        steps: int = 500,
-        learning_rate: float = 0.003,
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(0, "embedding", depth=depth, steps=steps)
-        if hashes is not None:
-            require_at_least(1, "embedding", hashes=hashes)
-        require_positive("embedding", learning_rate=learning_rate)
-        self.hashes, self.depth, self.activation = hashes, depth, activation
-        self.steps, self.learning_rate = steps, learning_rate
+    hashes: int | None = None
+    depth: int = 1
+    activation: Literal["mish", "relu"] = "mish"
+    steps: int = 500
+    learning_rate: float = 0.003
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(0, "embedding", depth=self.depth, steps=self.steps)
+        if self.hashes is not None:
+            require_at_least(1, "embedding", hashes=self.hashes)
+        require_positive("embedding", learning_rate=self.learning_rate)
 
     def table(self, spec: TableSpec) -> DeepHashTable:
         """Return the table with the widest network."""

@@ -1,6 +1,7 @@
 """Frequency-aware double hashing (Zhang et al., RecSys 2020, arXiv 2007.14523)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.hashes import PRIME, bucket
 from cadc.embeddings.coding.rows import rows_of
-from cadc.embeddings.schemes.shared_rows import Combine, SharedRowsTable, columns, require_choice
+from cadc.embeddings.schemes.shared_rows import Combine, SharedRowsTable, columns
 from cadc.errors import UsageError
 
 
@@ -93,6 +94,7 @@ class DoubleHashedTable(SharedRowsTable):
         super().project(target, weight.where(~has_own, 0))
 
 
+@dataclass(kw_only=True, eq=False)
 class DoubleHashing(Compressed):
     """Frequency-aware double hashing.
 
@@ -105,20 +107,14 @@ class DoubleHashing(Compressed):
 
     table_class = DoubleHashedTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        own_share: float = 0.5,
-        combine: Combine = "sum",
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        if not 0 <= own_share <= 1:
-            raise UsageError(f"embedding.own_share is {own_share}; it must be a share from 0 to 1.")
-        require_choice(Combine, combine=combine)
-        self.own_share, self.combine = own_share, combine
+    own_share: float = 0.5
+    combine: Combine = "sum"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        if not 0 <= self.own_share <= 1:
+            raise UsageError(f"embedding.own_share is {self.own_share}; it must be from 0 to 1.")
 
     def table(self, spec: TableSpec) -> DoubleHashedTable:
         """Return the table with the most rows, so many of which are their owners' alone."""

@@ -1,5 +1,6 @@
 """Ensemble INR (arXiv 2110.04124): no rows are stored, but a small network for each cell of the table."""
 
+from dataclasses import dataclass
 from math import isqrt
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from cadc.embeddings.schemes.cells_table import CellsTable, Fitting, bytes_of, f
 from cadc.errors import UsageError, require_at_least, require_positive
 
 
+@dataclass(kw_only=True, eq=False)
 class EnsembleINR(Compressed):
     """A network for each cell of the table.
 
@@ -33,33 +35,30 @@ class EnsembleINR(Compressed):
 
     table_class = CellsTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        row_cells: int = 4,
-        column_cells: int = 1,
-        columns: Columns = "outputs",
-        depth: int = 1,
-        activation: Literal["sine", "relu"] = "sine",
-        omega: float | None = None,
-        order: Literal["frequency", "target"] = "frequency",
-        steps: int = 500,
-        learning_rate: float = 0.003,
-        psnr: float | None = None,
-        trials: int = 20,
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(1, "embedding", row_cells=row_cells, column_cells=column_cells, trials=trials)
-        require_at_least(0, "embedding", depth=depth, steps=steps)
-        require_positive("embedding", learning_rate=learning_rate, omega=30.0 if omega is None else omega)
-        if dim % column_cells:
-            raise UsageError(f"embedding.column_cells is {column_cells}, which does not divide embedding.dim={dim}.")
-        self.row_cells, self.column_cells, self.columns = row_cells, column_cells, columns
-        self.depth, self.activation, self.omega, self.order = depth, activation, omega, order
-        self.steps, self.learning_rate, self.psnr, self.trials = steps, learning_rate, psnr, trials
+    row_cells: int = 4
+    column_cells: int = 1
+    columns: Columns = "outputs"
+    depth: int = 1
+    activation: Literal["sine", "relu"] = "sine"
+    omega: float | None = None
+    order: Literal["frequency", "target"] = "frequency"
+    steps: int = 500
+    learning_rate: float = 0.003
+    psnr: float | None = None
+    trials: int = 20
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(1, "embedding", row_cells=self.row_cells, column_cells=self.column_cells, trials=self.trials)
+        require_at_least(0, "embedding", depth=self.depth, steps=self.steps)
+        require_positive("embedding", learning_rate=self.learning_rate)
+        if self.omega is not None:
+            require_positive("embedding", omega=self.omega)
+        if self.dim % self.column_cells:
+            raise UsageError(
+                f"embedding.column_cells is {self.column_cells}; it must divide embedding.dim, which is {self.dim}."
+            )
 
     def table(self, spec: TableSpec) -> CellsTable:
         """Return the table with the widest networks."""

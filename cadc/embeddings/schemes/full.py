@@ -1,6 +1,7 @@
 """The uncompressed table: every value has a row of its own."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -69,6 +70,7 @@ class UncompressedTable(RoundedTable):
         return self.training or self.dtype == "float32"
 
 
+@dataclass(kw_only=True, eq=False)
 class Full(Scheme):
     """Every value has a row of its own.
 
@@ -81,9 +83,7 @@ class Full(Scheme):
     table_class = UncompressedTable
     needs_statistics = False
 
-    def __init__(self, dim: int = 16, dtype: Dtype = "float32") -> None:
-        super().__init__(dim)
-        self.dtype = dtype
+    dtype: Dtype = "float32"
 
     @property
     def is_compressing(self) -> bool:  # type: ignore[override]

@@ -1,6 +1,7 @@
 """Hash codes: every row is a few bits, read out by vectors that all rows share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -103,6 +104,7 @@ def shapes(n_rows: int, dim: int, bits: int) -> Shapes:
     return {"codes": (torch.uint8, (n_bytes(n_rows * bits),)), "readout": (torch.float32, (bits, dim))}
 
 
+@dataclass(kw_only=True, eq=False)
 class HashCode(Compressed):
     """Codes of as many bits as the budget allows, with a learned linear read-out.
 

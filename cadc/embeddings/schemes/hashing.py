@@ -1,6 +1,7 @@
 """The hashing trick (Weinberger et al., ICML 2009): values share the rows of a small table by their hash."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -55,6 +56,7 @@ class HashedTable(EmbeddingTable):
             self.weight.copy_(slot_means(slots, target, weight, self.weight))
 
 
+@dataclass(kw_only=True, eq=False)
 class Hashing(Compressed):
     """The hashing trick.
 

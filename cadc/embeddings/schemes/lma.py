@@ -1,6 +1,7 @@
 """LMA: values share numbers of one memory the more, the more alike they are (Desai et al., arXiv 2103.06124)."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
@@ -95,6 +96,7 @@ class LmaTable(SharedMemoryTable):
         super().project(target, weight)
 
 
+@dataclass(kw_only=True, eq=False)
 class Lma(Compressed):
     """Locality-sensitive hashing based memory allocation.
 
@@ -113,37 +115,27 @@ class Lma(Compressed):
 
     table_class = LmaTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        signature: Signature = "minhash_neighbours",
-        keys: int = 8,
-        bits: int = 4,
-        power: int = 4,
-        share: float = 0.5,
-        rows: int = 125_000,
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(1, "embedding", keys=keys, power=power, rows=rows)
-        require_at_least(0, "embedding", share=share)
-        if signature not in ("minhash", "minhash_neighbours", "simhash"):
+    signature: Signature = "minhash_neighbours"
+    keys: int = 8
+    bits: int = 4
+    power: int = 4
+    share: float = 0.5
+    rows: int = 125_000
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(1, "embedding", keys=self.keys, power=self.power, rows=self.rows)
+        if self.keys > MOST_KEYS:
+            raise UsageError(f"embedding.keys is {self.keys}; it must be at most {MOST_KEYS}.")
+        if self.power > self.keys:
             raise UsageError(
-                f"embedding.signature is {signature!r}; it must be minhash, minhash_neighbours or simhash."
+                f"embedding.power is {self.power}; it must be at most embedding.keys, which is {self.keys}."
             )
-        if keys > MOST_KEYS or power > keys:
-            raise UsageError(
-                f"embedding.keys is {keys} and embedding.power {power}; there may be {MOST_KEYS} keys at most, and "
-                "power at most as many."
-            )
-        if bits not in (1, 2, 4, 8, 16):
-            raise UsageError(f"embedding.bits is {bits}; it must be 1, 2, 4, 8 or 16.")
-        if share > 1:
-            raise UsageError(f"embedding.share is {share}; it must be at most 1.")
-        self.signature, self.keys, self.bits, self.power = signature, keys, bits, power
-        self.share, self.rows = share, rows
+        if self.bits not in (1, 2, 4, 8, 16):
+            raise UsageError(f"embedding.bits is {self.bits}; choose one of 1, 2, 4, 8, 16.")
+        if not 0 <= self.share <= 1:
+            raise UsageError(f"embedding.share is {self.share}; it must be from 0 to 1.")
 
     def require_start(self, enriched: Collection[str]) -> None:
         """Raise a UsageError where values are described by their enriched vectors, and there are none."""

@@ -1,6 +1,7 @@
 """Mixed dimensions (Ginart et al., arXiv 1909.11810): blocks of frequent values get more columns than others."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -105,6 +106,7 @@ class MixedDimensionTable(RoundedTable):
         return float((self.dim / width) ** 0.5) if width else 1.0
 
 
+@dataclass(kw_only=True, eq=False)
 class MixedDimension(Compressed):
     """Mixed dimensions: a block of popularity p gets the whole part of λ·p^α columns, at least 1, at most `dim`.
 
@@ -123,22 +125,17 @@ class MixedDimension(Compressed):
 
     table_class = MixedDimensionTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        alpha: float = 0.3,
-        blocks: int = 1,
-        powers_of_two: bool = False,
-        dtype: Dtype = "float16",
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(1, "embedding", blocks=blocks)
-        if not 0 <= alpha <= 1:
-            raise UsageError(f"embedding.alpha is {alpha}; it must be in [0, 1].")
-        self.alpha, self.blocks, self.powers_of_two, self.dtype = alpha, blocks, powers_of_two, dtype
+    alpha: float = 0.3
+    blocks: int = 1
+    powers_of_two: bool = False
+    dtype: Dtype = "float16"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(1, "embedding", blocks=self.blocks)
+        if not 0 <= self.alpha <= 1:
+            raise UsageError(f"embedding.alpha is {self.alpha}; it must be from 0 to 1.")
 
     def table(self, spec: TableSpec) -> MixedDimensionTable:
         """Return the table of the largest λ."""

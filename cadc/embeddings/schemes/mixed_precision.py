@@ -1,6 +1,7 @@
 """Mixed-precision embeddings (MPE, arXiv 2409.20305): more bits for rows that deserve them, really packed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -180,6 +181,7 @@ class MixedPrecisionTable(PackedTable):
         return 8 * largest_within(self.budget, bytes_at, 0, n_bytes(WIDTHS[-1] * self.dim * self.n_rows), "bytes")
 
 
+@dataclass(kw_only=True, eq=False)
 class MixedPrecision(Compressed):
     """Searches for the bits of groups of rows, gives out what the budget allows, and trains anew at those.
 
@@ -194,23 +196,17 @@ class MixedPrecision(Compressed):
 
     table_class = MixedPrecisionTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        search_epochs: int = 3,
-        groups: int = 128,
-        temperature: float = 3e-3,
-        penalty: float = 3e-4,
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(1, "embedding", search_epochs=search_epochs, groups=groups)
-        require_at_least(0, "embedding", penalty=penalty)
-        require_positive("embedding", temperature=temperature)
-        self.search_epochs, self.groups = search_epochs, groups
-        self.temperature, self.penalty = temperature, penalty
+    search_epochs: int = 3
+    groups: int = 128
+    temperature: float = 3e-3
+    penalty: float = 3e-4
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(1, "embedding", search_epochs=self.search_epochs, groups=self.groups)
+        require_at_least(0, "embedding", penalty=self.penalty)
+        require_positive("embedding", temperature=self.temperature)
 
     def table(self, spec: TableSpec) -> MixedPrecisionTable:
         """Return a table whose search is to begin."""

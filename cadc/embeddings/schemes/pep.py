@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from cadc.embeddings.coding.shapes import ANY, require_shapes, shapes_of
 from cadc.embeddings.coding.sparse_entries import bitmask_bytes, greatest_within, packed, unpacked
 from cadc.embeddings.fitting.projection import copy_known
 from cadc.embeddings.schemes.rounded import RoundedTable
-from cadc.errors import UsageError, require_at_least
+from cadc.errors import require_at_least
 
 Granularity = Literal["row_column", "row", "column", "global"]
 """Of which entries each threshold is."""
@@ -193,6 +194,7 @@ class PrunedTable(RoundedTable):
         return greatest_within(self.budget, margin, bytes_of)
 
 
+@dataclass(kw_only=True, eq=False)
 class Pep(Compressed):
     """Learnable embedding sizes.
 
@@ -211,23 +213,15 @@ class Pep(Compressed):
     table_class = PrunedTable
     needs_statistics = False
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        search_epochs: int = 3,
-        granularity: Granularity = "row_column",
-        start: float = -5.0,
-        dtype: Dtype = "float16",
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(1, "embedding", search_epochs=search_epochs)
-        if granularity not in get_args(Granularity):
-            known = ", ".join(get_args(Granularity))
-            raise UsageError(f"embedding.granularity is {granularity!r}; choose one of {known}.")
-        self.search_epochs, self.granularity, self.start, self.dtype = search_epochs, granularity, start, dtype
+    search_epochs: int = 3
+    granularity: Granularity = "row_column"
+    start: float = -5.0
+    dtype: Dtype = "float16"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(1, "embedding", search_epochs=self.search_epochs)
 
     def table(self, spec: TableSpec) -> PrunedTable:
         """Return a table that has not settled yet."""

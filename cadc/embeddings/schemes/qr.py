@@ -1,6 +1,7 @@
 """Quotient-remainder embeddings (Shi et al., KDD 2020, arXiv 1909.02107)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isqrt
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from cadc.embeddings.base.scheme import Compressed, TableSpec
 from cadc.embeddings.base.table_file import size_of
 from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.rank_one import fit_products
-from cadc.embeddings.schemes.shared_rows import SharedRowsTable, columns, require_choice
+from cadc.embeddings.schemes.shared_rows import SharedRowsTable, columns
 
 Operation = Literal["multiply", "add", "concat"]
 
@@ -82,6 +83,7 @@ class QuotientRemainderTable(SharedRowsTable):
             fit_products(target, weight, quotients, remainders)
 
 
+@dataclass(kw_only=True, eq=False)
 class QuotientRemainder(Compressed):
     """Quotient-remainder embeddings; their least rows are about 2·√n.
 
@@ -93,17 +95,7 @@ class QuotientRemainder(Compressed):
 
     table_class = QuotientRemainderTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        combine: Operation = "multiply",
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_choice(Operation, combine=combine)
-        self.combine = combine
+    combine: Operation = "multiply"
 
     def table(self, spec: TableSpec) -> QuotientRemainderTable:
         """Return the table with the largest m; from √n on its rows grow with m."""

@@ -1,6 +1,7 @@
 """Quantisation after training: a table of floats whose numbers are stored in 8, 4 or 2 bits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -100,6 +101,7 @@ def shapes(n_rows: int, dim: int, bits: int, scale: Scale) -> Shapes:
     return {"codes": (torch.uint8, (n_bytes(n_rows * dim * bits),)), "step": step}
 
 
+@dataclass(kw_only=True, eq=False)
 class Quantised(Compressed):
     """Trains a full table in float32 and stores it in few bits, the most of 8, 4 and 2 that keep within the budget.
 
@@ -112,17 +114,9 @@ class Quantised(Compressed):
 
     table_class = QuantisedTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 4.0,
-        budget: int | None = None,
-        small: int = 100,
-        bits: Bits | None = None,
-        scale: Scale | None = None,
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        self.bits, self.scale = bits, scale
+    ratio: float | None = 4.0
+    bits: Bits | None = None
+    scale: Scale | None = None
 
     def table(self, spec: TableSpec) -> QuantisedTable:
         """Return the table of the most bits, with steps of its rows' own if those fit, too."""

@@ -1,6 +1,7 @@
 """ROBE: blocks of each vector lie anywhere in one array, where they overlap (Desai et al., arXiv 2108.02191)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -63,6 +64,7 @@ class RobeTable(SharedMemoryTable):
         return (first.long().unsqueeze(2) + within).flatten(1)[:, : self.dim]
 
 
+@dataclass(kw_only=True, eq=False)
 class Robe(Compressed):
     """Random offset block embedding array.
 
@@ -75,18 +77,13 @@ class Robe(Compressed):
 
     table_class = RobeTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        block: int = 1,
-        signs: bool = False,
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(1, "embedding", block=block)
-        self.block, self.signs = block, signs
+    block: int = 1
+    signs: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(1, "embedding", block=self.block)
 
     def table(self, spec: TableSpec) -> RobeTable:
         """Return the table with the most slots."""

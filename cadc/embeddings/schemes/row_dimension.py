@@ -1,7 +1,8 @@
 """Rows of different lengths: frequent values have more columns than rare ones, and what a row lacks is zero."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.fitting.rotation import rotated
 from cadc.embeddings.fitting.row_sizes import power_law_sizes, rows_of_sizes
 from cadc.embeddings.schemes.rounded import RoundedTable
-from cadc.errors import UsageError, require_at_least
+from cadc.errors import require_at_least
 
 Policy = Literal["equal", "frequency", "random"]
 """By what the size of a row goes."""
@@ -130,6 +131,7 @@ class RaggedTable(RoundedTable):
         self.register_buffer("run_places", (rows * sizes).cumsum(0) - rows * sizes, persistent=False)
 
 
+@dataclass(kw_only=True, eq=False)
 class RowDimension(Compressed):
     """Each row has a length of its own.
 
@@ -148,21 +150,14 @@ class RowDimension(Compressed):
 
     table_class = RaggedTable
 
-    def __init__(
-        self,
-        dim: int = 16,
-        ratio: float | None = 16.0,
-        budget: int | None = None,
-        small: int = 100,
-        policy: Policy = "frequency",
-        alpha: float = 0.5,
-        dtype: Dtype = "float16",
-    ) -> None:
-        super().__init__(dim, ratio, budget, small)
-        require_at_least(0, "embedding", alpha=alpha)
-        if policy not in get_args(Policy):
-            raise UsageError(f"embedding.policy is {policy!r}; choose one of {', '.join(get_args(Policy))}.")
-        self.policy, self.alpha, self.dtype = policy, alpha, dtype
+    policy: Policy = "frequency"
+    alpha: float = 0.5
+    dtype: Dtype = "float16"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        super().__post_init__()
+        require_at_least(0, "embedding", alpha=self.alpha)
 
     def table(self, spec: TableSpec) -> RaggedTable:
         """Return the table with the most numbers."""

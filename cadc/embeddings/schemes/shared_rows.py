@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from cadc.data.schema import Field
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.projection_of_parts import fit_joined, fit_sums
-from cadc.errors import UsageError
 
 Combine = Literal["sum", "concat"]
 
@@ -71,10 +70,3 @@ class SharedRowsTable(EmbeddingTable):
 def columns(dim: int, n_parts: int, combine: str) -> int:
     """Return how many columns shared rows have."""
     return -(-dim // n_parts) if combine == "concat" else dim
-
-
-def require_choice(choices: object, **options: str) -> None:
-    """Raise a UsageError for an option that is none of the words of a Literal type."""
-    for name, value in options.items():
-        if value not in get_args(choices):
-            raise UsageError(f"embedding.{name} is {value!r}; choose one of {', '.join(get_args(choices))}.")

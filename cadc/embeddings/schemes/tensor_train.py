@@ -1,6 +1,7 @@
 """Tensor-train embeddings (TT-Rec: Yin et al., MLSys 2021, arXiv 2101.11714)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil, prod, sqrt
 from typing import Any
 
@@ -87,6 +88,7 @@ def _slices(core: Tensor, index: Tensor) -> Tensor:
     return rows_of(core.flatten(1), index).view(len(index), *core.shape[1:])
 
 
+@dataclass(kw_only=True, eq=False)
 class TensorTrain(Compressed):
     """Tensor-train embeddings of three cores.
 

@@ -95,7 +95,7 @@ def factors(log):
 
 
 def test_rows_of_full_size_give_the_logits_of_the_factorisation(log, factors):
-    scheme, statistics, initializer = RowDimension(K + 2, dtype="float32"), Statistics.of(log), MFBiasInitializer()
+    scheme, statistics, initializer = RowDimension(dim=K + 2, dtype="float32"), Statistics.of(log), MFBiasInitializer()
     targets = initializer.targets(log, K + 2, factors, torch_generator(0, "tables"))
     arranged = scheme.arranged(targets, factors.fields, initializer.extra_columns, statistics)
     rows, found = log.rows("train"), {}
@@ -121,7 +121,7 @@ def test_rows_of_the_least_size_still_have_biases_and_ones(log, factors):
 
 
 def test_tables_of_folds_and_random_ones_are_not_turned():
-    scheme = RowDimension(K)
+    scheme = RowDimension(dim=K)
     random, of_folds = torch.randn(9, K), torch.randn(2, 9, K)
     assert scheme.arranged({"user": random, "item": None}, ())["user"] is random
     assert scheme.arranged({"user": of_folds}, ("user",))["user"] is of_folds

@@ -23,7 +23,7 @@ def fold_targets():
 
 
 def collection(start, **options):
-    return EmbeddingCollection(SCHEMA, Full(DIM), InitialValues(start, **options))
+    return EmbeddingCollection(SCHEMA, Full(dim=DIM), InitialValues(start, **options))
 
 
 def test_a_training_row_looks_up_the_table_of_its_fold_and_any_other_the_mean():

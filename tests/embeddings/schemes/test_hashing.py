@@ -15,7 +15,7 @@ FIELDS = (Field("user", "user", 90), Field("item", "item", 60))
 
 
 def table_of(budget=1200, seed=0):
-    return Hashing(3, budget=budget).table(TableSpec(FIELDS, budget, generator=torch.Generator().manual_seed(seed)))
+    return Hashing(dim=3, budget=budget).table(TableSpec(FIELDS, budget, generator=torch.Generator().manual_seed(seed)))
 
 
 @pytest.mark.parametrize("a", [1, 12345, PRIME - 1])
@@ -38,7 +38,7 @@ def test_look_up_equals_a_loop():
 
 
 def test_all_rows_are_used_where_there_are_enough_values():
-    table = Hashing(3, budget=1000).table(TableSpec((Field("user", "user", 5000),), 1000))
+    table = Hashing(dim=3, budget=1000).table(TableSpec((Field("user", "user", 5000),), 1000))
     counts = torch.bincount(table.slots(torch.arange(5000)), minlength=table.rows)
     assert counts.min() > 0
     expected = 5000 / table.rows

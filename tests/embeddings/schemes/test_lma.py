@@ -104,7 +104,7 @@ def test_slots_are_used_evenly():
 
 
 def built(budget, dim=16, **options):
-    return Lma(dim, None, budget, **options).table(TableSpec(FIELDS, budget, generator=seeded()))
+    return Lma(dim=dim, budget=budget, **options).table(TableSpec(FIELDS, budget, generator=seeded()))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_ratios_are_told_with_and_without_the_index():
     log = small_synthetic_log()
     targets = dict.fromkeys([field.name for field in log.schema.fields])
     start = InitialValues(targets, statistics=Statistics.of(log))
-    tables = EmbeddingCollection(log.schema, Lma(16, None, 4000, small=0), start)
+    tables = EmbeddingCollection(log.schema, Lma(dim=16, budget=4000, small=0), start)
     found = measure_tables(tables)
     full = 4 * 16 * sum(field.vocabulary_size for field in log.schema.fields)
     assert found["index_bytes"] == tables.tables[0].signature.nbytes > 0
@@ -153,13 +153,13 @@ def test_ratios_are_told_with_and_without_the_index():
 def test_exported_tables_need_no_log(tmp_path, signature):
     log = small_synthetic_log(n_rows=600)
     spec = TableSpec(log.schema.fields, 3000, statistics=Statistics.of(log), generator=seeded())
-    table = Lma(4, None, 3000, signature=signature).table(spec)
+    table = Lma(dim=4, budget=3000, signature=signature).table(spec)
     table.initialise_from([None] * len(log.schema.fields))
     export(table, tmp_path / "table")
     found = read_table(tmp_path / "table")
     assert torch.equal(found.reconstruct(), table.reconstruct())
     assert found.described_by == signature
-    again = Lma(4, None, 3000, signature=signature).table(
+    again = Lma(dim=4, budget=3000, signature=signature).table(
         TableSpec(log.schema.fields, 3000, statistics=Statistics.of(log), generator=seeded())
     )
     assert torch.equal(again.signature, table.signature)
@@ -196,11 +196,11 @@ def test_simhash_needs_enriched_vectors():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"bits": 3}, r"embedding\.bits is 3; it must be 1, 2, 4, 8 or 16"),
-        ({"keys": 17}, r"embedding\.keys is 17 and embedding\.power 4; there may be 16 keys at most"),
-        ({"keys": 2, "power": 3}, r"power at most as many"),
+        ({"bits": 3}, r"embedding\.bits is 3; .* 1, 2, 4, 8, 16"),
+        ({"keys": 17}, r"embedding\.keys is 17; .* at most 16"),
+        ({"keys": 2, "power": 3}, r"embedding\.power is 3; .* embedding\.keys, which is 2"),
         ({"keys": 0}, r"embedding\.keys is 0; it must be at least 1"),
-        ({"share": 1.5}, r"embedding\.share is 1\.5; it must be at most 1"),
+        ({"share": 1.5}, r"embedding\.share is 1\.5; .* from 0 to 1"),
         ({"share": float("nan")}, r"embedding\.share is nan"),
         ({"signature": "words"}, r"embedding\.signature is 'words'"),
     ],

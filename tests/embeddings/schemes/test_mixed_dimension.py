@@ -25,7 +25,7 @@ def drawn(fields=FIELDS, dim=DIM, seed=0):
 
 
 def table_of(budget, fields=FIELDS, **options):
-    scheme = MixedDimension(DIM, budget=budget, **options)
+    scheme = MixedDimension(dim=DIM, budget=budget, **options)
     return scheme.table(TableSpec(fields, budget, statistics=Statistics(counts_of(fields))))
 
 
@@ -129,7 +129,7 @@ def test_blocks_have_about_equal_occurrences(counts, parts):
 )
 def test_lambda_is_the_largest_that_the_budget_allows(sizes, dim, alpha, powers, centred, blocks, dtype, budget):
     fields = [Field(f"f{index}", "context", n) for index, n in enumerate(sizes)]
-    scheme = MixedDimension(dim, 1, alpha=alpha, blocks=blocks, powers_of_two=powers, dtype=dtype)
+    scheme = MixedDimension(dim=dim, ratio=1, alpha=alpha, blocks=blocks, powers_of_two=powers, dtype=dtype)
     spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields)))
     try:
         table = scheme.table(spec)

@@ -24,7 +24,7 @@ def drawn(fields=FIELDS, dim=DIM, seed=0):
 
 
 def table_of(budget=1200, fields=FIELDS, centred=False, **options):
-    table = Pep(DIM, budget=budget, **options).table(TableSpec(fields, budget, centred))
+    table = Pep(dim=DIM, budget=budget, **options).table(TableSpec(fields, budget, centred))
     table.initialise_from(drawn(fields))
     return table
 
@@ -106,7 +106,7 @@ def test_a_frozen_table_stays_frozen_when_it_settles():
 def test_entries_take_all_that_the_budget_allows(sizes, dim, centred, dtype, budget, seed):
     fields = [Field(f"f{index}", "context", n) for index, n in enumerate(sizes)]
     try:
-        table = Pep(dim, budget=budget, dtype=dtype).table(TableSpec(fields, budget, centred))
+        table = Pep(dim=dim, budget=budget, dtype=dtype).table(TableSpec(fields, budget, centred))
     except UsageError as error:
         assert f"the embedding budget is {budget} bytes" in str(error)
         return
@@ -166,7 +166,7 @@ def test_a_model_with_a_settled_table_is_saved_and_rebuilt():
 
     def model(seed):
         generator = torch.Generator().manual_seed(seed)
-        scheme = Pep(DIM, ratio=4, small=60)
+        scheme = Pep(dim=DIM, ratio=4, small=60)
         start = InitialValues({"user": drawn()[0], "item": drawn()[1]})
         return EmbeddingCollection(schema, scheme, start, generator=generator)
 
@@ -204,7 +204,7 @@ def test_evaluation_follows_the_weights():
 
 def test_gradients_of_settled_tables_are_those_of_finite_differences():
     fields = (Field("user", "user", 4), Field("item", "item", 5))
-    table = Pep(3, budget=400).table(TableSpec(fields, 400))
+    table = Pep(dim=3, budget=400).table(TableSpec(fields, 400))
     table.initialise_from(drawn(fields, 3))
     table.settle()
     table = table.double()

@@ -67,7 +67,7 @@ def test_signs_are_even_and_independent_of_slots():
 @pytest.mark.parametrize("block", [1, 4, 5, 16, 99])
 @pytest.mark.parametrize("signs", [False, True])
 def test_the_budget_is_used_up_to_less_than_a_number(block, signs):
-    scheme = Robe(16, None, 3000, block=block, signs=signs)
+    scheme = Robe(dim=16, budget=3000, block=block, signs=signs)
     table = scheme.table(TableSpec(FIELDS, 3000))
     assert 2992 < len(file_bytes(table)) <= 3000  # headers come in steps of 8
     assert table.block == min(block, 16)
@@ -75,9 +75,9 @@ def test_the_budget_is_used_up_to_less_than_a_number(block, signs):
 
 def test_the_least_budget_holds_one_block():
     with pytest.raises(UsageError, match=r"the embedding budget is 100 bytes, and 4 slots take (\d+)") as caught:
-        Robe(16, block=4).table(TableSpec(FIELDS, 100))
+        Robe(dim=16, block=4).table(TableSpec(FIELDS, 100))
     least = int(str(caught.value).split(" slots take ")[1].split()[0])
-    table = Robe(16, block=4).table(TableSpec(FIELDS, least))
+    table = Robe(dim=16, block=4).table(TableSpec(FIELDS, least))
     assert table.slots == 4
     assert table.vectors(torch.tensor([0, 699])).shape == (2, 16)
 

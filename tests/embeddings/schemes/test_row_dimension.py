@@ -35,7 +35,7 @@ def drawn(fields=FIELDS, dim=DIM, seed=0):
 
 def table_of(budget, fields=FIELDS, kept=None, centred=False, **options):
     spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields)), kept=kept or {})
-    return RowDimension(DIM, budget=budget, **options).table(spec)
+    return RowDimension(dim=DIM, budget=budget, **options).table(spec)
 
 
 def sizes_of(table):
@@ -87,7 +87,7 @@ def test_sizes_add_up_to_exactly_what_the_budget_allows(sizes, dim, policy, alph
     fields = [Field(f"f{index}", "context", n) for index, n in enumerate(sizes)]
     kept = {"f0": (-1,)} if dim > 1 else {}
     spec = TableSpec(fields, budget, centred, Statistics(counts_of(fields, seed)), kept=kept)
-    scheme = RowDimension(dim, 1, policy=policy, alpha=alpha, dtype=dtype)
+    scheme = RowDimension(dim=dim, ratio=1, policy=policy, alpha=alpha, dtype=dtype)
     try:
         table = scheme.table(spec)
     except UsageError as error:
@@ -171,7 +171,7 @@ def test_without_room_for_the_kept_columns_the_smallest_budget_is_named():
 def test_gradients_are_those_of_finite_differences():
     fields = (Field("user", "user", 4), Field("item", "item", 5))
     spec = TableSpec(fields, 480, statistics=Statistics(counts_of(fields)), kept={"item": (-1,)})
-    table = RowDimension(3, budget=480, dtype="float32").table(spec).double()
+    table = RowDimension(dim=3, budget=480, dtype="float32").table(spec).double()
     table.reset(0.5, torch.Generator().manual_seed(0))
     rows = torch.tensor([0, 3, 3, 8, 4, 5, 0])
     assert 5 < table.numbers < 27

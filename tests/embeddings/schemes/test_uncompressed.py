@@ -17,7 +17,7 @@ HALF = ["float16", "bfloat16"]
 
 
 def table_of(dtype, scale=1.0):
-    table = Full(4, dtype).table(TableSpec(FIELDS))
+    table = Full(dim=4, dtype=dtype).table(TableSpec(FIELDS))
     generator = torch.Generator().manual_seed(0)
     table.initialise_from([scale * torch.randn(field.vocabulary_size, 4, generator=generator) for field in FIELDS])
     return table
@@ -83,4 +83,4 @@ def test_what_float16_cannot_hold_becomes_its_largest_number(tmp_path):
 
 
 def test_only_float32_counts_as_uncompressed():
-    assert [Full(4, dtype).is_compressing for dtype in ("float32", *HALF)] == [False, True, True]
+    assert [Full(dim=4, dtype=dtype).is_compressing for dtype in ("float32", *HALF)] == [False, True, True]

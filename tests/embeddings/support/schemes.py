@@ -8,23 +8,20 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
-import yaml
 
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import build, options_of
+from cadc.configuration.groups import groups, keys_of
 from cadc.data.batch import Bag
 from cadc.embeddings.base.scheme import Compressed, Scheme, TableSpec
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.errors import UsageError
-from cadc.paths import conf_dir
 from tests.support.helpers import small_synthetic_log
 
 DIM = 8
 
-NODES: dict[str, dict[str, Any]] = {
-    path.stem: yaml.safe_load(path.read_text()) for path in sorted((conf_dir() / "embedding").glob("*.yaml"))
-}
+NODES: dict[str, dict[str, Any]] = {name: keys_of("embedding", name) for name in groups()["embedding"]}
 """Node of each option of the group."""
 
 
