@@ -16,7 +16,7 @@ from cadc.errors import UsageError
 from cadc.evaluation.prefixes import PREFIX
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.reporting.figure import STYLE
-from cadc.reporting.palette import Palette
+from cadc.reporting.palette import LINES, Palette
 from cadc.reporting.panel import limit
 
 SEEDS = ("seed", "sample_seed", "weight_seed", "data.split_seed")
@@ -39,8 +39,9 @@ def plot(
 
     Parameters
     ----------
-    frame : a row a run, as `cadc.sweep` and `cadc.runs` return it; runs without a value are left out.
+    frame : a row a run, as `cadc.sweep` and `cadc.runs` return it; runs without a value of `y` are left out.
     x : column of the horizontal axis: on a log scale where its numbers span a decade, as places where it holds texts.
+        Runs that lack it, such as those of a model without training, are horizontal lines.
     y : column of the vertical axis, such as `test/auc`, `val/logloss` or `seconds`.
     by : columns that tell the lines apart; the other keys in which the runs differ, where none are named.
 
@@ -61,10 +62,12 @@ def plot(
     for column in (x, y, *(lines or ())):
         if column not in frame:
             raise UsageError(f"the data frame has no column {column!r}; it has {', '.join(map(str, frame))}.")
-    rows = frame[frame[x].notna() & frame[y].notna()]
-    if rows.empty or not is_numeric_dtype(rows[y]):
-        raise UsageError(f"the column {y!r} holds no number, so there is nothing to plot.")
-    table = _means(rows, x, y, _telling(rows, x) if lines is None else list(lines))
+    rows = frame[frame[y].notna()]
+    if not is_numeric_dtype(rows[y]) or rows[x].isna().all():
+        column = x if is_numeric_dtype(rows[y]) else y
+        raise UsageError(f"the column {column!r} holds nothing that can be plotted.")
+    telling = _telling(rows, x) if lines is None else list(lines)
+    table = _means(rows, x, y, telling)
     with mpl.rc_context(STYLE):
         figure = NotebookFigure((6.0, 3.9), layout="constrained")
         axes = figure.subplots()
@@ -72,7 +75,7 @@ def plot(
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         if len(table["arm"].unique()) > 1:
-            figure.legend(loc="outside right center", frameon=False)
+            figure.legend(loc="outside right center", frameon=False, title=", ".join(telling))
     return figure
 
 
@@ -91,7 +94,7 @@ def _means(rows: pd.DataFrame, x: str, y: str, by: list[str]) -> pd.DataFrame:
     arms = rows[by].astype(object).where(rows[by].notna(), "-").astype(str)
     name = arms.agg(", ".join, axis=1) if by else pd.Series(y, index=rows.index)
     points = []
-    for (arm, place), own in rows.groupby([name, x], sort=False):
+    for (arm, place), own in rows.groupby([name, x], sort=False, dropna=False):
         found = seed_interval(own[y])
         points.append({"arm": arm, "rate": place, "mean": found.mean, "half": (found.high - found.low) / 2})
     return pd.DataFrame(points)
@@ -100,12 +103,16 @@ def _means(rows: pd.DataFrame, x: str, y: str, by: list[str]) -> pd.DataFrame:
 def _draw(axes: Axes, table: pd.DataFrame) -> None:
     """Draw a line and a band an arm; points with error bars where x holds texts, or an arm has a single point."""
     palette = Palette(table)
+    levels, table = table[table["rate"].isna()], table[table["rate"].notna()]
     ticks = sorted(table["rate"].unique()) if is_numeric_dtype(table["rate"]) else list(table["rate"].unique())
     is_number = is_numeric_dtype(table["rate"]) and table["rate"].dtype != bool
     ends: list[float] = []
+    arms = list(table["arm"].unique())
     for arm, own in table.groupby("arm", sort=False):
         own = own.sort_values("rate") if is_number else own
-        places = own["rate"].astype(float) if is_number else [ticks.index(value) for value in own["rate"]]
+        # Error bars of one text stand beside each other.
+        aside = 0.4 * (arms.index(arm) + 0.5) / len(arms) - 0.2
+        places = own["rate"].astype(float) if is_number else [ticks.index(value) + aside for value in own["rate"]]
         half = own["half"].fillna(0)
         style = palette.points(str(arm)) | {"label": str(arm), "linewidth": 1.6}
         if is_number and len(own) > 1:
@@ -115,7 +122,9 @@ def _draw(axes: Axes, table: pd.DataFrame) -> None:
         else:
             axes.errorbar(places, own["mean"], half, linestyle="none", elinewidth=0.9, capsize=3, **style)
         ends += [*(own["mean"] - half), *(own["mean"] + half)]
-    limit(axes, ends, table["mean"])
+    for number, (arm, level) in enumerate(zip(levels["arm"], levels["mean"], strict=True)):
+        axes.axhline(level, color="0.35", linestyle=LINES[number % len(LINES)], linewidth=1.1, label=str(arm))
+    limit(axes, ends, pd.concat([table["mean"], levels["mean"]]))
     if not is_number:
         axes.set_xticks(range(len(ticks)), [str(tick) for tick in ticks])
         axes.margins(x=0.2)

@@ -59,8 +59,18 @@ def test_runs_without_a_result_are_left_out(frame):
     assert list(line.get_xdata()) == [0.01, 0.1]
 
 
-@pytest.mark.parametrize("columns", [{"x": "rate"}, {"y": "auc"}, {"by": "arm"}, {"y": "id"}])
+def test_runs_without_the_key_of_the_axis_are_levels(frame):
+    control = pd.DataFrame({"model": ["bias"] * 3, "seed": [0, 1, 2], "test/auc": [0.5, 0.6, 0.7]})
+    (axes,) = cadc.plot(pd.concat([frame, control])).axes
+    (level,) = (line for line in axes.lines if line.get_label() == "bias")
+    assert list(level.get_ydata(orig=False)) == pytest.approx([0.6, 0.6])
+    bottom, top = axes.get_ylim()
+    assert bottom < 0.6 < top
+
+
+@pytest.mark.parametrize("columns", [{"x": "rate"}, {"y": "auc"}, {"by": "arm"}, {"y": "id"}, {"x": "data.split_seed"}])
 def test_a_column_that_cannot_be_drawn_is_named(frame, columns):
+    frame["data.split_seed"] = None
     with pytest.raises(cadc.UsageError, match=next(iter(columns.values()))):
         cadc.plot(frame, **columns)
 
