@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cadc.factorization.crossfit import CrossFitted
     from cadc.factorization.factorization import Factorization
     from cadc.factorization.factors import Factors
-    from cadc.factorization.fitted_rows import Fitted
+    from cadc.factorization.fitted_rows import Fitted, fit_factors
     from cadc.factorization.fm import FactorizationMachine
     from cadc.factorization.logistic import LogisticMF
     from cadc.factorization.svd import SVD
@@ -31,4 +31,5 @@ __all__ = [
     "Fitted",
     "LogisticMF",
     "factorize",
+    "fit_factors",
 ]
