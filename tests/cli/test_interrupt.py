@@ -7,27 +7,22 @@ from pathlib import Path
 
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger
-from tests.support.commands import TINY, Answer, cadc, closing, runs, start
+from tests.support.commands import TINY, cadc, closing, runs
+from tests.support.processes import Command
 
-SEEDS = range(6)
+SEEDS = range(4)
 WORDS = (*TINY, "trainer.max_epochs=4", "trainer.patience=9", "logger=none")
 
 
-def stop_in_the_middle():
+def stop_in_the_middle(work):
     """Start the sweep, send it SIGINT once a run is finished and the next has begun; return what it said."""
-    child = start(["-m", "cadc", "train", "-m", *WORDS, f"seed={','.join(map(str, SEEDS))}"])
+    command = Command(["train", "-m", *WORDS, f"seed={','.join(map(str, SEEDS))}"], work)
     ledger, folder = Ledger(), Path(os.environ["CADC_RUNS"])
-    limit = time.monotonic() + 90
-    try:
-        while not (ledger.ids() and list(folder.glob(".unfinished/*/.partial-*"))):
-            assert child.poll() is None, child.communicate()
-            assert time.monotonic() < limit
-            time.sleep(0.02)
-        os.kill(child.pid, signal.SIGINT)
-        out, err = child.communicate(timeout=60)
-    finally:
-        child.kill()
-    return child.returncode, out, err
+    while not (ledger.ids() and list(folder.glob(".unfinished/*/.partial-*"))):
+        assert command.is_running, command.answer()
+        time.sleep(0.002)
+    command.send(signal.SIGINT)
+    return command.answer()
 
 
 def identities():
@@ -54,17 +49,17 @@ def finish(before):
     assert runs() == sorted(after)
 
 
-def test_ctrl_c_keeps_what_is_finished_and_the_sweep_goes_on_from_there():
-    status, out, err = stop_in_the_middle()
-    assert status == 130
-    assert "Traceback" not in err
-    said = [line for line in err.splitlines() if not line.startswith("[")]
+def test_ctrl_c_keeps_what_is_finished_and_the_sweep_goes_on_from_there(tmp_path):
+    answer = stop_in_the_middle(tmp_path)
+    assert answer.status == 130
+    assert "Traceback" not in answer.err
+    said = [line for line in answer.err.splitlines() if not line.startswith("[")]
     before = identities()
     assert 0 < len(before) < len(SEEDS)
-    assert closing(Answer(status, out, err)) == {"finished": len(before), "left": len(SEEDS) - len(before)}
-    assert len(said) == 3, err
+    assert closing(answer) == {"finished": len(before), "left": len(SEEDS) - len(before)}
+    assert len(said) == 3, answer.err
     assert said[-1].startswith("cadc: interrupted")
-    assert out == ""
+    assert answer.out == ""
     assert runs() == [".unfinished", *sorted(before)]
     (left,) = (Path(os.environ["CADC_RUNS"]) / ".unfinished").iterdir()
     assert Ledger().status(left.name) == "interrupted"

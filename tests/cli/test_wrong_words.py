@@ -4,7 +4,8 @@ import pytest
 
 from cadc.errors import UsageError
 from cadc.ledger import Ledger
-from tests.support.commands import TINY, cadc, process, runs
+from tests.support.commands import TINY, cadc, runs
+from tests.support.processes import Command
 
 
 @pytest.mark.parametrize(
@@ -118,8 +119,8 @@ def test_debug_raises_in_this_process():
         cadc("train", "sampler.rte=1", "--debug")
 
 
-def test_debug_shows_the_stack_in_a_process_of_its_own():
-    answer = process(["-m", "cadc", "train", "sampler.rte=1", "--debug"])
+def test_debug_shows_the_stack_in_a_process_of_its_own(tmp_path):
+    answer = Command(["train", "sampler.rte=1", "--debug"], tmp_path).answer()
     assert answer.status != 0
     assert "Traceback" in answer.err
     assert "there is no key sampler.rte" in answer.err.splitlines()[-1]

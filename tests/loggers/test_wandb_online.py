@@ -13,7 +13,8 @@ import pytest
 from cadc.loggers import wandb_process
 from cadc.loggers.wandb import WandbLogger
 from cadc.loggers.wandb_process import WandbError
-from tests.support.commands import TINY, cadc, runs, start
+from tests.support.commands import TINY, cadc, runs
+from tests.support.processes import Command
 from tests.support.wandb_server import KEY, WandbServer, serving
 
 ONLINE = ("logger=wandb", "logger.mode=online")
@@ -232,15 +233,15 @@ def test_a_process_that_hangs_is_killed_with_what_it_started(failing, trained, l
     assert processes_of(server.url) == []
 
 
-def test_ctrl_c_while_it_is_sent_keeps_the_run(failing):
+def test_ctrl_c_while_it_is_sent_keeps_the_run(failing, tmp_path):
     server = failing(".", 0)
-    child = start(["-m", "cadc", "train", *TINY, "model=bias", *ONLINE])
+    command = Command(["train", *TINY, "model=bias", *ONLINE], tmp_path)
     until = time.monotonic() + 60
     while not server.asked and time.monotonic() < until:
-        time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=10)
-    assert child.returncode == 130, err
+        time.sleep(0.01)
+    command.send(signal.SIGINT)
+    answer = command.answer()
+    assert answer.status == 130, answer.err
     (run_id,) = runs()
     assert cadc("train", *TINY, "model=bias").out.splitlines()[-1].endswith(f"{run_id}/record.json")
 

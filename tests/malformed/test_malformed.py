@@ -14,6 +14,7 @@ from cadc.data.sources.ml_1m import MovieLens1M
 from tests.malformed import Place, archives, cached_stages, new_rows, predict, raw_files, saved_runs, words
 from tests.support.commands import cadc, folders, process, train
 from tests.support.helpers import write_small_movielens
+from tests.support.processes import Command
 
 GENERATORS = (raw_files, archives, words, saved_runs, new_rows, cached_stages)
 CASES = [case for generator in GENERATORS for case in generator.cases()]
@@ -146,22 +147,25 @@ def test_a_sound_archive_is_unpacked(place):
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("how", "name"),
     [
-        "users.dat: endless_device",
-        "word 'seed=\\udcff\\udcfe' of 7",
-        "experiment: a billion laughs",
-        "experiment: a tag that calls",
-        "weights: a pickle of torch",
+        ("started", "word 'seed=\\udcff\\udcfe' of 7"),
+        ("forked", "users.dat: endless_device"),
+        ("forked", "experiment: a billion laughs"),
+        ("forked", "experiment: a tag that calls"),
+        ("forked", "weights: a pickle of torch"),
     ],
 )
-def test_a_process_of_its_own_says_the_same(name, place, sound, monkeypatch):
+def test_a_process_of_its_own_says_the_same(how, name, place, sound, monkeypatch, tmp_path_factory):
     """Also for bytes that are no text, and with a real standard error."""
     case = {case.name: case for case in CASES}[name]
     fill(place, sound, case.needs, monkeypatch)
     command = case.spoil(place)
     before = listing(place)
-    answer = process(["-m", "cadc", *command], env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})
+    if how == "started":
+        answer = process(["-m", "cadc", *command], env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})
+    else:
+        answer = Command(command, place.work, said=tmp_path_factory.mktemp("said")).answer()
     require_sentence(answer.status, answer.out, answer.err, case.named)
     assert listing(place) == before
     assert not place.ran.exists()

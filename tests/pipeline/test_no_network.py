@@ -1,49 +1,65 @@
 """Nothing leaves the machine: a run that is not logged elsewhere opens no socket and starts nothing that could."""
 
+import inspect
+import sys
+
 import pytest
 
 from tests.support.commands import TINY, process, runs
+from tests.support.processes import Command
 
-WATCH = """
-import sys
-started = []
+INNOCENT = ("git", "uname")
+
+
 def watch(event, values):
+    """Refuse all that has to do with sockets, and note the processes that are started: they are not watched."""
     if event.startswith("socket."):
         raise RuntimeError(f"{event} is forbidden")
     if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"):
-        started.append(values[0] if isinstance(values[0], str) else repr(values[0]))
-sys.addaudithook(watch)
+        program = values[0] if isinstance(values[0], str) else repr(values[0])
+        print(f"started {program.rpartition('/')[2]}", file=sys.stderr)
+
+
+def be_watched():
+    sys.addaudithook(watch)
+    sys.modules["wandb"] = None  # importing it is an error
+
+
+def started(answer):
+    found = [line.removeprefix("started ") for line in answer.err.splitlines() if line.startswith("started ")]
+    return [program for program in found if program not in INNOCENT]
+
+
+WATCHED = f"""
+import sys
+{inspect.getsource(watch)}
+{inspect.getsource(be_watched)}
+be_watched()
 """
-"""Refuses all that has to do with sockets, and notes the processes that are started: they are not watched."""
-
-COMMAND = """
-from cadc.cli import main
-status = main(sys.argv[1:])
-print(status, sorted({name.rpartition("/")[2] for name in started} - {"git", "uname"}), "wandb" in sys.modules)
-"""
 
 
-@pytest.mark.parametrize("words", [["initializer=mf"], ["model=bias", "logger=none"]])
-def test_a_run_that_is_not_logged_needs_no_socket_and_no_wandb(words):
-    answer = process(["-c", WATCH + COMMAND, "train", *TINY, *words])
-    assert answer.out.splitlines()[-1] == "0 [] False", answer.err
+def test_a_run_that_is_not_logged_needs_no_socket_and_no_wandb():
+    """Nor does anything that it imports."""
+    command = "from cadc.cli import main\nsys.exit(main(sys.argv[1:]))"
+    answer = process(["-c", WATCHED + command, "train", *TINY, "initializer=mf"])
+    assert (answer.status, started(answer)) == (0, []), answer.err
     assert len(runs()) == 1
 
 
+@pytest.mark.parametrize("overrides", [["model=bias", "logger=none"], ["--dry-run"]])
+def test_neither_does_a_control_nor_a_plan(overrides, tmp_path):
+    answer = Command(["train", *TINY, *overrides], tmp_path, setup=be_watched).answer()
+    assert (answer.status, started(answer)) == (0, []), answer.err
+
+
 def test_the_watch_sees_a_logger(tmp_path):
-    words = ["model=bias", "logger=wandb", f"logger.folder={tmp_path / 'offline'}"]
-    answer = process(["-c", WATCH + COMMAND, "train", *TINY, *words])
-    status, started = answer.out.splitlines()[-1].split(" ", 1)
-    assert (status, started.count("python")) == ("0", 1), answer.err
-    assert started.endswith("False"), "wandb is loaded by the other process alone"
+    overrides = ["model=bias", "logger=wandb", f"logger.folder={tmp_path / 'offline'}"]
+    answer = Command(["train", *TINY, *overrides], tmp_path, setup=be_watched).answer()
+    assert answer.status == 0, answer.err
+    assert [program.startswith("python") for program in started(answer)] == [True], "wandb runs in another process"
 
 
 @pytest.mark.parametrize("opening", ["socket.socket()", "socket.getaddrinfo('localhost', 80)"])
 def test_the_watch_refuses_a_socket(opening):
-    answer = process(["-c", f"{WATCH}import socket\n{opening}"])
+    answer = process(["-c", f"{WATCHED}import socket\n{opening}"])
     assert "is forbidden" in answer.err
-
-
-def test_a_command_other_than_a_run_needs_no_socket_either():
-    answer = process(["-c", WATCH + COMMAND, "train", *TINY, "--dry-run"])
-    assert answer.out.splitlines()[-1] == "0 [] False", answer.err

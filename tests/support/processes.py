@@ -1,4 +1,4 @@
-"""Commands as processes of their own that start at once, since what they import is loaded before they are forked."""
+"""Commands as processes of their own, forked from that of the tests, which has loaded what they import."""
 
 import multiprocessing
 import os
@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+# What commands import sooner or later is loaded here, once, and not by each of the processes.
+import matplotlib.pyplot  # noqa: F401
+import pyarrow.parquet  # noqa: F401
+import pytorch_lightning  # noqa: F401
+
 from cadc.cli import main
 from tests.support.commands import Answer
 
-PRELOADED = ("tests.support.preloaded", "tests.support.processes")
 SECONDS = 240
 """After which a process that hangs is given up."""
 
@@ -40,7 +44,8 @@ class Command:
     Parameters
     ----------
     words : of the command.
-    folder : where it is started, and what it says is written to.
+    folder : where it is started.
+    said : folder that what it says is written to; `folder` where it is None.
     terminal : path of a terminal that standard error goes to, instead of a file.
     setup : called in the process before the command; a function of a module.
     """
@@ -51,13 +56,12 @@ class Command:
         self,
         words: Sequence[object],
         folder: Path,
+        said: Path | None = None,
         terminal: str | None = None,
         setup: Callable[[], None] | None = None,
     ) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(PRELOADED))
         Command.count += 1
-        self.out, self.err = (folder / f".said-{Command.count}-{name}" for name in ("out", "err"))
+        self.out, self.err = ((said or folder) / f".said-{Command.count}-{name}" for name in ("out", "err"))
         arguments = (
             [str(word) for word in words],
             os.environ | {"OMP_NUM_THREADS": "1"},
@@ -66,7 +70,7 @@ class Command:
             terminal or str(self.err),
             setup,
         )
-        self.process = context.Process(target=_begin, args=arguments)
+        self.process = multiprocessing.get_context("fork").Process(target=_begin, args=arguments)
         self.process.start()
 
     @property

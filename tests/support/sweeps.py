@@ -5,9 +5,11 @@ import json
 import random
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from cadc.storage import stage_cache as cache
+from cadc.configuration.compose import compose_config
+from cadc.configuration.overrides import expand
+from cadc.experiment import load_experiment
+from cadc.ledger.identity import run_code
+from cadc.storage import stage_cache
 from cadc.storage.lease import holder
 from tests.support.commands import TINY, Answer, closing
 from tests.support.processes import Command
@@ -49,6 +55,16 @@ def write_experiment(folder: Path) -> None:
     (folder / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
 
 
+@cache
+def _compose_all() -> None:
+    """Do once, before processes are forked, what takes longer than a run: compose configurations, hash their code."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_experiment(Path(folder))
+        cells = load_experiment(folder).cells([], False)
+    for overrides in [*expand(FEW[2:]), *(cell.overrides for cell in cells)]:
+        run_code(compose_config(overrides))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a sweep lives: `cache`, `runs`, and `work` with the experiment and its results.
@@ -76,6 +92,7 @@ class Place:
         if not work.is_dir():
             (work / "twelve").mkdir(parents=True)
             write_experiment(work / "twelve")
+        _compose_all()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CADC_CACHE", str(self.cache))
             patch.setenv("CADC_RUNS", str(self.runs))
@@ -208,14 +225,14 @@ def before_call(target: str, n_calls: int, act: Callable[[], object]) -> None:
 
 def note_builds() -> None:
     """Have this process note each stage that it builds for the cache; see `built`."""
-    build = cache._build_with_sizes
+    build = stage_cache._build_with_sizes
 
     def note(folder: Path, *arguments: Any) -> None:
         build(folder, *arguments)
-        with (cache.cache_dir().parent / "built").open("a") as file:
+        with (stage_cache.cache_dir().parent / "built").open("a") as file:
             file.write(f"{folder.parents[1].name}\n")
 
-    cache._build_with_sizes = note
+    stage_cache._build_with_sizes = note
 
 
 def built(place: Place) -> list[str]:
