@@ -61,7 +61,7 @@ MOMENTS = {
     "what is known": ("cadc.ledger.store:Ledger.begin", 2, 1),
     "the first checkpoint": ("cadc.training.checkpoints:CheckpointFolder.save", 1, 0),
     "the second checkpoint": ("cadc.training.checkpoints:CheckpointFolder.save", 2, 0),
-    "scores": ("cadc.pipeline.run:score", 2, 1),
+    "scores": ("cadc.pipeline.run:evaluate", 2, 1),
     "the record": ("cadc.pipeline.run:record_of", 1, 0),
 }
 """A function of which a call comes just before something is written, and how many runs are finished by then."""

@@ -1,5 +1,6 @@
 """Commands as processes of their own, forked from that of the tests, which has loaded what they import."""
 
+# ruff: noqa: F401
 import multiprocessing
 import os
 import re
@@ -9,10 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # What commands import sooner or later is loaded here, once, and not by each of the processes.
-import matplotlib.pyplot  # noqa: F401
-import pyarrow.parquet  # noqa: F401
-import pytorch_lightning  # noqa: F401
+import matplotlib.pyplot
+import pyarrow.parquet
+import pytorch_lightning
 
+import cadc.execution.sweep
+import cadc.factorization.logistic
+import cadc.models.dlrm
+import cadc.pipeline.run
+import cadc.reporting.results
+import cadc.terminal.fit_progress
+import cadc.training.callbacks
+import cadc.training.fit_module
 from cadc.cli import main
 from tests.support.commands import Answer
 

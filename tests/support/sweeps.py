@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from cadc.configuration.compose import compose_config
 from cadc.configuration.overrides import expand
 from cadc.experiment import load_experiment
 from cadc.ledger.identity import run_code
+from cadc.pipeline.settings import Settings
 from cadc.storage import stage_cache
 from cadc.storage.lease import holder
 from tests.support.commands import TINY, Answer, closing
@@ -62,7 +62,7 @@ def _compose_all() -> None:
         write_experiment(Path(folder))
         cells = load_experiment(folder).cells([], False)
     for overrides in [*expand(FEW[2:]), *(cell.overrides for cell in cells)]:
-        run_code(compose_config(overrides))
+        run_code(Settings.compose(overrides))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ STAGES = {
     "factorising": ("cadc.factorization.factors:Factors.save", 1),
     "the second epoch": ("cadc.training.fit_module:FitModule.training_step", 15),
     "saving a checkpoint": ("cadc.training.callbacks:WriteInPlace.save_checkpoint", 2),
-    "scoring": ("cadc.pipeline.run:score", 1),
+    "scoring": ("cadc.pipeline.run:evaluate", 1),
 }
 """A function of each stage, and which of its calls the signal precedes."""
 
