@@ -74,7 +74,7 @@ def _group_comments() -> dict[str, str]:
     """Return what `conf/config.yaml` says of each group that it lists."""
     lines = (conf_dir() / "config.yaml").read_text().splitlines()
     found = (re.match(r"  - (\S+): \S+\s+# (.*)", line) for line in lines)
-    return {line[1]: line[2] for line in found if line}
+    return {line[1]: f"{line[2][0].upper()}{line[2][1:]}." for line in found if line}
 
 
 def _rows(keys: list[Key]) -> str:
@@ -107,7 +107,7 @@ def markdown() -> str:
     for group in groups:
         options = sorted(path for path in (folder / group).glob("*.yaml") if not path.stem.startswith("_"))
         names = ", ".join(f"`{path.stem}`" for path in options)
-        parts += [f"## `{group}`", f"{comments.get(group, GROUPS.get(group, ''))}".strip(), f"Options: {names}."]
+        parts += [f"## `{group}`", comments.get(group) or GROUPS[group], f"Options: {names}."]
         parts += [_option(path, group) for path in options]
     return "\n\n".join(part for part in parts if part)
 
