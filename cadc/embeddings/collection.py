@@ -11,7 +11,7 @@ from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.budget_split import tables_within
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.folds import FoldTables
 from cadc.embeddings.schemes.full import Full
 from cadc.embeddings.unknown import UnknownIds

@@ -8,7 +8,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.preparation import prepare
 from cadc.data.schema import SIDES, Side
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import initial_values
+from cadc.embeddings.initialization import initial_values
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.factorization.fitted_rows import Fitted, fit_factors

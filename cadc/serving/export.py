@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cadc.data.log import InteractionLog
-from cadc.embeddings.base.table_file import export as export_table
+from cadc.embeddings.base.table_file import write_table
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.measured import is_compressed, tables_in
 from cadc.embeddings.vectors import TABLES, VOCABULARY, write_parquet
@@ -90,7 +90,7 @@ def _write_compressed(folder: Path, log: InteractionLog, model: nn.Module) -> No
 
     def write(aside: Path) -> None:
         for name, table in files.items():
-            export_table(table, aside / name)
+            write_table(table, aside / name)
         for field in log.schema.fields:
             rows = looked_up.get(field.name, torch.arange(field.vocabulary_size))
             vocabulary = {"value": _ids(log, field.name), "row": rows.numpy().astype("int32")}

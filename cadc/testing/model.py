@@ -12,7 +12,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import Side
 from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import initial_values
+from cadc.embeddings.initialization import initial_values
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.schemes.full import Full
 from cadc.models.model import Model, Task

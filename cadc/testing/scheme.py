@@ -16,7 +16,7 @@ from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import FLOAT32, Compressed, Scheme, TableSpec
 from cadc.embeddings.base.statistics import Statistics
 from cadc.embeddings.base.table import EmbeddingTable
-from cadc.embeddings.base.table_file import export, file_bytes, read_table, size_of
+from cadc.embeddings.base.table_file import file_bytes, read_table, size_of, write_table
 from cadc.errors import DataError, Unreachable, UsageError
 from cadc.testing.expect import expect, expect_derived, expect_refusal, global_generators_untouched
 from cadc.testing.logs import small_log
@@ -218,7 +218,7 @@ class _Checker:
         table.eval()
         with TemporaryDirectory(prefix="cadc-testing-") as folder:
             path = Path(folder) / "table.safetensors"
-            export(table, path)
+            write_table(table, path)
             again = read_table(path)
             with safe_open(path, "pt") as file:  # any reader of safetensors takes it
                 names = set(file.keys())

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cadc.data.batch import Bag, Batch
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.full import Full, UncompressedTable
 from cadc.errors import UsageError
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from cadc.data.schema import Field, Schema
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.schemes.folds import FoldTables
 from cadc.embeddings.schemes.full import Full, UncompressedTable
@@ -146,7 +146,7 @@ def test_tables_of_folds_are_refused_by_a_scheme_that_compresses_them():
 def test_the_file_of_tables_of_folds_is_that_of_their_mean(tmp_path):
     folds = [torch.randn(2, 9, DIM, generator=torch.Generator().manual_seed(0))]
     table = FoldTables([Field("user", "user", 9)], folds)
-    export(table, tmp_path / "table")
+    write_table(table, tmp_path / "table")
     assert torch.equal(read_table(tmp_path / "table").reconstruct(), folds[0].mean(0))
 
 
@@ -178,7 +178,7 @@ def test_what_a_record_says_of_tables_computed_anew(tmp_path):
     found = measure_tables(model)
     sizes = {}
     for number, table in enumerate(model.embeddings.tables):
-        export(table, tmp_path / "table")
+        write_table(table, tmp_path / "table")
         sizes[tuple(table.names)] = (tmp_path / "table").stat().st_size
         file = found["files"][f"embeddings.tables.{number}"]
         assert file["bytes"] == sizes[tuple(table.names)]

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.schemes.full import Full
 from cadc.errors import UsageError

@@ -9,7 +9,7 @@ from torch import nn
 from cadc.embeddings.base.scheme import Compressed
 from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.models.model import Model
 from cadc.randomness import torch_generator

@@ -43,7 +43,7 @@ MARK = b'"checksum":"'
 
 
 def file_bytes(table: EmbeddingTable) -> bytes:
-    """Return what `export` writes: the tensors of `serving`, and in the header all else that a look-up needs.
+    """Return what `write_table` writes: the tensors of `serving`, and in the header all else that a look-up needs.
 
     The same table gives the same bytes.
     """
@@ -83,13 +83,13 @@ def size_with(metadata: Mapping[str, str], shapes: Shapes) -> int:
     return len(_header(metadata, shapes)) + sum(prod(shape) * dtype.itemsize for dtype, shape in shapes.values())
 
 
-def export(table: EmbeddingTable, path: Path) -> None:
+def write_table(table: EmbeddingTable, path: Path) -> None:
     """Write a table to a file that `read_table` reads."""
     path.write_bytes(file_bytes(table))
 
 
 def read_table(path: Path) -> EmbeddingTable:
-    """Return the table that `export` wrote; its look-ups give the same bits.
+    """Return the table that `write_table` wrote; its look-ups give the same bits.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import options_of
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.base.scheme import Compressed
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.measured import lookup_ns
 from cadc.errors import DataError, UsageError
 from cadc.testing import check_scheme
@@ -105,7 +105,7 @@ class TestFile:
         table.eval()
         before = looked_up(table)
         trained(table, seed=5).eval()
-        export(table, tmp_path / "table.safetensors")
+        write_table(table, tmp_path / "table.safetensors")
         after = looked_up(table)
         assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
         assert_same_bits(after, looked_up(read_table(tmp_path / "table.safetensors")))
@@ -135,7 +135,7 @@ class TestFile:
         with torch.no_grad():
             for weight in table.parameters():
                 weight.fill_(torch.nan)
-        export(table, tmp_path / "table.safetensors")
+        write_table(table, tmp_path / "table.safetensors")
         if any(not value.isfinite().all() for value in table.serving().values()):
             with pytest.raises(DataError, match="not finite"):
                 read_table(tmp_path / "table.safetensors")

@@ -8,7 +8,7 @@ from torch import nn
 from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.base.table_file import file_bytes
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.randomness import torch_generator
 from tests.embeddings.support.schemes import (
     ALL,

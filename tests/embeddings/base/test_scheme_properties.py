@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.errors import UsageError
 from tests.embeddings.support.schemes import BUDGETED, NODES, assert_same_bits, bag_of, scheme_of, smallest, trained
 
@@ -87,7 +87,7 @@ def test_budget_look_up_and_file(name, case, lists, tmp_path):
     assert dense.shape == (sum(own.vocabulary_size for own in fields), dim)
     assert dense.isfinite().all()
 
-    export(table, tmp_path / "table")
+    write_table(table, tmp_path / "table")
     again = read_table(tmp_path / "table")
     assert torch.equal(again.reconstruct(), dense)
     assert file_bytes(again) == content

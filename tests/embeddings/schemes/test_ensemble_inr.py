@@ -6,7 +6,7 @@ import torch
 
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.schemes.cells_table import CellsTable
 from cadc.embeddings.schemes.ensemble_inr import EnsembleINR
 from cadc.errors import UsageError
@@ -86,7 +86,7 @@ def test_rows_sorted_along_the_leading_direction_are_smooth_and_their_order_is_c
     assert (steps >= 0).all() or (steps <= 0).all()
     assert ordered.serving()["place"].element_size() * N == 2 * N
     assert ordered.network.shape.width < plain.network.shape.width
-    export(ordered, tmp_path / "table")
+    write_table(ordered, tmp_path / "table")
     assert torch.equal(read_table(tmp_path / "table").reconstruct(), ordered.reconstruct())
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.full import Full
 from tests.embeddings.test_collection import DIM, NAMES, SCHEMA, batch_of, naive, targets
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import Statistics
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.measured import measure_tables
 from cadc.embeddings.schemes.lma import EXACT, Lma, LmaTable, column_hashes, packed, unpacked, width
 from cadc.errors import UsageError
@@ -155,7 +155,7 @@ def test_exported_tables_need_no_log(tmp_path, signature):
     spec = TableSpec(log.schema.fields, 3000, statistics=Statistics.of(log), generator=seeded())
     table = Lma(dim=4, budget=3000, signature=signature).table(spec)
     table.initialise_from([None] * len(log.schema.fields))
-    export(table, tmp_path / "table")
+    write_table(table, tmp_path / "table")
     found = read_table(tmp_path / "table")
     assert torch.equal(found.reconstruct(), table.reconstruct())
     assert found.described_by == signature

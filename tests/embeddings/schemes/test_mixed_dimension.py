@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import Statistics
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.schemes.mixed_dimension import MixedDimension, MixedDimensionTable, equal_shares
 from cadc.errors import UsageError
 
@@ -156,7 +156,7 @@ def test_lambda_is_the_largest_that_the_budget_allows(sizes, dim, alpha, powers,
 def test_a_stored_half_table_gives_the_same_bits(tmp_path):
     table = table_of(6000)
     table.initialise_from(drawn())
-    export(table, tmp_path / "table.safetensors")
+    write_table(table, tmp_path / "table.safetensors")
     assert torch.equal(read_table(tmp_path / "table.safetensors").reconstruct(), table.reconstruct())
     rows = torch.arange(table.n_rows)
     assert not torch.equal(table.train().vectors(rows), table.eval().vectors(rows))

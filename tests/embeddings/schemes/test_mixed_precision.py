@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import Statistics
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.fitting.bit_search import WIDTHS
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.mixed_precision import MixedPrecision, MixedPrecisionTable
 from cadc.errors import UsageError
 from cadc.models.dlrm import DLRM
@@ -77,7 +77,7 @@ def test_rows_are_decoded_as_the_formula_says(tmp_path):
     table = started(1800)
     table.settle()
     table.eval()
-    export(table, tmp_path / "table")
+    write_table(table, tmp_path / "table")
     again = read_table(tmp_path / "table")
     found = again.reconstruct().numpy()
     assert again.search is None and not list(again.parameters())

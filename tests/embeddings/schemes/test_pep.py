@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.serving_state import load_stored, stored_state
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.coding.sparse_entries import bitmask_bytes, greatest_within, packed, unpacked
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initial_values import InitialValues
+from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.pep import Pep, PrunedTable, pruned_bytes
 from cadc.errors import UsageError
 
@@ -153,7 +153,7 @@ def test_evaluation_is_what_the_stored_table_gives(tmp_path, dtype, settles):
         table.settle()
     rows = torch.tensor([5, 141, 5, 77, 0])
     found = table.eval().vectors(rows)
-    export(table, tmp_path / "table.safetensors")
+    write_table(table, tmp_path / "table.safetensors")
     stored = read_table(tmp_path / "table.safetensors")
     assert torch.equal(stored.vectors(rows), found) and torch.equal(stored.reconstruct(), table.reconstruct())
     assert stored.vectors(rows).view(torch.int32).equal(found.view(torch.int32)), "zeros have one sign"

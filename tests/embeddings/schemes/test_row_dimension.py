@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import Statistics
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.fitting.row_sizes import power_law_sizes, rows_of_sizes
 from cadc.embeddings.schemes.row_dimension import RowDimension
 from cadc.errors import UsageError
@@ -182,7 +182,7 @@ def test_gradients_are_those_of_finite_differences():
 def test_a_stored_table_gives_the_same_bits(tmp_path, policy):
     table = table_of(1400, kept=KEPT, policy=policy)
     table.initialise_from(drawn())
-    export(table, tmp_path / "table.safetensors")
+    write_table(table, tmp_path / "table.safetensors")
     assert torch.equal(read_table(tmp_path / "table.safetensors").reconstruct(), table.reconstruct())
 
 

@@ -8,7 +8,7 @@ import torch
 
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import TableSpec
-from cadc.embeddings.base.table_file import export, file_bytes, read_table
+from cadc.embeddings.base.table_file import file_bytes, read_table, write_table
 from cadc.embeddings.schemes.full import Full, UncompressedTable
 from tests.embeddings.support.schemes import bag_of
 
@@ -58,7 +58,7 @@ def test_evaluation_looks_up_what_is_stored_and_training_the_exact_weights(dtype
 def test_half_the_bytes_are_stored_and_come_back(dtype, tmp_path):
     table = table_of(dtype)
     assert len(file_bytes(table_of("float32"))) - len(file_bytes(table)) == pytest.approx(50 * 4 * 2, abs=16)
-    export(table, tmp_path / "table")
+    write_table(table, tmp_path / "table")
     again = read_table(tmp_path / "table")
     assert isinstance(again, UncompressedTable)
     assert torch.equal(again.reconstruct(), table.reconstruct())
@@ -76,7 +76,7 @@ def test_gradients_are_those_of_the_exact_table(dtype):
 
 def test_what_float16_cannot_hold_becomes_its_largest_number(tmp_path):
     table = table_of("float16", scale=1e6)
-    export(table, tmp_path / "table")
+    write_table(table, tmp_path / "table")
     found = read_table(tmp_path / "table").reconstruct()
     assert float(found.max()) == 65504 and float(found.min()) == -65504
     assert torch.equal(table.eval().reconstruct(), found)
