@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.experiment.analysis import KEY, build_analysis, options_with
-from cadc.provenance.environment import source_version
+from cadc.reporting.provenance import provenance_of
 from cadc.reporting.table import markdown
 from cadc.storage.atomic_files import put_in_place
 
@@ -41,16 +41,7 @@ def run_analysis(experiment: Experiment, overrides: Sequence[str], folder: Path,
         note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
         (aside / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
         (aside / "table.md").write_text(markdown(table) + note)
-        provenance = {
-            "experiment": experiment.name,
-            "title": experiment.title,
-            "claim": experiment.claim,
-            "source": experiment.source,
-            "command": command,
-            "code": source_version(),
-            KEY: options_with(node, overrides),
-            "runs": {},
-        }
+        provenance = provenance_of(experiment, command) | {KEY: options_with(node, overrides), "runs": {}}
         (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
 
     try:

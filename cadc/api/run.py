@@ -27,8 +27,8 @@ def run(*overrides: str, retry_failed: bool = False, runs: str | Path | None = N
     >>> cadc.run("data=synthetic", "model=bias").metrics  # doctest: +SKIP
     {'test/auc': 0.6626..., 'test/logloss': 0.6359..., ...}
     """
-    words, launcher = split_overrides(overrides)
-    (job,) = plan([words])
+    of_run, launcher = split_overrides(overrides)
+    (job,) = plan([of_run])
     ledger = ledger_of(runs)
     carry_out_all([job], ledger, retry_failed, launcher)
     return Run(job.run_id, ledger.folder)

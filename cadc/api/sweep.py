@@ -39,8 +39,8 @@ def sweep(*overrides: str, retry_failed: bool = False, runs: str | Path | None =
     >>> swept = cadc.sweep("data=synthetic", "sampler.rate=0.01,0.1", "seed=0,1")  # doctest: +SKIP
     >>> swept.groupby("sampler.rate")["test/auc"].mean()  # doctest: +SKIP
     """
-    words, launcher = split_overrides(overrides)
-    combinations = expand(words)
+    of_runs, launcher = split_overrides(overrides)
+    combinations = expand(of_runs)
     if not combinations:
         raise UsageError("the sweep is empty: a key has no value.")
     jobs: dict[str, Job] = {}
@@ -54,10 +54,10 @@ def sweep(*overrides: str, retry_failed: bool = False, runs: str | Path | None =
         if len(jobs) > 1 or ledger.recorded(next(iter(jobs))) != "failed":
             raise
     entries = [look_up(ledger, run_id) for run_id in jobs]
-    return table_of([entry for entry in entries if entry], _swept(words))
+    return table_of([entry for entry in entries if entry], _swept(of_runs))
 
 
-def _swept(words: Sequence[str]) -> list[str]:
+def _swept(overrides: Sequence[str]) -> list[str]:
     """Return the keys to which overrides give several values."""
-    parsed = parse_overrides(words)
-    return list(dict.fromkeys(str(word.key_or_group) for word in parsed if word.is_sweep_override()))
+    parsed = parse_overrides(overrides)
+    return list(dict.fromkeys(str(override.key_or_group) for override in parsed if override.is_sweep_override()))

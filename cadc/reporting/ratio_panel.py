@@ -39,7 +39,7 @@ class RatioPanel(Panel):
         for _, rows in swept:
             dataset, arm, rate, dim = (rows[name].iloc[0] for name in ("dataset", "arm", "rate", "dim"))
             same = firsts[(firsts["arm"] == arm) & (firsts["dataset"] == dataset)]
-            words = [
+            differing = [
                 *([str(dataset)] if several else []),
                 str(arm),
                 *([f"{100 * rate:g} %"] if differ(same["rate"]) else []),
@@ -48,7 +48,7 @@ class RatioPanel(Panel):
             levels = table[table["ratio"].isna() & (table["dataset"] == dataset)]
             levels = levels[levels["dim"].isna() | (levels["dim"] == dim)]
             levels = levels[levels["rate"].isna() | (levels["rate"] >= rate)]
-            found.append(Part(", ".join(words), pd.concat([rows, levels]), self))
+            found.append(Part(", ".join(differing), pd.concat([rows, levels]), self))
         return found or super().parts(table)
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:

@@ -4,14 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
-from cadc.provenance.environment import source_version
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
 from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
@@ -20,6 +18,7 @@ from cadc.reporting.lookup import RECORDS
 from cadc.reporting.metric_values import FILE as COMPUTED
 from cadc.reporting.metric_values import MetricValues, kept_metrics
 from cadc.reporting.points import points
+from cadc.reporting.provenance import provenance_of
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
@@ -73,15 +72,7 @@ def write_results(
         (CHOICE, tested, comparison_markdown),
     ]
     records = {record["id"]: record for _, record in runs}
-    provenance: dict[str, Any] = {
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "claim": experiment.claim,
-        "source": experiment.source,
-        "command": command,
-        "code": source_version(),
-        "runs": _ids_by_arm(runs),
-    }
+    provenance = provenance_of(experiment, command) | {"runs": _ids_by_arm(runs)}
     if experiment.choose is not None:
         provenance["choose"] = asdict(experiment.choose)
     if experiment.references:

@@ -28,7 +28,7 @@ def score_rows(log: InteractionLog, model: Model, table: pd.DataFrame, name: str
 
     Raises
     ------
-    DataError : for a missing column, a row without user or item, or a dense value that is no finite number.
+    DataError : for a missing column, a row without user or item, or a dense value that is not a finite number.
     """
     context_fields = [field.name for field in log.schema.of("context", bag=False)]
     needed = [*log.entities, *context_fields, *log.schema.dense]
@@ -78,7 +78,7 @@ def score_rows(log: InteractionLog, model: Model, table: pd.DataFrame, name: str
 def predicted(record: Record, log: InteractionLog, model: Model, table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return new rows with the model's answer as one more column, see `score_rows`.
 
-    It is `probability`, of label 1; or `score`, higher for better and no more than that, where the run ranks items.
+    It is `probability`, of label 1; or, if the run ranks items, `score`, of which only the order means anything.
     """
     scores = score_rows(log, model, table, name)
     if record.get("task") == "ranking":
