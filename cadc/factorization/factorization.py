@@ -18,6 +18,31 @@ class Factorization(ABC):
 
     A subclass implements `fit`. It takes its options as keyword arguments, keeps each in an attribute of the same name
     (the cache of factors is keyed by them), and has an option `dim`.
+
+    Examples
+    --------
+    The mean label of each item, with zero vectors:
+
+    >>> import torch
+    >>> class ItemMeans(Factorization):
+    ...     kind = "score"
+    ...
+    ...     def __init__(self, dim=None):
+    ...         self.dim = dim
+    ...
+    ...     def fit(self, log, rows, dim, validation=None):
+    ...         items, n = log.field_ids("item", rows), log.schema["item"].vocabulary_size
+    ...         counts = torch.bincount(items, minlength=n).clamp_min(1)
+    ...         means = torch.bincount(items, log.labels(rows), n) / counts
+    ...         factors = Factors({"item": torch.zeros(n, dim)}, {"item": means.float()}, kind=self.kind)
+    ...         return factors, {"seconds": 0.0, "epochs": 1}
+    >>> from cadc.data import prepare
+    >>> from cadc.data.sources.synthetic import Synthetic
+    >>> from cadc.data.split import RandomSplit
+    >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())
+    >>> factors, cost = ItemMeans().fit(log, log.rows("train"), 2)
+    >>> factors.logits(log, log.rows("test")).shape
+    torch.Size([100])
     """
 
     kind: ClassVar[Kind] = "logit"

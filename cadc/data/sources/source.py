@@ -11,6 +11,33 @@ class Source(ABC):
 
     A subclass takes its options as keyword arguments and keeps each in an attribute of the same name; the cache of
     prepared logs is keyed by them. `cadc.data.raw` describes what `read` returns.
+
+    Examples
+    --------
+    A log of coin tosses:
+
+    >>> import numpy as np
+    >>> from cadc.data import Chunk, EntityTable, Field, Schema, prepare
+    >>> from cadc.data.split import RandomSplit
+    >>> class Coin(Source):
+    ...     name = "coin"
+    ...
+    ...     def __init__(self, n_rows=1000):
+    ...         self.n_rows = n_rows
+    ...
+    ...     def fingerprint(self):
+    ...         return {}
+    ...
+    ...     def edition(self, fingerprint):
+    ...         return "generated"
+    ...
+    ...     def read(self):
+    ...         rng = np.random.default_rng(0)
+    ...         chunk = Chunk(rng.integers(2, size=self.n_rows).astype(np.float32))
+    ...         chunk.entities["user"] = rng.integers(20, size=self.n_rows).astype(np.int32)
+    ...         return RawLog(Schema((Field("user", "user"),)), {"user": EntityTable(np.arange(20))}, [chunk])
+    >>> prepare(Coin(), RandomSplit()).n_rows("train")
+    800
     """
 
     name: str

@@ -34,14 +34,7 @@ class ChronologicalSplit(Split):
     def assign(
         self, n_rows: int, generator: np.random.Generator, user: NDArray[np.int32], time: NDArray[np.int64]
     ) -> NDArray[np.uint8]:
-        """Return the index in `SPLITS` of each row, uint8, shape [n_rows].
-
-        Parameters
-        ----------
-        n_rows : number of rows of the log.
-        generator : orders rows of the same user and time.
-        user, time : columns of the log, shape [n_rows]; they may be memory-mapped.
-        """
+        """Return the index in `SPLITS` of each row, see `Split.assign`; `generator` orders rows of the same time."""
         place = np.zeros(n_rows, np.uint8)
         for rows, from_end, count in rows_from_the_end(user, time, generator):
             n_test = np.minimum(np.rint(self.test * count), count - 1)

@@ -35,14 +35,7 @@ class GlobalTimeSplit(Split):
         time: NDArray[np.int64],
         user: NDArray[np.int32] | None = None,
     ) -> NDArray[np.uint8]:
-        """Return the index in `SPLITS` of each row, uint8, shape [n_rows].
-
-        Parameters
-        ----------
-        n_rows : number of rows of the log.
-        generator : divides rows of the same time at a boundary.
-        time : column of the log, shape [n_rows]; it may be memory-mapped.
-        user : likewise; None for a log without users.
+        """Return the index in `SPLITS` of each row, see `Split.assign`.
 
         Raises
         ------
