@@ -74,7 +74,7 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
     own, value = tuple(to_overrides(best[0].params)), float(best[0].values[0])
     # The current settings compete with those of the trials.
     current = [finished_record(job, ledger) for job in trial_jobs(base, how.repeats)]
-    (untuned,) = mean_values(tuning, current)
+    (untuned,) = mean_values(tuning, current, ledger)
     if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
         own, value = (), untuned
     print(f"current settings: {untuned:.6g}; best: {value:.6g}", file=sys.stderr, flush=True)

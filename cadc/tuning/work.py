@@ -124,7 +124,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
             trial.set_user_attr(RUNS, " ".join(job.run_id for job in jobs))
         first = finished_record(jobs[0], ledger, epoch_reporter(trial, study, jobs[0].settings))
         records = [first, *(finished_record(job, ledger) for job in jobs[1:])]
-        values = mean_values(study.tuning, records)
+        values = mean_values(study.tuning, records, ledger)
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
     except (NotWritable, OSError, Lost, NoSuchMetric):

@@ -4,7 +4,9 @@ import os
 import signal
 from statistics import fmean
 
+import pandas as pd
 import pytest
+from sklearn.metrics import brier_score_loss
 
 from cadc.ledger import Ledger
 from tests.tuning.helpers import fork, outcome, tune, wait_until
@@ -58,3 +60,13 @@ def test_a_run_that_draws_nothing_is_not_repeated(tmp_path):
     study = tune(tmp_path, *words)
     assert len(Ledger(tmp_path).ids()) == 2
     assert sorted(trial.user_attrs["run"] for trial in study.done()) == sorted(Ledger(tmp_path).ids())
+
+
+def test_trials_are_judged_by_a_metric_that_runs_do_not_record(tmp_path):
+    study = tune(tmp_path, "tune.trials=2", "tune.repeats=2", "tune.metric=val/brier")
+    assert study.tuning.directions == ("minimize",)
+    ledger = Ledger(tmp_path)
+    for trial in study.done():
+        scores = [pd.read_parquet(ledger.path(run) / "scores.parquet") for run in trial.user_attrs["run"].split()]
+        errors = [brier_score_loss(rows["label"], rows["probability"]) for rows in scores]
+        assert trial.value == pytest.approx(fmean(errors), abs=1e-12)
