@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cadc.ledger.record_schema import SHAPE
+from cadc.ledger.record_schema import SCHEMA
 from tests.docs.documents import DOCUMENTS
 from tests.support.commands import train
 
@@ -37,5 +37,5 @@ def test_page_has_the_keys_of_a_real_record(model) -> None:
 
 
 def test_page_has_the_keys_that_are_checked_in_every_record() -> None:
-    inner = {key for key in SHAPE if not any(key == group for group in ("data", "code", "cost", "rows", "bytes"))}
+    inner = {key for key in SCHEMA if not any(key == group for group in ("data", "code", "cost", "rows", "bytes"))}
     assert inner - documented() == set()
