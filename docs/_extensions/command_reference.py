@@ -19,22 +19,9 @@ def help_of(*words: str) -> str:
     return out.getvalue().rstrip()
 
 
-def subcommands(text: str) -> list[str]:
-    """Return the commands that a help text lists in braces, such as those of `cadc data`."""
-    usage = text.split("\n\n")[0]
-    listed = usage.partition("{")[2].partition("}")[0]
-    return [name.strip() for name in listed.split(",") if name.strip()] if usage.rstrip().endswith("...") else []
-
-
 def markdown() -> str:
     """Return a section for each command."""
-    parts = []
-    for name in COMMANDS:
-        text = help_of(name)
-        parts += [f"## `cadc {name}`", f"```text\n{text}\n```"]
-        for inner in subcommands(text):
-            parts += [f"### `cadc {name} {inner}`", f"```text\n{help_of(name, inner)}\n```"]
-    return "\n\n".join(parts)
+    return "\n\n".join(f"## `cadc {name}`\n\n```text\n{help_of(name)}\n```" for name in COMMANDS)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
