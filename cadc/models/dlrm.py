@@ -10,12 +10,13 @@ from cadc.data.batch import Batch
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import require_at_least
+from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
-from cadc.models.model import Model, Task
+from cadc.models.model import Model
 
 
 class DLRM(Model):

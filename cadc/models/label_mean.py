@@ -7,7 +7,8 @@ from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.models.model import Model, Task
+from cadc.evaluation.saved_tables import Task
+from cadc.models.model import Model
 
 
 class LabelMean(Model):

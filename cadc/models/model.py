@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -10,11 +10,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
+from cadc.evaluation.saved_tables import Task
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
-
-Task = Literal["ctr", "ranking"]
-"""Rows are scored, or items are ranked for users."""
 
 
 class Model(nn.Module, ABC):
@@ -38,7 +36,7 @@ class Model(nn.Module, ABC):
     """Whether it is a network whose weights are trained on the sample; only such a model has embedding tables."""
 
     task: ClassVar[Task | None] = None
-    """The only task that it suits; None for any."""
+    """The only task that it suits, `ctr` (rows are scored) or `ranking` (items are ranked); None for any."""
 
     can_rank: ClassVar[bool] = False
     """Whether it has an `item_scorer`."""

@@ -11,10 +11,10 @@ from cadc.data.batch import Batch
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
+from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factorization import FactorizationModel
-from cadc.models.model import Task
 
 
 class PlattModel(FactorizationModel):

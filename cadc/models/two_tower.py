@@ -13,10 +13,11 @@ from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
-from cadc.models.model import Model, Task
+from cadc.models.model import Model
 from cadc.models.negatives import Negatives
 from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
 from cadc.models.pair_scores import Side, pair_scores

@@ -11,9 +11,10 @@ from cadc.data.split.split import Split
 from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.initializers.initializer import Initializer
 from cadc.errors import UsageError
+from cadc.evaluation.saved_tables import Task
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.fitted_rows import FactorizedRows
-from cadc.models.model import Model, Task
+from cadc.models.model import Model
 from cadc.sampling.sampler import Sampler
 from cadc.training.fit import Fit
 

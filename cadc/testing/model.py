@@ -15,7 +15,8 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.schemes.full import Full
-from cadc.models.model import Model, Task
+from cadc.evaluation.saved_tables import Task
+from cadc.models.model import Model
 from cadc.randomness import torch_generator
 from cadc.testing.expect import expect, expect_derived, global_generators_untouched
 from cadc.testing.logs import made_up_factors, small_log

@@ -1,4 +1,4 @@
-"""A model under Adam: groups of weights, the loss with its penalties, batches on their device."""
+"""A Lightning module that minimises a model's loss with Adam."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from cadc.training.lazy_adam import LazyAdam
 
 
 class AdamModule(pl.LightningModule):
-    """Minimises a model's loss with Adam; subclasses say how training is judged.
+    """Minimises a model's loss with Adam; subclasses evaluate it.
 
     Parameters
     ----------
     model : whose `loss` of a batch is minimised.
     learning_rate : of Adam.
     weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
-    lazy_tables : whether a step leaves rows of uncompressed tables alone that its batch does not look up.
+    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up.
     """
 
     def __init__(
@@ -47,10 +47,9 @@ class AdamModule(pl.LightningModule):
         return found
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Put tables and other weights into groups of their own, frozen ones into none.
+        """Return Adam with three groups: tables, other weights, and weights without penalty; frozen ones are left out.
 
-        Single numbers, such as a temperature or the factor of a residual's base, have no penalty: 0 is no better value
-        of theirs than others.
+        Scalars, such as a temperature or the scale of a residual, have no penalty, since nothing favours 0 for them.
         """
         tables = [
             weight
@@ -85,14 +84,14 @@ class AdamModule(pl.LightningModule):
         return LazyAdam(given, lr=self.learning_rate, fused=True)
 
     def mean_loss(self, batch: Batch) -> Tensor:
-        """Return the weighted mean of the losses of a batch's rows, without penalties."""
+        """Return the weighted mean loss of the rows of a batch, without penalties."""
         loss = self.model.loss(batch)
         if batch.weight is not None:
             loss = loss * batch.weight
         return loss.mean()
 
     def penalised(self, loss: Tensor) -> Tensor:
-        """Return a loss with the penalties of the embedding tables that have any."""
+        """Return a loss plus the penalties of the embedding tables that have one."""
         for table in self._penalised:
             loss = loss + table.penalty()
         return loss

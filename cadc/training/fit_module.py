@@ -1,4 +1,4 @@
-"""The Lightning module of a run: judged on its held-out part once an epoch, resumable inside one."""
+"""The Lightning module of a run: evaluated on the validation part after each epoch, resumable within an epoch."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from cadc.training.adam_module import AdamModule
 
 
 class FitModule(AdamModule):
-    """Fits a model for `Fit`, and notes a row of metrics an epoch.
+    """Fits a model for `Fit`, and keeps a row of metrics for each epoch.
 
     Parameters
     ----------
     model : whose `loss` of a batch is minimised.
-    held_out : what an epoch is judged by.
+    held_out : the validation part that each epoch is evaluated on.
     learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables : see `AdamModule`.
     """
 
@@ -36,20 +36,25 @@ class FitModule(AdamModule):
         self.held_out = held_out
         self._loss_sum = torch.zeros(())
         self.history: list[dict[str, float]] = []
-        """A row an epoch: number, training loss and validation metrics."""
+        """One row per epoch: its number, training loss and validation metrics."""
 
     def on_train_epoch_start(self) -> None:
-        """Forget the losses of the epoch before."""
+        """Reset the sum of losses."""
         self._loss_sum = torch.zeros((), device=self.device)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Return the mean loss of a batch."""
+        """Return the mean loss of a batch, penalties included."""
         loss = self.mean_loss(batch)
         self._loss_sum += loss.detach()
         return self.penalised(loss)
 
     def on_train_epoch_end(self) -> None:
-        """Note the mean loss of the epoch and stop with a sentence where it is not finite."""
+        """Store the mean loss of the epoch.
+
+        Raises
+        ------
+        CadcError : if it is not finite.
+        """
         mean = float(self._loss_sum) / max(1, int(self.trainer.num_training_batches))
         if mean != mean or mean == float("inf"):
             raise CadcError(
@@ -59,13 +64,19 @@ class FitModule(AdamModule):
         self.history[-1]["train/loss"] = mean
 
     def validation_step(self, batch: Any, index: int) -> None:
-        """Note the metrics of the whole validation part, which comes as one step."""
+        """Store the metrics of the whole validation part, which is one step.
+
+        Raises
+        ------
+        DataError : if a metric is undefined for the rows that are read.
+        CadcError : if a prediction is NaN.
+        """
         try:
             metrics = self.held_out.metrics(self.model)
         except DataError as error:
-            # All of validation has both labels, as was seen before training.
+            # The whole part has both labels, which was checked before training.
             raise DataError(
-                f"of the validation rows that training stops by, {error} Raise trainer.validation_rate."
+                f"in the share of the validation part that is read, {error} Raise trainer.validation_rate."
             ) from error
         except CadcError as error:
             raise CadcError(
@@ -75,7 +86,7 @@ class FitModule(AdamModule):
         self.history.append({"epoch": self.current_epoch + 1} | prefixed("validation", metrics))
 
     def judge(self) -> dict[str, float]:
-        """Return the metrics of the validation part for the weights as they are."""
+        """Return the metrics of the validation part for the current weights."""
         was_training = self.model.training
         self.model.eval()
         metrics = self.held_out.metrics(self.model)
@@ -83,11 +94,11 @@ class FitModule(AdamModule):
         return metrics
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what an epoch has gathered so far."""
+        """Add the history, and the sum of losses of an epoch that is not finished."""
         checkpoint["history"] = self.history
         checkpoint["loss_sum"] = self._loss_sum
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore what `on_save_checkpoint` added."""
         self.history = checkpoint["history"]
         self._loss_sum = checkpoint["loss_sum"].to(self.device)
