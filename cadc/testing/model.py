@@ -77,12 +77,14 @@ def check_model(cls: type[Model], log: InteractionLog | None = None, **options: 
 def _check_attributes(cls: type[Model]) -> None:
     name = cls.__name__
     expect(cls.task in (None, *get_args(Task)), f"{name}.task is {cls.task!r}; expected {get_args(Task)} or None.")
-    for attribute, method in (("can_rank", "item_scorer"), ("fits_sample", "fit_sample")):
-        overrides = getattr(cls, method) is not getattr(Model, method)
+    for attribute, said, method, has_method in (
+        ("can_rank", cls.can_rank, "item_scorer", cls.item_scorer is not Model.item_scorer),
+        ("fits_sample", cls.fits_sample, "fit_sample", cls.fit_sample is not Model.fit_sample),
+    ):
         expect(
-            getattr(cls, attribute) == overrides,
-            f"{name}.{attribute} is {getattr(cls, attribute)}, but it {'has' if overrides else 'lacks'} a method "
-            f"{method}; the pipeline goes by {attribute}.",
+            said == has_method,
+            f"{name}.{attribute} is {said}, but it {'has' if has_method else 'lacks'} a method {method}; the pipeline "
+            f"goes by {attribute}.",
         )
     expect(cls.can_rank or cls.task != "ranking", f"{name}.task is 'ranking', but can_rank is False.")
 
