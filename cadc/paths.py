@@ -67,5 +67,5 @@ def regular_file(path: Path) -> Path:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(None, "is not a regular file", str(path))
+        raise OSError(None, "it is not a regular file", str(path))
     return path

@@ -178,10 +178,10 @@ def _is_allowed(module: str) -> bool:
 
 @cache
 def _home(module: str, name: str) -> str:
-    """Return the module that `from module import name` is about.
+    """Return the module in which `name` of `from module import name` is defined.
 
-    A package that offers a name of one of its modules stands for that module alone: what else it offers, or will offer,
-    changes nothing.
+    If a package offers the name of one of its modules, it is that module; whatever else the package offers, now or
+    later, does not count.
     """
     if _exists(inside := f"{module}.{name}"):
         return inside

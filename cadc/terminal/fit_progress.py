@@ -1,4 +1,4 @@
-"""The progress bar of a fit, where there is a terminal to show it."""
+"""Progress bar of a fit, shown on terminals only."""
 
 import time
 from typing import Any
@@ -10,7 +10,7 @@ from cadc.terminal.progress import display
 
 
 class FitProgress(Callback):
-    """Moves the bar of the run: batches of the epoch, and the validation metric of the epoch before.
+    """Moves the bar of the run by the batches of an epoch, beside the validation metric of the epoch before.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class FitProgress(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move, a few times a second at most."""
+        """Move the bar, at most five times a second."""
         now = time.monotonic()
         if now - self._shown > 0.2:
             self._shown = now
@@ -36,9 +36,9 @@ class FitProgress(Callback):
             self._bar.move(batch_idx + 1, n_batches, f"epoch {trainer.current_epoch + 1}{reached}")
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
