@@ -89,7 +89,7 @@ def test_a_value_that_is_not_accepted(words, said):
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("sampler.rate=1e-9", "of 2400 training rows leaves none"), ("model.top_mlp=[0]", "model.top_mlp")],
+    [("sampler.rate=1e-9", "of 2400 training rows keeps none"), ("model.top_mlp=[0]", "model.top_mlp")],
 )
 def test_a_value_that_shows_to_be_wrong_in_the_run_is_a_failed_run(word, said):
     answer = cadc("train", *TINY, word)

@@ -17,7 +17,7 @@ from tests.support.commands import TINY, cadc, runs
 def test_scores_are_refused_where_logits_are_read(model, words, factorization):
     answer = cadc("train", *TINY, *words, f"factorization={factorization}")
     assert answer.status == 2
-    assert f"scores that only order rows, where {model} takes logits of label 1; set model=platt" in answer.sentence
+    assert f"scores that only order rows, but {model} takes logits of label 1; set model=platt" in answer.sentence
     assert not runs()
 
 
