@@ -167,7 +167,7 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune.storage=joy://cadc:s3cret@host/db", "tune.storage begins with joy, which is not supported"),
         ("tune.storage=cadc:s3cret@host", "tune.storage is not an address"),
         ("tune.storage=postgresql://cadc:s3cret@127.0.0.1:x/db", "tune.storage is not an address"),
-        ("tune.storage=sqlite:////nowhere/at/all.db", "cannot be opened"),
+        ("tune.storage=sqlite:///absent/all.db", "cannot be opened"),
         ("@missing.yaml", "missing.yaml cannot be read: no such file"),
         ("@.", ". cannot be read: is a directory"),
     ],

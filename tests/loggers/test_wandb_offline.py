@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from cadc.loggers import wandb_process
 from cadc.loggers.wandb import WandbLogger
 from cadc.loggers.wandb_process import WandbError
 from tests.support.commands import TINY, cadc, runs
@@ -162,6 +163,8 @@ def test_a_crash_of_wandb_is_a_sentence(trained, logger, tmp_path, monkeypatch):
         "import os, sys\nprint('a panic', file=sys.stderr, flush=True)\nos._exit(2)"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    # Forked, the process would have the library already.
+    monkeypatch.setattr(wandb_process, "subprocess", subprocess)
     with pytest.raises(WandbError, match=r"wandb ended without an answer \(a panic\)"):
         logger.log_run(trained, None)
     monkeypatch.delenv("PYTHONPATH")

@@ -125,6 +125,8 @@ def test_the_table_arrives_as_an_artifact_and_to_be_seen(results, logger, wandb_
 
 def test_a_training_sends_its_run_when_it_is_finished(wandb_server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Here the process is started, not forked.
+    monkeypatch.setattr(wandb_process, "subprocess", subprocess)
     answer = cadc("train", *TINY, *ONLINE, "logger.entity=team")
     assert answer.status == 0
     assert len(answer.err.splitlines()) == 1

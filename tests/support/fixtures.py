@@ -16,6 +16,7 @@ from cadc.evaluation.metrics import lookup
 from cadc.loggers import wandb_process
 from cadc.provenance import fingerprint
 from tests.support.commands import closing
+from tests.support.forked_wandb import forking
 from tests.support.helpers import write_small_movielens
 from tests.support.sweeps import FEW, N_RUNS, Place
 from tests.support.wandb_server import KEY, WandbServer, serving
@@ -140,6 +141,8 @@ def wandb_home(monkeypatch, tmp_path):
     monkeypatch.setattr(wandb_process, "INIT_TIMEOUT_S", 3.0)
     monkeypatch.setattr(wandb_process, "FINISH_TIMEOUT_S", 5.0)
     monkeypatch.setattr(wandb_process, "RETRIES", 1)
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    monkeypatch.setattr(wandb_process, "subprocess", forking())
     return folder
 
 
