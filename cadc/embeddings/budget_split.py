@@ -1,4 +1,4 @@
-"""One budget for several tables: by rows, unless a small table needs more than that for its header alone."""
+"""Split of one budget over several tables: by rows, unless a small table needs more for its header alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,18 +12,18 @@ from cadc.errors import Unreachable
 def tables_within(scheme: Scheme, specs: Sequence[TableSpec], budget: int | None) -> list[EmbeddingTable]:
     """Return an empty table for each spec, all within one budget.
 
-    Where a spec's own budget is too small for its scheme, it gets the least that it needs, and those with the most to
-    spare give it.
+    A spec whose own budget is too small for its scheme gets the least that it needs, taken from those with the most to
+    spare.
 
     Parameters
     ----------
     scheme : makes the tables.
     specs : each with its share as its budget, and a generator of its own where there are several.
-    budget : bytes of all together; None for a scheme that knows no budget.
+    budget : bytes of all tables together; None for no limit.
 
     Raises
     ------
-    Unreachable : where the budget is too small; it says the smallest that is not.
+    Unreachable : if the budget is too small; the error holds the smallest that would do.
     """
     states = [spec.generator.get_state() for spec in specs]
 
@@ -46,7 +46,7 @@ def tables_within(scheme: Scheme, specs: Sequence[TableSpec], budget: int | None
 
 
 def shifted(given: Sequence[int], least: Sequence[int], total: int) -> list[int]:
-    """Return shares of this sum, each at least its least; whoever has the most to spare gives first.
+    """Return shares that add up to `total`, each at least its minimum; those with the most to spare give first.
 
     >>> shifted([100, 900, 500], [300, 200, 100], 1501)
     [300, 701, 500]

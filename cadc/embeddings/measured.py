@@ -1,4 +1,4 @@
-"""How far the tables of a model are compressed: bytes, ratios, quality of the start and time of a look-up."""
+"""Measured compression of a model's tables: bytes, ratios, quality of the start, time of a look-up."""
 
 import json
 import time
@@ -17,11 +17,11 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
 
 TABLES = ("embeddings.", "factor_logit.")
-"""How the names of a model's tables begin: those that it looks vectors up in, and those of a factorisation's logit."""
+"""Prefixes of the names of a model's tables: those of its embeddings, and those of a factorisation's logit."""
 
 
 def measure_tables(model: nn.Module) -> dict[str, Any]:
-    """Return what a record says of the tables of a model; nothing where none is compressed.
+    """Return the entry of a record about the tables of a model; empty if none is compressed.
 
     `bytes` are of the files that serve the compressed fields, and `index_bytes` those of them that only say where
     numbers lie; `ratio` is over these fields, `ratio_model` over all: bytes of their float32 vectors by those of the
@@ -53,8 +53,8 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
             used = sum(one["bytes"] for one in its if one["is_compressed"])
             if used > found.budget:
                 raise CadcError(
-                    f"the tables of {', '.join(found.compressed)} take {used:,} bytes, and their budget is "
-                    f"{found.budget:,}; the scheme's `table` has to keep within `spec.budget`."
+                    f"the tables of {', '.join(found.compressed)} take {used:,} bytes; expected at most their budget, "
+                    f"{found.budget:,}. Make the scheme's method table keep within spec.budget."
                 )
     of_targets = [table.psnr for table in own if table.psnr is not None]
     n_rows = sum(table.n_rows for table in own)
@@ -129,7 +129,7 @@ def table_bytes(weights: Mapping[str, Tensor]) -> int | None:
 
     Parameters
     ----------
-    weights : of the model, by name; where none belongs to a table, all of them count.
+    weights : of the model, by name; if none belongs to a table, all of them count.
     """
     tables = {
         name.removeprefix(beginning): value

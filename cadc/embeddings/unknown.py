@@ -11,15 +11,15 @@ from cadc.data.schema import UNKNOWN, Schema
 
 
 class UnknownIds(nn.Module):
-    """Puts 0 in the place of ids that were never seen and, in training, of a random share of all ids.
+    """Replaces ids that were never seen by 0 and, in training, a random share of all ids too.
 
     Random draws come from torch's global generator. Nothing is saved: which ids were seen follows from the sample.
 
     Parameters
     ----------
     schema : the fields.
-    masks : which ids are unknown, bool, shape [vocabulary size], by the name of each field that this concerns.
-    dropout : share of the ids of these fields that training takes for unknown.
+    masks : which ids are unknown, bool, shape [vocabulary size], by name of each field to which this applies.
+    dropout : share of the ids of these fields that training replaces by *unknown*.
     """
 
     row_of_id: Tensor

@@ -23,7 +23,7 @@ from cadc.provenance.fingerprint import file_hash
 TABLES = "tables.safetensors"
 VOCABULARY = "vocabulary_{}.parquet"
 BESIDE = ("vocabulary_", "factors_")
-"""How the names of those Parquet files of a folder begin that are no tables of a field."""
+"""Prefixes of Parquet files in a folder that do not hold the vectors of a field."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def names_of_fields(path: Path) -> tuple[str, ...]:
 
     Raises
     ------
-    UsageError : for a file, whose field only the user can name.
+    UsageError : for a file, which does not say whose vectors it holds.
     DataError : for a folder without vectors.
     """
     if path.is_file():
@@ -105,7 +105,7 @@ def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVecto
 
     Raises
     ------
-    DataError : for files that cannot be read or lack a column, numbers that are not finite, ids that stand there twice.
+    DataError : for files that cannot be read or lack a column, numbers that are not finite, ids that are duplicated.
     """
     if (path / TABLES).exists():
         return _from_safetensors(path, field)
@@ -128,8 +128,8 @@ def _from_safetensors(folder: Path, field: str) -> KeyedVectors:
     values = tables[field]
     if "value" not in vocabulary.column_names or values.ndim != 2 or len(vocabulary) != len(values):
         raise DataError(
-            f"{listed} is to name each row of the table {field} in a column value: it has {len(vocabulary)} lines for "
-            f"a table of shape {tuple(values.shape)}."
+            f"{listed} has columns {', '.join(vocabulary.column_names)} and {len(vocabulary)} rows; expected a column "
+            f"value with an id for each row of the table {field}, whose shape is {tuple(values.shape)}."
         )
     return _keyed(folder / TABLES, _ids(vocabulary.column("value")), values.float().numpy())
 
@@ -147,7 +147,7 @@ def _keyed(path: Path, ids: "pd.Series[Any]", values: NDArray[np.float32]) -> Ke
         )
     if ids.duplicated().any():
         row = int(ids.duplicated().to_numpy().argmax())
-        raise DataError(f"{path}, row {row + 1}: the id {shown_id(ids.iloc[row])} stands there twice.")
+        raise DataError(f"{path}, row {row + 1}: the id {shown_id(ids.iloc[row])} is duplicated; keep one vector.")
     missing = ids.isna().to_numpy()
     if missing.all():
         raise DataError(f"{path} holds no ids.")
@@ -176,7 +176,9 @@ def _numbers(file: Path, table: pa.Table) -> NDArray[np.float32]:
         different = lengths != (lengths[0] if len(lengths) else 0)
         if different.any():
             row = int(different.argmax())
-            raise DataError(f"{file}, row {row + 1}: its vector has {lengths[row]} numbers, the first {lengths[0]}.")
+            raise DataError(
+                f"{file}, row {row + 1}: its vector has {lengths[row]} numbers; the first has {lengths[0]}."
+            )
         flat = columns[0].flatten()
         _require_numbers(file, table.column_names[0], flat.type)
         return _as_float(flat).reshape(len(lengths), -1) if len(lengths) else np.empty((0, 0), np.float32)
@@ -192,7 +194,7 @@ def _as_float(column: pa.Array) -> NDArray[np.float32]:
 
 def _require_numbers(file: Path, name: str, kind: pa.DataType) -> None:
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-        raise DataError(f"{file}: column {shown(name)} holds {kind}, and vectors are made of numbers.")
+        raise DataError(f"{file}: column {shown(name)} holds {kind}; expected numbers.")
 
 
 def _parquet(path: Path) -> pa.Table:

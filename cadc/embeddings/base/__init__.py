@@ -1,1 +1,1 @@
-"""What every embedding table and every scheme of storing one share."""
+"""Base classes of tables and schemes, statistics for them, and the file format of tables."""

@@ -1,4 +1,4 @@
-"""Ways of storing embedding tables: what every scheme is told, and how large its tables may be."""
+"""Base class of the schemes that store embedding tables, and the specification of one table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -19,17 +19,17 @@ FLOAT32 = 4
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a scheme builds a table from.
+    """Specification of one table, from which a scheme makes it.
 
     Parameters
     ----------
     fields : the fields, single-valued and bags.
-    budget : bytes that the exported file may have; None for a scheme that knows no budget.
-    centred : whether the table keeps each field's mean vector apart, for a dense target that it is to start from.
+    budget : most bytes of the exported file; None for no limit.
+    centred : whether the table stores each field's mean vector apart, for a start from a dense target.
     statistics : of all training rows.
     generator : of hash functions and the like.
-    kept : columns, counted from the end (-1 the last), that are no part of a field's vectors but biases and the like,
-        so that no row should go without them; by field.
+    kept : columns, counted from the end (-1 the last), that hold biases and the like instead of parts of vectors,
+        which every row should keep; by field.
     """
 
     fields: Sequence[Field]
@@ -45,7 +45,7 @@ class TableSpec:
         return sum(own.vocabulary_size for own in self.fields)
 
     def counts(self) -> torch.Tensor:
-        """Return in how many training rows each row's value occurs, int64, shape [n_rows]; 1 where nothing is known."""
+        """Return the number of training rows in which each value occurs, int64, shape [n_rows]; 1 if unknown."""
         known = self.statistics.counts
         ones = [torch.ones(own.vocabulary_size, dtype=torch.int64) for own in self.fields]
         return torch.cat([known.get(own.name, one) for own, one in zip(self.fields, ones, strict=True)])
@@ -83,7 +83,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def table(self, spec: TableSpec) -> EmbeddingTable:
-        """Return an empty table, whose file keeps within the budget.
+        """Return an empty table whose file keeps within the budget.
 
         Raises
         ------
@@ -97,13 +97,13 @@ class Scheme(ABC):
         extra_columns: int = 0,
         statistics: Statistics = NOTHING_KNOWN,
     ) -> Mapping[str, torch.Tensor | None]:
-        """Return the starting values of all fields in a form that suits the scheme, as they are unless it says how.
+        """Return the starting values of all fields, rearranged if that suits the scheme; unchanged by default.
 
         Parameters
         ----------
         targets : see `EmbeddingCollection`.
         enriched : names of the fields whose targets are more than random values.
-        extra_columns : how many of their last columns are no vectors.
+        extra_columns : how many of their last columns are not part of vectors.
         statistics : of the training rows.
         """
         return targets
@@ -151,11 +151,11 @@ class Compressed(Scheme):
 
 
 def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[Field]) -> int | None:
-    """Return the bytes that the table of some fields may have.
+    """Return the bytes that the table of some fields may take; None for no limit.
 
     Parameters
     ----------
-    scheme : with a ratio, or with a budget that is shared out by rows.
+    scheme : has a ratio, or a budget that its tables share in proportion to their rows.
     fields : of this table.
     all_compressed : fields of all tables that share the budget.
     """

@@ -1,4 +1,4 @@
-"""The weights of a model as they are saved: embedding tables as they serve, everything else as it was trained."""
+"""Saved weights of a model: embedding tables as they serve, all other weights as they were trained."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,11 +19,11 @@ def stored_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Give a model the weights that `stored_state` gave.
+    """Load the weights that `stored_state` returned into a model.
 
     Raises
     ------
-    ValueError : for weights of other names, shapes or types, or that are no finite numbers.
+    ValueError : for weights of other names, shapes or types, or numbers that are not finite.
     """
     for name, value in weights.items():
         if not value.isfinite().all():

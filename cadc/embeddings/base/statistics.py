@@ -1,4 +1,4 @@
-"""What the training rows say of the values of a field, for schemes that treat frequent and rare ones differently."""
+"""Frequencies of values in the training rows, for schemes that treat frequent and rare values differently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cadc.data.log import InteractionLog
 
 @dataclass(frozen=True)
 class Statistics:
-    """What is known of fields' values from all training rows, whatever the network trains on.
+    """Frequencies of the values of fields in all training rows, whichever of them the network sees.
 
     Parameters
     ----------
@@ -43,4 +43,4 @@ class Statistics:
 
 
 NOTHING_KNOWN = Statistics({})
-"""Where all values count alike."""
+"""No frequencies: all values count equally."""

@@ -1,4 +1,4 @@
-"""What every embedding table does, however it is stored."""
+"""Base class of embedding tables, however they are stored."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,15 +33,15 @@ class EmbeddingTable(nn.Module, ABC):
     centre: nn.Parameter | None
 
     holds_rows = False
-    """Whether training holds a vector for every row, so that any start, random or not, comes as a dense table."""
+    """Whether training holds a vector for every row, so that any start, random or not, is a dense table."""
     search_epochs = 0
     """Epochs of training after which `settle` is called and training begins anew from the initial weights."""
     penalises = False
     """Whether training adds `penalty` to its loss."""
     straight_through = False
-    """Whether gradients pass by a rounding, and so are not those of the look-up itself."""
+    """Whether gradients skip a rounding, and so are not those of the look-up itself."""
     served_by: type["EmbeddingTable"] | None = None
-    """Class that reads the exported file, where it is another one."""
+    """Class that reads the exported file, if it is not the table's own."""
     not_decayed: tuple[str, ...] = ("centre",)
     """Names of parameters that weight decay leaves alone."""
 
@@ -60,11 +60,11 @@ class EmbeddingTable(nn.Module, ABC):
         self.register_buffer("sizes", torch.tensor(own, dtype=torch.int32), persistent=False)
         self.centre = nn.Parameter(torch.zeros(len(self.names), dim)) if centred else None
         self.psnr: float | None = None
-        """Of the dense target that the table was projected from, in dB, its range being the peak; None without one."""
+        """PSNR of the projection of a dense target, in dB, with the target's range as the peak; None without one."""
 
     @property
     def index_bytes(self) -> int:
-        """Bytes of `serving` that say where a row's numbers lie, and hold none themselves."""
+        """Bytes of `serving` that only say where a row's numbers lie."""
         return 0
 
     @abstractmethod
@@ -91,18 +91,18 @@ class EmbeddingTable(nn.Module, ABC):
         return self.offsets.new_zeros((), dtype=torch.float32)
 
     def settle(self) -> None:
-        """Choose, after `search_epochs`, what stays as it is from now on; parameters then start anew."""
+        """Fix what the search of `search_epochs` found; parameters then start anew."""
 
     def plan(self) -> dict[str, Any]:
-        """Return the arguments, beside `fields`, `dim` and `centred`, that make an empty table of this shape."""
+        """Return the arguments, other than `fields`, `dim` and `centred`, that make an empty table of this shape."""
         return {}
 
     def serving(self) -> dict[str, Tensor]:
-        """Return what is exported, as it is stored; all that a look-up needs and the plan does not hold."""
+        """Return the tensors that are exported, as they are stored: all that a look-up needs beside the plan."""
         return {name: value.detach() for name, value in self.state_dict().items()}
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take what `serving` gave, after which look-ups in evaluation give the same bits.
+        """Load what `serving` returned; look-ups in evaluation then give the same bits.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class EmbeddingTable(nn.Module, ABC):
         Parameters
         ----------
         targets : of each field, float32, shape [vocabulary size, dim]; None for a random start.
-        weights : of each field's values, such as their number of rows, shape [vocabulary size]; None weighs all alike.
+        weights : of each field's values, such as their number of rows, shape [vocabulary size]; None: all equal.
         std, generator : of the random values.
 
         Raises
@@ -133,8 +133,8 @@ class EmbeddingTable(nn.Module, ABC):
         for field, given in zip(self.fields, targets, strict=True):
             if given is not None and tuple(given.shape) != (field.vocabulary_size, self.dim):
                 raise ValueError(
-                    f"the target of {field.name} has the shape {tuple(given.shape)}; its table has "
-                    f"{(field.vocabulary_size, self.dim)}."
+                    f"the target of {field.name} has the shape {tuple(given.shape)}; expected "
+                    f"{(field.vocabulary_size, self.dim)}, that of its table."
                 )
         of_rows = [torch.ones(field.vocabulary_size) for field in self.fields] if weights is None else weights
         with torch.no_grad():
@@ -156,8 +156,7 @@ class EmbeddingTable(nn.Module, ABC):
                 parts.append(given)
                 masses.append(own)
             target = torch.cat(parts)
-            weight = torch.cat(masses)
-            self.project(target, weight)
+            self.project(target, torch.cat(masses))
             self.psnr = self.psnr_of(target, torch.cat([torch.full_like(own, float(own.any())) for own in masses]))
 
     def forward(self, ids: Tensor, fold: Tensor | None = None) -> Tensor:
@@ -170,7 +169,7 @@ class EmbeddingTable(nn.Module, ABC):
 
         Raises
         ------
-        DataError : for an id outside its field's vocabulary (on CPUs, where looking costs nothing).
+        DataError : for an id outside its field's vocabulary (on CPUs, where the check costs nothing).
         """
         self.require_known(ids)
         rows = (ids + self.offsets).flatten().long()
@@ -203,12 +202,12 @@ class EmbeddingTable(nn.Module, ABC):
         if ids.device.type != "cpu" or not len(ids):
             return
         sizes = self.sizes if of_fields is None else torch.tensor([self.fields[at].vocabulary_size for at in of_fields])
-        if bool(((ids < 0) | (ids >= sizes)).any()):
+        is_wrong = (ids < 0) | (ids >= sizes)
+        if bool(is_wrong.any()):
             single = [field for field in self.fields if not field.bag]
             fields = single if of_fields is None else [self.fields[index] for index in of_fields]
-            column = int(((ids < 0) | (ids >= sizes)).any(0).nonzero()[0])
-            own = ids[:, column]
-            wrong = own[(own < 0) | (own >= fields[column].vocabulary_size)][0]
+            column = int(is_wrong.any(0).nonzero()[0])
+            wrong = ids[is_wrong[:, column], column][0]
             raise DataError(
                 f"id {int(wrong)} is outside the vocabulary of {fields[column].name}, which has "
                 f"{fields[column].vocabulary_size} values, *unknown* (0) among them."
@@ -216,16 +215,14 @@ class EmbeddingTable(nn.Module, ABC):
 
     def reconstruct(self) -> Tensor:
         """Return the rows of all fields as they are looked up, one after the other, shape [n_rows, dim]."""
-        return torch.cat(list(self._chunks()))
-
-    def _chunks(self) -> Iterator[Tensor]:
-        device = self.offsets.device
+        parts = []
         with evaluating(self):
             for index, field in enumerate(self.fields):
                 first = self.first_row[field.name]
-                for rows in torch.arange(first, first + field.vocabulary_size, device=device).split(CHUNK):
-                    found = self.vectors(rows)
-                    yield found if self.centre is None else found + self.centre[index]
+                own = torch.arange(first, first + field.vocabulary_size, device=self.offsets.device)
+                found = [self.vectors(rows) for rows in own.split(CHUNK)]
+                parts += found if self.centre is None else [part + self.centre[index] for part in found]
+        return torch.cat(parts)
 
     def psnr_of(self, target: Tensor, counts: Tensor) -> float | None:
         """Return the PSNR in dB of the rows that count (1, else 0), the centre taken out; None where it is infinite."""

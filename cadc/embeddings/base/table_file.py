@@ -32,14 +32,14 @@ TYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-"""As safetensors names them; wide ones stand first in a file, so that all of them are aligned."""
+"""Names of types in safetensors; wide types come first in a file, so that all are aligned."""
 
 LENGTH = struct.Struct("<Q")
-"""Of the header in bytes; a file begins with it."""
+"""Length of the header in bytes; a file begins with it."""
 ALIGNMENT = 8
 DIGITS = 32
 MARK = b'"checksum":"'
-"""Before the checksum in the header; no name or plan can hold it, since quotes inside of texts are escaped."""
+"""Precedes the checksum in the header; names and plans cannot contain it, since quotes inside texts are escaped."""
 
 
 def file_bytes(table: EmbeddingTable) -> bytes:
@@ -55,7 +55,7 @@ def file_bytes(table: EmbeddingTable) -> bytes:
 
 
 def metadata_of(table: EmbeddingTable) -> dict[str, str]:
-    """Return what the header says of a table beside its tensors, as texts."""
+    """Return the metadata of a table that the header holds beside the tensors' shapes, as texts."""
     return _metadata(table.served_by or type(table), table.fields, table.dim, table.centred, table.plan())
 
 
@@ -93,7 +93,7 @@ def read_table(path: Path) -> EmbeddingTable:
 
     Raises
     ------
-    DataError : for a file that is none, that has changed since, or that holds numbers that are not finite.
+    DataError : for a file that is not a table, has changed since it was written, or holds numbers that are not finite.
     """
     try:
         content = regular_file(path).read_bytes()
@@ -101,12 +101,12 @@ def read_table(path: Path) -> EmbeddingTable:
         raise unreadable(path, error) from error
     place = content.find(MARK) + len(MARK)
     if content[place : place + DIGITS] != checksum(content).encode():
-        raise DataError(f"{path} is no table as it was exported: its checksum does not agree; export it again.")
+        raise DataError(f"{path} is not a table as it was exported: its checksum differs; export it again.")
     try:
         table = _table_in(content)
     except Exception as error:  # whoever made the file may have put anything into it
         reason = str(error) if isinstance(error, ValueError | CadcError) else repr(error)
-        raise DataError(f"{path} holds no table that this version knows: {one_line(reason).rstrip('.')}.") from error
+        raise DataError(f"{path} is not a table that this version reads: {one_line(reason).rstrip('.')}.") from error
     return table.eval()
 
 
@@ -117,7 +117,7 @@ def _table_in(content: bytes) -> EmbeddingTable:
     fields = [Field(name, "context", size, bool(bag)) for name, size, bag in json.loads(found["fields"])]
     cls = load_class(found["class"])
     if not issubclass(cls, EmbeddingTable):
-        raise ValueError(f"{found['class']} is no table")
+        raise ValueError(f"{found['class']} is not an EmbeddingTable")
     tensors = load(content)
     for name, value in tensors.items():
         if not value.isfinite().all():
@@ -128,7 +128,7 @@ def _table_in(content: bytes) -> EmbeddingTable:
 
 
 def checksum(content: bytes) -> str:
-    """Return the checksum that belongs into a file, whatever stands in its place now: the beginning of SHA-256."""
+    """Return the checksum of a file, whatever its own field holds now: the first digits of SHA-256."""
     return hashlib.sha256(_with_checksum(content, "0" * DIGITS)).hexdigest()[:DIGITS]
 
 
@@ -162,7 +162,7 @@ def _format_name(cls: type[EmbeddingTable]) -> str:
 
 
 def _header(metadata: Mapping[str, str], shapes: Shapes) -> bytes:
-    """Return all that stands in a file before the numbers, zeros in the place of the checksum."""
+    """Return the part of a file before the numbers, with zeros as the checksum."""
     header: dict[str, Any] = {"__metadata__": {**metadata, "checksum": "0" * DIGITS}}
     end = 0
     for name in _in_order(shapes):

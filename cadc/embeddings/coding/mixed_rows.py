@@ -1,4 +1,4 @@
-"""How rows of different bits are stored: codes, and for each row the number of its width among those in use."""
+"""Storage of rows of different bit widths: codes, and for each row the index of its width among those in use."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Short descriptions of values: keys of few bits, of which alike values have more in common."""
+"""Signatures of values: keys of few bits, more of which agree the more similar two values are."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from cadc.embeddings.coding.rows import CHUNK
 
 
 def random_keys(n: int, keys: int, bits: int, generator: torch.Generator) -> Tensor:
-    """Return keys of values that nothing is known of, int32, shape [n, keys]."""
+    """Return keys of values of which nothing is known, int32, shape [n, keys]."""
     return torch.randint(1 << bits, (n, keys), generator=generator, dtype=torch.int32)
 
 

@@ -1,4 +1,4 @@
-"""Tables of which only some entries are stored: which ones, and how that is written down as bits."""
+"""Tables of which only some entries are stored: the choice of entries, and its coding as bits."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ def greatest_within(budget: int, margin: Tensor, bytes_of: Callable[[int, int], 
 
 
 def bitmask_bytes(n: int, dim: int, present: int) -> tuple[int, int]:
-    """Return how many bytes the bits of n rows take, of which so many have entries, and their masks; see `packed`."""
+    """Return the bytes of a bit for each of n rows, and of the masks of the `present` rows with entries."""
     return -(-n // 8), -(-present * dim // 8)
 
 
@@ -68,6 +68,8 @@ def unpacked(rows: Tensor, masks: Tensor, n: int, dim: int) -> Tensor:
     """
     which = np.flatnonzero(np.unpackbits(rows.cpu().numpy())[:n])
     if (len(rows), len(masks)) != bitmask_bytes(n, dim, len(which)):
-        raise ValueError(f"masks are {len(masks)} bytes for {len(which)} rows; expected others")
+        raise ValueError(
+            f"masks are {len(masks)} bytes; expected {bitmask_bytes(n, dim, len(which))[1]}, for {len(which)} rows"
+        )
     at = np.flatnonzero(np.unpackbits(masks.cpu().numpy())[: len(which) * dim])
     return torch.from_numpy(which[at // dim] * dim + at % dim)

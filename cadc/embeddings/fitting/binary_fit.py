@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 DIRECTION_ROWS = 1 << 16
-"""Of at most so many rows, evenly taken, directions are found."""
+"""Most rows, evenly spaced, from which directions are found."""
 
 ROUNDS = 3
-"""Times that all signs and all vectors are fitted to each other after the first fit."""
+"""Rounds of fitting all signs and all vectors to each other after the first fit."""
 
 
 def signs_and_vectors(target: Tensor, mass: Tensor, n_bits: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Gives bits to groups of rows, greedily by gain per bit, within a number of bits."""
+"""Allocation of a number of bits to groups of rows, greedily by gain per bit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush

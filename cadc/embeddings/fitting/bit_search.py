@@ -1,4 +1,4 @@
-"""The search for how many bits the numbers of a group of rows deserve (MPE, arXiv 2409.20305)."""
+"""Search for the bit width of each group of rows (MPE, arXiv 2409.20305)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ WIDTHS = (0, 1, 2, 3, 4, 5, 6)
 """Bits of a number that a group may get."""
 
 FITTED_ROWS = 1 << 16
-"""Of at most so many rows, evenly taken, steps are fitted."""
+"""Most rows, evenly spaced, to which steps are fitted."""
 
 
 class BitSearch(nn.Module):

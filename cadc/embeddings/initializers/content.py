@@ -17,13 +17,13 @@ from cadc.factorization.factors import Factors
 
 @dataclass(kw_only=True, eq=False)
 class ContentInitializer(MFBiasInitializer):
-    """As `mf_bias`, but users and items that never occur in training have rows, and vectors from a ridge regression.
+    """As `mf_bias`, but users and items that never occur in training get vectors too, from a ridge regression.
 
     Parameters
     ----------
     std, freeze, unseen, id_dropout, scale_to : see `EnrichedInitializer`.
     l2, weighting, shrinkage : of the regression, see `cadc.embeddings.fitting.completion.complete`.
-    biases : whether the tables carry the biases in two columns, as those of `mf_bias`, or none, as those of `mf`.
+    biases : whether two columns carry the biases, as with `mf_bias`; without them tables are those of `mf`.
     """
 
     covers_cold = True

@@ -1,4 +1,4 @@
-"""What all ways of starting the embedding tables share: random values, and what they do with ids never seen."""
+"""Initialisers of embedding tables: random values, and the treatment of ids that the sample never shows."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Initializer:
     """Whether tables start from the vectors of a factorisation."""
     extra_columns: ClassVar[int] = 0
     """Columns of the enriched tables that are not vectors of the factors."""
-    # Without a type, since it is an option of those that let the user choose, in the place that they give it.
+    # Not annotated, so that a subclass can make it an option at the end of its own.
     covers_cold = False
     """Whether users and items that never occur in training get ids, and rows, of their own."""
 
@@ -69,9 +69,9 @@ class Initializer:
         return {}
 
     def kept_columns(self, schema: Schema, factors: Factors | CrossFitted | None) -> Mapping[str, Sequence[int]]:
-        """Return which columns of the enriched fields hold a number of its own for each value that is no vector.
+        """Return the columns of the enriched fields that hold a number for each value but are not part of a vector.
 
-        They are counted from the end, -1 the last. A column that is the same for all values is none of them.
+        Columns are counted from the end, -1 the last. A column that is the same for all values does not count.
         """
         return {}
 
@@ -87,7 +87,7 @@ class Initializer:
         strange = [name for name in self.freeze if name not in schema]
         if strange:
             raise UsageError(
-                f"initializer.freeze names {strange[0]}, which is no field of this log; it has "
+                f"initializer.freeze names {strange[0]}, which is not a field of this log; choose from "
                 f"{', '.join(field.name for field in schema.fields)}."
             )
         return self.freeze
@@ -118,8 +118,8 @@ class Initializer:
         dim : columns of every table.
         factors : of the factorisation, if there is one.
         generator : of the random values; each field has its own, so that a field's are the same in all arms.
-        seen : which ids occur in the sample, bool [vocabulary size], by field; None takes all for seen.
-        rowless : names of the fields whose tables hold no vector for each value, and draw random values themselves.
+        seen : which ids occur in the sample, bool [vocabulary size], by field; None means that all ids occur.
+        rowless : names of the fields whose tables hold no vector for each value and draw random values themselves.
 
         Returns
         -------

@@ -16,8 +16,8 @@ class RandomInitializer(Initializer):
     Parameters
     ----------
     std, unseen, id_dropout : see `Initializer`.
-    freeze : keep the user and item tables as they start (a control: with `unseen=random` vectors that tell users and
-        items apart and know nothing else of them); or the names of the fields whose tables are kept.
+    freeze : keep the user and item tables as they start (a control: with `unseen=random`, vectors that identify users
+        and items and carry no other information); or the names of the fields whose tables are kept.
     """
 
     def frozen_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:

@@ -30,11 +30,11 @@ class TableInitializer(EnrichedInitializer):
     ----------
     std, freeze, unseen, id_dropout, scale_to : see `EnrichedInitializer`.
     path : folder that `cadc export` wrote, or one Parquet file for a field; see `cadc.embeddings.vectors`.
-    sha256 : of its content. A configuration that leaves it open gets it when it is composed, so that a run is of the
-        vectors and not of the place where they lay.
-    fields : whose tables start from it; none takes all that a folder holds.
+    sha256 : hash of its content. Composing a configuration fills it in, so that a run's id depends on the vectors and
+        not on their path.
+    fields : fields whose tables start from it; empty takes all that a folder holds.
     id_column : of a Parquet file, holds raw ids.
-    covers_cold : whether users and items that never occur in training have rows of their own.
+    covers_cold : whether users and items that never occur in training get rows of their own.
     """
 
     without_effect: ClassVar[tuple[str, ...]] = ("path",)
@@ -69,7 +69,7 @@ class TableInitializer(EnrichedInitializer):
         strange = [name for name in names if name not in schema]
         if strange:
             raise UsageError(
-                f"{self.path} is to give vectors of {strange[0]}, which is no field of this log; set "
+                f"{self.path} is used for the field {strange[0]}, which this log does not have; set "
                 f"initializer.fields to some of {', '.join(field.name for field in schema.fields)}."
             )
         return names
@@ -81,8 +81,8 @@ class TableInitializer(EnrichedInitializer):
 
         Raises
         ------
-        DataError : for a file that has changed or cannot be read, numbers that are not finite, ids that stand there
-            twice or of which hardly any is one of the log.
+        DataError : for a file that has changed or cannot be read, numbers that are not finite, or ids that are
+            duplicated or hardly ever occur in the log.
         UsageError : for vectors of another length than the table's.
         """
         path = self._place

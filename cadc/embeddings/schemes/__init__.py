@@ -1,1 +1,1 @@
-"""Schemes of storing embedding tables in few bytes, one file each, and what several of them share."""
+"""Schemes that store embedding tables in few bytes, one file each, and the tables that several of them share."""

@@ -1,4 +1,4 @@
-"""A table cut into cells, each of which is a small network of coordinates inside it."""
+"""Cells of a table, each a small network of the coordinates inside it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ PART = 8192
 """Rows that are computed at a time, and about as many of a step of a projection."""
 UNSIGNED_16 = 1 << 16
 DEPTHS, WIDTHS = (0, 1, 2, 3), (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-"""That a search chooses from, beside powers of two as row cells."""
+"""Depths and widths that a search chooses from; row cells are powers of two."""
 
 
 class CellsTable(EmbeddingTable):

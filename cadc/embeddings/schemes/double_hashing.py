@@ -117,7 +117,7 @@ class DoubleHashing(Compressed):
             raise UsageError(f"embedding.own_share is {self.own_share}; it must be from 0 to 1.")
 
     def table(self, spec: TableSpec) -> DoubleHashedTable:
-        """Return the table with the most rows, so many of which are their owners' alone."""
+        """Return the table with the most rows, `own_share` of them reserved for the most frequent values."""
         hashes = [[spec.draw(PRIME, 1), spec.draw(PRIME)] for _ in range(2)]
         width = columns(self.dim, 2, self.combine)
         field_by_frequency = _fields_by_frequency(spec)

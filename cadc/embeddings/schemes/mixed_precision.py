@@ -1,4 +1,4 @@
-"""Mixed-precision embeddings (MPE, arXiv 2409.20305): more bits for rows that deserve them, really packed."""
+"""Mixed-precision embeddings (MPE, arXiv 2409.20305): more bits for rows that need them, packed without gaps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,22 +23,22 @@ from cadc.embeddings.schemes.packed import PackedTable
 from cadc.errors import require_at_least, require_positive
 
 SMALLEST = 1e-12
-"""Of a step: where all numbers are zero, any step is as good as another."""
+"""Smallest step; if all numbers are zero, any step will do."""
 
 ROWS_OF_GROUP = 8
-"""That a group has at least, where there are so many."""
+"""Fewest rows of a group, if there are that many."""
 
 
 class MixedPrecisionTable(PackedTable):
     """Number w of a row of b bits is stored as the code clip(round((w-β)/α_b), -2^(b-1), 2^(b-1) - 1).
 
-    Rows of 0 bits are zeros and take no room but for saying so.
+    Rows of 0 bits are zeros and take no room except in the list of widths.
 
     Parameters
     ----------
     fields, dim, centred : see `EmbeddingTable`.
-    search : finds the bits that groups deserve; None for a table that is loaded next.
-    budget : bytes of the file, which bits are given out by; None gives all rows the most.
+    search : finds how many bits each group gets; None for a table that is about to be loaded.
+    budget : bytes of the file, within which bits are given out; None gives all rows the most.
     search_epochs : that the search takes.
     """
 
@@ -170,7 +170,7 @@ class MixedPrecisionTable(PackedTable):
         return widths.to(self.offsets.device)
 
     def _room(self, n_widths: int) -> int | None:
-        """Return how many bits codes may take beside what is stored of so many widths; None where those do not fit."""
+        """Return how many bits codes may take beside the tables of so many widths; None if those do not fit."""
 
         def bytes_at(n: int) -> int:
             stored = shapes(self.n_rows, self.dim, n_widths, n)

@@ -22,11 +22,11 @@ from cadc.embeddings.schemes.rounded import RoundedTable
 from cadc.errors import require_at_least
 
 Granularity = Literal["row_column", "row", "column", "global"]
-"""Of which entries each threshold is."""
+"""Entries that share a threshold."""
 
 
 class PrunedTable(RoundedTable):
-    """A table that finds out in a first training which of its entries matter, and holds only those from then on.
+    """A table that learns in a first training which of its entries matter, and then holds only those.
 
     In the first training an entry w of threshold s is sign(w)·relu(|w| - sigmoid(s)) (equation 4 of the paper).
     Settled, it keeps those whose |w| - sigmoid(s) is greatest, as many as its file has room for, at their initial
@@ -123,7 +123,7 @@ class PrunedTable(RoundedTable):
         self._values.requires_grad_(is_trained)
 
     def train(self, mode: bool = True) -> "PrunedTable":
-        """Switch between training and evaluation, which looks anew for what is kept."""
+        """Switch between training and evaluation, which chooses the kept entries anew."""
         self._found = None
         return super().train(mode)
 

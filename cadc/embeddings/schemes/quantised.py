@@ -55,7 +55,7 @@ class QuantisedTable(PackedTable):
             self.weight.normal_(0, std, generator=generator)
 
     def project(self, target: Tensor, weight: Tensor) -> None:
-        """Start from the target itself, whose nearest codes are stored; weights tell on a step that all rows share."""
+        """Start from the target itself, stored as its nearest codes; weights only affect a step that all rows share."""
         copy_known(self.weight, target, weight)
         self.mass.copy_(weight.where(weight > 0, 1))
 

@@ -22,7 +22,7 @@ from cadc.embeddings.schemes.rounded import RoundedTable
 from cadc.errors import require_at_least
 
 Policy = Literal["equal", "frequency", "random"]
-"""By what the size of a row goes."""
+"""What the size of a row depends on."""
 
 
 class RaggedTable(RoundedTable):

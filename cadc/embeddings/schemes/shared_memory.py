@@ -1,4 +1,4 @@
-"""Vectors whose numbers all lie in one memory, and a look-up of it that costs about what a plain embedding costs."""
+"""Vectors whose numbers all lie in one memory, with a look-up about as fast as that of a plain embedding."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ AT_A_TIME = 1 << 19
 """Slots that are computed together, a few MB of them."""
 
 SPARSE = 64
-"""From so many rows of a table for each one that is looked up on, sorting finds the distinct ones sooner."""
+"""Rows of the table per row looked up from which sorting finds the distinct rows faster."""
 
 
 class SharedMemoryTable(EmbeddingTable):

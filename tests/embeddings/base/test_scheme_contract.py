@@ -119,14 +119,14 @@ class TestFile:
             changed = bytearray(content)
             changed[place] ^= 1 << place % 8
             path.write_bytes(changed)
-            with pytest.raises(DataError, match="its checksum does not agree"):
+            with pytest.raises(DataError, match="checksum"):
                 read_table(path)
         for length in (0, 7, 8, 100, start, len(content) - 1):
             path.write_bytes(content[:length])
-            with pytest.raises(DataError, match="its checksum does not agree"):
+            with pytest.raises(DataError, match="checksum"):
                 read_table(path)
         path.write_bytes(content + b"\0")
-        with pytest.raises(DataError, match="its checksum does not agree"):
+        with pytest.raises(DataError, match="checksum"):
             read_table(path)
 
     @ALL

@@ -94,19 +94,19 @@ def changed(table, row, column, value):
 BROKEN = {
     "nan": (lambda t: changed(t, 6, "v2", np.nan), r"row 7 \(id \d+\): its vector holds a number that is missing, NaN"),
     "infinite": (lambda t: changed(t, 2, "v0", np.inf), r"row 3 \(id \d+\).* as 1 of 80 do"),
-    "twice": (lambda t: changed(t, 5, "movie", t["movie"][1]), r"row 6: the id \d+ stands there twice"),
-    "text": (lambda t: t.assign(v1="much"), r"column 'v1' holds (large_)?string, and vectors are made of numbers"),
+    "twice": (lambda t: changed(t, 5, "movie", t["movie"][1]), r"row 6: the id \d+ is duplicated"),
+    "text": (lambda t: t.assign(v1="much"), r"column 'v1' holds (large_)?string; expected numbers"),
     "no ids": (lambda t: t.rename(columns={"movie": "item"}), r"has no column 'movie' of ids; it has item, v0"),
     "no vectors": (lambda t: t[["movie"]], r"holds no vectors: it has 80 rows of 0 numbers"),
     "no rows": (lambda t: t[:0], r"holds no vectors: it has 0 rows"),
     "other ids": (lambda t: t.assign(movie=t["movie"] + 10**6), r"0 of 80 ids are values of item in this log"),
     "ragged": (
         lambda t: pd.DataFrame({"movie": t["movie"], "v": [[1.0] * (3 if row == 4 else 4) for row in range(len(t))]}),
-        "row 5: its vector has 3 numbers, the first 4",
+        "row 5: its vector has 3 numbers; the first has 4",
     ),
     "missing list": (
         lambda t: pd.DataFrame({"movie": t["movie"], "v": [None if row == 4 else [1.0] * 4 for row in range(len(t))]}),
-        "row 5: its vector has 0 numbers, the first 4",
+        "row 5: its vector has 0 numbers; the first has 4",
     ),
 }
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_is_a_sentence(log, tmp_path):
         start(log, path=str(tmp_path / "empty"), fields=())
     with pytest.raises(UsageError, match="say which with initializer"):
         start(log, path=write(tmp_path / "movies.parquet", frame([1])[0]), fields=())
-    with pytest.raises(UsageError, match="is to give vectors of film, which is no field of this log"):
+    with pytest.raises(UsageError, match="the field film, which this log does not have"):
         start(log, path=str(tmp_path / "movies.parquet"), fields=("film",))
     with pytest.raises(UsageError, match=r"initializer\.path is not set"):
         TableInitializer()
