@@ -124,12 +124,12 @@ def test_without_a_reference_there_is_no_comparison(finished):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"reference": "rndom"}, "the reference 'rndom' is no arm; did you mean random?"),
+        ({"reference": "rndom"}, "'rndom' is not an arm; did you mean random"),
         ({"reference": {"arm": "random", "rat": 1}}, "expected an arm, or {arm: NAME, rate: NUMBER}"),
         ({"reference": {"rate": 1}}, "reference is {'rate': 1}; expected an arm"),
         ({"reference": {"arm": "random", "rate": "all"}}, "reference.rate is 'all'; expected"),
         ({"reference": 3}, "reference is 3; expected an arm"),
-        ({"reference": "random", "margin": -0.1}, "margin is -0.1; it must be 0 or above"),
+        ({"reference": "random", "margin": -0.1}, "margin is -0.1; expected 0 or more"),
         ({"reference": "random", "margin": True}, "margin is True; expected"),
         ({"reference": "random", "metric": "acc"}, "there is no metric 'acc'"),
         ({"metric": "auc"}, "sets metric but no reference"),
