@@ -205,12 +205,11 @@ class EmbeddingTable(nn.Module, ABC):
         is_wrong = (ids < 0) | (ids >= sizes)
         if bool(is_wrong.any()):
             single = [field for field in self.fields if not field.bag]
-            fields = single if of_fields is None else [self.fields[index] for index in of_fields]
             column = int(is_wrong.any(0).nonzero()[0])
-            wrong = ids[is_wrong[:, column], column][0]
+            field = single[column] if of_fields is None else self.fields[of_fields[column]]
             raise DataError(
-                f"id {int(wrong)} is outside the vocabulary of {fields[column].name}, which has "
-                f"{fields[column].vocabulary_size} values, *unknown* (0) among them."
+                f"id {int(ids[is_wrong[:, column], column][0])} is outside the vocabulary of {field.name}, which has "
+                f"{field.vocabulary_size} values, *unknown* (0) among them."
             )
 
     def reconstruct(self) -> Tensor:
