@@ -134,6 +134,11 @@ def test_without_a_reference_there_is_no_comparison(finished):
         ({"reference": "random", "metric": "acc"}, "there is no metric 'acc'"),
         ({"metric": "auc"}, "sets metric but no reference"),
         ({"margin": 0.1, "metric": "auc"}, "but no reference"),
+        ({"reference": "random", "metric": "ece"}, "cannot be compared by ece"),
+        (
+            {"choose": {"arm": "random", "metric": "brier"}},
+            "choose.metric is brier, which runs do not record on validation",
+        ),
     ],
     ids=str,
 )
