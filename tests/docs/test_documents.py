@@ -6,7 +6,7 @@ import pytest
 
 from cadc.ledger import Ledger
 from tests.docs import documents
-from tests.docs.documents import DOCUMENTS, NOTEBOOKS, ROOT, blocks, cells, commands, links, run_document
+from tests.docs.documents import DOCUMENTS, NOTEBOOKS, ROOT, blocks, cells, commands, links, little_code, run_document
 
 PAGES = [name for name, path in DOCUMENTS.items() if blocks(path)]
 PLUGIN = "docs/how-to/own-method.md"
@@ -61,7 +61,7 @@ def test_every_linked_file_exists(name) -> None:
 def test_notebook_runs(notebook, workplace) -> None:
     names: dict[str, object] = {}
     for cell in cells(notebook):
-        exec(compile(cell, notebook.name, "exec"), names)
+        exec(compile(little_code(cell), notebook.name, "exec"), names)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
