@@ -101,5 +101,5 @@ def test_the_trap_would_spring(trap):
 
 def test_a_plugin_that_fails_while_it_is_imported_is_a_sentence(plugin):
     (plugin / "broken.py").write_text("raise RuntimeError('no such device')\n")
-    with pytest.raises(UsageError, match=r"cannot be imported \(RuntimeError: no such device\)"):
+    with pytest.raises(UsageError, match="RuntimeError: no such device"):
         build({"_target_": "plugged.broken.Anything"})

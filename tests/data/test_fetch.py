@@ -105,14 +105,14 @@ def test_files_offered_one_by_one_are_fetched_together(tweeted, empty_cache):
 def test_changed_file_is_refused_and_leaves_no_folder(tweeted, empty_cache):
     with (tweeted / "movies.dat").open("a") as file:
         file.write("9999::Later (2030)::Drama\n")
-    with pytest.raises(DataError, match=r"movies\.dat does not have the published checksum"):
+    with pytest.raises(DataError, match=r"movies\.dat .*checksum"):
         prepare(MovieTweetings(), RandomSplit())
     assert not (empty_cache / "raw" / "movietweetings").exists()
 
 
 def test_file_that_is_not_there_says_where_to_put_a_copy(tweeted):
     (tweeted / "movies.dat").unlink()
-    with pytest.raises(DataError, match=r"cannot be downloaded.* into a folder movietweetings and set CADC_DATA_DIR"):
+    with pytest.raises(DataError, match=r"cannot be downloaded.* movietweetings .*CADC_DATA_DIR"):
         prepare(MovieTweetings(), RandomSplit())
 
 

@@ -97,7 +97,7 @@ def test_table_keeps_accents_colons_and_empty_columns(tmp_path):
 def test_table_names_the_line_of_another_width_and_an_empty_file(tmp_path):
     path = tmp_path / "users.dat"
     path.write_text("1|F\n2\n")
-    with pytest.raises(DataError, match=r"users.dat, line 2: found 1 columns, expected 2"):
+    with pytest.raises(DataError, match=r"users\.dat, line 2: .*1 column.* 2"):
         read_table(path, "|", 2, "latin-1")
     path.write_text("")
     with pytest.raises(DataError, match=r"users.dat is empty"):
@@ -114,7 +114,7 @@ def test_table_in_another_encoding_is_refused(tmp_path):
 def test_ids_must_be_different_whole_numbers(tmp_path):
     path = tmp_path / "users.dat"
     assert whole_numbers(["3", "1"], path, "user").tolist() == [3, 1]
-    with pytest.raises(DataError, match="row 2: 'x' in column user is not a whole number"):
+    with pytest.raises(DataError, match=r"row 2: 'x' .*column user"):
         whole_numbers(["3", "x"], path, "user")
     with pytest.raises(DataError, match="user 3 is duplicated"):
         whole_numbers(["3", "1", "3"], path, "user")
@@ -133,5 +133,5 @@ def test_positions_equal_a_naive_search(tmp_path_factory, keys, data):
     ids = data.draw(st.lists(st.sampled_from(keys), min_size=1))
     found = positions(np.array(ids), np.array(keys), "user", path, path)
     assert found.tolist() == [keys.index(value) for value in ids]
-    with pytest.raises(DataError, match=r"rates user 51, which ratings\.dat does not list"):
+    with pytest.raises(DataError, match=r"user 51.* ratings\.dat"):
         positions(np.array([*ids, 51]), np.array(keys), "user", path, path)

@@ -225,5 +225,5 @@ def test_a_scheme_that_ignores_its_budget_is_found_out():
             return super().table(replace(spec, budget=spec.n_rows * self.dim * 2))
 
     assert measure_tables(Recommender(scheme=Hashing(dim=DIM, ratio=16)))["ratio"] >= 16
-    with pytest.raises(CadcError, match=r"take [\d,]+ bytes; expected at most their budget, [\d,]+\."):
+    with pytest.raises(CadcError, match=r"[\d,]+ bytes; .*budget, [\d,]+\."):
         measure_tables(Recommender(scheme=Half(dim=DIM, ratio=16)))

@@ -151,5 +151,5 @@ def test_kind_order_of_fields_and_dense_weights_are_saved(tmp_path):
 
 
 def test_kind_that_is_none_is_a_usage_error():
-    with pytest.raises(UsageError, match="the kind of factors is 'rank'; choose one of logit, score"):
+    with pytest.raises(UsageError, match=r"'rank'.* logit, score"):
         Factors({}, {}, kind="rank")

@@ -44,18 +44,18 @@ def test_hydras_own_launcher_is_this_process():
     ],
 )
 def test_words_that_would_choose_what_is_called_are_refused(all_installed, word):
-    with pytest.raises(UsageError, match="is not allowed; choose a launcher by its name"):
+    with pytest.raises(UsageError, match="is not allowed"):
         split_launcher(["hydra/launcher=ray", word])
 
 
 @pytest.mark.parametrize("name", ["rya", "ray_aws", "'ray'", "ray,joblib", "../ray", "hydra/launcher", ""])
 def test_only_the_launchers_that_are_known_can_be_chosen(name):
-    with pytest.raises(UsageError, match=r"there is no launcher .*; choose one of hydra/launcher=ray, "):
+    with pytest.raises(UsageError, match=r"no launcher .*hydra/launcher=ray, "):
         split_launcher([f"hydra/launcher={name}"])
 
 
 def test_options_need_a_launcher_and_a_launcher_is_chosen_once(all_installed):
-    with pytest.raises(UsageError, match=r"'hydra.launcher.n_jobs=2' needs a launcher; add one of hydra/launcher=ray,"):
+    with pytest.raises(UsageError, match=r"'hydra\.launcher\.n_jobs=2'.*hydra/launcher=ray,"):
         split_launcher(["seed=0", "hydra.launcher.n_jobs=2"])
     with pytest.raises(UsageError, match="is given 2 times"):
         split_launcher(["hydra/launcher=ray", "hydra/launcher=joblib"])

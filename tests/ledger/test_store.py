@@ -80,7 +80,7 @@ def test_leftovers_of_killed_processes_do_not_count(ledger):
 def test_a_record_that_is_none_is_named(ledger, text):
     path = ledger.path("b") / "record.json"
     path.write_text(text)
-    with pytest.raises(CadcError, match=r"is not a record.*delete its folder and run again") as caught:
+    with pytest.raises(CadcError, match="not a record") as caught:
         ledger.frame()
     assert str(path) in str(caught.value)
 

@@ -120,7 +120,7 @@ def test_one_class_in_a_part_is_refused_before_training(tmp_path):
     folder.mkdir()
     # A validation part of one row has one class.
     settings = Settings.compose([*TINY, "data.n_rows=40", "data.split.validation=0.025"])
-    with pytest.raises(DataError, match=r"all 1 labels of the validation part of synthetic are [01]"):
+    with pytest.raises(DataError, match=r"validation part of synthetic .*[01]"):
         run(settings, "id", "code", folder)
     assert list(folder.iterdir()) == []
 

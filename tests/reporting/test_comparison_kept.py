@@ -14,10 +14,10 @@ def test_other_test_rows_are_refused(table):
     record = table.points[2].records[0]
     path = table.ledger.path(record["id"]) / "scores.parquet"
     test_rows(17, 0.3).to_parquet(path)
-    with pytest.raises(CadcError, match="its hash differs from that in the run's record"):
+    with pytest.raises(CadcError, match="hash differs"):
         table.compare("random", 1.0)
     record["files"]["scores.parquet"] = file_hash(path)
-    with pytest.raises(DataError, match="mf cannot be compared with random at rate 1: the test rows differ"):
+    with pytest.raises(DataError, match=r"mf .*random .*rate 1.*test rows differ"):
         table.compare("random", 1.0)
 
 

@@ -39,9 +39,7 @@ def test_rarer_label_has_its_share_or_the_sample_is_refused(log, rate, balance):
         assert abs(kept.sum() - wanted) <= 0.5 + 1e-9
         assert len(kept) == n_kept
     elif wanted > n_positive + 1 or n_kept - wanted > 4800 - n_positive + 1 or wanted < 0.4 or n_kept - wanted < 0.4:
-        with pytest.raises(
-            UsageError, match=r"training rows of label [01], but synthetic has \d+; choose another rate"
-        ):
+        with pytest.raises(UsageError, match=r"label [01], .*synthetic has \d+.* rate"):
             draw(sampler, log)
 
 
@@ -53,7 +51,7 @@ def test_all_rows_of_the_rarer_label_stay_where_that_is_asked(log):
 
 
 def test_too_low_a_rate_for_all_rows_of_the_rarer_label_is_refused(log):
-    with pytest.raises(UsageError, match=r"with all rows of the rarer label asks for -\d+ training rows of label 0"):
+    with pytest.raises(UsageError, match=r"-\d+ training rows of label 0"):
         draw(LabelBalancedSampler(0.05, balance=None), log)
 
 

@@ -72,7 +72,7 @@ def test_factors_of_nothing_but_zeros_sample_uniformly():
 
 def test_no_vectors_are_a_usage_error():
     log = small_synthetic_log()
-    with pytest.raises(UsageError, match=r"factorization\.dim is 0; set it to 1 or more"):
+    with pytest.raises(UsageError, match=r"factorization\.dim is 0.* 1"):
         LeverageSampler(0.1)(log, numpy_generator(0, "sample"), lambda: factors_of(log, dim=0))
     with pytest.raises(UsageError, match=r"needs .* factorisation"):
         LeverageSampler(0.1)(log, numpy_generator(0, "sample"))

@@ -82,9 +82,9 @@ def test_clicks_can_be_split_at_a_time_but_not_by_user(folder):
     write_criteo(folder / "criteo")
     log = prepare(Avazu(), GlobalTimeSplit())
     assert log.column("time", "train").max() <= log.column("time", "test").min()
-    with pytest.raises(DataError, match="avazu has no column user, which LeaveOneOutSplit needs"):
+    with pytest.raises(DataError, match=r"avazu .*column user.*LeaveOneOutSplit"):
         prepare(Avazu(), LeaveOneOutSplit())
-    with pytest.raises(DataError, match="criteo has no column time, which GlobalTimeSplit needs"):
+    with pytest.raises(DataError, match=r"criteo .*column time.*GlobalTimeSplit"):
         prepare(Criteo(), GlobalTimeSplit())
 
 
@@ -132,7 +132,7 @@ def test_other_header_of_avazu_is_named(folder):
     write_avazu(folder / "avazu")
     path = folder / "avazu" / "train.csv"
     path.write_text(path.read_text().replace("device_ip", "device_IP", 1))
-    with pytest.raises(DataError, match="has no column 'device_ip'; did you mean 'device_IP'"):
+    with pytest.raises(DataError, match=r"no column 'device_ip'.*'device_IP'"):
         prepare(Avazu(), RandomSplit())
 
 

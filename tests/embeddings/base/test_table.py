@@ -131,7 +131,7 @@ def test_one_id_in_a_hundred_is_enough(log, tmp_path, capsys):
 
 def test_vectors_of_another_length_are_refused_with_both_lengths(log, tmp_path):
     path = write(tmp_path / "movies.parquet", frame(log.vocabulary("item"), dim=6)[0])
-    with pytest.raises(UsageError, match=r"vectors of 6 columns for item, and .* is 4: set embedding\.dim=6"):
+    with pytest.raises(UsageError, match=r"6 columns for item.* is 4.*embedding\.dim=6"):
         start(log, path=path)
 
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_is_a_sentence(log, tmp_path):
         start(log, path=str(tmp_path / "empty"), fields=())
     with pytest.raises(UsageError, match="say which with initializer"):
         start(log, path=write(tmp_path / "movies.parquet", frame([1])[0]), fields=())
-    with pytest.raises(UsageError, match="the field film, which this log does not have"):
+    with pytest.raises(UsageError, match="field film"):
         start(log, path=str(tmp_path / "movies.parquet"), fields=("film",))
     with pytest.raises(UsageError, match=r"initializer\.path is not set"):
         TableInitializer()

@@ -90,7 +90,7 @@ def test_training_enriched_tables_leaves_the_factors_alone():
 def test_factors_of_another_length_are_refused_with_both_lengths():
     with pytest.raises(
         UsageError,
-        match=r"factors have 5 columns and the table has 8: .*factorization\.dim=8.*embedding\.dim=5",
+        match=r"factors .*5 .*table .*8: .*factorization\.dim=8.*embedding\.dim=5",
     ):
         targets(MFInitializer(), given=factors(5))
     with pytest.raises(UsageError):
@@ -164,12 +164,12 @@ def test_frozen_fields_can_be_named():
     given = random_factors(SCHEMA, ("user", "item", "hour"), DIM)
     assert set(MFInitializer(freeze=True).frozen_fields(SCHEMA, given)) == {"user", "item", "hour"}
     assert set(MFInitializer(freeze=("item", "genres")).frozen_fields(SCHEMA, given)) == {"item", "genres"}
-    with pytest.raises(UsageError, match=r"initializer\.freeze names itme, .*; choose from user"):
+    with pytest.raises(UsageError, match=r"initializer\.freeze .*itme.* user"):
         MFInitializer(freeze=("itme",)).frozen_fields(SCHEMA, given)
 
 
 def test_columns_for_biases_count_where_factors_do_not_fit():
-    with pytest.raises(UsageError, match=r"factors have 8 columns and the table has 8, 2 of them not from factors: "):
+    with pytest.raises(UsageError, match=r"factors .*8 .*table .*8, 2 of them"):
         targets(MFBiasInitializer(), given=factors(8))
 
 

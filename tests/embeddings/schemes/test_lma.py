@@ -121,7 +121,7 @@ def test_keys_take_their_share_of_the_budget_and_slots_the_rest(share, bits, wan
 
 
 def test_a_budget_below_one_key_and_one_number_is_refused():
-    with pytest.raises(UsageError, match=r"the embedding budget is 700 bytes, and 1 slots take (\d+)") as caught:
+    with pytest.raises(UsageError, match=r"budget is 700 bytes, .*1 slots take (\d+)") as caught:
         built(700)
     least = int(str(caught.value).split(" slots take ")[1].split()[0])
     table = built(least)
@@ -187,7 +187,7 @@ def test_simhash_gives_values_without_a_target_random_keys():
 def test_simhash_needs_enriched_vectors():
     log = small_synthetic_log()
     words = ["data=synthetic", "embedding=lma", "embedding.signature=simhash", "embedding.small=0"]
-    with pytest.raises(UsageError, match=r"embedding\.signature=simhash .* set initializer=mf, or another signature"):
+    with pytest.raises(UsageError, match=r"embedding\.signature=simhash .*initializer=mf"):
         make_model(Settings.compose(words), log, None, Sample(torch.arange(10)))
     Lma(signature="simhash").require_start(["user"])
     Lma().require_start([])

@@ -74,7 +74,7 @@ def test_the_budget_is_used_up_to_less_than_a_number(block, signs):
 
 
 def test_the_least_budget_holds_one_block():
-    with pytest.raises(UsageError, match=r"the embedding budget is 100 bytes, and 4 slots take (\d+)") as caught:
+    with pytest.raises(UsageError, match=r"budget is 100 bytes, .*4 slots take (\d+)") as caught:
         Robe(dim=16, block=4).table(TableSpec(FIELDS, 100))
     least = int(str(caught.value).split(" slots take ")[1].split()[0])
     table = Robe(dim=16, block=4).table(TableSpec(FIELDS, least))
@@ -83,5 +83,5 @@ def test_the_least_budget_holds_one_block():
 
 
 def test_a_block_of_no_numbers_is_refused():
-    with pytest.raises(UsageError, match=r"embedding\.block is 0; it must be at least 1"):
+    with pytest.raises(UsageError, match=r"embedding\.block is 0.* 1"):
         Robe(block=0)

@@ -137,12 +137,12 @@ class TestOfOneLog:
 
     def test_scores_of_another_number_of_items_are_refused(self):
         ranking = HeldOutRanking(log_of(TRAIN + HELD_OUT), "test")
-        with pytest.raises(CadcError, match=r"have shape \(1, 8\); expected \(1, 5\)"):
+        with pytest.raises(CadcError, match=r"\(1, 8\).*\(1, 5\)"):
             ranking.ranks(lambda users: torch.zeros(len(users), N_ITEMS))
 
     def test_a_part_without_positives_has_nothing_to_rank(self):
         log = log_of([*TRAIN, (0, 2, 0, 1), (1, 0, 1, 2)])
-        with pytest.raises(DataError, match="validation part of list has no row with label 1"):
+        with pytest.raises(DataError, match=r"validation part of list .*label 1"):
             HeldOutRanking(log, "validation")
 
 
