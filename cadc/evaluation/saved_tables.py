@@ -20,6 +20,7 @@ class SavedTable:
     value : column that the model answers with.
     leading : metrics that every record of an evaluated run holds, and that tables show unless told otherwise.
     each_epoch : metrics of the validation part that are computed after each epoch, and recorded.
+    monitor : of these, the metric that training keeps the best epoch by, and stops by.
     recorded : metrics of the saved table that are recorded, those of `leading` first; others are computed from the
         table when they are asked for.
     """
@@ -30,6 +31,7 @@ class SavedTable:
     value: str
     leading: tuple[str, ...]
     each_epoch: tuple[str, ...]
+    monitor: str
     recorded: tuple[str, ...]
 
 
@@ -43,6 +45,7 @@ SAVED: dict[Task, SavedTable] = {
         value="probability",
         leading=("auc", "logloss"),
         each_epoch=("auc", "logloss"),
+        monitor="logloss",
         recorded=("auc", "logloss", "ece", "gauc"),
     ),
     "ranking": SavedTable(
@@ -52,6 +55,7 @@ SAVED: dict[Task, SavedTable] = {
         value="rank",
         leading=("hr@10", "ndcg@10"),
         each_epoch=(*_OF_LISTS, "mrr"),
+        monitor="ndcg@10",
         recorded=(*_OF_LISTS, "mrr", "cold_share"),
     ),
 }

@@ -15,10 +15,8 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
 from cadc.errors import CadcError, DataError
-from cadc.evaluation.metrics.logloss import LogLoss
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.metrics.metric import Metric
-from cadc.evaluation.metrics.ndcg import NDCG
 from cadc.evaluation.ranking import HeldOutRanking
 from cadc.evaluation.saved_tables import SAVED, SavedTable, Task
 
@@ -48,11 +46,9 @@ class HeldOutRows:
     Attributes
     ----------
     saved : the table of scores.
-    monitor : metric that training keeps the best epoch by, and stops by.
     """
 
     saved: ClassVar[SavedTable] = SAVED["ctr"]
-    monitor: ClassVar[Metric] = LogLoss()
 
     def __init__(self, log: InteractionLog, split: str, rate: float = 1.0) -> None:
         self.log, self.split = log, split
@@ -60,6 +56,11 @@ class HeldOutRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def monitor(self) -> Metric:
+        """The metric that training keeps the best epoch by, and stops by."""
+        return metric(self.saved.monitor)
 
     def metrics(self, model: Scorer) -> dict[str, float]:
         """Return the metrics of an epoch, that which training stops by among them.
@@ -111,11 +112,9 @@ class HeldOutRanks:
     Attributes
     ----------
     saved : the table of ranks.
-    monitor : metric that training keeps the best epoch by, and stops by.
     """
 
     saved: ClassVar[SavedTable] = SAVED["ranking"]
-    monitor: ClassVar[Metric] = NDCG(at=10)
 
     def __init__(self, log: InteractionLog, split: str, rate: float = 1.0) -> None:
         self.log, self.split = log, split
@@ -124,6 +123,11 @@ class HeldOutRanks:
 
     def __len__(self) -> int:
         return len(self.kept)
+
+    @property
+    def monitor(self) -> Metric:
+        """The metric that training keeps the best epoch by, and stops by."""
+        return metric(self.saved.monitor)
 
     def metrics(self, model: Scorer) -> dict[str, float]:
         """Return the metrics of an epoch, that which training stops by among them.

@@ -5,6 +5,8 @@ from typing import Any
 
 from cadc.configuration.components import TARGET
 from cadc.data.log import InteractionLog
+from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.saved_tables import SAVED
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import code_hash, describe, digest
 
@@ -57,6 +59,8 @@ def _id(choices: Mapping[str, Any], data_name: str, content_hash: str, code: str
 def run_code(settings: Settings) -> str:
     """Return the hash of the code that can change the result of a run."""
     chosen = [component.cls.__module__ for component in settings.used().values()]
+    if settings.is_trained:
+        chosen.append(type(metric(SAVED[settings.task].monitor)).__module__)  # training stops by it
     return code_hash(["cadc.pipeline.run", *chosen], leave_out=COVERED_BY_CONTENT)
 
 

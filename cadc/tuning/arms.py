@@ -11,7 +11,7 @@ from cadc.configuration.overrides import parse_overrides
 from cadc.errors import CadcError, UsageError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.prefixes import VALIDATION
-from cadc.evaluation.tasks import BY_TASK
+from cadc.evaluation.saved_tables import SAVED
 from cadc.experiment import Experiment, Tune, Tuned
 from cadc.experiment.tune import OPTIONS
 from cadc.experiment.tuned import nearest
@@ -132,4 +132,4 @@ def _with_overrides(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, 
 def _metric(how: Tune, experiment: Experiment) -> str:
     """Return what trials are judged by: as the experiment says, else what training stops by on its runs' task."""
     first = experiment.metrics[0].removeprefix(VALIDATION) if experiment.metrics else "logloss"
-    return how.metric or f"{VALIDATION}{BY_TASK[metric(first).task].monitor.name}"
+    return how.metric or f"{VALIDATION}{SAVED[metric(first).task].monitor}"

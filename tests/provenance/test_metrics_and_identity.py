@@ -63,4 +63,6 @@ def test_changed_and_new_metrics_leave_runs_alone(write):
 def test_a_changed_metric_that_training_stops_by_is_another_run(write, name, run):
     before = ids()
     write(**{name: changed(name)})
-    assert ids()[run] != before[run]
+    after = ids()
+    assert after[run] != before[run]
+    assert after[1 - run] == before[1 - run], "the other task stops by another metric"

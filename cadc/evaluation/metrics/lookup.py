@@ -1,7 +1,7 @@
 """Metrics by name, found by their place: the files of this folder, and of the folder `metrics` of each plug-in.
 
 Files are imported by name when a metric is first asked for, never by an import statement, so that a new or changed
-metric is no part of the code behind a run. The metric that training stops by is: `cadc.evaluation.tasks` imports it.
+metric is not part of the code behind a run; `cadc.ledger.identity` adds the metric that training stops by.
 """
 
 import importlib
