@@ -67,8 +67,8 @@ def test_every_arm_and_rate_has_a_study_of_the_options_that_it_uses(tuned):
     assert tuned.keys() == wanted.keys()
     for name, entry in tuned.items():
         # None where the settings as they stand are better than those of both trials.
-        assert {word.partition("=")[0] for word in entry["words"]} in (wanted[name], set())
-    assert any(entry["words"] for entry in tuned.values())
+        assert {word.partition("=")[0] for word in entry["overrides"]} in (wanted[name], set())
+    assert any(entry["overrides"] for entry in tuned.values())
     assert all(entry["trials"] == 2 for entry in tuned.values())
     assert all(entry["at"]["data"] == "synthetic" for entry in tuned.values())
 
@@ -86,7 +86,7 @@ def test_what_is_chosen_is_the_best_trial_by_validation_alone_with_seeds_of_its_
     assert entry["value"] == best["metrics"]["val/logloss"]
     rate = best["config"]["trainer"]["learning_rate"]
     assert len(mine) == 3  # two trials, and the settings as they stand
-    assert entry["words"] == ([] if rate == 0.003 else [f"trainer.learning_rate={rate!r}"])
+    assert entry["overrides"] == ([] if rate == 0.003 else [f"trainer.learning_rate={rate!r}"])
     assert entry["metric"] == "val/logloss"
     assert entry["seconds"] == pytest.approx(sum(record["cost"]["total_s"] for record in mine), abs=0.06)
 
@@ -101,7 +101,7 @@ def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
                 continue
             arm = "mf" if "factorization" in record["uses"] else "random"
             rate = f"{record['config']['sampler']['rate']:g}" if arm == "random" else None
-            chosen = dict(word.split("=") for word in tuned[arm, rate]["words"])
+            chosen = dict(word.split("=") for word in tuned[arm, rate]["overrides"])
             expected = (
                 0.005 if "trainer.learning_rate=0.005" in words else float(chosen.get("trainer.learning_rate", 0.003))
             )
@@ -160,8 +160,8 @@ def test_an_arm_is_tuned_on_what_was_chosen_for_another(experiments):
     assert answer.status == 0, answer.err
     entries = yaml.safe_load((experiments / "tunable" / "tuned.yaml").read_text())
     assert [entry["arm"] for entry in entries] == ["random", "random", "mf", "MF alone"]
-    l2 = [word for word in entries[3]["words"] if word.startswith("factorization.l2=")]
-    assert [word for word in entries[2]["words"] if word.startswith("factorization.l2=")] == l2
+    l2 = [word for word in entries[3]["overrides"] if word.startswith("factorization.l2=")]
+    assert [word for word in entries[2]["overrides"] if word.startswith("factorization.l2=")] == l2
     wanted = float(l2[0].partition("=")[2]) if l2 else DEFAULT_L2
     enriched = [r for r in Ledger() if {"factorization", "initializer"} <= set(r["uses"])]
     assert len(enriched) == 3

@@ -180,7 +180,12 @@ def test_show_as_json_is_the_record(looked_at):
 
 
 def test_show_tells_of_an_unfinished_run_what_is_known(made_up):
-    about = {"id": "dead", "config": record()["config"], "words": ["seed=0"], "begun_at": "2026-01-02T03:04:05+00:00"}
+    about = {
+        "id": "dead",
+        "config": record()["config"],
+        "overrides": ["seed=0"],
+        "begun_at": "2026-01-02T03:04:05+00:00",
+    }
     ledger = made_up(unfinished=[about])
     out = cadc("ledger", "show", "de").out
     assert out.startswith("run dead: interrupted, begun 2026-01-02 03:04 UTC, last sign of life")
