@@ -46,7 +46,7 @@ def test_a_worker_whose_code_or_data_differ_is_refused():
     other, same = launch([RunTask(words, "0" * 16, False), RunTask(words, job.run_id, False)], JOBLIB)
     assert same == "finished"
     assert type(other) is CadcError
-    assert str(other).startswith(f"run {'0' * 16} is {job.run_id} on ")
+    assert str(other).startswith(f"run {'0' * 16} has the id {job.run_id} on ")
     assert "install the same version everywhere" in str(other)
     assert list(Ledger().statuses()) == [job.run_id]
 
