@@ -34,11 +34,13 @@ def expect_refusal(error: type[Exception], call: Callable[[], Any], what: str) -
 
 
 def expect_derived(cls: type, base: type) -> None:
-    """Raise an AssertionError for a class that is not derived from a base class."""
+    """Raise an AssertionError for a class that is not derived from a base class, or lacks a method of it."""
     expect(
         isinstance(cls, type) and issubclass(cls, base),
         f"{cls!r} is not derived from {base.__module__}.{base.__qualname__}, the base class of its kind.",
     )
+    lacking = sorted(getattr(cls, "__abstractmethods__", ()))
+    expect(not lacking, f"{cls.__name__} does not define {', '.join(lacking)}, which {base.__name__} leaves to it.")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cadc.errors import DataError, UsageError
-from cadc.evaluation.metrics.lookup import STATED
+from cadc.evaluation.metrics.lookup import NAME, STATED, metric_classes
 from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.resampling.written_out import WrittenOut
 from cadc.evaluation.saved_tables import SAVED
@@ -41,6 +41,13 @@ def check_metric(cls: type[Metric], at: int | None = None) -> None:
     expect_derived(cls, Metric)
     lacking = [name for name in STATED if not hasattr(cls, name)]
     expect(not lacking, f"{cls.__name__} does not state {', '.join(lacking)}.")
+    named = NAME.fullmatch(cls.name)
+    expect(named and not named[2], f"{cls.__name__}.name is {cls.name!r}; leave out @ and /.")
+    taken = metric_classes().get(cls.name, cls)
+    expect(
+        taken is cls or issubclass(cls, taken),
+        f"{cls.__name__}.name is {cls.name!r}, which {taken.__module__}.{taken.__name__} has already; choose another.",
+    )
     expect(cls.task in SAVED, f"{cls.__name__}.task is {cls.task!r}; expected one of {', '.join(SAVED)}.")
     expect(cls.bounds[0] < cls.bounds[1], f"{cls.__name__}.bounds is {cls.bounds}; expected least and largest value.")
     _check_cutoff(cls)

@@ -1,6 +1,7 @@
 """The contract of models."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 import torch
@@ -29,7 +30,8 @@ TOLERANCE = 1e-4
 def check_model(cls: type[Model], log: InteractionLog | None = None, **options: Any) -> None:
     """Check that a model keeps the contract of `cadc.models.model.Model`.
 
-    Logits are finite numbers of shape [B], and those of a row do not depend on the other rows of its batch; the same
+    Logits are finite numbers of shape [B], and those of a row depend neither on its label nor on the other rows of its
+    batch; the same
     generator gives the same weights; every trained weight gets a gradient, and training lowers the loss; stored weights
     give the same logits in a new model; scores of all items order them as the logits do; attributes agree with the
     methods that the class overrides.
@@ -132,6 +134,10 @@ def _check_logits(model: Model, batch: Batch, log: InteractionLog) -> None:
     )
     expect(logits.isfinite().all(), f"{name} returned logits that are not all finite.")
     expect(torch.equal(logits, _logits(model, batch)), f"{name} returned other logits for the same batch.")
+    expect(
+        torch.equal(logits, _logits(model, replace(batch, label=1 - batch.label))),
+        f"{name}: the logits depend on the labels of the batch, which are what is predicted.",
+    )
     few = log.rows("test")[5:8]
     expect(
         torch.allclose(logits[5:8], _logits(model, log.gather(few)), atol=TOLERANCE, rtol=TOLERANCE),

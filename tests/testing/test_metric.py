@@ -57,6 +57,14 @@ class Unlabelled(HitRate):
     columns = ("user", "rank", "price")
 
 
+class Taken(BrierScore):
+    name = "auc"
+
+
+class Unwritable(BrierScore):
+    name = "a@b"
+
+
 class Uncut(HitRate):
     def __init__(self, at=None):
         self.at = at or 10
@@ -74,6 +82,8 @@ class Uncut(HitRate):
         (Resampled, r"resample gave"),
         (Unlabelled, "column price"),
         (Uncut, "UsageError"),
+        (Taken, "'auc'.*AUC has already"),
+        (Unwritable, "'a@b'"),
         (dict, "not derived"),
     ],
 )

@@ -44,6 +44,15 @@ class LooksAround(Sum):
         return logits - logits.mean()
 
 
+class LooksAtTheAnswer(Sum):
+    def forward(self, batch):
+        return super().forward(batch) + batch.label
+
+
+class Wordless(Model):
+    """Defines nothing of what a model must."""
+
+
 class Noisy(Sum):
     def forward(self, batch):
         return super().forward(batch) + torch.rand(len(batch))
@@ -129,6 +138,8 @@ BROKEN = {
     Whole: ("int64", "floating-point"),
     Infinite: ("finite",),
     LooksAround: ("other rows of its batch",),
+    LooksAtTheAnswer: ("labels of the batch",),
+    Wordless: ("does not define forward", "Model"),
     Noisy: ("other logits for the same batch",),
     RandomStart: ("bias", "same generator"),
     GlobalStart: ("global generator of torch",),
