@@ -2,8 +2,8 @@
 
 Options that equal their default are left out and values are cast to their type, so that a new option with a default,
 or `1` in place of `1.0`, leaves finished runs valid. The code is hashed as the syntax trees of the modules that can
-change a result, found by following imports. Docstrings, comments, layout, import statements, `__all__` and the places
-of files do not count.
+change a result, found by following imports. Docstrings, comments, layout, `__all__`, the places of files and import
+statements do not count, but for names that an import changes.
 """
 
 import ast
@@ -84,7 +84,7 @@ def describe(component: Any) -> dict[str, Any]:
 def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:
     """Return a hash of the code of some modules, and of everything they import that can change a result.
 
-    Names of modules and import statements do not count, so that moving a file leaves the hash as it is.
+    Names of modules and of what is imported do not count, so that moving a file leaves the hash as it is.
 
     Parameters
     ----------
@@ -127,11 +127,14 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def tree_hash(tree: ast.AST) -> str:
-    """Return the hash of a syntax tree without docstrings, imports and `__all__`, which are removed from it."""
+    """Return the hash of a syntax tree without docstrings, imports and `__all__`, which are removed from it.
+
+    What an import renames stays: `import bpr as loss` is other code than `import hinge as loss`.
+    """
     for node in ast.walk(tree):
         for name, value in ast.iter_fields(node):
             if isinstance(value, list):
-                setattr(node, name, [line for line in value if not _is_left_out(line)])
+                setattr(node, name, [_renames(line) for line in value if not _is_left_out(line)])
     return digest(_plain(tree))
 
 
@@ -139,7 +142,17 @@ def _is_left_out(line: Any) -> bool:
     """Tell whether a statement is an import, `__all__`, or a string on its own, which is documentation."""
     is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
     is_list_of_names = isinstance(line, ast.Assign) and [ast.unparse(name) for name in line.targets] == ["__all__"]
-    return is_text or is_list_of_names or isinstance(line, ast.Import | ast.ImportFrom)
+    is_import = isinstance(line, ast.Import) or (isinstance(line, ast.ImportFrom) and not _renamed(line))
+    return is_text or is_list_of_names or is_import
+
+
+def _renames(line: Any) -> Any:
+    """Return an import without all that it does not rename; other statements as they are."""
+    return ast.ImportFrom(None, _renamed(line), 0) if isinstance(line, ast.ImportFrom) else line
+
+
+def _renamed(line: ast.ImportFrom) -> list[ast.alias]:
+    return [alias for alias in line.names if alias.asname not in (None, alias.name)]
 
 
 def _plain(node: Any) -> Any:

@@ -147,6 +147,17 @@ def test_any_change_of_code_changes_the_hash(hash_of, old, new):
     assert hash_of(first=MODULE) != hash_of(first=MODULE.replace(old, new))
 
 
+def test_names_that_an_import_changes_count(hash_of):
+    def keys(line):
+        return MODULE.replace("from plugged.order import SIGN", line)
+
+    order = "UP = 1\nDOWN = -1\n"
+    up = hash_of(order=order, first=keys("from plugged.order import UP as SIGN"))
+    assert up != hash_of(first=keys("from plugged.order import DOWN as SIGN"))
+    moved = hash_of(elsewhere=order, first=keys("import math\nfrom plugged.elsewhere import UP as SIGN, DOWN as DOWN"))
+    assert moved == up
+
+
 def test_code_of_imported_modules_counts(hash_of):
     assert hash_of(first=MODULE, order="SIGN = 1\n") != hash_of(order="SIGN = -1\n")
     assert hash_of(order="SIGN = -1\n") == hash_of(order="# The other way round.\nSIGN = -1\n")
