@@ -68,20 +68,41 @@ def _load_class(target: str) -> type:
             f"_target_ {target!r} is not allowed; expected a class of {', '.join(allowed_packages())}. "
             "To add classes, install a package with an entry point in the group cadc.plugins."
         )
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError, SyntaxError) as error:
-        moved = _moved(module_name, RENAMED.get(name, name))
-        if moved is None:
-            raise UsageError(f"_target_ {target!r} does not exist ({error}); correct the path.") from error
-        found = getattr(importlib.import_module(moved), RENAMED.get(name, name))
-    except Exception as error:
-        raise UsageError(f"_target_ {target!r} cannot be imported ({type(error).__name__}: {error}).") from error
+    found = _attribute(target)
+    if found is None and (moved := _moved(module_name, RENAMED.get(name, name))):
+        found = _attribute(f"{moved}.{RENAMED.get(name, name)}")
+    if found is None:
+        reason = f"no class {name}" if _exists(module_name) else "no such module"
+        raise UsageError(f"_target_ {target!r} does not exist ({reason}); correct the path.")
     if not isinstance(found, type) or found.__module__.partition(".")[0] not in allowed_packages():
         raise UsageError(f"_target_ {target!r} is not a class that is defined in {module_name}; name one that is.")
     if inspect.isabstract(found):
         raise UsageError(f"_target_ {target!r} is an abstract base class; name a subclass.")
     return found
+
+
+def _attribute(target: str) -> Any:
+    """Return what a path names; None if there is no such module, or nothing of that name in it.
+
+    Raises
+    ------
+    UsageError : if the module is there and cannot be imported.
+    """
+    module_name, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), name, None)
+    except Exception as error:
+        own = error.name if isinstance(error, ModuleNotFoundError) else None
+        if own and f"{module_name}.".startswith(f"{own}."):
+            return None
+        raise UsageError(f"_target_ {target!r} cannot be imported ({type(error).__name__}: {error}).") from error
+
+
+def _exists(module_name: str) -> bool:
+    try:
+        return importlib.util.find_spec(module_name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _moved(module_name: str, name: str) -> str | None:
