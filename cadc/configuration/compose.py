@@ -1,13 +1,16 @@
 """Composing the configuration of a run from overrides, with suggestions for unknown keys and options."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
@@ -22,6 +25,8 @@ from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.paths import conf_dir
+
+_ONE_AT_A_TIME = Lock()
 
 
 def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
     if reason := _wrong_group(parsed):
         raise UsageError(reason)
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        with _hydra():
             texts = [*plugin_paths(), *(override.input_line or "" for override in parsed)]
             composed = compose("config", texts, return_hydra_config=True)
             if "choices" in composed:
@@ -115,6 +120,19 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
     assert isinstance(config, dict) and isinstance(choices, dict)
     names = {key: name for key, name in choices.items() if not str(key).startswith("hydra")}
     return {str(key): value for key, value in config.items()} | {"choices": names}
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    """Set up Hydra to compose; it is global, so threads take turns, and a caller's own application gets its back."""
+    with _ONE_AT_A_TIME:
+        theirs = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                yield
+        finally:
+            GlobalHydra.instance().hydra = theirs
 
 
 @cache

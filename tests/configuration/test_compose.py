@@ -1,3 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import hydra
 import pytest
 
 from cadc.configuration.components import build
@@ -187,3 +190,16 @@ def test_option_of_a_plugin_composes_builds_and_runs(plugin):
     sample = build(config["sampler"], "sampler")(small_synthetic_log(), numpy_generator(0, "sample"))
     assert sample.rows.tolist() == list(range(2400))
     assert "sampler=first" in message("sampler=frist")
+
+
+def test_threads_compose_at_the_same_time():
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: compose_config([f"seed={seed}", "data.n_rows=4321"])["seed"], range(12)))
+    assert found == list(range(12))
+
+
+def test_an_application_of_the_caller_keeps_its_hydra(tmp_path):
+    (tmp_path / "mine.yaml").write_text("mine: 1\n")
+    with hydra.initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert compose_config(["seed=4321"])["seed"] == 4321
+        assert hydra.compose("mine").mine == 1
