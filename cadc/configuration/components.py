@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -66,9 +66,24 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 
 def cast_options(cls: type, options: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Return options of a class, cast to the types of its signature."""
-    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
+    hints = _hints(cls, options)
     prefix = f"{path}." if path else ""
     return {name: cast(value, hints.get(name, Any), prefix + name) for name, value in options.items()}
+
+
+def _hints(cls: type, names: Iterable[str]) -> dict[str, Any]:
+    """Return the types of some options; an argument given at run time may name one that only type checkers import."""
+    init: Any = cls.__init__  # type: ignore[misc]
+    try:
+        annotations = getattr(init, "__annotations__", {})
+        asked = {name: annotations[name] for name in names if name in annotations}
+        holder: Any = types.SimpleNamespace(__annotations__=asked)
+        return typing.get_type_hints(holder, getattr(init, "__globals__", {}))
+    except NameError as error:
+        raise UsageError(
+            f"an option of {cls.__module__}.{cls.__qualname__} has a type that cannot be found ({error}); import it "
+            "outside `if TYPE_CHECKING`."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -172,3 +172,22 @@ def test_classes_of_an_installed_plugin_can_be_built(plugin):
         load_class("plugged.first.Sampler")
     with pytest.raises(UsageError, match="expected a class of cadc, plugged"):
         load_class("os.system")
+
+
+TYPED = """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from cadc.data import InteractionLog
+
+class Typed:
+    def __init__(self, log: InteractionLog, rate: float = 1.0, start: InteractionLog | None = None): self.rate = rate
+"""
+
+
+def test_types_that_only_type_checkers_import_matter_for_options_alone(plugin):
+    (plugin / "typed.py").write_text(TYPED)
+    node = {"_target_": "plugged.typed.Typed", "rate": 1}
+    assert repr(build(node, log=None).rate) == "1.0"
+    with pytest.raises(UsageError, match=r"plugged\.typed\.Typed.*InteractionLog"):
+        build(node | {"start": 1}, log=None)
