@@ -64,7 +64,7 @@ def plot(
             raise UsageError(f"the data frame has no column {column!r}; it has {', '.join(map(str, frame))}.")
     rows = frame[frame[y].notna()]
     if not is_numeric_dtype(rows[y]) or rows[x].isna().all():
-        column = x if is_numeric_dtype(rows[y]) else y
+        column = y if rows.empty or not is_numeric_dtype(rows[y]) else x
         raise UsageError(f"the column {column!r} holds nothing that can be plotted.")
     telling = _telling(rows, x) if lines is None else list(lines)
     table = _means(rows, x, y, telling)

@@ -90,3 +90,8 @@ def test_drawing_leaves_the_backend_and_pyplot_alone(frame, monkeypatch):
     package = Path(cadc.__file__).parent
     sources = [path.read_text() for room in ("api", "reporting") for path in (package / room).glob("*.py")]
     assert not any("import pyplot" in text or "mpl.use(" in text for text in sources)
+
+
+def test_a_column_without_any_number_is_the_one_that_is_named(frame):
+    with pytest.raises(cadc.UsageError, match="'test/auc'"):
+        cadc.plot(frame.assign(**{"test/auc": float("nan")}))
