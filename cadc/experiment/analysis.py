@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = "analysis"
+OLDER = "study."
+"""What overrides in older files start with."""
 KEYS = ("title", "claim", "source", "fast", KEY)
 """Keys of the file of such an experiment."""
 
@@ -55,6 +57,7 @@ def read_analysis(found: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise UsageError(f"{where} has no title; add the key title.")
     content = {key: cast(found.get(key, ""), str, f"{where}: {key}") for key in ("title", "claim", "source")}
     fast = cast(found.get("fast") or (), tuple[str, ...], f"{where}: fast")
+    fast = tuple(f"{KEY}.{own.removeprefix(OLDER)}" if own.startswith(OLDER) else own for own in fast)
     return content | {KEY: found[KEY], "fast": fast, "common": (), "seeds": (), "arms": {}}
 
 

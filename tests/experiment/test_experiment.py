@@ -192,8 +192,10 @@ def test_files_with_older_keys_stay_readable(tmp_path):
     (tmp_path / FILE).write_text(yaml.safe_dump([{"arm": "few", "at": {}, "words": ["seed=3"]}]))
     assert experiment(tmp_path).tuned[0].overrides == ("seed=3",)
     (tmp_path / FILE).unlink()
-    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump({"title": "A title", "study": ANALYSIS["analysis"]}))
-    assert load_experiment(str(tmp_path)).analysis == ANALYSIS["analysis"]
+    older = {"title": "A title", "study": ANALYSIS["analysis"], "fast": ["study.steps=3", "analysis.size=8"]}
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(older))
+    found = load_experiment(str(tmp_path))
+    assert (found.analysis, found.fast) == (ANALYSIS["analysis"], ("analysis.steps=3", "analysis.size=8"))
 
 
 @pytest.mark.parametrize(
