@@ -178,9 +178,10 @@ def _wrong_group(parsed: Sequence[Override]) -> str | None:
         group, option = str(override.key_or_group), override.value()
         # A dictionary sets keys of the group; any other value names an option, or a list of options.
         if group in known and not isinstance(option, dict) and option not in known[group]:
-            near = get_close_matches(str(option)[:100], known[group], n=3) or known[group]
+            near = get_close_matches(str(option)[:100], known[group], n=3)
             written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
-            return f"{group}={written} does not exist; did you mean {_one_of(f'{group}={name}' for name in near)}?"
+            hint = f"did you mean {_one_of(f'{group}={name}' for name in near)}?" if near else None
+            return f"{group}={written} does not exist; {hint or 'choose one of ' + ', '.join(known[group]) + '.'}"
     return None
 
 

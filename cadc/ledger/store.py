@@ -108,15 +108,19 @@ class Ledger:
         CadcError : if the record of a run whose id starts so is damaged.
         """
         ids = [run_id for run_id in self.names() if run_id.startswith(prefix)]
+        others: list[str] = []
         if not any_status:
             # Damaged records raise an error only if their id starts with the prefix.
-            ids = [run_id for run_id in ids if self.status(run_id) == "finished"]
+            others = [run_id for run_id in ids if self.status(run_id) != "finished"]
+            ids = [run_id for run_id in ids if run_id not in others]
         if prefix in ids:
             return prefix
         if len(ids) != 1:
             more = f" and {len(ids) - 8} more" if len(ids) > 8 else ""
             names = ", ".join(run_id if run_id.isprintable() else ascii(run_id) for run_id in ids[:8])
             found = f"{len(ids)} ids start with it ({names}{more})" if ids else "no id starts with it"
+            if len(others) == 1 and not ids:
+                found = f"{others[0]} is {self.status(others[0])}"
             kind = "run" if any_status else "finished run"
             raise UsageError(
                 f"{prefix!r} does not name one {kind} in {self.folder}: {found}. `cadc ledger list` shows them."

@@ -54,6 +54,12 @@ def test_a_run_is_found_by_the_beginning_of_its_id(ledger):
     assert ledger.find("b") == "b"
 
 
+def test_the_state_of_a_run_that_did_not_finish_is_said(ledger):
+    write(ledger, "fa11", json.dumps({"id": "fa11", "status": "failed", "config": {}, "metrics": {}}))
+    with pytest.raises(UsageError, match=r"'fa' does not name one finished run.*fa11 is failed"):
+        ledger.find("fa")
+
+
 @pytest.mark.parametrize(("prefix", "reason"), [("abc", "2 ids start with it"), ("zz", "no id starts with it")])
 def test_a_beginning_that_names_no_single_run_is_refused(ledger, prefix, reason):
     with pytest.raises(UsageError, match=f"'{prefix}' does not name one finished run.*{reason}"):
