@@ -33,7 +33,7 @@ def lazily(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         setattr(module, name, value)
         return value
 
-    return get, lambda: sorted({*vars(module), *module.__all__})
+    return get, lambda: sorted({*vars(module), *module.__all__} - {"TYPE_CHECKING", "lazily"})
 
 
 @cache

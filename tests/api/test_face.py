@@ -17,6 +17,7 @@ FACES = [
     "cadc.data",
     "cadc.data.sources",
     "cadc.data.split",
+    "cadc.embeddings",
     "cadc.evaluation",
     "cadc.evaluation.metrics",
     "cadc.factorization",
@@ -36,6 +37,7 @@ def test_every_public_name_of_a_package_is_there_and_known_to_type_checkers(pack
     for name in module.__all__:
         assert getattr(module, name) is not None
         assert name in dir(module)
+    assert not {"TYPE_CHECKING", "lazily"} & {*dir(module)}
 
 
 @pytest.mark.parametrize("package", FACES)
