@@ -31,13 +31,15 @@ def write(entries: Sequence[Entry], path: Path | None) -> None:
 
     Raises
     ------
-    UsageError : for an unknown suffix.
+    UsageError : for an unknown suffix, or a folder that does not exist.
     """
     if path is None:
         _write_csv(rows(entries), sys.stdout)
         return
     if path.suffix not in WRITERS:
         raise UsageError(f"{str(path)!r} has the suffix {path.suffix!r}; expected one of {', '.join(WRITERS)}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path} cannot be written: {path.parent} is not a folder; make it, or choose another.")
     write_file(path, lambda partial: WRITERS[path.suffix](rows(entries), partial))
 
 

@@ -90,6 +90,13 @@ def test_another_suffix_is_refused(looked_at, tmp_path, name):
     assert not list(tmp_path.glob("runs?*"))
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_a_folder_that_does_not_exist_is_named(looked_at, tmp_path, suffix):
+    answer = cadc("ledger", "export", str(tmp_path / "gone" / f"runs{suffix}"))
+    assert answer.status == 2
+    assert f"{tmp_path / 'gone'} is not a folder" in answer.sentence
+
+
 def test_a_failing_write_leaves_the_file_before_and_nothing_beside_it(looked_at, tmp_path, monkeypatch):
     path = tmp_path / "runs.csv"
     path.write_text("before")
