@@ -34,7 +34,23 @@ class Scorer(Protocol):
         """Yield all weights."""
 
 
-class HeldOutRows:
+class HeldOutPart:
+    """What both kinds of held-out part share.
+
+    Attributes
+    ----------
+    saved : the table that is saved of it.
+    """
+
+    saved: ClassVar[SavedTable]
+
+    @property
+    def monitor(self) -> Metric:
+        """The metric that training keeps the best epoch by, and stops by."""
+        return metric(self.saved.monitor)
+
+
+class HeldOutRows(HeldOutPart):
     """Rows whose labels are predicted.
 
     Parameters
@@ -56,11 +72,6 @@ class HeldOutRows:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    @property
-    def monitor(self) -> Metric:
-        """The metric that training keeps the best epoch by, and stops by."""
-        return metric(self.saved.monitor)
 
     def metrics(self, model: Scorer) -> dict[str, float]:
         """Return the metrics of an epoch, that which training stops by among them.
@@ -100,7 +111,7 @@ class HeldOutRows:
         return pd.DataFrame(columns)
 
 
-class HeldOutRanks:
+class HeldOutRanks(HeldOutPart):
     """Items that are ranked among all that their user has not met.
 
     Parameters
@@ -123,11 +134,6 @@ class HeldOutRanks:
 
     def __len__(self) -> int:
         return len(self.kept)
-
-    @property
-    def monitor(self) -> Metric:
-        """The metric that training keeps the best epoch by, and stops by."""
-        return metric(self.saved.monitor)
 
     def metrics(self, model: Scorer) -> dict[str, float]:
         """Return the metrics of an epoch, that which training stops by among them.
