@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -80,8 +81,10 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
     """
     for left in workplace.glob(".partial-*"):
         shutil.rmtree(left, ignore_errors=True)
-    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=workplace))
+    # Named before it exists, so that Ctrl-C between the two leaves nothing behind.
+    aside = workplace / f".partial-{secrets.token_hex(4)}"
     try:
+        aside.mkdir(mode=0o700)
         build(aside)
         aside.chmod(0o777 & ~_umask())
         for file in filter(Path.is_file, aside.rglob("*")):

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from glob import glob
 from pathlib import Path
 
 from cadc.execution.jobs import plan
@@ -18,7 +19,8 @@ def stop_in_the_middle(work):
     """Start the sweep, send it SIGINT once a run is finished and the next has begun; return what it said."""
     command = Command(["train", "-m", *WORDS, f"seed={','.join(map(str, SEEDS))}"], work)
     ledger, folder = Ledger(), Path(os.environ["CADC_RUNS"])
-    while not (ledger.ids() and list(folder.glob(".unfinished/*/.partial-*"))):
+    # Path.glob stumbles over folders that go away meanwhile.
+    while not (ledger.ids() and glob(".unfinished/*/.partial-*", root_dir=folder)):
         assert command.is_running, command.answer()
         time.sleep(0.002)
     command.send(signal.SIGINT)

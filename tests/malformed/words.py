@@ -110,10 +110,10 @@ SWEEPS = {
     "seed=range(0,inf)": "more than 100,000 runs",
     "seed=range(0,1,1e-300)": "more than 100,000 runs",
     f"seed=range(0,{'9' * 400})": "more than 100,000 runs",
-    "seed=range(0,10,0)": "no sweep",
+    "seed=range(0,10,0)": "not a supported sweep",
     "seed=range(3,0)": "empty",
-    "seed=glob(*)": "no sweep",
-    "seed=interval(0,1)": "no sweep",
+    "seed=glob(*)": "not a supported sweep",
+    "seed=interval(0,1)": "not a supported sweep",
     "seed=range(0,1000) sample_seed=range(0,1000)": "more than 100,000 runs",
     "seed=range(3,0) sample_seed=range(0,1000000000000)": "more than 100,000 runs",
     "seed=1,${oc.env:HOME}": "oc.env",
@@ -144,9 +144,9 @@ EXPERIMENTS: dict[str, tuple[bytes | str, str]] = {
     "an unknown key": (_with(arm=1), "'arm'"),
     "a key that is a number": (_with() + "7: 1\n", "unknown keys 7"),
     "a key that is a list": (_with() + "? [a]\n: 1\n", "experiment.yaml"),
-    "no arms": (_with(arms={}), "needs arms"),
-    "no seeds": (_with(seeds=[]), "needs seeds"),
-    "no title": ("seeds: [0]\narms: {a: []}\n", "needs title"),
+    "no arms": (_with(arms={}), "lacks arms"),
+    "no seeds": (_with(seeds=[]), "lacks seeds"),
+    "no title": ("seeds: [0]\narms: {a: []}\n", "lacks title"),
     "arms in a list": (_with(arms=["model=bias"]), "arms is"),
     "an arm that is a text": (_with(arms={"a": "model=bias"}), "arm a is 'model=bias'"),
     "an arm that is a number": (_with(arms={"a": 5}), "arm a is 5"),
@@ -201,7 +201,7 @@ def cases() -> Iterator[Case]:
     for words, named in SWEEPS.items():
         yield _command(f"sweep {words[:50]!r} of {len(words)}", ["train", "-m", *words.split()], named)
     yield _command("words that grow", ["train", *GROWING], "more than")
-    yield _command("a chain of words", ["train", *_chain(60)], "behind")
+    yield _command("a chain of words", ["train", *_chain(60)], "chain of 50")
     for kind, (content, named) in EXPERIMENTS.items():
         for command in ("experiment", "report"):
             yield _experiment(f"{command}: {kind}", command, content, named)
