@@ -3,7 +3,6 @@
 import errno
 import os
 import secrets
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
