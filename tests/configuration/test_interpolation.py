@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from cadc.configuration.compose import compose_config
 from cadc.configuration.overrides import MAX_COMBINATIONS, expand
 from cadc.errors import UsageError
-from tests.malformed.words import LAUGHS
+from tests.malformed.overrides import LAUGHS
 from tests.support.commands import cadc
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from cadc.data.sources.ml_1m import MovieLens1M
-from tests.malformed import Place, archives, cached_stages, new_rows, predict, raw_files, saved_runs, words
+from tests.malformed import Place, archives, cached_stages, new_rows, overrides, predict, raw_files, saved_runs
 from tests.support.commands import cadc, folders, process, train
 from tests.support.helpers import write_small_movielens
 from tests.support.processes import Command
 
-GENERATORS = (raw_files, archives, words, saved_runs, new_rows, cached_stages)
+GENERATORS = (raw_files, archives, overrides, saved_runs, new_rows, cached_stages)
 CASES = [case for generator in GENERATORS for case in generator.cases()]
 SECONDS = 20
 """None may take longer, busy machines and first imports included; most take a tenth of a second."""
