@@ -96,6 +96,10 @@ class Lease:
         self.release()
 
 
+MAX_MISSING = 1000
+"""Attempts to make a folder below one that is missing; others remove such folders, but never so often in a row."""
+
+
 def claim(folder: Path) -> Lease | None:
     """Claim the lease of a folder; return None while another living process holds it.
 
@@ -110,10 +114,14 @@ def claim(folder: Path) -> Lease | None:
     """
     seconds_to_live()  # raises before anything is written
     token = secrets.token_hex(8)
+    n_missing = 0
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileNotFoundError:
+            n_missing += 1
+            if n_missing == MAX_MISSING:
+                raise
             continue  # the folder above was removed just now
         newest = _newest(folder)
         if newest is not None and _is_alive(newest):

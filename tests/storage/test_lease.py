@@ -144,6 +144,15 @@ def test_a_senseless_time_to_live_is_refused(value, monkeypatch, tmp_path):
         claim(Path(tmp_path))
 
 
+def test_a_folder_that_cannot_be_made_is_an_error_and_no_endless_wait(tmp_path, monkeypatch):
+    def vanishes(self, *arguments, **options):
+        raise FileNotFoundError(2, "No such file or directory", str(self))  # as below /proc
+
+    monkeypatch.setattr(Path, "mkdir", vanishes)
+    with pytest.raises(FileNotFoundError):
+        claim(tmp_path / "a")
+
+
 def test_who_releases_after_clearing_up_leaves_the_next_holder_alone(tmp_path):
     first = claim(tmp_path / "a")
     (tmp_path / "a" / "rest").write_text("x")
