@@ -56,7 +56,8 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
         content = contents.get(data_signature(settings))
         found = by_content.get(content_signature(settings, content), []) if content is not None else []
         found = found or known.get(signature(settings), [])
-        present = [record for record in found if record["code"]["hash"] == run_code(settings)]
+        code = run_code(settings)
+        present = [record for record in found if record["code"]["hash"] == code]
         n_missing += not found
         n_old += bool(found) and not present
         runs += [(cell.arm, (present or found)[-1])] if found else []
