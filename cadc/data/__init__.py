@@ -1,7 +1,7 @@
 """Logs of interactions: raw files → split → prepared `InteractionLog` → batches.
 
-`prepare` makes a log from a source (`cadc.data.sources`) and a split (`cadc.data.split`). A source of your own returns
-a `RawLog`, whose rows come in `Chunk`s.
+`cadc.data.prepare.prepare` makes a log from a source (`cadc.data.sources`) and a split (`cadc.data.split`). A source of
+your own returns a `RawLog`, whose rows come in `Chunk`s.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from cadc.data.batch import Bag, Batch
     from cadc.data.batches import BatchLoader
     from cadc.data.log import InteractionLog
-    from cadc.data.preparation import prepare
     from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
     from cadc.data.schema import Field, Schema
     from cadc.data.sources.source import Source
@@ -33,5 +32,4 @@ __all__ = [
     "Schema",
     "Source",
     "Split",
-    "prepare",
 ]

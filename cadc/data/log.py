@@ -40,7 +40,7 @@ class InteractionLog:
 
     Examples
     --------
-    >>> from cadc.data import prepare
+    >>> from cadc.data.prepare import prepare
     >>> from cadc.data.sources.synthetic import Synthetic
     >>> from cadc.data.split import RandomSplit
     >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())

@@ -36,7 +36,7 @@ class Factorization(ABC):
     ...         means = torch.bincount(items, log.labels(rows), n) / counts
     ...         factors = Factors({"item": torch.zeros(n, dim)}, {"item": means.float()}, kind=self.kind)
     ...         return factors, {"seconds": 0.0, "epochs": 1}
-    >>> from cadc.data import prepare
+    >>> from cadc.data.prepare import prepare
     >>> from cadc.data.sources.synthetic import Synthetic
     >>> from cadc.data.split import RandomSplit
     >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())

@@ -10,7 +10,7 @@ from cadc.evaluation.saved_tables import SAVED
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import code_hash, describe, digest
 
-COVERED_BY_CONTENT = ("cadc.data.preparation",)
+COVERED_BY_CONTENT = ("cadc.data.prepare",)
 """Code whose every effect on a run shows in the content of the prepared log."""
 
 NAMES_WITHOUT_PLACES = 4

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.schema import SIDES, Side
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values

@@ -69,7 +69,7 @@ class Sampler(ABC):
     >>> class PositivesFirst(Sampler):
     ...     def keys(self, log, generator, factors=None):
     ...         return generator.random(log.n_rows("train")) - log.column("label", "train")
-    >>> from cadc.data import prepare
+    >>> from cadc.data.prepare import prepare
     >>> from cadc.data.sources.synthetic import Synthetic
     >>> from cadc.data.split import RandomSplit
     >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.schema import Schema
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.sources.published import PublishedFiles
 from cadc.data.sources.source import Source

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from cadc.data.batch import Batch
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.source import Source
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import Split

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError

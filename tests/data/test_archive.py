@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cadc.data import archive
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.avazu import Avazu
 from cadc.data.sources.criteo import Criteo
 from cadc.data.sources.epinions import Epinions

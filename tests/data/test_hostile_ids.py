@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.split.random import RandomSplit

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
 from cadc.data.split.random import RandomSplit
 from cadc.factorization.logistic import LogisticMF

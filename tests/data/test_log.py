@@ -4,7 +4,7 @@ import torch
 
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.schema import Field, Schema
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import SPLITS

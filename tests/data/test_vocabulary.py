@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import SPLITS
 from cadc.data.vocabulary import codes_of, encode, look_up

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.factorization.als import ALS, conjugate_gradients

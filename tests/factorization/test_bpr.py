@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.bpr import BPR, draw_negatives, pair_loss, set_gradients

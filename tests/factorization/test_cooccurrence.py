@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.factorization import cooccurrence
 from cadc.factorization.cooccurrence import CoOccurrence, count, symmetric_vectors
-from tests.data.test_preparation import Rows
+from tests.data.test_prepare import Rows
 from tests.support.helpers import decode, small_synthetic_log
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.schema import UNKNOWN
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split.random import RandomSplit

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.split.random import RandomSplit
@@ -17,7 +17,7 @@ from cadc.factorization.fm import FactorizationMachine
 from cadc.factorization.fm_fit import ContextRows, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import incidence, read_rows
 from cadc.factorization.logistic import LogisticMF
-from tests.data.test_preparation import Rows as PlainRows
+from tests.data.test_prepare import Rows as PlainRows
 from tests.support.helpers import ListSource, small_synthetic_log
 
 

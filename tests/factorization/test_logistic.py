@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
@@ -14,7 +14,7 @@ from cadc.evaluation.metrics.auc import auc
 from cadc.evaluation.metrics.logloss import logloss
 from cadc.factorization.logistic import LogisticMF
 from cadc.randomness import torch_generator
-from tests.data.test_preparation import Rows
+from tests.data.test_prepare import Rows
 from tests.support.helpers import small_synthetic_log
 
 

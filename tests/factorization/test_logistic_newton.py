@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.early_stop import EarlyStop

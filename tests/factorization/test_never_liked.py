@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.factorization.bpr import BPR
 from cadc.factorization.logistic import LogisticMF

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.leave_one_out import LeaveOneOutSplit
 from cadc.ledger import Ledger

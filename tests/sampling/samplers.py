@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_100k import MovieLens100K
 from cadc.data.split.random import RandomSplit
 from cadc.factorization.factors import Factors

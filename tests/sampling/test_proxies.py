@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from cadc.data.cold_ids import LogWithColdIds
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split.random import RandomSplit
 from cadc.errors import CadcError, DataError, UsageError

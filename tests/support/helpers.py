@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_100k import GENRES

@@ -14,7 +14,7 @@ from tests.support.commands import closing
 from tests.support.sweeps import FEW, Place, assert_same_outcome, before_call, n_checkpoints
 
 STAGES = {
-    "preparing": ("cadc.data.preparation:_order", 1),
+    "preparing": ("cadc.data.prepare:_order", 1),
     "sampling": ("cadc.pipeline.run:draw_sample", 2),
     "factorising": ("cadc.factorization.factors:Factors.save", 1),
     "the second epoch": ("cadc.training.fit_module:FitModule.training_step", 15),

@@ -17,7 +17,8 @@ class Source(ABC):
     A log of coin tosses:
 
     >>> import numpy as np
-    >>> from cadc.data import Chunk, EntityTable, Field, Schema, prepare
+    >>> from cadc.data import Chunk, EntityTable, Field, Schema
+    >>> from cadc.data.prepare import prepare
     >>> from cadc.data.split import RandomSplit
     >>> class Coin(Source):
     ...     name = "coin"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.avazu import CATEGORIES, Avazu
 from cadc.data.sources.criteo import Criteo
 from cadc.data.split.global_time import GlobalTimeSplit

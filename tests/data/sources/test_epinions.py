@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.epinions import Epinions, most_frequent
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError

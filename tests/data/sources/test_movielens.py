@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
 from cadc.data.sources.ml_100k import GENRES, MovieLens100K
 from cadc.data.split.random import RandomSplit

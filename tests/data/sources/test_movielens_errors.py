@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
 from cadc.data.sources.ml_100k import MovieLens100K
 from cadc.data.split.random import RandomSplit

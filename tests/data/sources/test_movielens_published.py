@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_1m import MovieLens1M
 from cadc.data.sources.ml_100k import GENRES, MovieLens100K
 from cadc.data.split.random import RandomSplit

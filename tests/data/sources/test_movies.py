@@ -5,7 +5,7 @@ import pytest
 
 from cadc.data import columns as columns_module
 from cadc.data import text as text_module
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.ml_10m import MovieLens10M
 from cadc.data.sources.ml_20m import MovieLens20M
 from cadc.data.sources.ml_25m import MovieLens25M

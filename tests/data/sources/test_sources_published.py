@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.avazu import Avazu
 from cadc.data.sources.criteo import Criteo
 from cadc.data.sources.epinions import Epinions

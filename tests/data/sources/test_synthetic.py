@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources import synthetic
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cadc.data import columns as columns_module
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import SPLITS

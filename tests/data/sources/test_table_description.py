@@ -2,7 +2,7 @@
 
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split.leave_one_out import LeaveOneOutSplit
 from cadc.data.split.random import RandomSplit

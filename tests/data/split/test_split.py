@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import SPLITS

@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 import torch
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.embeddings.coding.signatures import minhash_keys, simhash_keys
 from tests.support.helpers import ListSource, small_synthetic_log

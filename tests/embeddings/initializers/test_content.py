@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import Ridge
 
 from cadc.data.cold_ids import LogWithColdIds
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.embeddings.fitting.completion import complete, side_features
 from cadc.embeddings.initializers.content import ContentInitializer

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.split.split import SPLITS, Split
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_1m import MovieLens1M
@@ -93,7 +93,7 @@ def test_prepared_folder_holds_no_leftovers_of_the_making(folder):
 
 PREPARE = """
 import sys
-from cadc.data.preparation import prepare
+from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split import RandomSplit
 print("ready", flush=True)
