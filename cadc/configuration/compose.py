@@ -1,32 +1,25 @@
 """Composing the configuration of a run from overrides, with suggestions for unknown keys and options."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf, open_dict
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cadc.configuration.casting import cast
+from cadc.configuration.chosen_options import checked_plugin_files, chosen_options
 from cadc.configuration.components import TARGET, options_of
-from cadc.configuration.groups import groups, plugin_folders, plugin_paths
+from cadc.configuration.groups import groups
 from cadc.configuration.interpolation import check_interpolations, check_tree
 from cadc.configuration.overrides import parse_overrides
-from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
-from cadc.paths import conf_dir
-
-_ONE_AT_A_TIME = Lock()
 
 
 def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
@@ -80,7 +73,7 @@ def check_config(config: Mapping[str, Any], unchecked: Collection[str] = ()) -> 
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    """Compose, once for each list of overrides: Hydra takes almost 0.1 s, and grids are composed twice."""
+    """Compose, once for each list of overrides: grids are composed twice."""
     parsed = parse_overrides(overrides)
     for override in parsed:
         if override.is_sweep_override():
@@ -93,52 +86,35 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
-    for path in (path for folder in plugin_folders() for path in folder.rglob("*.yaml")):
-        _check_file(path, path.stat().st_mtime_ns)
+    plugin_files, known = checked_plugin_files(), groups()
     # Hydra would also accept the path of any file as an option.
-    if reason := _wrong_group(parsed):
+    if reason := _wrong_group(parsed, known):
         raise UsageError(reason)
+    choosing = [override for override in parsed if _chooses(override, known)]
     try:
-        with _hydra():
-            texts = [*plugin_paths(), *(override.input_line or "" for override in parsed)]
-            composed = compose("config", texts, return_hydra_config=True)
-            if "choices" in composed:
-                raise UsageError("choices cannot be set; choose the option of each group with GROUP=OPTION.")
-            choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-            with open_dict(composed):
-                del composed["hydra"]
-            unfilled = OmegaConf.to_container(composed)
-            assert isinstance(unfilled, dict)
-            check_tree(unfilled, "the configuration")
-            check_interpolations({str(key): value for key, value in unfilled.items()})
-            config = OmegaConf.to_container(composed, resolve=True)
+        options = chosen_options(tuple(override.input_line or "" for override in choosing), plugin_files)
+        composed = deepcopy(options.config)
+        # Hydra, too, sets keys after it has merged the files.
+        ConfigLoaderImpl._apply_overrides_to_config([o for o in parsed if o not in choosing], composed)
+        if "choices" in composed:
+            raise UsageError("choices cannot be set; choose the option of each group with GROUP=OPTION.")
+        unfilled = OmegaConf.to_container(composed)
+        assert isinstance(unfilled, dict)
+        check_tree(unfilled, "the configuration")
+        check_interpolations({str(key): value for key, value in unfilled.items()})
+        config = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
         reason = (
             _wrong_key(parsed) or f"{str(error).splitlines()[0].rstrip('.')}; `cadc train --dry-run` shows all keys."
         )
         raise UsageError(reason) from error
-    assert isinstance(config, dict) and isinstance(choices, dict)
-    names = {key: name for key, name in choices.items() if not str(key).startswith("hydra")}
-    return {str(key): value for key, value in config.items()} | {"choices": names}
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()} | {"choices": dict(options.names)}
 
 
-@contextmanager
-def _hydra() -> Iterator[None]:
-    """Set up Hydra to compose; it is global, so threads take turns, and a caller's own application gets its back."""
-    with _ONE_AT_A_TIME:
-        theirs = GlobalHydra.instance().hydra
-        GlobalHydra.instance().clear()
-        try:
-            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                yield
-        finally:
-            GlobalHydra.instance().hydra = theirs
-
-
-@cache
-def _check_file(path: Path, changed: int) -> None:
-    """Check the file of a plug-in before Hydra reads it; repeated only if it has changed."""
-    check_tree(load_yaml(path), str(path))
+def _chooses(override: Override, known: Mapping[str, list[str]]) -> bool:
+    """Tell whether an override chooses the option of a group, and does not set a key."""
+    return str(override.key_or_group) in known and not isinstance(override.value(), dict)
 
 
 def _check(node: Mapping[str, Any], path: str) -> None:
@@ -171,9 +147,8 @@ BESIDE_GROUPS: dict[str, Any] = {
 """Keys beside the groups, and their types."""
 
 
-def _wrong_group(parsed: Sequence[Override]) -> str | None:
+def _wrong_group(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> str | None:
     """Return a message about the first override that names an unknown option of a group."""
-    known = groups()
     for override in parsed:
         group, option = str(override.key_or_group), override.value()
         # A dictionary sets keys of the group; any other value names an option, or a list of options.

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hydra
 import pytest
+from omegaconf import OmegaConf
 
 from cadc.configuration.components import build
 from cadc.configuration.compose import compose_config
@@ -9,6 +10,7 @@ from cadc.configuration.groups import groups
 from cadc.configuration.override_text import expand_files
 from cadc.configuration.overrides import expand, key_of
 from cadc.errors import UsageError
+from cadc.paths import conf_dir
 from cadc.randomness import numpy_generator
 from tests.support.helpers import small_synthetic_log
 
@@ -199,3 +201,23 @@ def test_an_application_of_the_caller_keeps_its_hydra(tmp_path):
     with hydra.initialize_config_dir(str(tmp_path), version_base="1.3"):
         assert compose_config(["seed=4321"])["seed"] == 4321
         assert hydra.compose("mine").mine == 1
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["data=synthetic", "seed=3", "sampler.rate=0.25"],
+        ["sampler.rate=0.25", "sampler=popularity", "data.split_seed=4", "data/split=global_time", "data=ml-100k"],
+        ["embedding=lma", "embedding.ratio=8", "++trainer.max_epochs=2"],
+        ["model.top_mlp=[8,4]", "trainer={max_epochs:2}"],
+        ["data.path='a,b c.csv'", "data=table", "data.item_bags=[genres]"],
+        ["model=two_tower", "trainer=ranking", "task=ranking", "evaluate=validation", "sample_seed=1"],
+    ],
+)
+def test_keys_set_after_the_options_are_merged_give_what_hydra_alone_composes(overrides):
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        expected = OmegaConf.to_container(hydra.compose("config", overrides), resolve=True)
+    found = compose_config(overrides)
+    found.pop("choices")
+    assert found == expected

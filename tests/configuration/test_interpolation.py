@@ -67,7 +67,9 @@ def test_a_resolver_is_not_called(word, resolver):
 
 
 def test_an_escaped_call_is_refused_before_hydra_composes(resolver, monkeypatch):
-    monkeypatch.setattr("cadc.configuration.compose.compose", lambda *words, **options: pytest.fail("it was composed"))
+    monkeypatch.setattr(
+        "cadc.configuration.chosen_options.compose", lambda *words, **options: pytest.fail("it was composed")
+    )
     for word in (r"+model.x=$\{trace\:\}", r"+model={x:$\{trace\:\}}", r"+model.x=[$\{trace\:\}]"):
         with pytest.raises(UsageError, match="trace"):
             compose_config([word])
