@@ -17,7 +17,7 @@ from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sample
 from cadc.pipeline.evaluate import evaluate, require_labels
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
-from cadc.provenance.costs import Stopwatch, reset_peak_memory
+from cadc.provenance.costs import Stopwatch, separate_memory
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.storage.run_files import CURVES, MODEL, RECORD
@@ -25,6 +25,7 @@ from cadc.training.fit import FitResult, History, warm_up
 from cadc.training.search import fit_after_search
 
 
+@separate_memory()
 def run(
     settings: Settings,
     run_id: str,
@@ -51,7 +52,6 @@ def run(
     # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
     torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
     warm_up(settings.is_trained)
-    reset_peak_memory()
     watch = Stopwatch()
 
     log = open_log(settings)

@@ -10,7 +10,6 @@ import yaml
 
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger, store
-from cadc.pipeline import run as pipeline
 from cadc.storage.atomic_files import write_folder
 from tests.support.commands import cadc, runs
 from tests.tuning.helpers import TUNE
@@ -21,7 +20,6 @@ SPACE = "tune.space={trainer.learning_rate:{low:0.001,high:0.03,log:true},model.
 @pytest.fixture(autouse=True)
 def _place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pipeline, "reset_peak_memory", lambda: None)
 
 
 def tune(*words):

@@ -1,14 +1,16 @@
 """A run's peak of memory is its own, whatever the process did before."""
 
+import gc
 import os
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cadc.provenance.costs import Stopwatch, peak_memory_mb, reset_peak_memory
+from cadc.provenance.costs import Stopwatch, peak_memory_mb, separate_memory
 from cadc.provenance.environment import environment
 
 SIZE_MB = 200
@@ -16,14 +18,28 @@ SIZE_MB = 200
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux can forget a peak")
 def test_peak_forgets_what_earlier_runs_left_in_reference_cycles():
-    reset_peak_memory()
-    before = peak_memory_mb()
-    cycle = {"values": np.ones(SIZE_MB << 17)}
-    cycle["self"] = cycle
-    assert peak_memory_mb() > before + 0.9 * SIZE_MB
-    del cycle
-    reset_peak_memory()
-    assert peak_memory_mb() < before + 0.5 * SIZE_MB
+    @separate_memory()
+    def run(size_mb):
+        cycle = {"values": np.ones(size_mb << 17)}
+        cycle["self"] = cycle
+        return peak_memory_mb()
+
+    before = run(0)
+    assert run(SIZE_MB) > before + 0.9 * SIZE_MB
+    assert run(0) < before + 0.5 * SIZE_MB
+
+
+def test_cycles_from_before_a_run_can_be_collected_after_it():
+    class Cycle:
+        pass
+
+    cycle = Cycle()
+    cycle.self = cycle
+    seen = weakref.ref(cycle)
+    with separate_memory():
+        del cycle
+    gc.collect()
+    assert seen() is None
 
 
 def test_stages_of_one_name_are_added_up():
@@ -53,16 +69,15 @@ def _heeds_ctrl_c():
 
 
 @pytest.mark.usefixtures("_heeds_ctrl_c")
-def test_ctrl_c_during_the_reset_is_not_lost():
+def test_ctrl_c_during_the_collection_is_not_lost():
     class Interrupts:
         """Python drops what a finalizer raises, as it would an interrupt that arrives inside one."""
 
         def __del__(self):
             os.kill(os.getpid(), signal.SIGINT)
 
-    cycle = {"interrupts": Interrupts()}
-    cycle["self"] = cycle
-    del cycle
-    with pytest.raises(KeyboardInterrupt):
-        reset_peak_memory()
+    with pytest.raises(KeyboardInterrupt), separate_memory():
+        cycle = {"interrupts": Interrupts()}
+        cycle["self"] = cycle
+        del cycle
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -10,15 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cadc.pipeline import run as pipeline
-
 PASSWORD = "s3cret word"
-
-
-@pytest.fixture(autouse=True)
-def _quick_trials(monkeypatch):
-    # Collecting garbage takes longer than a trial that learns next to nothing, and its memory is of no interest.
-    monkeypatch.setattr(pipeline, "reset_peak_memory", lambda: None)
 
 
 @pytest.fixture(scope="session")
