@@ -1,6 +1,10 @@
 """Errors that a user can put right: each is one clear sentence and the exit status of the command."""
 
+import errno
 import os
+
+LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Numbers of the errors that end when there is room, or a permission, again."""
 
 
 class CadcError(Exception):
@@ -31,6 +35,10 @@ class Unreachable(UsageError):
 
 class DataError(CadcError):
     """A file or its content is not what its reader expects."""
+
+
+class Damaged(DataError):
+    """A file that cadc wrote itself, in the cache or beside a run, is no longer what was written; it is made again."""
 
 
 class NotDownloadable(DataError):
@@ -93,6 +101,15 @@ def reason(error: OSError) -> str:
     if error.errno and error.errno > 0:
         return os.strerror(error.errno).lower()
     return (error.strerror or str(error)).lower()
+
+
+def is_lack(error: OSError) -> bool:
+    """Tell whether the disk is full or a permission is missing.
+
+    >>> is_lack(PermissionError(13, "Permission denied")), is_lack(FileExistsError(17, "File exists"))
+    (True, False)
+    """
+    return error.errno in LACKS
 
 
 def require_at_least(minimum: float, group: str, **options: float) -> None:

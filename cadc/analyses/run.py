@@ -10,7 +10,7 @@ from cadc.experiment import Experiment
 from cadc.experiment.analysis import KEY, build_analysis, options_with
 from cadc.reporting.provenance import provenance_of
 from cadc.reporting.table import markdown
-from cadc.storage.atomic_files import put_in_place
+from cadc.storage.output_files import put_in_place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -87,8 +87,10 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
     from cadc.pipeline.build import open_log
     from cadc.pipeline.settings import Settings
     from cadc.reporting.activity import write_activity_figure
-    from cadc.storage.atomic_files import put_in_place
+    from cadc.storage.output_files import check_output_folder, put_in_place
 
+    folder = Path(output or Path("outputs", "data", name))
+    check_output_folder(folder)
     log = open_log(Settings.compose([f"data={name}", *overrides]))
     sides = list(entity_sides(log.schema))
     # Printed together, or not at all if a column is damaged.
@@ -101,7 +103,6 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
         lines.append("dense       " + ", ".join(log.schema.dense))
     print("\n".join(lines))
     if sides:
-        folder = Path(output or Path("outputs", "data", name))
         put_in_place(folder, lambda aside: write_activity_figure(log, sides, aside))
         print(f"figure      {folder / 'activity.png'}", file=sys.stderr)
 

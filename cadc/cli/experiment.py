@@ -103,6 +103,7 @@ def run(arguments: argparse.Namespace) -> str:
     from cadc.loggers.after import AfterRun
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
+    from cadc.storage.output_files import check_output_folder
 
     experiment = load_experiment(arguments.name)
     if experiment.analysis is not None:
@@ -111,6 +112,7 @@ def run(arguments: argparse.Namespace) -> str:
         experiment = experiment.only(arguments.arm)
     arguments.overrides, launcher = split_launcher(arguments.overrides)
     cells, folder = wanted(experiment, arguments)
+    check_output_folder(folder)
     cells = runnable_cells(cells)
     jobs = plan([cell.overrides for cell in cells])
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,12 +141,14 @@ def run(arguments: argparse.Namespace) -> str:
 def _analyse(experiment: "Experiment", arguments: argparse.Namespace) -> str:
     """Run the analysis of an experiment without a grid; return a line about it."""
     from cadc.analyses.run import run_analysis
+    from cadc.storage.output_files import check_output_folder
 
     if arguments.arm:
         raise UsageError(f"{experiment.name} is an analysis, which has no arms; leave --arm out.")
     if arguments.all and arguments.overrides:
         return "is an analysis, to which overrides of runs do not apply"
     _, folder = wanted(experiment, arguments)
+    check_output_folder(folder)
     overrides = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
     table = run_analysis(experiment, overrides, folder, command(arguments))
     print(table.to_string(index=False))
@@ -157,6 +161,7 @@ def tune(arguments: argparse.Namespace) -> str:
     from cadc.experiment.reading import folder_of
     from cadc.experiment.tuned import FILE, merged, write_tuned
     from cadc.ledger import Ledger
+    from cadc.storage.output_files import check_output_folder
     from cadc.tuning.arms import tune_arms
 
     experiment = load_experiment(arguments.name)
@@ -169,6 +174,7 @@ def tune(arguments: argparse.Namespace) -> str:
     # Only the whole, unchanged grid is tuned for the settings in the experiment's folder.
     is_own = arguments.overrides or arguments.fast or arguments.arm
     folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))
+    check_output_folder(folder)
     found = tune_arms(experiment, arguments.overrides, Ledger(), arguments.fast)
     if is_own and folder.resolve() == folder_of(arguments.name).resolve():
         found = merged(experiment.tuned, found)  # only some points were tuned again

@@ -11,7 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", help="id of a finished run, or its beginning")
     parser.add_argument("file", type=Path, help="CSV with a header, or Parquet: user, item and the log's other columns")
-    parser.add_argument("--output", type=Path, help="CSV or Parquet file to write (default: CSV on standard output)")
+    parser.add_argument(
+        "--output", type=Path, help="CSV or Parquet file to write, or a pipe (default: CSV on standard output)"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -25,9 +27,11 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.paths import regular_file
     from cadc.serving.load import load_run
     from cadc.serving.predict import predicted, text_columns
-    from cadc.storage.atomic_files import write_file
+    from cadc.storage.output_files import check_output, write_output
 
     path = arguments.file
+    if arguments.output is not None:
+        check_output(arguments.output)
     try:
         with regular_file(path).open("rb"):
             pass
@@ -56,5 +60,5 @@ def main(arguments: argparse.Namespace) -> int:
         table.to_csv(sys.stdout, index=False)
     else:
         write = table.to_parquet if arguments.output.suffix == ".parquet" else table.to_csv
-        write_file(arguments.output, lambda partial: write(partial, index=False))
+        write_output(arguments.output, lambda partial: write(partial, index=False))
     return 0

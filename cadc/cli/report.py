@@ -27,6 +27,7 @@ def report(arguments: argparse.Namespace) -> str:
     from cadc.reporting.lookup import find_runs
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
+    from cadc.storage.output_files import check_output_folder
 
     experiment = load_experiment(arguments.name)
     if experiment.analysis is not None:
@@ -38,6 +39,7 @@ def report(arguments: argparse.Namespace) -> str:
     if arguments.arm:
         experiment = experiment.only(arguments.arm)
     cells, folder = wanted(experiment, arguments)
+    check_output_folder(folder)
     committed = list(dict.fromkeys([folder, Path("results") / experiment.name]))
     ledger = Ledger()
     runs = find_runs(runnable_cells(cells), ledger, committed)

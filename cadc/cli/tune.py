@@ -28,19 +28,21 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.launchers.launch import split_launcher
     from cadc.ledger import Ledger
+    from cadc.storage.output_files import check_output_folder
     from cadc.tuning.report import write_report
     from cadc.tuning.work import open_study, work
 
     overrides, launcher = split_launcher(arguments.overrides)
     ledger = Ledger()
     study, base = open_study(overrides, ledger)
+    folder = arguments.output or Path("outputs") / "tune" / study.name
+    check_output_folder(folder)
     if launcher:
         _launch(study, overrides, launcher)
     elif study.tuning.workers > 1:
         raise UsageError("tune.workers needs a launcher; add hydra/launcher=joblib, or run this command several times.")
     else:
         work(study, base, ledger)
-    folder = arguments.output or Path("outputs") / "tune" / study.name
     lines = write_report(study, base, folder)
     print("\n".join(lines))
     states = [trial.state.name.lower() for trial in study.done()]

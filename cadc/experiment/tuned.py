@@ -11,7 +11,7 @@ import yaml
 from cadc.configuration.casting import cast
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
-from cadc.storage.atomic_files import write_file
+from cadc.storage.output_files import write_output
 
 FILE = "tuned.yaml"
 RATE = "sampler.rate"
@@ -122,7 +122,7 @@ def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:
     nodes = [asdict(found) | {"at": dict(found.at), "overrides": list(found.overrides)} for found in tuned]
     text = yaml.safe_dump(nodes, sort_keys=False, allow_unicode=True, width=120)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, f"# Chosen on validation by `cadc experiment {name} --tune`, and applied to the grid.\n{text}")
+    write_output(path, f"# Chosen on validation by `cadc experiment {name} --tune`, and applied to the grid.\n{text}")
 
 
 def with_tuned(

@@ -10,7 +10,7 @@ from cadc.configuration.nested import leaves
 from cadc.errors import UsageError
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.status import Entry
-from cadc.storage.atomic_files import write_file
+from cadc.storage.output_files import check_output, write_output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +38,8 @@ def write(entries: Sequence[Entry], path: Path | None) -> None:
         return
     if path.suffix not in WRITERS:
         raise UsageError(f"{str(path)!r} has the suffix {path.suffix!r}; expected one of {', '.join(WRITERS)}.")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path} cannot be written: {path.parent} is not a folder; make it, or choose another.")
-    write_file(path, lambda partial: WRITERS[path.suffix](rows(entries), partial))
+    check_output(path)
+    write_output(path, lambda partial: WRITERS[path.suffix](rows(entries), partial))
 
 
 def _write_csv(rows: Sequence[Row], file: Any) -> None:

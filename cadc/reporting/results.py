@@ -26,7 +26,7 @@ from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table, markdown, write_table
 from cadc.reporting.tuning_time import add_tuning_time
-from cadc.storage.atomic_files import put_in_place
+from cadc.storage.output_files import put_in_place, remove_output
 
 
 def write_results(
@@ -94,8 +94,8 @@ def write_results(
         for file, frame, _ in kept:
             if frame is None:
                 # A file left over from other runs would seem to belong to this table.
-                (folder / file).unlink(missing_ok=True)
-                (folder / file).with_suffix(".md").unlink(missing_ok=True)
+                remove_output(folder / file)
+                remove_output((folder / file).with_suffix(".md"))
     except OSError as error:
         raise CadcError(
             f"results cannot be written to {folder} ({reason(error)}); make it writable or "

@@ -18,7 +18,7 @@ from cadc.embeddings.vectors import TABLES, VOCABULARY, write_parquet
 from cadc.ledger.store import Ledger
 from cadc.models.model import Model
 from cadc.serving.load import load_run
-from cadc.storage.atomic_files import put_in_place
+from cadc.storage.output_files import check_output_folder, put_in_place, remove_output
 from cadc.storage.run_files import MODEL, RECORD
 
 Format = Literal["safetensors", "parquet"]
@@ -57,6 +57,7 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     ------
     CadcError : as `load_run` does.
     """
+    check_output_folder(folder)
     record, log, model = load_run(ledger, run_id)
     tables, factors = tables_of(model, log), factors_of(model)
     numbers = dict(zip("ab", model.calibration(), strict=True))
@@ -83,7 +84,7 @@ def _write_compressed(folder: Path, log: InteractionLog, model: nn.Module) -> No
     files = {f"{name}.safetensors": table for name, table in tables_in(model)} if is_compressed(model) else {}
     for path in folder.glob("*.tables.*.safetensors"):
         if path.name not in files:  # of another run
-            path.unlink()
+            remove_output(path)
     if not files:
         return
     looked_up = rows_of_ids(model)

@@ -4,7 +4,6 @@ import errno
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,14 +29,15 @@ def write_file(
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
+    >>>     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_file(Path(folder) / "a.txt", "whole")
     ...     [(file.name, file.read_text()) for file in Path(folder).iterdir()]
     [('a.txt', 'whole')]
     """
-    aside = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
+    aside = path.with_name(f".partial-{secrets.token_hex(8)}")
     try:
+        # Made here, so that no link of this name is followed.
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
         if callable(content):
             content(aside)
         else:
@@ -85,10 +85,10 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
     try:
         aside.mkdir(mode=0o700)
         build(aside)
-        aside.chmod(0o777 & ~_umask())
+        aside.chmod(0o777 & ~umask())
         for file in filter(Path.is_file, aside.rglob("*")):
             # safetensors creates files that only their owner can read.
-            file.chmod(0o666 & ~_umask())
+            file.chmod(0o666 & ~umask())
             flush(file)
         if replace and folder.exists():
             folder.rename(aside.with_name(f"{aside.name}-before"))
@@ -101,29 +101,6 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
         shutil.rmtree(aside.with_name(f"{aside.name}-before"), ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
-    """Let `build` write files into an empty folder, then move them into `folder` one after the other.
-
-    Files that belong together thus change together, as far as a file system allows; other files in `folder` stay.
-
-    Parameters
-    ----------
-    folder : made if it does not exist.
-    build : writes the files into the empty folder that it is given.
-
-    Raises
-    ------
-    OSError : if a file cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
-        build(Path(name))
-        for file in Path(name).iterdir():
-            flush(file)
-        for file in Path(name).iterdir():
-            file.replace(folder / file.name)
 
 
 def flush(path: Path) -> None:
@@ -153,7 +130,8 @@ def is_about(error: OSError, folder: Path) -> bool:
     return not path.is_absolute() or path.is_relative_to(folder)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the bits that new files of this process lack."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

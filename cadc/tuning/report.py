@@ -10,7 +10,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from cadc.configuration.override_text import to_overrides, to_values
-from cadc.storage.atomic_files import put_in_place
+from cadc.storage.output_files import put_in_place, remove_output
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.work import RUNS, metrics_text
@@ -44,7 +44,7 @@ def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[
     put_in_place(folder, write)
     for path in folder.iterdir():
         if (BEST.fullmatch(path.name) or path.name in FIGURES) and path.name not in written:
-            path.unlink()
+            remove_output(path)
     lines = []
     for number, trial in enumerate(best, 1):
         lines.append(f"trial {trial.number}: {metrics_text(trial, study)}: {' '.join(to_overrides(trial.params))}")

@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     run_id = train("model=bias").name
     (tmp_path / "file").write_text("mine")
     answer = cadc("export", run_id, "--output", tmp_path / "file")
-    assert answer.status == 1
+    assert answer.status == 2
     assert str(tmp_path / "file") in answer.sentence
 
 

@@ -170,7 +170,7 @@ def test_an_output_that_cannot_be_written(finished, ledger, tmp_path):
     for name in ("no/folder/out.csv", "no/folder/out.parquet"):
         output = tmp_path / name
         answer = cadc("predict", finished["bias"].name, tmp_path / "rows.csv", "--output", output)
-        assert answer.status == 1
+        assert answer.status == 2
         assert "no/folder" in answer.sentence
 
 

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from cadc.storage.atomic_files import put_in_place, write_file
+from cadc.storage.atomic_files import write_file
 
 
 @pytest.mark.parametrize("content", ["tëxt", b"bytes", lambda path: path.write_text("written")])
@@ -51,8 +51,11 @@ def test_a_written_file_has_the_mode_that_the_umask_allows(tmp_path):
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
 
 
-def test_files_put_in_place_replace_their_namesakes_and_no_others(tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).write_text("old")
-    put_in_place(tmp_path, lambda aside: (aside / "a").write_text("new"))
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "old"}
+def test_a_link_of_the_name_that_is_written_aside_is_not_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    monkeypatch.setattr("secrets.token_hex", lambda n: "0" * 2 * n)  # as if it could be guessed
+    (tmp_path / f".partial-{'0' * 16}").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "a.txt", "new")
+    assert victim.read_text() == "precious"
