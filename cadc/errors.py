@@ -37,19 +37,35 @@ class DataError(CadcError):
     """A file or its content is not what its reader expects."""
 
 
-class Damaged(DataError):
-    """A file that cadc wrote itself, in the cache or beside a run, is no longer what was written; it is made again."""
+class MachineTrouble(CadcError):
+    """Something that a run's configuration, data and code do not decide went wrong: a device, memory, a disk, a file.
+
+    A run that meets it is interrupted, never recorded as failed: the same command goes on once the trouble is gone.
+    `cadc.execution.failure` says which errors of libraries count as well.
+    """
 
 
-class NotDownloadable(DataError):
+class NotDownloadable(DataError, MachineTrouble):
     """The files of a data set are missing, and only a person can fetch them."""
 
 
-class NotWritable(CadcError):
+class Damaged(DataError, MachineTrouble):
+    """A file that cadc wrote itself, in the cache or beside a run, is no longer what was written; it is made again."""
+
+
+class DamagedCheckpoint(Damaged):
+    """The checkpoint of a run cannot be resumed from; the run starts from its beginning."""
+
+
+class NoDevice(MachineTrouble):
+    """The GPU, or other device, that was asked for is not there, or does not work."""
+
+
+class NotWritable(MachineTrouble):
     """Nothing can be written to one of cadc's folders: the disk is full, or the folder is read-only."""
 
 
-class Lost(CadcError):
+class Lost(MachineTrouble):
     """Another process took a run over, because this one gave no sign of life for too long."""
 
 

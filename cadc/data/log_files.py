@@ -14,7 +14,7 @@ from torch import Tensor
 from cadc.data.entity_features import EntityFeatures
 from cadc.data.schema import EntitySide, Schema, entity_sides
 from cadc.data.split.split import SPLITS
-from cadc.errors import DataError
+from cadc.errors import Damaged, DataError
 
 REAL_COLUMNS = ("label", "dense", "oracle")
 ROW_COLUMNS = (*REAL_COLUMNS, "row", "time", "user", "item", "context_ids")
@@ -32,7 +32,7 @@ class LogFiles:
 
     Raises
     ------
-    DataError : if `meta.json` is missing or damaged. Methods raise a DataError that names the damaged file.
+    Damaged : if `meta.json` is missing or damaged. Methods raise it with the name of the damaged file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,9 +48,7 @@ class LogFiles:
             if missing or set(self.meta["positives"]) != set(SPLITS):
                 raise ValueError(f"it lacks {', '.join(missing) or 'positives'}")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError) as error:
-            raise DataError(
-                f"{folder} does not hold a prepared log ({error}); delete it to have it rebuilt."
-            ) from error
+            raise Damaged(f"{folder} does not hold a prepared log ({error}); delete it to have it rebuilt.") from error
 
     def has(self, name: str) -> bool:
         """Tell whether the log has a column."""
@@ -80,7 +78,7 @@ class LogFiles:
         return torch.from_numpy(self.array(name, "c"))
 
     def require_within(self, name: str, values: NDArray[Any], most: int) -> None:
-        """Raise a DataError if a value of a column is not between 0 and `most`."""
+        """Raise `Damaged` if a value of a column is not between 0 and `most`."""
         if len(values) and not 0 <= values.min() <= values.max() <= most:
             raise self.damaged(self.folder / f"{name}.npy", f"a value is not between 0 and {most}")
 
@@ -112,7 +110,7 @@ class LogFiles:
         return features
 
     def _require_sound(self, side: EntitySide, features: EntityFeatures) -> None:
-        """Raise a DataError for an id outside its vocabulary, and for a bag outside its values."""
+        """Raise `Damaged` for an id outside its vocabulary, and for a bag outside its values."""
         fields = self.schema.of(side, bag=False)
         if features.ids.shape[1] != len(fields):
             raise self.damaged(
@@ -132,9 +130,9 @@ class LogFiles:
                     self.folder / f"{name}.npy", f"an id of {field.name} is not below {field.vocabulary_size}"
                 )
 
-    def damaged(self, path: Path, fault: str) -> DataError:
+    def damaged(self, path: Path, fault: str) -> Damaged:
         """Return the error for a damaged file or folder of this log."""
         said = (fault.splitlines() or ["no reason given"])[0].rpartition("': ")[2].rstrip(".")
         # NumPy advises to allow pickles if a file looks like one.
         said = "it is not an array of numbers" if "pickle" in said else said
-        return DataError(f"{path} is damaged ({said}); delete {self.folder} to have it rebuilt.")
+        return Damaged(f"{path} is damaged ({said}); delete {self.folder} to have it rebuilt.")

@@ -1,10 +1,11 @@
 """One attempt at a run: its final state, the record that is written, and whether another attempt may help."""
 
-import errno
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cadc.errors import CadcError, Lost, NotWritable, Pruned, Unreachable, reason
+from cadc.errors import DamagedCheckpoint, Lost, NotWritable, Pruned, Unreachable
+from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
@@ -54,7 +55,7 @@ def run_job(
     Raises
     ------
     Lost : if another process took the run over; nothing more is written about it.
-    Exception : whatever the run raised; its failure is recorded, unless another attempt may succeed.
+    Exception : whatever the run raised; it is recorded as a failure only if it is the run's own, see `is_of_the_run`.
     """
 
     def require_held() -> None:
@@ -82,10 +83,21 @@ def run_job(
     if is_retried:
         # From here on the run counts as interrupted, and resumes from its own checkpoints.
         ledger.forget_failure(job.run_id)
-    try:
+
+    def attempt() -> None:
         ledger.write(
             job.run_id, lambda folder: run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
         )
+
+    try:
+        try:
+            attempt()
+        except DamagedCheckpoint as error:
+            what = str(error).partition(";")[0]
+            print(f"{what}; it is deleted, and run {job.run_id} starts from its beginning.", file=sys.stderr)
+            ledger.forget_checkpoints(job.run_id)
+            resumed = False
+            attempt()
     except Lost:
         raise
     except Pruned:
@@ -95,12 +107,12 @@ def run_job(
         raise
     except Exception as error:
         require_held()
-        if is_transient(error):
-            ledger.begin(job.run_id, known | {"reason": str(as_cadc_error(error))})
-        else:
+        if is_of_the_run(error, job.settings):
             record = record_without_result(job, "failed", str(as_cadc_error(error)))
             ledger.end(job.run_id, record | (unreachable_fields(job) if isinstance(error, Unreachable) else {}))
             ledger.tidy(job.run_id)
+        else:
+            ledger.begin(job.run_id, known | {"reason": str(as_cadc_error(error))})
         raise
     ledger.tidy(job.run_id)
     return "resumed" if resumed else "finished"
@@ -138,21 +150,3 @@ def unreachable_fields(job: Job) -> Record:
         "factor_dim": job.settings.factor_dim,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def is_transient(error: Exception) -> bool:
-    """Tell whether another attempt may succeed: memory, disk space or a permission was missing."""
-    from torch import OutOfMemoryError
-
-    # On the CPU torch raises a RuntimeError whose text says so.
-    lacks_memory = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return lacks_memory or isinstance(error, OSError | MemoryError | OutOfMemoryError | NotWritable | Lost)
-
-
-def as_cadc_error(error: Exception) -> CadcError:
-    """Return an error as a one-sentence CadcError without its trace, which would keep model and data in memory."""
-    if isinstance(error, CadcError):
-        return type(error)(str(error))
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-        return CadcError(f"{error.filename or 'a file'}: {reason(error)}.")
-    return CadcError(f"{type(error).__name__}: {error} (run it alone to see the trace)")

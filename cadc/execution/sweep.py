@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from cadc.errors import CadcError, NotWritable, Unreachable
-from cadc.execution.attempt import as_cadc_error, final_state, is_transient, run_job
+from cadc.execution.attempt import final_state, run_job
+from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job, plan
 from cadc.execution.outcome import Outcome
 from cadc.execution.progress import Progress
@@ -148,8 +149,8 @@ class _Sweep:
         except Exception as error:
             if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
-            is_unreachable = isinstance(error, Unreachable)
-            state = "unreachable" if is_unreachable else "interrupted" if is_transient(error) else "failed"
+            is_own = is_of_the_run(error, job.settings)
+            state = "unreachable" if isinstance(error, Unreachable) else "failed" if is_own else "interrupted"
             self.outcome.errors[job.run_id] = as_cadc_error(error)
         if state is None:
             return False

@@ -11,7 +11,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, UNKNOWN, Schema
 from cadc.data.seen_ids import seen_ids
-from cadc.errors import DataError
+from cadc.errors import Damaged
 from cadc.factorization.examples import reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
@@ -41,7 +41,8 @@ def factorize(
 
     Raises
     ------
-    DataError : if the log does not fit the method, or the cached factors are damaged.
+    DataError : if the log does not fit the method.
+    Damaged : if the cached factors are not what was written.
     """
     read = {}
     if validation is not None and len(validation) < log.n_rows("validation"):
@@ -93,7 +94,7 @@ def _stretch(factors: Factors, schema: Schema) -> None:
 
 
 def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]:
-    """Read factors and their cost from the cache; raise a DataError if they are damaged or do not fit the log."""
+    """Read factors and their cost from the cache; raise `Damaged` if they are damaged or do not fit the log."""
     try:
         factors = Factors.load(folder / "factors.safetensors")
         cost = json.loads((folder / "cost.json").read_text())
@@ -106,7 +107,7 @@ def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]
             if not (vectors.isfinite().all() and biases.isfinite().all()):
                 raise ValueError(f"the factors of {field} are not all finite")
     except Exception as error:  # safetensors raises error classes of its own for broken files
-        raise DataError(
+        raise Damaged(
             f"{folder} does not hold factors of this log ({error}); delete it to have them refitted."
         ) from error
     return factors, cost

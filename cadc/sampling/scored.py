@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.log import InteractionLog
-from cadc.errors import DataError
+from cadc.errors import Damaged
 from cadc.factorization.factors import Factors
 from cadc.provenance.fingerprint import code_hash, digest
 from cadc.sampling.sampler import Sample, Sampler, smallest
@@ -101,7 +101,7 @@ def cached_scores(
 
     Raises
     ------
-    DataError : if the cached scores are damaged.
+    Damaged : if the cached scores are not what was written.
     """
 
     def build(folder: Path) -> None:
@@ -117,7 +117,7 @@ def cached_scores(
         if scores.shape != (n_rows,) or not np.isfinite(scores).all():
             raise ValueError(f"they are not {n_rows} finite numbers")
     except Exception as error:  # NumPy raises many kinds of errors for a broken file
-        raise DataError(
+        raise Damaged(
             f"{folder} does not hold scores of these rows ({error}); delete it to have them recomputed."
         ) from error
     return scores, max(0.0, seconds - (time.perf_counter() - started))

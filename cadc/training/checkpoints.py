@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cadc.errors import CadcError
+from cadc.errors import DamagedCheckpoint
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.atomic_files import flush
 
@@ -44,16 +44,15 @@ class CheckpointFolder:
 
         Raises
         ------
-        CadcError : if the file is not what was written.
+        DamagedCheckpoint : if the file is not what was written.
         """
         kept = self._kept()
         if not kept:
             return None
         path = kept[-1]
         if not path.stem.endswith(file_hash(path)):
-            raise CadcError(
-                f"the checkpoint {path} is damaged; delete it, or use --retry-failed, to start this run from its "
-                "beginning."
+            raise DamagedCheckpoint(
+                f"the checkpoint {path} is damaged; delete it to start this run from its beginning."
             )
         return path
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
-from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.errors import DamagedCheckpoint, NoDevice, UsageError, require_at_least, require_positive
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
@@ -143,7 +143,9 @@ class Fit:
 
         Raises
         ------
-        CadcError : if the loss is no longer finite, or a checkpoint is damaged.
+        CadcError : if the loss is no longer finite.
+        DamagedCheckpoint : if a checkpoint is not what was written, or of another model.
+        NoDevice : if the accelerator is not available.
         """
         # Lightning takes seconds to import; a sweep that is already finished should not wait for it.
         from cadc.terminal.fit_progress import FitProgress
@@ -176,7 +178,9 @@ class Fit:
         except (KeyError, RuntimeError, AttributeError) as error:
             if before is None or resume.begun:
                 raise
-            raise CadcError(f"the checkpoint {before} is of another model or version ({error}); delete it.") from error
+            raise DamagedCheckpoint(
+                f"the checkpoint {before} is of another model or version ({error}); delete it."
+            ) from error
         module.load_state_dict(best.weights)
         if best.metrics.get("auc") == 0.5 and self.weight_decay_tables:
             # Adam's step does not scale with the gradient, so decay alone shrinks the vectors of rare ids to zero.
@@ -223,7 +227,7 @@ class Fit:
                 default_root_dir=tempfile.gettempdir(),
             )
         except MisconfigurationException as error:
-            raise UsageError(
+            raise NoDevice(
                 f"trainer.accelerator={self.accelerator} is not available ({error}); choose auto."
             ) from error
 

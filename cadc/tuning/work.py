@@ -10,10 +10,11 @@ from typing import Any
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cadc.configuration.override_text import to_overrides
-from cadc.errors import CadcError, Lost, Pruned, UsageError
+from cadc.errors import CadcError, Pruned, UsageError
 from cadc.execution.attempt import PRUNED_BECAUSE, final_state, record_without_result, run_job
+from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
-from cadc.ledger.store import Ledger, NotWritable
+from cadc.ledger.store import Ledger
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Display, Report
@@ -92,7 +93,7 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
 
     Raises
     ------
-    NotWritable : if ledger or storage cannot be written; the trial is resumed later.
+    MachineTrouble : such as a full disk; the trial is resumed later.
     UsageError : for a metric that no run has.
     """
     with Display(study.tuning.trials) as shown:
@@ -118,6 +119,7 @@ def _progress(study: SharedStudy) -> str:
 
 
 def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
+    jobs: list[Job] = []
     try:
         jobs = trial_jobs([*base, *to_overrides(trial.params)], study.tuning.repeats)
         with study.storage.reached():
@@ -127,12 +129,13 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         values = mean_values(study.tuning, records, ledger)
     except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
-    except (NotWritable, OSError, Lost, NoSuchMetric):
-        # Not the trial's fault: it stays running, and is resumed later.
+    except NoSuchMetric:
         raise
     except Exception as error:
+        if not is_of_the_run(error, jobs[0].settings if jobs else None):
+            raise  # it stays running, and is resumed later
         with study.storage.reached():
-            trial.set_user_attr("reason", str(error))
+            trial.set_user_attr("reason", str(as_cadc_error(error)))
         study.tell(trial, state=TrialState.FAIL)
     else:
         study.tell(trial, values=values)
