@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from cadc.configuration.casting import cast
@@ -17,8 +18,13 @@ TARGET = "_target_"
 T = TypeVar("T")
 
 
-def parameters(cls: type) -> dict[str, inspect.Parameter]:
+def parameters(cls: type) -> Mapping[str, inspect.Parameter]:
     """Return the named parameters of a class, without `self`."""
+    return _parameters(cls)  # type: ignore[arg-type]  # mypy does not see that classes are hashable
+
+
+@cache
+def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     try:
         found = inspect.signature(cls).parameters
@@ -26,7 +32,7 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
         raise UsageError(
             f"_target_ {cls.__module__}.{cls.__qualname__} is not a component; expected a class with keyword arguments."
         ) from error
-    return {name: value for name, value in found.items() if value.kind not in variadic}
+    return types.MappingProxyType({name: value for name, value in found.items() if value.kind not in variadic})
 
 
 def defaults(cls: type) -> dict[str, Any]:
