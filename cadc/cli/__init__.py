@@ -6,14 +6,14 @@ when it is called, so that `cadc --help` answers at once.
 
 import argparse
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from cadc import __version__
-from cadc.errors import CadcError, one_line, reason
+from cadc.errors import CadcError, UsageError, one_line, reason, shown
 from cadc.terminal.interrupts import interrupting
+from cadc.terminal.streams import discard_output, standard_streams
 
 COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
 
@@ -29,6 +29,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : 0; 1 for failures, 2 for wrong usage, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
     """
+    words = sys.argv[1:] if argv is None else list(argv)
+    with standard_streams(), interrupting() as received:
+        return _run_and_report(lambda: _run(words), received, "--debug" in words)
+
+
+def _run(words: Sequence[str]) -> int:
+    """Parse the words of a command, run it and return its exit status."""
     parser = argparse.ArgumentParser(
         prog="cadc",
         description="How little training data, and how few bytes of table, does a recommender need?",
@@ -41,22 +48,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
         module.add_arguments(subparser)
         subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
-    arguments, rest = parser.parse_known_args(argv)
-    if any(text.startswith("-") for text in rest) or (rest and not hasattr(arguments, "overrides")):
-        parser.error(f"{arguments.command} does not know {' '.join(rest)}")
+    try:
+        arguments, rest = parser.parse_known_args(words)
+        if any(text.startswith("-") for text in rest) or (rest and not hasattr(arguments, "overrides")):
+            parser.error(f"{arguments.command} does not know {' '.join(rest)}")
+    except SystemExit:
+        sys.stdout.flush()
+        raise
     if rest:
         # argparse stops collecting overrides at an option between them.
         arguments.overrides += rest
+    if getattr(arguments, "overrides", None):
+        from cadc.configuration.override_text import expand_files
 
-    def run() -> int:
-        if getattr(arguments, "overrides", None):
-            from cadc.configuration.override_text import expand_files
-
-            arguments.overrides = expand_files(arguments.overrides)
-        return int(modules[arguments.command].main(arguments))
-
-    with interrupting() as received:
-        return _run_and_report(run, received, arguments.debug)
+        arguments.overrides = expand_files(arguments.overrides)
+    return int(modules[arguments.command].main(arguments))
 
 
 def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) -> int:
@@ -76,7 +82,7 @@ def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) ->
         return 128 + (received[0] if received else signal.SIGINT)
     except BrokenPipeError:
         # The reader of the output has ended (`cadc ... | head`).
-        _discard_output()
+        discard_output()
         return 141
     except OSError as error:
         if debug:
@@ -86,8 +92,19 @@ def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) ->
         try:
             sys.stdout.flush()
         except OSError:
-            _discard_output()
+            discard_output()
         return 1
+    except UnicodeEncodeError as error:
+        if debug:
+            raise
+        # Bytes of a name that are not text arrive as surrogates, which Arrow cannot pass on.
+        found = shown(error.object[max(0, error.start - 20) : error.end + 20])
+        print(
+            f"cadc: {found} is not text in UTF-8; rename the file or folder, or set PYTHONUTF8=1 if only the locale "
+            "is another one.",
+            file=sys.stderr,
+        )
+        return UsageError.exit_status
     except Exception as error:
         if debug:
             raise
@@ -96,8 +113,3 @@ def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) ->
             f"cadc: {type(error).__name__}: {one_line(first_line)} (unexpected; --debug shows where)", file=sys.stderr
         )
         return 1
-
-
-def _discard_output() -> None:
-    """Discard output that cannot be written; Python would try to write it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -103,12 +103,15 @@ def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
 
     from cadc.ledger.export import write
     from cadc.ledger.status import STATUSES, entries_of
+    from cadc.terminal.streams import require_output
 
     if len(given) > 1:
         raise UsageError(f"`cadc ledger export` takes one file, but got {len(given)}; leave out all but one.")
     wanted = arguments.status or "finished"
     if wanted not in (*STATUSES[:-1], "all"):
         raise UsageError(f"{wanted!r} is not a status; choose one of {', '.join(STATUSES[:-1])}, all.")
+    if not given:
+        require_output("the runs")
     entries = list(entries_of(ledger))
     for entry in entries:
         if entry.fault:

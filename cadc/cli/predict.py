@@ -28,9 +28,12 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.serving.load import load_run
     from cadc.serving.predict import predicted, text_columns
     from cadc.storage.output_files import check_output, write_output
+    from cadc.terminal.streams import require_output
 
     path = arguments.file
-    if arguments.output is not None:
+    if arguments.output is None:
+        require_output("the scores")
+    else:
         check_output(arguments.output)
     try:
         with regular_file(path).open("rb"):

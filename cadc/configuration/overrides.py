@@ -102,10 +102,15 @@ def _parsed(text: str, parser: OverridesParser) -> Override:
         if not equals or KEY.fullmatch(key) is None:
             raise UsageError(f"{shown(text)} is not an override; write key=value, such as sampler.rate=0.1.") from error
         # Hydra's grammar does not allow many characters of file names, such as umlauts, parentheses and `=`.
-        if isinstance(error, HydraException) and value.isprintable() and not MEANT_FOR_HYDRA & set(value):
+        if isinstance(error, HydraException) and _is_printable(value) and not MEANT_FOR_HYDRA & set(value):
             with suppress(HydraException):
                 return parser.parse_override(f"{key}='{value.strip()}'")
         raise UsageError(f"{shown(text)} cannot be parsed; quote the value: \"{shown(key)[1:-1]}='...'\".") from error
+
+
+def _is_printable(text: str) -> bool:
+    """Tell whether a text has no control characters; bytes of a file name that are not UTF-8 count as printable."""
+    return text.encode(errors="surrogateescape").decode(errors="replace").isprintable()
 
 
 def _plain(override: Override) -> Any:
