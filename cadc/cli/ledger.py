@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.output import require_output
 from cadc.errors import CadcError, UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +104,6 @@ def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
 
     from cadc.ledger.export import write
     from cadc.ledger.status import STATUSES, entries_of
-    from cadc.terminal.streams import require_output
 
     if len(given) > 1:
         raise UsageError(f"`cadc ledger export` takes one file, but got {len(given)}; leave out all but one.")

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from cadc.cli.output import require_output
+
 HELP = "score new rows (CSV or Parquet) with the model of a finished run"
 
 
@@ -28,7 +30,6 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.serving.load import load_run
     from cadc.serving.predict import predicted, text_columns
     from cadc.storage.output_files import check_output, write_output
-    from cadc.terminal.streams import require_output
 
     path = arguments.file
     if arguments.output is None:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cadc.errors import UsageError
-
 INPUT, OUTPUT, ERROR = 0, 1, 2
 
 
@@ -47,15 +45,9 @@ def standard_streams() -> Iterator[None]:
         sys.stdin, sys.stdout, sys.stderr = before
 
 
-def require_output(what: str) -> None:
-    """Raise a UsageError if standard output is closed, for commands whose only result goes there.
-
-    Parameters
-    ----------
-    what : would be lost.
-    """
-    if isinstance(sys.stdout, _Unread):
-        raise UsageError(f"standard output is closed, so {what} would be lost; write them to a file.")
+def is_output_closed() -> bool:
+    """Tell whether the caller closed standard output, so that what is written to it is lost."""
+    return isinstance(sys.stdout, _Unread)
 
 
 def discard_output() -> None:
@@ -96,7 +88,7 @@ class _Stream(io.TextIOWrapper):
 
 
 class _Unread(_Stream):
-    """Standard output that was closed; see `require_output`."""
+    """Standard output that was closed; see `is_output_closed`."""
 
 
 class _Output(io.FileIO):
