@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def parameters(cls: type) -> Mapping[str, inspect.Parameter]:
     """Return the named parameters of a class, without `self`."""
-    return _parameters(cls)  # type: ignore[arg-type]  # mypy does not see that classes are hashable
+    return _parameters(cls)
 
 
 @cache
