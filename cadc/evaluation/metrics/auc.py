@@ -31,7 +31,7 @@ class AUC(Metric):
 def auc(label: NDArray[np.floating], score: NDArray[np.floating]) -> float:
     """Return the share of (positive, negative) pairs that the scores put in the right order; ties count half.
 
-    Computed as the Mann-Whitney statistic of mid-ranks (Hanley & McNeil 1982).
+    Computed as the Mann-Whitney statistic (Hanley & McNeil 1982).
 
     Parameters
     ----------
@@ -50,11 +50,9 @@ def auc(label: NDArray[np.floating], score: NDArray[np.floating]) -> float:
     n_negative = len(label) - n_positive
     if n_positive == 0 or n_negative == 0:
         raise DataError(f"AUC is undefined: all {len(label)} labels are {'1' if n_positive else '0'}.")
-    order = np.argsort(score)
-    ordered = score[order]
-    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    size = np.diff(np.append(first, len(ordered)))
-    # Tied scores share the mean of the ranks that they occupy.
-    mid_rank = np.repeat(first + (size + 1) / 2, size)
-    rank_sum = mid_rank[positive[order]].sum()
-    return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    # Two sorts of values and a merge are several times faster than the order of all scores.
+    below = np.sort(score[~positive])
+    above = np.sort(score[positive])
+    # Pairs in the right order count twice here, and ties once: whole numbers, so that nothing is rounded.
+    twice = np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()
+    return float(twice / 2 / (n_positive * n_negative))
