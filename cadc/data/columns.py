@@ -1,83 +1,67 @@
 """Columns of CSV and Parquet files, found by name and read in blocks of rows."""
 
-import csv
-import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from cadc.data.column_block import Block
+from cadc.data.files.formats import Quoting, format_of
+from cadc.data.files.parquet import ParquetTable
+from cadc.data.files.separated import SEPARATED, SeparatedFile
 from cadc.data.text import BLOCK_BYTES, unreadable
 from cadc.errors import DataError, one_line
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
-"""Separator of columns by suffix, unless another one finds more of the wanted columns in the header."""
-OTHER_SEPARATORS = ",;\t|"
-SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
-HEADER_BYTES = 1 << 20
-"""Bytes at the beginning of a file that are searched for its header."""
-PARQUET_ROWS = 1 << 18
-"""Rows of a Parquet file that are read at once."""
 MAX_SHOWN = 200
 """Longest quotation from a file in a message, in characters."""
+MANY = 1000
+"""Columns that are searched for similar names; comparing takes long."""
 
 
-def column_names(path: Path, wanted: Sequence[str] = ()) -> list[str]:
-    """Return the names of a file's columns.
+def column_names(path: Path, wanted: Sequence[str] = (), quoting: Quoting = "auto") -> list[str]:
+    """Return the names of a file's columns, in its order; those that the caller does not want may be duplicated.
 
     Parameters
     ----------
     path : a CSV or Parquet file.
     wanted : columns that the caller expects; they tell which separator a CSV file uses.
+    quoting : how values of a CSV file are quoted, see `Format.has_quotes`.
 
     Raises
     ------
-    DataError : if the file is missing, empty, not a CSV or Parquet file, or has two columns of the same name.
+    DataError : if the file is missing, empty or not a CSV or Parquet file.
     """
     try:
-        if path.suffix == ".parquet":
-            names = list(pa.parquet.read_schema(path).names)
-        elif _suffix(path) in SEPARATORS:
-            with _open_csv(path, _separator(path, wanted)) as reader:
-                names = list(reader.schema.names)
-        else:
-            raise DataError(
-                f"{path} ends in none of .csv, .tsv, .txt (each also with .gz) and .parquet; rename or convert it."
-            )
+        return _opened(path, wanted, None, quoting).names
     except pa.ArrowException as error:
         raise _broken(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(
-                f"{path} has {names.count(name)} columns named {name!r}; give every column a name of its own."
-            )
-    return names
 
 
-def read_columns(path: Path, names: Sequence[str], header: bool = True) -> Iterator[Block]:
+def read_columns(path: Path, names: Sequence[str], header: bool = True, quoting: Quoting = "auto") -> Iterator[Block]:
     """Yield some columns of a CSV or Parquet file in blocks of rows.
+
+    Every row of the file is read: the rows of a CSV file are compared with its lines, those of a Parquet file with the
+    number that it announces.
 
     Parameters
     ----------
     path : the file; its suffix tells its format, and a CSV file may be compressed (.csv.gz).
     names : names of the columns to read; for a CSV file without header the names of all its columns.
     header : whether the first line of a CSV file names the columns.
+    quoting : how values of a CSV file are quoted, see `Format.has_quotes`.
 
     Raises
     ------
-    DataError : if the file lacks a column or cannot be read.
+    DataError : if the file lacks a column, has it twice, or cannot be read; the faulty line is named.
     """
-    if header:
-        require_columns(path, names, column_names(path, names))
     first_row = 0
     try:
-        for batch in _batches(path, list(names), header):
+        file = _opened(path, names, None if header else names, quoting)
+        require_columns(path, names, file.names)
+        for batch in file.batches(names):
             columns = map(_plain, batch.columns)
             yield Block(path, first_row, dict(zip(batch.schema.names, columns, strict=True)))
             first_row += batch.num_rows
@@ -85,6 +69,15 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True) -> Itera
         raise _broken(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _opened(
+    path: Path, wanted: Sequence[str], names: Sequence[str] | None, quoting: Quoting
+) -> ParquetTable | SeparatedFile:
+    file_format = format_of(path)
+    if file_format.is_parquet:
+        return ParquetTable(path)
+    return SeparatedFile(path, file_format, names, wanted, quoting, BLOCK_BYTES)
 
 
 def _plain(values: pa.Array) -> pa.Array:
@@ -107,65 +100,27 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
     """
     from difflib import get_close_matches
 
+    counts = Counter(found)
     for name in names:
+        if counts[name] > 1:
+            raise DataError(f"{path} has {counts[name]} columns named {name!r}; give every column a name of its own.")
         if name not in found:
             by_lower = {other.lower(): other for other in found}
-            near = [by_lower[other] for other in get_close_matches(name.lower(), by_lower, n=3)]
-            hint = f"it has {', '.join(map(repr, found))[:MAX_SHOWN]}."
-            if len(found) == 1 and _suffix(path) in SEPARATORS:
+            near = [by_lower[other] for other in get_close_matches(name.lower(), [*by_lower][:MANY], n=3)]
+            hint = f"it has {', '.join(map(repr, found[:MANY]))[:MAX_SHOWN]}."
+            if len(found) == 1 and not format_of(path).is_parquet:
                 hint = f"{hint[:-1]} alone; {SEPARATED}."
+            elif f'"{name}"' in counts:
+                hint = "its names are quoted, and a table separated by tabs has no quoting unless data.quoting=double."
             elif near:
                 hint = f"did you mean {' or '.join(map(repr, near))}?"
             raise DataError(f"{path} has no column {name!r}; {hint}")
 
 
-def _batches(path: Path, names: list[str], header: bool) -> Iterator[pa.RecordBatch]:
-    if path.suffix == ".parquet":
-        with pa.parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(PARQUET_ROWS, columns=names)
-    else:
-        separator = _separator(path, names) if header else SEPARATORS[_suffix(path)]
-        with _open_csv(path, separator, names, header) as reader:
-            yield from reader
-
-
-def _suffix(path: Path) -> str:
-    """Return the suffix that tells the format of a file: `.csv` for `.csv.gz`, which Arrow unpacks block by block."""
-    inner = Path(path.stem).suffix
-    return inner if path.suffix == ".gz" and inner in SEPARATORS else path.suffix
-
-
-def _separator(path: Path, wanted: Sequence[str]) -> str:
-    """Return the separator of a CSV file: the one that finds most of the wanted columns in the header."""
-    with pa.input_stream(path) as file:
-        text = file.read(HEADER_BYTES).decode("utf-8-sig", "replace")
-    line = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
-
-    def n_found(separator: str) -> int:
-        try:
-            return len({*wanted}.intersection(next(csv.reader([line], delimiter=separator), [])))
-        except csv.Error:  # a name that is far too long
-            return 0
-
-    # Of equals the first wins: the suffix decides unless another separator is clearly better.
-    return max((SEPARATORS[_suffix(path)], *OTHER_SEPARATORS), key=n_found)
-
-
-def _open_csv(path: Path, separator: str, names: list[str] | None = None, header: bool = True) -> Any:
-    # All columns are read as texts: types guessed from the first block may not fit later ones, and lose leading zeros.
-    convert = pa.csv.ConvertOptions(
-        column_types=dict.fromkeys(names or [], pa.string()), include_columns=names, strings_can_be_null=False
-    )
-    read = pa.csv.ReadOptions(block_size=BLOCK_BYTES, column_names=None if header else names)
-    return pa.csv.open_csv(path, read, pa.csv.ParseOptions(delimiter=separator), convert)
-
-
-def _broken(path: Path, error: Exception) -> DataError:
-    if "Empty CSV file" in str(error):
-        return DataError(f"{path} is empty; expected a line of column names, then rows.")
-    if "UTF8" in str(error):
-        return DataError(f"{path} is not text in UTF-8; save it in that encoding.")
-    # Arrow quotes the row, which may be long and hold any characters.
+def _broken(path: Path, error: Exception) -> Exception:
+    """Return the error for a file that Arrow cannot read; a lack of memory is not the file's fault."""
+    if isinstance(error, MemoryError):
+        return error
+    # Arrow may quote what the file holds, which may be long and hold any characters.
     reason = str(error).splitlines()[0].rstrip(".")[:MAX_SHOWN]
-    hint = f"; {SEPARATED}" if "Expected 1 columns" in reason else ""
-    return DataError(f"{path} cannot be read: {one_line(reason)}{hint}.")
+    return DataError(f"{path} cannot be read: {one_line(reason)}.")

@@ -10,6 +10,7 @@ from cadc.configuration.components import cast_options
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns, require_columns
+from cadc.data.files.formats import Quoting, require_quoting
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
@@ -28,8 +29,8 @@ class Table(Source):
 
     Parameters
     ----------
-    path : a file .csv or .tsv, either also compressed (.csv.gz), or .parquet. A CSV file begins with the names of its
-        columns, which are separated by commas, semicolons, tabs or pipes.
+    path : a file .csv, .tsv or .txt, each also compressed (.csv.gz, .bz2, .zst), or .parquet. A CSV file begins with
+        the names of its columns, which are separated by commas, semicolons, tabs or pipes.
     description : a YAML file that sets any of the options below; an option that is also given here wins.
     name : name of the data set in records and tables.
     user, item : columns with ids; a log of clicks may have none.
@@ -39,6 +40,9 @@ class Table(Source):
     user_fields, item_fields, context_fields : categorical columns that describe the user, the item or the row.
     user_bags, item_bags : columns of the user and the item that hold any number of values in a text.
     bag_separator : separator of two values of a bag.
+    quoting : whether quotes enclose values of a CSV file: `double` (a quote inside them is doubled, RFC 4180), `none`
+        (they are characters like any other), or `auto`, which means `none` if tabs separate the columns of a .tsv or
+        .txt, and `double` otherwise, but refuses a quoted value with line breaks that looks like several rows.
     dense : columns of numbers.
     min_count : a value of a context field with fewer training rows counts as unknown.
 
@@ -65,6 +69,7 @@ class Table(Source):
         user_bags: Sequence[str] = (),
         item_bags: Sequence[str] = (),
         bag_separator: str = "|",
+        quoting: Quoting = "auto",
         dense: Sequence[str] = (),
         min_count: int = 1,
     ) -> None:
@@ -73,10 +78,12 @@ class Table(Source):
         self.label, self.rating, self.threshold = label, rating, threshold
         self.user_fields, self.item_fields, self.context_fields = user_fields, item_fields, context_fields
         self.user_bags, self.item_bags, self.bag_separator = user_bags, item_bags, bag_separator
+        self.quoting: Quoting = quoting
         self.dense, self.min_count = dense, min_count
         if description is not None:
             self._complete(Path(description))
         require_at_least(1, "data", min_count=self.min_count)
+        require_quoting(self.quoting)
 
     def _complete(self, path: Path) -> None:
         """Set the options that the description holds and that were not given otherwise."""
@@ -117,7 +124,7 @@ class Table(Source):
         """Check the options against the columns of the file, and return the log, whose rows are read on demand."""
         path = self._checked_path()
         self._check_roles()
-        require_columns(path, self._columns(), column_names(path, self._columns()))
+        require_columns(path, self._columns(), column_names(path, self._columns(), self.quoting))
         sides: dict[Side, EntitiesFromRows] = {}
         fields: list[Field] = []
         if self.user:
@@ -135,7 +142,7 @@ class Table(Source):
         self, path: Path, sides: dict[Side, EntitiesFromRows], entities: dict[Side, EntityTable]
     ) -> Iterator[Chunk]:
         ids = {"user": self.user, "item": self.item}
-        for block in read_columns(path, self._columns()):
+        for block in read_columns(path, self._columns(), quoting=self.quoting):
             dense = [block.numbers(name, np.float32) for name in self.dense]
             yield Chunk(
                 label=self._labels(block),

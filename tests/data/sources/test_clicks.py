@@ -109,7 +109,7 @@ def append(path, line):
         ("" + "\t" * 39, "row 301: column label is missing"),
         ("1\tx" + "\t" * 38, "row 301: column I1 'x' is not a whole number"),
         ("1\t1.5" + "\t" * 38, "row 301: column I1 '1.5' is not a whole number"),
-        ("1" + "\t" * 38, "Expected 40 columns, got 39"),
+        ("1" + "\t" * 38, "line 301: found 39 columns"),
     ],
 )
 def test_faulty_row_of_criteo_is_named(folder, line, says):

@@ -113,7 +113,7 @@ def test_missing_and_empty_files_are_named(publishers, source, which):
         (MovieLens25M, "1,3,0.4,1", "line 602: the rating 0.4 is not between 0.5 and 5.0"),
         (MovieLens25M, "1,3,,1", "row 601: column rating is missing"),
         (MovieLens25M, "1,3,4.0,noon", "row 601: column timestamp 'noon' is not a whole number"),
-        (MovieLens25M, "1,3,4.0", "Expected 4 columns, got 3"),
+        (MovieLens25M, "1,3,4.0", "line 602: found 3 columns"),
         (MovieLens25M, "1,4,4.0,1", "rates item 4, which movies.csv does not list"),
     ],
 )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cadc.data import columns as columns_module
+from cadc.data.files import parquet
 from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split.random import RandomSplit
@@ -50,7 +51,7 @@ def test_csv_tsv_and_parquet_in_blocks_of_any_size_give_the_same_log(path, tmp_p
     frame.to_parquet(tmp_path / "sales.parquet")
     empty_cache.rename(empty_cache.with_name("set aside"))
     monkeypatch.setattr(columns_module, "BLOCK_BYTES", 1 << 11)
-    monkeypatch.setattr(columns_module, "PARQUET_ROWS", 7)
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 7)
     for name in ("sales.csv", "sales.tsv", "sales.parquet"):
         source = Table(str(tmp_path / name), **ROLES)
         assert sum(1 for _ in source.read().chunks) > 3
@@ -65,7 +66,7 @@ def test_separator_is_that_by_which_the_header_holds_the_columns(path, tmp_path,
     frame["a,b,c,d,e,f,g,h;,,,,,"] = "x,y;z|\t"
     frame.to_csv(tmp_path / f"sales{suffix}", sep=separator, index=False, encoding="utf-8-sig")
     roles = {key: value for key, value in ROLES.items() if key != "item_bags"}
-    found = prepare(Table(str(tmp_path / f"sales{suffix}"), **roles), RandomSplit())
+    found = prepare(Table(str(tmp_path / f"sales{suffix}"), quoting="double", **roles), RandomSplit())
     assert found.content_hash == prepare(Table(str(path), **roles), RandomSplit()).content_hash
 
 

@@ -1,0 +1,116 @@
+"""Parquet files, read in batches whose memory is bounded whatever the file asks for."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from cadc.data.archive import MAX_RATIO
+from cadc.data.files.text_stream import UNPACKED_BYTES
+from cadc.errors import DataError
+from cadc.paths import regular_file
+
+MAX_COLUMNS = 100_000
+BATCH_ROWS = 1 << 18
+"""Rows that are read at once, if their values are short."""
+BATCH_BYTES = 64 << 20
+"""Bytes of values that are read at once, about: a dictionary may repeat a long value any number of times."""
+FEW_ROWS = 256
+"""Rows that are read at once where values are stored as differences to the one before, so any of them may be long."""
+
+
+class ParquetTable:
+    """A Parquet file whose columns are found by name.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    DataError : if it has more than `MAX_COLUMNS` columns.
+    OSError, pyarrow.ArrowException : if it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._limit = max(UNPACKED_BYTES, MAX_RATIO * regular_file(path).stat().st_size)
+        self._metadata = pa.parquet.read_metadata(path)
+        if self._metadata.num_columns > MAX_COLUMNS:
+            raise DataError(f"{path} has {self._metadata.num_columns} columns; expected at most {MAX_COLUMNS}.")
+        self._schema = self._metadata.schema.to_arrow_schema()
+        self.names = list(self._schema.names)
+        schema = self._metadata.schema
+        self._leaves = {schema.column(at).path: at for at in range(self._metadata.num_columns)}
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield some columns, with the types of the file, in blocks of rows.
+
+        Parameters
+        ----------
+        names : names of the columns.
+
+        Raises
+        ------
+        DataError : if a column holds several values in a row, or the columns unpack to far more than the file's size.
+        """
+        for name in names:
+            kind = self._schema.field(name).type
+            if pa.types.is_nested(kind):
+                raise DataError(f"{self.path}: column {name} holds {kind}; expected one value in each row.")
+        n_rows = self._metadata.num_rows
+        self._refuse_growth(n_rows * len(names))
+        n_read = n_bytes = 0
+        with pa.parquet.ParquetFile(self.path, metadata=self._metadata) as file:
+            for groups in self._row_groups():
+                for batch in file.iter_batches(self._rows_at_once(groups, names), groups, list(names)):
+                    n_read, n_bytes = n_read + batch.num_rows, n_bytes + batch.nbytes
+                    self._refuse_growth(n_bytes)
+                    yield batch.select(list(names))
+        if n_read != n_rows:
+            raise DataError(f"{self.path}: {n_read} rows were read of the {n_rows} that it announces; write it again.")
+
+    def _refuse_growth(self, n_bytes: int) -> None:
+        if n_bytes > self._limit:
+            raise DataError(
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 30} GiB; if that "
+                "is meant, write it with less compression."
+            )
+
+    def _row_groups(self) -> Iterator[list[int]]:
+        """Yield numbers of row groups, as many together as are read at once."""
+        groups, n_rows = [], 0
+        for group in range(self._metadata.num_row_groups):
+            groups.append(group)
+            n_rows += self._metadata.row_group(group).num_rows
+            if n_rows >= BATCH_ROWS:
+                yield groups
+                groups, n_rows = [], 0
+        if groups:
+            yield groups
+
+    def _rows_at_once(self, groups: list[int], names: Sequence[str]) -> int:
+        """Return how many rows of some row groups are read at once."""
+        n_rows = BATCH_ROWS
+        for group in groups:
+            columns = [self._metadata.row_group(group).column(self._leaves[name]) for name in names]
+            for name, column in zip(names, columns, strict=True):
+                if column.total_uncompressed_size > MAX_RATIO * column.total_compressed_size:
+                    self._refuse_growth(column.total_uncompressed_size)
+                if any(encoding.startswith("DELTA") for encoding in column.encodings):
+                    n_rows = min(n_rows, FEW_ROWS if column.physical_type.endswith("BYTE_ARRAY") else n_rows)
+                if column.has_dictionary_page and column.physical_type == "BYTE_ARRAY":
+                    n_rows = min(n_rows, BATCH_BYTES // (1 + self._longest(group, name)))
+        fixed = sum(self._metadata.schema.column(self._leaves[name]).length for name in names)
+        return max(1, min(n_rows, BATCH_BYTES // (1 + fixed)))
+
+    def _longest(self, group: int, name: str) -> int:
+        """Return the length of the longest value in the dictionary of a column, in bytes."""
+        with pa.parquet.ParquetFile(self.path, metadata=self._metadata, read_dictionary=[name]) as file:
+            for batch in file.iter_batches(1, [group], [name]):
+                values = batch.column(name)
+                if pa.types.is_dictionary(values.type) and len(values.dictionary):
+                    return int(pc.max(pc.binary_length(values.dictionary)).as_py() or 0)
+        return 0

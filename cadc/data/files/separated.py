@@ -1,0 +1,219 @@
+"""Text files with a row in each line and a separator between columns: .csv, .tsv and .txt."""
+
+import csv
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from cadc.data.files.formats import Format, Quoting
+from cadc.data.files.records import MAX_RECORD_BYTES, RecordReader, Records
+from cadc.data.files.rows_in_quotes import swallowed_rows
+from cadc.data.files.text_stream import TextStream
+from cadc.errors import DataError, shown
+
+OTHER_SEPARATORS = ",;\t|"
+SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
+HEADER_BYTES = 1 << 20
+"""Bytes that are searched for the end of the header at once."""
+MAX_COLUMNS = 100_000
+QUOTED_VALUE = r'(?s)^"([^"]|"")*"$'
+
+
+class SeparatedFile:
+    """A text file whose columns are found by name.
+
+    Rows that Arrow's parser gives are compared with the records that `RecordReader` counts.
+
+    Parameters
+    ----------
+    path, file_format : the file and its format.
+    names : names of the columns of a file without header; None takes them from the first line.
+    wanted : columns that the caller expects; they tell the separator.
+    quoting : how values are quoted, see `Format.has_quotes`.
+    block_bytes : bytes that are parsed at once, about.
+
+    Raises
+    ------
+    DataError : if the file is empty, or is not text that can be cut into records.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        file_format: Format,
+        names: Sequence[str] | None,
+        wanted: Sequence[str],
+        quoting: Quoting,
+        block_bytes: int,
+    ) -> None:
+        self.path, self._format, self._block_bytes = path, file_format, block_bytes
+        self._has_header, self._is_sure = names is None, quoting != "auto"
+        self.separator = file_format.separator if names is not None else self._separator(wanted, quoting)
+        self.has_quotes = file_format.has_quotes(self.separator, quoting)
+        self.names = list(names) if names is not None else self._header()
+        if len(self.names) > MAX_COLUMNS:
+            raise DataError(f"{path} has {len(self.names)} columns; expected at most {MAX_COLUMNS}.")
+
+    def _separator(self, wanted: Sequence[str], quoting: Quoting) -> str:
+        """Return the separator that finds most of the wanted columns in the header."""
+        with TextStream(self.path, self._format.compression) as stream:
+            text = b""
+            while len(text) <= MAX_RECORD_BYTES and (more := stream.read(HEADER_BYTES)):
+                text += more
+                if re.search(rb"[^\r\n][\r\n]", text):
+                    break
+        line = re.split(r"[\r\n]", text.decode().lstrip("\r\n"), maxsplit=1)[0]
+
+        def n_found(separator: str) -> tuple[int, bool]:
+            names = _split(line, separator, self._format.has_quotes(separator, quoting))
+            return len({*wanted}.intersection(names)), len(names) > 1
+
+        # Of equals the first wins: the suffix decides unless another separator is clearly better.
+        return max((self._format.separator, *OTHER_SEPARATORS), key=n_found)
+
+    def _header(self) -> list[str]:
+        for records in self._pieces():
+            if len(records.starts):
+                line = records.data[records.starts[0] : records.ends[0]].decode().rstrip("\r")
+                return _split(line, self.separator, self.has_quotes)
+        raise DataError(f"{self.path} is empty; expected a line of column names, then rows.")
+
+    def _pieces(self) -> Iterator[Records]:
+        with TextStream(self.path, self._format.compression) as stream:
+            yield from RecordReader(stream, self.separator.encode(), self.has_quotes, self._block_bytes).pieces()
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield some columns as texts, in blocks of rows.
+
+        Parameters
+        ----------
+        names : names of the columns.
+
+        Raises
+        ------
+        DataError : if a line has more or fewer columns than the header, or a pair of lone quotes has swallowed rows.
+        """
+        columns = [self.names.index(name) for name in names]
+        n_records = n_rows = n_with_breaks = n_in_quotes = 0
+        n_to_skip = int(self._has_header)
+        for records in self._pieces():
+            first, n_to_skip = n_to_skip, n_to_skip if not len(records.starts) else 0
+            n_records += len(records.starts)
+            breaks = records.breaks
+            self._refuse_blank(records, first)
+            if len(breaks) and not self._is_sure:
+                self._refuse_swallowed(records)
+            if len(records.starts) > first:
+                batch = self._parse(records, first, columns, len(breaks) > 0)
+                n_with_breaks += len(np.unique(np.searchsorted(records.ends, breaks)))
+                n_rows += batch.num_rows
+                if not self.has_quotes and b'"' in records.data:
+                    n_in_quotes += _n_in_quotes(batch)
+                yield pa.RecordBatch.from_arrays(batch.columns, names=list(names))
+        if not n_records:
+            raise DataError(f"{self.path} is empty; expected lines of {len(self.names)} columns.")
+        if n_with_breaks:
+            self._say(f"{n_with_breaks:,} of {n_rows:,} rows hold line breaks in quotes")
+        if n_in_quotes:
+            self._say(
+                f"{n_in_quotes:,} values begin and end with quotes, which are kept: a table separated by tabs has no "
+                "quoting unless data.quoting=double"
+            )
+
+    def _parse(self, records: Records, first: int, columns: list[int], has_breaks: bool) -> pa.RecordBatch:
+        """Return some columns of the records from number `first` on; the column of position k is named str(k)."""
+        start = int(records.starts[first])
+        data = pa.py_buffer(records.data).slice(start)
+        names = [str(column) for column in columns]
+        try:
+            table = pa.csv.read_csv(
+                data,
+                # One piece is one block: Arrow looks for no line ends of its own.
+                pa.csv.ReadOptions(column_names=[*map(str, range(len(self.names)))], block_size=data.size + 1),
+                pa.csv.ParseOptions(
+                    delimiter=self.separator,
+                    quote_char='"' if records.quotes else False,
+                    newlines_in_values=has_breaks,
+                ),
+                # All columns are texts: types guessed from one block may not fit others, and lose leading zeros.
+                pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=names,
+                    strings_can_be_null=False,
+                    check_utf8=False,  # TextStream does
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            self._refuse_other_widths(records, first)
+            raise error
+        n_records = len(records.starts) - first
+        if table.num_rows != n_records:
+            raise DataError(
+                f"{self.path}: {table.num_rows} rows were read of the {n_records} from line {records.line_of(start)} "
+                f"to {records.line_of(len(records.data) - 1)}; what is special there? Quote its values (RFC 4180)."
+            )
+        return table.combine_chunks().to_batches()[0]
+
+    def _refuse_blank(self, records: Records, first: int) -> None:
+        """Raise a DataError for a blank line among the rows of a file of one column."""
+        blank = records.blank
+        if first:
+            blank = blank[blank > records.starts[0]] if len(records.starts) else blank[:0]
+        if len(self.names) == 1 and len(blank):
+            raise DataError(
+                f"{self.path}, line {records.line_of(blank[0])} is blank, which may be an empty value or no row in a "
+                'file of one column; write an empty value as "" in a .csv, or remove the line.'
+            )
+
+    def _refuse_swallowed(self, records: Records) -> None:
+        """Raise a DataError for a quoted value with line breaks that looks like several rows."""
+        if lines := swallowed_rows(records, self.separator.encode(), len(self.names)):
+            raise DataError(
+                f"{self.path}, lines {lines[0]} to {lines[1]} are one row, since a quote opens a value and another one "
+                "closes it, but each looks like a row of its own. If quotes are characters like any other, set "
+                "data.quoting=none; if this is one row, set data.quoting=double."
+            )
+
+    def _refuse_other_widths(self, records: Records, first: int) -> None:
+        """Raise a DataError for the first record that has more or fewer columns than the header, if there is one."""
+        separators = np.flatnonzero(np.frombuffer(records.data, np.uint8) == ord(self.separator))
+        if records.quotes:
+            separators = separators[~records.quotes.contain(separators)]
+        starts, ends = records.starts[first:], records.ends[first:]
+        widths = np.searchsorted(separators, ends) - np.searchsorted(separators, starts) + 1
+        wrong = np.flatnonzero(widths != len(self.names))
+        if len(wrong):
+            line = records.line_of(starts[wrong[0]])
+            found = records.data[starts[wrong[0]] : ends[wrong[0]]].decode().rstrip("\r")
+            hint = f"; {SEPARATED}" if 1 in (len(self.names), widths[wrong[0]]) else ""
+            if not self.has_quotes and '"' in found:
+                hint += "; if quotes enclose values, set data.quoting=double"
+            named = "the first line names" if self._has_header else "a line has"
+            raise DataError(
+                f"{self.path}, line {line}: found {widths[wrong[0]]} columns in {shown(found)}, expected the "
+                f"{len(self.names)} that {named}{hint}."
+            )
+
+    def _say(self, remark: str) -> None:
+        print(f"{self.path}: {remark}", file=sys.stderr, flush=True)
+
+
+def _split(line: str, separator: str, has_quotes: bool) -> list[str]:
+    """Return the values of a line."""
+    if not has_quotes or '"' not in line:
+        return line.split(separator)
+    try:
+        return next(csv.reader([line], delimiter=separator, strict=True), [])
+    except csv.Error:  # a name that is far too long, or a quote in the wrong place
+        return line.split(separator)
+
+
+def _n_in_quotes(batch: pa.RecordBatch) -> int:
+    """Return how many values are written as quoting writes them."""
+    return sum(pc.sum(pc.match_substring_regex(column, QUOTED_VALUE)).as_py() or 0 for column in batch.columns)

@@ -1,0 +1,104 @@
+"""The bytes of a text file: unpacked within limits, and required to be UTF-8 without NUL bytes."""
+
+import codecs
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+from cadc.data.archive import MAX_RATIO
+from cadc.errors import DataError
+from cadc.paths import regular_file
+
+UNPACKED_BYTES = 1 << 30
+"""A compressed file that unpacks to more must not grow more than `MAX_RATIO`-fold."""
+OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""Encodings by the bytes that files begin with; UTF-32 before UTF-16, whose mark begins like it."""
+
+
+class TextStream:
+    """The bytes of a text file, without a byte order mark; to be used in a `with` block.
+
+    Parameters
+    ----------
+    path : the file.
+    compression : Arrow's name of the compression around it; None if there is none.
+
+    Raises
+    ------
+    DataError : if the text is not UTF-8, holds a NUL byte, or unpacks to far more than its size.
+    OSError, pyarrow.ArrowException : if the file cannot be opened, read or unpacked.
+    """
+
+    def __init__(self, path: Path, compression: str | None) -> None:
+        self.path = path
+        self._limit = max(UNPACKED_BYTES, MAX_RATIO * regular_file(path).stat().st_size) if compression else None
+        self._file = pa.input_stream(path, compression=compression)
+        self._n_read = self._n_lines = 0
+        self._cut_character = b""
+
+    def __enter__(self) -> "TextStream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at least one and about `size`, in whole characters; none at the end of the file."""
+        parts = [self._cut_character] if self._cut_character else []
+        n_wanted = size
+        while n_wanted > 0 and (part := self._file.read(n_wanted)):
+            parts.append(part)
+            n_wanted -= len(part)
+        data = b"".join(parts)
+        if self._n_read == 0:
+            data = self._without_mark(data)
+        self._n_read += len(data) - len(self._cut_character)
+        if self._limit and self._n_read > self._limit:
+            raise DataError(
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 30} GiB; if that "
+                "is meant, unpack it and give the unpacked file."
+            )
+        return self._checked(data, at_end=n_wanted > 0)
+
+    def _without_mark(self, data: bytes) -> bytes:
+        for mark, encoding in OTHER_ENCODINGS.items():
+            if data.startswith(mark):
+                raise DataError(f"{self.path} is not text in UTF-8 but in {encoding}; save it in UTF-8.")
+        return data.removeprefix(codecs.BOM_UTF8)
+
+    def _checked(self, data: bytes, at_end: bool) -> bytes:
+        """Return the whole characters of `data`, and keep the last one for the next call if it is cut off."""
+        self._cut_character = b""
+        if b"\0" in data:
+            line = self._n_lines + n_line_ends(data[: data.index(b"\0")]) + 1
+            raise DataError(
+                f"{self.path}, line {line} holds a NUL byte, as text in UTF-16 and files that are not text do; "
+                "save it as text in UTF-8."
+            )
+        if not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError as error:
+                # The last character may go on in the bytes that come next.
+                if at_end or error.reason != "unexpected end of data":
+                    line = self._n_lines + n_line_ends(data[: error.start]) + 1
+                    raise DataError(
+                        f"{self.path} is not text in UTF-8: line {line} holds the byte 0x{data[error.start]:02x} of "
+                        "another encoding; save the file in UTF-8."
+                    ) from error
+                data, self._cut_character = data[: error.start], data[error.start :]
+        self._n_lines += n_line_ends(data)
+        return data
+
+
+def n_line_ends(data: bytes) -> int:
+    r"""Return the number of line ends in a text, which are `\n`, `\r\n` or, where there is no `\n`, `\r`."""
+    return data.count(b"\n") or data.count(b"\r")
