@@ -1,21 +1,21 @@
 """Archives from a publisher: downloaded with a checksum, and unpacked so that no member leaves its folder."""
 
-import json
+import hashlib
 import lzma
 import re
 import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from cadc.errors import DataError, shown
-from cadc.paths import cache_dir
-from cadc.provenance.fingerprint import file_hash
-from cadc.storage.stage_cache import build_once
+from cadc.paths import cache_dir, regular_file
+from cadc.storage.stage_cache import cached_folder
 
-MANIFEST = "archive.json"
 MAX_UNPACKED_BYTES = 8 << 30
 """An archive that unpacks to more counts as a ZIP bomb; no data set needs as much."""
 MAX_RATIO = 200
@@ -42,10 +42,19 @@ def fetch(name: str, url: str, checksum: str | None, members: tuple[str, ...]) -
     ------
     DataError : if the download fails, its checksum differs, or the archive is broken or suspicious.
     """
-    folder = cache_dir() / "raw" / name
-    if not folder.is_dir():
-        build_once(folder, lambda aside: unpack(_download(url, checksum), aside, members))
-    return folder
+
+    def build(aside: Path) -> None:
+        archive = _download(url, checksum)
+        try:
+            unpack(archive, aside, members)
+        except DataError:
+            if checksum is not None:
+                raise
+            # Without a checksum only this tells that a kept download is damaged.
+            archive.unlink()
+            unpack(_download(url, checksum), aside, members)
+
+    return cached_folder("raw", name, build)
 
 
 def fetch_files(name: str, base_url: str, hashes: dict[str, str]) -> Path:
@@ -61,15 +70,17 @@ def fetch_files(name: str, base_url: str, hashes: dict[str, str]) -> Path:
     ------
     DataError : if a download fails or its hash differs.
     """
-    folder = cache_dir() / "raw" / name
 
     def download(aside: Path) -> None:
         for file_name, value in hashes.items():
             shutil.copyfile(_download(base_url + file_name, f"sha256:{value}", name), aside / file_name)
 
-    if not folder.is_dir():
-        build_once(folder, download)
-    return folder
+    return cached_folder("raw", name, download)
+
+
+def downloaded(url: str) -> Path:
+    """Return where the cache keeps the archive of an address; it may be missing."""
+    return cache_dir() / "downloads" / PurePosixPath(url).name
 
 
 def _download(url: str, checksum: str | None, name: str = "") -> Path:
@@ -98,7 +109,7 @@ def _download(url: str, checksum: str | None, name: str = "") -> Path:
 
 
 def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
-    """Unpack some members of a ZIP archive directly into a folder, beside a manifest of their hashes.
+    """Unpack some members of a ZIP archive directly into a folder.
 
     A member is written under the last part of its name only, so that it cannot leave the folder, and with no more bytes
     than the archive declares.
@@ -119,15 +130,52 @@ def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:
             found = _members(archive, file.infolist(), members)
             for name, info in found.items():
                 with file.open(info) as source, (folder / name).open("wb") as target:
-                    _copy(source, target, info.file_size, archive)
-        hashes = {name: file_hash(folder / name) for name in members}
+                    _copy(source, target.write, info.file_size, archive)
     except BaseException as error:
         for name in members:
             (folder / name).unlink(missing_ok=True)
         if isinstance(error, BROKEN):
             raise DataError(f"{archive} is not a sound ZIP archive ({error}); download it again.") from error
         raise
-    (folder / MANIFEST).write_text(json.dumps(hashes, indent=1))
+
+
+def member_hashes(archive: Path, checksum: str, members: tuple[str, ...]) -> dict[str, str]:
+    """Return the SHA-256 of some members of an archive, as they are in it now.
+
+    Parameters
+    ----------
+    archive : a ZIP archive, which may be missing.
+    checksum : `md5:…` or `sha256:…` of the archive.
+    members : names of the files, whichever folder of the archive they are in.
+
+    Returns
+    -------
+    hashes : by name; empty if the archive is missing, does not have the checksum, or is broken.
+    """
+    try:
+        state = regular_file(archive).stat()
+        return dict(_member_hashes(archive, state.st_ino, state.st_ctime_ns, checksum, members))
+    except (OSError, DataError, *BROKEN):
+        return {}
+
+
+@cache
+def _member_hashes(
+    archive: Path, inode: int, changed: int, checksum: str, members: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return the hashes of some members; once in a process, unless the archive, told by inode and time, has changed."""
+    method, _, expected = checksum.partition(":")
+    with archive.open("rb") as opened:
+        if hashlib.file_digest(opened, method).hexdigest() != expected:
+            raise DataError(f"{archive} does not have the checksum {checksum}.")
+        found = {}
+        with zipfile.ZipFile(opened) as file:
+            for name, info in _members(archive, file.infolist(), members).items():
+                digest = hashlib.sha256()
+                with file.open(info) as source:
+                    _copy(source, digest.update, info.file_size, archive)
+                found[name] = digest.hexdigest()
+    return tuple(found.items())
 
 
 def _members(archive: Path, listed: list[zipfile.ZipInfo], members: tuple[str, ...]) -> dict[str, zipfile.ZipInfo]:
@@ -163,32 +211,13 @@ def _members(archive: Path, listed: list[zipfile.ZipInfo], members: tuple[str, .
     return found
 
 
-def _copy(source: IO[bytes], target: IO[bytes], declared: int, archive: Path) -> None:
+def _copy(source: IO[bytes], take: Callable[[bytes], object], declared: int, archive: Path) -> None:
     """Copy a member, and count its bytes before they are written, because the declared size may be wrong."""
     written = 0
     while block := source.read(COPY_BYTES):
         written += len(block)
         if written > declared:
             break
-        target.write(block)
+        take(block)
     if written != declared:
         raise DataError(f"{archive} declares a wrong size, {declared} bytes, for a member; it was not unpacked.")
-
-
-def manifest(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each member that `unpack` wrote into a folder; empty if it did not write there.
-
-    Raises
-    ------
-    DataError : if the manifest is damaged.
-    """
-    path = folder / MANIFEST
-    if not path.exists():
-        return {}
-    try:
-        hashes = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({error}); delete {folder}.") from error
-    if not (isinstance(hashes, dict) and all(isinstance(value, str) for value in hashes.values())):
-        raise DataError(f"{path} is not a list of hashes; delete {folder}.")
-    return hashes

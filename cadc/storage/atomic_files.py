@@ -91,7 +91,7 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
             # safetensors creates files that only their owner can read.
             file.chmod(0o666 & ~umask())
             flush(file)
-        if replace and folder.exists():
+        if replace and os.path.lexists(folder):
             folder.rename(aside.with_name(f"{aside.name}-before"))
         try:
             aside.rename(folder)
@@ -99,7 +99,10 @@ def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], r
             if not folder.is_dir():
                 raise
         flush(folder.parent)
-        shutil.rmtree(aside.with_name(f"{aside.name}-before"), ignore_errors=True)
+        before = aside.with_name(f"{aside.name}-before")
+        if before.is_symlink():
+            before.unlink()
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

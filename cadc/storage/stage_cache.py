@@ -1,19 +1,16 @@
 """The cache of stages: folders named after a hash of everything that their content depends on."""
 
-import json
-import shutil
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadc.errors import NotWritable, reason
+from cadc.errors import NotWritable, is_lack, reason
 from cadc.paths import cache_dir
 from cadc.storage.atomic_files import is_about, write_folder
 from cadc.storage.lease import Lease, clear, holder, wait_for
-
-SIZES = "sizes.json"
-"""File beside the content of a cached folder that holds the size of each other file; a full disk can truncate one."""
+from cadc.storage.manifest import fault, write_manifest
 
 STAGES = ("downloads", "raw", "prepared", "factors", "scores")
 
@@ -21,66 +18,51 @@ STAGES = ("downloads", "raw", "prepared", "factors", "scores")
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     """Return the folder of a stage's result; if it is missing or damaged, have `build` fill it first.
 
-    Of several processes that ask for it, one builds it and the others wait.
+    Every file is compared with the SHA-256 that it was written with, once in a process; what is damaged is made again,
+    and standard error says so. Of several processes that ask for it, one builds it and the others wait.
 
     Parameters
     ----------
     stage : one of `STAGES`.
-    key : hash of everything that the content depends on.
+    key : hash of everything that the content depends on, or the name of a data set.
     build : writes the content into the empty folder that it is given.
 
     Raises
     ------
     NotWritable : if the cache folder is full or read-only.
     """
-    folder = cache_dir() / stage / key
-    if not _is_whole(folder):
-        try:
-            build_once(folder, lambda aside: _build_with_sizes(aside, build), _is_whole)
-        except OSError as error:
-            if not is_about(error, cache_dir()):
-                raise
-            raise NotWritable(
-                f"{stage} data cannot be written to the cache {cache_dir()} ({reason(error)}); make room or make it "
-                "writable, or set CADC_CACHE to another folder."
-            ) from error
+    folder, entry = cache_dir() / stage / key, f"{stage}/{key}"
+    if not fault(folder, entry):
+        return folder
+    try:
+        _build_once(folder, entry, build)
+    except OSError as error:
+        if not (is_lack(error) and is_about(error, cache_dir())):
+            raise
+        raise NotWritable(
+            f"{stage} data cannot be written to the cache {cache_dir()} ({reason(error)}); make room or make it "
+            "writable, or set CADC_CACHE to another folder."
+        ) from error
     return folder
 
 
-def _build_with_sizes(folder: Path, build: Callable[[Path], None]) -> None:
+def _build_with_manifest(folder: Path, entry: str, build: Callable[[Path], None]) -> None:
     build(folder)
-    (folder / SIZES).write_text(json.dumps({file.name: file.stat().st_size for file in folder.iterdir()}))
+    write_manifest(folder, entry)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Tell whether every file exists and has the size that it was written with."""
-    try:
-        sizes: dict[str, int] = json.loads((folder / SIZES).read_text())
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def build_once(folder: Path, build: Callable[[Path], None], is_there: Callable[[Path], bool] = Path.is_dir) -> None:
-    """Have `build` fill `folder` unless another process has done so; wait for a process that is doing it.
-
-    Parameters
-    ----------
-    folder : folder to fill; a damaged one is replaced.
-    build : writes the content into the empty folder that it is given.
-    is_there : tells whether the folder holds what it should.
-
-    Raises
-    ------
-    OSError : if the folder cannot be written.
-    """
+def _build_once(folder: Path, entry: str, build: Callable[[Path], None]) -> None:
+    """Have `build` fill `folder` unless another process has done so; wait for a process that is doing it."""
     workplace = folder.parent / f".building-{folder.name}"
     with _claim(workplace):
         try:
-            if not is_there(folder):
-                if folder.exists():
-                    shutil.rmtree(folder)
-                write_folder(folder, workplace, build)
+            if found := fault(folder, entry):
+                is_there = os.path.lexists(folder)
+                if is_there:
+                    print(f"{folder} is damaged ({found}) and is made again", file=sys.stderr, flush=True)
+                write_folder(
+                    folder, workplace, lambda aside: _build_with_manifest(aside, entry, build), replace=is_there
+                )
         finally:
             # While the lease is held: a waiting process then makes the workplace anew and checks the folder.
             clear(workplace)

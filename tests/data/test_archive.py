@@ -1,6 +1,5 @@
 import hashlib
 import io
-import json
 import struct
 import threading
 import zipfile
@@ -61,10 +60,10 @@ def test_fetched_members_lie_flat_in_the_cache_with_their_hashes(server, empty_c
     checksum = write_zip(server.folder / "made.zip", content)
     folder = archive.fetch("made", f"{server.address}/made.zip", checksum, MEMBERS)
     assert folder == empty_cache / "raw" / "made"
-    assert files_under(folder) == ["a.txt", "archive.json", "b.txt"]
+    assert files_under(folder) == ["a.txt", "b.txt", "manifest.json"]
     assert (folder / "a.txt").read_text() == "first"
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in MEMBERS}
-    assert archive.manifest(folder) == json.loads((folder / archive.MANIFEST).read_text()) == hashes
+    assert archive.member_hashes(empty_cache / "downloads" / "made.zip", checksum, MEMBERS) == hashes
 
 
 def test_second_fetch_needs_no_server(server):
@@ -201,8 +200,24 @@ def test_text_that_shrinks_well_is_no_bomb(tmp_path):
     assert (tmp_path / "out" / "a.txt").read_text() == rows
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"a.txt": 1}', "\0", "[" * 100_000])
-def test_manifest_that_is_none_is_named(tmp_path, text):
-    (tmp_path / archive.MANIFEST).write_text(text)
-    with pytest.raises(DataError, match=r"archive\.json"):
-        archive.manifest(tmp_path)
+def test_hashes_of_members_are_those_of_an_archive_with_its_checksum_and_of_no_other(tmp_path):
+    path = tmp_path / "made.zip"
+    checksum = write_zip(path, {"x/a.txt": "first", "x/b.txt": "second", "x/c.txt": "third"})
+    expected = {"a.txt": hashlib.sha256(b"first").hexdigest(), "b.txt": hashlib.sha256(b"second").hexdigest()}
+    md5 = "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
+    for known in (checksum, md5):
+        assert archive.member_hashes(path, known, MEMBERS) == expected
+    assert archive.member_hashes(path, checksum, (*MEMBERS, "d.txt")) == {}
+    assert archive.member_hashes(tmp_path / "none.zip", checksum, MEMBERS) == {}
+    other = write_zip(path, {"x/a.txt": "edited", "x/b.txt": "second"})
+    assert archive.member_hashes(path, checksum, MEMBERS) == {}
+    assert archive.member_hashes(path, other, MEMBERS)["a.txt"] == hashlib.sha256(b"edited").hexdigest()
+
+
+def test_a_kept_archive_without_a_checksum_that_is_damaged_is_fetched_again(server, empty_cache):
+    write_zip(server.folder / "made.zip", {"a.txt": "first", "b.txt": "second"})
+    url = f"{server.address}/made.zip"
+    folder = archive.fetch("made", url, None, MEMBERS)
+    truncate(empty_cache / "downloads" / "made.zip")
+    (folder / "a.txt").write_text("other")
+    assert (archive.fetch("made", url, None, MEMBERS) / "a.txt").read_text() == "first"

@@ -97,6 +97,7 @@ def tweeted(server, monkeypatch):  # noqa: F811
 def test_files_offered_one_by_one_are_fetched_together(tweeted, empty_cache):
     assert prepare(MovieTweetings(), RandomSplit()).meta["edition"] == "published"
     assert sorted(path.name for path in (empty_cache / "raw" / "movietweetings").iterdir()) == [
+        "manifest.json",
         "movies.dat",
         "ratings.dat",
     ]

@@ -104,7 +104,7 @@ def test_a_ledger_that_takes_no_more_ends_the_sweep_which_goes_on_later(few, dis
 @pytest.mark.parametrize(
     ("stage", "target", "done", "how"),
     [
-        ("prepared", "cadc.storage.stage_cache:build_once", None, "read-only"),
+        ("prepared", "cadc.storage.stage_cache:_build_once", None, "read-only"),
         ("prepared", "cadc.data.prepare:_order", None, "full"),
         ("prepared", "cadc.data.prepare:_order", None, "read-only"),
         ("factors", "cadc.factorization.factors:Factors.save", {"finished": 1, "left": 1}, "full"),

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from cadc.data.sources.ml_1m import MovieLens1M
-from tests.malformed import Place, archives, cached_stages, new_rows, overrides, predict, raw_files, saved_runs
+from tests.malformed import Place, archives, new_rows, overrides, predict, raw_files, saved_runs
 from tests.support.commands import cadc, folders, process, train
 from tests.support.helpers import write_small_movielens
 from tests.support.processes import Command
 
-GENERATORS = (raw_files, archives, overrides, saved_runs, new_rows, cached_stages)
+GENERATORS = (raw_files, archives, overrides, saved_runs, new_rows)
 CASES = [case for generator in GENERATORS for case in generator.cases()]
 SECONDS = 20
 """None may take longer, busy machines and first imports included; most take a tenth of a second."""
@@ -143,7 +143,7 @@ def test_a_sound_archive_is_unpacked(place):
     words = archives._spoil(archives.write_zip)(place)
     answer = cadc(*words)
     assert answer.status == 0, answer.err
-    assert {path.name for path in Path(answer.out.strip()).iterdir()} == {*MovieLens1M.files, "archive.json"}
+    assert {path.name for path in Path(answer.out.strip()).iterdir()} == {*MovieLens1M.files, "manifest.json"}
 
 
 @pytest.mark.parametrize(

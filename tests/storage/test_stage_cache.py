@@ -7,11 +7,12 @@ import time
 import pytest
 
 from cadc.storage.atomic_files import write_folder
-from cadc.storage.stage_cache import SIZES, cached_folder, entries
+from cadc.storage.manifest import MANIFEST
+from cadc.storage.stage_cache import cached_folder, entries
 
 
 def content(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name != SIZES)
+    return sorted(path.name for path in folder.iterdir() if path.name != MANIFEST)
 
 
 def test_damaged_folder_is_made_again(empty_cache):
@@ -117,7 +118,7 @@ def test_entries_list_folders_files_and_leftovers_with_their_size(empty_cache):
     (empty_cache / "downloads").mkdir()
     (empty_cache / "downloads" / "made.zip").write_bytes(b"123")
     found = {(entry.stage, entry.key): entry.size for entry in entries()}
-    sizes = (empty_cache / "factors" / "key" / SIZES).stat().st_size
+    sizes = (empty_cache / "factors" / "key" / MANIFEST).stat().st_size
     assert found == {("factors", "key"): 4 + sizes, ("prepared", ".partial-xyz"): 2, ("downloads", "made.zip"): 3}
 
 

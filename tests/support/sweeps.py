@@ -225,14 +225,14 @@ def before_call(target: str, n_calls: int, act: Callable[[], object]) -> None:
 
 def note_builds() -> None:
     """Have this process note each stage that it builds for the cache; see `built`."""
-    build = stage_cache._build_with_sizes
+    build = stage_cache._build_with_manifest
 
     def note(folder: Path, *arguments: Any) -> None:
         build(folder, *arguments)
         with (stage_cache.cache_dir().parent / "built").open("a") as file:
             file.write(f"{folder.parents[1].name}\n")
 
-    stage_cache._build_with_sizes = note
+    stage_cache._build_with_manifest = note
 
 
 def built(place: Place) -> list[str]:

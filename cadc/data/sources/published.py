@@ -72,10 +72,18 @@ class PublishedFiles(Source):
         return hashes
 
     def known_hashes(self) -> dict[str, str]:
-        """Return the SHA-256 of the publisher's own files, as far as they are known."""
-        # An archive without a checksum may have been changed on its way.
-        unpacked = archive.manifest(self.folder) if self.checksum else {}
-        return self.published_hashes | unpacked
+        """Return the SHA-256 of the publisher's own files, as far as they are known.
+
+        They stand in the code, or follow from an archive whose checksum stands there: the one that the cache keeps, or
+        one that lies in the folder of the files or beside it. No other file says what was published.
+        """
+        known = dict(self.published_hashes)
+        if self.checksum is not None and not set(self.files) <= set(known):
+            name = archive.downloaded(self.url).name
+            for place in (archive.downloaded(self.url), self.folder / name, self.folder.parent / name):
+                if found := archive.member_hashes(place, self.checksum, self.files):
+                    return found | known
+        return known
 
     def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `published` if every file has the hash of the publisher's own, `rolling` or `local` if not."""
