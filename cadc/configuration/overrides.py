@@ -1,8 +1,9 @@
 """Overrides, `key=value`, parsed by Hydra's grammar; and sweeps, which give several values."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from itertools import product
 from math import ceil, inf, prod
 from typing import Any
@@ -27,6 +28,8 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
     >>> expand(["seed=0,1", "model=bias"])
     [['seed=0', 'model=bias'], ['seed=1', 'model=bias']]
+    >>> [text for (text,) in expand(["sampler.rate=range(0.1,0.5,0.1)"])]
+    ['sampler.rate=0.1', 'sampler.rate=0.2', 'sampler.rate=0.3', 'sampler.rate=0.4']
     """
     parsed = parse_overrides(overrides)
     # An empty sweep counts as one value, so that it does not hide the length of the others.
@@ -36,10 +39,28 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
     for text, override in zip(overrides, parsed, strict=True):
         if override.is_sweep_override():
             key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            choices.append([f"{key}={value}" for value in _values(override)])
         else:
             choices.append([text])
     return [list(combination) for combination in product(*choices)]
+
+
+def _values(override: Override) -> Iterator[str]:
+    """Yield the values of a sweep as text."""
+    value = override.value()
+    if not isinstance(value, RangeSweep) or value.shuffle or isinstance(value.range(), range):
+        yield from override.sweep_string_iterator()
+        return
+    assert value.start is not None and value.stop is not None
+    # Hydra adds binary numbers, so that range(0.1,0.5,0.1) would hold 0.30000000000000004, which is another run.
+    start, stop, step = (_decimal(number) for number in (value.start, value.stop, value.step))
+    for number in range(ceil((stop - start) / step)):
+        yield repr(float(start + number * step))
+
+
+def _decimal(number: float) -> Decimal:
+    """Return the decimal number that was meant: of 15 digits, which a binary number holds without an error."""
+    return Decimal(f"{number:.15g}")
 
 
 def _n_values(override: Override) -> int:

@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cadc.errors import DamagedCheckpoint, Lost, NotWritable, Pruned, Unreachable
+from cadc.execution.epochs import saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger, Record
@@ -14,6 +16,7 @@ from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.fit import History
 from cadc.training.search import SEARCH
 
 PRUNED_BECAUSE = "other trials had better values after as many epochs"
@@ -38,9 +41,7 @@ def final_state(job: Job, ledger: Ledger, retry_failed: bool, finished: str = "s
     return None
 
 
-def run_job(
-    job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[list[dict[str, float]]], None] | None = None
-) -> str:
+def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[History], None] | None = None) -> str:
     """Execute a run whose lease is held, resuming from its last checkpoint; return its final state.
 
     Parameters
@@ -62,7 +63,10 @@ def run_job(
         if not lease.is_held():
             raise Lost(f"another process took over run {job.run_id}, because this process gave no sign of life.")
 
-    def check_and_report(history: list[dict[str, float]]) -> None:
+    epochs: History = []
+
+    def check_and_report(history: History) -> None:
+        epochs[:] = history
         check_interrupt()
         require_held()
         if after_epoch is not None:
@@ -109,13 +113,22 @@ def run_job(
         require_held()
         if is_of_the_run(error, job.settings):
             record = record_without_result(job, "failed", str(as_cadc_error(error)))
-            ledger.end(job.run_id, record | (unreachable_fields(job) if isinstance(error, Unreachable) else {}))
+            ended = record | (unreachable_fields(job) if isinstance(error, Unreachable) else {})
+            # A resumed attempt may fail before it reports the epochs of earlier ones.
+            ledger.end(job.run_id, ended, epochs or _saved(checkpoints))
             ledger.tidy(job.run_id)
         else:
             ledger.begin(job.run_id, known | {"reason": str(as_cadc_error(error))})
         raise
     ledger.tidy(job.run_id)
     return "resumed" if resumed else "finished"
+
+
+def _saved(checkpoints: Path) -> History:
+    try:
+        return saved_history(checkpoints)
+    except DamagedCheckpoint:
+        return []
 
 
 def record_without_result(job: Job, status: str, reason: str) -> Record:

@@ -6,7 +6,7 @@ what is known about it. So the folder of a run is never half written, and any nu
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from cadc.errors import CadcError, NotWritable, UsageError, reason
 from cadc.ledger.reading import Record, read_record
 from cadc.ledger.record_hash import seal
 from cadc.paths import runs_dir
+from cadc.provenance.fingerprint import file_hash
 from cadc.storage.atomic_files import is_about, write_file, write_folder
 from cadc.storage.lease import Lease, claim, clear, holder
-from cadc.storage.run_files import ABOUT, RECORD
+from cadc.storage.run_files import ABOUT, CURVES, RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,12 +197,17 @@ class Ledger:
                 raise
             raise self._not_writable(error) from error
 
-    def end(self, run_id: str, record: Mapping[str, Any]) -> None:
-        """Write the record of a run that failed or was pruned."""
-        text = json.dumps(dict(record), indent=1)
+    def end(self, run_id: str, record: Mapping[str, Any], epochs: Sequence[Mapping[str, float]] = ()) -> None:
+        """Write the record of a run that failed or was pruned, and the curves of its epochs if there are any."""
 
         def build(folder: Path) -> None:
-            (folder / RECORD).write_text(text)
+            hashes = {}
+            if epochs:
+                import pandas as pd
+
+                pd.DataFrame([dict(row) for row in epochs]).to_csv(folder / CURVES, index=False)
+                hashes = {"files": {CURVES: file_hash(folder / CURVES)}}
+            (folder / RECORD).write_text(json.dumps(dict(record) | hashes, indent=1))
 
         self.write(run_id, build)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cadc.configuration.casting import cast
-from cadc.configuration.override_text import to_overrides
 from cadc.configuration.overrides import parse_overrides
 from cadc.errors import CadcError, UsageError
 from cadc.evaluation.metrics.lookup import metric
@@ -71,7 +70,7 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
     best = study.best()
     if not best:
         raise CadcError(f"no trial of {task} was complete; see the lines above.")
-    own, value = tuple(to_overrides(best[0].params)), float(best[0].values[0])
+    own, value = tuple(tuning.overrides(best[0])), float(best[0].values[0])
     # The current settings compete with those of the trials.
     current = [finished_record(job, ledger) for job in trial_jobs(base, how.repeats)]
     (untuned,) = mean_values(tuning, current, ledger)

@@ -1,14 +1,11 @@
 """Pruning: report each epoch to Optuna once, then ask the pruner."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import torch
 from optuna.trial import Trial
 
 from cadc.errors import Pruned
 from cadc.pipeline.settings import Settings
-from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import History
 from cadc.tuning.study import SharedStudy
 
@@ -61,17 +58,3 @@ def epoch_reporter(trial: Trial, study: SharedStudy, settings: Settings) -> Afte
                     ask(epoch)
 
     return after_epoch
-
-
-def saved_history(checkpoints: Path) -> History:
-    """Return the history that an interrupted run saved; empty if there is none.
-
-    Raises
-    ------
-    CadcError : if its checkpoint is damaged.
-    """
-    newest = CheckpointFolder(checkpoints).newest()
-    if newest is None:
-        return []
-    history: History = torch.load(newest, weights_only=True, map_location="cpu", mmap=True).get("history", [])
-    return history

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from optuna.trial import FrozenTrial
 
-from cadc.configuration.override_text import to_overrides, to_values
+from cadc.configuration.override_text import to_values
 from cadc.storage.output_files import put_in_place, remove_output
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
@@ -47,7 +47,7 @@ def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[
             remove_output(path)
     lines = []
     for number, trial in enumerate(best, 1):
-        lines.append(f"trial {trial.number}: {metrics_text(trial, study)}: {' '.join(to_overrides(trial.params))}")
+        lines.append(f"trial {trial.number}: {metrics_text(trial, study)}: {' '.join(study.tuning.overrides(trial))}")
         lines.append(f"  cadc train @{folder / _name(number, len(best))}")
     return lines
 
@@ -60,7 +60,7 @@ def table(study: SharedStudy) -> pd.DataFrame:
         seconds = trial.duration.total_seconds() if trial.duration else None
         rows.append(
             {"trial": trial.number, "state": trial.state.name.lower(), "run": trial.user_attrs.get(RUNS)}
-            | trial.params
+            | study.tuning.chosen(trial)
             | dict(zip(study.tuning.metrics, values, strict=True))
             | {"epochs": len(trial.intermediate_values) or None, "seconds": seconds}
             | {"reason": trial.user_attrs.get("reason")}
@@ -77,5 +77,5 @@ def _write_best(study: SharedStudy, trial: FrozenTrial, common: Sequence[str], p
         f"# Trial {trial.number} of {len(study.done())} of the study {study.name}: {metrics_text(trial, study)}",
         f"# run it on the test data: cadc train @{path.name}",
     ]
-    options = to_values([*common, *to_overrides(trial.params)])
+    options = to_values([*common, *study.tuning.overrides(trial)])
     path.write_text("\n".join(lines) + "\n" + yaml.safe_dump(options, sort_keys=False, allow_unicode=True))

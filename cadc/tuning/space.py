@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -28,6 +29,29 @@ def distributions(space: Any) -> dict[str, BaseDistribution]:
     if not isinstance(space, Mapping) or not space:
         raise UsageError("tune.space is empty; add at least one key, such as trainer.learning_rate: {low, high, log}.")
     return {key: _distribution(leaf, f"tune.space.{key}") for key, leaf in options_of(space).items()}
+
+
+def decimal_values(values: Mapping[str, Any], of: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    """Return chosen values with those of a range with a step as the decimal numbers that were meant.
+
+    Optuna counts steps in binary, so that 0.1 and two steps of 0.1 would be 0.30000000000000004, which is another run.
+
+    Parameters
+    ----------
+    values : chosen by a trial, by key.
+    of : the distribution of each key.
+
+    >>> decimal_values({"sampler.rate": 0.1 + 0.2}, {"sampler.rate": FloatDistribution(0.1, 0.9, step=0.1)})
+    {'sampler.rate': 0.3}
+    """
+    return {key: _on_grid(value, of.get(key)) for key, value in values.items()}
+
+
+def _on_grid(value: Any, distribution: BaseDistribution | None) -> Any:
+    if not isinstance(distribution, FloatDistribution) or distribution.step is None:
+        return value
+    low, step = Decimal(repr(distribution.low)), Decimal(repr(distribution.step))
+    return float(low + round((Decimal(value) - low) / step) * step)
 
 
 def options_of(space: Mapping[str, Any]) -> dict[str, Any]:

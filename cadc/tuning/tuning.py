@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from optuna.distributions import distribution_to_json
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, Trial
 
+from cadc.configuration.override_text import to_overrides
 from cadc.errors import CadcError, UsageError, require_at_least
 from cadc.evaluation.metrics.lookup import is_metric
 from cadc.evaluation.metrics.lookup import metric as metric_of
 from cadc.evaluation.prefixes import TEST, VALIDATION
 from cadc.provenance.fingerprint import digest
 from cadc.randomness import derive_seed
-from cadc.tuning.space import distributions
+from cadc.tuning.bracket import Hyperband
+from cadc.tuning.space import decimal_values, distributions
 
 COSTS = {"bytes", "cost", "rows"}
 """Parts of a record, and values among them, that are better low."""
@@ -110,8 +113,16 @@ class Tuning:
         if not self.prunes:
             return NopPruner()
         if self.pruner_name == "hyperband":
-            return HyperbandPruner(min_resource=1, max_resource=max_epochs, reduction_factor=3)
+            return Hyperband(min_resource=1, max_resource=max_epochs, reduction_factor=3)
         return MedianPruner(n_startup_trials=self.startup, n_warmup_steps=1)
+
+    def overrides(self, trial: FrozenTrial | Trial) -> list[str]:
+        """Return the overrides that a trial chose."""
+        return to_overrides(self.chosen(trial))
+
+    def chosen(self, trial: FrozenTrial | Trial) -> dict[str, Any]:
+        """Return the values that a trial chose, by key of the configuration."""
+        return decimal_values(trial.params, self.distributions)
 
     def settings(self, run_id: str) -> str:
         """Return a hash of what trials of one study have in common.

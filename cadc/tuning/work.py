@@ -9,9 +9,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cadc.configuration.override_text import to_overrides
 from cadc.errors import CadcError, Pruned, UsageError
 from cadc.execution.attempt import PRUNED_BECAUSE, final_state, record_without_result, run_job
+from cadc.execution.epochs import recorded_history, saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger
@@ -19,7 +19,7 @@ from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Display, Report
 from cadc.tuning.compose import check_space, compose_tuning
-from cadc.tuning.pruning import AfterEpoch, epoch_reporter, saved_history
+from cadc.tuning.pruning import AfterEpoch, epoch_reporter
 from cadc.tuning.repeats import mean_values, trial_jobs
 from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
@@ -121,7 +121,7 @@ def _progress(study: SharedStudy) -> str:
 def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
     jobs: list[Job] = []
     try:
-        jobs = trial_jobs([*base, *to_overrides(trial.params)], study.tuning.repeats)
+        jobs = trial_jobs([*base, *study.tuning.overrides(trial)], study.tuning.repeats)
         with study.storage.reached():
             trial.set_user_attr(RUNS, " ".join(job.run_id for job in jobs))
         first = finished_record(jobs[0], ledger, epoch_reporter(trial, study, jobs[0].settings))
@@ -142,7 +142,21 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
 
 
 def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda history: None) -> dict[str, Any]:
-    """Return the record of a trial's run, which is run first unless it is finished."""
+    """Return the record of a trial's run, which is run first unless it is finished.
+
+    The epochs of a run that ended before are reported as if it was run now, so that the pruner decides alike whatever
+    the ledger holds.
+
+    Parameters
+    ----------
+    job, ledger : the run, and where it is recorded.
+    after_epoch : called with the history after each epoch.
+
+    Raises
+    ------
+    Pruned : if `after_epoch` stops the trial.
+    CadcError : if the run fails, or failed before.
+    """
     while final_state(job, ledger, retry_failed=False) is None:
         lease = ledger.claim(job.run_id)
         if lease is None:
@@ -152,6 +166,7 @@ def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda h
             if final_state(job, ledger, retry_failed=False) is None:
                 _resume_or_run(job, ledger, lease, after_epoch)
     record = ledger.record(job.run_id)
+    after_epoch(recorded_history(ledger, record))
     if record.get("status") == "failed":
         raise CadcError(str(record.get("reason")))
     return record
@@ -177,7 +192,8 @@ def _resume_or_run(job: Job, ledger: Ledger, lease: Lease, after_epoch: AfterEpo
 def _line(trial: FrozenTrial, study: SharedStudy, seconds: float) -> str:
     """Return the result of a trial as a line."""
     chosen = " ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in trial.params.items()
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in study.tuning.chosen(trial).items()
     )
     unfinished = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
     how = unfinished.get(trial.state) or metrics_text(trial, study)

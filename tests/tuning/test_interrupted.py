@@ -9,8 +9,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 from cadc.execution import attempt
+from cadc.execution.epochs import saved_history
 from cadc.ledger import Ledger
-from cadc.tuning.pruning import saved_history
 from cadc.tuning.study import SharedStudy
 from tests.tuning.helpers import check_study, fork, lines, look, outcome, tune, wait_until
 
