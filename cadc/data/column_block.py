@@ -1,6 +1,7 @@
-"""Consecutive rows of a table file, and its columns converted to texts, numbers, labels and times."""
+"""Consecutive rows of a table file, and its columns converted to texts, numbers and labels."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cadc.data.canonical import NotCategorical, canonical_texts
 from cadc.errors import DataError, shown
 
-TIMES = (pa.int64(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
-A_TIME = "whole seconds, or dates and times such as 2024-12-31 23:59:59"
+DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
+LONG_WHOLE_NUMBER = r"^[+-]?\d{16,19}$"
+"""A text that may be a whole number beyond 2^53, from where on float64 skips some."""
 
 
 @dataclass
@@ -23,17 +26,17 @@ class Block:
 
     Parameters
     ----------
-    path : the file.
+    path : the file, or what a message calls the rows that come from elsewhere.
     first_row : number of rows of the file before this block.
     columns : Arrow arrays by name; texts for CSV, the types of the file for Parquet.
     """
 
-    path: Path
+    path: Path | str
     first_row: int
     columns: dict[str, pa.Array]
 
     def texts(self, name: str, required: bool = False) -> pa.Array:
-        """Return a column as texts; a missing value is an empty text.
+        """Return a column of categories as texts, see `canonical_texts`; a missing value is an empty text.
 
         Parameters
         ----------
@@ -44,13 +47,14 @@ class Block:
         ------
         DataError : if the column holds numbers with fractions or nested values, or lacks a required value.
         """
-        values = self.columns[name]
-        kinds = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
-        if not any(kind(values.type) for kind in kinds):
-            raise DataError(f"{self.path}: column {name} holds {values.type}; expected texts or whole numbers.")
-        values = pc.fill_null(pc.cast(values, pa.string()), "")
+        try:
+            values = canonical_texts(self.columns[name])
+        except NotCategorical as error:
+            if error.at is None:
+                raise DataError(f"{self.path}: column {name} {error.fault}.") from error
+            raise self.fault(name, error.at, error.fault) from error
         if required:
-            self._refuse(name, pc.equal(values, ""), "is missing; every row needs one")
+            self.refuse(name, pc.equal(values, ""), "is missing; every row needs one")
         return values
 
     def numbers(self, name: str, dtype: type, missing: float | None = None) -> NDArray[Any]:
@@ -68,82 +72,155 @@ class Block:
 
         Raises
         ------
-        DataError : if a value is not a finite number of that type.
+        DataError : if a value is not a finite number of that type, or is a whole number that `dtype` float64 skips.
         """
-        values = self.columns[name]
+        return self._numbers(name, self.columns[name], dtype, missing)
+
+    def _numbers(self, name: str, values: pa.Array, dtype: type, missing: float | None = None) -> NDArray[Any]:
         kind = "whole number" if np.issubdtype(dtype, np.integer) else "number"
         if pa.types.is_string(values.type):
             values = pc.if_else(pc.equal(values, ""), None, values)
-        elif not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or values.type == pa.bool_()):
+        elif not any(is_kind(values.type) for is_kind in NUMERIC):
             raise DataError(f"{self.path}: column {name} holds {values.type}; expected a {kind}.")
         if values.null_count:
             if missing is None:
-                self._refuse(name, pc.is_null(values), f"is missing; expected a {kind}")
+                self.refuse(name, pc.is_null(values), f"is missing; expected a {kind}")
             values = pc.fill_null(values, pa.scalar(missing).cast(values.type))
+        if dtype is np.float64:
+            self._refuse_inexact(name, values)
+            # Checked above; a float64 that is nearest to a number of more digits is what is meant.
+            safe = not pa.types.is_integer(values.type)
+        else:
+            safe = True
         target = pa.from_numpy_dtype(dtype)
         try:
-            cast = pc.cast(values, target)
+            cast = pc.cast(values, target, safe=safe)
         except pa.ArrowInvalid:
-            self._refuse(name, pa.array([not _fits(value, target) for value in values]), f"is not a {kind}")
+            hint = ""
+            if pa.types.is_string(values.type):
+                commas = pc.match_substring_regex(values, DECIMAL_COMMA)
+                hint = "; write a decimal point in place of the comma" if pc.any(commas).as_py() else ""
+            self.refuse(name, pa.array([not fits(value, target) for value in values]), f"is not a {kind}{hint}")
             raise
+        if pa.types.is_string(values.type) and np.issubdtype(dtype, np.integer):
+            # Arrow reads hexadecimal digits, which no other type of number here may hold.
+            self.refuse(name, pc.match_substring_regex(values, "[xX]"), f"is not a {kind}")
         found = cast.to_numpy(zero_copy_only=False)
         if np.issubdtype(dtype, np.floating):
-            self._refuse(name, pa.array(~np.isfinite(found)), f"is not a finite {kind}")
+            self.refuse(name, pa.array(~np.isfinite(found)), f"is not a finite {kind}")
         return np.asarray(found)
 
+    def _refuse_inexact(self, name: str, values: pa.Array) -> None:
+        """Raise a DataError for a whole number that no float64 equals."""
+        if pa.types.is_string(values.type):
+            long = pc.match_substring_regex(values, LONG_WHOLE_NUMBER)
+            if not pc.any(long).as_py():
+                return
+            whole = pc.if_else(long, values, "0")
+            try:
+                whole = whole.cast(pa.int64())
+            except pa.ArrowInvalid:  # of more digits than an identifier or a time has
+                return
+        elif pa.types.is_integer(values.type):
+            whole = values
+        else:
+            return
+        found = whole.to_numpy(zero_copy_only=False)
+        rounded = found.astype(np.float64)
+        # 2^63 and 2^64 are not whole numbers of their own type any more, and nothing equals 0 in their place.
+        limit = 2.0 ** (64 if found.dtype == np.uint64 else 63)
+        wrong = np.where(rounded < limit, rounded, 0).astype(found.dtype) != found
+        self.refuse(
+            name,
+            pa.array(wrong),
+            "is a whole number beyond 2^53 that no float64 equals; subtract a constant from the column or divide it",
+        )
+
     def labels(self, name: str) -> NDArray[np.float32]:
-        """Return a column of 0 and 1, float32, shape [B].
+        """Return a column of 0 and 1, or of true and false, float32, shape [B].
 
         Raises
         ------
-        DataError : if a value is neither 0 nor 1.
-        """
-        label = self.numbers(name, np.float32)
-        self._refuse(name, pa.array((label != 0) & (label != 1)), "is not a label; expected 0 or 1")
-        return label
-
-    def seconds(self, name: str) -> NDArray[np.int64]:
-        """Return a column of times as seconds, int64, shape [B].
-
-        Whole numbers stay as they are; dates and times become seconds since 1970 in UTC.
-
-        Raises
-        ------
-        DataError : if a value is neither, or the column mixes them.
+        DataError : if a value is neither.
         """
         values = self.columns[name]
         if pa.types.is_string(values.type):
-            self._refuse(name, pc.equal(values, ""), f"is missing; expected {A_TIME}")
-            values = self._times(name, values)
-        if pa.types.is_date(values.type):
-            values = pc.cast(values, pa.timestamp("s"))
-        if pa.types.is_timestamp(values.type):
-            self._refuse(name, pc.is_null(values), f"is missing; expected {A_TIME}")
-            whole = pc.cast(values, pa.timestamp("s", values.type.tz), safe=False)
-            return np.asarray(pc.cast(whole, pa.int64()).to_numpy())
-        return self.numbers(name, np.int64)
+            lower = pc.utf8_lower(values)
+            values = pc.case_when(
+                pc.make_struct(pc.equal(lower, "true"), pc.equal(lower, "false")), "1", "0", values
+            )
+        label = self._numbers(name, values, np.float64)
+        self.refuse(name, pa.array((label != 0) & (label != 1)), "is not a label; expected 0 or 1")
+        return label.astype(np.float32)
 
-    def _times(self, name: str, texts: pa.Array) -> pa.Array:
-        """Return texts as whole numbers, or as dates and times, if all of them are written in the same way."""
-        for kind in TIMES:
+    def at_least(self, name: str, threshold: float) -> NDArray[np.bool_]:
+        """Tell which numbers of a column reach a threshold, bool, shape [B].
+
+        Both are compared in the column's own type: 0.7 as float32 reaches 0.7; whole numbers and decimals are compared
+        exactly.
+
+        Raises
+        ------
+        DataError : if a value is not a finite number.
+        """
+        values = self.columns[name]
+        kind = values.type
+        if pa.types.is_string(kind):
             try:
-                return pc.cast(texts, kind)
+                values = values.cast(pa.int64())
             except pa.ArrowInvalid:
-                continue
-        wrong = [not any(_fits(text, kind) for kind in TIMES) for text in texts]
-        self._refuse(name, pa.array(wrong), f"is not a time; expected {A_TIME}")
-        raise DataError(f"{self.path}: column {name} mixes ways to write a time; expected {A_TIME} in all rows.")
+                return np.asarray(self.numbers(name, np.float64) >= threshold)
+            # For the checks alone, such as of hexadecimal digits.
+            self.numbers(name, np.int64)
+            kind = values.type
+        if pa.types.is_floating(kind):
+            own = kind.to_pandas_dtype()
+            with np.errstate(over="ignore"):
+                return np.asarray(self.numbers(name, own) >= own(threshold))
+        if pa.types.is_integer(kind):
+            own = kind.to_pandas_dtype()
+            # NumPy compares whole numbers of any size exactly with one of Python.
+            return np.asarray(self._numbers(name, values, own) >= ceiling(threshold))
+        if pa.types.is_decimal(kind):
+            self.numbers(name, np.float64)
+            exact = pa.scalar(Decimal(repr(float(threshold))))
+            return np.asarray(pc.greater_equal(values, exact).to_numpy(zero_copy_only=False))
+        return np.asarray(self.numbers(name, np.float64) >= threshold)
 
-    def _refuse(self, name: str, wrong: pa.Array, fault: str) -> None:
-        """Raise a DataError for the first value that is wrong, if any is."""
+    def refuse(self, name: str, wrong: pa.Array, fault: str) -> None:
+        """Raise a DataError for the first value that is wrong, if any is.
+
+        Parameters
+        ----------
+        name : name of the column.
+        wrong : tells which values are wrong, bool, shape [B].
+        fault : what is wrong with them.
+        """
         at = np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
         if len(at):
-            value = self.columns[name][int(at[0])].as_py()
-            quoted = "" if value in (None, "") else f" {shown(str(value), 42)}"
-            raise DataError(f"{self.path}, row {self.first_row + at[0] + 1}: column {name}{quoted} {fault}.")
+            raise self.fault(name, int(at[0]), fault)
+
+    def fault(self, name: str, at: int, fault: str) -> DataError:
+        """Return the error for one value of a column, which stands `at` that place of the block."""
+        value = self.columns[name][at].as_py()
+        quoted = "" if value in (None, "") else f" {shown(value if isinstance(value, bytes) else str(value), 42)}"
+        return DataError(f"{self.path}, row {self.first_row + at + 1}: column {name}{quoted} {fault}.")
 
 
-def _fits(value: pa.Scalar, target: pa.DataType) -> bool:
+NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+"""Types that are numbers."""
+
+
+def ceiling(threshold: float) -> float | int:
+    """Return the lowest whole number that reaches a threshold; infinity and NaN stay.
+
+    >>> ceiling(3.5), ceiling(4.0), ceiling(float("inf"))
+    (4, 4, inf)
+    """
+    return threshold if not np.isfinite(threshold) else -int(-threshold // 1)
+
+
+def fits(value: pa.Scalar, target: pa.DataType) -> bool:
     """Tell whether a value can be cast to an Arrow type."""
     try:
         value.cast(target)

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.raw import RawLog
-from cadc.data.vocabulary import codes_of
+from cadc.data.times import in_ticks
+from cadc.data.vocabulary import codes_of, raw_values
+from cadc.errors import DataError
 
 
 class DiskColumns:
@@ -17,11 +19,15 @@ class DiskColumns:
     ----------
     folder : holds one file for each column.
     shapes : type and shape of a row, by name of the column.
+    ticks_per_second : of the column `time`.
     """
 
-    def __init__(self, folder: Path, shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]]) -> None:
+    def __init__(
+        self, folder: Path, shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]], ticks_per_second: int = 1
+    ) -> None:
         self.folder = folder
         self.shapes = shapes
+        self.ticks_per_second = ticks_per_second
 
     def __contains__(self, name: str) -> bool:
         return name in self.shapes
@@ -48,10 +54,15 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
     -------
     columns : columns by name; context fields hold codes in order of appearance, and -1 for missing values.
     values : raw value of each code, by context field.
+
+    Raises
+    ------
+    DataError : if times with fractions of a second are too far apart for 64 bits.
     """
     codes: dict[str, dict[Any, int]] = {field.name: {} for field in raw.schema.of("context", bag=False)}
     files: dict[str, Any] = {}
     shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
+    ticks: list[tuple[int, int]] = []
     try:
         for chunk in raw.chunks:
             parts: dict[str, NDArray[Any] | None] = {
@@ -69,7 +80,34 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
                     files[name] = (folder / name).open("wb")
                     shapes[name] = (values.dtype, values.shape[1:])
                 files[name].write(np.ascontiguousarray(values).data)
+            ticks.append((len(chunk.label), chunk.ticks_per_second))
     finally:
         for file in files.values():
             file.close()
-    return DiskColumns(folder, shapes), {name: np.array(list(known)) for name, known in codes.items()}
+    ticks_per_second = _in_common_ticks(folder / "time", ticks) if "time" in shapes else 1
+    return DiskColumns(folder, shapes, ticks_per_second), {name: raw_values(known) for name, known in codes.items()}
+
+
+def _in_common_ticks(path: Path, ticks: list[tuple[int, int]]) -> int:
+    """Change the times on disk to the finest ticks of all chunks, and return how many of them are a second.
+
+    Parameters
+    ----------
+    path : file of the column `time`.
+    ticks : number of rows and ticks per second of each chunk.
+    """
+    finest = max(own for _, own in ticks)
+    if all(own == finest for _, own in ticks):
+        return finest
+    column = np.memmap(path, np.int64, "r+")
+    first_row = 0
+    for n_rows, own in ticks:
+        try:
+            in_ticks(column[first_row : first_row + n_rows], own, finest)
+        except OverflowError as error:
+            raise DataError(
+                f"the times of the log are too far apart for 64 bits in steps of 1/{finest:,} second; round them to "
+                "whole seconds."
+            ) from error
+        first_row += n_rows
+    return finest

@@ -69,6 +69,11 @@ class InteractionLog:
         """SHA-256 of the schema and of all columns."""
         return str(self.meta["content_hash"])
 
+    @property
+    def ticks_per_second(self) -> int:
+        """What the column `time` counts: 1 for whole seconds, 10^3, 10^6 or 10^9 if the log tells parts of a second."""
+        return int(self.meta.get("ticks_per_second", 1))
+
     def n_rows(self, split: str) -> int:
         """Return the number of rows of `train`, `validation` or `test`."""
         return int(self.meta["rows"][split])
@@ -83,7 +88,7 @@ class InteractionLog:
 
         Parameters
         ----------
-        name : `label` (float32), `time` (int64, seconds), `oracle` (float32, true probability of label 1), `row`
+        name : `label` (float32), `time` (int64, see `ticks_per_second`), `oracle` (float32, true probability of label 1), `row`
             (place in the raw log), or `user` and `item` (int32, rows of the entity tables).
         split : `train`, `validation` or `test`; None takes all rows.
 

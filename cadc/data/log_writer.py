@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cadc.data.disk_columns import DiskColumns
 from cadc.data.raw import EntityTable, RawLog
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
-from cadc.data.vocabulary import encode, rank_by_frequency
+from cadc.data.vocabulary import encode, in_order, rank_by_frequency
 
 BLOCK_ROWS = 1 << 22
 """Rows of a column that are in memory at once."""
@@ -131,7 +131,7 @@ class LogWriter:
         column : row of `table` for each raw row, int32, shape [n_rows].
         """
         counts = self._counts(column, len(table.keys))
-        ranks = rank_by_frequency(counts, np.argsort(table.keys, kind="stable"))
+        ranks = rank_by_frequency(counts, in_order(table.keys))
         self.column(side, np.int32, (), lambda raw_rows: ranks[column[raw_rows]])
         by_rank = np.argsort(ranks)
         counts, keys = counts[by_rank], table.keys[by_rank]

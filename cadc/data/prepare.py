@@ -85,6 +85,8 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: Split, split_se
     schema = writer.sized_schema().to_json()
     # Where the parts end counts as content: a split by time orders the rows alike for any shares.
     writer.content.update(digest([schema, rows]).encode())
+    if columns.ticks_per_second > 1:
+        writer.content.update(digest({"ticks_per_second": columns.ticks_per_second}).encode())
     meta = {
         "name": source.name,
         "edition": source.edition(fingerprint),
@@ -93,6 +95,7 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: Split, split_se
         "rows": rows,
         "positives": dict(zip(SPLITS, positives, strict=True)),
         "split_remark": remark,
+        "ticks_per_second": columns.ticks_per_second,
         "content_hash": writer.content.hexdigest(),
         "prepare_s": time.perf_counter() - started,
     }

@@ -54,8 +54,9 @@ class Chunk:
     context : raw values of each context field by name, as a NumPy array or an Arrow array of texts, shape [B] each; an
         empty string is a missing value.
     dense : real-valued columns in the order of `schema.dense`, float32, shape [B, D].
-    time : time of each row in seconds, int64, shape [B].
+    time : time of each row in ticks, int64, shape [B].
     oracle : true probability of label 1, float32, shape [B]; only generators know it.
+    ticks_per_second : of `time`: 1, 10^3, 10^6 or 10^9. Chunks may differ; the log keeps the finest.
     """
 
     label: NDArray[np.float32]
@@ -64,6 +65,7 @@ class Chunk:
     dense: NDArray[np.float32] | None = None
     time: NDArray[np.int64] | None = None
     oracle: NDArray[np.float32] | None = None
+    ticks_per_second: int = 1
 
 
 @dataclass

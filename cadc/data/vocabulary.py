@@ -1,5 +1,6 @@
 """Vocabularies: raw values → ids by descending training frequency; id 0 stands for values without training rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,22 @@ def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> N
     return ranks
 
 
+def in_order(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the permutation that sorts different raw values: numbers by size, texts by code points, shape [n].
+
+    >>> in_order(np.array(["b", "é", "a"], object)).tolist()
+    [2, 0, 1]
+    """
+    if values.dtype != object:
+        return np.argsort(values, kind="stable")
+    try:
+        # UTF-8 sorts as its code points do, without an object in memory for each comparison.
+        order = pc.sort_indices(pa.array(values, pa.string()))
+    except pa.ArrowException:  # raw values of another type
+        return np.argsort(values, kind="stable")
+    return order.to_numpy().astype(np.intp)
+
+
 def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> tuple[NDArray[np.int32], NDArray[Any]]:
     """Return the ids of raw values, and the vocabulary that they belong to.
 
@@ -75,7 +92,7 @@ def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> 
         codes[present], weights=None if weights is None else weights[present], minlength=len(uniques)
     ).astype(np.float64)
     uniques = np.asarray(uniques)
-    ranks = rank_by_frequency(counts, np.argsort(uniques, kind="stable"))
+    ranks = rank_by_frequency(counts, in_order(uniques))
     ids_of_codes = np.where(counts > 0, ranks, UNKNOWN).astype(np.int32)
     ids = np.full(len(values), UNKNOWN, np.int32)
     ids[present] = ids_of_codes[codes[present]]
@@ -83,17 +100,17 @@ def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> 
     return ids, vocabulary
 
 
-def look_up(values: NDArray[Any], vocabulary: NDArray[Any]) -> NDArray[np.int32]:
-    """Return the ids of raw values in a vocabulary that `encode` made, int32, shape [n]; unseen values have id 0.
+def raw_values(known: Mapping[Any, int]) -> NDArray[Any]:
+    """Return the values that `codes_of` numbered, in the order of their codes, shape [n].
 
-    Numbers are compared as numbers if the vocabulary holds integers, and as texts if it holds texts.
+    Texts are objects: in an array of fixed width the longest one would set the memory of each, and its last character
+    would be lost if it is NUL.
+
+    >>> raw_values({"b": 0, "a": 1}).tolist(), raw_values({5: 0}).dtype.kind
+    (['b', 'a'], 'i')
     """
-    index = pd.Index(vocabulary)
-    if index.dtype.kind in "iu" and values.dtype.kind not in "iu":
-        values = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy()
-    elif index.dtype.kind not in "iu" and values.dtype.kind in "iuf":
-        values = values.astype(str)
-    return (index.get_indexer(pd.Index(values)) + 1).astype(np.int32)
+    values = list(known)
+    return np.array(values, object if not values or isinstance(values[0], str) else None)
 
 
 def codes_of(values: NDArray[Any] | pa.Array, known: dict[Any, int]) -> NDArray[np.int32]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cadc.data.canonical import NotCategorical, canonical_texts
 from cadc.data.text import unreadable
 from cadc.errors import DataError, UsageError, shown
 from cadc.paths import regular_file
@@ -33,7 +34,7 @@ class KeyedVectors:
     Parameters
     ----------
     path : where they came from.
-    ids : raw ids, all different, shape [n].
+    ids : canonical texts of raw ids, all different, shape [n].
     values : float32, all finite, shape [n, dim].
     unknown : the vector of *unknown*, shape [dim], which stands under a missing id; None where there is none.
     """
@@ -116,7 +117,7 @@ def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVecto
             f"{file} has no column {shown(id_column)} of ids; it has {', '.join(table.column_names)}. "
             "Set initializer.id_column."
         )
-    return _keyed(file, _ids(table.column(id_column)), _numbers(file, table.drop_columns([id_column])))
+    return _keyed(file, _ids(file, table.column(id_column)), _numbers(file, table.drop_columns([id_column])))
 
 
 def _from_safetensors(folder: Path, field: str) -> KeyedVectors:
@@ -131,10 +132,10 @@ def _from_safetensors(folder: Path, field: str) -> KeyedVectors:
             f"{listed} has columns {', '.join(vocabulary.column_names)} and {len(vocabulary)} rows; expected a column "
             f"value with an id for each row of the table {field}, whose shape is {tuple(values.shape)}."
         )
-    return _keyed(folder / TABLES, _ids(vocabulary.column("value")), values.float().numpy())
+    return _keyed(folder / TABLES, _ids(listed, vocabulary.column("value")), values.float().numpy())
 
 
-def _keyed(path: Path, ids: "pd.Series[Any]", values: NDArray[np.float32]) -> KeyedVectors:
+def _keyed(path: Path, ids: "pd.Series[str]", values: NDArray[np.float32]) -> KeyedVectors:
     """Check what a file holds and take the vector of *unknown* out of it."""
     if not len(ids) or not values.shape[1]:
         raise DataError(f"{path} holds no vectors: it has {len(ids)} rows of {values.shape[1]} numbers.")
@@ -148,14 +149,11 @@ def _keyed(path: Path, ids: "pd.Series[Any]", values: NDArray[np.float32]) -> Ke
     if ids.duplicated().any():
         row = int(ids.duplicated().to_numpy().argmax())
         raise DataError(f"{path}, row {row + 1}: the id {shown_id(ids.iloc[row])} is duplicated; keep one vector.")
-    missing = ids.isna().to_numpy()
+    missing = (ids == "").to_numpy()
     if missing.all():
         raise DataError(f"{path} holds no ids.")
-    known = ids[~missing].to_numpy()
     unknown = torch.from_numpy(values[missing][0].copy()) if missing.any() else None
-    # A column of whole numbers beside a missing one is of a nullable type, which NumPy has as objects.
-    known = np.array(known.tolist())
-    return KeyedVectors(path, known, torch.from_numpy(np.ascontiguousarray(values[~missing])), unknown)
+    return KeyedVectors(path, ids[~missing].to_numpy(), torch.from_numpy(np.ascontiguousarray(values[~missing])), unknown)
 
 
 def shown_id(value: Any) -> str:
@@ -163,9 +161,14 @@ def shown_id(value: Any) -> str:
     return shown(value.item() if isinstance(value, np.generic) else value)
 
 
-def _ids(column: pa.ChunkedArray) -> "pd.Series[Any]":
-    """Return raw ids; whole numbers stay whole beside a missing one."""
-    return pd.Series(column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}.get))
+def _ids(file: Path, column: pa.ChunkedArray) -> "pd.Series[str]":
+    """Return raw ids as texts, empty where one is missing."""
+    try:
+        texts = canonical_texts(column.combine_chunks())
+    except NotCategorical as error:
+        where = "" if error.at is None else f", row {error.at + 1}"
+        raise DataError(f"{file}{where}: the column of ids {error.fault}.") from error
+    return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def _numbers(file: Path, table: pa.Table) -> NDArray[np.float32]:

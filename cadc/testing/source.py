@@ -119,7 +119,7 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         chunk.dense is None or (chunk.dense.dtype == np.float32 and np.isfinite(chunk.dense).all()),
         f"{name}: dense values are not all finite numbers of type float32.",
     )
-    expect(chunk.time is None or chunk.time.dtype == np.int64, f"{name}: times are not whole seconds of type int64.")
+    expect(chunk.time is None or chunk.time.dtype == np.int64, f"{name}: times are not whole numbers of type int64.")
     expect(
         (chunk.oracle is not None) == ("oracle" in source.extra_columns),
         f"{name}: extra_columns is {source.extra_columns}, which does not agree with the chunks.",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cadc.data.raw import EntityTable, RaggedValues
 from cadc.data.schema import Side
-from cadc.data.vocabulary import codes_of
+from cadc.data.vocabulary import codes_of, raw_values
 from cadc.errors import DataError
 
 MISSING = -1
@@ -24,17 +24,23 @@ class EntitiesFromRows:
     Parameters
     ----------
     side : `user` or `item`.
-    fields, bags : names of the single-valued and of the multi-valued side features; until `table` splits it, a bag is
-        one text.
+    fields, bags : names of the single-valued and of the multi-valued side features; a bag is one text in the rows.
     path : the file that the rows come from, for messages.
+    separator : separator of two values of a bag. Blanks around a value and empty values do not count; a value that is
+        repeated counts as often.
     """
 
     def __init__(
-        self, side: Side, fields: Sequence[str] = (), bags: Sequence[str] = (), path: Path | None = None
+        self,
+        side: Side,
+        fields: Sequence[str] = (),
+        bags: Sequence[str] = (),
+        path: Path | None = None,
+        separator: str = "|",
     ) -> None:
         self.side = side
         self.fields, self.bags = tuple(fields), tuple(bags)
-        self.path = path
+        self.path, self.separator = path, separator
         self._numbers: dict[Any, int] = {}
         self._codes: dict[str, dict[Any, int]] = {name: {} for name in (*fields, *bags)}
         self._features = {name: np.empty(0, np.int32) for name in self._codes}
@@ -56,6 +62,8 @@ class EntitiesFromRows:
         """
         numbers = codes_of(ids, self._numbers)
         for name, values in (features or {}).items():
+            if name in self.bags:
+                values = self._without_blanks(values)
             self._keep(name, numbers, codes_of(values, self._codes[name]), first_row)
         return numbers
 
@@ -78,20 +86,24 @@ class EntitiesFromRows:
                 "rows. Move features that change to data.context_fields."
             )
 
-    def table(self, separator: str = "|") -> EntityTable:
-        """Return the table of all entities so far.
+    def _without_blanks(self, texts: pa.Array) -> pa.Array:
+        """Return the texts of bags without blanks around a value and without empty values."""
+        encoded = texts.dictionary_encode()
+        tidy = [self.separator.join(self._parts(text)) for text in encoded.dictionary.to_pylist()]
+        return pa.array(tidy, pa.string()).take(encoded.indices)
 
-        Parameters
-        ----------
-        separator : separator of two values of a bag.
-        """
-        keys = np.array(list(self._numbers))
+    def _parts(self, text: str) -> list[str]:
+        return [stripped for part in text.split(self.separator) if (stripped := part.strip())]
+
+    def table(self) -> EntityTable:
+        """Return the table of all entities so far."""
+        keys = raw_values(self._numbers)
         columns = {name: self._values(name) for name in self._codes}
         bags = {}
         for name in self.bags:
-            parts = [[part for part in text.split(separator) if part] for text in columns[name].tolist()]
+            parts = [self._parts(text) for text in columns[name].tolist()]
             bags[name] = RaggedValues(
-                np.array([part for own in parts for part in own], dtype=str),
+                np.array([part for own in parts for part in own], object),
                 np.concatenate([[0], np.cumsum([len(own) for own in parts])]).astype(np.int64),
             )
         return EntityTable(keys, {name: columns[name] for name in self.fields}, bags)

@@ -62,10 +62,10 @@ class MovieLens100K(MovieRatings):
         return EntityTable(
             whole_numbers(keys, path, "user"),
             {
-                "gender": np.array(gender),
+                "gender": np.array(gender, object),
                 "age": np.array([str(int(text) // 10 * 10) for text in age]),
-                "occupation": np.array(occupation),
-                "zip3": np.array([code[:3] for code in zip_code]),
+                "occupation": np.array(occupation, object),
+                "zip3": np.array([code[:3] for code in zip_code], object),
             },
         )
 

@@ -27,9 +27,9 @@ class MovieLens1M(DatMovies):
         return EntityTable(
             whole_numbers(keys, path, "user"),
             {
-                "gender": np.array(gender),
-                "age": np.array(age),
-                "occupation": np.array(occupation),
-                "zip3": np.array([code[:3] for code in zip_code]),
+                "gender": np.array(gender, object),
+                "age": np.array(age, object),
+                "occupation": np.array(occupation, object),
+                "zip3": np.array([code[:3] for code in zip_code], object),
             },
         )

@@ -123,12 +123,13 @@ def years_of(titles: list[str]) -> list[str]:
 
 
 def genres_of(texts: list[str]) -> list[list[str]]:
-    """Return the genres of each movie, which are separated by `|`.
+    """Return the genres of each movie, which are separated by `|`; blanks around one do not count.
 
-    >>> genres_of(["Comedy|War", "(no genres listed)"])
+    >>> genres_of(["Comedy | War", "(no genres listed)"])
     [['Comedy', 'War'], []]
     """
-    return [[name for name in text.split("|") if name and name != "(no genres listed)"] for text in texts]
+    parts = [[name.strip() for name in text.split("|")] for text in texts]
+    return [[name for name in names if name and name != "(no genres listed)"] for names in parts]
 
 
 def movie_table(keys: NDArray[np.int64], years: list[str], genres: list[list[str]]) -> EntityTable:
@@ -136,10 +137,10 @@ def movie_table(keys: NDArray[np.int64], years: list[str], genres: list[list[str
     lengths = np.array([len(names) for names in genres], np.int64)
     return EntityTable(
         keys,
-        {"year": np.array(years), "genre": np.array([names[0] if names else "" for names in genres])},
+        {"year": np.array(years, object), "genre": np.array([names[0] if names else "" for names in genres], object)},
         {
             "genres": RaggedValues(
-                np.array([name for names in genres for name in names], dtype=str),
+                np.array([name for names in genres for name in names], object),
                 np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             )
         },

@@ -16,6 +16,7 @@ from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
 from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
+from cadc.data.times import TimeColumn
 from cadc.errors import DataError, UsageError, require_at_least
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
@@ -24,7 +25,8 @@ from cadc.provenance.fingerprint import file_hash
 class Table(Source):
     """A log of interactions, such as clicks, ratings or purchases, in one file with a row for each.
 
-    Ids and categories are read as texts. A side feature of a user or an item must be the same in all its rows; empty
+    Ids and categories are read as texts, and whole numbers of any type as their digits, see
+    `cadc.data.canonical.canonical_texts`. A side feature of a user or an item must be the same in all its rows; empty
     values are missing values and may stand beside others.
 
     Parameters
@@ -34,12 +36,13 @@ class Table(Source):
     description : a YAML file that sets any of the options below; an option that is also given here wins.
     name : name of the data set in records and tables.
     user, item : columns with ids; a log of clicks may have none.
-    label : column of 0 and 1.
-    rating, threshold : in place of a label, a column of numbers and the lowest number that is a positive label.
-    time : column of whole seconds, or of dates and times.
+    label : column of 0 and 1, or of true and false.
+    rating, threshold : in place of a label, a column of numbers and the lowest number that is a positive label; both
+        are compared in the column's own precision.
+    time : column of seconds, or of dates and times; parts of a second count. Those without a zone are taken as UTC.
     user_fields, item_fields, context_fields : categorical columns that describe the user, the item or the row.
     user_bags, item_bags : columns of the user and the item that hold any number of values in a text.
-    bag_separator : separator of two values of a bag.
+    bag_separator : separator of two values of a bag; blanks around it do not count.
     quoting : whether quotes enclose values of a CSV file: `double` (a quote inside them is doubled, RFC 4180), `none`
         (they are characters like any other), or `auto`, which means `none` if tabs separate the columns of a .tsv or
         .txt, and `double` otherwise, but refuses a quoted value with line breaks that looks like several rows.
@@ -128,10 +131,10 @@ class Table(Source):
         sides: dict[Side, EntitiesFromRows] = {}
         fields: list[Field] = []
         if self.user:
-            sides["user"] = EntitiesFromRows("user", self.user_fields, self.user_bags, path)
+            sides["user"] = EntitiesFromRows("user", self.user_fields, self.user_bags, path, self.bag_separator)
             fields += side_fields("user", self.user_fields, self.user_bags)
         if self.item:
-            sides["item"] = EntitiesFromRows("item", self.item_fields, self.item_bags, path)
+            sides["item"] = EntitiesFromRows("item", self.item_fields, self.item_bags, path, self.bag_separator)
             fields += side_fields("item", self.item_fields, self.item_bags)
         fields += [Field(name, "context") for name in self.context_fields]
         entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, object)) for side in sides}
@@ -142,7 +145,9 @@ class Table(Source):
         self, path: Path, sides: dict[Side, EntitiesFromRows], entities: dict[Side, EntityTable]
     ) -> Iterator[Chunk]:
         ids = {"user": self.user, "item": self.item}
+        times = TimeColumn(self.time) if self.time else None
         for block in read_columns(path, self._columns(), quoting=self.quoting):
+            time, ticks_per_second = times.read(block) if times else (None, 1)
             dense = [block.numbers(name, np.float32) for name in self.dense]
             yield Chunk(
                 label=self._labels(block),
@@ -156,15 +161,17 @@ class Table(Source):
                 },
                 context={name: block.texts(name) for name in self.context_fields},
                 dense=np.stack(dense, 1) if dense else None,
-                time=block.seconds(self.time) if self.time else None,
+                time=time,
+                ticks_per_second=ticks_per_second,
             )
         for side, entity in sides.items():
-            entities[side] = entity.table(self.bag_separator)
+            entities[side] = entity.table()
 
     def _labels(self, block: Block) -> Any:
         if self.label:
             return block.labels(self.label)
-        return (block.numbers(str(self.rating), np.float64) >= self.threshold).astype(np.float32)
+        assert self.threshold is not None
+        return block.at_least(str(self.rating), self.threshold).astype(np.float32)
 
     def _checked_path(self) -> Path:
         if self.path is None:

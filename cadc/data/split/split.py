@@ -40,7 +40,7 @@ class Split(ABC):
         n_rows : number of rows of the log.
         generator : generator of all random choices.
         columns : the columns of `needs` and `takes` by name, shape [n_rows] each: `user` and `item` number the entities
-            from 0 (int32), `time` is in seconds (int64). They may be memory-mapped.
+            from 0 (int32), `time` is in ticks of a second or less (int64). They may be memory-mapped.
 
         Raises
         ------

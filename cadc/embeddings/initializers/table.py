@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
+from cadc.data.known_values import KnownValues
 from cadc.data.schema import UNKNOWN, Schema
-from cadc.data.vocabulary import look_up
 from cadc.embeddings.initializers.enriched import EnrichedInitializer
 from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields, read_vectors, shown_id
 from cadc.errors import DataError, UsageError
@@ -106,8 +108,9 @@ class TableInitializer(EnrichedInitializer):
 
     def _filled(self, log: InteractionLog, name: str, vectors: KeyedVectors, start: Tensor) -> Tensor:
         own = log.vocabulary(name)
-        ids = torch.from_numpy(look_up(vectors.ids, own)).long()
+        ids = torch.from_numpy(KnownValues(own).ids(pa.array(vectors.ids, pa.string()))).long()
         is_known = ids != UNKNOWN
+        _require_different(vectors, ids)
         share = float(is_known.double().mean())
         if share < FEWEST:
             raise DataError(
@@ -124,3 +127,12 @@ class TableInitializer(EnrichedInitializer):
         if vectors.unknown is not None:
             table[UNKNOWN] = scaled[UNKNOWN]
         return table
+
+
+def _require_different(vectors: KeyedVectors, ids: Tensor) -> None:
+    """Raise a DataError if two ids of a file are spellings of one value, such as 1 and 1.0."""
+    order = np.argsort(ids.numpy(), kind="stable")
+    same = np.flatnonzero((np.diff(ids.numpy()[order]) == 0) & (ids.numpy()[order][1:] != UNKNOWN))
+    if len(same):
+        first, second = (shown_id(vectors.ids[at]) for at in order[same[0] : same[0] + 2])
+        raise DataError(f"{vectors.path}: the ids {first} and {second} mean the same value here; keep one vector.")
