@@ -22,7 +22,7 @@ from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import describe
 from cadc.reporting.saved import SavedRows
 from cadc.serving.load import load_run
-from cadc.serving.predict import predicted
+from cadc.serving.predict import Prediction
 from cadc.storage.run_files import CURVES
 
 
@@ -129,8 +129,9 @@ class Run:
 
         Parameters
         ----------
-        rows : raw ids in columns named `user` and `item`, and a column for each context field and dense feature of the
-            log. Users, items and values that training never saw count as unknown.
+        rows : raw ids in columns named `user` and `item`, or as in the log's own file, and a column for each context
+            field and dense feature of the log. Users, items and values that training never saw count as unknown, and
+            are counted on standard error.
 
         Returns
         -------
@@ -139,9 +140,10 @@ class Run:
 
         Raises
         ------
-        DataError : for a missing column, a row without user or item, or a dense value that is not a finite number.
+        DataError : for a missing column, a row without user or item, a value that cannot be an id or a category, or a
+            dense value that is not a finite number.
         """
-        return predicted(self.record, self.log, self.model, rows, "the data frame")
+        return Prediction(self.record, self.log, self.model).of_frame(rows, "the data frame")
 
     def __repr__(self) -> str:
         asked = " ".join(f"{name}={value}" for name, value in self._asked())

@@ -13,6 +13,24 @@ EVALUATION_BATCH = 1 << 15
 """Rows scored at once if no gradient is needed."""
 
 
+TILE = 64
+"""Rows of which a scored batch is a whole multiple.
+
+A matrix product computes the last rows of a batch, which do not fill a tile, in another order and so with other bits.
+"""
+
+
+def whole_tiles(rows: Tensor) -> Tensor:
+    """Return row numbers with the last one repeated until they fill whole tiles, int64, shape [⌈B ÷ TILE⌉ · TILE].
+
+    The score of a row then does not depend on how many rows are scored with it.
+
+    >>> len(whole_tiles(torch.arange(65))), len(whole_tiles(torch.arange(0)))
+    (128, 0)
+    """
+    return torch.cat([rows, rows[-1:].expand(-len(rows) % TILE)])
+
+
 class BatchLoader:
     """Iterates over some rows of a log in batches; an interrupted epoch can be resumed.
 

@@ -117,9 +117,7 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], pa.
     (pa.types.is_floating, _of_floats),
     (pa.types.is_decimal, _of_decimals),
     (
-        _one_of(
-            pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view
-        ),
+        _one_of(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view),
         _of_bytes,
     ),
 )

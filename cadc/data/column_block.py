@@ -35,6 +35,11 @@ class Block:
     first_row: int
     columns: dict[str, pa.Array]
 
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.columns.values()), ()))
+
     def texts(self, name: str, required: bool = False) -> pa.Array:
         """Return a column of categories as texts, see `canonical_texts`; a missing value is an empty text.
 
@@ -146,9 +151,7 @@ class Block:
         values = self.columns[name]
         if pa.types.is_string(values.type):
             lower = pc.utf8_lower(values)
-            values = pc.case_when(
-                pc.make_struct(pc.equal(lower, "true"), pc.equal(lower, "false")), "1", "0", values
-            )
+            values = pc.case_when(pc.make_struct(pc.equal(lower, "true"), pc.equal(lower, "false")), "1", "0", values)
         label = self._numbers(name, values, np.float64)
         self.refuse(name, pa.array((label != 0) & (label != 1)), "is not a label; expected 0 or 1")
         return label.astype(np.float32)

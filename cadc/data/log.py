@@ -88,8 +88,8 @@ class InteractionLog:
 
         Parameters
         ----------
-        name : `label` (float32), `time` (int64, see `ticks_per_second`), `oracle` (float32, true probability of label 1), `row`
-            (place in the raw log), or `user` and `item` (int32, rows of the entity tables).
+        name : `label` (float32), `time` (int64, see `ticks_per_second`), `oracle` (float32, true probability of
+            label 1), `row` (place in the raw log), or `user` and `item` (int32, rows of the entity tables).
         split : `train`, `validation` or `test`; None takes all rows.
 
         Raises

@@ -153,7 +153,9 @@ def _keyed(path: Path, ids: "pd.Series[str]", values: NDArray[np.float32]) -> Ke
     if missing.all():
         raise DataError(f"{path} holds no ids.")
     unknown = torch.from_numpy(values[missing][0].copy()) if missing.any() else None
-    return KeyedVectors(path, ids[~missing].to_numpy(), torch.from_numpy(np.ascontiguousarray(values[~missing])), unknown)
+    return KeyedVectors(
+        path, ids[~missing].to_numpy(), torch.from_numpy(np.ascontiguousarray(values[~missing])), unknown
+    )
 
 
 def shown_id(value: Any) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cadc.data.batch import Batch
-from cadc.data.batches import EVALUATION_BATCH, BatchLoader
+from cadc.data.batches import EVALUATION_BATCH, whole_tiles
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
@@ -94,7 +94,10 @@ class HeldOutRows(HeldOutPart):
         CadcError : where one is NaN.
         """
         device = device_of(model)
-        logits = [model(batch.to(device)).cpu() for batch in BatchLoader(self.log, self.rows, EVALUATION_BATCH)]
+        logits = [
+            model(self.log.gather(whole_tiles(part)).to(device))[: len(part)].cpu()
+            for part in self.rows.split(EVALUATION_BATCH)
+        ]
         probability: NDArray[np.float64] = torch.cat(logits).double().sigmoid().numpy()
         require_numbers(probability, self.split)
         return probability

@@ -1,93 +1,105 @@
 """Scores new rows with the model of a finished run."""
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from cadc.data.batches import EVALUATION_BATCH
+from cadc.data.column_block import Block
+from cadc.data.columns import column_names, read_columns
 from cadc.data.log import InteractionLog
-from cadc.data.schema import EntitySide
-from cadc.data.vocabulary import is_missing, look_up
 from cadc.errors import DataError, shown
 from cadc.ledger.store import Record
 from cadc.models.model import Model
+from cadc.pipeline.settings import Settings
+from cadc.serving.new_rows import NewRows
 
 
-def score_rows(log: InteractionLog, model: Model, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """Return the logit of each new row, or its score by a model that ranks, float64, shape [n].
+class Prediction:
+    """The model of a finished run, its log, and how both read new rows.
+
+    Scores do not depend on the rows beside them: those of the run's own test rows are, on the CPU and with the library
+    builds that trained the run, those that it saved, bit for bit.
 
     Parameters
     ----------
-    log : gives vocabularies and the side features of users and items.
-    model : maps a batch to logits.
-    table : raw ids in columns named `user` and `item`, whatever the log's file calls them, and a column for each of the
-        log's context fields and dense features; users, items and values that training never saw count as unknown.
-    name : of the table, for messages.
-
-    Raises
-    ------
-    DataError : for a missing column, a row without user or item, or a dense value that is not a finite number.
+    record, log, model : of the run, see `cadc.serving.load.load_run`.
     """
-    context_fields = [field.name for field in log.schema.of("context", bag=False)]
-    needed = [*log.entities, *context_fields, *log.schema.dense]
-    missing = [column for column in needed if column not in table]
-    if missing:
-        # Those of a table of one's own are often named as in its file.
-        own = [column for column in table if column not in needed]
-        rename = f", so rename those that mean them among {shown(own)}" if own else ""
-        raise DataError(f"{name} lacks the columns {', '.join(missing)}; needed are {', '.join(needed)}{rename}.")
-    for column in (*log.entities, *context_fields):
-        values = table[column] if table[column].dtype == object else ()
-        lists = [row for row, value in enumerate(values, 1) if pd.api.types.is_list_like(value)]
-        if lists:
-            raise DataError(f"{name}, row {lists[0]}: column {column} holds several values; expected one.")
-    for column in log.entities:
-        without = np.flatnonzero(is_missing(table[column].to_numpy()))
-        if len(without):
-            raise DataError(f"{name}, row {without[0] + 1}: column {column} is missing; every row needs one.")
-    entities: dict[EntitySide, Tensor] = {
-        side: torch.from_numpy(look_up(table[side].to_numpy(), log.entity_keys(side))) for side in log.entities
-    }
-    context = None
-    if context_fields:
-        columns = [look_up(table[field].to_numpy(), log.vocabulary(field)) for field in context_fields]
-        context = torch.from_numpy(np.stack(columns, 1))
-    dense = torch.empty(len(table), 0)
-    if log.schema.dense:
-        values = table[list(log.schema.dense)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32, copy=True)
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise DataError(f"{name}, row {row + 1}: column {log.schema.dense[column]} is not a finite number.")
-        dense = torch.from_numpy(values)
-    label = torch.zeros(len(table))
-    parts = []
-    with torch.inference_mode():
-        for rows in torch.arange(len(table)).split(EVALUATION_BATCH):
-            batch = log.join(
-                {side: ids[rows] for side, ids in entities.items()},
-                None if context is None else context[rows],
-                dense[rows],
-                label[rows],
-            )
-            parts.append(model(batch).double())
-    return torch.cat(parts).numpy() if parts else np.empty(0)
+
+    def __init__(self, record: Record, log: InteractionLog, model: Model) -> None:
+        self.log, self.model = log, model
+        self.source = Settings.of(record["config"]).source.build()
+        self.ranks = record.get("task") == "ranking"
+
+    @property
+    def column(self) -> str:
+        """Name of the answer: `probability`, of label 1; or `score`, of which only the order means anything."""
+        return "score" if self.ranks else "probability"
+
+    def of_file(self, path: Path) -> tuple[list[str], Iterator[Block]]:
+        """Return the columns of a file, and its rows in blocks, each with the answer as one more column.
+
+        Only one block is in memory. The rows are read as the iterator goes on; after the last one, what the run does
+        not know is said on standard error.
+
+        Raises
+        ------
+        DataError : for a file that cannot be read; as `NewRows` and its methods do, also while iterating.
+        """
+        names = self.source.own_names()
+        wanted = [*self.log.entities, *names.values(), *self.log.schema.dense]
+        wanted += [field.name for field in self.log.schema.of("context", bag=False)]
+        found = column_names(path, wanted)
+        rows = NewRows(self.log, found, names, str(path))
+        self._require_free(found, str(path))
+        return [*found, self.column], self._answered(rows, read_columns(path, found))
+
+    def of_frame(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
+        """Return a data frame with the answer as one more column; see `of_file`.
+
+        Raises
+        ------
+        DataError : as `of_file` does, or for a column whose values are of different types.
+        """
+        found = [str(column) for column in table.columns]
+        rows = NewRows(self.log, found, self.source.own_names(), name)
+        self._require_free(found, name)
+        columns = {column: _as_arrow(table, column, name) for column in rows.columns.values()}
+        parts = list(self._answered(rows, [Block(name, 0, columns)]))
+        answers = parts[0].columns[self.column].to_numpy() if len(table) else np.empty(0)
+        return table.assign(**{self.column: answers})
+
+    def _require_free(self, found: list[str], name: str) -> None:
+        if self.column in found:
+            raise DataError(f"{name} has a column {self.column!r} already, which the answer is called; rename it.")
+
+    def _answered(self, rows: NewRows, blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            answers = self._answers(rows, block)
+            yield Block(block.path, block.first_row, {**block.columns, self.column: pa.array(answers)})
+        rows.say_unknown()
+
+    def _answers(self, rows: NewRows, block: Block) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            parts = [self.model(batch)[:n_rows] for batch, n_rows in rows.batches(block)]
+        scores = torch.cat(parts).double() if parts else torch.empty(0, dtype=torch.float64)
+        return (scores if self.ranks else scores.sigmoid()).numpy()
 
 
-def predicted(record: Record, log: InteractionLog, model: Model, table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return new rows with the model's answer as one more column, see `score_rows`.
-
-    It is `probability`, of label 1; or, if the run ranks items, `score`, of which only the order means anything.
-    """
-    scores = score_rows(log, model, table, name)
-    if record.get("task") == "ranking":
-        return table.assign(score=scores)
-    return table.assign(probability=torch.from_numpy(scores).sigmoid().numpy())
-
-
-def text_columns(log: InteractionLog) -> list[str]:
-    """Return the names of the columns of `score_rows` with texts as values."""
-    values = {str(side): log.entity_keys(side) for side in log.entities}
-    values |= {field.name: log.vocabulary(field.name) for field in log.schema.of("context", bag=False)}
-    return [name for name, known in values.items() if known.dtype.kind not in "iu"]
+def _as_arrow(table: pd.DataFrame, column: str, name: str) -> pa.Array:
+    """Return a column of a data frame as an Arrow array; NaN is missing."""
+    values = table[column]
+    if isinstance(values, pd.DataFrame):
+        raise DataError(f"{name} has {values.shape[1]} columns named {column!r}; give every column a name of its own.")
+    try:
+        array = pa.Array.from_pandas(values)
+    except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
+        kinds = sorted({type(value).__name__ for value in values})
+        raise DataError(
+            f"{name}: column {column} holds {shown(', '.join(kinds))}; expected values of one type."
+        ) from error
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

@@ -26,6 +26,10 @@ class MovieLensCsv(MovieRatings):
     movies_file: ClassVar[str] = "movies.csv"
     first_line: ClassVar[int] = 2
 
+    def own_names(self) -> dict[str, str]:
+        """Return the names of the columns of ids in `ratings.csv`."""
+        return {side: HEADER[side] for side in ("user", "item")}
+
     def read_ratings(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield the ratings in blocks of rows, with the columns `RATING_COLUMNS`."""
         for block in read_columns(self.folder / self.ratings_file, list(HEADER.values())):

@@ -51,6 +51,13 @@ class Source(ABC):
         """Return where the raw content is or how to get it, as `cadc data list` shows it; do not fetch anything."""
         return "generated"
 
+    def own_names(self) -> dict[str, str]:
+        """Return the names that `user` and `item` have in the log's own file, where these differ.
+
+        New rows may use either, see `cadc predict`.
+        """
+        return {}
+
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:
         """Return the SHA-256 of every raw file by file name; empty for generated data."""

@@ -11,8 +11,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from cadc.data.log import InteractionLog
 from cadc.data.known_values import KnownValues
+from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, Schema
 from cadc.embeddings.initializers.enriched import EnrichedInitializer
 from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields, read_vectors, shown_id
