@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from cadc.cli.output import require_output
+
 HELP = "score new rows (CSV or Parquet) with the model of a finished run"
 
 
@@ -26,7 +28,9 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.serving.scored_file import check_suffix, send_scored, write_scored
     from cadc.storage.output_files import check_output, write_output
 
-    if arguments.output is not None:
+    if arguments.output is None:
+        require_output("the scores")
+    else:
         check_output(arguments.output)
         check_suffix(arguments.output)
     try:

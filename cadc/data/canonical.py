@@ -24,6 +24,15 @@ class NotCategorical(Exception):
         self.fault, self.at = fault, at
 
 
+def plain(values: pa.Array) -> pa.Array:
+    """Return an array with dictionaries and the wider kinds of texts turned into plain texts."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
+        values = values.cast(pa.string())
+    return values
+
+
 def canonical_texts(values: pa.Array) -> pa.Array:
     """Return the text of each value, type string, shape [n]; a missing value is an empty text.
 
@@ -43,8 +52,7 @@ def canonical_texts(values: pa.Array) -> pa.Array:
     >>> canonical_texts(pa.array(["03", "NA", None])).to_pylist()
     ['03', 'NA', '']
     """
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = plain(values)
     for holds, to_text in CONVERSIONS:
         if holds(values.type):
             return pc.fill_null(to_text(values), "")
@@ -52,13 +60,12 @@ def canonical_texts(values: pa.Array) -> pa.Array:
 
 
 def _of_texts(values: pa.Array) -> pa.Array:
-    texts = values.cast(pa.string())
     try:
         # A Parquet file may call bytes of another encoding texts.
-        texts.validate(full=True)
+        values.validate(full=True)
     except pa.ArrowInvalid as error:
-        raise _not_utf8(texts.cast(pa.binary())) from error
-    return texts
+        raise _not_utf8(values.cast(pa.binary())) from error
+    return values
 
 
 def _of_bytes(values: pa.Array) -> pa.Array:
@@ -111,7 +118,7 @@ def _one_of(*kinds: Callable[[pa.DataType], bool]) -> Callable[[pa.DataType], bo
 
 
 CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], pa.Array]], ...] = (
-    (_one_of(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view), _of_texts),
+    (pa.types.is_string, _of_texts),
     (_one_of(pa.types.is_integer, pa.types.is_boolean, pa.types.is_null), _by_cast),
     (pa.types.is_date, lambda values: values.cast(pa.date32()).cast(pa.string())),
     (pa.types.is_floating, _of_floats),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cadc.data.canonical import plain
 from cadc.data.column_block import Block
 from cadc.data.files.formats import Quoting, format_of
 from cadc.data.files.parquet import ParquetTable
@@ -62,7 +63,7 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True, quoting:
         file = _opened(path, names, None if header else names, quoting)
         require_columns(path, names, file.names)
         for batch in file.batches(names):
-            columns = map(_plain, batch.columns)
+            columns = map(plain, batch.columns)
             yield Block(path, first_row, dict(zip(batch.schema.names, columns, strict=True)))
             first_row += batch.num_rows
     except pa.ArrowException as error:
@@ -78,15 +79,6 @@ def _opened(
     if file_format.is_parquet:
         return ParquetTable(path)
     return SeparatedFile(path, file_format, names, wanted, quoting, BLOCK_BYTES)
-
-
-def _plain(values: pa.Array) -> pa.Array:
-    """Return an array with dictionaries and large strings turned into plain strings."""
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
-        values = values.cast(pa.string())
-    return values
 
 
 def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from cadc.data.canonical import plain
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns
 from cadc.data.log import InteractionLog
@@ -102,4 +103,4 @@ def _as_arrow(table: pd.DataFrame, column: str, name: str) -> pa.Array:
         raise DataError(
             f"{name}: column {column} holds {shown(', '.join(kinds))}; expected values of one type."
         ) from error
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    return plain(array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array)

@@ -51,7 +51,7 @@ def send_scored(stream: IO[str], names: Sequence[str], blocks: Iterable[Block]) 
 
 
 def write_csv(file: IO[str], names: Sequence[str], blocks: Iterable[Block]) -> None:
-    """Write blocks of rows to an open file as CSV: texts and whole numbers as they stand, a missing value as nothing."""
+    """Write blocks of rows to an open file as CSV: texts and whole numbers as they stand, missing ones empty."""
     pd.DataFrame(columns=list(names)).to_csv(file, index=False, lineterminator="\n")
     for block in blocks:
         table = pa.table(block.columns).select(list(names))

@@ -119,17 +119,21 @@ def test_no_rows_give_no_rows(finished, ledger, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("user,hour\n1,2\n", "lacks the columns item, recency; needed are user, item, hour, recency."),
+        (
+            "user,hour\n1,2\n",
+            "lacks the columns item, recency; needed are user, item, hour, recency; found are 'user', 'hour'.",
+        ),
         (
             "who,what,hour,recency\n1,2,3,0.5\n",
-            "lacks the columns user, item; needed are user, item, hour, recency, so rename those that mean them among "
-            "['who', 'what'].",
+            "lacks the columns user, item; needed are user, item, hour, recency; found are 'who', 'what', 'hour', ",
         ),
-        ("user,item,hour,recency\n1,2,3,0.5\n1,2,3,much\n", "row 2: column recency is not a finite number"),
-        ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is not a finite number"),
-        ("", "cannot be read as .csv"),
-        ('user,item\n1,"2\n', "cannot be read as .csv"),
-        ("user,item\n1,2\n1,2,3,4\n", "cannot be read as .csv"),
+        ("user,item,hour,recency,probability\n1,2,3,0.5,1\n", "has a column 'probability' already"),
+        ("user,item,hour,recency\n1,2,3,0.5\n1,2,3,much\n", "row 2: column recency 'much' is not a number"),
+        ("user,item,hour,recency\n1,2,3,inf\n", "row 1: column recency 'inf' is not a finite number"),
+        ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is missing; expected a number"),
+        ("", "is empty"),
+        ('user,item,hour,recency\n1,"2\n', "cannot be read"),
+        ("user,item,hour,recency\n1,2,3,4\n1,2,3,4,5\n", "cannot be read"),
     ],
 )
 def test_a_file_that_is_not_what_it_should_be(text, said, finished, ledger, tmp_path):
@@ -144,13 +148,13 @@ def test_a_file_that_is_not_what_it_should_be(text, said, finished, ledger, tmp_
 def test_a_file_that_cannot_be_read(finished, ledger, tmp_path):
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "rows.parquet").write_text("user,item\n")
-    (tmp_path / "bytes.csv").write_bytes(b"user,item\n\xff\xfe,1\n")
+    (tmp_path / "bytes.csv").write_bytes(b"user,item,hour,recency\n\xff\xfe,1,1,1\n")
     for name, said in [
         ("folder.csv", "cannot be read: is a directory"),
         ("nowhere.csv", "cannot be read: no such file or directory"),
         ("nowhere.parquet", "cannot be read: no such file or directory"),
-        ("rows.parquet", "cannot be read as .parquet"),
-        ("bytes.csv", "cannot be read as .csv"),
+        ("rows.parquet", "cannot be read"),
+        ("bytes.csv", "is not text in UTF-8"),
     ]:
         answer = cadc("predict", finished["dlrm"].name, tmp_path / name)
         assert answer.status == 1

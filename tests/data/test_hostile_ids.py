@@ -109,4 +109,4 @@ def test_several_values_in_place_of_an_id_are_named(tmp_path):
     table.to_parquet(tmp_path / "rows.parquet")
     answer = cadc("predict", run, tmp_path / "rows.parquet")
     assert answer.status == 1
-    assert "row 1: column user holds several values" in answer.sentence
+    assert "column user holds list" in answer.sentence

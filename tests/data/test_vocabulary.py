@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cadc.data.known_values import KnownValues
 from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import SPLITS
-from cadc.data.vocabulary import codes_of, encode, look_up
+from cadc.data.vocabulary import codes_of, encode, raw_values
 from cadc.randomness import numpy_generator
 from tests.support.helpers import ListSource, decode
 
@@ -39,7 +40,8 @@ def test_ids_follow_descending_weight_and_zero_is_unknown(rows):
     ids, vocabulary = encode(np.array(values), np.array(weights, float))
     assert vocabulary.tolist() == expected
     assert ids.tolist() == [expected.index(value) + 1 if value in expected else 0 for value in values]
-    assert look_up(np.array(values), vocabulary).tolist() == ids.tolist()
+    texts = pa.array([str(value) for value in values], pa.string())
+    assert KnownValues(vocabulary).ids(texts).tolist() == ids.tolist()
 
 
 def test_none_and_nan_are_missing():
@@ -60,11 +62,13 @@ def test_codes_go_on_from_one_chunk_to_the_next_and_missing_values_have_none(arr
     assert known == {"b": 0, "a": 1, "c": 2}
 
 
-def test_look_up_reads_numbers_given_as_texts_and_the_reverse():
-    _, numbers = encode(np.array([7, 7, 5]))
-    assert look_up(np.array(["5", "7", "x", "7.5"]), numbers).tolist() == [2, 1, 0, 0]
-    _, texts = encode(np.array(["7", "7", "5"]))
-    assert look_up(np.array([5, 7, 6]), texts).tolist() == [2, 1, 0]
+def test_values_take_the_memory_of_their_own_lengths_and_keep_their_last_character():
+    known = {"x" * 1_000_000: 0, "a\0": 1, "a": 2, **{f"i{n}": n for n in range(3, 20_000)}}
+    values = raw_values(known)
+    assert values.nbytes < 1_000_000
+    assert values.tolist() == list(known)
+    ids, vocabulary = encode(values)
+    assert vocabulary[ids - 1].tolist() == list(known)
 
 
 ROW = st.tuples(st.integers(0, 5), st.integers(0, 6), st.booleans(), st.sampled_from(["am", "pm", "night", ""]))
