@@ -16,7 +16,8 @@ EVALUATION_BATCH = 1 << 15
 TILE = 64
 """Rows of which a scored batch is a whole multiple.
 
-A matrix product computes the last rows of a batch, which do not fill a tile, in another order and so with other bits.
+A matrix product computes the last rows of a batch, which do not fill a tile, in another order, and an exponential
+computes them one by one; both give other bits.
 """
 
 

@@ -94,11 +94,11 @@ class HeldOutRows(HeldOutPart):
         CadcError : where one is NaN.
         """
         device = device_of(model)
-        logits = [
-            model(self.log.gather(whole_tiles(part)).to(device))[: len(part)].cpu()
-            for part in self.rows.split(EVALUATION_BATCH)
-        ]
-        probability: NDArray[np.float64] = torch.cat(logits).double().sigmoid().numpy()
+        parts = []
+        for part in self.rows.split(EVALUATION_BATCH):
+            logits = model(self.log.gather(whole_tiles(part)).to(device)).cpu()
+            parts.append(logits.double().sigmoid()[: len(part)])
+        probability: NDArray[np.float64] = torch.cat(parts).numpy()
         require_numbers(probability, self.split)
         return probability
 

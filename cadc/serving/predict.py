@@ -85,10 +85,12 @@ class Prediction:
         rows.say_unknown()
 
     def _answers(self, rows: NewRows, block: Block) -> NDArray[np.float64]:
+        parts = [torch.empty(0, dtype=torch.float64)]
         with torch.inference_mode():
-            parts = [self.model(batch)[:n_rows] for batch, n_rows in rows.batches(block)]
-        scores = torch.cat(parts).double() if parts else torch.empty(0, dtype=torch.float64)
-        return (scores if self.ranks else scores.sigmoid()).numpy()
+            for batch, n_rows in rows.batches(block):
+                scores = self.model(batch).double()
+                parts.append((scores if self.ranks else scores.sigmoid())[:n_rows])
+        return torch.cat(parts).numpy()
 
 
 def _as_arrow(table: pd.DataFrame, column: str, name: str) -> pa.Array:
