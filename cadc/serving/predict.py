@@ -1,5 +1,7 @@
 """Scores new rows with the model of a finished run."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from cadc.data.canonical import plain
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns
 from cadc.data.log import InteractionLog
-from cadc.errors import DataError, shown
+from cadc.errors import DataError, one_line, shown
 from cadc.ledger.store import Record
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
@@ -54,10 +56,12 @@ class Prediction:
         names = self.source.own_names()
         wanted = [*self.log.entities, *names.values(), *self.log.schema.dense]
         wanted += [field.name for field in self.log.schema.of("context", bag=False)]
-        found = column_names(path, wanted)
+        quoting = self.source.own_quoting()
+        found = column_names(path, wanted, quoting)
         rows = NewRows(self.log, found, names, str(path))
         self._require_free(found, str(path))
-        return [*found, self.column], self._answered(rows, read_columns(path, found))
+        kept = _distinct(found, rows, str(path))
+        return [*kept, self.column], self._answered(rows, read_columns(path, kept, quoting=quoting))
 
     def of_frame(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
         """Return a data frame with the answer as one more column; see `of_file`.
@@ -91,6 +95,16 @@ class Prediction:
                 scores = self.model(batch).double()
                 parts.append((scores if self.ranks else scores.sigmoid())[:n_rows])
         return torch.cat(parts).numpy()
+
+
+def _distinct(found: list[str], rows: NewRows, name: str) -> list[str]:
+    """Return the columns that are read; several of one name are left out, with a word, unless they are needed."""
+    counts, needed = Counter(found), {*rows.columns.values()}
+    left_out = [column for column in counts if counts[column] > 1 and column not in needed]
+    if left_out:
+        said = ", ".join(shown(column, 42) for column in left_out[:20])
+        print(one_line(f"{name}: its columns of equal names, {said}, are left out of the answer"), file=sys.stderr)
+    return [column for column in found if column not in left_out]
 
 
 def _as_arrow(table: pd.DataFrame, column: str, name: str) -> pa.Array:

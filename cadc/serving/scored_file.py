@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from cadc.data.column_block import Block
+from cadc.data.files.formats import PARQUET
 from cadc.errors import UsageError
 
 NOT_WRITTEN = (".xz", ".zip", ".tar")
@@ -35,7 +36,7 @@ def write_scored(path: Path, names: Sequence[str], blocks: Iterable[Block]) -> N
     names : names of the columns, also if there are no rows.
     blocks : rows, all with these columns.
     """
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() in PARQUET:
         _write_parquet(path, names, blocks)
         return
     with pa.output_stream(path, compression="detect") as stream, io.TextIOWrapper(stream, "utf-8", newline="") as file:

@@ -132,8 +132,8 @@ def test_no_rows_give_no_rows(finished, ledger, tmp_path):
         ("user,item,hour,recency\n1,2,3,inf\n", "row 1: column recency 'inf' is not a finite number"),
         ("user,item,hour,recency\n1,2,3,\n", "row 1: column recency is missing; expected a number"),
         ("", "is empty"),
-        ('user,item,hour,recency\n1,"2\n', "cannot be read"),
-        ("user,item,hour,recency\n1,2,3,4\n1,2,3,4,5\n", "cannot be read"),
+        ('user,item,hour,recency\n1,"2\n', "line 2: "),
+        ("user,item,hour,recency\n1,2,3,4\n1,2,3,4,5\n", "line 3: found 5 columns"),
     ],
 )
 def test_a_file_that_is_not_what_it_should_be(text, said, finished, ledger, tmp_path):

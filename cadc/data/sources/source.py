@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from cadc.data.files.formats import Quoting
 from cadc.data.raw import RawLog
 
 
@@ -50,6 +51,10 @@ class Source(ABC):
     def place(self) -> str:
         """Return where the raw content is or how to get it, as `cadc data list` shows it; do not fetch anything."""
         return "generated"
+
+    def own_quoting(self) -> Quoting:
+        """Return how values are quoted in the log's own file, and in new rows; see `cadc.data.columns`."""
+        return "auto"
 
     def own_names(self) -> dict[str, str]:
         """Return the names that `user` and `item` have in the log's own file, where these differ.

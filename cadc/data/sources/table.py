@@ -111,6 +111,10 @@ class Table(Source):
         """Say which option names the file."""
         return "your own file, data.path=FILE"
 
+    def own_quoting(self) -> Quoting:
+        """Return the option `quoting`."""
+        return self.quoting
+
     def own_names(self) -> dict[str, str]:
         """Return the columns that the options name."""
         return {side: name for side, name in (("user", self.user), ("item", self.item)) if name}
