@@ -49,9 +49,9 @@ def cast(value: Any, hint: Any, where: str) -> Any:
         return cast(int(value), int, where) if isinstance(value, float) else value
     if hint is float and not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
         return float(value)
-    if hint is str and isinstance(value, str | int):
+    if hint is str and isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    raise UsageError(f"{where} is {shown(value)}; expected {_described(hint)}.")
+    raise _wrong(value, hint, where)
 
 
 def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) -> Any:
@@ -60,7 +60,13 @@ def _first_that_fits(value: Any, kinds: Sequence[Any], hint: Any, where: str) ->
             return cast(value, kind, where)
         except UsageError:
             continue
-    raise UsageError(f"{where} is {shown(value)}; expected {_described(hint)}.")
+    raise _wrong(value, hint, where)
+
+
+def _wrong(value: Any, hint: Any, where: str) -> UsageError:
+    quotes = "; a text that looks like this stands in quotes" if isinstance(value, bool | float) else ""
+    takes_text = str in (hint, *get_args(hint))
+    return UsageError(f"{where} is {shown(value)}; expected {_described(hint)}{quotes if takes_text else ''}.")
 
 
 def _example(kinds: tuple[Any, ...]) -> str:

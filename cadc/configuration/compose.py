@@ -79,8 +79,8 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
         if override.is_sweep_override():
             key = override.get_key_element()
             raise UsageError(
-                f"{override.input_line} gives several values; add -m (in Python: cadc.sweep) to run them all, or quote "
-                f"a text that holds a comma: \"{key}='...'\"."
+                f"{shown(override.input_line)[1:-1]} gives several values; add -m (in Python: cadc.sweep) to run them "
+                f"all, or quote a text that holds a comma: \"{key}='...'\"."
             )
     return _compose(parsed)
 

@@ -35,22 +35,26 @@ def to_overrides(values: Mapping[str, Any]) -> list[str]:
 def to_values(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the values that overrides set, by key: the inverse of `to_overrides`. The last of several counts.
 
-    A value is a number, list or the like if `to_overrides` writes it in the same way, and a text otherwise.
-
     >>> to_values(["trainer.learning_rate=1e-4", "model.top_mlp=[64,32]", "seed=007"])
-    {'trainer.learning_rate': '1e-4', 'model.top_mlp': [64, 32], 'seed': '007'}
+    {'trainer.learning_rate': 0.0001, 'model.top_mlp': [64, 32], 'seed': '007'}
     """
-    return {key: _value(key, text) for key, _, text in (override.partition("=") for override in overrides)}
+    return {key: _value(text) for key, _, text in (override.partition("=") for override in overrides)}
 
 
-def _value(key: str, text: str) -> Any:
-    import yaml
+def _value(text: str) -> Any:
+    """Return the number, list or the like that an override sets by a text; the text itself where it sets a text."""
+    from cadc.configuration.overrides import parse_overrides
+
+    def parsed(text: str) -> Any:
+        return parse_overrides([f"key={text}"])[0].value()
 
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
+        value = parsed(text)
+        # A list whose texts need their quotes stays as it is written.
+        is_plain = _is_value(value) and not isinstance(value, str)
+        return value if is_plain and (not isinstance(value, list) or parsed(format_value(value)) == value) else text
+    except UsageError:
         return text
-    return value if _is_value(value) and to_overrides({key: value}) == [f"{key}={text}"] else text
 
 
 def expand_files(overrides: Sequence[str]) -> list[str]:
@@ -67,14 +71,25 @@ def expand_files(overrides: Sequence[str]) -> list[str]:
 
 
 def _read(path: Path) -> list[str]:
+    from cadc.configuration.from_files import require_overrides_for_files
+
     values = load_yaml(path)
     if not isinstance(values, dict) or not all(_is_key(k) and _is_value(v) for k, v in values.items()):
         raise UsageError(f"{path} does not hold overrides; write lines such as sampler.rate: 0.1, a key and its value.")
-    return to_overrides(values)
+    found = to_overrides({key: _quoted(value) for key, value in values.items()})
+    require_overrides_for_files(found, str(path), tuning=True)
+    return found
 
 
 def _is_key(key: Any) -> bool:
     return isinstance(key, str) and "=" not in key
+
+
+def _quoted(value: Any) -> Any:
+    """Return a value with texts in quotes that an override would read as a number, a boolean or null."""
+    if isinstance(value, list):
+        return [_quoted(item) for item in value]
+    return f"'{value}'" if isinstance(value, str) and value and not isinstance(_value(value), str) else value
 
 
 def _is_value(value: Any) -> bool:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cadc.configuration.casting import cast
-from cadc.configuration.class_lookup import load_class
-from cadc.configuration.components import TARGET, build, options_of
+from cadc.configuration.components import TARGET, Component
 from cadc.configuration.override_text import to_values
 from cadc.configuration.overrides import key_of
 from cadc.errors import UsageError, shown
@@ -68,17 +67,11 @@ def build_analysis(node: Mapping[str, Any], overrides: Sequence[str], where: str
     ------
     UsageError : for a class that is not an analysis, an option that it does not have, or an override of another key.
     """
-    if not issubclass(load_class(node.get(TARGET)), Analysis):
-        raise UsageError(
-            f"{where}: {KEY}.{TARGET} is {node[TARGET]!r}; expected a subclass of cadc.experiment.analysis.Analysis."
-        )
     wrong = [key for key in map(key_of, overrides) if not key.startswith(f"{KEY}.")]
     if wrong:
         raise UsageError(f"{where} is an analysis, which has no key {wrong[0]}; its overrides start with {KEY}.")
     options = options_with(node, overrides)
-    options_of(options, KEY)
-    analysis: Analysis = build(options, KEY)
-    return analysis
+    return Component.read(options, KEY, Analysis).build()
 
 
 def options_with(node: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

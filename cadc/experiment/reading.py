@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cadc.configuration.casting import cast
+from cadc.configuration.from_files import require_overrides_for_files
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.experiment.analysis import KEY, read_analysis
@@ -115,6 +116,8 @@ def _content(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = {"claim": "", "source": "", "common": (), "fast": ()}
     content |= {key: cast(found[key], kind, f"{path}: {key}") for key, kind in PLAIN.items() if key in found}
     content["arms"] = arms = _arms(found["arms"], path)
+    for name, overrides in (("common", content["common"]), ("fast", content["fast"]), *arms.items()):
+        require_overrides_for_files(overrides, f"{path}: {name}")
     content["references"] = _references(found, arms, path)
     if found.get("choose") is not None:
         content["choose"] = _require_validation(_reference(found["choose"], arms, f"{path}: choose"), path)

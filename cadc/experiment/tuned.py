@@ -6,10 +6,9 @@ from math import inf, log
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cadc.configuration.casting import cast
-from cadc.configuration.safe_yaml import load_yaml
+from cadc.configuration.from_files import require_overrides_for_files
+from cadc.configuration.safe_yaml import dump_yaml, load_yaml
 from cadc.errors import UsageError, shown
 from cadc.storage.output_files import write_output
 
@@ -79,6 +78,7 @@ def read_tuned(path: Path, arms: Collection[str]) -> tuple[Tuned, ...]:
         if node["arm"] not in arms:
             raise UsageError(f"{where}: {shown(node['arm'])} is not an arm; tune again, or delete the entry.")
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in TYPES.items() if key in node}
+        require_overrides_for_files(given["overrides"], where)
         found.append(Tuned(at={str(key): str(value) for key, value in node["at"].items()}, **given))
     return tuple(found)
 
@@ -120,7 +120,7 @@ def merged(earlier: Sequence[Tuned], found: Sequence[Tuned]) -> list[Tuned]:
 def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:
     """Write the settings of all arms of the experiment `name`."""
     nodes = [asdict(found) | {"at": dict(found.at), "overrides": list(found.overrides)} for found in tuned]
-    text = yaml.safe_dump(nodes, sort_keys=False, allow_unicode=True, width=120)
+    text = dump_yaml(nodes, width=120)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_output(path, f"# Chosen on validation by `cadc experiment {name} --tune`, and applied to the grid.\n{text}")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from cadc.configuration.components import TARGET, build
+from cadc.configuration.components import Component
+from cadc.configuration.from_files import OF_A_TUNING, require_space_for_files
 from cadc.configuration.groups import files_of
 from cadc.configuration.override_text import to_overrides
 from cadc.configuration.overrides import parse_overrides
@@ -46,9 +47,7 @@ def compose_tuning(overrides: Sequence[str]) -> tuple[Tuning, list[str]]:
         address = text.partition("=")[2]
         node["storage"] = None if address == "null" else address.strip("'\"")
     _refuse_interpolations(node)
-    tuning = build(node, GROUP)
-    if not isinstance(tuning, Tuning):
-        raise UsageError(f"{GROUP}.{TARGET} is {node[TARGET]}; expected a subclass of cadc.tuning.tuning.Tuning.")
+    tuning = Component.read(node, GROUP, Tuning).build()
     return tuning, [text for override, text in parsed if _key(override).split(".")[0] != GROUP]
 
 
@@ -64,6 +63,7 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
     tuning : its settings.
     overrides : common to all trials.
     """
+    require_space_for_files(tuning.distributions, "tune.space")
     ends = {key: _ends(distribution) for key, distribution in tuning.distributions.items()}
     first = {key: values[0] for key, values in ends.items()}
     if "evaluate" in first:
@@ -123,11 +123,22 @@ def _read(name: str) -> dict[str, Any]:
     known = files_of(GROUP)
     if name.endswith((".yaml", ".yml")):
         # A user's file holds the search space and what differs from the default.
-        return _load(known["default"]) | {"space": None} | _load(Path(name))
+        return _load(known["default"]) | {"space": None} | _of_a_user(Path(name), _load(known["default"]))
     if name not in known:
         near = " or ".join(f"{GROUP}={other}" for other in get_close_matches(name, known, n=3) or sorted(known))
         raise UsageError(f"{GROUP}={name} does not exist; did you mean {near}? A file of your own ends in .yaml.")
     return _load(known[name])
+
+
+def _of_a_user(path: Path, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings in a user's file, which names neither a database nor processes or classes."""
+    node = _load(path)
+    for key, value in node.items():
+        if key not in OF_A_TUNING and key in defaults and value != defaults[key]:
+            raise UsageError(
+                f"{path} sets {key}, which a file may not set; give {GROUP}.{key}=... on the command line instead."
+            )
+    return node
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from optuna.trial import FrozenTrial
 
+from cadc.configuration.from_files import is_for_files, keys_for_files
 from cadc.configuration.override_text import to_values
+from cadc.configuration.safe_yaml import dump_yaml
 from cadc.storage.output_files import put_in_place, remove_output
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
@@ -77,5 +78,8 @@ def _write_best(study: SharedStudy, trial: FrozenTrial, common: Sequence[str], p
         f"# Trial {trial.number} of {len(study.done())} of the study {study.name}: {metrics_text(trial, study)}",
         f"# run it on the test data: cadc train @{path.name}",
     ]
-    options = to_values([*common, *study.tuning.overrides(trial)])
-    path.write_text("\n".join(lines) + "\n" + yaml.safe_dump(options, sort_keys=False, allow_unicode=True))
+    # What a file may not set, such as a logger, is left to the command line.
+    allowed = keys_for_files()
+    kept = [text for text in common if is_for_files(text.partition("=")[0], allowed)]
+    options = to_values([*kept, *study.tuning.overrides(trial)])
+    path.write_text("\n".join(lines) + "\n" + dump_yaml(options), encoding="utf-8")

@@ -121,8 +121,9 @@ class Tuning:
         return to_overrides(self.chosen(trial))
 
     def chosen(self, trial: FrozenTrial | Trial) -> dict[str, Any]:
-        """Return the values that a trial chose, by key of the configuration."""
-        return decimal_values(trial.params, self.distributions)
+        """Return the values that a trial chose, by key of the search space, whatever else a shared database holds."""
+        own = {key: value for key, value in trial.params.items() if key in self.distributions}
+        return decimal_values(own, self.distributions)
 
     def settings(self, run_id: str) -> str:
         """Return a hash of what trials of one study have in common.

@@ -124,7 +124,7 @@ def test_an_analysis_takes_the_place_of_a_grid(tmp_path):
         (
             {"analysis": {"_target_": "cadc.models.dlrm.DLRM"}},
             [],
-            "expected a subclass of",
+            "derive it from cadc.experiment.analysis.Analysis",
         ),
         ({"analysis": {"_target_": "os.path"}}, [], "is not allowed"),
         ({}, ["seed=3"], "has no key seed; its overrides start with analysis."),
