@@ -125,11 +125,14 @@ def _check(node: Mapping[str, Any], path: str) -> None:
         {key: value for key, value in node.items() if key not in (BESIDE_SOURCE if path == "data" else ())}, path
     )
     for key, value in node.items():
-        if isinstance(value, Mapping) or key == "split":
+        if isinstance(value, Mapping) or (path == "data" and key in COMPONENTS_OF_DATA):
             _check(value, f"{path}.{key}")
 
 
-BESIDE_SOURCE = ("split", "split_seed")
+COMPONENTS_OF_DATA = ("split", "transform")
+"""Components inside the group `data`."""
+
+BESIDE_SOURCE = (*COMPONENTS_OF_DATA, "split_seed")
 """Keys of the group `data` that are no options of its source."""
 
 SEEDS = ("seed", "sample_seed", "weight_seed")

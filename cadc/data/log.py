@@ -15,6 +15,7 @@ from cadc.data.entity_features import EntityFeatures
 from cadc.data.log_files import LogFiles
 from cadc.data.schema import SIDES, EntitySide, Schema
 from cadc.data.split.split import SPLITS
+from cadc.data.transform.fitted import FittedTransform
 from cadc.errors import DataError
 
 
@@ -88,8 +89,9 @@ class InteractionLog:
 
         Parameters
         ----------
-        name : `label` (float32), `time` (int64, see `ticks_per_second`), `oracle` (float32, true probability of
-            label 1), `row` (place in the raw log), or `user` and `item` (int32, rows of the entity tables).
+        name : `label` (float32), `dense` (float32, shape [n, D], as `transform` made it), `time` (int64, see
+            `ticks_per_second`), `oracle` (float32, true probability of label 1), `row` (place in the raw log), or
+            `user` and `item` (int32, rows of the entity tables).
         split : `train`, `validation` or `test`; None takes all rows.
 
         Raises
@@ -125,6 +127,11 @@ class InteractionLog:
     def entities(self) -> dict[EntitySide, EntityFeatures]:
         """Side features of users and items, as far as the log has them."""
         return self._files.entities
+
+    @property
+    def transform(self) -> FittedTransform:
+        """What maps raw dense values to the values of the column `dense`, fitted to the training part."""
+        return self._files.transform
 
     @cached_property
     def _columns(self) -> dict[str, Tensor]:

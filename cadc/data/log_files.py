@@ -14,6 +14,7 @@ from torch import Tensor
 from cadc.data.entity_features import EntityFeatures
 from cadc.data.schema import EntitySide, Schema, entity_sides
 from cadc.data.split.split import SPLITS
+from cadc.data.transform.fitted import TRANSFORM, FittedTransform
 from cadc.errors import Damaged, DataError
 
 REAL_COLUMNS = ("label", "dense", "oracle")
@@ -81,6 +82,17 @@ class LogFiles:
         """Raise `Damaged` if a value of a column is not between 0 and `most`."""
         if len(values) and not 0 <= values.min() <= values.max() <= most:
             raise self.damaged(self.folder / f"{name}.npy", f"a value is not between 0 and {most}")
+
+    @cached_property
+    def transform(self) -> FittedTransform:
+        """What maps raw dense values to the values of the column `dense`."""
+        path = self.folder / TRANSFORM
+        if not self.schema.dense:
+            return FittedTransform((), ())
+        try:
+            return FittedTransform.from_text(path.read_text(), self.schema.dense)
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise self.damaged(path, str(error)) from error
 
     def n_entities(self, side: str) -> int:
         """Return the number of rows of a side's entity table, including row 0 for the unknown entity."""

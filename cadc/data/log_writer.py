@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cadc.data.disk_columns import DiskColumns
 from cadc.data.raw import EntityTable, RawLog
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
+from cadc.data.transform.fitted import TRANSFORM, FittedTransform
 from cadc.data.vocabulary import encode, in_order, rank_by_frequency
 
 BLOCK_ROWS = 1 << 22
@@ -74,6 +75,21 @@ class LogWriter:
                 block = np.ascontiguousarray(of_raw_rows(raw_rows), dtype)
                 self.content.update(block.data)
                 file.write(block.data)
+
+    def dense(self, transform: FittedTransform, raw: NDArray[Any]) -> None:
+        """Write the dense columns as inputs of a model, and the curves that make them.
+
+        Parameters
+        ----------
+        transform : maps raw values to inputs.
+        raw : raw values, shape [n_rows, D].
+        """
+        self.column("dense", np.float32, raw.shape[1:], lambda raw_rows: transform.apply(raw[raw_rows]))
+        text = transform.to_text()
+        (self.folder / TRANSFORM).write_text(text)
+        # Columns as they stand are all the content there is.
+        if not transform.is_identity:
+            self.content.update(text.encode())
 
     def _counts(self, column: NDArray[Any], n_values: int) -> NDArray[np.float64]:
         """Return how many training rows hold each of the values 0 … n - 1 of a raw column, shape [n]."""

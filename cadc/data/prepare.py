@@ -16,13 +16,18 @@ from cadc.data.log import InteractionLog
 from cadc.data.log_writer import LogWriter
 from cadc.data.sources.source import Source
 from cadc.data.split.split import SPLITS, Split
+from cadc.data.transform.auto import AutoTransform
+from cadc.data.transform.fitted import fit_transform
+from cadc.data.transform.transform import DenseTransform
 from cadc.errors import DataError
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
 from cadc.storage.stage_cache import cached_folder
 
 
-def prepare(source: Source, split: Split, split_seed: int = 0) -> InteractionLog:
+def prepare(
+    source: Source, split: Split, split_seed: int = 0, transform: DenseTransform | None = None
+) -> InteractionLog:
     """Return the log of a source; it is prepared once, and then read from the cache.
 
     Parameters
@@ -30,6 +35,7 @@ def prepare(source: Source, split: Split, split_seed: int = 0) -> InteractionLog
     source : the data set.
     split : assigns rows to train, validation and test.
     split_seed : seed of the random choices of the split.
+    transform : what becomes of dense columns; None takes the source's own default.
 
     Raises
     ------
@@ -44,6 +50,8 @@ def prepare(source: Source, split: Split, split_seed: int = 0) -> InteractionLog
     >>> len(log.rows("validation"))
     100
     """
+    # What only looks like a source is taken, too.
+    transform = transform or getattr(source, "dense_transform", AutoTransform)()
     fingerprint = source.fingerprint()
     key = digest(
         {
@@ -52,14 +60,19 @@ def prepare(source: Source, split: Split, split_seed: int = 0) -> InteractionLog
             "source": describe(source),
             "split": describe(split),
             "split_seed": split_seed,
-            "code": code_hash([type(source).__module__, type(split).__module__, __name__]),
+            "transform": describe(transform),
+            "code": code_hash([*(type(part).__module__ for part in (source, split, transform)), __name__]),
         }
     )
-    folder = cached_folder("prepared", key, lambda aside: _prepare(source, fingerprint, split, split_seed, aside))
+    folder = cached_folder(
+        "prepared", key, lambda aside: _prepare(source, fingerprint, split, split_seed, transform, aside)
+    )
     return InteractionLog(folder)
 
 
-def _prepare(source: Source, fingerprint: dict[str, str], split: Split, split_seed: int, folder: Path) -> None:
+def _prepare(
+    source: Source, fingerprint: dict[str, str], split: Split, split_seed: int, transform: DenseTransform, folder: Path
+) -> None:
     started = time.perf_counter()
     raw = source.read()
     if any(field.side == "context" and field.bag for field in raw.schema.fields):
@@ -72,7 +85,9 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: Split, split_se
         writer = LogWriter(folder, raw, order, rows["train"])
         writer.array("row", order)
         for name in ("label", "dense", "time", "oracle"):
-            if name in columns:
+            if name == "dense" and name in columns:
+                _write_dense(writer, columns["dense"], transform, split_seed)
+            elif name in columns:
                 column = columns[name]
                 writer.column(name, column.dtype, column.shape[1:], column.__getitem__)
         for side, table in raw.entities.items():
@@ -100,6 +115,19 @@ def _prepare(source: Source, fingerprint: dict[str, str], split: Split, split_se
         "prepare_s": time.perf_counter() - started,
     }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+
+
+def _write_dense(writer: LogWriter, raw: NDArray[Any], transform: DenseTransform, split_seed: int) -> None:
+    """Fit the transform to the training part, and write the dense columns of all rows as it maps them."""
+    training_rows = writer.order[: writer.n_train]
+    fitted = fit_transform(
+        transform,
+        writer.schema.dense,
+        writer.n_train,
+        lambda rows, column: raw[training_rows[rows], column],
+        numpy_generator(split_seed, "transform"),
+    )
+    writer.dense(fitted, raw)
 
 
 def _order(

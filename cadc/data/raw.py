@@ -53,7 +53,7 @@ class Chunk:
     entities : row of the entity table for each side, `user` and `item`, that the log has, int32, shape [B] each.
     context : raw values of each context field by name, as a NumPy array or an Arrow array of texts, shape [B] each; an
         empty string is a missing value.
-    dense : real-valued columns in the order of `schema.dense`, float32, shape [B, D].
+    dense : real-valued columns in the order of `schema.dense`, raw and finite, float64 or float32, shape [B, D].
     time : time of each row in ticks, int64, shape [B].
     oracle : true probability of label 1, float32, shape [B]; only generators know it.
     ticks_per_second : of `time`: 1, 10^3, 10^6 or 10^9. Chunks may differ; the log keeps the finest.
@@ -62,7 +62,7 @@ class Chunk:
     label: NDArray[np.float32]
     entities: dict[Side, NDArray[np.int32]] = field(default_factory=dict)
     context: dict[str, NDArray[Any] | pa.Array] = field(default_factory=dict)
-    dense: NDArray[np.float32] | None = None
+    dense: NDArray[np.float64] | NDArray[np.float32] | None = None
     time: NDArray[np.int64] | None = None
     oracle: NDArray[np.float32] | None = None
     ticks_per_second: int = 1

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cadc.configuration.class_lookup import class_name
 from cadc.configuration.components import TARGET
 from cadc.data.log import InteractionLog
 from cadc.evaluation.metrics.lookup import metric
@@ -10,7 +11,7 @@ from cadc.evaluation.saved_tables import SAVED
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import code_hash, describe, digest
 
-COVERED_BY_CONTENT = ("cadc.data.prepare",)
+COVERED_BY_CONTENT = ("cadc.data.prepare", "cadc.data.transform")
 """Code whose every effect on a run shows in the content of the prepared log."""
 
 NAMES_WITHOUT_PLACES = 4
@@ -85,7 +86,11 @@ def arm_signature(settings: Settings) -> str:
 
 
 def _data(settings: Settings) -> list[Any]:
-    return [describe(settings.source), describe(settings.split)]
+    found = [describe(settings.source), describe(settings.split)]
+    transform = describe(settings.transform)
+    # Left out where it is the source's default, and in records from before there were transforms.
+    is_default = transform == {"class": class_name(settings.source.cls.dense_transform)}
+    return found if is_default or "transform" not in settings.config["data"] else [*found, transform]
 
 
 def _choices(settings: Settings) -> dict[str, Any]:

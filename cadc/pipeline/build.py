@@ -20,7 +20,7 @@ from cadc.sampling.sampler import Sample
 
 def open_log(settings: Settings) -> InteractionLog:
     """Return the prepared log of a run."""
-    log = prepare(settings.source.build(), settings.split.build(), settings.seeds.split)
+    log = prepare(settings.source.build(), settings.split.build(), settings.seeds.split, settings.transform.build())
     covers_cold = settings.initializer is not None and settings.initializer.build().covers_cold
     return LogWithColdIds(log.folder) if covers_cold else log
 

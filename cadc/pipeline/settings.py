@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from cadc.configuration.components import Component
+from cadc.configuration.components import TARGET, Component
 from cadc.configuration.compose import BESIDE_SOURCE, check_config, compose_config
 from cadc.data.sources.source import Source
 from cadc.data.split.split import Split
+from cadc.data.transform.none import NoTransform
+from cadc.data.transform.transform import DenseTransform
 from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.initializers.initializer import Initializer
 from cadc.errors import UsageError
@@ -47,7 +49,7 @@ class Settings:
     Parameters
     ----------
     config : the composed configuration that all else was read from, as the record holds it.
-    source, split : the data set, and how it is split.
+    source, split, transform : the data set, how it is split, and what becomes of its dense columns.
     seeds : see `Seeds`.
     task : `ctr` scores rows, `ranking` ranks all items for each user.
     model : what is trained and evaluated.
@@ -64,6 +66,7 @@ class Settings:
     config: Config
     source: Component[Source]
     split: Component[Split]
+    transform: Component[DenseTransform]
     seeds: Seeds
     task: Task
     model: Component[Model]
@@ -88,6 +91,11 @@ class Settings:
         """
         config = compose_config(overrides)
         found = cls.of(config)
+        if "transform" not in config["data"]:
+            own = found.source.cls.dense_transform
+            default = {TARGET: f"{own.__module__}.{own.__qualname__}"}
+            config = {**config, "data": {**config["data"], "transform": default}}
+            found = cls.of(config)
         if found.initializer is None:
             return found
         pinned = found.initializer.cls.pinned(found.initializer.options)
@@ -118,6 +126,10 @@ class Settings:
             config=config,
             source=Component.read({key: own for key, own in data.items() if key not in BESIDE_SOURCE}, "data", Source),
             split=Component.read(data["split"], "data.split", Split),
+            # Records from before there were transforms have none.
+            transform=Component.read(data["transform"], "data.transform", DenseTransform)
+            if "transform" in data
+            else Component(NoTransform, {}),
             seeds=seeds_of(config),
             task=_task(model, config.get("task", "auto")),
             model=model,

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cadc.data.log import InteractionLog
+from cadc.data.transform.fitted import TRANSFORM
 from cadc.embeddings.base.table_file import write_table
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.measured import is_compressed, tables_in
@@ -40,6 +41,10 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     - `parquet`: `FIELD.parquet` has the columns `value` (raw id, missing for *unknown*) and `vector`,
       `factors_FIELD.parquet` `value`, `bias` and `vector`, and `factors.json` the rest.
 
+    If dense features are transformed, `transform.json` has what turns their raw values into inputs of the model: a list
+    of objects with the name of the `column` and the numbers of its `cadc.data.transform.Curve`, which says how they are
+    applied; a number that is left out has the default of that class.
+
     If tables are compressed, the folder `compressed` also has the files that serve the model, one for each table, which
     `cadc.embeddings.base.table_file.read_table` reads, and for each field `vocabulary_FIELD.parquet` with the columns
     `value` and `row`, the id to look up.
@@ -65,6 +70,8 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     def write(aside: Path) -> None:
         shutil.copyfile(ledger.path(run_id) / MODEL, aside / MODEL)
         (aside / RECORD).write_text(json.dumps(record, indent=1))
+        if not log.transform.is_identity:
+            (aside / TRANSFORM).write_text(log.transform.to_text())
         if kind == "parquet":
             _write_parquet(aside, log, tables, factors, numbers)
             return

@@ -84,8 +84,8 @@ class NewRows:
             context = torch.from_numpy(np.stack([self._ids(block, field) for field in self.context], 1))
         dense = torch.empty(block.n_rows, 0)
         if self.log.schema.dense:
-            columns = [block.numbers(self.columns[name], np.float32) for name in self.log.schema.dense]
-            dense = torch.from_numpy(np.stack(columns, 1))
+            columns = [block.numbers(self.columns[name], np.float64) for name in self.log.schema.dense]
+            dense = torch.from_numpy(self.log.transform.apply(np.stack(columns, 1)))
         label = torch.zeros(block.n_rows)
         for part in torch.arange(block.n_rows).split(EVALUATION_BATCH):
             rows = whole_tiles(part)

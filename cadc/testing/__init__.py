@@ -16,6 +16,7 @@ from cadc.testing.sampler import check_sampler
 from cadc.testing.scheme import check_scheme
 from cadc.testing.source import check_source
 from cadc.testing.split import check_split
+from cadc.testing.transform import check_transform
 
 __all__ = [
     "check_factorization",
@@ -26,6 +27,7 @@ __all__ = [
     "check_scheme",
     "check_source",
     "check_split",
+    "check_transform",
     "made_up_factors",
     "small_log",
 ]

@@ -116,8 +116,8 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
     width = 0 if chunk.dense is None else chunk.dense.shape[1]
     expect(width == len(schema.dense), f"{name}: a chunk has {width} dense columns; the schema has {schema.dense}.")
     expect(
-        chunk.dense is None or (chunk.dense.dtype == np.float32 and np.isfinite(chunk.dense).all()),
-        f"{name}: dense values are not all finite numbers of type float32.",
+        chunk.dense is None or (chunk.dense.dtype in (np.float32, np.float64) and np.isfinite(chunk.dense).all()),
+        f"{name}: dense values are not all finite numbers of type float64 or float32.",
     )
     expect(chunk.time is None or chunk.time.dtype == np.int64, f"{name}: times are not whole numbers of type int64.")
     expect(

@@ -16,6 +16,7 @@ from cadc.data.prepare import prepare
 from cadc.data.sources.source import Source
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import Split
+from cadc.data.transform.transform import DenseTransform
 from cadc.errors import UsageError
 from cadc.randomness import numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample, Sampler
@@ -64,6 +65,7 @@ class InteractionDataModule(pl.LightningDataModule):
     num_workers : processes that gather batches; rows lie in memory, so that few models gain by any.
     beside : further parts of each training batch, a value for each row of the sample; those of the sample where none
         are given.
+    transform : what becomes of dense columns; the source's own default where none is given.
 
     >>> from cadc.data.sources import Synthetic
     >>> from cadc.sampling import UniformSampler
@@ -83,6 +85,7 @@ class InteractionDataModule(pl.LightningDataModule):
         batch_size: int = 1024,
         num_workers: int = 0,
         beside: Mapping[str, Tensor] | None = None,
+        transform: DenseTransform | None = None,
     ) -> None:
         super().__init__()
         if isinstance(sampler, Sampler) and sampler.needs_factors:
@@ -93,14 +96,14 @@ class InteractionDataModule(pl.LightningDataModule):
         self.source, self.split, self.split_seed = source, split or RandomSplit(), split_seed
         self.sampler, self.seed = sampler or UniformSampler(), seed
         self.batch_size, self.num_workers = batch_size, num_workers
-        self.beside = beside
+        self.beside, self.transform = beside, transform
 
     @cached_property
     def log(self) -> InteractionLog:
         """The log, prepared where it was not yet."""
         if isinstance(self.source, InteractionLog):
             return self.source
-        return prepare(self.source, self.split, self.split_seed)
+        return prepare(self.source, self.split, self.split_seed, self.transform)
 
     @cached_property
     def sample(self) -> Sample:

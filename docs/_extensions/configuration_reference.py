@@ -114,6 +114,7 @@ def markdown() -> str:
 
 GROUPS = {
     "data/split": "Which rows train, validate and test.",
+    "data/transform": "What becomes of dense columns: fitted to the training part, applied to all parts and new rows.",
     "tune": "Search spaces of `cadc tune`; `tune=mine.yaml` takes a file that says what differs from `default`.",
 }
 """Groups that `conf/config.yaml` does not list."""

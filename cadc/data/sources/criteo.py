@@ -9,6 +9,8 @@ from cadc.data.columns import read_columns
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.published import PublishedFiles
+from cadc.data.transform.none import NoTransform
+from cadc.data.transform.transform import DenseTransform
 from cadc.errors import require_at_least
 
 INTEGERS = tuple(f"I{number}" for number in range(1, 14))
@@ -31,6 +33,7 @@ class Criteo(PublishedFiles):
     url: ClassVar[str] = "https://www.kaggle.com/c/criteo-display-ad-challenge"
     by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("train.txt",)
+    dense_transform: ClassVar[type[DenseTransform]] = NoTransform  # beside the logarithm
 
     def __init__(self, min_count: int = 10) -> None:
         require_at_least(1, "data", min_count=min_count)

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from cadc.data.files.formats import Quoting
 from cadc.data.raw import RawLog
+from cadc.data.transform.auto import AutoTransform
+from cadc.data.transform.transform import DenseTransform
 
 
 class Source(ABC):
@@ -47,6 +49,9 @@ class Source(ABC):
 
     extra_columns: ClassVar[tuple[str, ...]] = ()
     """Columns of its chunks that only some sources have, such as `oracle`; see `cadc.models.model.Model`."""
+
+    dense_transform: ClassVar[type[DenseTransform]] = AutoTransform
+    """What becomes of its dense columns unless the configuration says otherwise."""
 
     def place(self) -> str:
         """Return where the raw content is or how to get it, as `cadc data list` shows it; do not fetch anything."""

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.source import Source
+from cadc.data.transform.none import NoTransform
+from cadc.data.transform.transform import DenseTransform
 from cadc.errors import UsageError, require_at_least
 from cadc.randomness import numpy_generator
 
@@ -42,6 +44,7 @@ class Synthetic(Source):
 
     name: str = "synthetic"
     extra_columns: ClassVar[tuple[str, ...]] = ("oracle",)
+    dense_transform: ClassVar[type[DenseTransform]] = NoTransform  # it is standard normal
 
     def __init__(
         self,

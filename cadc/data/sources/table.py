@@ -156,7 +156,7 @@ class Table(Source):
         times = TimeColumn(self.time) if self.time else None
         for block in read_columns(path, self._columns(), quoting=self.quoting):
             time, ticks_per_second = times.read(block) if times else (None, 1)
-            dense = [block.numbers(name, np.float32) for name in self.dense]
+            dense = [block.numbers(name, np.float64) for name in self.dense]
             yield Chunk(
                 label=self._labels(block),
                 entities={

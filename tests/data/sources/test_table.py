@@ -14,6 +14,7 @@ from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import SPLITS
+from cadc.data.transform import NoTransform
 from cadc.errors import DataError
 from tests.data.made_up_sales import ROLES, made_up_rows
 from tests.support.commands import TINY, cadc
@@ -21,7 +22,7 @@ from tests.support.helpers import decode
 
 
 def test_every_row_carries_the_values_of_its_line(path):
-    log = prepare(Table(str(path), **ROLES), RandomSplit())
+    log = prepare(Table(str(path), **ROLES), RandomSplit(), transform=NoTransform())
     rows = made_up_rows()
     train = [rows[row] for row in log.column("row", "train")]
     assert [field.name for field in log.schema.fields] == ["user", "country", "item", "brand", "tags", "device"]
