@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUOTE, LINE_FEED, CARRIAGE_RETURN = b'"\n\r'
+QUOTED_VALUE = re.compile(rb'"(?:[^"]++|"")*+("|\Z)')
+"""A value in quotes; one that is never closed goes on to the end."""
 
 
 class Quotes:
@@ -26,45 +28,50 @@ class Quotes:
     """
 
     def __init__(self, data: bytes, separator: bytes) -> None:
-        self._data, self._separator = data, separator
+        self._data = data
         self._bytes = np.frombuffer(data, np.uint8)
+        self._is_limit = np.zeros(256, np.bool_)
+        self._is_limit[[separator[0], LINE_FEED, CARRIAGE_RETURN]] = True
         quotes = np.flatnonzero(self._bytes == QUOTE)
-        self._is_strict = self._are_strict(quotes)
-        if self._is_strict:
-            self.starts = quotes[::2]
-            self.ends = np.append(quotes[1::2], len(data)) if len(quotes) % 2 else quotes[1::2]
+        self._strict = quotes if self._are_strict(quotes) else None
+        if self._strict is None:
+            self.starts, self.ends = self._scan(quotes[self._at_begin(quotes)])
         else:
-            self.starts, self.ends = self._scan()
+            self.starts, self.ends = quotes[::2], quotes[1::2]
+            if len(quotes) % 2:
+                self.ends = np.append(self.ends, len(data))
 
     def _are_strict(self, quotes: NDArray[np.int64]) -> bool:
         """Tell whether every other quote opens a value and the next one closes it, so that no scan is needed."""
-        data, after = self._bytes, quotes[1::2] + 1
-        touching = np.diff(quotes) == 1
         # Two touching quotes inside a value mean one; they count as the end of a value and the begin of the next.
-        opening = self._are_limits(data[quotes[::2] - 1])
-        opening[:1] |= quotes[:1] == 0
-        opening[1:] |= touching[1::2][: len(opening) - 1]
-        closing = self._are_limits(data[np.minimum(after, len(data) - 1)]) | (after == len(data))
-        closing[: len(touching[1::2])] |= touching[1::2]
-        return bool(opening.all() and closing.all())
+        touching = (np.diff(quotes) == 1)[1::2]
+        opening = self._at_begin(quotes[::2])
+        opening[1:] |= touching[: len(opening) - 1]
+        if not opening.all():
+            return False
+        after = quotes[1::2] + 1
+        at_end = after[-1:] == len(self._bytes)
+        closing = self._is_limit[self._bytes[np.minimum(after, len(self._bytes) - 1)]]
+        closing[: len(touching)] |= touching
+        closing[-1:] |= at_end
+        return bool(closing.all())
 
-    def _scan(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        before = b"[" + re.escape(self._separator) + rb"\r\n]"
-        # What is never closed goes on to the end.
-        pattern = re.compile(rb"(?:(?<=" + before + rb')|\A)"(?:[^"]++|"")*+(?:"|\Z)')
-        spans = np.array([match.span() for match in pattern.finditer(self._data)], np.int64).reshape(-1, 2)
-        starts, ends = spans[:, 0], spans[:, 1] - 1
-        if len(ends) and self._is_open(starts[-1], ends[-1]):
-            ends[-1] = len(self._data)
-        return starts, ends
+    def _at_begin(self, quotes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which quotes begin a value, or would outside a quoted one."""
+        found = self._is_limit[self._bytes[quotes - 1]]
+        found[:1] |= quotes[:1] == 0
+        return found
 
-    def _is_open(self, start: int, end: int) -> bool:
-        """Tell whether the last quoted value is not closed by the quote at its end, if there is one."""
-        n_quotes = self._data.count(b'"', start, end + 1)
-        return n_quotes % 2 == 1
-
-    def _are_limits(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        return (values == self._separator[0]) | (values == LINE_FEED) | (values == CARRIAGE_RETURN)
+    def _scan(self, at_begin: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where quoted values start and end; a loop over the quoted values, where some quotes are characters."""
+        spans = []
+        end, candidates = 0, at_begin.tolist()
+        for start in candidates:
+            if start >= end and (match := QUOTED_VALUE.match(self._data, start)):
+                end = match.end()
+                is_closed = match[1] == b'"'
+                spans.append((start, end - 1 if is_closed else end))
+        return tuple(np.array(spans, np.int64).reshape(-1, 2).T)
 
     def contain(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell for each position whether it is within a quoted value, bool, shape [n].
@@ -73,6 +80,8 @@ class Quotes:
         ----------
         positions : ascending positions of characters other than quotes, shape [n].
         """
+        if self._strict is not None:
+            return np.searchsorted(self._strict, positions) % 2 == 1
         return np.searchsorted(self.starts, positions) > np.searchsorted(self.ends, positions)
 
     def followed_by_text(self) -> tuple[int, int] | None:
@@ -80,10 +89,10 @@ class Quotes:
 
         A line break or a separator may follow a closing quote, and the end of `data`.
         """
-        if self._is_strict:
+        if self._strict is not None:
             return None
         after = self.ends + 1
         within = after < len(self._data)
         following = self._bytes[after[within]]
-        wrong = np.flatnonzero(~self._are_limits(following))
+        wrong = np.flatnonzero(~self._is_limit[following])
         return (int(self.starts[wrong[0]]), int(self.ends[wrong[0]])) if len(wrong) else None

@@ -30,7 +30,9 @@ class Records:
     starts, ends : position of the first byte of each record and of its line end, int64, shape [n]; the last end may be
         `len(data)`.
     blank : position of each blank line, which is not a record, int64, shape [m].
+    breaks : position of each line feed inside a quoted value, int64, shape [k].
     first_line : number of the line where `data` begins.
+    n_lines : number of lines in `data`.
     quotes : quoted values; None if there is none.
     """
 
@@ -38,20 +40,14 @@ class Records:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     blank: NDArray[np.int64]
+    breaks: NDArray[np.int64]
     first_line: int
+    n_lines: int
     quotes: Quotes | None
 
     def line_of(self, position: int) -> int:
         """Return the number of the line that a position of `data` is in."""
         return self.first_line + n_line_ends(self.data[:position])
-
-    @property
-    def breaks(self) -> NDArray[np.int64]:
-        """Positions of line feeds inside quoted values, int64, ascending."""
-        if self.quotes is None:
-            return np.empty(0, np.int64)
-        found = np.flatnonzero(np.frombuffer(self.data, np.uint8) == LINE_FEED)
-        return found[self.quotes.contain(found)]
 
 
 class RecordReader:
@@ -92,7 +88,7 @@ class RecordReader:
             yield records
             if not added:
                 return
-            rest, line = data[n_used:], line + n_line_ends(records.data)
+            rest, line = data[n_used:], line + records.n_lines
             if len(rest) > MAX_RECORD_BYTES:
                 raise DataError(self._too_long(rest, line))
 
@@ -106,33 +102,34 @@ class RecordReader:
             # A carriage return at the end may belong to a line feed that has not been read.
             ends_in_returns = b"\n" not in data and b"\r" in (data if at_end else data[:-1])
             self._line_end = CARRIAGE_RETURN if ends_in_returns else LINE_FEED
-        ends = np.flatnonzero(content == self._line_end)
-        if quotes:
-            ends = ends[~quotes.contain(ends)]
+        line_ends = np.flatnonzero(content == self._line_end)
+        inside = quotes.contain(line_ends) if quotes else np.zeros(len(line_ends), np.bool_)
+        ends, breaks = line_ends[~inside], line_ends[inside]
         if at_end:
             if not (len(ends) and ends[-1] == len(data) - 1):
                 ends = np.append(ends, len(data))
             n_used = len(data)
         else:
             n_used = int(ends[-1]) + 1 if len(ends) else 0
-        self._refuse_other_line_ends(content[:n_used], ends, quotes, line)
         starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64) if len(ends) else ends
+        breaks = breaks[: np.searchsorted(breaks, n_used)]
+        piece = data[:n_used]
+        self._refuse_other_line_ends(piece, ends, quotes, line)
         filled = ~_are_blank(content, starts, ends)
-        # The bytes are copied only where some are left for the next piece.
-        records = Records(data[:n_used], starts[filled], ends[filled], starts[~filled], line, quotes)
+        n_lines = len(ends) + len(breaks)
+        records = Records(piece, starts[filled], ends[filled], starts[~filled], breaks, line, n_lines, quotes)
         self._refuse_marks(records)
         return records
 
     def _refuse_marks(self, records: Records) -> None:
         """Raise a DataError for a record that begins with a byte order mark, which would be part of its first value."""
-        if not records.data.isascii() and codecs.BOM_UTF8 in records.data:
-            content = np.frombuffer(records.data, np.uint8)
-            for start in records.starts[content[records.starts] == codecs.BOM_UTF8[0]]:
-                if records.data.startswith(codecs.BOM_UTF8, start):
-                    raise DataError(
-                        f"{self.path}, line {records.line_of(start)} begins with a byte order mark, as where files "
-                        "were put together; remove it."
-                    )
+        first_bytes = np.frombuffer(records.data, np.uint8)[records.starts]
+        for start in records.starts[first_bytes == codecs.BOM_UTF8[0]]:
+            if records.data.startswith(codecs.BOM_UTF8, start):
+                raise DataError(
+                    f"{self.path}, line {records.line_of(start)} begins with a byte order mark, as where files were "
+                    "put together; remove it."
+                )
 
     def _refuse_text_after(self, quotes: Quotes, data: bytes, line: int, at_end: bool) -> None:
         """Raise a DataError for a quoted value that is followed by text, or that is open at the end of the file."""
@@ -148,14 +145,14 @@ class RecordReader:
             opened = line + n_line_ends(data[: quotes.starts[-1]])
             raise DataError(f"{self.path}, line {opened}: a quote opens a value here that is never closed. {QUOTED}.")
 
-    def _refuse_other_line_ends(
-        self, content: NDArray[np.uint8], ends: NDArray[np.int64], quotes: Quotes | None, line: int
-    ) -> None:
+    def _refuse_other_line_ends(self, piece: bytes, ends: NDArray[np.int64], quotes: Quotes | None, line: int) -> None:
         """Raise a DataError for a line that ends as the others do not; Arrow would take it for the end of a record."""
         other = CARRIAGE_RETURN if self._line_end == LINE_FEED else LINE_FEED
+        if other not in piece:
+            return
+        content = np.frombuffer(piece, np.uint8)
         is_other = content == other
-        n_other = np.count_nonzero(is_other)
-        if not n_other or (other == CARRIAGE_RETURN and n_other == np.count_nonzero(is_other[ends - 1])):
+        if other == CARRIAGE_RETURN and np.count_nonzero(is_other) == np.count_nonzero(is_other[ends - 1]):
             return
         found = np.flatnonzero(is_other)
         if quotes:
@@ -166,7 +163,7 @@ class RecordReader:
             next_one, next_but_one = padded[found + 1], padded[found + 2]
             found = found[~((next_one == LINE_FEED) | ((next_one == other) & (next_but_one == LINE_FEED)))]
         if len(found):
-            at = line + n_line_ends(content[: found[0]].tobytes())
+            at = line + n_line_ends(piece[: found[0]])
             name, usual = (
                 ("carriage return", "line feed") if other == CARRIAGE_RETURN else ("line feed", "carriage return")
             )

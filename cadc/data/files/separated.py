@@ -19,8 +19,8 @@ from cadc.errors import DataError, shown
 
 OTHER_SEPARATORS = ",;\t|"
 SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
-HEADER_BYTES = 1 << 20
-"""Bytes that are searched for the end of the header at once."""
+HEADER_BYTES = 1 << 16
+"""Bytes that are searched for the end of the header at first."""
 MAX_COLUMNS = 100_000
 QUOTED_VALUE = r'(?s)^"([^"]|"")*"$'
 
@@ -64,7 +64,7 @@ class SeparatedFile:
         """Return the separator that finds most of the wanted columns in the header."""
         with TextStream(self.path, self._format.compression) as stream:
             text = b""
-            while len(text) <= MAX_RECORD_BYTES and (more := stream.read(HEADER_BYTES)):
+            while len(text) <= MAX_RECORD_BYTES and (more := stream.read(max(HEADER_BYTES, len(text)))):
                 text += more
                 if re.search(rb"[^\r\n][\r\n]", text):
                     break
@@ -78,15 +78,15 @@ class SeparatedFile:
         return max((self._format.separator, *OTHER_SEPARATORS), key=n_found)
 
     def _header(self) -> list[str]:
-        for records in self._pieces():
+        for records in self._pieces(HEADER_BYTES):
             if len(records.starts):
                 line = records.data[records.starts[0] : records.ends[0]].decode().rstrip("\r")
                 return _split(line, self.separator, self.has_quotes)
         raise DataError(f"{self.path} is empty; expected a line of column names, then rows.")
 
-    def _pieces(self) -> Iterator[Records]:
+    def _pieces(self, block_bytes: int) -> Iterator[Records]:
         with TextStream(self.path, self._format.compression) as stream:
-            yield from RecordReader(stream, self.separator.encode(), self.has_quotes, self._block_bytes).pieces()
+            yield from RecordReader(stream, self.separator.encode(), self.has_quotes, block_bytes).pieces()
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield some columns as texts, in blocks of rows.
@@ -102,16 +102,15 @@ class SeparatedFile:
         columns = [self.names.index(name) for name in names]
         n_records = n_rows = n_with_breaks = n_in_quotes = 0
         n_to_skip = int(self._has_header)
-        for records in self._pieces():
+        for records in self._pieces(self._block_bytes):
             first, n_to_skip = n_to_skip, n_to_skip if not len(records.starts) else 0
             n_records += len(records.starts)
-            breaks = records.breaks
             self._refuse_blank(records, first)
-            if len(breaks) and not self._is_sure:
+            if len(records.breaks) and not self._is_sure:
                 self._refuse_swallowed(records)
             if len(records.starts) > first:
-                batch = self._parse(records, first, columns, len(breaks) > 0)
-                n_with_breaks += len(np.unique(np.searchsorted(records.ends, breaks)))
+                batch = self._parse(records, first, columns)
+                n_with_breaks += len(np.unique(np.searchsorted(records.ends, records.breaks)))
                 n_rows += batch.num_rows
                 if not self.has_quotes and b'"' in records.data:
                     n_in_quotes += _n_in_quotes(batch)
@@ -126,7 +125,7 @@ class SeparatedFile:
                 "quoting unless data.quoting=double"
             )
 
-    def _parse(self, records: Records, first: int, columns: list[int], has_breaks: bool) -> pa.RecordBatch:
+    def _parse(self, records: Records, first: int, columns: list[int]) -> pa.RecordBatch:
         """Return some columns of the records from number `first` on; the column of position k is named str(k)."""
         start = int(records.starts[first])
         data = pa.py_buffer(records.data).slice(start)
@@ -139,7 +138,7 @@ class SeparatedFile:
                 pa.csv.ParseOptions(
                     delimiter=self.separator,
                     quote_char='"' if records.quotes else False,
-                    newlines_in_values=has_breaks,
+                    newlines_in_values=len(records.breaks) > 0,
                 ),
                 # All columns are texts: types guessed from one block may not fit others, and lose leading zeros.
                 pa.csv.ConvertOptions(
@@ -216,4 +215,9 @@ def _split(line: str, separator: str, has_quotes: bool) -> list[str]:
 
 def _n_in_quotes(batch: pa.RecordBatch) -> int:
     """Return how many values are written as quoting writes them."""
-    return sum(pc.sum(pc.match_substring_regex(column, QUOTED_VALUE)).as_py() or 0 for column in batch.columns)
+    n_found = 0
+    for column in batch.columns:
+        begins = column.filter(pc.starts_with(column, '"'))
+        if len(begins):
+            n_found += pc.sum(pc.match_substring_regex(begins, QUOTED_VALUE)).as_py()
+    return n_found

@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 
 from cadc.data.archive import MAX_RATIO
@@ -12,6 +13,8 @@ from cadc.paths import regular_file
 
 UNPACKED_BYTES = 1 << 30
 """A compressed file that unpacks to more must not grow more than `MAX_RATIO`-fold."""
+STEP = 1 << 20
+"""Bytes that are read at once to count lines."""
 OTHER_ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -38,8 +41,9 @@ class TextStream:
     def __init__(self, path: Path, compression: str | None) -> None:
         self.path = path
         self._limit = max(UNPACKED_BYTES, MAX_RATIO * regular_file(path).stat().st_size) if compression else None
+        self._compression = compression
         self._file = pa.input_stream(path, compression=compression)
-        self._n_read = self._n_lines = 0
+        self._n_read = 0
         self._cut_character = b""
 
     def __enter__(self) -> "TextStream":
@@ -58,9 +62,9 @@ class TextStream:
             parts.append(part)
             n_wanted -= len(part)
         data = b"".join(parts)
-        if self._n_read == 0:
-            data = self._without_mark(data)
         self._n_read += len(data) - len(self._cut_character)
+        if self._n_read == len(data):
+            data = self._without_mark(data)
         if self._limit and self._n_read > self._limit:
             raise DataError(
                 f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 30} GiB; if that "
@@ -76,27 +80,45 @@ class TextStream:
 
     def _checked(self, data: bytes, at_end: bool) -> bytes:
         """Return the whole characters of `data`, and keep the last one for the next call if it is cut off."""
+        begin = self._n_read - len(data)
         self._cut_character = b""
         if b"\0" in data:
-            line = self._n_lines + n_line_ends(data[: data.index(b"\0")]) + 1
+            line = self._line_of(begin + data.index(0))
             raise DataError(
-                f"{self.path}, line {line} holds a NUL byte, as text in UTF-16 and files that are not text do; "
-                "save it as text in UTF-8."
+                f"{self.path}, line {line} holds a NUL byte, as text in UTF-16 and files that are not text do; save it "
+                "as text in UTF-8."
             )
-        if not data.isascii():
+        if not data.isascii() and not _is_utf8(data):
             try:
                 data.decode()
             except UnicodeDecodeError as error:
                 # The last character may go on in the bytes that come next.
                 if at_end or error.reason != "unexpected end of data":
-                    line = self._n_lines + n_line_ends(data[: error.start]) + 1
                     raise DataError(
-                        f"{self.path} is not text in UTF-8: line {line} holds the byte 0x{data[error.start]:02x} of "
-                        "another encoding; save the file in UTF-8."
+                        f"{self.path} is not text in UTF-8: line {self._line_of(begin + error.start)} holds the byte "
+                        f"0x{data[error.start]:02x} of another encoding; save the file in UTF-8."
                     ) from error
                 data, self._cut_character = data[: error.start], data[error.start :]
-        self._n_lines += n_line_ends(data)
         return data
+
+    def _line_of(self, position: int) -> int:
+        """Return the number of the line that holds a byte of the file."""
+        n_line_feeds = n_returns = 0
+        with pa.input_stream(self.path, compression=self._compression) as file:
+            while position > 0 and (data := file.read(min(position, STEP))):
+                n_line_feeds, n_returns = n_line_feeds + data.count(b"\n"), n_returns + data.count(b"\r")
+                position -= len(data)
+        return (n_line_feeds or n_returns) + 1
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are text in UTF-8, without making a text of them."""
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
+    try:
+        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def n_line_ends(data: bytes) -> int:
