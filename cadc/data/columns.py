@@ -103,7 +103,7 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
             if len(found) == 1 and not format_of(path).is_parquet:
                 hint = f"{hint[:-1]} alone; {SEPARATED}."
             elif f'"{name}"' in counts:
-                hint = "its names are quoted, and a table separated by tabs has no quoting unless data.quoting=double."
+                hint = "it has the name in quotes; if they enclose values, set data.quoting=double."
             elif near:
                 hint = f"did you mean {' or '.join(map(repr, near))}?"
             raise DataError(f"{path} has no column {name!r}; {hint}")

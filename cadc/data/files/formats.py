@@ -33,18 +33,24 @@ class Format:
         """Whether the file is Parquet rather than text."""
         return not self.separator
 
-    def has_quotes(self, separator: str, quoting: Quoting) -> bool:
-        """Tell whether quotes enclose values, or are characters like any other.
+    def has_quotes(self, separator: str, quoting: Quoting, header: str) -> bool:
+        r"""Tell whether quotes enclose values, or are characters like any other.
 
         Parameters
         ----------
         separator : separator of the file.
         quoting : `none` or `double` (a quote inside a quoted value is doubled, RFC 4180); `auto` means `double` unless
-            tabs separate the columns of a .tsv or .txt.
+            tabs separate the columns of a .tsv or .txt whose names are not quoted.
+        header : the line of names; empty if there is none.
+
+        Examples
+        --------
+        >>> Format("\t").has_quotes("\t", "auto", "user\titem")
+        False
         """
-        if quoting == "auto":
-            return not (separator == self.separator == "\t")
-        return quoting == "double"
+        if quoting != "auto" or separator != "\t" or self.separator != "\t":
+            return quoting != "none"
+        return all(len(name) > 1 and name[0] == name[-1] == '"' for name in header.split(separator))
 
 
 def format_of(path: Path) -> Format:

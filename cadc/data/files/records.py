@@ -1,6 +1,7 @@
 """A text file cut into pieces of whole records, which are counted without parsing them."""
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from cadc.errors import DataError, shown
 
 MAX_RECORD_BYTES = 32 << 20
 """Longest record: what is longer is rather a quote that is never closed, or not a table."""
+LINE_ENDS = re.compile(rb"\r\r?\n|\n|\r")
 QUOTED = (
     "In a table with quotes a value that holds one is quoted itself and its quotes are doubled; if quotes in this file "
     "are characters like any other, set data.quoting=none"
@@ -99,10 +101,8 @@ class RecordReader:
         if quotes:
             self._refuse_text_after(quotes, data, line, at_end)
         if self._line_end is None:
-            # A carriage return at the end may belong to a line feed that has not been read.
-            ends_in_returns = b"\n" not in data and b"\r" in (data if at_end else data[:-1])
-            self._line_end = CARRIAGE_RETURN if ends_in_returns else LINE_FEED
-        line_ends = np.flatnonzero(content == self._line_end)
+            self._line_end = _first_line_end(data, quotes)
+        line_ends = np.flatnonzero(content == (self._line_end or LINE_FEED))
         inside = quotes.contain(line_ends) if quotes else np.zeros(len(line_ends), np.bool_)
         ends, breaks = line_ends[~inside], line_ends[inside]
         if at_end:
@@ -147,7 +147,7 @@ class RecordReader:
 
     def _refuse_other_line_ends(self, piece: bytes, ends: NDArray[np.int64], quotes: Quotes | None, line: int) -> None:
         """Raise a DataError for a line that ends as the others do not; Arrow would take it for the end of a record."""
-        other = CARRIAGE_RETURN if self._line_end == LINE_FEED else LINE_FEED
+        other = LINE_FEED if self._line_end == CARRIAGE_RETURN else CARRIAGE_RETURN
         if other not in piece:
             return
         content = np.frombuffer(piece, np.uint8)
@@ -180,6 +180,17 @@ class RecordReader:
             opened = line + n_line_ends(rest[: quotes.starts[-1]])
             return f"{fault}; the quote that opens a value in line {opened} is not closed. {QUOTED}."
         return f"{fault}; is this a table with a row in each line?"
+
+
+def _first_line_end(data: bytes, quotes: Quotes | None) -> int | None:
+    """Return the character by which the first line ends, outside quotes; None if `data` does not tell."""
+    for match in LINE_ENDS.finditer(data):
+        if quotes is None or not quotes.contain(np.array([match.start()]))[0]:
+            if match[0] != b"\r":
+                return LINE_FEED
+            # A carriage return at the very end may belong to a line feed that comes next.
+            return CARRIAGE_RETURN if match.end() < len(data) else None
+    return None
 
 
 def _are_blank(content: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -54,24 +54,28 @@ class SeparatedFile:
     ) -> None:
         self.path, self._format, self._block_bytes = path, file_format, block_bytes
         self._has_header, self._is_sure = names is None, quoting != "auto"
-        self.separator = file_format.separator if names is not None else self._separator(wanted, quoting)
-        self.has_quotes = file_format.has_quotes(self.separator, quoting)
+        line = self._first_line() if names is None else ""
+        self.separator = self._separator(line, wanted, quoting)
+        self.has_quotes = file_format.has_quotes(self.separator, quoting, line)
         self.names = list(names) if names is not None else self._header()
         if len(self.names) > MAX_COLUMNS:
             raise DataError(f"{path} has {len(self.names)} columns; expected at most {MAX_COLUMNS}.")
 
-    def _separator(self, wanted: Sequence[str], quoting: Quoting) -> str:
-        """Return the separator that finds most of the wanted columns in the header."""
+    def _first_line(self) -> str:
+        """Return the first line that is not blank."""
+        text = b""
         with TextStream(self.path, self._format.compression) as stream:
-            text = b""
             while len(text) <= MAX_RECORD_BYTES and (more := stream.read(max(HEADER_BYTES, len(text)))):
                 text += more
                 if re.search(rb"[^\r\n][\r\n]", text):
                     break
-        line = re.split(r"[\r\n]", text.decode().lstrip("\r\n"), maxsplit=1)[0]
+        return re.split(r"[\r\n]", text.decode().lstrip("\r\n"), maxsplit=1)[0]
+
+    def _separator(self, line: str, wanted: Sequence[str], quoting: Quoting) -> str:
+        """Return the separator that finds most of the wanted columns in the header."""
 
         def n_found(separator: str) -> tuple[int, bool]:
-            names = _split(line, separator, self._format.has_quotes(separator, quoting))
+            names = _split(line, separator, self._format.has_quotes(separator, quoting, line))
             return len({*wanted}.intersection(names)), len(names) > 1
 
         # Of equals the first wins: the suffix decides unless another separator is clearly better.
