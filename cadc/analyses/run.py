@@ -1,6 +1,5 @@
 """Runs the analysis of an experiment and writes its table, figure and provenance."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.experiment.analysis import KEY, build_analysis, options_with
-from cadc.reporting.provenance import provenance_of
+from cadc.reporting.provenance import provenance_of, write_provenance
 from cadc.reporting.table import markdown
 from cadc.storage.output_files import put_in_place
 
@@ -42,7 +41,7 @@ def run_analysis(experiment: Experiment, overrides: Sequence[str], folder: Path,
         (aside / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
         (aside / "table.md").write_text(markdown(table) + note)
         provenance = provenance_of(experiment, command) | {KEY: options_with(node, overrides), "runs": {}}
-        (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+        write_provenance(provenance, aside)
 
     try:
         put_in_place(folder, write)

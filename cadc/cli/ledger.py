@@ -18,7 +18,8 @@ ACTIONS = """\
   list [STATUS ...] [KEY=VALUE ...]  one line per run, such as `list finished data=ml-1m sampler.rate=0.1,1`
   show RUN [--json]                  all that is known about a run
   diff RUN RUN [--json]              differences between two runs
-  verify [RUN ...]                   recompute hashes, ids and metrics, and compare them with the records
+  verify [RUN | FOLDER ...]          recompute hashes, ids and metrics, and compare them with the records;
+                                     of a folder of results, each file and record
   export [FILE] [--status STATUS]    write a table of all finished runs to a .csv, .parquet or .jsonl file
 
 RUN is the id of a run, or its beginning.
@@ -78,25 +79,38 @@ def _diff(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace)
 def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:
     from cadc.ledger.safe_text import harmless
     from cadc.ledger.verify import leftovers, run_ids, verify
+    from cadc.reporting.verify import is_results, verify_results
 
-    wanted = dict.fromkeys(ledger.find(prefix, any_status=True) for prefix in given) if given else run_ids(ledger)
+    folders = [name for name in given if is_results(Path(name))]
+    prefixes = [name for name in given if name not in folders]
+    ids = dict.fromkeys(ledger.find(prefix, any_status=True) for prefix in prefixes) if given else run_ids(ledger)
     findings = {}
-    for run_id in wanted:
-        finding = findings[run_id] = verify(ledger, run_id)
+    for name in (*dict.fromkeys(folders), *ids):
+        finding = findings[name] = verify_results(Path(name)) if name in folders else verify(ledger, name)
         for line in (*finding.faults, *finding.notes):
-            print(f"{harmless(run_id, 80)}  {line}", flush=True)
+            print(f"{harmless(name, 80)}  {line}", flush=True)
     for line in leftovers(ledger) if not given else ():
         print(line)
     n_faults = sum(len(finding.faults) for finding in findings.values())
+    what = _counted(len(ids), len(findings) - len(ids))
+    place = f" in {ledger.folder}" if ids or not folders else ""
     if n_faults:
         n_faulty = sum(bool(finding.faults) for finding in findings.values())
-        raise CadcError(
-            f"{n_faults} {'fault' if n_faults == 1 else 'faults'} in {n_faulty} of {_runs(len(findings))} of "
-            f"{ledger.folder}; delete the folders of these runs and run them again."
+        of = f"{n_faulty} of {what} of {ledger.folder}" if place else f"{n_faulty} of {what}"
+        advice = (
+            "delete the folders of these runs and run them again" if place else "restore the files, or report again"
         )
+        raise CadcError(f"{n_faults} {'fault' if n_faults == 1 else 'faults'} in {of}; {advice}.")
     n_open = sum(not finding.has_hashes for finding in findings.values())
-    left_open = f"; {n_open} of schema version 1 without hashes of their files" if n_open else ""
-    print(f"{_runs(len(findings))} verified, no faults in {ledger.folder}{left_open}")
+    left_open = f"; {n_open} of earlier versions without hashes of their files" if n_open else ""
+    n_times = sum(not finding.has_seal for finding in findings.values())
+    left_open += f"; {n_times} of earlier versions, whose times are not sealed" if n_times else ""
+    print(f"{what} verified, no faults{place}{left_open}")
+
+
+def _counted(n_runs: int, n_folders: int) -> str:
+    parts = [_runs(n_runs)] if n_runs or not n_folders else []
+    return " and ".join([*parts, *([f"{n_folders} folder{'s' * (n_folders != 1)} of results"] if n_folders else [])])
 
 
 def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ def score_faults(path: Path, record: Record) -> Iterator[str]:
 
 
 def cost_faults(record: Record) -> Iterator[str]:
-    """Yield faults of the seconds, which the hash of the record does not cover."""
+    """Yield faults of the seconds, which the hashes of earlier records do not cover."""
     cost = part(record, "cost")
     stages = [
         value for name, value in cost.items() if name.endswith("_s") and name not in ("total_s", "examples_per_s")

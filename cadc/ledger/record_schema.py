@@ -9,6 +9,7 @@ from cadc.configuration.nested import depth
 from cadc.errors import CadcError, shown
 from cadc.evaluation.prefixes import TEST
 from cadc.evaluation.saved_tables import SAVED
+from cadc.ledger.record_hash import KEY, has_its_hashes
 
 MAX_DEPTH = 20
 
@@ -62,7 +63,7 @@ SCHEMA: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_record(record: Any, where: str | Path, run_id: str | None = None) -> None:
-    """Raise a CadcError for a record that lacks a key or has an invalid value.
+    """Raise a CadcError for a record that lacks a key, has an invalid value, or was changed after it was written.
 
     Parameters
     ----------
@@ -88,5 +89,7 @@ def check_record(record: Any, where: str | Path, run_id: str | None = None) -> N
     for name in SAVED[task].leading if is_tested else ():
         if f"{TEST}{name}" not in record["metrics"]:
             raise CadcError(f"{where} is not a record (it lacks metrics.{TEST}{name}); {advice}.")
+    if KEY in record and not has_its_hashes(record):
+        raise CadcError(f"{where} was changed after it was written: its hash is another; {advice}.")
     if run_id is not None and record["id"] != run_id:
         raise CadcError(f"{where} is the record of another run ({shown(record['id'])}); {advice}.")

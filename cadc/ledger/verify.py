@@ -11,7 +11,7 @@ from cadc.errors import CadcError, UsageError, reason
 from cadc.evaluation.saved_tables import SAVED
 from cadc.ledger.identity import recorded_identity, run_code
 from cadc.ledger.recompute import cost_faults, model_faults, score_faults
-from cadc.ledger.record_hash import KEY, is_intact
+from cadc.ledger.record_hash import KEY, SEAL, is_intact
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.status import Entry, look_up, state, workplaces
 from cadc.ledger.store import Ledger, Record
@@ -25,6 +25,8 @@ OF_FINISHED = ("data", "cost", "bytes", "rows", "uses", "factor_dim", "finished_
 OF_OTHERS = ("reason", "ended_at")
 SINCE_2 = {"finished": ("files", KEY), "failed": (KEY,), "pruned": (KEY,)}
 """Keys of records by status, and those added in schema version 2."""
+SEALED_SINCE = 5
+"""Schema version since which a hash covers the times of a record, too."""
 
 UNFINISHED = {
     "interrupted": ("is interrupted", "run the same command again to resume it"),
@@ -43,11 +45,13 @@ class Finding:
     faults : a sentence for each fault.
     notes : what could not be checked, which is not a fault.
     has_hashes : whether the record has hashes of the files; those of schema version 1 do not.
+    has_seal : whether a hash of the record covers its times; before schema version 5 none does.
     """
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_hashes: bool = True
+    has_seal: bool = True
 
 
 def verify(ledger: Ledger, run_id: str) -> Finding:
@@ -76,6 +80,7 @@ def _check(folder: Path, entry: Entry, finding: Finding) -> None:
     if missing:
         faults.append(f"its record lacks {', '.join(missing)}")
     finding.has_hashes = version >= 2 or "files" in record
+    finding.has_seal = version >= SEALED_SINCE or SEAL in record
     is_sealed = KEY in record
     if is_sealed and not is_intact((folder / RECORD).read_bytes()):
         faults.append(f"{RECORD} was changed after it was written")
@@ -97,7 +102,9 @@ def _check(folder: Path, entry: Entry, finding: Finding) -> None:
 
 def _keys(status: str, version: int) -> tuple[str, ...]:
     keys = ALWAYS_THERE + (OF_FINISHED if status == "finished" else OF_OTHERS)
-    return keys + SINCE_2[status] if version >= 2 else tuple(key for key in keys if key != "schema_version")
+    if version < 2:
+        return tuple(key for key in keys if key != "schema_version")
+    return (*keys, *SINCE_2[status], *([SEAL] if version >= SEALED_SINCE else []))
 
 
 def _files(record: Record, status: str, present: Mapping[str, Path], scores: str) -> Iterator[str]:

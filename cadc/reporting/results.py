@@ -18,7 +18,7 @@ from cadc.reporting.lookup import RECORDS
 from cadc.reporting.metric_values import FILE as COMPUTED
 from cadc.reporting.metric_values import MetricValues, kept_metrics
 from cadc.reporting.points import points
-from cadc.reporting.provenance import provenance_of
+from cadc.reporting.provenance import provenance_of, write_provenance
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
@@ -87,7 +87,7 @@ def write_results(
                     (aside / file).with_suffix(".md").write_text(text(frame))
         write_figure(experiment.figure, experiment.title, table, aside)
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
-        (aside / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+        write_provenance(provenance, aside)
 
     try:
         put_in_place(folder, write)

@@ -10,6 +10,7 @@ from cadc.errors import CadcError, one_line
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
+from cadc.reporting.provenance import sealed_hash
 
 KEPT = 8
 """Files kept in memory: a reference is compared with one arm after the other."""
@@ -79,10 +80,12 @@ def read_kept(path: Path, columns: list[str], texts: list[str], later: Sequence[
 
     Raises
     ------
-    CadcError : if the file is not a table.
+    CadcError : if the file is not a table, or not the one that `provenance.json` names.
     """
     if not path.exists():
         return None
+    if (sealed := sealed_hash(path)) is not None and file_hash(regular_file(path)) != sealed:
+        raise CadcError(f"{path} was changed after it was written; restore it or delete it.")
     try:
         # A hash may look like a number, as 12e4 does.
         kinds = dict.fromkeys(texts, str)

@@ -12,6 +12,7 @@ import yaml
 from sklearn.metrics import average_precision_score, brier_score_loss
 
 from cadc.ledger import Ledger
+from cadc.ledger.record_hash import sealed
 from tests.cli.conftest import N_RUNS, TINY_EXPERIMENT, write_experiment
 from tests.support.commands import TINY, cadc
 
@@ -59,7 +60,7 @@ def test_split_seeds_that_come_to_the_same_split_share_a_record(experiments):
     earlier = biases | {"id": "earlier", "finished_at": "2000-01-01T00:00:00+00:00"}
     earlier |= {"code": biases["code"] | {"hash": "x"}}
     earlier["config"]["data"]["split_seed"] = 1 - biases["config"]["data"]["split_seed"]
-    records.write_text(json.dumps(earlier) + "\n")
+    records.write_text(json.dumps(sealed(earlier)) + "\n")
     assert cadc("report", "split_alike").status == 0
     assert (Path("results/split_alike") / "table.csv").read_bytes() == table
 
@@ -95,7 +96,7 @@ def test_of_two_runs_of_one_configuration_the_latest_counts(finished, monkeypatc
     later["metrics"] = first["metrics"] | {"test/auc": 1.0}
     folder = Path("results/tiny")
     folder.mkdir(parents=True)
-    (folder / "records.jsonl").write_text(json.dumps(later) + "\n")
+    (folder / "records.jsonl").write_text(json.dumps(sealed(later)) + "\n")
     assert cadc("report", "tiny").status == 0
     assert "later" in (folder / "provenance.json").read_text()
     assert first["id"] not in (folder / "provenance.json").read_text()
@@ -116,7 +117,7 @@ def test_runs_of_other_code_are_counted_aloud(finished, monkeypatch, tmp_path):
     lines[0]["code"]["hash"] = "other"
     folder = Path("results/tiny")
     folder.mkdir(parents=True)
-    (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "records.jsonl").write_text("".join(json.dumps(sealed(line)) + "\n" for line in lines))
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
     answer = cadc("report", "tiny")
     assert answer.status == 0
@@ -128,7 +129,7 @@ def test_the_present_code_counts_before_a_later_record_of_other_code(finished):
     later = first | {"id": "later", "finished_at": "9999-01-01T00:00:00+00:00", "code": first["code"] | {"hash": "x"}}
     folder = Path("results/tiny")
     folder.mkdir(parents=True)
-    (folder / "records.jsonl").write_text(json.dumps(later) + "\n")
+    (folder / "records.jsonl").write_text(json.dumps(sealed(later)) + "\n")
     assert cadc("report", "tiny").status == 0
     assert_same(folder, finished)
 

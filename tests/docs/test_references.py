@@ -71,7 +71,7 @@ def test_command_reference_has_every_command() -> None:
 
     text = command_reference.markdown()
     assert [name for name in COMMANDS if f"## `cadc {name}`" not in text] == []
-    assert "verify [RUN ...]" in text
+    assert "verify [RUN | FOLDER ...]" in text
 
 
 def test_every_module_has_its_place_on_a_page() -> None:

@@ -52,11 +52,41 @@ def test_runs_that_differ_in_times_alone_have_one_hash(looked_at):
     assert record_hash(found | {"seed": 77}) != found["record_hash"]
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda found: found["cost"].update(examples_per_s=1e9),
+        lambda found: found["cost"].update(peak_rss_mb=1.0),
+        lambda found: found.update(finished_at="1999-01-01T00:00:00+00:00"),
+        lambda found: found["cost"].update(total_s=found["cost"]["total_s"] + 1, train_s=found["cost"]["train_s"] + 1),
+    ],
+)
+def test_an_edit_of_a_time_is_noticed(damaged, edit):
+    ledger, ids = damaged
+    change(ledger, ids["base"], edit, sealed=False)
+    assert "record.json was changed after it was written" in faults(ids["base"])
+
+
+def test_a_record_without_its_seal_is_noticed_but_not_one_of_an_earlier_version(damaged):
+    ledger, ids = damaged
+    change(ledger, ids["base"], lambda found: found.pop("seal"), sealed=False)
+    assert faults(ids["base"]) == ["its record lacks seal"]
+
+    def of_version_4(found):
+        found["schema_version"] = 4
+        found["record_hash"] = record_hash(found)
+
+    change(ledger, ids["base"], of_version_4, sealed=False)
+    status, lines = check()
+    assert status == 0
+    assert lines[-1].endswith(f"no faults in {ledger.folder}; 1 of earlier versions, whose times are not sealed")
+
+
 def without_hashes(ledger, run_id):
     """Make a run one of schema version 1."""
 
     def edit(found):
-        del found["files"], found["record_hash"]
+        del found["files"], found["record_hash"], found["seal"]
         found["schema_version"] = 1
         found["id"] = recorded_identity(found)
 
@@ -71,7 +101,9 @@ def test_runs_of_the_first_schema_version_pass_and_are_said_to_have_no_hashes(da
     without_hashes(ledger, ids["base"])
     status, lines = check()
     assert status == 0
-    assert lines[-1].endswith("; 1 of schema version 1 without hashes of their files")
+    assert lines[-1].endswith(
+        "; 1 of earlier versions without hashes of their files; 1 of earlier versions, whose times are not sealed"
+    )
 
 
 @pytest.mark.parametrize("name", ["scores.parquet", "model.safetensors"])
@@ -148,6 +180,8 @@ def test_the_hash_of_a_record_is_sha256_of_its_text_without_times(looked_at):
     import hashlib
 
     found = Ledger().record(looked_at["base"])
+    seal = found.pop("seal")
+    assert hashlib.sha256(json.dumps(found, indent=1).encode()).hexdigest() == seal
     kept = found.pop("record_hash")
     found["finished_at"] = None
     found["cost"] |= {name: None for name in found["cost"] if name.endswith("_s") or name == "peak_rss_mb"}

@@ -1,6 +1,5 @@
 """`cadc ledger verify`: whichever byte of a run is flipped, it is noticed."""
 
-import json
 import shutil
 
 import pytest
@@ -23,7 +22,7 @@ def to_flip(real_once, session_cache, tmp_path_factory):
         yield Ledger(copy), ids["enriched"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(FILES), st.floats(0, 1, exclude_max=True), st.integers(1, 255))
 @example("record.json", 0.00028, ord("\n") ^ ord("\r"))  # Python reads both as an end of line
 @example("scores.parquet", 0.0, 255)
@@ -35,22 +34,9 @@ def test_whichever_byte_of_a_run_is_flipped_it_is_noticed(to_flip, name, place, 
     position = int(place * len(content))
     try:
         path.write_bytes(content[:position] + bytes([content[position] ^ mask]) + content[position + 1 :])
-        assert verify(ledger, run_id).faults or differs_in_times_alone(path, content)
+        assert verify(ledger, run_id).faults
     finally:
         path.write_bytes(content)
-
-
-def differs_in_times_alone(path, content):
-    """Whether a digit of a time was changed, which alone the hash of a record leaves open."""
-    if path.name != "record.json":
-        return False
-    now, before = json.loads(path.read_bytes()), json.loads(content)
-    times = {"cost", "finished_at"}
-    assert {key: now[key] for key in now if key not in times} == {
-        key: before[key] for key in before if key not in times
-    }
-    differing = {key for key in before["cost"] if now["cost"][key] != before["cost"][key]}
-    return differing <= {"examples_per_s", "peak_rss_mb"}
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -63,6 +49,6 @@ def test_whichever_byte_of_a_record_is_flipped_it_is_noticed(to_flip, data):
     other = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[position]))
     try:
         path.write_bytes(content[:position] + bytes([other]) + content[position + 1 :])
-        assert verify(ledger, run_id).faults or differs_in_times_alone(path, content)
+        assert verify(ledger, run_id).faults
     finally:
         path.write_bytes(content)
