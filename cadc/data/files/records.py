@@ -136,10 +136,10 @@ class RecordReader:
         if found := quotes.followed_by_text():
             opened, closed = (line + n_line_ends(data[:position]) for position in found)
             where = f"in line {closed}" if closed != opened else "in the same line"
+            text = re.split(rb"[\r\n]", data[found[1] + 1 : found[1] + 100], maxsplit=1)[0].decode(errors="replace")
             raise DataError(
                 f"{self.path}, line {opened}: a quote opens a value here; the next one, {where}, is followed by "
-                f"{shown(data[found[1] + 1 : found[1] + 21].decode(errors='replace'))}, not by a separator or the end "
-                f"of the line. {QUOTED}."
+                f"{shown(text, 20)}, not by a separator or the end of the line. {QUOTED}."
             )
         if at_end and len(quotes.ends) and quotes.ends[-1] == len(data):
             opened = line + n_line_ends(data[: quotes.starts[-1]])

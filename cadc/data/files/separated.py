@@ -111,10 +111,11 @@ class SeparatedFile:
             n_records += len(records.starts)
             self._refuse_blank(records, first)
             if len(records.breaks) and not self._is_sure:
-                self._refuse_swallowed(records)
+                self._refuse_swallowed(records, first)
             if len(records.starts) > first:
                 batch = self._parse(records, first, columns)
-                n_with_breaks += len(np.unique(np.searchsorted(records.ends, records.breaks)))
+                rows_with_breaks = np.unique(np.searchsorted(records.ends, records.breaks))
+                n_with_breaks += np.count_nonzero(rows_with_breaks >= first)
                 n_rows += batch.num_rows
                 if not self.has_quotes and b'"' in records.data:
                     n_in_quotes += _n_in_quotes(batch)
@@ -174,9 +175,9 @@ class SeparatedFile:
                 'file of one column; write an empty value as "" in a .csv, or remove the line.'
             )
 
-    def _refuse_swallowed(self, records: Records) -> None:
+    def _refuse_swallowed(self, records: Records, first: int) -> None:
         """Raise a DataError for a quoted value with line breaks that looks like several rows."""
-        if lines := swallowed_rows(records, self.separator.encode(), len(self.names)):
+        if lines := swallowed_rows(records, first, self.separator.encode(), len(self.names)):
             raise DataError(
                 f"{self.path}, lines {lines[0]} to {lines[1]} are one row, since a quote opens a value and another one "
                 "closes it, but each looks like a row of its own. If quotes are characters like any other, set "
