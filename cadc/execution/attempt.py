@@ -59,38 +59,34 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
     Exception : whatever the run raised; it is recorded as a failure only if it is the run's own, see `is_of_the_run`.
     """
 
-    def require_held() -> None:
-        if not lease.is_held():
-            raise Lost(f"another process took over run {job.run_id}, because this process gave no sign of life.")
-
     epochs: History = []
 
     def check_and_report(history: History) -> None:
         epochs[:] = history
         check_interrupt()
-        require_held()
+        lease.require_held()
         if after_epoch is not None:
             after_epoch(history)
 
-    checkpoints = ledger.checkpoints(job.run_id)
+    checkpoints = CheckpointFolder(ledger.checkpoints(job.run_id), lease)
     is_retried = ledger.recorded(job.run_id) == "failed"
     if is_retried:
-        ledger.forget_checkpoints(job.run_id)
-    resumed = bool(CheckpointFolder(checkpoints) or CheckpointFolder(checkpoints / SEARCH))
+        ledger.forget_checkpoints(lease)
+    resumed = bool(checkpoints or checkpoints.below(SEARCH))
     known = {
         "id": job.run_id,
         "overrides": list(job.overrides),
         "config": dict(job.settings.config),
         "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    ledger.begin(job.run_id, known)
+    ledger.begin(lease, known)
     if is_retried:
         # From here on the run counts as interrupted, and resumes from its own checkpoints.
-        ledger.forget_failure(job.run_id)
+        ledger.forget_failure(lease)
 
     def attempt() -> None:
         ledger.write(
-            job.run_id, lambda folder: run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
+            lease, lambda folder: run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
         )
 
     try:
@@ -99,32 +95,32 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
         except DamagedCheckpoint as error:
             what = str(error).partition(";")[0]
             print(f"{what}; it is deleted, and run {job.run_id} starts from its beginning.", file=sys.stderr)
-            ledger.forget_checkpoints(job.run_id)
+            ledger.forget_checkpoints(lease)
             resumed = False
             attempt()
     except Lost:
         raise
     except Pruned:
-        ledger.end(job.run_id, record_without_result(job, "pruned", PRUNED_BECAUSE))
+        ledger.end(lease, record_without_result(job, "pruned", PRUNED_BECAUSE))
         return "pruned"
     except NotWritable:
         raise
     except Exception as error:
-        require_held()
+        lease.require_held()
         if is_of_the_run(error, job.settings):
             record = record_without_result(job, "failed", str(as_cadc_error(error)))
             ended = record | (unreachable_fields(job) if isinstance(error, Unreachable) else {})
             # A resumed attempt may fail before it reports the epochs of earlier ones.
-            ledger.end(job.run_id, ended, epochs or _saved(checkpoints))
-            ledger.tidy(job.run_id)
+            ledger.end(lease, ended, epochs or _saved(checkpoints))
+            ledger.tidy(lease)
         else:
-            ledger.begin(job.run_id, known | {"reason": str(as_cadc_error(error))})
+            ledger.begin(lease, known | {"reason": str(as_cadc_error(error))})
         raise
-    ledger.tidy(job.run_id)
+    ledger.tidy(lease)
     return "resumed" if resumed else "finished"
 
 
-def _saved(checkpoints: Path) -> History:
+def _saved(checkpoints: CheckpointFolder) -> History:
     try:
         return saved_history(checkpoints)
     except DamagedCheckpoint:

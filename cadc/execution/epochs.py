@@ -1,7 +1,5 @@
 """The epochs of a run that ended or was interrupted, as its training reported them."""
 
-from pathlib import Path
-
 import pandas as pd
 import torch
 
@@ -30,14 +28,14 @@ def recorded_history(ledger: Ledger, record: Record) -> History:
     return [{str(name): value for name, value in row.items() if pd.notna(value)} for row in rows]
 
 
-def saved_history(checkpoints: Path) -> History:
+def saved_history(checkpoints: CheckpointFolder) -> History:
     """Return the history that an unfinished run saved; empty if there is none.
 
     Raises
     ------
     DamagedCheckpoint : if its checkpoint is damaged.
     """
-    newest = CheckpointFolder(checkpoints).newest()
+    newest = checkpoints.newest()
     if newest is None:
         return []
     history: History = torch.load(newest, weights_only=True, map_location="cpu", mmap=True).get("history", [])

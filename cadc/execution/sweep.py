@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cadc.errors import CadcError, NotWritable, Unreachable
+from cadc.errors import CadcError, Lost, NotWritable, Unreachable
 from cadc.execution.attempt import final_state, run_job
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job, plan
@@ -146,6 +146,9 @@ class _Sweep:
         started = time.perf_counter()
         try:
             state = self._run(job)
+        except Lost as error:
+            self.progress.report(f"{error} It is waited for.")
+            return False
         except Exception as error:
             if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
@@ -175,7 +178,7 @@ class _Sweep:
                 state = run_job(job, self.ledger, lease)
             else:
                 # Claiming the lease created its folder anew.
-                self.ledger.tidy(job.run_id)
+                self.ledger.tidy(lease)
         return state
 
 

@@ -5,20 +5,20 @@ what is known about it. So the folder of a run is never half written, and any nu
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cadc.errors import CadcError, NotWritable, UsageError, reason
+from cadc.errors import CadcError, NotWritable, UsageError, is_lack, reason
 from cadc.ledger.reading import Record, read_record
 from cadc.ledger.record_hash import seal
 from cadc.paths import runs_dir
 from cadc.provenance.fingerprint import file_hash
-from cadc.storage.atomic_files import is_about, write_file, write_folder
-from cadc.storage.lease import Lease, claim, clear, holder
+from cadc.storage.atomic_files import is_about
+from cadc.storage.lease import Lease, claim, holder
 from cadc.storage.run_files import ABOUT, CURVES, RECORD
+from cadc.storage.under_lease import clear, discard, put_file, put_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,36 +168,35 @@ class Ledger:
         if folder.exists() and not (folder / RECORD).exists():
             raise CadcError(f"{folder} exists but has no record; move it away and run again.")
         try:
-            return claim(self._workplace(run_id))
+            return claim(self._workplace(run_id), f"run {run_id}")
         except OSError as error:
             raise self._not_writable(error) from error
 
-    def begin(self, run_id: str, known: Mapping[str, Any]) -> None:
-        """Write what is known about a run whose lease is held; see `about`."""
-        path = self._workplace(run_id) / ABOUT
-        try:
-            write_file(path, json.dumps(dict(known), indent=1))
-        except OSError as error:
-            raise self._not_writable(error) from error
+    def begin(self, lease: Lease, known: Mapping[str, Any]) -> None:
+        """Write what is known about the run of a lease; see `about`.
 
-    def write(self, run_id: str, build: Callable[[Path], None]) -> None:
-        """Let `build` fill the folder of a run whose lease is held; it appears whole or not at all.
+        Raises
+        ------
+        Lost : if another process took the run over, as all that takes a lease does.
+        """
+        with self._writing():
+            put_file(lease, lease.folder / ABOUT, json.dumps(dict(known), indent=1))
+
+    def write(self, lease: Lease, build: Callable[[Path], None]) -> None:
+        """Let `build` fill the folder of the run of a lease; it appears whole or not at all.
 
         The record of a failed or pruned attempt is replaced.
         """
+        run_id = lease.folder.name
 
         def build_sealed(aside: Path) -> None:
             build(aside)
             seal(aside / RECORD)
 
-        try:
-            write_folder(self.path(run_id), self._workplace(run_id), build_sealed, replace=run_id not in self)
-        except OSError as error:
-            if not is_about(error, self.folder):
-                raise
-            raise self._not_writable(error) from error
+        with self._writing():
+            put_folder(lease, self.path(run_id), build_sealed, replace=run_id not in self)
 
-    def end(self, run_id: str, record: Mapping[str, Any], epochs: Sequence[Mapping[str, float]] = ()) -> None:
+    def end(self, lease: Lease, record: Mapping[str, Any], epochs: Sequence[Mapping[str, float]] = ()) -> None:
         """Write the record of a run that failed or was pruned, and the curves of its epochs if there are any."""
 
         def build(folder: Path) -> None:
@@ -209,37 +208,43 @@ class Ledger:
                 hashes = {"files": {CURVES: file_hash(folder / CURVES)}}
             (folder / RECORD).write_text(json.dumps(dict(record) | hashes, indent=1))
 
-        self.write(run_id, build)
+        self.write(lease, build)
 
-    def tidy(self, run_id: str) -> None:
-        """Remove the unfinished files of a run whose lease is held."""
-        clear(self._workplace(run_id))
+    def tidy(self, lease: Lease) -> None:
+        """Remove the unfinished files of the run of a lease, and the lease."""
+        clear(lease)
         with suppress(OSError):  # other runs are in it
-            self._workplace(run_id).parent.rmdir()
+            lease.folder.parent.rmdir()
 
     def tidy_if_free(self, run_id: str) -> None:
         """Remove the unfinished files of a run whose process was killed just after it finished."""
         if self._workplace(run_id).is_dir() and (lease := self.claim(run_id)):
-            with lease:
-                self.tidy(run_id)
+            self.tidy(lease)
 
-    def forget_failure(self, run_id: str) -> None:
-        """Remove the record of a failed run whose lease is held, so that it counts as begun."""
-        aside = self._workplace(run_id) / ".partial-failed"  # which `write_folder` removes
-        shutil.rmtree(aside, ignore_errors=True)
+    def forget_failure(self, lease: Lease) -> None:
+        """Remove the record of the failed run of a lease, so that it counts as begun."""
+        with self._writing():
+            discard(lease, self.path(lease.folder.name))
+
+    def forget_checkpoints(self, lease: Lease) -> None:
+        """Remove the checkpoints of the run of a lease, so that it starts from the beginning."""
+        with self._writing():
+            discard(lease, self.checkpoints(lease.folder.name))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            self.path(run_id).rename(aside)
+            yield
         except OSError as error:
+            if not is_about(error, self.folder):
+                raise
             raise self._not_writable(error) from error
 
-    def forget_checkpoints(self, run_id: str) -> None:
-        """Remove the checkpoints of a run whose lease is held, so that it starts from the beginning."""
-        shutil.rmtree(self.checkpoints(run_id), ignore_errors=True)
-
     def _not_writable(self, error: OSError) -> NotWritable:
+        remedy = "make room or make it writable" if is_lack(error) else "see what became of the folder"
         return NotWritable(
-            f"the run cannot be written to {self.folder} ({reason(error)}); make room or make it "
-            "writable, or set CADC_RUNS to another folder."
+            f"the run cannot be written to {self.folder} ({reason(error)}); {remedy}, or set CADC_RUNS to another "
+            "folder."
         )
 
     def frame(self) -> "pd.DataFrame":

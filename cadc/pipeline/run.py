@@ -21,6 +21,7 @@ from cadc.provenance.costs import Stopwatch, separate_memory
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.storage.run_files import CURVES, MODEL, RECORD
+from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import FitResult, History, warm_up
 from cadc.training.search import fit_after_search
 
@@ -31,7 +32,7 @@ def run(
     run_id: str,
     code: str,
     folder: Path,
-    checkpoints: Path | None = None,
+    checkpoints: CheckpointFolder | None = None,
     tell: Callable[[History], None] | None = None,
 ) -> None:
     """Carry out one run and write its record, scores, weights and curves into a folder.
@@ -41,7 +42,7 @@ def run(
     settings : of the run.
     run_id, code : its id, and the hash of the code that can change its result; see `cadc.ledger.identity`.
     folder : an empty folder.
-    checkpoints : folder of the training's checkpoints, from which an interrupted run resumes; None keeps none.
+    checkpoints : of the training, from which an interrupted run resumes; None keeps none.
     tell : called after each epoch with the history so far; an exception that it raises ends the run.
 
     Raises
@@ -85,7 +86,7 @@ def train(
     log: InteractionLog,
     sample: Sample,
     fitted: Fitted | None = None,
-    checkpoints: Path | None = None,
+    checkpoints: CheckpointFolder | None = None,
     tell: Callable[[History], None] | None = None,
 ) -> FitResult | None:
     """Fit the model to the sample in place; a network resumes from its last checkpoint.

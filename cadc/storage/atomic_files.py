@@ -1,9 +1,8 @@
-"""Files and folders that appear whole or not at all: written aside, flushed to disk and renamed."""
+"""Files that appear whole or not at all: written aside, flushed to disk and renamed."""
 
 import errno
 import os
 import secrets
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,48 +62,6 @@ def _rename_to_new(aside: Path, path: Path) -> None:
         # This file system has no hard links: reserve the name, then fill it.
         path.touch(exist_ok=False)
         aside.replace(path)
-
-
-def write_folder(folder: Path, workplace: Path, build: Callable[[Path], None], replace: bool = False) -> None:
-    """Fill a new folder inside `workplace` and rename it to `folder`, so that others see all of it or nothing.
-
-    Parameters
-    ----------
-    folder : folder to write. If another process has put it there meanwhile, that one stays: its content is the same.
-    workplace : folder of the process that holds its lease; partial folders of earlier holders are removed from it.
-    build : writes the content into the empty folder that it is given.
-    replace : whether an existing folder is replaced.
-
-    Raises
-    ------
-    OSError : if the folder cannot be written.
-    """
-    for left in workplace.glob(".partial-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    # Named before it exists, so that Ctrl-C between the two leaves nothing behind.
-    aside = workplace / f".partial-{secrets.token_hex(4)}"
-    try:
-        aside.mkdir(mode=0o700)
-        build(aside)
-        aside.chmod(0o777 & ~umask())
-        for file in filter(Path.is_file, aside.rglob("*")):
-            # safetensors creates files that only their owner can read.
-            file.chmod(0o666 & ~umask())
-            flush(file)
-        if replace and os.path.lexists(folder):
-            folder.rename(aside.with_name(f"{aside.name}-before"))
-        try:
-            aside.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-        flush(folder.parent)
-        before = aside.with_name(f"{aside.name}-before")
-        if before.is_symlink():
-            before.unlink()
-        shutil.rmtree(before, ignore_errors=True)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def flush(path: Path) -> None:

@@ -1,16 +1,16 @@
 """Leases: which process works on something, in a folder that processes of several machines may share.
 
 A lease is a file `lease-N` that is linked into place whole, and touched while its holder lives. A process that finds
-the newest lease released or dead claims `lease-N+1`; only one process can create that name, so no two hold the same
-thing. The file system must offer atomic creation, renaming and modification times, and nothing else (NFS does).
+every lease of the folder dead links the next number, looks again, and withdraws if another one lives. Who stays removes
+the dead ones: a process holds its lease as long as its file is there. A holder that was stopped for too long, and goes
+on, finds out so; `cadc.storage.under_lease` keeps it from writing. The file system must offer atomic creation,
+renaming and modification times, and nothing else (NFS does).
 """
 
 import json
 import os
-import re
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -18,30 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
 
-from cadc.errors import UsageError
+from cadc.errors import Lost
+from cadc.storage.asides import ASIDE, make, sweep
 from cadc.storage.atomic_files import write_file
-from cadc.storage.process import machine, start_time, this_process
-
-NAME = re.compile(r"lease-(\d+)")
-
-
-def seconds_to_live() -> float:
-    """Return the seconds without a sign of life after which a holder on another machine counts as dead.
-
-    They are those of `$CADC_LEASE_SECONDS`, 90 if it is not set.
-
-    Raises
-    ------
-    UsageError : if the variable holds no number of seconds, at least 1.
-    """
-    text = os.environ.get("CADC_LEASE_SECONDS") or "90"
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds < float("inf"):
-        raise UsageError(f"CADC_LEASE_SECONDS is {text!r}; expected a number of seconds, at least 1.")
-    return seconds
+from cadc.storage.lease_files import is_alive, leases, number, read, seconds_to_live
+from cadc.storage.process import this_process
 
 
 class Lease:
@@ -51,11 +32,14 @@ class Lease:
     ----------
     path : file of this claim.
     token : random text in that file, which no other claim's file holds.
+    what : what is held, for messages.
     """
 
-    def __init__(self, path: Path, token: str) -> None:
+    def __init__(self, path: Path, token: str, what: str) -> None:
         self.path = path
+        self.folder = path.parent
         self.token = token
+        self.what = what
         self._ended = threading.Event()
         self._pulse = threading.Thread(target=self._beat, args=(seconds_to_live() / 6,), daemon=True)
         self._pulse.start()
@@ -64,28 +48,47 @@ class Lease:
         while not self._ended.wait(interval):
             # The folder may be out of reach for a moment; the next beat that succeeds counts.
             with suppress(OSError):
-                os.utime(self.path)
+                if self.is_held():  # or the file may be another claim's
+                    os.utime(self.path)
 
     def is_held(self) -> bool:
         """Tell whether this process still holds the lease; a machine that slept may have lost it meanwhile."""
         # If the folder was removed and made anew, another claim's file may have the same name.
-        content = _read(self.path)
-        return content is not None and content.get("token") == self.token and _newest(self.path.parent) == self.path
+        content = read(self.path)
+        return content is not None and content.get("token") == self.token
+
+    def require_held(self) -> None:
+        """Raise Lost if another process has taken over, or may have."""
+        if not self.is_held():
+            raise self.lost()
+
+    def lost(self) -> Lost:
+        """Return the error of a process that no longer holds this lease."""
+        return Lost(f"another process took over {self.what}, because this process gave no sign of life.")
+
+    def aside(self) -> Path:
+        """Return a name in the folder of the lease that no other process uses, and that the next holder removes."""
+        return self.folder / f"{ASIDE}{self.token}-{secrets.token_hex(4)}"
+
+    def stop(self) -> None:
+        """Give no more signs of life, as for a lease whose file was removed."""
+        self._ended.set()
+        self._pulse.join()
 
     def release(self) -> None:
         """Release the lease; its folder may be gone already."""
         if self._ended.is_set():
             return
-        self._ended.set()
-        self._pulse.join()
+        self.stop()
+        aside = self.aside()
         with suppress(OSError):
+            is_made = make(aside)
             if self.is_held():
-                try:
-                    write_file(self.path, json.dumps({"released": True}), durable=False)
-                except OSError:
-                    # The disk is full: a file that cannot be read and gives no sign of life counts as dead.
-                    os.truncate(self.path, 0)
-                    os.utime(self.path, (0, 0))
+                if is_made:
+                    self.path.rename(aside / self.path.name)
+                else:
+                    self.path.unlink()
+        shutil.rmtree(aside, ignore_errors=True)
 
     def __enter__(self) -> "Lease":
         return self
@@ -100,12 +103,15 @@ MAX_MISSING = 1000
 """Attempts to make a folder below one that is missing; others remove such folders, but never so often in a row."""
 
 
-def claim(folder: Path) -> Lease | None:
+def claim(folder: Path, what: str = "") -> Lease | None:
     """Claim the lease of a folder; return None while another living process holds it.
+
+    What earlier holders were writing is removed from the folder.
 
     Parameters
     ----------
     folder : holds the lease files; made if it does not exist.
+    what : what is claimed, for messages; empty for the name of the folder.
 
     Raises
     ------
@@ -118,55 +124,67 @@ def claim(folder: Path) -> Lease | None:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
+            # It, or the folder above it, was removed just now.
             n_missing += 1
             if n_missing == MAX_MISSING:
                 raise
-            continue  # the folder above was removed just now
-        newest = _newest(folder)
-        if newest is not None and _is_alive(newest):
+            continue
+        found = leases(folder)
+        if any(map(is_alive, found)):
             return None
-        number = int(NAME.fullmatch(newest.name)[1]) + 1 if newest else 0  # type: ignore[index]
-        path = folder / f"lease-{number}"
+        path = folder / f"lease-{number(found[-1]) + 1 if found else 0}"
         try:
             write_file(path, json.dumps(this_process() | {"token": token}), replace=False, durable=False)
-        except FileExistsError:
-            continue  # another was faster
-        except FileNotFoundError:
-            continue  # the folder was removed, as happens when the work is done
-        if _newest(folder) != path:
-            # Meanwhile others claimed the lease and cleared the folder: this number is an old one.
-            path.unlink(missing_ok=True)
-            continue
-        for older in _leases(folder):
-            if _number(older) < number:
-                older.unlink(missing_ok=True)
-        return Lease(path, token)
+        except (FileExistsError, FileNotFoundError):
+            continue  # another was faster, or the folder was removed, as happens when the work is done
+        lease = Lease(path, token, what or folder.name)
+        try:
+            if _takes_over(lease):
+                return lease
+        except BaseException:
+            lease.release()
+            raise
+        # This process looked at the folder so long ago that its number is no longer the next one, or was stopped since.
+        lease.release()
 
 
-def clear(folder: Path) -> None:
-    """Remove a folder whose lease this process holds; the lease goes last, so that nobody claims half a folder."""
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif not NAME.fullmatch(path.name):
-                path.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+def _takes_over(lease: Lease) -> bool:
+    """Remove dead leases, and what their holders were writing; return False if another one lives, or this is lost.
+
+    Of two processes that take over at once at most one stays, since each looks after it has linked its own lease.
+    """
+    aside = lease.aside()
+    try:
+        aside.mkdir()
+        others = [path for path in leases(lease.folder) if path != lease.path]
+        if any(map(is_alive, others)):
+            return False
+        for other in others:
+            # Moved, not removed: if this process was stopped meanwhile, the folder to move it to is gone, and `other`
+            # may be the name of a later lease.
+            with suppress(FileNotFoundError):
+                other.rename(aside / other.name)
+        sweep(lease.folder, lease.is_held, aside)
+    except FileNotFoundError:
+        return False  # the folder was removed
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return lease.is_held()
 
 
 @overload
-def wait_for(folder: Path) -> Lease: ...
+def wait_for(folder: Path, *, what: str = "") -> Lease: ...
 @overload
-def wait_for(folder: Path, seconds: float) -> Lease | None: ...
-def wait_for(folder: Path, seconds: float = float("inf")) -> Lease | None:
+def wait_for(folder: Path, seconds: float, what: str = "") -> Lease | None: ...
+def wait_for(folder: Path, seconds: float = float("inf"), what: str = "") -> Lease | None:
     """Claim the lease of a folder, and wait for up to `seconds` while another living process holds it.
 
     Return None if it is still held then.
     """
     ends = time.monotonic() + seconds
     pause = 0.01
-    while (lease := claim(folder)) is None:
+    while (lease := claim(folder, what)) is None:
         if time.monotonic() > ends:
             return None
         time.sleep(pause)
@@ -176,52 +194,6 @@ def wait_for(folder: Path, seconds: float = float("inf")) -> Lease | None:
 
 def holder(folder: Path) -> dict[str, Any] | None:
     """Return what the lease of a folder says of its living holder (`host`, `process`, …), or None if there is none."""
-    newest = _newest(folder)
-    return _read(newest) if newest is not None and _is_alive(newest) else None
-
-
-def _number(path: Path) -> int:
-    return int(path.name.partition("-")[2])
-
-
-def _leases(folder: Path) -> list[Path]:
-    try:
-        return sorted((path for path in folder.iterdir() if NAME.fullmatch(path.name)), key=_number)
-    except OSError:
-        return []
-
-
-def _newest(folder: Path) -> Path | None:
-    return next(reversed(_leases(folder)), None)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return what a lease file says of its holder, or None if it cannot be read."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _is_alive(path: Path) -> bool:
-    content = _read(path)
-    if content is None:
-        return _age(path) < seconds_to_live()
-    if content.get("released"):
-        return False
-    if content.get("machine") == machine():
-        return start_time(content.get("process", 0)) == content.get("started")
-    return _age(path) < seconds_to_live()
-
-
-def _age(path: Path) -> float:
-    """Return the seconds since a lease was last touched, both times by the clock of the file system."""
-    try:
-        with path.open("rb") as file, tempfile.TemporaryFile(dir=path.parent) as now:
-            return os.fstat(now.fileno()).st_mtime - os.fstat(file.fileno()).st_mtime
-    except FileNotFoundError:
-        return float("inf")
-    except OSError:
-        # Nothing can be written here, so this machine's clock has to do.
-        return time.time() - path.stat().st_mtime
+    with suppress(OSError):
+        return next((read(path) or {} for path in reversed(leases(folder)) if is_alive(path)), None)
+    return None

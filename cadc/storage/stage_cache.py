@@ -1,16 +1,22 @@
 """The cache of stages: folders named after a hash of everything that their content depends on."""
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cadc.errors import NotWritable, is_lack, reason
+from cadc.errors import Lost, NotWritable, is_lack, reason
 from cadc.paths import cache_dir
-from cadc.storage.atomic_files import is_about, write_folder
-from cadc.storage.lease import Lease, clear, holder, wait_for
+from cadc.storage.asides import remove
+from cadc.storage.atomic_files import is_about
+from cadc.storage.lease import Lease, claim, holder, wait_for
 from cadc.storage.manifest import fault, write_manifest
+from cadc.storage.under_lease import clear, put_folder
+
+BUILDING = ".building-"
+"""Beginning of the name of the folder in which a process makes an entry."""
 
 STAGES = ("downloads", "raw", "prepared", "factors", "scores")
 
@@ -53,33 +59,37 @@ def _build_with_manifest(folder: Path, entry: str, build: Callable[[Path], None]
 
 def _build_once(folder: Path, entry: str, build: Callable[[Path], None]) -> None:
     """Have `build` fill `folder` unless another process has done so; wait for a process that is doing it."""
-    workplace = folder.parent / f".building-{folder.name}"
-    with _claim(workplace):
-        try:
-            if found := fault(folder, entry):
-                is_there = os.path.lexists(folder)
-                if is_there:
-                    print(f"{folder} is damaged ({found}) and is made again", file=sys.stderr, flush=True)
-                write_folder(
-                    folder, workplace, lambda aside: _build_with_manifest(aside, entry, build), replace=is_there
-                )
-        finally:
-            # While the lease is held: a waiting process then makes the workplace anew and checks the folder.
-            clear(workplace)
+    is_lost = True
+    while is_lost:
+        is_lost = False
+        with _claim(folder.parent / f"{BUILDING}{folder.name}") as lease:
+            try:
+                if found := fault(folder, entry):
+                    is_there = os.path.lexists(folder)
+                    if is_there:
+                        print(f"{folder} is damaged ({found}) and is made again", file=sys.stderr, flush=True)
+                    put_folder(lease, folder, lambda aside: _build_with_manifest(aside, entry, build), is_there)
+            except Lost:
+                if lease.is_held():
+                    raise  # what this is built for was lost, not this
+                is_lost = True  # the process that took over has built it, or is doing so
+            finally:
+                # A process that waits then makes the workplace anew and checks the folder.
+                clear(lease)
 
 
 def _claim(workplace: Path) -> Lease:
     """Claim a workplace; after two seconds of waiting, tell the user which process it waits for."""
-    lease = wait_for(workplace, 2.0)
+    what = f"{workplace.parent.name} {workplace.name.removeprefix(BUILDING)}"
+    lease = wait_for(workplace, 2.0, what)
     if lease is None:
         other = holder(workplace) or {}
         print(
-            f"waiting for process {other.get('process')} on {other.get('host')}, which makes {workplace.parent.name} "
-            f"{workplace.name.removeprefix('.building-')}",
+            f"waiting for process {other.get('process')} on {other.get('host')}, which makes {what}",
             file=sys.stderr,
             flush=True,
         )
-        lease = wait_for(workplace)
+        lease = wait_for(workplace, what=what)
     return lease
 
 
@@ -106,4 +116,24 @@ def entries() -> Iterator[Entry]:
     for stage in STAGES:
         for path in sorted((cache_dir() / stage).glob("*")):
             files = path.rglob("*") if path.is_dir() else [path]
-            yield Entry(stage, path.name, path, sum(file.stat().st_size for file in files if file.is_file()))
+            yield Entry(stage, path.name, path, sum(map(_size, files)))
+
+
+def _size(file: Path) -> int:
+    try:
+        state = file.lstat()
+    except OSError:  # it was removed just now
+        return 0
+    return state.st_size if stat.S_ISREG(state.st_mode) else 0
+
+
+def discard_entry(entry: Entry) -> bool:
+    """Remove an entry; return False, and leave it, if a process is making it."""
+    if entry.key.startswith(BUILDING):
+        lease = claim(entry.path)
+        if lease is None:
+            return False
+        clear(lease)
+    else:
+        remove(entry.path)
+    return True

@@ -1,13 +1,16 @@
-"""Checkpoints on disk: written atomically, and verified by their hash when they are read."""
+"""Checkpoints on disk: written under the lease of their run, and verified by their hash when they are read."""
 
+import hashlib
+import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Union
 
 from cadc.errors import DamagedCheckpoint
-from cadc.provenance.fingerprint import file_hash
 from cadc.storage.atomic_files import flush
-
-PARTIAL = ".partial.ckpt"
+from cadc.storage.lease import Lease
+from cadc.storage.under_lease import fenced
 
 
 class CheckpointFolder:
@@ -16,45 +19,90 @@ class CheckpointFolder:
     Parameters
     ----------
     folder : created with the first checkpoint.
+    lease : under which checkpoints are written, in whose folder they are; None for a folder that no other process uses.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lease: Lease | None = None) -> None:
         self.folder = folder
+        self.lease = lease
+
+    @classmethod
+    def of(cls, place: Union[Path, "CheckpointFolder"]) -> "CheckpointFolder":
+        """Return the checkpoints in a folder, or those that are given."""
+        return place if isinstance(place, CheckpointFolder) else cls(place)
+
+    def below(self, name: str) -> "CheckpointFolder":
+        """Return the checkpoints of another fit of the same run, in a sub-folder."""
+        return CheckpointFolder(self.folder / name, self.lease)
 
     def save(self, write: Callable[[Path], None]) -> None:
-        """Let `write` create a file, and store it under its number and hash."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Let `write` create a file, and store it under its number and hash.
+
+        Raises
+        ------
+        Lost : if another process took the run over.
+        """
+        if self.lease is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._save(write)
+            return
+        with fenced(self.lease):
+            self._make_folder(self.lease)
+            self._save(write)
+
+    def _make_folder(self, lease: Lease) -> None:
+        """Make the folder below that of the lease, which is not made anew if it was removed."""
+        lease.require_held()
+        for folder in reversed([self.folder, *self.folder.parents]):
+            if folder.is_relative_to(lease.folder) and folder != lease.folder:
+                folder.mkdir(exist_ok=True)
+
+    def _save(self, write: Callable[[Path], None]) -> None:
         before = self._kept()
-        partial = self.folder / PARTIAL
+        number = _number(before[-1]) + 1 if before else 0
+        partial = self.folder / f".partial-{secrets.token_hex(8)}.ckpt" if self.lease is None else self.lease.aside()
         try:
             write(partial)
             flush(partial)
-            number = _number(before[-1]) + 1 if before else 0
-            partial.replace(self.folder / f"{number}-{file_hash(partial)}.ckpt")
+            path = self.folder / f"{number}-{self._hash(partial)}.ckpt"
+            if self.lease is not None:
+                self.lease.require_held()
+            partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        for path in before:
-            path.unlink(missing_ok=True)
+        for older in before:
+            older.unlink(missing_ok=True)
 
     def __bool__(self) -> bool:
         return bool(self._kept())
 
     def newest(self) -> Path | None:
-        """Return the newest checkpoint, if there is any.
+        """Return the newest checkpoint that is what was written, if there is any checkpoint.
 
         Raises
         ------
-        DamagedCheckpoint : if the file is not what was written.
+        DamagedCheckpoint : if none of the files is what was written.
         """
         kept = self._kept()
-        if not kept:
-            return None
-        path = kept[-1]
-        if not path.stem.endswith(file_hash(path)):
+        for path in reversed(kept):
+            if path.stem.partition("-")[2] == self._hash(path):
+                return path
+            if path != kept[0]:
+                print(f"the checkpoint {path} is damaged; an older one is looked for.", file=sys.stderr, flush=True)
+        if kept:
             raise DamagedCheckpoint(
-                f"the checkpoint {path} is damaged; delete it to start this run from its beginning."
+                f"the checkpoint {kept[0]} is damaged; delete it to start this run from its beginning."
             )
-        return path
+        return None
+
+    def _hash(self, path: Path) -> str:
+        """Return a hash of a file and of the fit that it belongs to: one of another run is not what was written."""
+        whose = "" if self.lease is None else f"{self.folder.relative_to(self.lease.folder.parent)}\0"
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, lambda: hashlib.sha256(whose.encode())).hexdigest()
+        except IsADirectoryError:
+            return ""
 
     def _kept(self) -> list[Path]:
         """Return the complete checkpoints, newest last; a killed run can leave two."""

@@ -122,7 +122,7 @@ class Fit:
         log: InteractionLog,
         rows: Tensor,
         generator: torch.Generator,
-        checkpoints: Path | None = None,
+        checkpoints: Path | CheckpointFolder | None = None,
         tell: Callable[[History], None] | None = None,
         beside: Mapping[str, Tensor] | None = None,
         task: Task = "ctr",
@@ -156,7 +156,7 @@ class Fit:
         decays = self.weight_decay_tables, self.weight_decay_mlp
         module = FitModule(model, held_out, self.learning_rate, *decays, self.lazy_tables)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
-        kept = None if checkpoints is None else CheckpointFolder(checkpoints)
+        kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
         best = KeepBest(self.patience)
         resume = Resume(loader, kept, self.checkpoint_minutes, self.max_seconds, tell)
         bar = [FitProgress(f"{VALIDATION}{held_out.monitor.name}")] if self.progress else []

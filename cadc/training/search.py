@@ -12,6 +12,7 @@ from cadc.data.log import InteractionLog
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
+from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit, FitResult, History
 
 SEARCH = "search"
@@ -24,7 +25,7 @@ def fit_after_search(
     log: InteractionLog,
     rows: Tensor,
     generator: torch.Generator,
-    checkpoints: Path | None = None,
+    checkpoints: Path | CheckpointFolder | None = None,
     tell: Callable[[History], None] | None = None,
     beside: Mapping[str, Tensor] | None = None,
     task: Task = "ctr",
@@ -44,7 +45,7 @@ def fit_after_search(
     state = generator.get_state()
     search, rest = copy(fit), copy(fit)
     search.max_epochs = max(table.search_epochs for table in trained)
-    of_search = None if checkpoints is None else checkpoints / SEARCH
+    of_search = None if checkpoints is None else CheckpointFolder.of(checkpoints).below(SEARCH)
     # The listener may want to stop the fit, but the epochs of the search are not part of the curves.
     during = None if tell is None else lambda history: tell([])
     found = search(model, log, rows, generator, of_search, during, beside, task)

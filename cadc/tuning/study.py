@@ -4,7 +4,6 @@ With Optuna's ask and tell alone, a killed trial would stay *running* for ever. 
 process resumes the same trial, whose run continues from its checkpoint.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from cadc.errors import CadcError, UsageError
 from cadc.ledger.store import Ledger
 from cadc.provenance.fingerprint import digest
 from cadc.storage.lease import Lease, claim
+from cadc.storage.under_lease import clear
 from cadc.tuning.storage import Storage
 from cadc.tuning.tuning import Tuning
 
@@ -50,6 +50,7 @@ class SharedStudy:
         self.storage = Storage(tuning.storage, self.folder, name)
         # Trials of other ledgers are left to processes that see their runs and leases.
         self.here = digest(str(ledger.folder.resolve()))
+        self._held: dict[int, Lease] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.storage.alone("opening"):
@@ -97,8 +98,7 @@ class SharedStudy:
                     continue
                 # Its holder may have ended it since the trials were read.
                 if self._trials.get_trial(trial._trial_id).state.is_finished():
-                    self._forget(trial.number)
-                    lease.release()
+                    clear(lease)
                 else:
                     return self._begin(trial.number, trial._trial_id, lease), lease
             begun = [trial for trial in trials if trial.state != TrialState.WAITING]
@@ -113,6 +113,7 @@ class SharedStudy:
 
     def _begin(self, number: int, trial_id: int, lease: Lease) -> Trial:
         """Choose the options of a trial that an earlier holder has not chosen yet."""
+        self._held[number] = lease
         try:
             self.study.sampler = self.tuning.sampler(str(number))
             trial = Trial(self.study, trial_id)
@@ -137,7 +138,8 @@ class SharedStudy:
         """
         with self.storage.reached():
             self.study.tell(trial, **outcome, skip_if_finished=True)
-        self._forget(trial.number)
+        if lease := self._held.pop(trial.number, None):
+            clear(lease)
 
     def frozen(self, trial: Trial) -> FrozenTrial:
         """Return a trial as stored."""
@@ -170,6 +172,3 @@ class SharedStudy:
 
     def _leases(self, number: int) -> Path:
         return self.folder / f"{self.name}.trials" / str(number)
-
-    def _forget(self, number: int) -> None:
-        shutil.rmtree(self._leases(number), ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cadc.errors import CadcError, Pruned, UsageError
+from cadc.errors import CadcError, Lost, Pruned, UsageError
 from cadc.execution.attempt import PRUNED_BECAUSE, final_state, record_without_result, run_job
 from cadc.execution.epochs import recorded_history, saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
@@ -18,6 +18,7 @@ from cadc.ledger.store import Ledger
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Display, Report
+from cadc.training.checkpoints import CheckpointFolder
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import AfterEpoch, epoch_reporter
 from cadc.tuning.repeats import mean_values, trial_jobs
@@ -162,9 +163,12 @@ def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda h
         if lease is None:
             time.sleep(0.5)  # another trial that chose the same
             continue
-        with lease:
+        # Who took a run over is waited for.
+        with lease, suppress(Lost):
             if final_state(job, ledger, retry_failed=False) is None:
                 _resume_or_run(job, ledger, lease, after_epoch)
+            else:
+                ledger.tidy(lease)
     record = ledger.record(job.run_id)
     after_epoch(recorded_history(ledger, record))
     if record.get("status") == "failed":
@@ -175,15 +179,15 @@ def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda h
 def _resume_or_run(job: Job, ledger: Ledger, lease: Lease, after_epoch: AfterEpoch) -> None:
     try:
         # Epochs that a killed process saved but did not report.
-        history = saved_history(ledger.checkpoints(job.run_id))
+        history = saved_history(CheckpointFolder(ledger.checkpoints(job.run_id), lease))
     except CadcError:
         # Damaged: the trial starts from the beginning, with the same result.
-        ledger.forget_checkpoints(job.run_id)
+        ledger.forget_checkpoints(lease)
         history = []
     try:
         after_epoch(history)
     except Pruned:
-        ledger.end(job.run_id, record_without_result(job, "pruned", PRUNED_BECAUSE))
+        ledger.end(lease, record_without_result(job, "pruned", PRUNED_BECAUSE))
         raise
     if run_job(job, ledger, lease, after_epoch) == "pruned":
         raise Pruned

@@ -10,7 +10,7 @@ import yaml
 
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger, store
-from cadc.storage.atomic_files import write_folder
+from cadc.storage.under_lease import put_folder
 from tests.support.commands import cadc, runs
 from tests.tuning.helpers import TUNE
 
@@ -102,13 +102,13 @@ def test_a_study_without_a_complete_trial_ends_with_a_sentence():
 def test_a_full_disk_ends_with_a_sentence_and_the_trial_goes_on_later(monkeypatch):
     calls = []
 
-    def full(folder, workplace, build, replace=False):
+    def full(lease, folder, build, replace=False):
         calls.append(folder)
         if len(calls) == 2:
             raise OSError(errno.ENOSPC, "No space left on device", str(folder))
-        write_folder(folder, workplace, build, replace)
+        put_folder(lease, folder, build, replace)
 
-    monkeypatch.setattr(store, "write_folder", full)
+    monkeypatch.setattr(store, "put_folder", full)
     answer = tune(SPACE, "tune.trials=3", "tune.pruner=none")
     assert answer.status == 1
     assert "no space left on device" in answer.err.splitlines()[-1]

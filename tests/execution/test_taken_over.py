@@ -49,15 +49,25 @@ def test_a_retried_run_that_is_stopped_goes_on_from_its_own_checkpoint(monkeypat
     assert [path.name for path in ledger.folder.iterdir()] == [run_id]
 
 
-def test_a_run_that_another_process_took_over_is_left_to_it(monkeypatch):
+def take_over(lease):
+    """Have another process take a lease over, as if the holder had given no sign of life."""
+    lease.path.write_text('{"released": true}')
+    return claim(lease.folder)
+
+
+def test_a_run_that_another_process_took_over_is_left_to_it():
     (job,) = plan([[*TINY, "trainer.patience=99"]])
     ledger = Ledger()
     lease = ledger.claim(job.run_id)
-    monkeypatch.setattr(type(lease), "is_held", lambda self: False)
+    others = []
     with pytest.raises(Lost, match=f"took over run {job.run_id}"):
-        run_job(job, ledger, lease)
+        run_job(job, ledger, lease, lambda history: others.append(take_over(lease)))
     assert ledger.recorded(job.run_id) is None
-    assert ledger.checkpoints(job.run_id).is_dir(), "what the other goes on from is not touched"
+    left = sorted(path.name for path in lease.folder.iterdir())
+    assert left == ["about.json", "checkpoints", others[0].path.name], "what the other goes on from is not touched"
+    assert others[0].is_held()
+    assert run_job(job, ledger, others[0]) == "resumed"
+    assert [path.name for path in ledger.folder.iterdir()] == [job.run_id]
 
 
 def test_a_failure_is_not_recorded_by_who_lost_the_run(monkeypatch):
@@ -88,8 +98,8 @@ def test_what_another_process_did_is_neither_done_again_nor_said_to_be_ours(monk
     def other_process():
         begun.wait(60)
         if how == "fails":
-            ledger.end(jobs[0].run_id, record_without_result(jobs[0], "failed", "made to fail"))
-            ledger.tidy(jobs[0].run_id)
+            ledger.end(lease, record_without_result(jobs[0], "failed", "made to fail"))
+            ledger.tidy(lease)
         else:
             ours(jobs[0], ledger, lease)
         lease.release()

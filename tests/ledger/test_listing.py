@@ -99,8 +99,8 @@ def test_each_status_has_its_say(made_up):
     failed = record("bad", status="failed", reason="a NaN", metrics={}, ended_at="2026-01-03T00:00:00+00:00")
     del failed["finished_at"]
     ledger = made_up(record("good"), failed, record("cut", status="pruned", reason="others"), unfinished=[about])
-    with ledger.claim("busy"):
-        ledger.begin("busy", about | {"id": "busy"})
+    with ledger.claim("busy") as lease:
+        ledger.begin(lease, about | {"id": "busy"})
         by_id = {line.split()[0]: line for line in lines()[:-1]}
         count = lines()[-1]
         assert listed("running") == {"busy"}

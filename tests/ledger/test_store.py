@@ -12,9 +12,9 @@ from tests.support.commands import TINY, runs, train
 
 
 def write(ledger, run_id, text="{}"):
-    with ledger.claim(run_id):
-        ledger.write(run_id, lambda folder: (folder / "record.json").write_text(text))
-        ledger.tidy(run_id)
+    with ledger.claim(run_id) as lease:
+        ledger.write(lease, lambda folder: (folder / "record.json").write_text(text))
+        ledger.tidy(lease)
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_a_run_appears_whole_or_not_at_all(ledger):
         raise CadcError("no")
 
     before = sorted(ledger.folder.iterdir())
-    with ledger.claim("new"), pytest.raises(CadcError, match="no"):
-        ledger.write("new", fail)
+    with ledger.claim("new") as lease, pytest.raises(CadcError, match="no"):
+        ledger.write(lease, fail)
     assert sorted(ledger.folder.glob("[!.]*")) == before
     assert ledger.status("new") is None
 

@@ -155,12 +155,12 @@ def test_a_plugin_that_is_not_installed_leaves_the_id_open(damaged):
 
 def test_a_failed_run_is_verified(made_up):
     ledger = made_up()
-    with ledger.claim("bad"):
-        ledger.end("bad", record("bad", status="failed", reason="x", ended_at="x", code={}, environment={}, seed=0))
+    with ledger.claim("bad") as lease:
+        ledger.end(lease, record("bad", status="failed", reason="x", ended_at="x", code={}, environment={}, seed=0))
     status, lines = check()
     assert status == 0
     assert lines[0].startswith("bad  has files of a process that has ended")
-    ledger.tidy("bad")
+    ledger.tidy_if_free("bad")
     assert len(check()[1]) == 1
     (ledger.path("bad") / "scores.parquet").write_text("x")
     assert faults("bad") == ["scores.parquet is in its folder, but not in its record"]

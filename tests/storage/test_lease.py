@@ -1,5 +1,5 @@
+import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from cadc.errors import UsageError
-from cadc.storage.lease import claim, clear, holder, wait_for
+from cadc.storage.asides import ASIDE
+from cadc.storage.lease import claim, holder, wait_for
 from cadc.storage.process import start_time
+from cadc.storage.under_lease import clear
 
 
 def test_one_holds_at_a_time_and_the_next_after_release(tmp_path):
@@ -24,7 +26,8 @@ def test_one_holds_at_a_time_and_the_next_after_release(tmp_path):
     assert holder(tmp_path / "a") is None
     with claim(tmp_path / "a") as second:
         assert second.is_held() and not first.is_held()
-    assert len(list((tmp_path / "a").iterdir())) == 1
+        assert len(list((tmp_path / "a").iterdir())) == 1
+    assert not list((tmp_path / "a").iterdir())
 
 
 def test_another_folder_is_another_thing(tmp_path):
@@ -36,6 +39,7 @@ def test_a_killed_process_of_this_machine_is_dead_at_once(tmp_path):
     code = """
 import sys, time
 from pathlib import Path
+from cadc.storage.asides import ASIDE
 from cadc.storage.lease import claim
 claim(Path(sys.argv[1]))
 print("held", flush=True)
@@ -61,7 +65,7 @@ def test_a_process_number_used_anew_is_not_taken_for_the_holder(tmp_path, monkey
 def test_a_holder_on_another_machine_dies_by_silence(tmp_path, monkeypatch):
     monkeypatch.setenv("CADC_LEASE_SECONDS", "1")
     far = claim(tmp_path)
-    far.path.write_text('{"machine": "elsewhere", "process": 1, "started": "1"}')
+    far.path.write_text(json.dumps(json.loads(far.path.read_text()) | {"machine": "elsewhere"}))
     time.sleep(1.5)
     assert claim(tmp_path) is None, "it beats, so it lives"
     far._ended.set()
@@ -113,6 +117,7 @@ def test_processes_that_are_killed_at_any_moment_never_hold_together(tmp_path):
     code = """
 import os, random, sys, time
 from pathlib import Path
+from cadc.storage.asides import ASIDE
 from cadc.storage.lease import wait_for
 folder, number = Path(sys.argv[1]), sys.argv[2]
 rng = random.Random(number)
@@ -157,7 +162,7 @@ def test_who_releases_after_clearing_up_leaves_the_next_holder_alone(tmp_path):
     first = claim(tmp_path / "a")
     (tmp_path / "a" / "rest").write_text("x")
     (tmp_path / "a" / "deeper").mkdir()
-    clear(tmp_path / "a")
+    clear(first)
     assert not (tmp_path / "a").exists()
     with claim(tmp_path / "a") as second:
         assert second.path == first.path
@@ -173,17 +178,20 @@ def test_what_is_cleared_is_held_until_all_else_is_gone(tmp_path, monkeypatch):
     for name in ("b", "zz"):
         (folder / name).write_text("x")
     (folder / "deeper").mkdir()
-    remove = shutil.rmtree
+    rename, moved = Path.rename, []
 
-    def look(path, **options):
+    def look(self, target):
+        moved.append(self.name)
         assert claim(folder) is None
-        if path == folder:
-            assert [left.name for left in folder.iterdir()] == [held.path.name]
-        remove(path, **options)
+        if self == held.path:
+            left = {path.name for path in folder.iterdir() if not path.name.startswith(ASIDE)}
+            assert left == {held.path.name}
+        return rename(self, target)
 
-    monkeypatch.setattr(shutil, "rmtree", look)
-    clear(folder)
+    monkeypatch.setattr(Path, "rename", look)
+    clear(held)
     assert not folder.exists()
+    assert sorted(moved[:-1]) == ["b", "deeper", "zz"] and moved[-1] == held.path.name
 
 
 def test_a_full_disk_does_not_keep_a_lease_from_being_released(tmp_path, monkeypatch):

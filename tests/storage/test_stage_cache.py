@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from cadc.storage.atomic_files import write_folder
+from cadc.storage.lease import claim
 from cadc.storage.manifest import MANIFEST
 from cadc.storage.stage_cache import cached_folder, entries
+from cadc.storage.under_lease import put_folder
 
 
 def content(folder):
@@ -103,8 +104,8 @@ def test_a_folder_that_is_there_needs_no_right_to_write(empty_cache):
 
 
 def test_cached_folder_can_be_read_by_whoever_the_umask_allows(tmp_path):
-    (tmp_path / "workplace").mkdir()
-    write_folder(tmp_path / "ordinary", tmp_path / "workplace", lambda folder: None)
+    with claim(tmp_path / "workplace") as lease:
+        put_folder(lease, tmp_path / "ordinary", lambda folder: None)
     (tmp_path / "reference").mkdir()
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "reference")]
     assert modes[0] == modes[1]

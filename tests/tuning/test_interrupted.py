@@ -11,6 +11,7 @@ from optuna.trial import Trial, TrialState
 from cadc.execution import attempt
 from cadc.execution.epochs import saved_history
 from cadc.ledger import Ledger
+from cadc.training.checkpoints import CheckpointFolder
 from cadc.tuning.study import SharedStudy
 from tests.tuning.helpers import check_study, fork, lines, look, outcome, tune, wait_until
 
@@ -120,5 +121,7 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_
     assert outcome(study) == outcome(calm)
     for trial in study.study.trials:
         if trial.state == TrialState.PRUNED:
-            saved = saved_history(Ledger(tmp_path / "killed").checkpoints(trial.user_attrs["run"]))
+            ledger, run_id = Ledger(tmp_path / "killed"), trial.user_attrs["run"]
+            with ledger.claim(run_id) as lease:
+                saved = saved_history(CheckpointFolder(ledger.checkpoints(run_id), lease))
             assert len(saved) == trial.last_step, "it was trained on"
