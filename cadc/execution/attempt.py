@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from cadc.errors import DamagedCheckpoint, Lost, NotWritable, Pruned, Unreachable
 from cadc.execution.epochs import saved_history
@@ -58,7 +57,6 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
     Lost : if another process took the run over; nothing more is written about it.
     Exception : whatever the run raised; it is recorded as a failure only if it is the run's own, see `is_of_the_run`.
     """
-
     epochs: History = []
 
     def check_and_report(history: History) -> None:
