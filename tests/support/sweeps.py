@@ -21,6 +21,7 @@ import yaml
 from cadc.configuration.overrides import expand
 from cadc.experiment import load_experiment
 from cadc.ledger.identity import run_code
+from cadc.ledger.record_hash import SEAL
 from cadc.pipeline.settings import Settings
 from cadc.storage import stage_cache
 from cadc.storage.lease import holder
@@ -173,7 +174,7 @@ def _without_times(path: Path) -> dict[str, Any]:
     record["cost"] = {
         key: value for key, value in record["cost"].items() if not key.endswith("_s") and key not in TIMES
     }
-    del record["finished_at"]
+    del record["finished_at"], record[SEAL]
     return record
 
 
