@@ -3,6 +3,8 @@
 import errno
 import os
 
+from cadc.escape import terminal
+
 LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Numbers of the errors that end when there is room, or a permission, again."""
 
@@ -103,7 +105,7 @@ def one_line(sentence: str) -> str:
     >>> one_line("two\nlines")
     'two\\nlines'
     """
-    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in sentence[:MAX_SENTENCE])
+    text = terminal(sentence[:MAX_SENTENCE])
     return text if len(sentence) <= MAX_SENTENCE else f"{text}…"
 
 

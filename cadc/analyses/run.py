@@ -9,6 +9,7 @@ from cadc.experiment import Experiment
 from cadc.experiment.analysis import KEY, build_analysis, options_with
 from cadc.reporting.provenance import provenance_of, write_provenance
 from cadc.reporting.table import markdown
+from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def run_analysis(experiment: Experiment, overrides: Sequence[str], folder: Path,
         table = analysis.run(aside)
         tables.append(table)
         note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
-        (aside / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
-        (aside / "table.md").write_text(markdown(table) + note)
+        (aside / "table.csv").write_text(csv_text(table), encoding="utf-8")
+        (aside / "table.md").write_text(markdown(table) + note, encoding="utf-8")
         provenance = provenance_of(experiment, command) | {KEY: options_with(node, overrides), "runs": {}}
         write_provenance(provenance, aside)
 

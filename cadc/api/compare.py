@@ -1,6 +1,5 @@
 """`cadc.compare`: whether one arm is better than another, from the rows that their runs saved."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cadc.ledger.identity import arm_signature
 from cadc.pipeline.settings import Settings
 from cadc.reporting.pairs import pairs
 from cadc.reporting.points import Point
+from cadc.terminal.progress import say
 
 Runs = Run | str | pd.DataFrame | Iterable[Run | str]
 """A run, its id, a data frame with the column `id` such as `cadc.sweep` returns, or several runs or ids."""
@@ -66,7 +66,7 @@ def compare(
         ("reference", theirs, {b["id"] for _, b in paired}),
     ):
         if alone := [run.id for run in of if run.id not in used]:
-            print(f"{len(alone)} of {len(of)} runs of the {name} have no counterpart and are left out", file=sys.stderr)
+            say(f"{len(alone)} of {len(of)} runs of the {name} have no counterpart and are left out")
     rows = {run.id: run.scores for run in (*mine, *theirs)}
     return compare_rows([rows[a["id"]] for a, _ in paired], [rows[b["id"]] for _, b in paired], metric, margin)
 

@@ -1,6 +1,7 @@
 """`cadc.plot`: a metric of a sweep against one of its keys, with intervals over seeds."""
 
 import io
+import warnings
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from pandas.api.types import is_numeric_dtype
 
+from cadc import escape
 from cadc.api.listing import AFTER, BEFORE
 from cadc.errors import UsageError
 from cadc.evaluation.prefixes import PREFIX
@@ -28,7 +30,9 @@ class NotebookFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
-        self.savefig(file, format="png", dpi=110)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            self.savefig(file, format="png", dpi=110)
         return file.getvalue()
 
 
@@ -72,10 +76,10 @@ def plot(
         figure = NotebookFigure((6.0, 3.9), layout="constrained")
         axes = figure.subplots()
         _draw(axes, table)
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
+        axes.set_xlabel(escape.figure(x))
+        axes.set_ylabel(escape.figure(y))
         if len(table["arm"].unique()) > 1:
-            figure.legend(loc="outside right center", frameon=False, title=", ".join(telling))
+            figure.legend(loc="outside right center", frameon=False, title=escape.figure(", ".join(telling)))
     return figure
 
 
@@ -93,10 +97,11 @@ def _means(rows: pd.DataFrame, x: str, y: str, by: list[str]) -> pd.DataFrame:
     """Return arm, x (as `rate`), mean and half of the interval of each point."""
     arms = rows[by].astype(object).where(rows[by].notna(), "-").astype(str)
     name = arms.agg(", ".join, axis=1) if by else pd.Series(y, index=rows.index)
+    arms_drawn = escape.figure_names(map(str, name.unique()))
     points = []
     for (arm, place), own in rows.groupby([name, x], sort=False, dropna=False):
         found = seed_interval(own[y])
-        points.append({"arm": arm, "rate": place, "mean": found.mean, "half": (found.high - found.low) / 2})
+        points.append({"arm": arms_drawn[arm], "rate": place, "mean": found.mean, "half": (found.high - found.low) / 2})
     return pd.DataFrame(points)
 
 
@@ -126,7 +131,7 @@ def _draw(axes: Axes, table: pd.DataFrame) -> None:
         axes.axhline(level, color="0.35", linestyle=LINES[number % len(LINES)], linewidth=1.1, label=str(arm))
     limit(axes, ends, pd.concat([table["mean"], levels["mean"]]))
     if not is_number:
-        axes.set_xticks(range(len(ticks)), [str(tick) for tick in ticks])
+        axes.set_xticks(range(len(ticks)), [escape.figure(str(tick), 40) for tick in ticks])
         axes.margins(x=0.2)
         return
     if min(ticks) > 0 and max(ticks) >= 10 * min(ticks):

@@ -2,6 +2,7 @@
 
 import argparse
 
+from cadc.cli.output import show
 from cadc.storage.stage_cache import STAGES
 
 HELP = "list or remove downloads, prepared data and factors"
@@ -25,6 +26,6 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.action == "clean" and not discard_entry(entry):
             continue  # a process works on it
         total += entry.size
-        print(f"{entry.size / 1e6:10.1f} MB  {entry.stage:10} {entry.key}")
-    print(f"{total / 1e6:10.1f} MB  {'removed from' if arguments.action == 'clean' else 'in'} {cache_dir()}")
+        show(f"{entry.size / 1e6:10.1f} MB  {entry.stage:10} {entry.key}")
+    show(f"{total / 1e6:10.1f} MB  {'removed from' if arguments.action == 'clean' else 'in'} {cache_dir()}")
     return 0

@@ -1,12 +1,13 @@
 """`cadc data`: list data sets and their places, fetch and verify their files, describe their content."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.output import show
 from cadc.errors import DataError, UsageError
+from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
@@ -45,9 +46,9 @@ def main(arguments: argparse.Namespace) -> int:
 
         source = _source([f"data={arguments.name}"])
         if not isinstance(source, PublishedFiles):
-            print(f"{source.name} is {source.place()}; there are no files.")
+            show(f"{source.name} is {source.place()}; there are no files.")
         elif arguments.action == "fetch":
-            print(source.folder)
+            show(source.folder)
         else:
             _verify(source)
     return 0
@@ -64,7 +65,7 @@ def _list() -> None:
 
     for name in groups()["data"]:
         place = _source([f"data={name}"]).place()
-        print(f"{name:16} {place}")
+        show(f"{name:16} {place}")
 
 
 def _verify(source: "PublishedFiles") -> None:
@@ -73,8 +74,8 @@ def _verify(source: "PublishedFiles") -> None:
     for name, found in fingerprint.items():
         state = "published" if known.get(name) == found else "differs" if name in known else "no published hash known"
         changed += [name] if state == "differs" else []
-        print(f"{name:{max(map(len, fingerprint))}} {found}  {state}")
-    print(f"edition: {source.edition(fingerprint)}")
+        show(f"{name:{max(map(len, fingerprint))}} {found}  {state}")
+    show(f"edition: {source.edition(fingerprint)}")
     if changed:
         raise DataError(
             f"{', '.join(changed)} in {source.folder} {'is' if len(changed) == 1 else 'are'} not the publisher's; "
@@ -101,10 +102,10 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
     )
     if log.schema.dense:
         lines.append("dense       " + ", ".join(log.schema.dense))
-    print("\n".join(lines))
+    show(*lines)
     if sides:
         put_in_place(folder, lambda aside: write_activity_figure(log, sides, aside))
-        print(f"figure      {folder / 'activity.png'}", file=sys.stderr)
+        say(f"figure      {folder / 'activity.png'}")
 
 
 def _rows(log: "InteractionLog") -> Iterator[str]:

@@ -2,15 +2,16 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.output import show
 from cadc.cli.train import add_retry_failed
 from cadc.errors import CadcError, NotDownloadable, UsageError, one_line, reason
+from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
     from cadc.experiment import Cell, Experiment
@@ -65,7 +66,7 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
     if not arguments.all:
         if arguments.name is None:
             raise UsageError("no experiment was given; name one, or give --all.")
-        print(do(arguments))
+        show(do(arguments))
         return 0
     if arguments.output:
         raise UsageError("--output and --all were both given; leave --output out: results go to results and outputs.")
@@ -76,7 +77,7 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
     results: dict[str, str] = {}
     failed = 0
     for name in names():
-        print(f"== {name}", file=sys.stderr, flush=True)
+        say(f"== {name}")
         single = argparse.Namespace(**{**vars(arguments), "name": name, "overrides": list(arguments.overrides)})
         try:
             results[name] = do(single)
@@ -85,9 +86,9 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
         except (CadcError, OSError) as error:
             failed += 1
             results[name] = f"failed: {one_line(str(error))}"
-            print(f"cadc: {name}: {one_line(str(error))}", file=sys.stderr, flush=True)
+            say(f"cadc: {name}: {one_line(str(error))}")
     width = max(map(len, results), default=0)
-    print("\n".join(f"{name:{width}}  {line}" for name, line in results.items()))
+    show(*(f"{name:{width}}  {line}" for name, line in results.items()))
     if failed:
         raise CadcError(f"{failed} of {len(results)} experiments failed; see the lines above.")
     return 0
@@ -151,7 +152,7 @@ def _analyse(experiment: "Experiment", arguments: argparse.Namespace) -> str:
     check_output_folder(folder)
     overrides = [*(experiment.fast if arguments.fast else ()), *arguments.overrides]
     table = run_analysis(experiment, overrides, folder, command(arguments))
-    print(table.to_string(index=False))
+    show(*table.to_string(index=False).splitlines())
     return f"written to {folder}"
 
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from cadc.cli.output import show
+
 HELP = "write model, tables and vocabularies of a finished run for use elsewhere"
 
 
@@ -27,5 +29,5 @@ def main(arguments: argparse.Namespace) -> int:
     run_id = ledger.find(arguments.run)
     folder = arguments.output or Path("outputs") / f"export-{run_id}"
     export(ledger, run_id, folder, arguments.format)
-    print(folder)
+    show(folder)
     return 0

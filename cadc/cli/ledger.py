@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cadc.cli.output import require_output
+from cadc.cli.output import require_output, show
 from cadc.errors import CadcError, UsageError
+from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
     from cadc.ledger.status import Entry
@@ -55,8 +56,8 @@ def _list(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace)
 
     entries = select(list(entries_of(ledger)), given)
     for line in lines(entries):
-        print(line)
-    print(f"{counts(entries)} in {ledger.folder}")
+        show(line)
+    show(f"{counts(entries)} in {ledger.folder}")
     _require_readable(entries)
 
 
@@ -64,16 +65,16 @@ def _show(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace)
     from cadc.ledger.show import as_json, as_text
 
     (entry,) = _entries(ledger, given, 1, "show")
-    for line in [as_json(entry)] if arguments.json else as_text(ledger, entry):
-        print(line)
+    for line in as_json(entry).splitlines() if arguments.json else as_text(ledger, entry):
+        show(line)
 
 
 def _diff(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:
     from cadc.ledger.diff import as_json, as_text
 
     one, two = _entries(ledger, given, 2, "diff")
-    for line in [as_json(one, two)] if arguments.json else as_text(one, two):
-        print(line)
+    for line in as_json(one, two).splitlines() if arguments.json else as_text(one, two):
+        show(line)
 
 
 def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -88,9 +89,9 @@ def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
     for name in (*dict.fromkeys(folders), *ids):
         finding = findings[name] = verify_results(Path(name)) if name in folders else verify(ledger, name)
         for line in (*finding.faults, *finding.notes):
-            print(f"{harmless(name, 80)}  {line}", flush=True)
+            show(f"{harmless(name, 80)}  {line}")
     for line in leftovers(ledger) if not given else ():
-        print(line)
+        show(line)
     n_faults = sum(len(finding.faults) for finding in findings.values())
     what = _counted(len(ids), len(findings) - len(ids))
     place = f" in {ledger.folder}" if ids or not folders else ""
@@ -105,7 +106,7 @@ def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
     left_open = f"; {n_open} of earlier versions without hashes of their files" if n_open else ""
     n_times = sum(not finding.has_seal for finding in findings.values())
     left_open += f"; {n_times} of earlier versions, whose times are not sealed" if n_times else ""
-    print(f"{what} verified, no faults{place}{left_open}")
+    show(f"{what} verified, no faults{place}{left_open}")
 
 
 def _counted(n_runs: int, n_folders: int) -> str:
@@ -114,7 +115,6 @@ def _counted(n_runs: int, n_folders: int) -> str:
 
 
 def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:
-    import sys
 
     from cadc.ledger.export import write
     from cadc.ledger.status import STATUSES, entries_of
@@ -129,11 +129,11 @@ def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
     entries = list(entries_of(ledger))
     for entry in entries:
         if entry.fault:
-            print(f"left out: {entry.fault}", file=sys.stderr)
+            say(f"left out: {entry.fault}")
     chosen = [entry for entry in entries if entry.status == wanted or (wanted == "all" and not entry.fault)]
     write(chosen, Path(given[0]) if given else None)
     if given:
-        print(f"{_runs(len(chosen))} written to {given[0]}")
+        show(f"{_runs(len(chosen))} written to {given[0]}")
     _require_readable(entries)
 
 

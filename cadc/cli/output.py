@@ -1,6 +1,7 @@
 """What commands print on standard output."""
 
 from cadc.errors import UsageError
+from cadc.escape import terminal
 from cadc.terminal.streams import is_output_closed
 
 
@@ -13,3 +14,9 @@ def require_output(what: str) -> None:
     """
     if is_output_closed():
         raise UsageError(f"standard output is closed, so {what} would be lost; write them to a file.")
+
+
+def show(*lines: object) -> None:
+    """Print each text as one line, whatever names are in it."""
+    for line in lines:
+        print(terminal(str(line)), flush=True)

@@ -2,11 +2,12 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.output import show
 from cadc.errors import CadcError, UsageError
+from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
     from cadc.ledger import Ledger
@@ -45,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
         return _send_experiment(ledger, logger, arguments)
     ids = [ledger.find(prefix) for prefix in arguments.runs] if arguments.runs else ledger.ids()
     if not ids:
-        print(f"there are no finished runs in {ledger.folder}")
+        show(f"there are no finished runs in {ledger.folder}")
     _send(ledger, logger, list(dict.fromkeys(ids)), None, arguments.again)
     return 0
 
@@ -68,14 +69,14 @@ def _send(ledger: "Ledger", logger: "WandbLogger", ids: list[str], group: str | 
                 break
             continue
         n_sent, in_a_row = n_sent + 1, 0
-        print(f"[{number}/{len(to_send)}] {run_id} {url or ''}".rstrip(), file=sys.stderr, flush=True)
+        say(f"[{number}/{len(to_send)}] {run_id} {url or ''}".rstrip())
     if failed:
         run_id, first = next(iter(failed.items()))
         raise CadcError(
             f"{len(to_send) - n_sent} of {len(to_send)} runs were not sent, first {run_id}: "
             f"{str(first).rstrip('.')}. Run the same command again to send the rest."
         ) from first
-    print(f"{n_sent} sent, {len(ids) - n_sent} sent before")
+    show(f"{n_sent} sent, {len(ids) - n_sent} sent before")
 
 
 def _send_experiment(ledger: "Ledger", logger: "WandbLogger", arguments: argparse.Namespace) -> int:
@@ -93,13 +94,13 @@ def _send_experiment(ledger: "Ledger", logger: "WandbLogger", arguments: argpars
             f"`cadc experiment {arguments.experiment}` runs them."
         )
     if len(here[folder]) < len(made_of[folder]):
-        print(f"{len(made_of[folder]) - len(here[folder])} runs are not in {ledger.folder}", file=sys.stderr)
+        say(f"{len(made_of[folder]) - len(here[folder])} runs are not in {ledger.folder}")
     _send(ledger, logger, here[folder], name, arguments.again)
     if not arguments.again and logger.are_results_logged(folder, name):
-        print(f"the table in {folder} was sent before")
+        show(f"the table in {folder} was sent before")
     else:
         url = logger.send_results(folder, name)
-        print(f"the table in {folder} was sent {f'to {url}' if url else ''}".rstrip())
+        show(f"the table in {folder} was sent {f'to {url}' if url else ''}".rstrip())
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cadc.cli.output import show
 from cadc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
     outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
     for job in jobs:
         if job.run_id in ledger:
-            print(ledger.path(job.run_id) / RECORD)
+            show(ledger.path(job.run_id) / RECORD)
     return outcome.exit_status
 
 
@@ -58,6 +59,6 @@ def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:
     """Print the first configuration, and a line for each run."""
     from omegaconf import OmegaConf
 
-    print(OmegaConf.to_yaml(OmegaConf.create(dict(jobs[0].settings.config))).rstrip())
+    show(*OmegaConf.to_yaml(OmegaConf.create(dict(jobs[0].settings.config))).rstrip().splitlines())
     for job in jobs:
-        print(f"{job.run_id}  {ledger.status(job.run_id) or 'to run':11}  {' '.join(job.overrides)}".rstrip())
+        show(f"{job.run_id}  {ledger.status(job.run_id) or 'to run':11}  {' '.join(job.overrides)}".rstrip())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.output import show
 from cadc.errors import CadcError, UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         work(study, base, ledger)
     lines = write_report(study, base, folder)
-    print("\n".join(lines))
+    show(*lines)
     states = [trial.state.name.lower() for trial in study.done()]
     counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)
-    print(f"{counts}; written to {folder}\noptuna-dashboard {study.storage.place}")
+    show(f"{counts}; written to {folder}", f"optuna-dashboard {study.storage.place}")
     if not lines:
         raise CadcError("no trial was complete; see the lines above.")
     return 0

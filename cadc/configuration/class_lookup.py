@@ -114,7 +114,7 @@ def _moved(module_name: str, name: str) -> str | None:
         (root, path)
         for root in roots
         for path in sorted(root.rglob("*.py"))
-        if (text := path.read_text(errors="replace")).find(f"class {name}") >= 0 and _defines(text, name)
+        if (text := path.read_text("utf-8", errors="replace")).find(f"class {name}") >= 0 and _defines(text, name)
     ]
     same_file = [(root, path) for root, path in defining if path.stem == rest.rpartition(".")[2]]
     found = same_file or defining

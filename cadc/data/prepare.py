@@ -1,7 +1,6 @@
 """Preparation of a log: raw rows of a source → split → vocabularies of the training part → columns on disk."""
 
 import json
-import sys
 import tempfile
 import time
 from itertools import pairwise
@@ -23,6 +22,7 @@ from cadc.errors import DataError
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
 from cadc.storage.stage_cache import cached_folder
+from cadc.terminal.progress import say
 
 
 def prepare(
@@ -152,7 +152,7 @@ def _order(
     place = split.assign(n_rows, numpy_generator(split_seed, "split"), **asked)
     remark = split.remark(place, **asked)
     if remark:
-        print(f"{name}: {remark}", file=sys.stderr)
+        say(f"{name}: {remark}")
     row_type = np.uint32 if n_rows < 2**32 else np.int64
     parts = [np.flatnonzero(place == index).astype(row_type) for index in range(len(SPLITS))]
     rows = {split_name: len(part) for split_name, part in zip(SPLITS, parts, strict=True)}

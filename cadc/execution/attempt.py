@@ -1,6 +1,5 @@
 """One attempt at a run: its final state, the record that is written, and whether another attempt may help."""
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -14,6 +13,7 @@ from cadc.pipeline.run import run
 from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
+from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import History
 from cadc.training.search import SEARCH
@@ -92,7 +92,7 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
             attempt()
         except DamagedCheckpoint as error:
             what = str(error).partition(";")[0]
-            print(f"{what}; it is deleted, and run {job.run_id} starts from its beginning.", file=sys.stderr)
+            say(f"{what}; it is deleted, and run {job.run_id} starts from its beginning.")
             ledger.forget_checkpoints(lease)
             resumed = False
             attempt()

@@ -148,7 +148,10 @@ def _arms(value: Any, path: Path) -> dict[str, TEXTS]:
     arms = {}
     for name, overrides in value.items():
         if not (isinstance(name, str) and name.strip() and name.isprintable()):
-            raise UsageError(f"{path}: an arm is named {shown(name)}; expected a text on one line.")
+            raise UsageError(
+                f"{path}: an arm is named {shown(name)}; expected a text on one line, "
+                "in quotes if it looks like a number."
+            )
         arms[name] = cast(overrides or (), TEXTS, f"{path}: arm {name}")
     return arms
 

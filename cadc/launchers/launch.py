@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from cadc.errors import CadcError, UsageError
 from cadc.launchers.engines import ENGINES, why
 from cadc.launchers.worker import Places, Worker
 from cadc.paths import runs_dir
+from cadc.terminal.progress import say
 
 LAUNCHER = "hydra/launcher"
 OPTIONS = "hydra.launcher."
@@ -106,7 +106,7 @@ def launch(tasks: Sequence[Callable[[], Any]], overrides: Sequence[str]) -> list
         raise CadcError(f"{LAUNCHER}={name}: {why(error)}; run the same command again to resume.") from error
     finally:
         if kept and any(path.is_file() for path in logs.rglob("*")):
-            print(f"the launcher's own logs are in {logs}", file=sys.stderr)
+            say(f"the launcher's own logs are in {logs}")
         else:
             shutil.rmtree(logs, ignore_errors=True)
             with suppress(OSError):  # other launches have their logs beside it

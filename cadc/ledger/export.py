@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cadc.configuration.nested import leaves
 from cadc.errors import UsageError
-from cadc.ledger.safe_text import harmless
+from cadc.escape import csv_cell, terminal
 from cadc.ledger.status import Entry
 from cadc.storage.output_files import check_output, write_output
 
@@ -44,7 +44,7 @@ def write(entries: Sequence[Entry], path: Path | None) -> None:
 
 def _write_csv(rows: Sequence[Row], file: Any) -> None:
     # It may be shown on a terminal, which would act on control characters.
-    _frame(rows, lambda text: harmless(text, sys.maxsize)).to_csv(file, index=False)
+    _frame(rows, lambda text: csv_cell(terminal(text))).to_csv(file, index=False)
 
 
 def _write_parquet(rows: Sequence[Row], path: Path) -> None:
@@ -53,7 +53,7 @@ def _write_parquet(rows: Sequence[Row], path: Path) -> None:
 
 
 def _write_jsonl(rows: Sequence[Row], path: Path) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 WRITERS: dict[str, Callable[[Sequence[Row], Path], None]] = {

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cadc.configuration.override_text import format_value
+from cadc.escape import terminal
 
 
 def harmless(value: Any, length: int = 2000) -> str:
@@ -14,12 +15,7 @@ def harmless(value: Any, length: int = 2000) -> str:
     >>> print(harmless("a\x1b[31mb\n"))
     a\x1b[31mb\n
     """
-    text = value if isinstance(value, str) else str(value)
-    rest = f"… ({len(text)} characters)" if len(text) > length else ""
-    shown = text[:length]
-    if not shown.isprintable():
-        shown = "".join(part if part.isprintable() else part.encode("unicode_escape").decode() for part in shown)
-    return shown + rest
+    return terminal(value if isinstance(value, str) else str(value), length)
 
 
 def dumped(value: Any) -> str:

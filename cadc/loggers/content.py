@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.errors import CadcError
+from cadc.escape import from_csv_cell
 from cadc.ledger.store import Ledger
 from cadc.storage.run_files import CURVES
 
@@ -76,7 +77,7 @@ def curves(path: Path) -> list[dict[str, float]]:
         return []
     epochs: dict[int, dict[str, float]] = {}
     try:
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             for line in csv.DictReader(file):
                 epoch = int(float(line.pop("epoch")))
                 line.pop("step", None)
@@ -96,7 +97,7 @@ def results_content(folder: Path, group: str) -> dict[str, Any]:
     """
     path = folder / "table.csv"
     try:
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             columns, *rows = csv.reader(file)
     except (OSError, ValueError, csv.Error) as error:
         raise CadcError(f"{path} is not a table ({error}); `cadc report {group}` writes it.") from error
@@ -105,7 +106,7 @@ def results_content(folder: Path, group: str) -> dict[str, Any]:
         "name": f"table of {group}",
         "group": group,
         "job_type": "table",
-        "columns": columns,
+        "columns": list(map(from_csv_cell, columns)),
         "rows": [[_number(cell) for cell in row] for row in rows],
         "files": [str((folder / name).absolute()) for name in RESULT_FILES if (folder / name).exists()],
     }
@@ -115,7 +116,7 @@ def _number(cell: str) -> float | str | None:
     try:
         return float(cell)
     except ValueError:
-        return cell or None
+        return from_csv_cell(cell) or None
 
 
 def digest_of_files(*paths: Path) -> str:

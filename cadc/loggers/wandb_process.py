@@ -73,7 +73,11 @@ def talk(init: dict[str, Any], content: dict[str, Any], folder: Path) -> str | N
     WandbError : if wandb is not reachable, has no key, rejects the run or takes too long.
     """
     request = {"init": init | {"dir": str(folder)}, "settings": settings(), "content": content}
-    with tempfile.TemporaryFile("w+") as question, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as question,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
         # Files, not pipes: wandb's server process keeps them open after the worker has ended.
         json.dump(request, question)
         question.seek(0)

@@ -58,7 +58,7 @@ def _forget_peak() -> None:
     try:
         # Memory that the allocator keeps would count, too.
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except (OSError, AttributeError):
         pass
 
@@ -66,7 +66,7 @@ def _forget_peak() -> None:
 def peak_memory_mb() -> float:
     """Return the peak resident memory in MiB: on Linux since `separate_memory`, elsewhere of the whole process."""
     try:
-        match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
         if match:
             return int(match[1]) / 1024
     except OSError:

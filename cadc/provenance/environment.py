@@ -15,7 +15,7 @@ PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "pandas", "hydra-cor
 @cache
 def _processor() -> str:
     try:
-        match = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+        match = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
         return match[1] if match else platform.processor()
     except OSError:
         return platform.processor()

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
+from cadc import escape
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
-from cadc.reporting.figure import STYLE
+from cadc.reporting.figure import STYLE, save
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 
@@ -63,5 +64,5 @@ def write_activity_figure(log: InteractionLog, sides: list[EntitySide], folder: 
         by_share.set_ylabel("rows that they hold (%)")
         for axes in (by_rank, by_share):
             axes.legend(frameon=False)
-        figure.suptitle(f"Activity in {log.meta['name']}: {sum(log.meta['rows'].values()):,} rows")
-        figure.savefig(folder / "activity.png", dpi=160, metadata={"Software": None})
+        figure.suptitle(f"Activity in {escape.figure(log.meta['name'])}: {sum(log.meta['rows'].values()):,} rows")
+        save(figure, folder / "activity.png", dpi=160, metadata={"Software": None})

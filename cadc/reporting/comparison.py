@@ -1,6 +1,5 @@
 """Comparison of every point of a table with the references of the experiment, from the rows that runs saved."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +17,7 @@ from cadc.provenance.fingerprint import digest
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import SavedRows, read_kept
+from cadc.terminal.progress import say
 
 FILE = "comparison.csv"
 
@@ -215,4 +215,4 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _print_left_out(reference: Reference, reason: str) -> None:
-    print(f"the comparison with {reference} is left out: {reason}", file=sys.stderr)
+    say(f"the comparison with {reference} is left out: {reason}")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from cadc.experiment import Reference
 from cadc.reporting.columns import is_empty, shown
+from cadc.reporting.table import markdown_rows
 
 
 def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Sequence[Reference]) -> pd.DataFrame:
@@ -55,7 +56,7 @@ HEADS = ("data", "arm", "rate", "reference", "metric", "difference", "95 %", "p 
 
 def comparison_markdown(comparison: pd.DataFrame) -> str:
     """Return a comparison as a Markdown table: differences, verdicts and, for ranks, shares of the reference."""
-    lines = ["| " + " | ".join(HEADS) + " |", "|" + " --- |" * len(HEADS)]
+    rows = []
     for row in comparison[comparison["p"].notna()].to_dict("records"):
         share, low, high = (row[name] for name in ("share", "share_low", "share_high"))
         cells = [
@@ -73,5 +74,5 @@ def comparison_markdown(comparison: pd.DataFrame) -> str:
             "" if is_empty(share) else f"{100 * share:.1f} %",
             "" if is_empty(share) else f"[{100 * low:.1f}, {100 * high:.1f}]",
         ]
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    return markdown_rows(HEADS, rows)

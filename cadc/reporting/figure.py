@@ -1,5 +1,6 @@
 """The figure of an experiment: a panel for each metric and part of the table, such as a data set, and one legend."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cadc import escape
 from cadc.reporting.palette import Palette
 from cadc.reporting.panels import PANELS
 
@@ -35,6 +37,7 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
     folder : folder of the files.
     """
     draw = PANELS[kind]
+    table = _drawn(table)
     metrics = [name for name in table.attrs["metrics"] if table[f"{name}_mean"].notna().any()]
     parts = draw.parts(table)
     datasets = list(table["dataset"].unique())
@@ -58,10 +61,24 @@ def write_figure(kind: str, title: str, table: pd.DataFrame, folder: Path) -> No
                 axes.set_title(part.title)
         for place in set(range(n_below * n_beside)) - set(places):
             grid.ravel()[place].remove()
+        title = escape.figure(title, 120)
         figure.suptitle(title if len(datasets) > 1 else f"{title} ({datasets[0]})")
         _legend(figure, grid.ravel())
-        figure.savefig(folder / "figure.svg", metadata={"Date": None})
-        figure.savefig(folder / "figure.png", dpi=160, metadata={"Software": None})
+        save(figure, folder / "figure.svg", metadata={"Date": None})
+        save(figure, folder / "figure.png", dpi=160, metadata={"Software": None})
+
+
+def save(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure, without warnings about letters that its font lacks (boxes), and names too wide to lay out."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from|constrained_layout not applied")
+        figure.savefig(path, **options)
+
+
+def _drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its names as they are drawn."""
+    names = {name: escape.figure_names(map(str, table[name].unique())) for name in ("dataset", "arm")}
+    return table.assign(**{name: table[name].astype(str).map(drawn) for name, drawn in names.items()})
 
 
 def _places(n_metrics: int, n_parts: int, n_beside: int) -> list[int]:

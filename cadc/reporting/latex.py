@@ -1,36 +1,12 @@
 """The table as LaTeX, in the style of booktabs."""
 
-import re
 from typing import Any
 
 import pandas as pd
 
+from cadc.escape import latex as escape
 from cadc.reporting.columns import head, is_empty, label, shown
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
-
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
-
-
-def escape(text: str) -> str:
-    r"""Return text with the special characters of LaTeX escaped.
-
-    >>> print(escape("50 % of l2_bias"))
-    50 \% of l2\_bias
-    """
-    return re.sub("|".join(map(re.escape, SPECIAL)), lambda found: SPECIAL[found.group()], text)
 
 
 def latex(table: pd.DataFrame) -> str:

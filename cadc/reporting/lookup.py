@@ -1,7 +1,6 @@
 """Records of the runs of an experiment, found by configuration without the data."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.pipeline.settings import Settings
 from cadc.storage.run_files import RECORD
+from cadc.terminal.progress import say
 
 RECORDS = "records.jsonl"
 
@@ -68,9 +68,9 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
             f"{n_missing} of {len(cells)} runs are not in {ledger.folder}{said}; `cadc experiment` runs them."
         )
     for reason in unreadable:
-        print(f"left out: {one_line(str(reason))}", file=sys.stderr)
+        say(f"left out: {one_line(str(reason))}")
     if n_old:
-        print(f"{n_old} of {len(cells)} runs were made by other code than the present one", file=sys.stderr)
+        say(f"{n_old} of {len(cells)} runs were made by other code than the present one")
     return runs
 
 
@@ -93,7 +93,7 @@ def _committed(folder: Path) -> list[Record]:
         return []
     records = []
     try:
-        lines = regular_file(path).read_text().splitlines()
+        lines = regular_file(path).read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise CadcError(f"{path} cannot be read ({error}); restore the file or delete it.") from error
     for number, line in enumerate(lines, 1):

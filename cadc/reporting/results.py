@@ -26,6 +26,7 @@ from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table, markdown, write_table
 from cadc.reporting.tuning_time import add_tuning_time
+from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place, remove_output
 
 
@@ -82,9 +83,9 @@ def write_results(
         write_table(table, aside)
         for file, frame, text in kept:
             if frame is not None:
-                (aside / file).write_text(frame.to_csv(index=False, lineterminator="\n"))
+                (aside / file).write_text(csv_text(frame), encoding="utf-8")
                 if text is not None:
-                    (aside / file).with_suffix(".md").write_text(text(frame))
+                    (aside / file).with_suffix(".md").write_text(text(frame), encoding="utf-8")
         write_figure(experiment.figure, experiment.title, table, aside)
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
         write_provenance(provenance, aside)

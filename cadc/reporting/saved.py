@@ -11,6 +11,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.provenance import sealed_hash
+from cadc.storage.csv_tables import as_written
 
 KEPT = 8
 """Files kept in memory: a reference is compared with one arm after the other."""
@@ -93,5 +94,6 @@ def read_kept(path: Path, columns: list[str], texts: list[str], later: Sequence[
     except (OSError, ValueError) as error:
         reason = one_line(str(error))
         raise CadcError(f"{path} cannot be read as a table ({reason}); restore it or delete it.") from error
+    frame = as_written(frame)
     lacking = [name for name in later if name not in frame]
     return frame.reindex(columns=columns) if list(frame) == [c for c in columns if c not in lacking] else None

@@ -1,11 +1,12 @@
 """The table of an experiment: a row for each point; means, standard deviations and intervals over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cadc import escape
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.experiment.columns import MEASURED, PLACES
 from cadc.ledger.store import Record
@@ -13,6 +14,7 @@ from cadc.reporting.columns import decimals, is_empty, metrics_of, shown_in
 from cadc.reporting.latex import latex
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.points import ARM_COLUMNS, Point, points
+from cadc.storage.csv_tables import csv_text
 
 
 def build_table(
@@ -92,15 +94,21 @@ def _rounded(name: str, value: float | None) -> float | None:
 def write_table(table: pd.DataFrame, folder: Path) -> None:
     """Write `table.csv`, `table.md` and `table.tex`, the notes below the table."""
     note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
-    (folder / "table.csv").write_text(table.to_csv(index=False, lineterminator="\n"))
-    (folder / "table.md").write_text(markdown(table) + note)
-    (folder / "table.tex").write_text(latex(table))
+    (folder / "table.csv").write_text(csv_text(table), encoding="utf-8")
+    (folder / "table.md").write_text(markdown(table) + note, encoding="utf-8")
+    (folder / "table.tex").write_text(latex(table), encoding="utf-8")
 
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown, with numbers formatted as in a paper."""
-    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + " --- |" * len(table.columns)]
-    for row in table.to_dict("records"):
-        cells = (shown_in(row, str(name)).replace("|", "\\|") for name in row)
-        lines.append("| " + " | ".join(cells) + " |")
+    return markdown_rows(
+        table.columns, ([shown_in(row, str(name)) for name in row] for row in table.to_dict("records"))
+    )
+
+
+def markdown_rows(heads: Iterable[Any], rows: Iterable[Sequence[Any]]) -> str:
+    """Return heads and cells as a table in Markdown, whatever texts they are."""
+    columns = [escape.markdown(str(head)) for head in heads]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(escape.markdown(str(cell)) for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"

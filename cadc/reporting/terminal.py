@@ -1,12 +1,17 @@
 """The table as printed in a terminal: its most important columns."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from cadc import escape
 from cadc.reporting.columns import head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
+
+LONGEST = 200
+"""Longest name that is printed, in characters."""
 
 OWN_FORM = ("rows_kept", "total_s_mean", "embedding_bytes")
 """Columns of every table that are formatted separately."""
@@ -16,6 +21,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     """Print arms, means ± half intervals (standard deviations beside them), costs, differences and verdicts."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     metrics = table.attrs["metrics"]
     compared = [
@@ -23,7 +29,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     ]
     compared = [name for name in compared if not name.startswith("p_holm")]
     further = further_columns(table)
-    printed = Table(title=title)
+    printed = Table(title=Text(escape.terminal(title, LONGEST)))
     leading = leading_columns(table)
     heads = list(leading)
     heads += [text for metric in metrics for text in (label(metric), "± 95 %")]
@@ -33,18 +39,29 @@ def print_table(title: str, table: pd.DataFrame) -> None:
         # Names of arms and references may wrap, numbers may not.
         wraps = name == "arm" or " to " in name
         least = min(32, max(map(len, table["arm"].astype(str)))) if name == "arm" else 9 if wraps else None
-        printed.add_column(name, justify="left" if is_text else "right", no_wrap=not wraps, min_width=least)
+        printed.add_column(
+            Text(escape.terminal(name, LONGEST)),
+            justify="left" if is_text else "right",
+            no_wrap=not wraps,
+            min_width=least,
+        )
     before = table["dataset"].iloc[0]
     for row in table.to_dict("records"):
         cells = {str(name): value for name, value in row.items()}
         if cells["dataset"] != before:
             printed.add_section()
         before = cells["dataset"]
-        printed.add_row(*_cells(cells, leading, metrics, [*further, *compared]))
-    console = Console(width=None if Console().is_terminal else 100 + 11 * (len(heads) - 6))
-    console.print(printed)
-    if "note" in table.attrs:
-        console.print(table.attrs["note"], markup=False, highlight=False)
+        printed.add_row(
+            *(Text(escape.terminal(cell, LONGEST)) for cell in _cells(cells, leading, metrics, [*further, *compared]))
+        )
+    width = None if Console().is_terminal else 100 + 11 * (len(heads) - 6)
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    # Written by ourselves, since rich would end the process where the output has no reader.
+    with console.capture() as written:
+        console.print(printed)
+        for line in table.attrs.get("note", "").splitlines():
+            console.print(escape.terminal(line))
+    sys.stdout.write(written.get())
 
 
 def is_of_comparison(column: str) -> bool:

@@ -1,6 +1,5 @@
 """Loads the model of a finished run with its final weights."""
 
-import sys
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -20,6 +19,7 @@ from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.run_files import MODEL, RECORD
+from cadc.terminal.progress import say
 
 
 def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model]:
@@ -42,7 +42,7 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     if log.content_hash != record["data"]["content_hash"]:
         raise CadcError(f"the data has changed since run {run_id}, so its ids would mean other values; train again.")
     if run_code(settings) != record["code"]["hash"]:
-        print(f"the code has changed since run {run_id}; its scores may differ from those recorded", file=sys.stderr)
+        say(f"the code has changed since run {run_id}; its scores may differ from those recorded")
     sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
     model = make_model(settings, log, factorize_log(settings, log, sample), sample)
     try:

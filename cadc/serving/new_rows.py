@@ -1,6 +1,5 @@
 """New rows in raw values, read as training reads its file: as ids of users, items and context, and dense numbers."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,8 +13,9 @@ from cadc.data.column_block import Block
 from cadc.data.known_values import KnownValues
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, EntitySide
-from cadc.errors import DataError, one_line, shown
+from cadc.errors import DataError, shown
 from cadc.serving.unknown_values import UnknownValues
+from cadc.terminal.progress import say
 
 
 class NewRows:
@@ -66,7 +66,7 @@ class NewRows:
         for column, names in choices.items():
             if names[0] != column and set(names) <= {*found}:
                 said = f"{self.name}: the column {shown(names[0])} is read as {column}, as in the log's own file, and "
-                print(one_line(f"{said}{column!r} is not"), file=sys.stderr)
+                say(f"{said}{column!r} is not")
 
     def batches(self, block: Block) -> Iterator[tuple[Batch, int]]:
         """Yield the rows of a block in batches, each with the number of its rows that count.
@@ -114,6 +114,6 @@ class NewRows:
         columns = self.unknown.values()
         for column in columns:
             for sentence in column.sentences():
-                print(one_line(f"{self.name}: {sentence}"), file=sys.stderr)
+                say(f"{self.name}: {sentence}")
         if columns and all(column.all_unknown for column in columns):
-            print(one_line(f"{self.name}: NOTHING in it is known to this run; are these its ids?"), file=sys.stderr)
+            say(f"{self.name}: NOTHING in it is known to this run; are these its ids?")

@@ -1,6 +1,5 @@
 """Scores new rows with the model of a finished run."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ from cadc.data.canonical import plain
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns
 from cadc.data.log import InteractionLog
-from cadc.errors import DataError, one_line, shown
+from cadc.errors import DataError, shown
 from cadc.ledger.store import Record
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.serving.new_rows import NewRows
+from cadc.terminal.progress import say
 
 
 class Prediction:
@@ -103,7 +103,7 @@ def _distinct(found: list[str], rows: NewRows, name: str) -> list[str]:
     left_out = [column for column in counts if counts[column] > 1 and column not in needed]
     if left_out:
         said = ", ".join(shown(column, 42) for column in left_out[:20])
-        print(one_line(f"{name}: its columns of equal names, {said}, are left out of the answer"), file=sys.stderr)
+        say(f"{name}: its columns of equal names, {said}, are left out of the answer")
     return [column for column in found if column not in left_out]
 
 

@@ -19,7 +19,7 @@ def machine() -> str:
     """Return a name that only processes share that see each other's ids: host, boot and process namespace."""
     parts = [platform.node()]
     with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip())
     with suppress(OSError):
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     return " ".join(parts)
@@ -38,7 +38,7 @@ def start_time(process: int) -> str | None:
     except OSError:
         pass
     try:
-        stat = Path(f"/proc/{process}/stat").read_text()
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
     except OSError:
         return "alive"
     fields = stat.rpartition(")")[2].split()

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from cadc.storage.atomic_files import is_about
 from cadc.storage.lease import Lease, claim, holder, wait_for
 from cadc.storage.manifest import fault, write_manifest
 from cadc.storage.under_lease import clear, put_folder
+from cadc.terminal.progress import say
 
 BUILDING = ".building-"
 """Beginning of the name of the folder in which a process makes an entry."""
@@ -67,7 +67,7 @@ def _build_once(folder: Path, entry: str, build: Callable[[Path], None]) -> None
                 if found := fault(folder, entry):
                     is_there = os.path.lexists(folder)
                     if is_there:
-                        print(f"{folder} is damaged ({found}) and is made again", file=sys.stderr, flush=True)
+                        say(f"{folder} is damaged ({found}) and is made again")
                     put_folder(lease, folder, lambda aside: _build_with_manifest(aside, entry, build), is_there)
             except Lost:
                 if lease.is_held():
@@ -84,11 +84,7 @@ def _claim(workplace: Path) -> Lease:
     lease = wait_for(workplace, 2.0, what)
     if lease is None:
         other = holder(workplace) or {}
-        print(
-            f"waiting for process {other.get('process')} on {other.get('host')}, which makes {what}",
-            file=sys.stderr,
-            flush=True,
-        )
+        say(f"waiting for process {other.get('process')} on {other.get('host')}, which makes {what}")
         lease = wait_for(workplace, what=what)
     return lease
 

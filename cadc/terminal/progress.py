@@ -5,6 +5,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from cadc.escape import terminal
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -53,7 +55,8 @@ class Display:
             self._bars.stop()
 
     def write(self, line: str) -> None:
-        """Print a line on standard error, above the bars if there are any."""
+        """Print a text as one line on standard error, above the bars if there are any."""
+        line = terminal(line)
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -98,6 +101,11 @@ class RunBar:
 def display() -> Display:
     """Return the display that is shown now, or one without bars."""
     return _shown[-1] if _shown else Display()
+
+
+def say(line: str) -> None:
+    """Print a text as one line on standard error, whatever names are in it."""
+    display().write(line)
 
 
 def clock(seconds: float) -> str:

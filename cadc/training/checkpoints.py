@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Union
@@ -11,6 +10,7 @@ from cadc.errors import DamagedCheckpoint
 from cadc.storage.atomic_files import flush
 from cadc.storage.lease import Lease
 from cadc.storage.under_lease import fenced
+from cadc.terminal.progress import say
 
 
 class CheckpointFolder:
@@ -88,7 +88,7 @@ class CheckpointFolder:
             if path.stem.partition("-")[2] == self._hash(path):
                 return path
             if path != kept[0]:
-                print(f"the checkpoint {path} is damaged; an older one is looked for.", file=sys.stderr, flush=True)
+                say(f"the checkpoint {path} is damaged; an older one is looked for.")
         if kept:
             raise DamagedCheckpoint(
                 f"the checkpoint {kept[0]} is damaged; delete it to start this run from its beginning."

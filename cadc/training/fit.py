@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
 from cadc.models.model import Model
+from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:
@@ -184,10 +184,9 @@ class Fit:
         module.load_state_dict(best.weights)
         if best.metrics.get("auc") == 0.5 and self.weight_decay_tables:
             # Adam's step does not scale with the gradient, so decay alone shrinks the vectors of rare ids to zero.
-            print(
+            say(
                 f"all rows have the same prediction: trainer.weight_decay_tables={self.weight_decay_tables:g} is too "
-                "much for tables with so many rare ids; set it to 0, or trainer.lazy_tables=true.",
-                file=sys.stderr,
+                "much for tables with so many rare ids; set it to 0, or trainer.lazy_tables=true."
             )
         seconds = resume.seconds
         epochs = len(module.history)

@@ -1,7 +1,6 @@
 """Tuning the arms of an experiment: one study for each arm and point of its sweep, on validation data alone."""
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from cadc.experiment import Experiment, Tune, Tuned
 from cadc.experiment.tune import OPTIONS
 from cadc.experiment.tuned import nearest
 from cadc.ledger.store import Ledger, Record
+from cadc.terminal.progress import say
 from cadc.tuning.repeats import mean_values, trial_jobs
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.tasks import Task, tasks
@@ -45,7 +45,7 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, 
     chosen: dict[int, Tuned] = {}
     for number, index in enumerate(order, 1):
         task = todo[index]
-        print(f"[{number}/{len(todo)}] {task}", file=sys.stderr, flush=True)
+        say(f"[{number}/{len(todo)}] {task}")
         if task.cell.arm in how.after:
             task = _with_settings_of(task, how.after[task.cell.arm], list(chosen.values()))
         chosen[index] = _tuned(task, how, experiment, ledger)
@@ -76,7 +76,7 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
     (untuned,) = mean_values(tuning, current, ledger)
     if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
         own, value = (), untuned
-    print(f"current settings: {untuned:.6g}; best: {value:.6g}", file=sys.stderr, flush=True)
+    say(f"current settings: {untuned:.6g}; best: {value:.6g}")
     seconds = _seconds(study, ledger) + sum(record["cost"]["total_s"] for record in current)
     seconds += task.below.seconds if task.below else 0.0
     return Tuned(

@@ -9,7 +9,8 @@ import numpy as np
 from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
-from cadc.reporting.figure import STYLE
+from cadc import escape
+from cadc.reporting.figure import STYLE, save
 from cadc.tuning.study import SharedStudy
 
 mpl.use("Agg")
@@ -41,7 +42,7 @@ def _write(path: Path, draw: Any, height: float = 4.4) -> None:
         figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
         draw(axes)
         # Names of options may be wider than the figure.
-        figure.savefig(path, dpi=160, bbox_inches="tight", metadata={"Software": None})
+        save(figure, path, dpi=160, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
 
 
@@ -67,7 +68,7 @@ def _history(study: SharedStudy, axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(metric))
-    axes.set_title(f"{study.name}: {_trials(len(done))}")
+    axes.set_title(f"{escape.figure(study.name)}: {_trials(len(done))}")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
@@ -95,7 +96,8 @@ def _importances(study: SharedStudy) -> dict[str, float]:
 
 def _importance(importances: dict[str, float], axes: Axes) -> None:
     names = list(importances)[::-1]
-    bars = axes.barh(names, [importances[name] for name in names], color="tab:blue")
+    drawn = escape.figure_names(names)
+    bars = axes.barh([drawn[name] for name in names], [importances[name] for name in names], color="tab:blue")
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.set_xlim(0, 1.1 * max(importances.values()) or 1)
     axes.set_xlabel("share of the variation among the best trials (PED-ANOVA)")
@@ -113,7 +115,7 @@ def _pareto(study: SharedStudy, axes: Axes) -> None:
     values = [trial.values[1] for trial in complete]
     if min(values) > 0 and max(values) > 8 * min(values):
         axes.set_xscale("log")
-    axes.set_title(f"{study.name}: {_trials(len(complete))}")
+    axes.set_title(f"{escape.figure(study.name)}: {_trials(len(complete))}")
     axes.legend(frameon=False)
 
 
@@ -123,4 +125,5 @@ def _trials(number: int) -> str:
 
 def _label(metric: str) -> str:
     group, _, name = metric.partition("/")
-    return {"bytes": f"{name} (bytes)", "cost": f"{name} (s)" if name.endswith("_s") else name}.get(group, metric)
+    label = {"bytes": f"{name} (bytes)", "cost": f"{name} (s)" if name.endswith("_s") else name}.get(group, metric)
+    return escape.figure(label)

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from cadc.configuration.from_files import is_for_files, keys_for_files
 from cadc.configuration.override_text import to_values
 from cadc.configuration.safe_yaml import dump_yaml
+from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place, remove_output
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
@@ -35,7 +36,7 @@ def write_report(study: SharedStudy, base: Sequence[str], folder: Path) -> list[
     written: set[str] = set()
 
     def write(aside: Path) -> None:
-        table(study).to_csv(aside / "trials.csv", index=False)
+        (aside / "trials.csv").write_text(csv_text(table(study)), encoding="utf-8")
         for number, trial in enumerate(best, 1):
             _write_best(study, trial, common, aside / _name(number, len(best)))
         if best:

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cadc.data.files.records import MAX_RECORD_BYTES, RecordReader, Records
 from cadc.data.files.rows_in_quotes import swallowed_rows
 from cadc.data.files.text_stream import TextStream
 from cadc.errors import DataError, shown
+from cadc.terminal.progress import say
 
 OTHER_SEPARATORS = ",;\t|"
 SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
@@ -205,7 +205,7 @@ class SeparatedFile:
             )
 
     def _say(self, remark: str) -> None:
-        print(f"{self.path}: {remark}", file=sys.stderr, flush=True)
+        say(f"{self.path}: {remark}")
 
 
 def _split(line: str, separator: str, has_quotes: bool) -> list[str]:

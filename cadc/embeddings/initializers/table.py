@@ -1,6 +1,5 @@
 """Tables that start from vectors in a file, keyed by raw ids: those of `cadc export`, or another framework's."""
 
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
+from cadc.terminal.progress import say
 
 FEWEST = 0.01
 """Share of a file's ids that must be ids of the log; below it, the file is that of another log."""
@@ -119,7 +119,7 @@ class TableInitializer(EnrichedInitializer):
             )
         reached = int(is_known.sum()) / len(own)
         said = f"{share:.1%} of {len(ids):,} ids are values of {name}; {reached:.1%} of its values have a vector"
-        print(f"{vectors.path}: {said}", file=sys.stderr)
+        say(f"{vectors.path}: {said}")
         table = start.clone()
         unknown = torch.zeros(vectors.dim) if vectors.unknown is None else vectors.unknown
         scaled = self.scaled(torch.cat([unknown[None], vectors.values]))
