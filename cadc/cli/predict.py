@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cadc.cli.output import require_output
 
+QUOTINGS = ("auto", "double", "none")
 HELP = "score new rows (CSV or Parquet) with the model of a finished run"
 
 
@@ -15,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="CSV with a header, or Parquet, with the columns of the log")
     parser.add_argument(
         "--output", type=Path, help="CSV or Parquet file to write, or a pipe (default: CSV on standard output)"
+    )
+    parser.add_argument(
+        "--quoting",
+        choices=QUOTINGS,
+        help="whether quotes enclose values of a CSV file (default: data.quoting of the run)",
     )
 
 
@@ -40,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise unreadable(arguments.file, error) from error
     ledger = Ledger()
     prediction = Prediction(*load_run(ledger, ledger.find(arguments.run)))
-    names, blocks = prediction.of_file(arguments.file)
+    names, blocks = prediction.of_file(arguments.file, arguments.quoting)
     if arguments.output is None:
         send_scored(sys.stdout, names, blocks)
     else:

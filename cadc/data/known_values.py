@@ -1,5 +1,6 @@
 """Which id a raw value has in a vocabulary, however a file spells it."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from cadc.data.schema import UNKNOWN
 class KnownValues:
     """The raw values of a vocabulary, to be looked up by their canonical texts.
 
-    A text counts as it stands. Only one that is unknown so is looked up as another spelling of the same value: `1.0` as
-    `1` and `1` as `1.0`, `True` as `true` and the reverse, and, if all known values are whole numbers, `03` as `3`. Two
-    values that training told apart are thus never taken for each other.
+    A text counts as it stands. Only one that is unknown so is looked up by what it means: `1.0` and `1` are the same
+    number, `True` and `true` the same truth value, and, if all known values are whole numbers, `03` is `3`. Two values
+    that training told apart are never taken for each other: a meaning that both have is unknown.
 
     Parameters
     ----------
@@ -29,41 +30,33 @@ class KnownValues:
     """
 
     def __init__(self, values: NDArray[Any]) -> None:
-        self._whole = values.dtype.kind in "iu"
+        self._are_numbers = values.dtype.kind in "iu"
         self._index = pd.Index([str(value) for value in values.tolist()], dtype=object)
 
     def ids(self, texts: pa.Array) -> NDArray[np.int32]:
         """Return the id of each text (see `canonical_texts`), int32, shape [n]; 0 for an unknown or missing one."""
         encoded = texts.dictionary_encode()
         uniques = encoded.dictionary
-        ids = self._as_they_stand(uniques)
-        for spell in (whole_number, with_point_zero, truth_value, *((plain_digits,) if self._whole else ())):
-            unknown = np.flatnonzero(ids == UNKNOWN)
-            if len(unknown):
-                ids[unknown] = self._as_they_stand(spell(uniques.take(pa.array(unknown))))
-        return ids[encoded.indices.to_numpy()] if len(ids) else np.empty(0, np.int32)
+        ids = (self._index.get_indexer(uniques.to_numpy(zero_copy_only=False)) + 1).astype(np.int32)
+        unknown = np.flatnonzero(ids == UNKNOWN)
+        if len(unknown):
+            meant = self._meanings(uniques.take(pa.array(unknown)))
+            index, ids_of_meanings = self._by_meaning
+            ids[unknown] = ids_of_meanings[index.get_indexer(meant)]
+        return ids[encoded.indices.to_numpy()]
 
-    def _as_they_stand(self, texts: pa.Array) -> NDArray[np.int32]:
-        return (self._index.get_indexer(texts.to_numpy(zero_copy_only=False)) + 1).astype(np.int32)
+    @cached_property
+    def _by_meaning(self) -> tuple["pd.Index[Any]", NDArray[np.int32]]:
+        """The meanings that one known value alone has, and their ids, of which the last, for no meaning, is 0."""
+        meanings = pd.Series(self._meanings(pa.array(self._index, pa.string())), dtype=object)
+        alone = meanings[~meanings.duplicated(keep=False)]
+        return pd.Index(alone.to_numpy(), dtype=object), np.append(alone.index + 1, UNKNOWN).astype(np.int32)
 
-
-def whole_number(texts: pa.Array) -> pa.Array:
-    """Return `1` for `1.0`, which some writers make of whole numbers beside a missing one; others stay."""
-    return pc.replace_substring_regex(texts, r"^(-?\d+)\.0+$", r"\1")
-
-
-def with_point_zero(texts: pa.Array) -> pa.Array:
-    """Return `1.0` for `1`; others stay."""
-    return pc.replace_substring_regex(texts, r"^(-?\d+)$", r"\1.0")
-
-
-def truth_value(texts: pa.Array) -> pa.Array:
-    """Return `true` for `True`, and `True` for `true`, and so with `false`; others stay."""
-    lower, title = pc.utf8_lower(texts), pc.utf8_title(texts)
-    other = pc.if_else(pc.equal(texts, lower), title, lower)
-    return pc.if_else(pc.is_in(lower, pa.array(["true", "false"])), other, texts)
-
-
-def plain_digits(texts: pa.Array) -> pa.Array:
-    """Return `3` for `03`, `+3` and `03.0`; others stay."""
-    return pc.replace_substring_regex(texts, r"^\+?(-?)0*(\d+)(\.0*)?$", r"\1\2")
+    def _meanings(self, texts: pa.Array) -> NDArray[Any]:
+        """Return the plainest spelling of what each text means, shape [n]."""
+        plain = pc.replace_substring_regex(texts, r"^(-?\d+)\.0+$", r"\1")
+        if self._are_numbers:
+            plain = pc.replace_substring_regex(plain, r"^\+?(-?)0*(\d+)(\.0*)?$", r"\1\2")
+        lower = pc.utf8_lower(plain)
+        plain = pc.if_else(pc.is_in(lower, pa.array(["true", "false"])), lower, plain)
+        return np.asarray(plain.to_numpy(zero_copy_only=False), object)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cadc.data.canonical import plain
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns
+from cadc.data.files.formats import Quoting
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, shown
 from cadc.ledger.store import Record
@@ -43,11 +44,16 @@ class Prediction:
         """Name of the answer: `probability`, of label 1; or `score`, of which only the order means anything."""
         return "score" if self.ranks else "probability"
 
-    def of_file(self, path: Path) -> tuple[list[str], Iterator[Block]]:
+    def of_file(self, path: Path, quoting: Quoting | None = None) -> tuple[list[str], Iterator[Block]]:
         """Return the columns of a file, and its rows in blocks, each with the answer as one more column.
 
         Only one block is in memory. The rows are read as the iterator goes on; after the last one, what the run does
         not know is said on standard error.
+
+        Parameters
+        ----------
+        path : CSV or Parquet file.
+        quoting : how values of a CSV file are quoted; None takes what the run's own file has.
 
         Raises
         ------
@@ -56,7 +62,7 @@ class Prediction:
         names = self.source.own_names()
         wanted = [*self.log.entities, *names.values(), *self.log.schema.dense]
         wanted += [field.name for field in self.log.schema.of("context", bag=False)]
-        quoting = self.source.own_quoting()
+        quoting = quoting or self.source.own_quoting()
         found = column_names(path, wanted, quoting)
         rows = NewRows(self.log, found, names, str(path))
         self._require_free(found, str(path))
