@@ -1,19 +1,20 @@
 """Scores new rows with the model of a finished run."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet
 import torch
 from numpy.typing import NDArray
 
 from cadc.data.canonical import plain
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns
-from cadc.data.files.formats import Quoting
+from cadc.data.files.formats import Quoting, format_of
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, shown
 from cadc.ledger.store import Record
@@ -66,7 +67,7 @@ class Prediction:
         found = column_names(path, wanted, quoting)
         rows = NewRows(self.log, found, names, str(path))
         self._require_free(found, str(path))
-        kept = _distinct(found, rows, str(path))
+        kept = _kept(path, found, rows.columns.values())
         return [*kept, self.column], self._answered(rows, read_columns(path, kept, quoting=quoting))
 
     def of_frame(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -103,14 +104,17 @@ class Prediction:
         return torch.cat(parts).numpy()
 
 
-def _distinct(found: list[str], rows: NewRows, name: str) -> list[str]:
-    """Return the columns that are read; several of one name are left out, with a word, unless they are needed."""
-    counts, needed = Counter(found), {*rows.columns.values()}
-    left_out = [column for column in counts if counts[column] > 1 and column not in needed]
+def _kept(path: Path, found: list[str], needed: Collection[str]) -> list[str]:
+    """Return the columns that are read; of those not needed, nested ones and several of one name are left out."""
+    nested: set[str] = set()
+    if format_of(path).is_parquet:
+        nested = {field.name for field in pa.parquet.read_schema(path) if pa.types.is_nested(field.type)}
+    counts = Counter(found)
+    left_out = [name for name in counts if name not in needed and (counts[name] > 1 or name in nested)]
     if left_out:
-        said = ", ".join(shown(column, 42) for column in left_out[:20])
-        say(f"{name}: its columns of equal names, {said}, are left out of the answer")
-    return [column for column in found if column not in left_out]
+        said = ", ".join(shown(name, 42) for name in left_out[:20])
+        say(f"{path}: the answer leaves out {said}: nested, or several of one name")
+    return [name for name in found if name not in left_out]
 
 
 def _as_arrow(table: pd.DataFrame, column: str, name: str) -> pa.Array:
