@@ -3,7 +3,7 @@
 import errno
 import os
 
-from cadc.escape import terminal
+from cadc.escape import terminal, without_passwords
 
 LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """Numbers of the errors that end when there is room, or a permission, again."""
@@ -93,7 +93,7 @@ def shown(value: object, length: int = 80) -> str:
     "'aaaa…aaaa'"
     """
     try:
-        text = repr(value)
+        text = without_passwords(repr(value))
     except ValueError:  # Python refuses to print whole numbers of several thousand digits
         text = "a number of thousands of digits"
     return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[1 - length // 2 :]}"
@@ -105,6 +105,7 @@ def one_line(sentence: str) -> str:
     >>> one_line("two\nlines")
     'two\\nlines'
     """
+    sentence = without_passwords(sentence)
     text = terminal(sentence[:MAX_SENTENCE])
     return text if len(sentence) <= MAX_SENTENCE else f"{text}…"
 

@@ -28,8 +28,23 @@ LATEX = {
 }
 
 
+SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+"""Names of parts of an address that are not shown."""
+IN_ADDRESS = re.compile(r"(://[^\s:/@]*:)\S+@")
+IN_QUERY = re.compile(rf"([?&][^\s=&]*(?:{SECRET.pattern})[^\s=&]*=)[^\s&]+", re.IGNORECASE)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which the passwords of addresses are stars: that of the user, and those in the query.
+
+    >>> without_passwords("postgresql://me:secret@host/db?sslmode=require&sslpassword=other")
+    'postgresql://me:***@host/db?sslmode=require&sslpassword=***'
+    """
+    return IN_QUERY.sub(r"\1***", IN_ADDRESS.sub(r"\1***@", text)) if "://" in text else text
+
+
 def terminal(text: str, length: int | None = None) -> str:
-    r"""Return a text on one line without control characters, lone surrogates or marks that turn the direction.
+    r"""Return a text on one line without passwords, control characters or marks that turn the direction.
 
     Parameters
     ----------
@@ -39,6 +54,7 @@ def terminal(text: str, length: int | None = None) -> str:
     >>> print(terminal("a\x1b[31mb\n"), terminal("a" * 30, 10))
     a\x1b[31mb\n aaaaaaaaaa… (30 characters)
     """
+    text = without_passwords(text)
     rest = f"… ({len(text)} characters)" if length is not None and len(text) > length else ""
     shown = text[:length]
     if not shown.isprintable():

@@ -8,10 +8,14 @@ import argparse
 import importlib
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import NoReturn
 
 from cadc import __version__
 from cadc.errors import CadcError, UsageError, one_line, reason, shown
+from cadc.escape import without_passwords
 from cadc.terminal.interrupts import interrupting
 from cadc.terminal.streams import discard_output, standard_streams
 
@@ -30,13 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     status : 0; 1 for failures, 2 for wrong usage, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
     """
     words = sys.argv[1:] if argv is None else list(argv)
+    if argv is None and "--debug" in words:
+        sys.excepthook = _show_trace
     with standard_streams(), interrupting() as received:
         return _run_and_report(lambda: _run(words), received, "--debug" in words)
 
 
 def _run(words: Sequence[str]) -> int:
     """Parse the words of a command, run it and return its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cadc",
         description="How little training data, and how few bytes of table, does a recommender need?",
     )
@@ -63,6 +69,13 @@ def _run(words: Sequence[str]) -> int:
 
         arguments.overrides = expand_files(arguments.overrides)
     return int(modules[arguments.command].main(arguments))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats what the user wrote without passwords and control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
 
 
 def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) -> int:
@@ -113,3 +126,9 @@ def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) ->
             f"cadc: {type(error).__name__}: {one_line(first_line)} (unexpected; --debug shows where)", file=sys.stderr
         )
         return 1
+
+
+def _show_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a stack trace without passwords."""
+    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
+        print(without_passwords(line), file=sys.stderr)

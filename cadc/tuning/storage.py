@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, get_storage
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from cadc.errors import UsageError
+from cadc.escape import SECRET, without_passwords
 from cadc.ledger.store import NotWritable
 from cadc.storage.lease import Lease, wait_for
 
@@ -46,12 +48,12 @@ class Storage:
     @property
     def place(self) -> str:
         """Path or address without password, which `optuna-dashboard` opens."""
-        return str(self.journal) if self.url is None else self.url.render_as_string(hide_password=True)
+        return str(self.journal) if self.url is None else without_passwords(_rendered(self.url))
 
     def open(self) -> BaseStorage:
         """Return Optuna's storage, which is created if necessary."""
         if self.url is not None:
-            return get_storage(self.url.render_as_string(hide_password=False))
+            return get_storage(_rendered(self.url))
         lock: Any = _JournalLock(self.journal)
         return JournalStorage(JournalFileBackend(str(self.journal), lock))
 
@@ -85,13 +87,26 @@ class Storage:
             ) from error
 
     def reason(self, error: Exception) -> str:
-        """Return the first line of an error without the password."""
+        """Return the first line of an error without passwords."""
         cause = error
         while isinstance(error, StorageInternalError) and cause.__cause__ is not None:
             cause = cause.__cause__  # type: ignore[assignment]
         line = next(iter(str(cause).splitlines()), "") or type(cause).__name__
-        password = self.url.password if self.url is not None else None
-        return line.replace(str(password), "***") if password else line
+        for secret in _secrets(self.url) if self.url is not None else ():
+            line = line.replace(secret, "***")
+        return without_passwords(line)
+
+
+def _rendered(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+def _secrets(url: URL) -> list[str]:
+    """Return the passwords of an address, as they are and as addresses write them."""
+    query = [value for name, value in url.query.items() if SECRET.search(name)]
+    texts = [text for value in query for text in ([value] if isinstance(value, str) else value)]
+    found = [text for text in (url.password, *texts) if text]
+    return [form for text in found for form in dict.fromkeys((text, quote(text, safe=""), quote_plus(text)))]
 
 
 def _url(address: str) -> URL:
