@@ -26,16 +26,28 @@ def experiments_dir() -> Path:
     return _packaged("experiments")
 
 
+def user_path(text: str | Path) -> Path:
+    """Return a path that a user wrote, with `~` and `~user` as in a shell, which expands them only at a word's start.
+
+    The name of a file that begins with `~` is written `./~name`; a user who does not exist has no home to stand for.
+
+    >>> user_path("~/log.csv") == Path.home() / "log.csv", user_path("./~a").name
+    (True, '~a')
+    """
+    path = str(text)
+    return Path(os.path.expanduser(path)) if path.startswith("~") else Path(text)  # noqa: PTH111
+
+
 def runs_dir() -> Path:
     """Return the folder of the ledger: `$CADC_RUNS`, or `runs` in the working directory."""
-    return Path(os.environ.get("CADC_RUNS") or "runs").absolute()
+    return user_path(os.environ.get("CADC_RUNS") or "runs").absolute()
 
 
 def cache_dir() -> Path:
     """Return the folder of downloads, prepared data and factors: `$CADC_CACHE`, or the user's cache folder."""
     from platformdirs import user_cache_dir
 
-    return Path(os.environ.get("CADC_CACHE") or user_cache_dir("cadc")).absolute()
+    return user_path(os.environ.get("CADC_CACHE") or user_cache_dir("cadc")).absolute()
 
 
 def data_dir() -> Path | None:
@@ -48,7 +60,7 @@ def data_dir() -> Path | None:
     value = os.environ.get("CADC_DATA_DIR")
     if not value:
         return None
-    folder = Path(value).absolute()
+    folder = user_path(value).absolute()
     if not folder.is_dir():
         raise UsageError(
             f"CADC_DATA_DIR is {value!r}, which is not a folder; correct it, or unset it to download the data."

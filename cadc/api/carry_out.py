@@ -16,12 +16,13 @@ from cadc.execution.sweep import execute
 from cadc.launchers.launch import split_launcher
 from cadc.ledger.store import Ledger
 from cadc.loggers.after import AfterRun
+from cadc.paths import user_path
 from cadc.terminal.interrupts import interrupting
 
 
 def ledger_of(runs: str | Path | None) -> Ledger:
     """Return the ledger in a folder; `$CADC_RUNS`, else `runs`, where none is given."""
-    return Ledger(None if runs is None else Path(runs).absolute())
+    return Ledger(None if runs is None else user_path(runs).absolute())
 
 
 def split_overrides(overrides: Sequence[str]) -> tuple[list[str], list[str]]:

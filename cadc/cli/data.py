@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cadc.cli.output import show
 from cadc.errors import DataError, UsageError
+from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
     from cadc.reporting.activity import write_activity_figure
     from cadc.storage.output_files import check_output_folder, put_in_place
 
-    folder = Path(output or Path("outputs", "data", name))
+    folder = user_path(output or Path("outputs", "data", name))
     check_output_folder(folder)
     log = open_log(Settings.compose([f"data={name}", *overrides]))
     sides = list(entity_sides(log.schema))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cadc.cli.output import show
 from cadc.cli.train import add_retry_failed
 from cadc.errors import CadcError, NotDownloadable, UsageError, one_line, reason
+from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=user_path,
         help="folder of table and figure (default results/NAME; outputs/NAME for --fast, --arm and overrides)",
     )
 

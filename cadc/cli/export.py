@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from cadc.cli.output import show
+from cadc.paths import user_path
 
 HELP = "write model, tables and vocabularies of a finished run for use elsewhere"
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="safetensors",
         help="of the tables: safetensors and files of raw ids, or Parquet with ids and vectors (default safetensors)",
     )
-    parser.add_argument("--output", type=Path, help="folder to write (default outputs/export-RUN)")
+    parser.add_argument("--output", type=user_path, help="folder to write (default outputs/export-RUN)")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -2,11 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.output import require_output, show
 from cadc.errors import CadcError, UsageError
+from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
     from cadc.ledger.verify import leftovers, run_ids, verify
     from cadc.reporting.verify import is_results, verify_results
 
-    folders = [name for name in given if is_results(Path(name))]
+    folders = [name for name in given if is_results(user_path(name))]
     prefixes = [name for name in given if name not in folders]
     ids = dict.fromkeys(ledger.find(prefix, any_status=True) for prefix in prefixes) if given else run_ids(ledger)
     findings = {}
     for name in (*dict.fromkeys(folders), *ids):
-        finding = findings[name] = verify_results(Path(name)) if name in folders else verify(ledger, name)
+        finding = findings[name] = verify_results(user_path(name)) if name in folders else verify(ledger, name)
         for line in (*finding.faults, *finding.notes):
             show(f"{harmless(name, 80)}  {line}")
     for line in leftovers(ledger) if not given else ():
@@ -131,7 +131,7 @@ def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
         if entry.fault:
             say(f"left out: {entry.fault}")
     chosen = [entry for entry in entries if entry.status == wanted or (wanted == "all" and not entry.fault)]
-    write(chosen, Path(given[0]) if given else None)
+    write(chosen, user_path(given[0]) if given else None)
     if given:
         show(f"{_runs(len(chosen))} written to {given[0]}")
     _require_readable(entries)

@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from cadc.cli.output import require_output
+from cadc.paths import user_path
 
 QUOTINGS = ("auto", "double", "none")
 HELP = "score new rows (CSV or Parquet) with the model of a finished run"
@@ -13,9 +13,9 @@ HELP = "score new rows (CSV or Parquet) with the model of a finished run"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", help="id of a finished run, or its beginning")
-    parser.add_argument("file", type=Path, help="CSV with a header, or Parquet, with the columns of the log")
+    parser.add_argument("file", type=user_path, help="CSV with a header, or Parquet, with the columns of the log")
     parser.add_argument(
-        "--output", type=Path, help="CSV or Parquet file to write, or a pipe (default: CSV on standard output)"
+        "--output", type=user_path, help="CSV or Parquet file to write, or a pipe (default: CSV on standard output)"
     )
     parser.add_argument(
         "--quoting",

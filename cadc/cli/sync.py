@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cadc.cli.output import show
 from cadc.errors import CadcError, UsageError
+from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", metavar="NAME", help="send the runs of an experiment as a group, and its table")
     parser.add_argument(
         "--results",
-        type=Path,
+        type=user_path,
         metavar="FOLDER",
         help="its results (default results/NAME, else outputs/NAME)",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cadc.cli.output import show
 from cadc.errors import CadcError, UsageError
+from cadc.paths import user_path
 
 if TYPE_CHECKING:
     from cadc.tuning.study import SharedStudy
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="such as data=ml-1m tune=size tune.trials=30 tune.metric=val/auc",
     )
-    parser.add_argument("--output", type=Path, help="folder of the report (default outputs/tune/STUDY)")
+    parser.add_argument("--output", type=user_path, help="folder of the report (default outputs/tune/STUDY)")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError
+from cadc.paths import user_path
 
 
 def format_value(value: Any) -> str:
@@ -66,7 +67,7 @@ def expand_files(overrides: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for override in overrides:
-        found += _read(Path(override[1:])) if override.startswith("@") else [override]
+        found += _read(user_path(override[1:])) if override.startswith("@") else [override]
     return found
 
 

@@ -13,7 +13,7 @@ from cadc.experiment.analysis import KEY, read_analysis
 from cadc.experiment.grid import Experiment, FigureKind, Reference
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import FILE, borrow, read_tuned
-from cadc.paths import experiments_dir
+from cadc.paths import experiments_dir, user_path
 
 TEXTS: TypeAlias = tuple[str, ...]
 PLAIN: dict[str, Any] = {
@@ -95,7 +95,7 @@ def load_experiment(name: str) -> Experiment:
 
 def folder_of(name: str) -> Path:
     """Return the folder of an experiment, which may not exist."""
-    own = Path(name)
+    own = user_path(name)
     return own if (own / "experiment.yaml").exists() else experiments_dir() / name
 
 

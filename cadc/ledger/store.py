@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cadc.errors import CadcError, NotWritable, UsageError, is_lack, reason
 from cadc.ledger.reading import Record, read_record
 from cadc.ledger.record_hash import seal
-from cadc.paths import runs_dir
+from cadc.paths import runs_dir, user_path
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.atomic_files import is_about
 from cadc.storage.lease import Lease, claim, holder
@@ -261,4 +261,4 @@ def frame(records: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
 
 def load(folder: str | Path | None = None) -> "pd.DataFrame":
     """Return all records of a ledger as a data frame; see `frame`. None reads `$CADC_RUNS`, else `runs`."""
-    return Ledger(Path(folder) if folder else None).frame()
+    return Ledger(user_path(folder) if folder else None).frame()

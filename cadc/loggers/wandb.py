@@ -9,6 +9,7 @@ from cadc.loggers.content import RESULT_FILES, digest_of_files, results_content,
 from cadc.loggers.logger import RunLogger
 from cadc.loggers.sent import SentNotes, safe_name
 from cadc.loggers.wandb_process import server_name, talk
+from cadc.paths import user_path
 from cadc.storage.run_files import CURVES, RECORD
 
 
@@ -94,7 +95,7 @@ class WandbLogger(RunLogger):
     def _notes(self, ledger: Path) -> SentNotes:
         place = f"{self.entity or 'default'}-{self.project}"
         if self.mode == "offline":
-            return SentNotes(Path(self.folder) / ".mirrored" / safe_name(place))
+            return SentNotes(user_path(self.folder) / ".mirrored" / safe_name(place))
         return SentNotes(ledger / ".synced" / safe_name(server_name()) / safe_name(place))
 
     def _result_notes(self) -> SentNotes:
@@ -113,7 +114,7 @@ class WandbLogger(RunLogger):
             # The ledger has all that is sent, so no copy is kept.
             with tempfile.TemporaryDirectory(prefix="cadc-wandb-", ignore_cleanup_errors=True) as folder:
                 return talk(init, content, Path(folder))
-        place = Path(self.folder).absolute()
+        place = user_path(self.folder).absolute()
         for half in place.glob(f"wandb/offline-run-*-{content['id']}"):
             # Written before and not noted: interrupted, or the run has changed since.
             shutil.rmtree(half)

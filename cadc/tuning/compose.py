@@ -15,6 +15,7 @@ from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError
 from cadc.ledger.identity import signature
+from cadc.paths import user_path
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.tuning.tuning import Tuning
@@ -123,7 +124,7 @@ def _read(name: str) -> dict[str, Any]:
     known = files_of(GROUP)
     if name.endswith((".yaml", ".yml")):
         # A user's file holds the search space and what differs from the default.
-        return _load(known["default"]) | {"space": None} | _of_a_user(Path(name), _load(known["default"]))
+        return _load(known["default"]) | {"space": None} | _of_a_user(user_path(name), _load(known["default"]))
     if name not in known:
         near = " or ".join(f"{GROUP}={other}" for other in get_close_matches(name, known, n=3) or sorted(known))
         raise UsageError(f"{GROUP}={name} does not exist; did you mean {near}? A file of your own ends in .yaml.")

@@ -18,7 +18,7 @@ from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
 from cadc.data.times import TimeColumn
 from cadc.errors import DataError, UsageError, require_at_least
-from cadc.paths import regular_file
+from cadc.paths import regular_file, user_path
 from cadc.provenance.fingerprint import file_hash
 
 
@@ -84,7 +84,7 @@ class Table(Source):
         self.quoting: Quoting = quoting
         self.dense, self.min_count = dense, min_count
         if description is not None:
-            self._complete(Path(description))
+            self._complete(user_path(description))
         require_at_least(1, "data", min_count=self.min_count)
         require_quoting(self.quoting)
 
@@ -184,7 +184,7 @@ class Table(Source):
     def _checked_path(self) -> Path:
         if self.path is None:
             raise UsageError("data=table needs data.path, a .csv, .tsv or .parquet file.")
-        return Path(self.path)
+        return user_path(self.path)
 
     def _columns(self) -> list[str]:
         """Return the columns of the file that the options name."""

@@ -18,6 +18,7 @@ from cadc.embeddings.vectors import KeyedVectors, contents_hash, names_of_fields
 from cadc.errors import DataError, UsageError
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
+from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 FEWEST = 0.01
@@ -58,7 +59,7 @@ class TableInitializer(EnrichedInitializer):
         """Return the options of a configuration with the hash of the content that they name."""
         if options.get("path") is None or options.get("sha256") is not None:
             return dict(options)
-        return {**options, "sha256": contents_hash(Path(str(options["path"])))}
+        return {**options, "sha256": contents_hash(user_path(str(options["path"])))}
 
     def enriched_fields(self, schema: Schema, factors: Factors | CrossFitted | None) -> Collection[str]:
         """Return the names of the fields whose vectors are imported.
@@ -104,7 +105,7 @@ class TableInitializer(EnrichedInitializer):
     @property
     def _place(self) -> Path:
         assert self.path is not None
-        return Path(self.path)
+        return user_path(self.path)
 
     def _filled(self, log: InteractionLog, name: str, vectors: KeyedVectors, start: Tensor) -> Tensor:
         own = log.vocabulary(name)
