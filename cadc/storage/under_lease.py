@@ -104,6 +104,18 @@ def put_folder(lease: Lease, folder: Path, build: Callable[[Path], None], replac
             shutil.rmtree(aside, ignore_errors=True)
 
 
+def put_empty_folder(lease: Lease, folder: Path) -> None:
+    """Make a folder, on the disk of the lease, unless it is there; the folder above it must exist.
+
+    Raises
+    ------
+    Lost : if the lease was lost.
+    OSError : if the folder cannot be made.
+    """
+    if not folder.is_dir():
+        put_folder(lease, folder, lambda aside: None)
+
+
 def discard(lease: Lease, path: Path) -> None:
     """Remove a file or folder, on the disk of the lease; it may be missing.
 

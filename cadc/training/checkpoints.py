@@ -9,7 +9,7 @@ from typing import Union
 from cadc.errors import DamagedCheckpoint
 from cadc.storage.atomic_files import flush
 from cadc.storage.lease import Lease
-from cadc.storage.under_lease import fenced
+from cadc.storage.under_lease import fenced, put_empty_folder
 from cadc.terminal.progress import say
 
 
@@ -47,15 +47,11 @@ class CheckpointFolder:
             self._save(write)
             return
         with fenced(self.lease):
-            self._make_folder(self.lease)
+            for folder in reversed([self.folder, *self.folder.parents]):
+                # The folder of the lease itself is not made anew if it was removed.
+                if self.lease.folder in folder.parents:
+                    put_empty_folder(self.lease, folder)
             self._save(write)
-
-    def _make_folder(self, lease: Lease) -> None:
-        """Make the folder below that of the lease, which is not made anew if it was removed."""
-        lease.require_held()
-        for folder in reversed([self.folder, *self.folder.parents]):
-            if folder.is_relative_to(lease.folder) and folder != lease.folder:
-                folder.mkdir(exist_ok=True)
 
     def _save(self, write: Callable[[Path], None]) -> None:
         before = self._kept()

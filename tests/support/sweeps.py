@@ -130,7 +130,7 @@ class Place:
         """Yield, again and again, what has appeared in the ledger and the workplaces of the cache so far."""
         seen: set[str] = set()
         while True:
-            patterns = ("runs/*", "runs/.unfinished/*/*", f"runs/{CHECKPOINTS}", "cache/*/.building-*/.*")
+            patterns = ("runs/*", "runs/.unfinished/*/*", f"runs/{CHECKPOINTS}", "cache/*/.building-*/.*/new")
             # Unlike Path.glob, it does not stumble over folders that go away meanwhile.
             seen |= {path for pattern in patterns for path in glob(pattern, root_dir=self.folder)}
             yield seen
@@ -188,7 +188,7 @@ def assert_same_outcome(place: Place, undisturbed: Place) -> None:
 
 def is_built(stage: str) -> Callable[[set[str]], bool]:
     """Return a test for a stage that is just being written to the cache."""
-    return lambda seen: any(re.fullmatch(rf"cache/{stage}/\.building-\w+/\.partial-.*", name) for name in seen)
+    return lambda seen: any(re.fullmatch(rf"cache/{stage}/\.building-\w+/\.partial-.*/new", name) for name in seen)
 
 
 def after(n_events: int) -> Callable[[set[str]], bool]:
@@ -231,7 +231,7 @@ def note_builds() -> None:
     def note(folder: Path, *arguments: Any) -> None:
         build(folder, *arguments)
         with (stage_cache.cache_dir().parent / "built").open("a") as file:
-            file.write(f"{folder.parents[1].name}\n")
+            file.write(f"{folder.parents[2].name}\n")
 
     stage_cache._build_with_manifest = note
 
