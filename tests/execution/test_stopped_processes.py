@@ -20,17 +20,17 @@ from tests.support.sweeps import FEW, Place, assert_same_outcome, before_call
 
 ONE = ("train", *TINY, "trainer.patience=99", "initializer=mf")
 CALLS = {
-    "pathlib:Path.rename": 30,
-    "pathlib:Path.replace": 8,
-    "pathlib:Path.mkdir": 60,
-    "pathlib:Path.unlink": 40,
+    "pathlib:Path.rename": 9,
+    "pathlib:Path.replace": 3,
+    "pathlib:Path.mkdir": 30,
+    "pathlib:Path.unlink": 7,
     "pathlib:Path.rmdir": 4,
-    "pathlib:Path.iterdir": 60,
-    "os:link": 4,
-    "shutil:rmtree": 30,
-    "cadc.storage.lease:Lease.is_held": 40,
-    "cadc.storage.under_lease:flush": 30,
-    "cadc.storage.lease:is_alive": 10,
+    "pathlib:Path.iterdir": 16,
+    "os:link": 3,
+    "shutil:rmtree": 14,
+    "cadc.storage.lease:Lease.is_held": 21,
+    "cadc.storage.under_lease:flush": 36,
+    "cadc.storage.lease:is_alive": 2,
 }
 """Calls before which a process may be stopped, and about how many there are of each."""
 
