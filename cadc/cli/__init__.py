@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from cadc import __version__
+from cadc.data.remarks.said import forget_remarks
 from cadc.errors import CadcError, UsageError, one_line, reason, shown
 from cadc.escape import without_passwords
 from cadc.terminal.interrupts import interrupting
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     """Parse the words of a command, run it and return its exit status."""
+    forget_remarks()
     parser = _Parser(
         prog="cadc",
         description="How little training data, and how few bytes of table, does a recommender need?",

@@ -102,7 +102,10 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
         + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields)
     )
     if log.schema.dense:
-        lines.append("dense       " + ", ".join(log.schema.dense))
+        columns = zip(log.schema.dense, log.transform.curves, strict=True)
+        said = (f"{name} ({curve.kind})" if curve.kind else name for name, curve in columns)
+        lines.append("dense       " + ", ".join(said))
+    lines += [f"remark      {remark}" for remark in log.meta.get("remarks", [])]
     show(*lines)
     if sides:
         put_in_place(folder, lambda aside: write_activity_figure(log, sides, aside))

@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from cadc.data.disk_columns import DiskColumns, write_columns
 from cadc.data.log import InteractionLog
 from cadc.data.log_writer import LogWriter
+from cadc.data.remarks.copies import copies_remark
+from cadc.data.remarks.said import say_remarks
+from cadc.data.remarks.spellings import spelling_remarks
+from cadc.data.remarks.unique_values import unique_remarks
 from cadc.data.sources.source import Source
 from cadc.data.split.split import SPLITS, Split
 from cadc.data.transform.auto import AutoTransform
 from cadc.data.transform.fitted import fit_transform
 from cadc.data.transform.transform import DenseTransform
-from cadc.errors import DataError
+from cadc.errors import DataError, one_line
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.randomness import numpy_generator
 from cadc.storage.stage_cache import cached_folder
-from cadc.terminal.progress import say
 
 
 def prepare(
@@ -67,7 +70,9 @@ def prepare(
     folder = cached_folder(
         "prepared", key, lambda aside: _prepare(source, fingerprint, split, split_seed, transform, aside)
     )
-    return InteractionLog(folder)
+    log = InteractionLog(folder)
+    say_remarks(log.meta)
+    return log
 
 
 def _prepare(
@@ -86,7 +91,7 @@ def _prepare(
         writer.array("row", order)
         for name in ("label", "dense", "time", "oracle"):
             if name == "dense" and name in columns:
-                _write_dense(writer, columns["dense"], transform, split_seed)
+                raw.remarks += _write_dense(writer, columns["dense"], transform, split_seed)
             elif name in columns:
                 column = columns[name]
                 writer.column(name, column.dtype, column.shape[1:], column.__getitem__)
@@ -94,6 +99,11 @@ def _prepare(
             writer.entities(side, table, columns[side])
         if context_values:
             writer.context(columns, context_values)
+        raw.remarks += [
+            *unique_remarks(raw, columns, order[: rows["train"]], writer.sizes),
+            *spelling_remarks(raw, context_values),
+            *filter(None, [copies_remark(columns, order, list(rows.values()))]),
+        ]
         bounds = np.cumsum([0, *rows.values()])
         labels = np.load(folder / "label.npy", mmap_mode="r", allow_pickle=False)
         positives = [int(labels[a:b].sum()) for a, b in pairwise(bounds)]
@@ -110,6 +120,7 @@ def _prepare(
         "rows": rows,
         "positives": dict(zip(SPLITS, positives, strict=True)),
         "split_remark": remark,
+        "remarks": [one_line(own) for own in raw.remarks],
         "ticks_per_second": columns.ticks_per_second,
         "content_hash": writer.content.hexdigest(),
         "prepare_s": time.perf_counter() - started,
@@ -117,10 +128,10 @@ def _prepare(
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
 
-def _write_dense(writer: LogWriter, raw: NDArray[Any], transform: DenseTransform, split_seed: int) -> None:
-    """Fit the transform to the training part, and write the dense columns of all rows as it maps them."""
+def _write_dense(writer: LogWriter, raw: NDArray[Any], transform: DenseTransform, split_seed: int) -> list[str]:
+    """Fit the transform to the training part, write the dense columns of all rows as it maps them, return remarks."""
     training_rows = writer.order[: writer.n_train]
-    fitted = fit_transform(
+    fitted, remarks = fit_transform(
         transform,
         writer.schema.dense,
         writer.n_train,
@@ -128,6 +139,7 @@ def _write_dense(writer: LogWriter, raw: NDArray[Any], transform: DenseTransform
         numpy_generator(split_seed, "transform"),
     )
     writer.dense(fitted, raw)
+    return remarks
 
 
 def _order(
@@ -151,8 +163,6 @@ def _order(
     asked = _columns_for(split, columns, name)
     place = split.assign(n_rows, numpy_generator(split_seed, "split"), **asked)
     remark = split.remark(place, **asked)
-    if remark:
-        say(f"{name}: {remark}")
     row_type = np.uint32 if n_rows < 2**32 else np.int64
     parts = [np.flatnonzero(place == index).astype(row_type) for index in range(len(SPLITS))]
     rows = {split_name: len(part) for split_name, part in zip(SPLITS, parts, strict=True)}

@@ -79,6 +79,8 @@ class RawLog:
         are iterated over.
     chunks : the rows; they are iterated over once.
     min_count : a value of a context field with fewer training rows counts as unknown.
+    remarks : sentences about the rows for the user; a source may fill this list, too, while its chunks are iterated
+        over.
 
     Examples
     --------
@@ -94,3 +96,4 @@ class RawLog:
     entities: dict[Side, EntityTable]
     chunks: Iterable[Chunk]
     min_count: int = 1
+    remarks: list[str] = field(default_factory=list)

@@ -11,7 +11,7 @@ from cadc.evaluation.saved_tables import SAVED
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import code_hash, describe, digest
 
-COVERED_BY_CONTENT = ("cadc.data.prepare", "cadc.data.transform")
+COVERED_BY_CONTENT = ("cadc.data.prepare", "cadc.data.remarks", "cadc.data.transform")
 """Code whose every effect on a run shows in the content of the prepared log."""
 
 NAMES_WITHOUT_PLACES = 4

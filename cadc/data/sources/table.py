@@ -14,6 +14,7 @@ from cadc.data.files.formats import Quoting, require_quoting
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
+from cadc.data.sources.side_values import Conflict, require_conflict
 from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
 from cadc.data.times import TimeColumn
@@ -26,8 +27,8 @@ class Table(Source):
     """A log of interactions, such as clicks, ratings or purchases, in one file with a row for each.
 
     Ids and categories are read as texts, and whole numbers of any type as their digits, see
-    `cadc.data.canonical.canonical_texts`. A side feature of a user or an item must be the same in all its rows; empty
-    values are missing values and may stand beside others.
+    `cadc.data.canonical.canonical_texts`. A side feature of a user or an item must be the same in all its rows unless
+    `on_conflict` says what counts; empty values are missing values and may stand beside others.
 
     Parameters
     ----------
@@ -48,6 +49,9 @@ class Table(Source):
         .txt, and `double` otherwise, but refuses a quoted value with line breaks that looks like several rows.
     dense : columns of numbers.
     min_count : a value of a context field with fewer training rows counts as unknown.
+    on_conflict : what counts if the rows of a user or item hold several values of a side feature: none, as that is an
+        `error`; the `first`; the most frequent one (`most`; of equals the first); or all, each once (`bag`, which makes
+        bags of all side features).
 
     Raises
     ------
@@ -75,6 +79,7 @@ class Table(Source):
         quoting: Quoting = "auto",
         dense: Sequence[str] = (),
         min_count: int = 1,
+        on_conflict: Conflict = "error",
     ) -> None:
         self.path, self.description, self.name = path, description, name
         self.user, self.item, self.time = user, item, time
@@ -83,10 +88,12 @@ class Table(Source):
         self.user_bags, self.item_bags, self.bag_separator = user_bags, item_bags, bag_separator
         self.quoting: Quoting = quoting
         self.dense, self.min_count = dense, min_count
+        self.on_conflict: Conflict = on_conflict
         if description is not None:
             self._complete(user_path(description))
         require_at_least(1, "data", min_count=self.min_count)
         require_quoting(self.quoting)
+        require_conflict(self.on_conflict)
 
     def _complete(self, path: Path) -> None:
         """Set the options that the description holds and that were not given otherwise."""
@@ -138,19 +145,26 @@ class Table(Source):
         require_columns(path, self._columns(), column_names(path, self._columns(), self.quoting))
         sides: dict[Side, EntitiesFromRows] = {}
         fields: list[Field] = []
-        if self.user:
-            sides["user"] = EntitiesFromRows("user", self.user_fields, self.user_bags, path, self.bag_separator)
-            fields += side_fields("user", self.user_fields, self.user_bags)
-        if self.item:
-            sides["item"] = EntitiesFromRows("item", self.item_fields, self.item_bags, path, self.bag_separator)
-            fields += side_fields("item", self.item_fields, self.item_bags)
+        named: tuple[tuple[Side, str | None, Sequence[str], Sequence[str]], ...] = (
+            ("user", self.user, self.user_fields, self.user_bags),
+            ("item", self.item, self.item_fields, self.item_bags),
+        )
+        for side, column, own, bags in named:
+            if column:
+                sides[side] = EntitiesFromRows(side, own, bags, path, self.bag_separator, self.on_conflict)
+                fields += side_fields(side, *(((), (*own, *bags)) if self.on_conflict == "bag" else (own, bags)))
         fields += [Field(name, "context") for name in self.context_fields]
         entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, object)) for side in sides}
         schema = Schema(tuple(fields), tuple(self.dense))
-        return RawLog(schema, entities, self._chunks(path, sides, entities), self.min_count)
+        remarks: list[str] = []
+        return RawLog(schema, entities, self._chunks(path, sides, entities, remarks), self.min_count, remarks)
 
     def _chunks(
-        self, path: Path, sides: dict[Side, EntitiesFromRows], entities: dict[Side, EntityTable]
+        self,
+        path: Path,
+        sides: dict[Side, EntitiesFromRows],
+        entities: dict[Side, EntityTable],
+        remarks: list[str],
     ) -> Iterator[Chunk]:
         ids = {"user": self.user, "item": self.item}
         times = TimeColumn(self.time) if self.time else None
@@ -174,6 +188,7 @@ class Table(Source):
             )
         for side, entity in sides.items():
             entities[side] = entity.table()
+            remarks += entity.remarks()
 
     def _labels(self, block: Block) -> Any:
         if self.label:

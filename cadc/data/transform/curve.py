@@ -70,6 +70,15 @@ class Curve:
         """Whether it maps all values to the same number."""
         return len(self.knots) == 1
 
+    @property
+    def kind(self) -> str:
+        """What it does, in a word; empty for a column that stays as it is."""
+        if self.is_constant:
+            return "constant"
+        if self == Curve():
+            return ""
+        return "ranks" if self.knots else "logarithm" if self.log else "standardised"
+
     def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map raw values, shape [n], to inputs, float64, shape [n]."""
         z = np.sign(values) * np.log1p(np.abs(values)) if self.log else values

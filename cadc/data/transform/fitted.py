@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.data.remarks.dense_columns import Scale, dense_remarks
 from cadc.data.transform.curve import Curve
 from cadc.data.transform.transform import DenseTransform
 from cadc.errors import DataError
@@ -94,7 +95,7 @@ def fit_transform(
     n_rows: int,
     values_of: Callable[[NDArray[np.int64], int], NDArray[Any]],
     generator: np.random.Generator,
-) -> FittedTransform:
+) -> tuple[FittedTransform, list[str]]:
     """Fit the curves of dense columns to training rows; of more than `FIT_ROWS` so many are drawn.
 
     Parameters
@@ -105,11 +106,19 @@ def fit_transform(
     values_of : returns the raw values of some training rows, numbered from 0 (int64, shape [B]), in the column of a
         number, shape [B].
     generator : draws rows.
+
+    Returns
+    -------
+    fitted : the curves.
+    remarks : sentences about the columns for the user.
     """
     drawn = np.arange(n_rows)
     if n_rows > FIT_ROWS:
         # One row at random of each of as many equal stretches: all different, and without a permutation in memory.
         drawn = ((np.arange(FIT_ROWS) + generator.random(FIT_ROWS)) * (n_rows / FIT_ROWS)).astype(np.int64)
-    # Only one column is in memory at a time.
-    curves = [transform.fit(values_of(drawn, column).astype(np.float64)) for column in range(len(names))]
-    return FittedTransform(names, curves)
+    curves, scales = [], []
+    for column, name in enumerate(names):  # only one is in memory at a time
+        values = values_of(drawn, column).astype(np.float64)
+        curves.append(transform.fit(values))
+        scales.append(Scale.of(name, values, curves[-1]))
+    return FittedTransform(names, curves), dense_remarks(scales)

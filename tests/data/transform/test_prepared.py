@@ -110,7 +110,7 @@ def test_fit_reads_a_bounded_number_of_rows(monkeypatch):
         asked.append(rows)
         return values[rows, column]
 
-    found = fitted.fit_transform(RankTransform(), ("a", "b"), 50_000, values_of, np.random.default_rng(1))
+    found, _ = fitted.fit_transform(RankTransform(), ("a", "b"), 50_000, values_of, np.random.default_rng(1))
     assert [len(rows) for rows in asked] == [1000, 1000]
     assert len(np.unique(asked[0])) == 1000
     assert asked[0].max() > 49_900 and asked[0].min() < 100

@@ -1,0 +1,153 @@
+"""Held-out rows that are copies of training rows, so that metrics reward what a model remembers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadc.data.disk_columns import DiskColumns
+from cadc.data.split.split import SPLITS
+
+SAMPLE_ROWS = 1 << 20
+"""Rows that are compared; of more, about so many are, chosen by their content: equal rows are all chosen, or none."""
+BLOCK_ROWS = 1 << 18
+LEAST_SHARE = 0.01
+"""Share of copies among held-out rows below which nothing is said."""
+LEAST_COPIES = 5
+MOST_TIMES = 10
+NOT_INPUTS = ("label", "oracle")
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Equal rows of a log's parts, counted among the rows that were compared.
+
+    Rows have equal inputs if all columns but the label are equal: user, item, context, dense values and time, as far as
+    the log has them.
+
+    Parameters
+    ----------
+    counts : rows with each of K different inputs in each of `SPLITS` that have the label 0 and 1, shape [K, 3, 2].
+    is_sample : whether only some rows were compared.
+    """
+
+    counts: NDArray[np.int64]
+    is_sample: bool
+
+    def n_rows(self, part: int) -> int:
+        """Number of rows of a part of `SPLITS` that were compared."""
+        return int(self.counts[:, part].sum())
+
+    def n_copies(self, part: int) -> int:
+        """Number of rows of a part with the inputs and the label of a training row."""
+        return int(self.counts[:, part][self.counts[:, 0] > 0].sum())
+
+    def n_conflicts(self, part: int) -> int:
+        """Number of rows of a part with the inputs, but not the label, of a training row."""
+        return int(self.counts[:, part][self.counts[:, 0, ::-1] > 0].sum())
+
+    def expected_conflicts(self, part: int) -> float:
+        """Least number of conflicts to expect if equal inputs had independent labels of their common frequency."""
+        matched = self.counts[:, part][(self.counts[:, 0] > 0).any(1)].sum(0)
+        n = int(matched.sum())
+        return 2.0 * int(matched[0]) * int(matched[1]) / n if n else 0.0
+
+    @property
+    def times(self) -> int:
+        """How often nearly every row occurs: the largest number that divides the counts of nine tenths of them."""
+        counts = self.counts.sum(1).ravel()
+        counts = counts[counts > 0]
+        fitting = [n for n in range(2, MOST_TIMES + 1) if len(counts) >= 20 and (counts % n == 0).mean() >= 0.9]
+        return max(fitting, default=1)
+
+
+def copies_remark(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> str:
+    """Return a sentence about held-out rows that are copies of training rows, or an empty text.
+
+    Rows that merely repeat, such as clicks with few columns, are no reason for one: their labels differ now and then.
+    So it is said only if nearly every row of the log occurs several times; or if at least 1 % of the rows of a part are
+    copies, and labels differ for less than a tenth of the rows with equal inputs that chance would make differ. Where
+    too few labels could differ, as where all are 1, it is said only if rows have a user, an item and a time.
+
+    Parameters
+    ----------
+    columns : raw columns.
+    order : numbers of the raw rows: training rows, then validation, then test, shape [n_rows].
+    sizes : number of rows of each of `SPLITS`.
+    """
+    copies = count_copies(columns, order, sizes)
+    is_identified = all(name in columns for name in ("user", "item", "time"))
+    times = copies.times
+    said = []
+    for part in (2, 1):
+        n_copies, n_rows, expected = copies.n_copies(part), copies.n_rows(part), copies.expected_conflicts(part)
+        is_evident = copies.n_conflicts(part) <= 0.1 * expected and (is_identified or expected >= LEAST_COPIES)
+        if n_copies >= max(LEAST_COPIES, LEAST_SHARE * n_rows) and (is_evident or times > 1):
+            share = f"{100 * n_copies / n_rows:.1f} %"
+            count = f"about {share} of the" if copies.is_sample else f"{n_copies:,} of {n_rows:,}"
+            said.append(f"{count} {SPLITS[part]} rows" + ("" if copies.is_sample else f" ({share})"))
+    if not said:
+        return ""
+    often = f"; nearly every row occurs {times} times" if times > 1 else ""
+    return (
+        f"{' and '.join(said)} are exact copies of training rows, equal in {_listed(columns)}{often}: metrics reward "
+        "remembering them; remove repeated rows from the data and train again"
+    )
+
+
+def _listed(columns: DiskColumns) -> str:
+    names = [name for name in ("user", "item") if name in columns]
+    names += ["context"] if {*columns.shapes} - {"user", "item", "time", "dense", *NOT_INPUTS} else []
+    names += [shown_as for name, shown_as in (("dense", "dense values"), ("time", "time")) if name in columns]
+    return f"{', '.join(names)} and label"
+
+
+def count_copies(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> Copies:
+    """Count equal rows in blocks; see `Copies`."""
+    keep = min(1.0, SAMPLE_ROWS / len(order))
+    found, counts = np.empty(0, np.uint64), np.empty((0, len(SPLITS) * 2), np.int64)
+    for part, rows in _blocks(order, sizes):
+        hashes = row_hashes(columns, rows)
+        cell = 2 * part + (columns["label"][rows] > 0)
+        if keep < 1:
+            kept = hashes < np.uint64(int(keep * 2**64))
+            hashes, cell = hashes[kept], cell[kept]
+        own, place = np.unique(hashes, return_inverse=True)
+        tally = np.bincount(place * 6 + cell, minlength=6 * len(own)).reshape(-1, 6)
+        found, place = np.unique(np.concatenate([found, own]), return_inverse=True)
+        merged = np.zeros((len(found), 6), np.int64)
+        merged[place[: len(counts)]] = counts
+        merged[place[len(counts) :]] += tally
+        counts = merged
+    return Copies(counts.reshape(-1, len(SPLITS), 2), keep < 1)
+
+
+def _blocks(order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> Iterator[tuple[int, NDArray[Any]]]:
+    first = 0
+    for part, size in enumerate(sizes):
+        for at in range(first, first + size, BLOCK_ROWS):
+            yield part, order[at : min(at + BLOCK_ROWS, first + size)]
+        first += size
+
+
+def row_hashes(columns: DiskColumns, rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return a hash of the inputs of some raw rows (shape [B]), uint64, shape [B]."""
+    hashes = np.zeros(len(rows), np.uint64)
+    for name in sorted(columns.shapes):
+        if name in NOT_INPUTS:
+            continue
+        values = columns[name][rows].reshape(len(rows), -1)
+        for own in values.T:
+            # Zero is added so that -0.0 and 0.0 are equal.
+            bits = (own.astype(np.float64) + 0.0).view(np.uint64) if own.dtype.kind == "f" else own.astype(np.uint64)
+            hashes = _mixed(hashes + np.uint64(0x9E3779B97F4A7C15) ^ bits)
+    return hashes
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scatter numbers over 64 bits, one to one (splitmix64; Steele, Lea and Flood 2014)."""
+    values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return values ^ values >> np.uint64(31)

@@ -1,0 +1,32 @@
+"""Remarks go to standard error, once for each log that a command opens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cadc.terminal.progress import say
+
+_SAID: set[str] = set()
+
+
+def say_remarks(meta: Mapping[str, Any]) -> None:
+    """Print the remarks of a log, unless this command has printed them already.
+
+    Parameters
+    ----------
+    meta : content of its `meta.json`.
+    """
+    if meta["content_hash"] in _SAID:
+        return
+    _SAID.add(meta["content_hash"])
+    for remark in remarks_of(meta):
+        say(f"{meta['name']}: {remark}")
+
+
+def remarks_of(meta: Mapping[str, Any]) -> list[str]:
+    """Return the remarks of a log, that of its split first."""
+    return [*filter(None, [meta.get("split_remark")]), *meta.get("remarks", [])]
+
+
+def forget_remarks() -> None:
+    """Begin a command, which says all remarks anew."""
+    _SAID.clear()
