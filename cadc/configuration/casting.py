@@ -48,6 +48,10 @@ def cast(value: Any, hint: Any, where: str) -> Any:
     if hint is int and not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer():
         return cast(int(value), int, where) if isinstance(value, float) else value
     if hint is float and not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
+        if int(float(value)) != value and isinstance(value, int):
+            raise UsageError(
+                f"{where} is {value}; expected a number that float64 does not round to {float(value):.0f}."
+            )
         return float(value)
     if hint is str and isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)

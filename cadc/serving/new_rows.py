@@ -61,10 +61,19 @@ class NewRows:
                 f"{', '.join(said.values())}; found are {', '.join(shown(column, 42) for column in found[:20])}."
             )
 
+        read_as: dict[str, str] = {}
+        for column, read in self.columns.items():
+            if read in read_as:
+                raise DataError(
+                    f"{self.name}: the column {shown(read)} could be {read_as[read]} or {column}; name users and items "
+                    f"as the log's own file does: {', '.join(names[0] for names in choices.values())}."
+                )
+            read_as[read] = column
+
     def _say_which(self, choices: Mapping[str, list[str]], found: Sequence[str]) -> None:
         """Say which column is read where both names of one are there."""
         for column, names in choices.items():
-            if names[0] != column and set(names) <= {*found}:
+            if set(names) <= {*found} and column not in self.columns.values():
                 said = f"{self.name}: the column {shown(names[0])} is read as {column}, as in the log's own file, and "
                 say(f"{said}{column!r} is not")
 

@@ -101,7 +101,13 @@ class Prediction:
             for batch, n_rows in rows.batches(block):
                 scores = self.model(batch).double()
                 parts.append((scores if self.ranks else scores.sigmoid())[:n_rows])
-        return torch.cat(parts).numpy()
+        answers: NDArray[np.float64] = torch.cat(parts).numpy()
+        if np.isnan(answers).any():
+            row = block.first_row + int(np.isnan(answers).argmax()) + 1
+            raise DataError(
+                f"{block.path}, row {row}: its {self.column} is NaN; are its dense values far out of range?"
+            )
+        return answers
 
 
 def _kept(path: Path, found: list[str], needed: Collection[str]) -> list[str]:

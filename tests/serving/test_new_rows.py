@@ -147,6 +147,21 @@ def test_the_name_in_the_log_s_own_file_comes_first_and_it_is_said(run, tmp_path
     assert "the column 'who' is read as user, as in the log's own file, and 'user' is not" in said
 
 
+def test_a_column_that_could_be_users_or_items_is_refused(tmp_path):
+    rows = made_up().rename(columns={"who": "customer", "what": "user"})
+    rows.to_parquet(tmp_path / "log.parquet")
+    roles = [role.replace("=who", "=customer").replace("=what", "=user") for role in ROLES]
+    answer = cadc("train", "data=table", f"data.path='{tmp_path / 'log.parquet'}'", *roles, "model=bias")
+    run = Path(answer.out.splitlines()[-1]).parent
+    saved, (scored, said) = pd.read_parquet(run / "scores.parquet"), predict(run, tmp_path / "log.parquet")
+    assert np.array_equal(scored["probability"][saved["row"]], saved["probability"])
+    assert said == ""
+    made_up().rename(columns={"who": "user", "what": "item"}).to_csv(tmp_path / "rows.csv", index=False)
+    answer = cadc("predict", run.name, tmp_path / "rows.csv")
+    assert answer.status == 1
+    assert "the column 'user' could be user or item; name users and items as the log's own file does" in answer.sentence
+
+
 def test_unknown_values_are_counted_by_column(run, tmp_path):
     rows = made_up()
     rows.loc[rows["who"] <= 5, "who"] += 1000
