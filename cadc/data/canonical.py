@@ -25,12 +25,12 @@ class NotCategorical(Exception):
 
 
 def plain(values: pa.Array) -> pa.Array:
-    """Return an array with dictionaries and the wider kinds of texts turned into plain texts."""
+    """Return an array with dictionaries, and the other layouts of texts and bytes, turned into plain ones."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
         values = values.cast(pa.string())
-    return values
+    return values.cast(pa.binary()) if pa.types.is_binary_view(values.type) else values
 
 
 def canonical_texts(values: pa.Array) -> pa.Array:
@@ -123,9 +123,6 @@ CONVERSIONS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], pa.
     (pa.types.is_date, lambda values: values.cast(pa.date32()).cast(pa.string())),
     (pa.types.is_floating, _of_floats),
     (pa.types.is_decimal, _of_decimals),
-    (
-        _one_of(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view),
-        _of_bytes,
-    ),
+    (_one_of(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary), _of_bytes),
 )
 """How the types that can be categories become texts."""

@@ -4,6 +4,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -55,9 +56,19 @@ def write_csv(file: IO[str], names: Sequence[str], blocks: Iterable[Block]) -> N
     """Write blocks of rows to an open file as CSV: texts and whole numbers as they stand, missing ones empty."""
     pd.DataFrame(columns=list(names)).to_csv(file, index=False, lineterminator="\n")
     for block in blocks:
-        table = pa.table(block.columns).select(list(names))
+        table = pa.table({name: _as_written(block.columns[name]) for name in names})
         frame = table.to_pandas(types_mapper=pd.ArrowDtype)
         frame.to_csv(file, index=False, header=False, lineterminator="\n")
+
+
+def _as_written(values: pa.Array) -> pa.Array:
+    """Return texts for what CSV would hold otherwise: bytes that are text, and numbers of few digits."""
+    if pa.types.is_floating(values.type) and values.type != pa.float64():
+        return values.cast(pa.float32()).cast(pa.string())
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        with suppress(pa.ArrowInvalid):
+            return values.cast(pa.string())
+    return values
 
 
 def _write_parquet(path: Path, names: Sequence[str], blocks: Iterable[Block]) -> None:

@@ -77,7 +77,9 @@ def column(kind, n_values, rng, has_missing):
 
 
 def write_csv(path, table, separator):
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    kinds = {kind: pa.string() for kind in (pa.string_view(), pa.large_string())}
+    fields = [field.with_type(kinds.get(field.type, field.type)) for field in table.schema]
+    frame = table.cast(pa.schema(fields)).to_pandas(types_mapper=pd.ArrowDtype)
     for name in frame:
         if pa.types.is_binary(table.schema.field(name).type):
             frame[name] = frame[name].map(lambda value: value.decode(), na_action="ignore")
