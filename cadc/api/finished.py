@@ -124,7 +124,7 @@ class Run:
             _, log, model = load_run(self._ledger, self.id)
         return log, model
 
-    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, rows: pd.DataFrame, column: str | None = None) -> pd.DataFrame:
         """Score new rows.
 
         Parameters
@@ -132,6 +132,7 @@ class Run:
         rows : raw ids in columns named `user` and `item`, or as in the log's own file, and a column for each context
             field and dense feature of the log. Users, items and values that training never saw count as unknown, and
             are counted on standard error.
+        column : name of the answer, in place of `probability` or `score`.
 
         Returns
         -------
@@ -143,7 +144,7 @@ class Run:
         DataError : for a missing column, a row without user or item, a value that cannot be an id or a category, or a
             dense value that is not a finite number.
         """
-        return Prediction(self.record, self.log, self.model).of_frame(rows, "the data frame")
+        return Prediction(self.record, self.log, self.model, column).of_frame(rows, "the data frame")
 
     def __repr__(self) -> str:
         asked = " ".join(f"{name}={value}" for name, value in self._asked())

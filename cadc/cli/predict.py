@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=user_path, help="CSV or Parquet file to write, or a pipe (default: CSV on standard output)"
     )
     parser.add_argument(
+        "--column", help="name of the answer (default: probability, or score where the run ranks items)"
+    )
+    parser.add_argument(
         "--quoting",
         choices=QUOTINGS,
         help="whether quotes enclose values of a CSV file (default: data.quoting of the run)",
@@ -45,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise unreadable(arguments.file, error) from error
     ledger = Ledger()
-    prediction = Prediction(*load_run(ledger, ledger.find(arguments.run)))
+    prediction = Prediction(*load_run(ledger, ledger.find(arguments.run)), arguments.column)
     names, blocks = prediction.of_file(arguments.file, arguments.quoting)
     if arguments.output is None:
         send_scored(sys.stdout, names, blocks)

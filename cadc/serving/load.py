@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
@@ -35,6 +36,8 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     try:
         settings = Settings.of(record["config"])
         require_compatible(settings)
+        # Factors that are no longer in the cache, and scores, have the run's bits for its number of threads alone.
+        torch.set_num_threads(settings.threads)
         log = open_log(settings)
     except UsageError as error:
         where = ledger.path(run_id) / RECORD

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +34,16 @@ class Prediction:
     Parameters
     ----------
     record, log, model : of the run, see `cadc.serving.load.load_run`.
+    column : name of the answer; by default `probability`, of label 1, or `score` where the run ranks items, of which
+        only the order means anything.
     """
 
-    def __init__(self, record: Record, log: InteractionLog, model: Model) -> None:
-        self.log, self.model = log, model
-        self.source = Settings.of(record["config"]).source.build()
+    def __init__(self, record: Record, log: InteractionLog, model: Model, column: str | None = None) -> None:
+        settings = Settings.of(record["config"])
+        self.log, self.model, self.threads = log, model, settings.threads
+        self.source = settings.source.build()
         self.ranks = record.get("task") == "ranking"
-
-    @property
-    def column(self) -> str:
-        """Name of the answer: `probability`, of label 1; or `score`, of which only the order means anything."""
-        return "score" if self.ranks else "probability"
+        self.column = column or ("score" if self.ranks else "probability")
 
     def of_file(self, path: Path, quoting: Quoting | None = None) -> tuple[list[str], Iterator[Block]]:
         """Return the columns of a file, and its rows in blocks, each with the answer as one more column.
@@ -87,7 +87,7 @@ class Prediction:
 
     def _require_free(self, found: list[str], name: str) -> None:
         if self.column in found:
-            raise DataError(f"{name} has a column {self.column!r} already, which the answer is called; rename it.")
+            raise DataError(f"{name} has a column {self.column!r} already; give the answer another name (--column).")
 
     def _answered(self, rows: NewRows, blocks: Iterable[Block]) -> Iterator[Block]:
         for block in blocks:
@@ -97,7 +97,7 @@ class Prediction:
 
     def _answers(self, rows: NewRows, block: Block) -> NDArray[np.float64]:
         parts = [torch.empty(0, dtype=torch.float64)]
-        with torch.inference_mode():
+        with torch.inference_mode(), _threads(self.threads):
             for batch, n_rows in rows.batches(block):
                 scores = self.model(batch).double()
                 parts.append((scores if self.ranks else scores.sigmoid())[:n_rows])
@@ -108,6 +108,17 @@ class Prediction:
                 f"{block.path}, row {row}: its {self.column} is NaN; are its dense values far out of range?"
             )
         return answers
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    """Compute with as many threads as the run did: other numbers may give other bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _kept(path: Path, found: list[str], needed: Collection[str]) -> list[str]:

@@ -211,6 +211,20 @@ def test_a_fault_in_the_last_block_leaves_no_output(run, tmp_path, monkeypatch):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_the_answer_does_not_take_the_name_of_a_column(run, tmp_path, expected):
+    rows = made_up().assign(probability=0.5)
+    with pytest.raises(cadc_package.CadcError, match="has a column 'probability' already"):
+        cadc_package.Run(run.name).predict(rows)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    out = tmp_path / "out.parquet"
+    assert cadc("predict", run.name, tmp_path / "rows.parquet", "--column", "p", "--output", out).status == 0
+    scored = pd.read_parquet(out)
+    assert np.array_equal(scored["p"], expected)
+    assert set(scored["probability"]) == {0.5}
+    assert np.array_equal(cadc_package.Run(run.name).predict(rows, "p")["p"], expected)
+    assert cadc_package.Run(run.name).predict(made_up().head(0))["probability"].tolist() == []
+
+
 def test_values_that_are_not_read_come_out_as_they_went_in(run, tmp_path):
     header = "code,who,what,hour,price,note,note"
     (tmp_path / "rows.csv").write_text(f'{header}\n007,1,2,3,04.50,a,"x, y"\nNA,1,2,3,1e0,,\n')
