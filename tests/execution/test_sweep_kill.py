@@ -13,6 +13,7 @@ from tests.support.sweeps import (
     FEW,
     FILES,
     N_RUNS,
+    SWEEP,
     Place,
     after,
     assert_same_outcome,
@@ -43,8 +44,23 @@ def assert_only_whole_runs_are_seen(place):
 @pytest.mark.parametrize(
     ("n_kills", "most_events"), [(5, 30), pytest.param(20, 12, marks=pytest.mark.slow)], ids=["5-kills", "20-kills"]
 )
-def test_a_sweep_killed_again_and_again_ends_as_one_that_nobody_disturbed(undisturbed, tmp_path, n_kills, most_events):
+def test_an_experiment_killed_again_and_again_ends_as_one_that_nobody_disturbed(
+    undisturbed, tmp_path, n_kills, most_events
+):
     place = Place(tmp_path)
+    kill_again_and_again(place, undisturbed, n_kills, most_events)
+    pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_twenty_times_ends_as_one_that_nobody_disturbed(tmp_path_factory):
+    undisturbed, place = (Place(tmp_path_factory.mktemp(name), SWEEP) for name in ("undisturbed", "killed"))
+    assert closing(undisturbed.finish()) == {"finished": N_RUNS}
+    kill_again_and_again(place, undisturbed, n_kills=20, most_events=7)
+
+
+def kill_again_and_again(place, undisturbed, n_kills, most_events):
+    """Kill a sweep at random moments, then let it finish; nothing must show of that."""
     done: dict[str, tuple[int, int]] = {}
     early = [(is_built("prepared"), 0.0), (is_built("factors"), 0.0)]
     anywhere = [(after(n_events), pause) for n_events, pause in moments(0, n_kills - 3, most_events)]
@@ -64,10 +80,10 @@ def test_a_sweep_killed_again_and_again_ends_as_one_that_nobody_disturbed(undist
     last = place.finish()
     counts = closing(last)
     assert counts.pop("skipped") == len(done)
+    assert len(done) < N_RUNS - 1, "or this shows less than it says"
     assert counts == {"finished": N_RUNS - len(done) - 1, "resumed": 1}
     assert {run_id: place.identities()[run_id] for run_id in done} == done
     assert_same_outcome(place, undisturbed)
-    pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
 
 
 def test_of_four_processes_at_once_each_run_is_carried_out_by_one(undisturbed, tmp_path):

@@ -46,6 +46,13 @@ N_RUNS = 12
 
 FEW = ("train", "-m", *TINY, "initializer=random,mf", "trainer.patience=99")
 """Words of a sweep of two runs, where twelve are not needed."""
+
+SWEEP = (
+    *("train", "-m", *TINY, "initializer=random,mf", "sampler.rate=0.3,1", "seed=0,1,2"),
+    *("trainer.patience=99", "trainer.checkpoint_minutes=0"),
+)
+"""Words of a sweep of twelve runs."""
+
 FILES = ["metrics.csv", "model.safetensors", "record.json", "scores.parquet"]
 CHECKPOINTS = ".unfinished/*/checkpoints/[0-9]*.ckpt"
 TIMES = ("examples_per_s", "peak_rss_mb")
@@ -62,7 +69,7 @@ def _compose_all() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_experiment(Path(folder))
         cells = load_experiment(folder).cells([], False)
-    for overrides in [*expand(FEW[2:]), *(cell.overrides for cell in cells)]:
+    for overrides in [*expand(FEW[2:]), *expand(SWEEP[2:]), *(cell.overrides for cell in cells)]:
         run_code(Settings.compose(overrides))
 
 

@@ -49,6 +49,36 @@ def test_thirty_trials_killed_three_times_are_those_of_a_study_in_one_go(tmp_pat
     assert len(told) == len(set(told)) >= 28
 
 
+@pytest.mark.slow
+def test_a_study_killed_twenty_times_is_that_of_a_study_in_one_go(tmp_path):
+    words = ("tune.trials=24",)
+    look(tmp_path / "elsewhere")  # composed once for all
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    undisturbed = fork(calm, *words)
+    rng = random.Random(5)
+    for kill in range(20):
+        notes = n_notes(killed) + rng.randrange(14)
+        child = fork(killed, *words)
+        wait_until(lambda notes=notes, child=child: n_notes(killed) > notes or not child.is_alive())
+        assert child.is_alive(), f"there is nothing left for kill {kill}"
+        child.join(rng.uniform(0, 0.05))
+        os.kill(child.pid, signal.SIGKILL)
+        child.join(30)
+        assert child.exitcode == -signal.SIGKILL
+    last = fork(killed, *words)
+    last.join(90)
+    undisturbed.join(90)
+    assert (last.exitcode, undisturbed.exitcode) == (0, 0)
+    study = look(killed / "runs", *words)
+    check_study(study, killed / "runs", 24)
+    assert outcome(study) == outcome(look(calm / "runs", *words))
+
+
+def n_notes(folder):
+    """Return the number of lines in the journal of the study so far."""
+    return sum(path.read_bytes().count(b"\n") for path in (folder / "runs" / ".studies").glob("*.journal"))
+
+
 class Killed(BaseException):
     """Stands for the end of the process: nothing but leases gets to do anything."""
 
