@@ -12,10 +12,12 @@ from cadc.data.files.formats import Quoting, format_of
 from cadc.data.files.parquet import ParquetTable
 from cadc.data.files.separated import SEPARATED, SeparatedFile
 from cadc.data.text import BLOCK_BYTES, unreadable
-from cadc.errors import DataError, one_line
+from cadc.errors import CadcError, DataError, MachineTrouble, one_line
 
 MAX_SHOWN = 200
 """Longest quotation from a file in a message, in characters."""
+FAULTS_OF_FILES = (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowTypeError, pa.ArrowNotImplementedError)
+"""Errors of Arrow that a file causes; others say that memory or threads are lacking."""
 MANY = 1000
 """Columns that are searched for similar names; comparing takes long."""
 
@@ -109,10 +111,10 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
             raise DataError(f"{path} has no column {name!r}; {hint}")
 
 
-def _broken(path: Path, error: Exception) -> Exception:
-    """Return the error for a file that Arrow cannot read; a lack of memory is not the file's fault."""
-    if isinstance(error, MemoryError):
-        return error
+def _broken(path: Path, error: Exception) -> CadcError:
+    """Return the error for a file that Arrow cannot read, or for memory and threads that it does not get."""
     # Arrow may quote what the file holds, which may be long and hold any characters.
-    reason = str(error).splitlines()[0].rstrip(".")[:MAX_SHOWN]
-    return DataError(f"{path} cannot be read: {one_line(reason)}.")
+    reason = one_line(str(error).splitlines()[0].rstrip(".")[:MAX_SHOWN])
+    if isinstance(error, FAULTS_OF_FILES):
+        return DataError(f"{path} cannot be read: {reason}.")
+    return MachineTrouble(f"{path} cannot be read now: {reason}; free memory or raise the limits of this process.")

@@ -75,7 +75,7 @@ class ParquetTable:
     def _refuse_growth(self, n_bytes: int) -> None:
         if n_bytes > self._limit:
             raise DataError(
-                f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 30} GiB; if that "
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 20} MiB; if that "
                 "is meant, write it with less compression."
             )
 
@@ -97,8 +97,14 @@ class ParquetTable:
         for group in groups:
             columns = [self._metadata.row_group(group).column(self._leaves[name]) for name in names]
             for name, column in zip(names, columns, strict=True):
-                if column.total_uncompressed_size > MAX_RATIO * column.total_compressed_size:
-                    self._refuse_growth(column.total_uncompressed_size)
+                size = column.total_uncompressed_size
+                # A page is unpacked at once, and a column may be a single page.
+                if size > max(UNPACKED_BYTES, MAX_RATIO * column.total_compressed_size):
+                    raise DataError(
+                        f"{self.path}: column {name} unpacks to {size >> 20} MiB, over {MAX_RATIO} times its size; if "
+                        "that is meant, write it with less compression."
+                    )
+                n_rows = min(n_rows, BATCH_BYTES * max(1, column.num_values) // (1 + size))
                 if any(encoding.startswith("DELTA") for encoding in column.encodings):
                     n_rows = min(n_rows, FEW_ROWS if column.physical_type.endswith("BYTE_ARRAY") else n_rows)
                 if column.has_dictionary_page and column.physical_type == "BYTE_ARRAY":

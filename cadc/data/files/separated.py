@@ -58,18 +58,25 @@ class SeparatedFile:
         self.separator = self._separator(line, wanted, quoting)
         self.has_quotes = file_format.has_quotes(self.separator, quoting, line)
         self.names = list(names) if names is not None else self._header()
-        if len(self.names) > MAX_COLUMNS:
-            raise DataError(f"{path} has {len(self.names)} columns; expected at most {MAX_COLUMNS}.")
 
     def _first_line(self) -> str:
         """Return the first line that is not blank."""
         text = b""
         with TextStream(self.path, self._format.compression) as stream:
-            while len(text) <= MAX_RECORD_BYTES and (more := stream.read(max(HEADER_BYTES, len(text)))):
+            while more := stream.read(max(HEADER_BYTES, len(text))):
                 text += more
                 if re.search(rb"[^\r\n][\r\n]", text):
                     break
-        return re.split(r"[\r\n]", text.decode().lstrip("\r\n"), maxsplit=1)[0]
+                if len(text) > MAX_RECORD_BYTES:
+                    raise DataError(
+                        f"{self.path}: the first line has more than {MAX_RECORD_BYTES >> 20} MiB; expected a line of "
+                        "column names, then rows."
+                    )
+        line = re.split(rb"[\r\n]", text.lstrip(b"\r\n"), maxsplit=1)[0].decode()
+        n_columns = 1 + max(map(line.count, OTHER_SEPARATORS))
+        if n_columns > MAX_COLUMNS:
+            raise DataError(f"{self.path} has {n_columns} columns; expected at most {MAX_COLUMNS}.")
+        return line
 
     def _separator(self, line: str, wanted: Sequence[str], quoting: Quoting) -> str:
         """Return the separator that finds most of the wanted columns in the header."""

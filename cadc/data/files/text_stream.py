@@ -11,7 +11,7 @@ from cadc.data.archive import MAX_RATIO
 from cadc.errors import DataError
 from cadc.paths import regular_file
 
-UNPACKED_BYTES = 1 << 30
+UNPACKED_BYTES = 1 << 28
 """A compressed file that unpacks to more must not grow more than `MAX_RATIO`-fold."""
 STEP = 1 << 20
 """Bytes that are read at once to count lines."""
@@ -67,7 +67,7 @@ class TextStream:
             data = self._without_mark(data)
         if self._limit and self._n_read > self._limit:
             raise DataError(
-                f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 30} GiB; if that "
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size and {UNPACKED_BYTES >> 20} MiB; if that "
                 "is meant, unpack it and give the unpacked file."
             )
         return self._checked(data, at_end=n_wanted > 0)
