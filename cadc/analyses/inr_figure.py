@@ -8,7 +8,7 @@ import matplotlib as mpl
 from torch import Tensor
 
 from cadc.embeddings.fitting.structure_search import Tried
-from cadc.reporting.figure import STYLE
+from cadc.reporting.drawn.figure import STYLE
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cadc import escape
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
-from cadc.reporting.figure import STYLE, save
+from cadc.reporting.drawn.figure import STYLE, save
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 

@@ -13,7 +13,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
 from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
-from cadc.reporting.figure import write_figure
+from cadc.reporting.drawn.figure import write_figure
 from cadc.reporting.lookup import RECORDS
 from cadc.reporting.metric_values import FILE as COMPUTED
 from cadc.reporting.metric_values import MetricValues, kept_metrics

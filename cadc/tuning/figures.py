@@ -10,7 +10,7 @@ from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
 from cadc import escape
-from cadc.reporting.figure import STYLE, save
+from cadc.reporting.drawn.figure import STYLE, save
 from cadc.tuning.study import SharedStudy
 
 mpl.use("Agg")

@@ -4,11 +4,11 @@ import pytest
 from matplotlib import pyplot as plt
 
 from cadc.experiment import Reference
-from cadc.reporting.figure import write_figure
+from cadc.reporting.drawn.figure import write_figure
+from cadc.reporting.drawn.palette import Palette
+from cadc.reporting.drawn.panels import PANELS
 from cadc.reporting.latex import latex
 from cadc.reporting.pairs import counterpart, pairs
-from cadc.reporting.palette import Palette
-from cadc.reporting.panels import PANELS
 from cadc.reporting.points import names_of, points
 from cadc.reporting.table import build_table, markdown
 from cadc.reporting.terminal import print_table

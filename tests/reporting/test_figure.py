@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from cadc.reporting.figure import write_figure
-from cadc.reporting.palette import Palette
-from cadc.reporting.panels import PANELS
+from cadc.reporting.drawn.figure import write_figure
+from cadc.reporting.drawn.palette import Palette
+from cadc.reporting.drawn.panels import PANELS
 from cadc.reporting.table import build_table
 from tests.reporting.made_up import record
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 import cadc as package
 from cadc import escape
 from cadc.configuration.safe_yaml import dump_yaml
-from cadc.reporting.figure import save, write_figure
+from cadc.reporting.drawn.figure import save, write_figure
 from cadc.reporting.latex import latex
 from cadc.reporting.table import build_table, markdown, markdown_rows
 from cadc.storage.csv_tables import as_written, csv_text

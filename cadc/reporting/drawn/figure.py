@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cadc import escape
-from cadc.reporting.palette import Palette
-from cadc.reporting.panels import PANELS
+from cadc.reporting.drawn.palette import Palette
+from cadc.reporting.drawn.panels import PANELS
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,

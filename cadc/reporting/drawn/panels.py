@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from cadc.reporting.heat_panel import HeatPanel
-from cadc.reporting.palette import LINES, Palette, levels_of
-from cadc.reporting.panel import Panel, axis_label, is_near_to, limit
-from cadc.reporting.ratio_panel import RatioPanel
+from cadc.reporting.drawn.heat_panel import HeatPanel
+from cadc.reporting.drawn.palette import LINES, Palette, levels_of
+from cadc.reporting.drawn.panel import Panel, axis_label, is_near_to, limit
+from cadc.reporting.drawn.ratio_panel import RatioPanel
 
 
 class LinePanel(Panel):

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from cadc.reporting.palette import LINES, Palette
-from cadc.reporting.panel import Panel, Part, axis_label, differ, limit
+from cadc.reporting.drawn.palette import LINES, Palette
+from cadc.reporting.drawn.panel import Panel, Part, axis_label, differ, limit
 
 KIND = ["dataset", "model", "initializer", "freeze", "sampler", "rate", "dim"]
 """Columns in which the lines of a panel agree."""

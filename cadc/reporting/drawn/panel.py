@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.reporting.columns import label
-from cadc.reporting.palette import Palette
+from cadc.reporting.drawn.palette import Palette
 
 
 def axis_label(metric: str) -> str:

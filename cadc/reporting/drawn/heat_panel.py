@@ -10,8 +10,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
 
 from cadc.reporting.columns import label
-from cadc.reporting.palette import Palette
-from cadc.reporting.panel import Panel, Part, differ
+from cadc.reporting.drawn.palette import Palette
+from cadc.reporting.drawn.panel import Panel, Part, differ
 
 FULL = 1.0
 """Ratio at which full tables are drawn."""

@@ -1,0 +1,1 @@
+"""Figures of tables: panels, their colours, and how they are laid out and written."""
