@@ -93,7 +93,7 @@ class SharedStudy:
         with self.storage.reached(), self.storage.alone(f"{self.name}.asking"):
             trials = self.study.get_trials(deepcopy=False)
             for trial in trials:
-                lease = claim(self._leases(trial.number)) if self._is_ours(trial) else None
+                lease = claim(self._leases(trial.number), f"trial {trial.number}") if self._is_ours(trial) else None
                 if lease is None:
                     continue
                 # Its holder may have ended it since the trials were read.
@@ -106,7 +106,7 @@ class SharedStudy:
                 return None
             self.study.sampler = self.tuning.sampler(f"{len(trials)}")
             new = self.study.ask()
-            lease = claim(self._leases(new.number))
+            lease = claim(self._leases(new.number), f"trial {new.number}")
             if lease is None:
                 raise CadcError(f"trial {new.number} of {self.name} is claimed already; choose another tune.name.")
             return self._begin(new.number, new._trial_id, lease), lease
@@ -134,12 +134,14 @@ class SharedStudy:
 
         Raises
         ------
+        Lost : if another process took the trial over.
         NoAnswer : if the storage does not answer.
         """
+        lease = self._held.pop(trial.number)
+        lease.require_held()
         with self.storage.reached():
             self.study.tell(trial, **outcome, skip_if_finished=True)
-        if lease := self._held.pop(trial.number, None):
-            clear(lease)
+        clear(lease)
 
     def frozen(self, trial: Trial) -> FrozenTrial:
         """Return a trial as stored."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cadc.errors import CadcError, Lost, Pruned, UsageError
@@ -109,8 +110,11 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
                 continue
             trial, lease = claimed
             started = time.perf_counter()
-            with lease:
-                _work_on(trial, study, base, ledger)
+            try:
+                with lease:
+                    _work_on(trial, study, base, ledger)
+            except (Lost, UpdateFinishedTrialError):
+                continue  # another process took the trial over, for this one gave no sign of life
             line = _line(study.frozen(trial), study, time.perf_counter() - started)
             (report or shown.write)(f"[{len(study.done())}/{study.tuning.trials}] {line}{_best(study)}")
 

@@ -8,10 +8,14 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
+from cadc.errors import CadcError
 from cadc.execution import attempt
 from cadc.execution.epochs import saved_history
 from cadc.ledger import Ledger
+from cadc.storage.lease import claim
+from cadc.storage.under_lease import clear
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.tuning import work as work_module
 from cadc.tuning.study import SharedStudy
 from tests.tuning.helpers import check_study, fork, lines, look, outcome, tune, wait_until
 
@@ -155,3 +159,30 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_
             with ledger.claim(run_id) as lease:
                 saved = saved_history(CheckpointFolder(ledger.checkpoints(run_id), lease))
             assert len(saved) == trial.last_step, "it was trained on"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_late_process_leaves_its_trial_to_whoever_took_it_over(tmp_path, monkeypatch, ended):
+    """It was stopped in the middle of the trial, and the other one may have ended the trial meanwhile."""
+    words = ("tune.trials=2", "tune.pruner=none")
+    calm = tune(tmp_path / "calm", *words)
+    mean, others = work_module.mean_values, []
+
+    def stopped(*arguments):
+        if others:
+            return mean(*arguments)
+        late = look(tmp_path / "runs", *words)
+        (folder,) = late.folder.glob("*.trials/0")
+        next(folder.glob("lease-*")).write_text('{"released": true}')  # as if it gave no sign of life
+        others.append(claim(folder))
+        if ended:
+            late.study.tell(0, values=mean(*arguments))
+            clear(others[0])
+        else:
+            others[0].release()
+        raise CadcError("what the late one finds")
+
+    monkeypatch.setattr(work_module, "mean_values", stopped)
+    study = tune(tmp_path / "runs", *words)
+    assert outcome(study) == outcome(calm)
+    assert len(others) == 1
