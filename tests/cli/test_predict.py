@@ -1,7 +1,7 @@
 """`cadc predict`: new rows get the probabilities that the run's model gives them."""
 
-import json
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -188,11 +188,13 @@ def test_weights_that_are_broken_are_named(tmp_path):
 
 
 def test_data_that_changed_since_is_refused(tmp_path):
-    folder = train("model=bias")
-    record = json.loads((folder / "record.json").read_text())
-    record["data"]["content_hash"] = "other"
-    (folder / "record.json").write_text(json.dumps(record))
-    (tmp_path / "rows.csv").write_text("user,item,hour,recency\n1,2,3,0.5\n")
-    answer = cadc("predict", folder.name, tmp_path / "rows.csv")
+    log = tmp_path / "log.csv"
+    lines = [f"{row % 7},{row % 5},{row % 3 // 2}\n" for row in range(100)]
+    log.write_text("user,item,label\n" + "".join(lines))
+    words = ["data=table", f"data.path={log}", "data.user=user", "data.item=item", "data.label=label", "model=bias"]
+    folder = Path(cadc("train", *words).out.splitlines()[-1]).parent
+    assert cadc("predict", folder.name, log).status == 0
+    log.write_text("user,item,label\n" + "".join(reversed(lines)))
+    answer = cadc("predict", folder.name, log)
     assert answer.status == 1
     assert "has changed since" in answer.sentence
