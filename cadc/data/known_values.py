@@ -42,7 +42,7 @@ class KnownValues:
         if len(unknown):
             meant = self._meanings(uniques.take(pa.array(unknown)))
             index, ids_of_meanings = self._by_meaning
-            ids[unknown] = ids_of_meanings[index.get_indexer(meant)]
+            ids[unknown] = ids_of_meanings[index.get_indexer(pd.Index(meant, dtype=object))]
         return ids[encoded.indices.to_numpy()]
 
     @cached_property

@@ -1,10 +1,12 @@
 """New rows in raw values, read as training reads its file: as ids of users, items and context, and dense numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cadc.data.batch import Batch
@@ -46,7 +48,7 @@ class NewRows:
         }
         self._require(choices, found)
         self._say_which(choices, found)
-        known = {side: log.entity_keys(side) for side in log.entities}
+        known: dict[str, NDArray[Any]] = {side: log.entity_keys(side) for side in log.entities}
         known |= {field: log.vocabulary(field) for field in self.context}
         self._known = {column: KnownValues(values) for column, values in known.items()}
         self.unknown = {
@@ -111,7 +113,7 @@ class NewRows:
         self.unknown[side].add(texts, (ids[rows.long()] == UNKNOWN).numpy())
         return rows
 
-    def _ids(self, block: Block, field: str) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
+    def _ids(self, block: Block, field: str) -> NDArray[np.int32]:
         """Return the id of each row's value of a context field, int32, shape [B]."""
         texts: pa.Array = block.texts(self.columns[field])
         ids = self._known[field].ids(texts)

@@ -57,7 +57,7 @@ ROWS: dict[str, Callable[[Path], Path]] = {
     "a column too many": _csv(f"{HEADER}\n1,2,3,1\n1,2,3,4,5\n"),
     "an open quote": _csv(f'{HEADER}\n1,2,3,"1\n'),
     "UTF-16": _csv(f"{HEADER}\n1,2,3,1\n".encode("utf-16")),
-    "compressed": _csv(gzip.compress(f"{HEADER}\n1,2,3,1\n".encode()), ".csv.gz"),
+    "compressed and cut off": _csv(gzip.compress(f"{HEADER}\n1,2,3,1\n".encode())[:-9], ".csv.gz"),
     "a bomb": _csv(gzip.compress(b"1,2,3,4\n" * 2_000_000), ".csv.gz"),
     "noise": _csv(rng_of("rows").bytes(3000)),
     "Parquet that is none": _csv("PAR1 PAR1", ".parquet"),
