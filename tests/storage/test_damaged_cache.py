@@ -183,6 +183,17 @@ def test_a_damaged_archive_is_not_unpacked(kind, place):
     assert not (place / "cache" / "raw" / "ml-1m").exists()
 
 
+@pytest.mark.parametrize("kind", ["flip_bit", "truncate", "delete"])
+def test_without_a_sound_archive_what_was_unpacked_counts_as_local_and_that_is_said(kind, place, sound):
+    archive = place / "cache" / "downloads" / "ml-1m.zip"
+    DAMAGES[kind](archive, np.random.default_rng(1))
+    answer = cadc(*RUN)
+    assert answer.err.count(f"{archive} is missing or damaged") == 1
+    run_id, edition, *others = result(place / "runs")
+    assert edition == "local"
+    assert (run_id, *others) == (sound[1][0], *sound[1][2:])
+
+
 def test_entries_whose_names_were_exchanged_are_made_again(place, sound):
     """Each is whole, but the factors of other rows."""
     answer = cadc(*RUN[:2], "initializer=mf", "sampler.rate=0.4", "factorization_rows=complement", *RUN[-1:])

@@ -1,6 +1,6 @@
 """Data sets of a publisher: where their files are, and whether they are unchanged."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from cadc.data.text import unreadable
 from cadc.errors import NotDownloadable
 from cadc.paths import cache_dir, data_dir, regular_file
 from cadc.provenance.fingerprint import file_hash
+from cadc.terminal.progress import say
 
 
 class PublishedFiles(Source):
@@ -83,6 +84,8 @@ class PublishedFiles(Source):
             for place in (archive.downloaded(self.url), self.folder / name, self.folder.parent / name):
                 if found := archive.member_hashes(place, self.checksum, self.files):
                     return found | known
+            if self.folder.is_relative_to(cache_dir()):
+                _say_unknown(archive.downloaded(self.url), self.folder)
         return known
 
     def edition(self, fingerprint: dict[str, str]) -> str:
@@ -91,3 +94,12 @@ class PublishedFiles(Source):
             return "rolling"
         known = self.known_hashes()
         return "published" if all(known.get(name) == value for name, value in fingerprint.items()) else "local"
+
+
+@cache
+def _say_unknown(kept: Path, folder: Path) -> None:
+    """Say once that what was downloaded can no longer be compared with what was published."""
+    say(
+        f"{kept} is missing or damaged, so nothing shows that {folder} is what was published, and it counts as local; "
+        f"delete {folder} to have both fetched again"
+    )
