@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from cadc import __version__
+from cadc.cli.limits import require_addresses
 from cadc.data.remarks.said import forget_remarks
 from cadc.errors import CadcError, UsageError, one_line, reason, shown
 from cadc.escape import without_passwords
@@ -66,6 +67,7 @@ def _run(words: Sequence[str]) -> int:
     if rest:
         # argparse stops collecting overrides at an option between them.
         arguments.overrides += rest
+    require_addresses()
     if getattr(arguments, "overrides", None):
         from cadc.configuration.override_text import expand_files
 

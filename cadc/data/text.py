@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from cadc.data.files.records import RecordReader, Records
+from cadc.data.files.text_stream import TextStream
 from cadc.errors import DataError, reason, shown
 from cadc.paths import regular_file
 
@@ -42,25 +44,38 @@ def read_numbers(path: Path, separator: str, columns: Mapping[str, type]) -> Ite
         gaps = [f"gap_{index}_{gap}" for gap in range(width - 1)] if index else []
         names += [*gaps, name]
         types |= {gap: pa.null() for gap in gaps} | {name: pa.from_numpy_dtype(dtype)}
+    n_rows = 0
     try:
-        with pa.csv.open_csv(
-            regular_file(path),
-            pa.csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
-            pa.csv.ParseOptions(delimiter=separator[0], quote_char=False),
-            pa.csv.ConvertOptions(column_types=types, null_values=[""]),
-        ) as reader:
-            for block in reader:
-                for name, dtype in columns.items():
-                    column = block.column(name)
-                    if column.null_count or (np.issubdtype(dtype, np.floating) and not np.isfinite(column).all()):
-                        raise pa.ArrowInvalid(f"column {name} has an empty or infinite value")
-                yield {name: block.column(name).to_numpy(zero_copy_only=False) for name in columns}
+        with TextStream(path, None) as stream:
+            for records in RecordReader(stream, separator[:1].encode(), False, BLOCK_BYTES).pieces():
+                if len(records.starts):
+                    yield _numbers(records, names, types, columns, separator)
+                    n_rows += len(records.starts)
     except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):
-            raise DataError(f"{path} is empty; expected lines of {separator.join(columns)}.") from error
         raise DataError(_first_fault(path, separator, columns) or f"{path}: {error}") from error
     except OSError as error:
         raise unreadable(path, error) from error
+    if not n_rows:
+        raise DataError(f"{path} is empty; expected lines of {separator.join(columns)}.")
+
+
+def _numbers(
+    records: Records, names: list[str], types: dict[str, pa.DataType], columns: Mapping[str, type], separator: str
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of some lines, one row for each of the lines."""
+    block = pa.csv.read_csv(
+        pa.py_buffer(records.data),
+        pa.csv.ReadOptions(column_names=names, block_size=len(records.data) + 1),
+        pa.csv.ParseOptions(delimiter=separator[0], quote_char=False),
+        pa.csv.ConvertOptions(column_types=types, null_values=[""]),
+    )
+    if len(block) != len(records.starts):
+        raise pa.ArrowInvalid(f"{len(block)} rows were read of {len(records.starts)} lines")
+    for name, dtype in columns.items():
+        column = block.column(name)
+        if column.null_count or (np.issubdtype(dtype, np.floating) and not np.isfinite(column).all()):
+            raise pa.ArrowInvalid(f"column {name} has an empty or infinite value")
+    return {name: block.column(name).to_numpy() for name in columns}
 
 
 def _first_fault(path: Path, separator: str, columns: Mapping[str, type]) -> str | None:

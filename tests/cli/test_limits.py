@@ -1,0 +1,22 @@
+"""A process that is given too little memory for its libraries says so instead of trying for ever."""
+
+import subprocess
+import sys
+
+import pytest
+
+resource = pytest.importorskip("resource")
+
+
+@pytest.mark.parametrize("mebibytes", [400, 900, 1400])
+def test_too_little_address_space_ends_in_a_sentence(mebibytes):
+    limits = (mebibytes << 20,) * 2
+    ended = subprocess.run(
+        [sys.executable, "-m", "cadc", "train", "data=synthetic"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limits),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"cadc: this process is limited to {mebibytes} MiB of addresses (ulimit -v);")
