@@ -18,6 +18,8 @@ from cadc.data.vocabulary import encode, in_order, rank_by_frequency
 
 BLOCK_ROWS = 1 << 22
 """Rows of a column that are in memory at once."""
+DENSE_ROWS = 1 << 16
+"""Rows of raw dense values that are in memory at once."""
 
 
 class LogWriter:
@@ -84,7 +86,16 @@ class LogWriter:
         transform : maps raw values to inputs.
         raw : raw values, shape [n_rows, D].
         """
-        self.column("dense", np.float32, raw.shape[1:], lambda raw_rows: transform.apply(raw[raw_rows]))
+
+        def inputs_of(raw_rows: NDArray[Any]) -> NDArray[np.float32]:
+            inputs = np.empty((len(raw_rows), *raw.shape[1:]), np.float32)
+            # In smaller blocks, since raw values and steps between take several times the bytes of the inputs.
+            for first in range(0, len(raw_rows), DENSE_ROWS):
+                block = slice(first, first + DENSE_ROWS)
+                inputs[block] = transform.apply(raw[raw_rows[block]])
+            return inputs
+
+        self.column("dense", np.float32, raw.shape[1:], inputs_of)
         text = transform.to_text()
         (self.folder / TRANSFORM).write_text(text)
         # Columns as they stand are all the content there is.

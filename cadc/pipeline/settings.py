@@ -92,8 +92,8 @@ class Settings:
         config = compose_config(overrides)
         found = cls.of(config)
         if "transform" not in config["data"]:
-            own = found.source.cls.dense_transform
-            default = {TARGET: f"{own.__module__}.{own.__qualname__}"}
+            transform = found.source.cls.dense_transform
+            default = {TARGET: f"{transform.__module__}.{transform.__qualname__}"}
             config = {**config, "data": {**config["data"], "transform": default}}
             found = cls.of(config)
         if found.initializer is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from cadc.terminal.progress import say
 
+MOST_SAID = 20
 _SAID: set[str] = set()
 
 
@@ -18,8 +19,11 @@ def say_remarks(meta: Mapping[str, Any]) -> None:
     if meta["content_hash"] in _SAID:
         return
     _SAID.add(meta["content_hash"])
-    for remark in remarks_of(meta):
+    remarks = remarks_of(meta)
+    for remark in remarks[:MOST_SAID]:
         say(f"{meta['name']}: {remark}")
+    if len(remarks) > MOST_SAID:
+        say(f"{meta['name']}: {len(remarks) - MOST_SAID:,} more remarks; `cadc data describe` shows all")
 
 
 def remarks_of(meta: Mapping[str, Any]) -> list[str]:

@@ -128,7 +128,7 @@ class EntitiesFromRows:
     def remarks(self) -> Iterator[str]:
         """Yield a sentence about each feature of which some entities have several values."""
         for name in self._codes:
-            n_conflicts = {**self._first, **self._counted}[name].n_conflicts
+            n_conflicts = (self._first[name] if name in self._first else self._counted[name]).n_conflicts
             if n_conflicts:
                 yield (
                     f"{n_conflicts:,} of {len(self._numbers):,} {self.side}s have several values of {name} in their "

@@ -111,7 +111,8 @@ class Curve:
         lists = [value.get(key, []) for key in ("knots", "scores")]
         if unknown or not isinstance(value.get("log", False), bool) or not all(map(_are_numbers, [numbers, *lists])):
             raise ValueError("it does not hold the numbers of a curve")
-        return cls(**{key: tuple(own) if isinstance(own, list) else own for key, own in value.items()})
+        options: dict[str, Any] = {key: tuple(own) if isinstance(own, list) else own for key, own in value.items()}
+        return cls(**options)
 
 
 def _are_numbers(values: Sequence[Any] | Any) -> bool:
