@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from cadc.data.files.formats import Format, Quoting
 from cadc.data.files.records import MAX_RECORD_BYTES, RecordReader, Records
-from cadc.data.files.rows_in_quotes import swallowed_rows
+from cadc.data.files.rows_in_quotes import RowsInQuotes
 from cadc.data.files.text_stream import TextStream
 from cadc.errors import DataError, shown
 from cadc.terminal.progress import say
@@ -113,12 +113,17 @@ class SeparatedFile:
         columns = [self.names.index(name) for name in names]
         n_records = n_rows = n_with_breaks = n_in_quotes = 0
         n_to_skip = int(self._has_header)
+        rows_in_quotes = RowsInQuotes(self.separator.encode(), len(self.names))
         for records in self._pieces(self._block_bytes):
             first, n_to_skip = n_to_skip, n_to_skip if not len(records.starts) else 0
             n_records += len(records.starts)
             self._refuse_blank(records, first)
-            if len(records.breaks) and not self._is_sure:
-                self._refuse_swallowed(records, first)
+            if not self._is_sure and (lines := rows_in_quotes.find(records, first)):
+                raise DataError(
+                    f"{self.path}, lines {lines[0]} to {lines[1]} are one row, since a quote opens a value and another "
+                    "one closes it, but each looks like a row of its own. If quotes are characters like any other, set "
+                    "data.quoting=none; if this is one row, set data.quoting=double."
+                )
             if len(records.starts) > first:
                 batch = self._parse(records, first, columns)
                 rows_with_breaks = np.unique(np.searchsorted(records.ends, records.breaks))
@@ -180,15 +185,6 @@ class SeparatedFile:
             raise DataError(
                 f"{self.path}, line {records.line_of(blank[0])} is blank, which may be an empty value or no row in a "
                 'file of one column; write an empty value as "" in a .csv, or remove the line.'
-            )
-
-    def _refuse_swallowed(self, records: Records, first: int) -> None:
-        """Raise a DataError for a quoted value with line breaks that looks like several rows."""
-        if lines := swallowed_rows(records, first, self.separator.encode(), len(self.names)):
-            raise DataError(
-                f"{self.path}, lines {lines[0]} to {lines[1]} are one row, since a quote opens a value and another one "
-                "closes it, but each looks like a row of its own. If quotes are characters like any other, set "
-                "data.quoting=none; if this is one row, set data.quoting=double."
             )
 
     def _refuse_other_widths(self, records: Records, first: int) -> None:
