@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 EXACT = ((pa.float16(), 2**11), (pa.float32(), 2**24), (pa.float64(), 2**53))
-"""Largest whole number up to which a type of floating-point numbers holds all of them."""
+"""Below it, a type of floating-point numbers holds all whole numbers; it may itself stand for the one after it."""
 EXPECTED = "expected texts or whole numbers"
 
 
@@ -92,7 +92,9 @@ def _of_floats(values: pa.Array) -> pa.Array:
         values = values.cast(pa.float32())
     values = values.cast(pa.float64())
     values = pc.if_else(pc.is_nan(values), None, values)
-    _refuse(pc.greater(pc.abs(values), limit), f"is beyond {limit:,}, where its type skips whole numbers; {EXPECTED}")
+    _refuse(
+        pc.greater_equal(pc.abs(values), limit), f"is not below {limit:,}, from where on its type skips whole numbers"
+    )
     _refuse(pc.not_equal(pc.trunc(values), values), f"has a fraction; {EXPECTED}")
     return values.cast(pa.int64()).cast(pa.string())
 

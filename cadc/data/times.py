@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cadc.data.canonical import EXACT
 from cadc.data.column_block import Block, fits
 from cadc.errors import DataError
 
@@ -95,6 +96,10 @@ class TimeColumn:
         """Return seconds with a fraction as ticks."""
         found = block.numbers(self.name, np.float64)
         if pa.types.is_floating(values.type):
+            limit = next(limit for kind, limit in EXACT if kind == values.type)
+            fault = f"is not below {limit:,}, from where on its type skips seconds; write times with 64 bits"
+            if values.type != pa.float64():
+                block.refuse(self.name, pa.array(np.abs(found) >= limit), fault)
             if (found == np.trunc(found)).all():
                 return block.numbers(self.name, np.int64), 1
             # The shortest text of a number is what a CSV file holds of it.
