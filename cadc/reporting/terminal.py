@@ -19,6 +19,7 @@ OWN_FORM = ("rows_kept", "total_s_mean", "embedding_bytes")
 
 def print_table(title: str, table: pd.DataFrame) -> None:
     """Print arms, means ± half intervals (standard deviations beside them), costs, differences and verdicts."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -34,11 +35,17 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     heads = list(leading)
     heads += [text for metric in metrics for text in (label(metric), "± 95 %")]
     heads += ["rows", "seconds", "table bytes", *map(head, further), *map(_compared_head, compared)]
-    for name in heads:
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    shown_rows = [
+        [escape.terminal(cell, LONGEST) for cell in _cells(row, leading, metrics, [*further, *compared])]
+        for row in rows
+    ]
+    for name, *column in zip(heads, *shown_rows, strict=True):
         is_text = name in ("dataset", "arm", "embedding") or name.startswith("verdict")
         # Names of arms and references may wrap, numbers may not.
         wraps = name == "arm" or " to " in name
-        least = min(32, max(map(len, table["arm"].astype(str)))) if name == "arm" else 9 if wraps else None
+        widest = max(map(cell_len, (name, *column)))
+        least = min(32, widest) if name == "arm" else 9 if wraps else widest
         printed.add_column(
             Text(escape.terminal(name, LONGEST)),
             justify="left" if is_text else "right",
@@ -46,16 +53,15 @@ def print_table(title: str, table: pd.DataFrame) -> None:
             min_width=least,
         )
     before = table["dataset"].iloc[0]
-    for row in table.to_dict("records"):
-        cells = {str(name): value for name, value in row.items()}
-        if cells["dataset"] != before:
+    for row, cells in zip(rows, shown_rows, strict=True):
+        if row["dataset"] != before:
             printed.add_section()
-        before = cells["dataset"]
-        printed.add_row(
-            *(Text(escape.terminal(cell, LONGEST)) for cell in _cells(cells, leading, metrics, [*further, *compared]))
-        )
-    width = None if Console().is_terminal else 100 + 11 * (len(heads) - 6)
-    console = Console(width=width, markup=False, emoji=False, highlight=False)
+        before = row["dataset"]
+        printed.add_row(*map(Text, cells))
+    width = Console().width if Console().is_terminal else 100 + 11 * (len(heads) - 6)
+    # On a narrow terminal lines are wrapped, not numbers cut.
+    needed = Console(width=10_000, height=100).measure(printed).minimum
+    console = Console(width=max(width, needed), height=100, markup=False, emoji=False, highlight=False)
     # Written by ourselves, since rich would end the process where the output has no reader.
     with console.capture() as written:
         console.print(printed)
