@@ -84,7 +84,7 @@ def _compare_text(file: TextFile, rng: np.random.Generator) -> str:
     # What a spoilt file holds is what any reader finds in it, as long as no line is lost.
     assert file.is_utf8(), f"text in another encoding is read as {found[:3]}"
     assert by_csv is not None, f"a spoilt file is read as {found[:3]}"
-    assert all(len(row) == len(file.names) for row in by_csv), "a ragged file is read"
+    assert all(len(row) == len(header) for row in by_csv), "a ragged file is read"
     assert found == [[row[column] for column in at] for row in by_csv], f"{found[:3]}, not {by_csv[:3]}"
     assert len(found) == _n_lines(file), f"{len(found)} rows of {_n_lines(file)} lines"
     return "text: other than written, equal to the lines as they stand"
