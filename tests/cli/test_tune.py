@@ -159,7 +159,7 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune.name=.hidden", "tune.name is '.hidden'"),
         ("tune.name=${oc.env:HOME}", "expected the name of another key"),
         ("tune._target_=os.system", "'os.system' is not allowed"),
-        ("tune._target_=cadc.training.fit.Fit", "tune.space is not an option of Fit"),
+        ("tune._target_=cadc.training.fit.Fit", "which is not a Tuning"),
         ("sampler.rte=1", "there is no key sampler.rte"),
         ("tune.storage=mysql://cadc:s3cret@host/db", "tune.storage needs MySQLdb, which is not installed"),
         ("tune.storage=joy://cadc:s3cret@host/db", "tune.storage begins with joy, which is not supported"),

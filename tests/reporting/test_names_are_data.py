@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 import cadc as package
 from cadc import escape
 from cadc.configuration.safe_yaml import dump_yaml
+from cadc.data.sources.table import Table
+from cadc.errors import UsageError
 from cadc.reporting.drawn.figure import save, write_figure
 from cadc.reporting.latex import latex
 from cadc.reporting.table import build_table, markdown, markdown_rows
@@ -255,3 +257,9 @@ def test_an_experiment_with_hostile_names_writes_all_its_files(tmp_path, monkeyp
     assert not [cell for cell in arms_written if cell[0] in "=+@"]
     again = cadc("report", "ex", "--output", "res")
     assert again.status == 0, again.err
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name != "\ud800"])
+def test_the_name_of_a_data_set_is_on_one_line(name):
+    with pytest.raises(UsageError, match=r"data\.name is .*expected a text on one line"):
+        Table(path="log.csv", label="label", user="user", name=name)

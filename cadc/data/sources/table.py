@@ -18,7 +18,7 @@ from cadc.data.sources.side_values import Conflict, require_conflict
 from cadc.data.sources.source import Source
 from cadc.data.text import unreadable
 from cadc.data.times import TimeColumn
-from cadc.errors import DataError, UsageError, require_at_least
+from cadc.errors import DataError, UsageError, require_at_least, shown
 from cadc.paths import regular_file, user_path
 from cadc.provenance.fingerprint import file_hash
 
@@ -91,6 +91,8 @@ class Table(Source):
         self.on_conflict: Conflict = on_conflict
         if description is not None:
             self._complete(user_path(description))
+        if not (self.name.strip() and self.name.isprintable()):
+            raise UsageError(f"data.name is {shown(self.name)}; expected a text on one line.")
         require_at_least(1, "data", min_count=self.min_count)
         require_quoting(self.quoting)
         require_conflict(self.on_conflict)
