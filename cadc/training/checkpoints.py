@@ -2,11 +2,13 @@
 
 import hashlib
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Union
 
 from cadc.errors import DamagedCheckpoint
+from cadc.paths import regular_file
 from cadc.storage.atomic_files import flush
 from cadc.storage.lease import Lease
 from cadc.storage.under_lease import fenced, put_empty_folder
@@ -67,7 +69,10 @@ class CheckpointFolder:
         finally:
             partial.unlink(missing_ok=True)
         for older in before:
-            older.unlink(missing_ok=True)
+            if older.is_dir():  # it is damaged
+                shutil.rmtree(older, ignore_errors=True)
+            else:
+                older.unlink(missing_ok=True)
 
     def __bool__(self) -> bool:
         return bool(self._kept())
@@ -81,7 +86,7 @@ class CheckpointFolder:
         """
         kept = self._kept()
         for path in reversed(kept):
-            if path.stem.partition("-")[2] == self._hash(path):
+            if self._is_whole(path):
                 return path
             if path != kept[0]:
                 say(f"the checkpoint {path} is damaged; an older one is looked for.")
@@ -94,11 +99,14 @@ class CheckpointFolder:
     def _hash(self, path: Path) -> str:
         """Return a hash of a file and of the fit that it belongs to: one of another run is not what was written."""
         whose = "" if self.lease is None else f"{self.folder.relative_to(self.lease.folder.parent)}\0"
+        with regular_file(path).open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.sha256(whose.encode())).hexdigest()
+
+    def _is_whole(self, path: Path) -> bool:
         try:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, lambda: hashlib.sha256(whose.encode())).hexdigest()
-        except IsADirectoryError:
-            return ""
+            return path.stem.partition("-")[2] == self._hash(path)
+        except OSError:
+            return False  # it cannot be read, or is no file
 
     def _kept(self) -> list[Path]:
         """Return the complete checkpoints, newest last; a killed run can leave two."""
