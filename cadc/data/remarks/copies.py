@@ -17,15 +17,12 @@ LEAST_SHARE = 0.01
 """Share of copies among held-out rows below which nothing is said."""
 LEAST_COPIES = 5
 MOST_TIMES = 10
-NOT_INPUTS = ("label", "oracle")
+NOT_INPUTS = ("label", "oracle", "time")
 
 
 @dataclass(frozen=True)
 class Copies:
     """Equal rows of a log's parts, counted among the rows that were compared.
-
-    Rows have equal inputs if all columns but the label are equal: user, item, context, dense values and time, as far as
-    the log has them.
 
     Parameters
     ----------
@@ -66,10 +63,12 @@ class Copies:
 def copies_remark(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> str:
     """Return a sentence about held-out rows that are copies of training rows, or an empty text.
 
-    Rows that merely repeat, such as clicks with few columns, are no reason for one: their labels differ now and then.
-    So it is said only if nearly every row of the log occurs several times; or if at least 1 % of the rows of a part are
-    copies, and labels differ for less than a tenth of the rows with equal inputs that chance would make differ. Where
-    too few labels could differ, as where all are 1, it is said only if rows have a user, an item and a time.
+    Copies are equal in all that the log reads; or in all but the time, which no model reads. Rows that merely repeat,
+    such as clicks with few columns, are no reason for a sentence: their labels differ now and then. So it is said only
+
+    - if nearly every row of the log occurs several times;
+    - or if labels differ for less than a tenth of the rows with equal inputs that chance would make differ. Where too
+      few could differ, as where all labels are 1, rows must be equal in user, item and time for it.
 
     Parameters
     ----------
@@ -77,13 +76,29 @@ def copies_remark(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: 
     order : numbers of the raw rows: training rows, then validation, then test, shape [n_rows].
     sizes : number of rows of each of `SPLITS`.
     """
-    copies = count_copies(columns, order, sizes)
-    is_identified = all(name in columns for name in ("user", "item", "time"))
-    times = copies.times
+    inputs = [name for name in sorted(columns.shapes) if name not in NOT_INPUTS]
+    if "time" not in columns:
+        return _sentence(count_copies(columns, inputs, order, sizes), inputs)
+    timed = [*inputs, "time"]
+    is_certain = "user" in columns and "item" in columns
+    found = _sentence(count_copies(columns, timed, order, sizes), timed, is_certain=is_certain)
+    return found or _sentence(count_copies(columns, inputs, order, sizes), inputs, may_occur_often=True)
+
+
+def _sentence(copies: Copies, inputs: Sequence[str], *, is_certain: bool = False, may_occur_often: bool = False) -> str:
+    """Return the sentence, if there is reason for one.
+
+    Parameters
+    ----------
+    copies : of rows that are equal in `inputs`.
+    is_certain : whether equal rows are copies even where no label can differ.
+    may_occur_often : whether it is no reason that nearly every row occurs several times.
+    """
+    times = 1 if may_occur_often else copies.times
     said = []
     for part in (2, 1):
         n_copies, n_rows, expected = copies.n_copies(part), copies.n_rows(part), copies.expected_conflicts(part)
-        is_evident = copies.n_conflicts(part) <= 0.1 * expected and (is_identified or expected >= LEAST_COPIES)
+        is_evident = copies.n_conflicts(part) <= 0.1 * expected and (is_certain or expected >= LEAST_COPIES)
         if n_copies >= max(LEAST_COPIES, LEAST_SHARE * n_rows) and (is_evident or times > 1):
             share = f"{100 * n_copies / n_rows:.1f} %"
             count = f"about {share} of the" if copies.is_sample else f"{n_copies:,} of {n_rows:,}"
@@ -92,24 +107,27 @@ def copies_remark(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: 
         return ""
     often = f"; nearly every row occurs {times} times" if times > 1 else ""
     return (
-        f"{' and '.join(said)} are exact copies of training rows, equal in {_listed(columns)}{often}: metrics reward "
-        "remembering them; remove repeated rows from the data and train again"
+        f"{' and '.join(said)} are exact copies of training rows, equal in {_listed(inputs)}{often}: metrics "
+        "reward remembering them; unless they are meant to repeat, remove repeated rows from the data and train again"
     )
 
 
-def _listed(columns: DiskColumns) -> str:
-    names = [name for name in ("user", "item") if name in columns]
-    names += ["context"] if {*columns.shapes} - {"user", "item", "time", "dense", *NOT_INPUTS} else []
-    names += [shown_as for name, shown_as in (("dense", "dense values"), ("time", "time")) if name in columns]
+def _listed(inputs: Sequence[str]) -> str:
+    """Return in words what copies are equal in."""
+    names = [name for name in ("user", "item") if name in inputs]
+    names += ["context"] if {*inputs} - {"user", "item", "time", "dense"} else []
+    names += [shown_as for name, shown_as in (("dense", "dense values"), ("time", "time")) if name in inputs]
     return f"{', '.join(names)} and label"
 
 
-def count_copies(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> Copies:
-    """Count equal rows in blocks; see `Copies`."""
+def count_copies(
+    columns: DiskColumns, inputs: Sequence[str], order: NDArray[np.integer[Any]], sizes: Sequence[int]
+) -> Copies:
+    """Count rows that are equal in the columns `inputs`, in blocks; see `Copies`."""
     keep = min(1.0, SAMPLE_ROWS / len(order))
     found, counts = np.empty(0, np.uint64), np.empty((0, len(SPLITS) * 2), np.int64)
     for part, rows in _blocks(order, sizes):
-        hashes = row_hashes(columns, rows)
+        hashes = row_hashes(columns, inputs, rows)
         cell = 2 * part + (columns["label"][rows] > 0)
         if keep < 1:
             kept = hashes < np.uint64(int(keep * 2**64))
@@ -132,12 +150,10 @@ def _blocks(order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> Iterator[t
         first += size
 
 
-def row_hashes(columns: DiskColumns, rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return a hash of the inputs of some raw rows (shape [B]), uint64, shape [B]."""
+def row_hashes(columns: DiskColumns, inputs: Sequence[str], rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return a hash of some columns of some raw rows (shape [B]), uint64, shape [B]."""
     hashes = np.zeros(len(rows), np.uint64)
-    for name in sorted(columns.shapes):
-        if name in NOT_INPUTS:
-            continue
+    for name in inputs:
         values = columns[name][rows].reshape(len(rows), -1)
         for own in values.T:
             # Zero is added so that -0.0 and 0.0 are equal.

@@ -47,9 +47,9 @@ def dense_remarks(scales: Sequence[Scale]) -> list[str]:
     remarks = []
     constant = [scale.name for scale in scales if scale.is_constant]
     if constant:
-        which = "the dense column" if len(constant) == 1 else f"each of {len(constant)} dense columns"
+        which = "the dense column" if len(constant) == 1 else f"each of the {len(constant)} dense columns"
         remarks.append(
-            f"{which} ({shown(', '.join(constant))[1:-1]}) has one value in all training rows, which says nothing; "
+            f"{which} {shown(', '.join(constant))[1:-1]} has one value in all training rows, which says nothing; "
             "leave it out"
         )
     standing = [scale for scale in scales if scale.stands and not scale.is_constant]
@@ -58,9 +58,11 @@ def dense_remarks(scales: Sequence[Scale]) -> list[str]:
         # Beside the columns stand the network's own values, of about 1.
         apart = max(large.size, 1.0) / min(small.spread, 1.0)
         if apart > MOST_APART:
+            ends = [f"{large.name} has numbers of about {large.size:.0e}"] if large.size > 1 else []
+            ends += [f"{small.name} differs by about {small.spread:.0e}"] if small.spread < 1 else []
+            ends += ["a network works with numbers of about 1"] if len(ends) == 1 else []
             remarks.append(
-                f"dense columns stand as they are (data/transform=none) although their scales differ by a factor of "
-                f"{apart:.0e} ({large.name} has numbers of about {large.size:.0e}, {small.name} differences of about "
-                f"{small.spread:.0e}), so that some drown the others; choose data/transform=auto"
+                f"dense columns stand as they are (data/transform=none) although scales differ by a factor of "
+                f"{apart:.0e} ({', '.join(ends)}), so that some numbers drown others; choose data/transform=auto"
             )
     return remarks

@@ -97,7 +97,7 @@ def test_side_field_with_a_value_per_item_is_named_with_its_counts(table, tmp_pa
 def test_constant_dense_columns_are_named(table, tmp_path):
     found = remarks(table.assign(flat=3.0, zero=0), tmp_path, dense=["x", "flat", "zero"])
     assert found == [
-        "each of 2 dense columns (flat, zero) has one value in all training rows, which says nothing; leave it out"
+        "each of the 2 dense columns flat, zero has one value in all training rows, which says nothing; leave it out"
     ]
 
 
@@ -125,7 +125,7 @@ def test_every_remark_is_said_at_training_and_described(table, tmp_path):
         "dense": ["flat"], "path": str(tmp_path / "log.csv"),
     }  # fmt: skip
     words = [f"data.{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in roles.items()]
-    said = ("genre differ from another", "context field session", "dense column (flat)")
+    said = ("genre differ from another", "context field session", "dense column flat")
     for seed in (0, 1):
         answer = cadc("train", "data=table", *words, "model=bias", f"data.split_seed={seed // 2}")
         assert answer.status == 0, answer.err

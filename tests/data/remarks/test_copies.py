@@ -11,7 +11,7 @@ from cadc.data.prepare import prepare
 from cadc.data.remarks import copies
 from cadc.data.remarks.copies import copies_remark, count_copies
 from cadc.data.sources.table import Table
-from cadc.data.split import RandomSplit
+from cadc.data.split import GlobalTimeSplit, RandomSplit
 from tests.support.commands import cadc
 
 
@@ -54,11 +54,12 @@ def test_counts_are_those_of_a_naive_loop(n_rows, n_values, seed, block_rows):
         "time": rng.integers(0, n_values, n_rows),
         "oracle": rng.random(n_rows).astype(np.float32),
     }
+    inputs = [name for name in columns if name not in ("label", "oracle")]
     order = rng.permutation(n_rows).astype(np.uint32)
     sizes = [n_rows - 2 * (n_rows // 3), n_rows // 3, n_rows // 3]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copies, "BLOCK_ROWS", block_rows)
-        found = count_copies(InMemory(columns), order, sizes)
+        found = count_copies(InMemory(columns), inputs, order, sizes)
     assert [(found.n_copies(part), found.n_conflicts(part)) for part in (1, 2)] == naive(columns, order, sizes)
     assert [found.n_rows(part) for part in range(3)] == sizes
 
@@ -69,9 +70,9 @@ def test_long_logs_are_compared_by_a_sample_that_keeps_equal_rows_together(monke
     columns = InMemory({"label": label.astype(np.float32), "user": user})
     order = rng.permutation(20_000)
     sizes = [16_000, 2_000, 2_000]
-    whole = count_copies(columns, order, sizes)
+    whole = count_copies(columns, ["user"], order, sizes)
     monkeypatch.setattr(copies, "SAMPLE_ROWS", 4_000)
-    part = count_copies(columns, order, sizes)
+    part = count_copies(columns, ["user"], order, sizes)
     assert part.is_sample and part.times == whole.times == 2
     assert 3_000 < sum(map(part.n_rows, range(3))) < 5_000
     share = part.n_copies(2) / part.n_rows(2)
@@ -116,8 +117,18 @@ def test_a_part_of_the_rows_that_is_repeated_is_said(tmp_path, capsys):
 
 def test_repeated_rows_of_one_label_are_said_if_they_have_a_time(tmp_path, capsys):
     table = different_pairs().assign(label=lambda own: (own.index < 10).astype(int), time=np.arange(2000))
-    _, found = remark(pd.concat([table, table[300:600]]), tmp_path, capsys, time="time")
+    again = table[300:600]
+    _, found = remark(pd.concat([table, again]), tmp_path, capsys, time="time")
     assert len(found) == 1 and "user, item, time and label" in found[0]
+    later = again.assign(time=again["time"] + 5000)
+    assert remark(pd.concat([table, later]), tmp_path, capsys, time="time")[1] == []
+
+
+def test_copies_at_another_time_are_copies_where_labels_agree_beyond_chance(tmp_path, capsys):
+    table = different_pairs().assign(time=np.arange(2000))
+    later = table.assign(time=table["time"] + 5000)
+    _, found = remark(pd.concat([table, later]), tmp_path, capsys, time="time")
+    assert len(found) == 1 and "user, item and label: metrics" in found[0]
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.03])
@@ -131,6 +142,15 @@ def test_different_rows_and_a_few_copies_say_nothing(tmp_path, capsys):
     table = different_pairs()
     assert remark(table, tmp_path, capsys)[1] == []
     assert remark(pd.concat([table, table[:8]]), tmp_path, capsys)[1] == []
+
+
+def test_a_log_that_was_joined_twice_has_no_copies_in_training_if_the_split_keeps_equal_times_together(tmp_path):
+    rng = np.random.default_rng(1)
+    columns = {"user": rng.integers(0, 20, 3000), "item": rng.integers(0, 20, 3000), "label": rng.integers(0, 2, 3000)}
+    pd.concat([pd.DataFrame(columns).assign(time=np.arange(3000))] * 2).to_csv(tmp_path / "log.csv", index=False)
+    source = Table(str(tmp_path / "log.csv"), user="user", item="item", label="label", time="time")
+    assert prepare(source, GlobalTimeSplit()).meta["remarks"] == []
+    assert "exact copies" in prepare(source, RandomSplit()).meta["remarks"][0]
 
 
 def test_rows_that_differ_in_a_dense_value_or_a_context_are_no_copies(tmp_path, capsys):
