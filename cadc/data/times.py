@@ -1,5 +1,6 @@
 """Columns of times as whole numbers of ticks: seconds, or as fine a part of a second as a column holds."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -103,17 +104,17 @@ class TimeColumn:
             if (found == np.trunc(found)).all():
                 return block.numbers(self.name, np.int64), 1
             # The shortest text of a number is what a CSV file holds of it.
-            own = values.cast(pa.float32()) if values.type == pa.float16() else values
-            values = pc.if_else(pc.less(pc.abs(own), MANY_DIGITS), pc.round(own, ndigits=9), own)
-            values = values.cast(pa.string()).cast(SECONDS)
-        wide = values.cast(pa.decimal256(38, max(values.type.scale, 0)))
-        for ticks in TICKS:
-            scaled = pc.multiply(wide, pa.scalar(ticks, pa.int64()).cast(pa.decimal256(19, 0)))
-            if pc.all(pc.equal(pc.trunc(scaled), scaled)).as_py():
-                try:
+            if values.type != pa.float64():
+                # As a float64 that is nearest to the shortest text, which has fewer digits than the number itself.
+                found = values.cast(pa.float32()).cast(pa.string()).cast(pa.float64()).to_numpy()
+            found = np.where(np.abs(found) < MANY_DIGITS, np.rint(found * 1e9) / 1e9, found)
+            values = pa.array(found).cast(pa.string()).cast(SECONDS)
+        with suppress(pa.ArrowInvalid):  # of too many digits
+            wide = values.cast(pa.decimal256(38, max(values.type.scale, 0)))
+            for ticks in TICKS:
+                scaled = pc.multiply(wide, pa.scalar(ticks, pa.int64()).cast(pa.decimal256(19, 0)))
+                if pc.all(pc.equal(pc.trunc(scaled), scaled)).as_py():
                     return scaled.cast(pa.int64()).to_numpy(zero_copy_only=False), ticks
-                except pa.ArrowInvalid:
-                    break
         raise DataError(
             f"{block.path}: the times of column {self.name} are too far apart or too fine for 64 bits; round them to "
             "whole seconds."

@@ -69,6 +69,21 @@ def test_times_are_what_was_written_in_the_fewest_ticks(nanoseconds, step, way):
     assert ticks == next(n for n in (1, 10**3, 10**6, 10**9) if all(ns % (10**9 // n) == 0 for ns in expected))
 
 
+@given(
+    st.lists(st.floats(-1, 1), min_size=1, max_size=30).filter(any),
+    st.sampled_from([1e-6, 1, 1e3, 1e6, 1.1e7, 1.7e9, 9e9]),
+    st.sampled_from(["f2", "f4", "f8"]),
+)
+@settings(deadline=None, max_examples=300)
+def test_floating_point_seconds_keep_their_order_to_the_nanosecond(shares, scale, kind):
+    seconds = (np.array(shares) * min(scale, {"f2": 2e3, "f4": 1.6e7, "f8": 9e9}[kind])).astype(kind)
+    times, ticks = TimeColumn("t").read(Block("the file", 0, {"t": pa.array(seconds)}))
+    order = np.argsort(seconds, kind="stable")
+    assert (times[order][1:] >= times[order][:-1]).all()
+    exact = seconds.astype(np.float64)
+    assert np.abs(times / ticks - exact).max() <= np.abs(np.spacing(seconds)).max() + 1e-9
+
+
 def clicks(path, fractions=("000", "001", "002", "003")):
     """Four clicks of each of 50 users within a second, in any order; the item is the place in time."""
     rng = np.random.default_rng(0)
