@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups
 from cadc.data.prepare import prepare
 from cadc.data.schema import Schema
 from cadc.data.sources.table import Table
@@ -14,7 +16,9 @@ from cadc.data.split import GlobalTimeSplit, RandomSplit
 from cadc.data.transform import AutoTransform, NoTransform, RankTransform, StandardTransform, fitted
 from cadc.errors import DataError
 from cadc.ledger import Ledger
+from cadc.ledger.identity import arm_signature
 from cadc.pipeline.settings import Settings
+from cadc.provenance.fingerprint import describe
 from tests.support.commands import cadc
 
 N_ROWS = 900
@@ -180,3 +184,26 @@ def test_prices_become_the_normal_scores_of_their_ranks(path, table):
     rank = table["price"].iloc[log.column("row", "train")].rank()
     np.testing.assert_allclose(log.column("dense", "train")[:, 0], ndtri((rank - 0.5) / n), atol=1e-5)
     assert Schema.from_json(log.meta["schema"]).dense == tuple(ROLES["dense"])
+
+
+@pytest.mark.parametrize("name", groups()["data"])
+def test_default_of_each_data_set_is_that_of_its_source(name):
+    settings = Settings.compose([f"data={name}"])
+    assert settings.transform.cls is settings.source.cls.dense_transform
+    assert not settings.transform.options or describe(settings.transform) == describe(settings.transform.cls())
+
+
+def test_data_set_of_a_plugin_that_names_no_transform_has_the_default_of_its_source(monkeypatch, path):
+    config = compose_config(words(path))
+    del config["data"]["transform"]
+    monkeypatch.setattr("cadc.pipeline.settings.compose_config", lambda overrides: config)
+    settings = Settings.compose(words(path))
+    assert settings.transform.cls is AutoTransform
+    assert settings.config["data"]["transform"] == {"_target_": "cadc.data.transform.auto.AutoTransform"}
+
+
+def test_signatures_leave_the_default_out_and_tell_other_transforms_apart(path):
+    config = dict(Settings.compose(words(path)).config)
+    earlier = {**config, "data": {key: own for key, own in config["data"].items() if key != "transform"}}
+    none = Settings.compose(words(path, "data/transform=none"))
+    assert arm_signature(Settings.of(earlier)) == arm_signature(Settings.of(config)) != arm_signature(none)
