@@ -9,8 +9,8 @@ from cadc.api.finished import Run
 from cadc.errors import DataError, UsageError, shown
 from cadc.evaluation.statistics import DEFAULT_MARGIN, Comparison
 from cadc.evaluation.statistics import compare as compare_rows
-from cadc.ledger.identity import arm_signature
-from cadc.pipeline.settings import Settings
+from cadc.ledger.identity import recorded_arm
+from cadc.reporting.contents import require_one_content
 from cadc.reporting.pairs import pairs
 from cadc.reporting.points import Point
 from cadc.terminal.progress import say
@@ -47,7 +47,8 @@ def compare(
     Raises
     ------
     UsageError : where one side is empty or holds runs of several arms, and for an unknown metric.
-    DataError : where no runs share split and seeds, or the metric is undefined.
+    DataError : where no runs share split and seeds, runs read different contents of one data set, or the metric is
+        undefined.
 
     >>> swept = cadc.sweep("data=synthetic", "initializer=random,mf", "seed=range(5)")  # doctest: +SKIP
     >>> of = dict(list(swept.groupby("initializer")))  # doctest: +SKIP
@@ -55,6 +56,9 @@ def compare(
     'better'
     """
     mine, theirs = _runs(arm, runs, "the arm"), _runs(reference, runs, "the reference")
+    require_one_content(
+        [(name, run.record) for name, of in (("the arm", mine), ("the reference", theirs)) for run in of]
+    )
     paired = pairs(*(Point(name, {}, [run.record for run in of]) for name, of in (("a", mine), ("b", theirs))))
     if not paired:
         raise DataError(
@@ -83,7 +87,7 @@ def _runs(given: Runs, folder: str | Path | None, which: str) -> list[Run]:
     found = [run if isinstance(run, Run) else Run(run, folder) for run in several]
     if not found:
         raise UsageError(f"{which} has no finished run; there is nothing to compare.")
-    if len({arm_signature(Settings.of(run.config)) for run in found}) > 1:
+    if len({recorded_arm(run.record) for run in found}) > 1:
         ids = shown([run.id for run in found])
         raise UsageError(f"{which} holds runs of several arms ({ids}); they may differ in seeds alone.")
     return list({run.id: run for run in found}.values())

@@ -134,7 +134,8 @@ def run(arguments: argparse.Namespace) -> str:
             f"the first: {next(iter(errors.values()))}"
         )
     runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
-    table = write_results(experiment, runs, folder, command(arguments), ledger)
+    present = [job.data for job in jobs]
+    table = write_results(experiment, runs, folder, command(arguments), ledger, present=present)
     print_table(experiment.title, table)
     after.table(jobs[0].settings.logger, folder)
     return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"

@@ -116,6 +116,7 @@ def _prepare(
         "name": source.name,
         "edition": source.edition(fingerprint),
         "files": fingerprint,
+        "options": describe(source),
         "schema": schema,
         "rows": rows,
         "positives": dict(zip(SPLITS, positives, strict=True)),

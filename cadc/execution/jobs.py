@@ -1,7 +1,8 @@
 """Jobs: overrides are composed, checked and given a run id before anything is run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from cadc.configuration.components import Component
 from cadc.errors import UsageError
@@ -23,12 +24,14 @@ class Job:
     overrides : `key=value`, as given.
     settings : what they ask for.
     run_id, code : its id, and the hash of the code that can change its result.
+    data : name, content hash and hashes of the files of its log, as a record has them.
     """
 
     overrides: tuple[str, ...]
     settings: Settings
     run_id: str
     code: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
@@ -44,8 +47,9 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
         Component.read(settings.config["logger"], "logger", RunLogger)
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):
-        run_id, code = run_identity(settings, open_log(settings))
-        jobs.append(Job(tuple(overrides), settings, run_id, code))
+        log = open_log(settings)
+        data = {name: log.meta[name] for name in ("name", "content_hash", "files")}
+        jobs.append(Job(tuple(overrides), settings, *run_identity(settings, log), data))
     return jobs
 
 

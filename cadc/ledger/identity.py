@@ -1,11 +1,14 @@
 """The id of a run: a hash of the configuration that matters, the data's content, the seeds and the code."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cadc.configuration.class_lookup import class_name
-from cadc.configuration.components import TARGET
+from cadc.configuration.components import TARGET, Component, defaults
+from cadc.configuration.override_text import format_value
 from cadc.data.log import InteractionLog
+from cadc.errors import CadcError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.saved_tables import SAVED
 from cadc.pipeline.settings import Settings
@@ -70,9 +73,9 @@ def signature(settings: Settings) -> str:
     return digest(_choices(settings) | {"data": _data(settings), "split_seed": settings.seeds.split})
 
 
-def data_signature(settings: Settings) -> str:
-    """Return a hash of the data set and the split that a configuration asks for."""
-    return digest({"data": _data(settings), "split_seed": settings.seeds.split})
+def data_signature(settings: Settings, options: Mapping[str, Any] | None = None) -> str:
+    """Return a hash of the data set and the split that a configuration asks for; see `arm_signature`."""
+    return digest({"data": _data(settings, options), "split_seed": settings.seeds.split})
 
 
 def content_signature(settings: Settings, content_hash: str) -> str:
@@ -80,13 +83,66 @@ def content_signature(settings: Settings, content_hash: str) -> str:
     return digest(_choices(settings) | {"content": content_hash})
 
 
-def arm_signature(settings: Settings) -> str:
-    """Return a hash of all that a configuration asks for but its seeds: the runs of an arm agree in it."""
-    return digest(_choices(settings) | {"data": _data(settings), "seeds": None})
+def arm_signature(settings: Settings, options: Mapping[str, Any] | None = None) -> str:
+    """Return a hash of all that a configuration asks for but its seeds: the runs of an arm agree in it.
+
+    Parameters
+    ----------
+    settings : of a run.
+    options : of its data set, as the run found them; None reads them anew.
+    """
+    return digest(_choices(settings) | {"data": _data(settings, options), "seeds": None})
 
 
-def _data(settings: Settings) -> list[Any]:
-    found = [describe(settings.source), describe(settings.split)]
+def recorded_arm(record: Mapping[str, Any]) -> str:
+    """Return the `arm_signature` of a record: where files lay, or how values were written, does not count."""
+    return arm_signature(Settings.of(record["config"]), record["data"].get("options"))
+
+
+def recorded_data(record: Mapping[str, Any]) -> str:
+    """Return a hash of how a record's data set is read, split and transformed, but for the seed of the split."""
+    return digest(_data(Settings.of(record["config"]), record["data"].get("options")))
+
+
+def told_by(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return all options of a record's configuration that can change its result but seeds, as text by key.
+
+    Values at their default are among them, so that a name can say in what two arms differ.
+    """
+    settings = Settings.of(record["config"])
+    choices = record["config"].get("choices", {})
+    found: dict[str, str] = {}
+    # Records from before there were transforms name none.
+    is_named = "transform" in record["config"]["data"]
+    transform = settings.transform if is_named else Component(settings.source.cls.dense_transform, {})
+    parts = {"data": settings.source, "data.split": settings.split, "data.transform": transform}
+    for group, component in {**parts, **settings.used()}.items():
+        found[group.replace(".", "/")] = str(choices.get(group) or component.cls.__name__)
+        outside = getattr(component.cls, "without_effect", ())
+        values = {**defaults(component.cls), **component.options}
+        if group == "data":
+            values = {**values, **(record["data"].get("options") or source_options(settings))}
+        found |= {
+            f"{group}.{key}": format_value(value) for key, value in values.items() if key not in (*outside, "class")
+        }
+    beside = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
+    if settings.scores_with_factors:
+        beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}
+    return found | {key: format_value(value) for key, value in beside.items()}
+
+
+def source_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of the data set that can change its content, those that a file adds included."""
+    source = settings.source
+    try:
+        return describe(Component(source.cls, source.cls.completed(source.options), source.path))
+    except CadcError:  # a file that is gone; its name is all that is known of it
+        places = {name: Path(str(value)).name for name, value in source.options.items() if value is not None}
+        return describe(source) | {name: places[name] for name in source.cls.without_effect if name in places}
+
+
+def _data(settings: Settings, options: Mapping[str, Any] | None = None) -> list[Any]:
+    found: list[Any] = [source_options(settings) if options is None else options, describe(settings.split)]
     transform = describe(settings.transform)
     # Left out where it is the source's default, and in records from before there were transforms.
     is_default = transform == {"class": class_name(settings.source.cls.dense_transform)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
-from cadc.ledger.identity import content_signature, data_signature, run_code, signature
+from cadc.ledger.identity import content_signature, data_signature, run_code
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
@@ -33,29 +33,21 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     ------
     CadcError : if a run has no record.
     """
-    known: dict[str, list[Record]] = {}
-    by_content: dict[str, list[Record]] = {}
-    contents: dict[str, str] = {}
+    known = _Known()
     kept = [record for folder in committed for record in _committed(folder)]
     unreadable: list[CadcError] = []
     foreign: list[CadcError] = []
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
-        content = record["data"]["content_hash"]
         try:
-            settings = Settings.of(record["config"])
-            known.setdefault(signature(settings), []).append(record)
-            by_content.setdefault(content_signature(settings, content), []).append(record)
-            contents[data_signature(settings)] = content
+            known.add(record)
         except UsageError as error:
             # A run of a component that is no longer installed cannot be asked for either, so nothing is printed.
             foreign.append(UsageError(f"the configuration of run {record['id']} cannot be read: {error}"))
-    runs, n_missing, n_old = [], 0, 0
+    runs, n_missing, n_old, n_stale = [], 0, 0, 0
     for cell in cells:
         settings = Settings.compose(cell.overrides)
-        # Several split seeds may give the same split. A run on it is one run, whichever seed it was recorded under.
-        content = contents.get(data_signature(settings))
-        found = by_content.get(content_signature(settings, content), []) if content is not None else []
-        found = found or known.get(signature(settings), [])
+        found, is_stale = known.of(settings)
+        n_stale += is_stale
         code = run_code(settings)
         present = [record for record in found if record["code"]["hash"] == code]
         n_missing += not found
@@ -71,7 +63,80 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
         say(f"left out: {one_line(str(reason))}")
     if n_old:
         say(f"{n_old} of {len(cells)} runs were made by other code than the present one")
+    if n_stale:
+        say(f"{n_stale} of {len(cells)} runs read another content than the data has now")
     return runs
+
+
+class _Known:
+    """Records by their configuration."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[Record]] = {}
+        self.contents: dict[str, dict[str, Record]] = {}
+        """By data set and split, a record of each content that was read."""
+        self._hashes: dict[str, list[str] | None] = {}
+
+    def add(self, record: Record) -> None:
+        """Add a record; later ones are added later.
+
+        Raises
+        ------
+        UsageError : if a component that it names does not exist here.
+        """
+        settings, options = Settings.of(record["config"]), record["data"].get("options")
+        content = record["data"]["content_hash"]
+        self.records.setdefault(content_signature(settings, content), []).append(record)
+        of_data = self.contents.setdefault(data_signature(settings, options), {})
+        of_data.pop(content, None)
+        of_data[content] = record
+
+    def of(self, settings: Settings) -> tuple[list[Record], bool]:
+        """Return the records of a configuration, and whether they read another content than the data has now.
+
+        Several split seeds may give the same split: a run on it is one run, whichever seed it was recorded under.
+        """
+        contents = self.contents.get(data_signature(settings), {})
+        present = self._present(settings)
+        wanted = [content for content, record in contents.items() if _is_meant(settings, record, present)]
+        now = [content for content in wanted if present is None or _hashes(contents[content]) == present]
+        for some, is_stale in ((now, False), (wanted, True)):
+            found = [
+                record for content in some for record in self.records.get(content_signature(settings, content), [])
+            ]
+            if found:
+                return sorted(found, key=lambda record: str(record["finished_at"])), is_stale
+        return [], False
+
+    def _present(self, settings: Settings) -> list[str] | None:
+        """Return the hashes of the files that a configuration names; None if it names none, or they are gone."""
+        if not _places(settings):
+            return None
+        key = str(sorted(_places(settings).items()))
+        if key not in self._hashes:
+            try:
+                self._hashes[key] = sorted(settings.source.build().fingerprint().values())
+            except (CadcError, OSError):
+                self._hashes[key] = None
+        return self._hashes[key]
+
+
+def _places(settings: Settings) -> dict[str, str]:
+    """Return the options of a data set that say where its files are."""
+    options = settings.source.options
+    return {name: str(options[name]) for name in settings.source.cls.without_effect if options.get(name) is not None}
+
+
+def _hashes(record: Record) -> list[str]:
+    return sorted(map(str, record["data"].get("files", {}).values()))
+
+
+def _is_meant(settings: Settings, record: Record, present: list[str] | None) -> bool:
+    """Tell whether a record read the file that a configuration names: it is the same by its hash, or by its name."""
+    places = _places(settings)
+    if not places or (present is not None and _hashes(record) == present):
+        return True
+    return set(record["data"].get("files", {})) <= {Path(place).name for place in places.values()}
 
 
 def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from cadc.configuration.nested import leaves
-from cadc.ledger.identity import arm_signature
+from cadc.ledger.identity import recorded_arm, told_by
 from cadc.ledger.store import Record
-from cadc.pipeline.settings import Settings
+from cadc.reporting.contents import require_one_content
 
 ARM_COLUMNS = [
     "dataset",
@@ -84,17 +83,28 @@ def _plain(value: Any) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def points(runs: Sequence[tuple[str, Record]]) -> list[Point]:
-    """Return the points of (arm, record) pairs, grouped by data set, arms in order of appearance."""
+def points(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, Any]] = ()) -> list[Point]:
+    """Return the points of (arm, record) pairs, grouped by data set, arms in order of appearance.
+
+    Parameters
+    ----------
+    runs : arm and record of each run.
+    present : parts `data` of the logs as they are now, see `require_one_content`.
+
+    Raises
+    ------
+    DataError : if runs read different contents of one data set.
+    """
+    require_one_content(runs, present)
     groups: dict[str, dict[str, Record]] = {}
     rows: dict[str, dict[str, Any]] = {}
     arms: dict[str, str] = {}
     for arm, record in runs:
-        key = f"{arm} {arm_signature(Settings.of(record['config']))}"
+        key = f"{arm} {recorded_arm(record)}"
         arms[key] = arm
         rows.setdefault(key, arm_columns(arm, record))
         groups.setdefault(key, {})[record["id"]] = record
-    _tell_apart(rows, {key: next(iter(records.values()))["config"] for key, records in groups.items()})
+    _tell_apart(rows, {key: next(iter(records.values())) for key, records in groups.items()})
     found = [Point(arms[key], rows[key], list(records.values())) for key, records in groups.items()]
     datasets = list(dict.fromkeys(point.columns["dataset"] for point in found))
     return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
@@ -120,15 +130,21 @@ def names_of(rows: Sequence[Point]) -> list[str]:
     return found
 
 
-def _tell_apart(rows: dict[str, dict[str, Any]], configs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Add the keys in which points differ to the names of those that no column tells apart."""
+def _tell_apart(rows: dict[str, dict[str, Any]], records: Mapping[str, Record]) -> None:
+    """Add the keys in which points differ to the names of those that no column tells apart.
+
+    Only what can change a result makes a name, in one spelling.
+    """
     same: dict[tuple[Any, ...], list[str]] = {}
     for key, row in rows.items():
         same.setdefault(tuple(row.values()), []).append(key)
     for keys in same.values():
-        flat = [leaves(configs[key]) for key in keys]
-        differing = [name for name in flat[0] if len({str(options.get(name)) for options in flat}) > 1]
+        if len(keys) == 1:
+            continue
+        flat = [told_by(records[key]) for key in keys]
+        names = dict.fromkeys(name for options in flat for name in options)
+        differing = [name for name in names if len({str(options.get(name)) for options in flat}) > 1]
         for key, options in zip(keys, flat, strict=True):
-            told = ", ".join(f"{name}={options.get(name)}" for name in differing if "seed" not in name)
+            told = ", ".join(f"{name}={options[name]}" for name in differing if name in options)
             if told:
                 rows[key]["arm"] += f" ({told})"

@@ -1,9 +1,10 @@
 """The results of an experiment: table, figure, the records behind them, and their provenance."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -37,6 +38,7 @@ def write_results(
     command: str,
     ledger: Ledger | None = None,
     committed: Sequence[Path] = (),
+    present: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Write table, comparison, strata, figure, records and provenance of (arm, record) pairs; return the table.
 
@@ -48,14 +50,16 @@ def write_results(
     command : the command that writes them again.
     ledger : holds the runs' scores, for comparison, strata and metrics that records lack.
     committed : folders of results; what is kept there serves where the scores are gone.
+    present : parts `data` of the logs as they are now, see `require_one_content`.
 
     Raises
     ------
+    DataError : where runs read different contents of one data set.
     CadcError : where the folder cannot be written to, or arms cannot be compared with a reference.
     """
-    rows = points(runs)
+    rows = points(runs, present)
     values = MetricValues(SavedRows(ledger), kept_metrics(committed))
-    table = build_table(runs, experiment.metrics, experiment.columns, values)
+    table = build_table(runs, experiment.metrics, experiment.columns, values, present)
     table = add_tuning_time(table, experiment.tuned, rows)
     compared = compare_points(experiment.references, rows, ledger, committed)
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)

@@ -1,6 +1,6 @@
 """The table of an experiment: a row for each point; means, standard deviations and intervals over seeds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ def build_table(
     metrics: Sequence[str] = (),
     columns: Sequence[str] = (),
     values: MetricValues | None = None,
+    present: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return the table of (arm, record) pairs, one row for each point.
 
@@ -36,8 +37,9 @@ def build_table(
     columns : further columns, see `cadc.experiment.columns`.
     values : computes the metrics that records lack; None computes none. Where one cannot be computed, cells are empty
         and the attribute `note` says why.
+    present : parts `data` of the logs as they are now, see `require_one_content`.
     """
-    rows = points(runs)
+    rows = points(runs, present)
     metrics = metrics_of(metrics, (record for _, record in runs))
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in metrics]
     values = values or MetricValues()

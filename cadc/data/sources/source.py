@@ -1,7 +1,8 @@
 """Base class of data sources: everything that preparation and `cadc data` ask of one."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from cadc.data.files.formats import Quoting
 from cadc.data.raw import RawLog
@@ -47,6 +48,9 @@ class Source(ABC):
     name: str
     """Name of the data set in records and tables."""
 
+    without_effect: ClassVar[tuple[str, ...]] = ()
+    """Options that say where files are; what is in them counts, not where they are."""
+
     extra_columns: ClassVar[tuple[str, ...]] = ()
     """Columns of its chunks that only some sources have, such as `oracle`; see `cadc.models.model.Model`."""
 
@@ -67,6 +71,16 @@ class Source(ABC):
         New rows may use either, see `cadc predict`.
         """
         return {}
+
+    @classmethod
+    def completed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a configuration with those that a file which they name adds.
+
+        Raises
+        ------
+        CadcError : if the file cannot be read.
+        """
+        return dict(options)
 
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:

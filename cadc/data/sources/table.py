@@ -1,8 +1,8 @@
 """A table of your own: a CSV or Parquet file whose columns are described by options or in a YAML file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class Table(Source):
     UsageError : if the options contradict each other.
     """
 
+    without_effect: ClassVar[tuple[str, ...]] = ("path", "description")
+
     def __init__(
         self,
         path: str | None = None,
@@ -97,11 +99,16 @@ class Table(Source):
         require_quoting(self.quoting)
         require_conflict(self.on_conflict)
 
-    def _complete(self, path: Path) -> None:
-        """Set the options that the description holds and that were not given otherwise."""
+    @staticmethod
+    def _known() -> dict[str, Any]:
+        """Return the options that a description may set, and their defaults."""
         from cadc.configuration.components import defaults
 
-        known = {key: value for key, value in defaults(Table).items() if key not in ("path", "description")}
+        return {key: value for key, value in defaults(Table).items() if key not in ("path", "description")}
+
+    def _complete(self, path: Path) -> None:
+        """Set the options that the description holds and that were not given otherwise."""
+        known = self._known()
         given = read_description(path)
         for key in given:
             if key not in known:
@@ -115,6 +122,14 @@ class Table(Source):
         for key, value in options.items():
             if getattr(self, key) == known[key]:
                 setattr(self, key, value)
+
+    @classmethod
+    def completed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options with those of the description."""
+        if options.get("description") is None:
+            return dict(options)
+        table = cls(**options)
+        return {name: getattr(table, name) for name in (*cls._known(), "path")}
 
     def place(self) -> str:
         """Say which option names the file."""

@@ -1,0 +1,80 @@
+"""Whether runs read the same content of a data set; those that did not must not stand side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cadc.errors import DataError, shown
+from cadc.ledger.identity import recorded_data
+from cadc.ledger.store import Record
+
+Token = tuple[str, Any]
+
+MAX_NAMED = 3
+"""Arms that a message names for each content."""
+
+
+def require_one_content(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Raise a DataError if runs of one data set read different contents of it.
+
+    Runs that read and split a data set alike have the same content hash if its content is the same; under other seeds
+    of the split the hashes of the raw files tell.
+
+    Parameters
+    ----------
+    runs : arm and record of each run.
+    present : parts `data` of the logs as they are now. A run on the same content read what is there now, whatever its
+        files were called or packed into then.
+    """
+    for name in dict.fromkeys(record["data"]["name"] for _, record in runs):
+        own = [(arm, record) for arm, record in runs if record["data"]["name"] == name]
+        _require_one_hash(name, own)
+        _require_one_set_of_files(name, own, [_tokens(data) for data in present if data["name"] == name])
+
+
+def _require_one_hash(name: str, runs: Sequence[tuple[str, Record]]) -> None:
+    found: dict[tuple[str, int], dict[str, list[tuple[str, Record]]]] = {}
+    for arm, record in runs:
+        key = recorded_data(record), record["config"]["data"]["split_seed"]
+        found.setdefault(key, {}).setdefault(record["data"]["content_hash"], []).append((arm, record))
+    for by_content in found.values():
+        if len(by_content) > 1:
+            raise _error(name, list(by_content.values()))
+
+
+def _require_one_set_of_files(name: str, runs: Sequence[tuple[str, Record]], present: list[set[Token]]) -> None:
+    groups = list(present)
+    for _, record in runs:
+        tokens = _tokens(record["data"])
+        touched = [group for group in groups if group & tokens]
+        groups = [group for group in groups if not group & tokens] + [tokens.union(*touched)]
+    used = [
+        [(arm, record) for arm, record in runs if ("content", record["data"]["content_hash"]) in group]
+        for group in groups
+    ]
+    used = [group for group in used if group]
+    if len(used) > 1:
+        raise _error(name, used)
+
+
+def _tokens(data: Mapping[str, Any]) -> set[Token]:
+    """Return what tells the content of a data set: two logs that share one of them have the same content."""
+    files = data.get("files")
+    return {("content", data["content_hash"])} | (
+        set() if files is None else {("files", tuple(sorted(map(str, files.values()))))}
+    )
+
+
+def _error(name: str, groups: Sequence[Sequence[tuple[str, Record]]]) -> DataError:
+    parts = []
+    for group in groups:
+        arms = list(dict.fromkeys(arm for arm, _ in group))
+        more = f" and {len(arms) - MAX_NAMED} more" if len(arms) > MAX_NAMED else ""
+        data = group[0][1]["data"]
+        edition = f"{data['edition']}, " if data.get("edition") else ""
+        named = ", ".join(shown(arm)[1:-1] for arm in arms[:MAX_NAMED])
+        parts.append(f"{named}{more} read {data['content_hash'][:8]} ({edition}run {group[0][1]['id']})")
+    return DataError(
+        f"different contents of the data set {shown(name)[1:-1]} cannot stand side by side: {'; '.join(parts)}; "
+        "run `cadc experiment` or `cadc train` again on the present data, or give contents that are meant to differ "
+        "a data.name each."
+    )
