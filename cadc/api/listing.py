@@ -9,10 +9,16 @@ import pandas as pd
 from cadc.api.carry_out import ledger_of
 from cadc.configuration.nested import part
 from cadc.configuration.override_text import format_value
+from cadc.errors import CadcError
 from cadc.ledger.listing import ALWAYS, differing, options, select
+from cadc.ledger.record_schema import check_record
 from cadc.ledger.status import Entry, entries_of
+from cadc.pipeline.settings import Settings
+from cadc.reporting.contents import content_labels
 
 BEFORE = ("id", "status", "finished_at")
+CONTENT = "content"
+"""Column of a label of the content that a run read; where all read one, there is none."""
 AFTER = ("seconds", "bytes", "reason")
 """Columns of every table, before and after its options and metrics."""
 
@@ -45,15 +51,34 @@ def runs(*filters: str, runs: str | Path | None = None) -> pd.DataFrame:
 def table_of(entries: Sequence[Entry], keys: Sequence[str]) -> pd.DataFrame:
     """Return runs as a data frame, a row a run.
 
+    Where runs of one data set read different contents of it, the column `content` tells them apart.
+
     Parameters
     ----------
     entries : of the runs, as the ledger knows them.
     keys : of the configuration that have a column each.
     """
+    labels = content_labels([entry.known for entry in entries if _is_readable(entry)])
+    keys = [*keys, *([CONTENT] if labels else [])]
     metrics = list(dict.fromkeys(name for entry in entries for name in part(entry.known, "metrics")))
-    table = pd.DataFrame([_row(entry, keys) for entry in entries], columns=[*BEFORE, *keys, *metrics, *AFTER])
+    table = pd.DataFrame(
+        [_row(entry, keys) | ({CONTENT: labels.get(entry.run_id)} if labels else {}) for entry in entries],
+        columns=[*BEFORE, *keys, *metrics, *AFTER],
+    )
     table["finished_at"] = pd.to_datetime(table["finished_at"], utc=True, errors="coerce", format="ISO8601")
     return table.astype(dict.fromkeys(["seconds", *metrics], "float64") | {"bytes": "Int64"})
+
+
+def _is_readable(entry: Entry) -> bool:
+    """Tell whether the record of a finished run says what it read."""
+    if entry.status != "finished":
+        return False
+    try:
+        check_record(entry.known, entry.run_id)
+        Settings.of(entry.known["config"])
+    except CadcError:
+        return False
+    return True
 
 
 def _row(entry: Entry, keys: Sequence[str]) -> dict[str, Any]:

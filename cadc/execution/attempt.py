@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
-from cadc.errors import DamagedCheckpoint, Lost, NotWritable, Pruned, Unreachable
+from cadc.errors import Damaged, DamagedCheckpoint, Lost, NotWritable, Pruned, Unreachable
 from cadc.execution.epochs import saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
@@ -12,6 +13,7 @@ from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
 from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.storage.lease import Lease
+from cadc.storage.manifest import damaged_since
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
@@ -82,10 +84,13 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
         # From here on the run counts as interrupted, and resumes from its own checkpoints.
         ledger.forget_failure(lease)
 
+    def build(folder: Path) -> None:
+        run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
+        if faults := damaged_since():
+            raise Damaged(f"{faults[0]} since this run read it; run it again.")
+
     def attempt() -> None:
-        ledger.write(
-            lease, lambda folder: run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
-        )
+        ledger.write(lease, build)
 
     try:
         try:
@@ -105,7 +110,8 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
         raise
     except Exception as error:
         lease.require_held()
-        if is_of_the_run(error, job.settings):
+        # What follows from a damaged cache is not the run's own, whatever it looks like.
+        if is_of_the_run(error, job.settings) and not damaged_since():
             record = record_without_result(job, "failed", str(as_cadc_error(error)))
             ended = record | (unreachable_fields(job) if isinstance(error, Unreachable) else {})
             # A resumed attempt may fail before it reports the epochs of earlier ones.

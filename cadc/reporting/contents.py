@@ -6,6 +6,7 @@ from typing import Any
 from cadc.errors import DataError, shown
 from cadc.ledger.identity import recorded_data
 from cadc.ledger.store import Record
+from cadc.provenance.fingerprint import digest
 
 Token = tuple[str, Any]
 
@@ -29,6 +30,29 @@ def require_one_content(runs: Sequence[tuple[str, Record]], present: Sequence[Ma
         own = [(arm, record) for arm, record in runs if record["data"]["name"] == name]
         _require_one_hash(name, own)
         _require_one_set_of_files(name, own, [_tokens(data) for data in present if data["name"] == name])
+
+
+def content_labels(records: Sequence[Record]) -> dict[str, str]:
+    """Return, by run, a label of the content that it read; empty if all runs of each data set read one content.
+
+    Runs on the same files have one label, whatever the seed of their split, unless the same files came out differently.
+    """
+    try:
+        require_one_content([(record["id"], record) for record in records])
+        return {}
+    except DataError:
+        by_files: dict[str, list[Record]] = {}
+        for record in records:
+            files = sorted(map(str, record["data"].get("files", {}).values()))
+            by_files.setdefault(digest([record["data"]["name"], files])[:8], []).append(record)
+    labels = {}
+    for label, own in by_files.items():
+        try:
+            _require_one_hash("", [(record["id"], record) for record in own])
+            labels |= {record["id"]: label for record in own}
+        except DataError:
+            labels |= {record["id"]: record["data"]["content_hash"][:8] for record in own}
+    return labels
 
 
 def _require_one_hash(name: str, runs: Sequence[tuple[str, Record]]) -> None:

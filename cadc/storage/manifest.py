@@ -63,6 +63,19 @@ def fault(folder: Path, entry: str) -> str:
     return found
 
 
+def damaged_since() -> list[str]:
+    """Return what is wrong with folders that were whole when this process opened them; each fault is told once.
+
+    A folder that was removed is none: what was opened of it stays readable.
+    """
+    found = []
+    for folder, entry in list(_whole):
+        if folder.is_dir() and (wrong := fault(folder, entry)):
+            del _whole[folder, entry]
+            found.append(f"{folder} is damaged ({wrong})")
+    return found
+
+
 def _fault(folder: Path, entry: str, signature: _Signature) -> str:
     present = {name for name, *_ in signature}
     if MANIFEST not in present:
