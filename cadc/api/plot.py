@@ -101,7 +101,9 @@ def _means(rows: pd.DataFrame, x: str, y: str, by: list[str]) -> pd.DataFrame:
     points = []
     for (arm, place), own in rows.groupby([name, x], sort=False, dropna=False):
         found = seed_interval(own[y])
-        points.append({"arm": arms_drawn[arm], "rate": place, "mean": found.mean, "half": (found.high - found.low) / 2})
+        points.append(
+            {"arm": arms_drawn[str(arm)], "rate": place, "mean": found.mean, "half": (found.high - found.low) / 2}
+        )
     return pd.DataFrame(points)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.output import show
-from cadc.errors import CadcError, UsageError
+from cadc.errors import CadcError, UsageError, shown
 from cadc.paths import user_path
 from cadc.terminal.progress import say
 
@@ -112,6 +112,9 @@ def _runs_of(folder: Path) -> list[str]:
         return []
     try:
         arms = json.loads(path.read_text())["runs"]
-        return list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))
+        found = list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))
+        if outside := [run_id for run_id in found if Path(run_id).name != run_id]:
+            raise ValueError(f"{shown(outside[0])} is not the id of a run")
+        return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CadcError(f"{path} does not list its runs ({error!r}); `cadc report` writes it again.") from error

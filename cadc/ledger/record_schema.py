@@ -18,6 +18,11 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value.isprintable()
 
 
+def _is_id(value: Any) -> bool:
+    # It is joined to the folder of a ledger, out of which it must not lead.
+    return _is_text(value) and "/" not in value and not value.startswith(".") and bool(value)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
@@ -39,7 +44,7 @@ def _are_texts(value: Any) -> bool:
 
 
 SCHEMA: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "id": (_is_text, "text on one line"),
+    "id": (_is_id, "the name of a folder"),
     "finished_at": (_is_text, "text on one line"),
     "seed": (_is_number, "a number"),
     "uses": (_are_texts, "a list of groups"),

@@ -19,7 +19,8 @@ import cadc as package
 from cadc import escape
 from cadc.configuration.safe_yaml import dump_yaml
 from cadc.data.sources.table import Table
-from cadc.errors import UsageError
+from cadc.errors import CadcError, UsageError
+from cadc.ledger.record_schema import check_record
 from cadc.reporting.drawn.figure import save, write_figure
 from cadc.reporting.latex import latex
 from cadc.reporting.table import build_table, markdown, markdown_rows
@@ -263,3 +264,19 @@ def test_an_experiment_with_hostile_names_writes_all_its_files(tmp_path, monkeyp
 def test_the_name_of_a_data_set_is_on_one_line(name):
     with pytest.raises(UsageError, match=r"data\.name is .*expected a text on one line"):
         Table(path="log.csv", label="label", user="user", name=name)
+
+
+@pytest.mark.parametrize("run_id", ["../elsewhere", "/tmp/elsewhere", ".unfinished", "", "a/b", ".."])
+def test_the_id_of_a_record_does_not_lead_out_of_a_ledger(run_id, record):
+    check_record(record, "results/records.jsonl")
+    with pytest.raises(CadcError, match=r"id is .*expected the name of a folder"):
+        check_record(record | {"id": run_id}, "results/records.jsonl")
+
+
+def test_results_of_others_name_runs_and_no_other_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("results/quickstart").mkdir(parents=True)
+    Path("results/quickstart/provenance.json").write_text(json.dumps({"runs": {"a": ["../../elsewhere"]}}))
+    answer = cadc("sync", "--experiment", "quickstart")
+    assert answer.status == 1
+    assert "'../../elsewhere' is not the id of a run" in answer.sentence
