@@ -71,7 +71,8 @@ class Quotes:
                 end = match.end()
                 is_closed = match[1] == b'"'
                 spans.append((start, end - 1 if is_closed else end))
-        return tuple(np.array(spans, np.int64).reshape(-1, 2).T)
+        starts, ends = np.array(spans, np.int64).reshape(-1, 2).T
+        return starts, ends
 
     def contain(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell for each position whether it is within a quoted value, bool, shape [n].

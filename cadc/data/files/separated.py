@@ -127,7 +127,7 @@ class SeparatedFile:
             if len(records.starts) > first:
                 batch = self._parse(records, first, columns)
                 rows_with_breaks = np.unique(np.searchsorted(records.ends, records.breaks))
-                n_with_breaks += np.count_nonzero(rows_with_breaks >= first)
+                n_with_breaks += int(np.count_nonzero(rows_with_breaks >= first))
                 n_rows += batch.num_rows
                 if not self.has_quotes and b'"' in records.data:
                     n_in_quotes += _n_in_quotes(batch)
