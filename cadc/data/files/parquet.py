@@ -30,7 +30,7 @@ class ParquetTable:
 
     Raises
     ------
-    DataError : if it has more than `MAX_COLUMNS` columns.
+    DataError : if it has more than `MAX_COLUMNS` columns, or names that are not text.
     OSError, pyarrow.ArrowException : if it cannot be read.
     """
 
@@ -40,10 +40,13 @@ class ParquetTable:
         self._metadata = pa.parquet.read_metadata(path)
         if self._metadata.num_columns > MAX_COLUMNS:
             raise DataError(f"{path} has {self._metadata.num_columns} columns; expected at most {MAX_COLUMNS}.")
-        self._schema = self._metadata.schema.to_arrow_schema()
-        self.names = list(self._schema.names)
         schema = self._metadata.schema
-        self._leaves = {schema.column(at).path: at for at in range(self._metadata.num_columns)}
+        try:
+            self._schema = schema.to_arrow_schema()
+            self.names = list(self._schema.names)
+            self._leaves = {schema.column(at).path: at for at in range(self._metadata.num_columns)}
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} has a column whose name is not text in UTF-8; write it again.") from error
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield some columns, with the types of the file, in blocks of rows.
@@ -54,7 +57,8 @@ class ParquetTable:
 
         Raises
         ------
-        DataError : if a column holds several values in a row, or the columns unpack to far more than the file's size.
+        DataError : if a column holds several values in a row or texts that are not UTF-8, or the columns unpack to far
+            more than the file's size.
         """
         for name in names:
             kind = self._schema.field(name).type
@@ -63,14 +67,28 @@ class ParquetTable:
         n_rows = self._metadata.num_rows
         self._refuse_growth(n_rows * len(names))
         n_read = n_bytes = 0
-        with pa.parquet.ParquetFile(self.path, metadata=self._metadata) as file:
+        with pa.parquet.ParquetFile(self.path, metadata=self._metadata, page_checksum_verification=True) as file:
             for groups in self._row_groups():
                 for batch in file.iter_batches(self._rows_at_once(groups, names), groups, list(names)):
                     n_read, n_bytes = n_read + batch.num_rows, n_bytes + batch.nbytes
                     self._refuse_growth(n_bytes)
+                    for name in names:
+                        self._require_text(name, batch.column(name), n_read)
                     yield batch.select(list(names))
         if n_read != n_rows:
             raise DataError(f"{self.path}: {n_read} rows were read of the {n_rows} that it announces; write it again.")
+
+    def _require_text(self, name: str, values: pa.Array, n_read: int) -> None:
+        """Raise a DataError for texts that are not UTF-8, which Arrow does not look at while reading."""
+        texts = values.dictionary if pa.types.is_dictionary(values.type) else values
+        if any(is_text(texts.type) for is_text in (pa.types.is_string, pa.types.is_large_string)):
+            try:
+                texts.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise DataError(
+                    f"{self.path}: column {name} is not text in UTF-8 in rows {n_read - len(values) + 1} to {n_read}; "
+                    "write it again as text, or as bytes."
+                ) from error
 
     def _refuse_growth(self, n_bytes: int) -> None:
         if n_bytes > self._limit:

@@ -40,7 +40,8 @@ class TextStream:
 
     def __init__(self, path: Path, compression: str | None) -> None:
         self.path = path
-        self._limit = max(UNPACKED_BYTES, MAX_RATIO * regular_file(path).stat().st_size) if compression else None
+        size = regular_file(path).stat().st_size
+        self._limit = max(UNPACKED_BYTES, MAX_RATIO * size) if compression else None
         self._compression = compression
         self._file = pa.input_stream(path, compression=compression)
         self._n_read = 0
