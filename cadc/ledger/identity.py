@@ -115,7 +115,11 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
     # Records from before there were transforms name none.
     is_named = "transform" in record["config"]["data"]
     transform = settings.transform if is_named else Component(settings.source.cls.dense_transform, {})
-    parts = {"data": settings.source, "data.split": settings.split, "data.transform": transform}
+    parts: dict[str, Component[Any]] = {
+        "data": settings.source,
+        "data.split": settings.split,
+        "data.transform": transform,
+    }
     for group, component in {**parts, **settings.used()}.items():
         found[group.replace(".", "/")] = str(choices.get(group) or component.cls.__name__)
         outside = getattr(component.cls, "without_effect", ())
@@ -125,7 +129,7 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
         found |= {
             f"{group}.{key}": format_value(value) for key, value in values.items() if key not in (*outside, "class")
         }
-    beside = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
+    beside: dict[str, Any] = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
     if settings.scores_with_factors:
         beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}
     return found | {key: format_value(value) for key, value in beside.items()}

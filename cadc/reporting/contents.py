@@ -45,7 +45,7 @@ def content_labels(records: Sequence[Record]) -> dict[str, str]:
         for record in records:
             files = sorted(map(str, record["data"].get("files", {}).values()))
             by_files.setdefault(digest([record["data"]["name"], files])[:8], []).append(record)
-    labels = {}
+    labels: dict[str, str] = {}
     for label, own in by_files.items():
         try:
             _require_one_hash("", [(record["id"], record) for record in own])
