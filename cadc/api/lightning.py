@@ -1,6 +1,7 @@
 """`cadc.lightning`: model and data of a configuration, for a Trainer of your own."""
 
 from cadc.api.carry_out import process_left_alone, split_overrides
+from cadc.embeddings.base.statistics import Statistics
 from cadc.errors import UsageError
 from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.compatibility import require_compatible
@@ -51,6 +52,7 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
         fit.weight_decay_mlp,
         fit.lazy_tables,
         ranked=log if settings.task == "ranking" else None,
+        shares=Statistics.of(log, sample.rows).shares(len(sample.rows)),
     )
     data = InteractionDataModule(
         log,

@@ -78,7 +78,7 @@ class HeldOutRows(HeldOutPart):
 
         Raises
         ------
-        CadcError : where a probability is NaN.
+        CadcError : where a logit is NaN or infinite.
         DataError : where AUC is undefined.
         """
         label, probability = self.log.labels(self.rows).numpy(), self.probabilities(model)
@@ -91,15 +91,15 @@ class HeldOutRows(HeldOutPart):
 
         Raises
         ------
-        CadcError : where one is NaN.
+        CadcError : where a logit is NaN or infinite.
         """
         device = device_of(model)
         parts = []
         for part in self.rows.split(EVALUATION_BATCH):
-            logits = model(self.log.gather(whole_tiles(part)).to(device)).cpu()
-            parts.append(logits.double().sigmoid()[: len(part)])
-        probability: NDArray[np.float64] = torch.cat(parts).numpy()
-        require_numbers(probability, self.split)
+            parts.append(model(self.log.gather(whole_tiles(part)).to(device)).cpu()[: len(part)])
+        logits = torch.cat(parts).double()
+        require_numbers(logits.numpy(), self.split)
+        probability: NDArray[np.float64] = logits.sigmoid().numpy()
         return probability
 
     def table(self, model: Scorer) -> pd.DataFrame:
@@ -143,7 +143,7 @@ class HeldOutRanks(HeldOutPart):
 
         Raises
         ------
-        CadcError : where a score is NaN.
+        CadcError : where a score is NaN or infinite.
         """
         rows = pd.DataFrame({"user": self.held_out.users[self.kept].numpy(), "rank": self.ranks(model)})
         return {name: metric(name).value(rows) for name in self.saved.each_epoch}
@@ -219,6 +219,6 @@ def device_of(model: Scorer) -> torch.device:
 
 
 def require_numbers(scores: NDArray[np.floating], split: str) -> None:
-    """Raise a CadcError for scores that are NaN."""
-    if n_missing := int(np.isnan(scores).sum()):
-        raise CadcError(f"{n_missing} scores of the {split} part are NaN; no metric is computed.")
+    """Raise a CadcError for scores that are NaN or infinite."""
+    if n_wrong := int((~np.isfinite(scores)).sum()):
+        raise CadcError(f"{n_wrong} scores of the {split} part are NaN or infinite; no metric is computed.")

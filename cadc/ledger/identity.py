@@ -63,8 +63,9 @@ def _id(choices: Mapping[str, Any], data_name: str, content_hash: str, code: str
 def run_code(settings: Settings) -> str:
     """Return the hash of the code that can change the result of a run."""
     chosen = [component.cls.__module__ for component in settings.used().values()]
-    if settings.is_trained:
-        chosen.append(type(metric(SAVED[settings.task].monitor)).__module__)  # training stops by it
+    if not settings.is_trained:
+        return code_hash(["cadc.pipeline.run", *chosen], leave_out=(*COVERED_BY_CONTENT, "cadc.training"))
+    chosen.append(type(metric(SAVED[settings.task].monitor)).__module__)  # training stops by it
     return code_hash(["cadc.pipeline.run", *chosen], leave_out=COVERED_BY_CONTENT)
 
 

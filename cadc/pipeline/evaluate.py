@@ -26,7 +26,7 @@ def evaluate(
 
     Raises
     ------
-    CadcError : if a score is NaN.
+    CadcError : if a score is NaN or infinite.
     """
     split, of_task = settings.evaluated, settings.task
     table = score(model, log, split, of_task)
@@ -42,7 +42,7 @@ def score(model: Model, log: InteractionLog, split: str, of_task: Task = "ctr") 
 
     Raises
     ------
-    CadcError : if a score is NaN.
+    CadcError : if a score is NaN or infinite.
     """
     model.eval()
     with torch.inference_mode():

@@ -81,6 +81,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
             ),
         },
         "sample": dict(done.sample.facts),
+        **({"remark": fit.remark} if fit and fit.remark else {}),
         "absent": {field: n for found in fitted for field, n in found.n_absent.items()},
         "uses": settings.uses,
         "factor_dim": settings.factor_dim,

@@ -21,6 +21,7 @@ from cadc.provenance.costs import Stopwatch, separate_memory
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.storage.run_files import CURVES, MODEL, RECORD
+from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import FitResult, History, warm_up
 from cadc.training.search import fit_after_search
@@ -107,4 +108,7 @@ def train(
     beside = batch_columns(sample, fitted)
     shuffle = torch_generator(settings.seeds.weights, "batches")
     fit = settings.fit.build()
-    return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)
+    result = fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)
+    if result.remark:
+        say(result.remark)
+    return result

@@ -1,5 +1,6 @@
 """A Lightning module that minimises a model's loss with Adam."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +13,7 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
+from cadc.training.vector_penalty import VectorPenalty
 
 
 class AdamModule(pl.LightningModule):
@@ -21,8 +23,11 @@ class AdamModule(pl.LightningModule):
     ----------
     model : whose `loss` of a batch is minimised.
     learning_rate : of Adam.
-    weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
+    weight_decay_tables : L2 penalty on the vectors that a batch looks up, see `VectorPenalty`.
+    weight_decay_mlp : L2 penalty added to the gradients of the other weights.
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up.
+    shares : share of the training rows that hold each value, float, shape [vocabulary size], by field; None takes
+        that of each batch.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class AdamModule(pl.LightningModule):
         weight_decay_tables: float,
         weight_decay_mlp: float,
         lazy_tables: bool = False,
+        shares: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -39,6 +45,7 @@ class AdamModule(pl.LightningModule):
         self.weight_decay_tables = weight_decay_tables
         self.weight_decay_mlp = weight_decay_mlp
         self.lazy_tables = lazy_tables
+        self._vectors = VectorPenalty(model, weight_decay_tables, shares)
         self._penalised = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.penalises]
 
     def forward(self, batch: Batch) -> Tensor:
@@ -47,9 +54,10 @@ class AdamModule(pl.LightningModule):
         return found
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam with three groups: tables, other weights, and weights without penalty; frozen ones are left out.
+        """Return Adam with a group of weights that it decays, and one that it does not; frozen ones are left out.
 
-        Scalars, such as a temperature or the scale of a residual, have no penalty, since nothing favours 0 for them.
+        Tables are penalised in the loss. Scalars, such as a temperature or the scale of a residual, have no penalty,
+        since nothing favours 0 for them.
         """
         tables = [
             weight
@@ -59,21 +67,10 @@ class AdamModule(pl.LightningModule):
             if weight.requires_grad
         ]
         in_tables = {id(weight) for weight in tables}
-        spared = {
-            id(weight)
-            for module in self.model.modules()
-            if isinstance(module, EmbeddingTable)
-            for name, weight in module.named_parameters()
-            if name in module.not_decayed
-        }
         others = [w for w in self.model.parameters() if w.requires_grad and id(w) not in in_tables]
         groups = [
-            {"params": [w for w in tables if id(w) not in spared], "weight_decay": self.weight_decay_tables},
+            {"params": [*tables, *(weight for weight in others if not weight.ndim)], "weight_decay": 0.0},
             {"params": [weight for weight in others if weight.ndim], "weight_decay": self.weight_decay_mlp},
-            {
-                "params": [w for w in others if not w.ndim] + [w for w in tables if id(w) in spared],
-                "weight_decay": 0.0,
-            },
         ]
         given = [group for group in groups if group["params"]]
         if not self.lazy_tables:
@@ -85,13 +82,15 @@ class AdamModule(pl.LightningModule):
 
     def mean_loss(self, batch: Batch) -> Tensor:
         """Return the weighted mean loss of the rows of a batch, without penalties."""
-        loss = self.model.loss(batch)
+        with self._vectors.watching():
+            loss = self.model.loss(batch)
         if batch.weight is not None:
             loss = loss * batch.weight
         return loss.mean()
 
     def penalised(self, loss: Tensor) -> Tensor:
         """Return a loss plus the penalties of the embedding tables that have one."""
+        loss = self._vectors.added_to(loss)
         for table in self._penalised:
             loss = loss + table.penalty()
         return loss

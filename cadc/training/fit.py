@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from cadc.configuration.components import defaults
+from cadc.data.batch import Batch
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
+from cadc.embeddings.base.statistics import Statistics
 from cadc.errors import DamagedCheckpoint, NoDevice, UsageError, require_at_least, require_positive
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
-from cadc.evaluation.tasks import BY_TASK
+from cadc.evaluation.tasks import BY_TASK, HeldOutRanks, device_of
 from cadc.models.model import Model
-from cadc.terminal.progress import say
+from cadc.training.advice import Course, Lengths, advice, lengths
+from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
+
+    from cadc.training.fit_module import FitModule
 
 History = list[dict[str, float]]
 """One row per epoch: `epoch` (from 1), `train/loss`, and validation metrics such as `val/logloss`."""
@@ -43,6 +49,7 @@ class FitResult:
     n_validation : number of validation rows that were read.
     optimizer_bytes : size of the optimiser's state.
     history : one row per epoch.
+    remark : what to do where the kept weights are no better than chance on validation; None where they are.
     """
 
     seconds: float
@@ -53,6 +60,7 @@ class FitResult:
     n_validation: int
     optimizer_bytes: int
     history: History
+    remark: str | None = None
 
 
 class Fit:
@@ -61,9 +69,11 @@ class Fit:
     Parameters
     ----------
     learning_rate : of Adam.
-    weight_decay_tables, weight_decay_mlp : L2 penalties on embedding tables and on the other weights.
+    weight_decay_tables : L2 penalty on the vectors of tables, which each row bears when it is looked up, see
+        `cadc.training.vector_penalty.VectorPenalty`.
+    weight_decay_mlp : L2 penalty on the other weights.
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up. It is much
-        faster with hundreds of thousands of rows, and weight decay then does not wipe out the vectors of rare ids.
+        faster with hundreds of thousands of rows.
     batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
@@ -154,7 +164,9 @@ class Fit:
 
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
         decays = self.weight_decay_tables, self.weight_decay_mlp
-        module = FitModule(model, held_out, self.learning_rate, *decays, self.lazy_tables)
+        shares = Statistics.of(log, rows).shares(len(rows))
+        module = FitModule(model, held_out, self.learning_rate, *decays, self.lazy_tables, shares)
+        start = lengths(model, _some_rows(log))
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
         best = KeepBest(self.patience)
@@ -182,12 +194,6 @@ class Fit:
                 f"the checkpoint {before} is of another model or version ({error}); delete it."
             ) from error
         module.load_state_dict(best.weights)
-        if best.metrics.get("auc") == 0.5 and self.weight_decay_tables:
-            # Adam's step does not scale with the gradient, so decay alone shrinks the vectors of rare ids to zero.
-            say(
-                f"all rows have the same prediction: trainer.weight_decay_tables={self.weight_decay_tables:g} is too "
-                "much for tables with so many rare ids; set it to 0, or trainer.lazy_tables=true."
-            )
         seconds = resume.seconds
         epochs = len(module.history)
         state = [value for values in trainer.optimizers[0].state.values() for value in values.values()]
@@ -200,7 +206,37 @@ class Fit:
             n_validation=len(held_out),
             optimizer_bytes=sum(value.nbytes for value in state),
             history=module.history,
+            remark=self._remark(module, rows, start, beside, best.metrics),
         )
+
+    def _remark(
+        self,
+        module: "FitModule",
+        rows: Tensor,
+        start: Lengths,
+        beside: Mapping[str, Tensor] | None,
+        metrics: Mapping[str, float],
+    ) -> str | None:
+        """Return advice if the kept weights are no better than chance on validation, else None."""
+        held_out, model = module.held_out, module.model
+        # Lightning trains a model in the mode that it is given, and a search is followed by another fit.
+        was_training = model.training
+        chance = chance_of(held_out, metrics, model.eval(), rows)
+        model.train(was_training)
+        if chance is None:
+            return None
+        is_ranking = isinstance(held_out, HeldOutRanks)
+        labels, weight = held_out.log.labels(rows), (beside or {}).get("weight")
+        options = {name: getattr(self, name) for name in ("learning_rate", "weight_decay_tables", "weight_decay_mlp")}
+        course = Course(
+            losses=[row["train/loss"] for row in module.history],
+            constant_loss=None if is_ranking else _constant_loss(labels, weight),
+            start=start,
+            end=lengths(model, _some_rows(held_out.log).to(device_of(model))),
+            options=options,
+            defaults={name: defaults(Fit)[name] for name in options},
+        )
+        return advice(chance, course, is_ranking)
 
     def _lightning(self, callbacks: "Sequence[pl.Callback]") -> "pl.Trainer":
         """Return Lightning's trainer."""
@@ -236,6 +272,19 @@ def warm_up(with_lightning: bool) -> None:
     torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
     if with_lightning:
         import cadc.training.fit_module  # noqa: F401
+
+
+def _some_rows(log: InteractionLog) -> Batch:
+    """Return a few validation rows, whose vectors are measured before and after training."""
+    return log.gather(log.rows("validation")[:1024])
+
+
+def _constant_loss(labels: Tensor, weight: Tensor | None) -> float:
+    """Return the least mean logloss that a constant prediction has on weighted labels."""
+    weight = torch.ones_like(labels) if weight is None else weight
+    mean = float((weight * labels).double().mean() / weight.double().mean())
+    of_classes = torch.special.entr(torch.tensor([mean, 1 - mean], dtype=torch.float64))
+    return float(of_classes.sum() * weight.double().mean())
 
 
 def _quiet() -> None:

@@ -1,5 +1,6 @@
 """The Lightning module of a run: evaluated on the validation part after each epoch, resumable within an epoch."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ class FitModule(AdamModule):
     ----------
     model : whose `loss` of a batch is minimised.
     held_out : the validation part that each epoch is evaluated on.
-    learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables : see `AdamModule`.
+    learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables, shares : see `AdamModule`.
     """
 
     def __init__(
@@ -31,8 +32,9 @@ class FitModule(AdamModule):
         weight_decay_tables: float,
         weight_decay_mlp: float,
         lazy_tables: bool = False,
+        shares: Mapping[str, Tensor] | None = None,
     ) -> None:
-        super().__init__(model, learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables)
+        super().__init__(model, learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables, shares)
         self.held_out = held_out
         self._loss_sum = torch.zeros(())
         self.history: list[dict[str, float]] = []
@@ -69,7 +71,7 @@ class FitModule(AdamModule):
         Raises
         ------
         DataError : if a metric is undefined for the rows that are read.
-        CadcError : if a prediction is NaN.
+        CadcError : if a prediction is NaN or infinite.
         """
         try:
             metrics = self.held_out.metrics(self.model)

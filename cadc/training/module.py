@@ -1,6 +1,6 @@
 """The Lightning module for a `pytorch_lightning.Trainer` of your own."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 
 import pandas as pd
 import torch
@@ -31,8 +31,7 @@ class RecommenderModule(AdamModule):
     ----------
     model : maps a `cadc.data.Batch` to logits, shape [B], see `cadc.models.Model`.
     learning_rate : of Adam.
-    weight_decay_tables, weight_decay_mlp : L2 penalties added to the gradients of embedding tables and of the rest.
-    lazy_tables : whether a step leaves rows of uncompressed tables alone that its batch does not look up.
+    weight_decay_tables, weight_decay_mlp, lazy_tables, shares : see `AdamModule`.
     ranked : log whose held-out items are ranked among all items: `val/ndcg@10` and its siblings are then logged in
         place of AUC and logloss, and `predict` gives scores. Models that suit ranking alone need it.
 
@@ -51,12 +50,13 @@ class RecommenderModule(AdamModule):
         weight_decay_mlp: float = 1e-4,
         lazy_tables: bool = False,
         ranked: InteractionLog | None = None,
+        shares: Mapping[str, Tensor] | None = None,
     ) -> None:
-        super().__init__(model, learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables)
+        super().__init__(model, learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables, shares)
         if model.task == "ranking" and ranked is None:
             raise UsageError(f"{type(model).__name__} ranks items; give the log whose items it ranks: ranked=data.log.")
         # For loggers, and so that `load_from_checkpoint(path, model=model)` needs no more.
-        self.save_hyperparameters(ignore=["model", "ranked"])
+        self.save_hyperparameters(ignore=["model", "ranked", "shares"])
         self.ranked = ranked
         self._seen: list[tuple[Tensor, Tensor]] = []
 
@@ -106,8 +106,8 @@ class RecommenderModule(AdamModule):
             found = HeldOutRanks(self.ranked, split).metrics(self.model)
         else:
             logits, labels = (self._gathered(torch.cat(part), loaders) for part in zip(*self._seen, strict=True))
+            require_numbers(logits.numpy(), split)
             probability = logits.double().sigmoid().numpy()
-            require_numbers(probability, split)
             rows = pd.DataFrame({"label": labels.numpy(), "probability": probability})
             found = {name: metric(name).value(rows) for name in SAVED["ctr"].each_epoch}
         self._seen = []

@@ -19,8 +19,12 @@ FILES = [file for file in ALL_FILES if "/_" not in file]
 """Those of options; the others hold keys that several options inherit."""
 RUN_FILES = [file for file in FILES if not file.startswith("tune/")]
 """Those of a run; `tune` is read by `cadc tune` alone."""
-OF_EACH_FILE = {"tune": {"space", "metric"}, "trainer": {"weight_decay_tables", "weight_decay_mlp"}}
-"""Options that tell the files of a group apart, where they have one class."""
+OF_EACH_FILE = {
+    "tune": {"space", "metric"},
+    "trainer": {"weight_decay_tables", "weight_decay_mlp"},
+    "model": {"constant"},
+}
+"""Options that tell the files of a group apart where they have one class, or whose default is that of old records."""
 
 
 def node_of(file):

@@ -132,7 +132,6 @@ def test_means_of_enriched_fields_stand_apart():
     assert one.centre is None
     assert two.centre.shape == (3, DIM)
     torch.testing.assert_close(two.centre[0], targets()["user"].mean(0))
-    assert "centre" in two.not_decayed
 
 
 def test_tables_of_folds_are_refused_by_a_scheme_that_compresses_them():

@@ -27,7 +27,6 @@ class MaskedTable(UncompressedTable):
 
     search_epochs = 2
     penalises = True
-    not_decayed = ("centre", "factor")
 
     def __init__(self, fields, dim, centred=False):
         super().__init__(fields, dim)
@@ -218,8 +217,8 @@ class Judge:
     monitor, higher_is_better = "logloss", False
 
 
-def module_of(model):
-    return FitModule(model, Judge(), 0.01, weight_decay_tables=0.3, weight_decay_mlp=0.2)
+def module_of(model, weight_decay_tables=0.0):
+    return FitModule(model, Judge(), 0.01, weight_decay_tables, weight_decay_mlp=0.2)
 
 
 def test_the_penalty_is_added_to_the_loss_that_is_minimised_and_not_to_the_one_that_is_shown(log):
@@ -237,11 +236,10 @@ def test_the_penalty_is_added_to_the_loss_that_is_minimised_and_not_to_the_one_t
     torch.testing.assert_close(with_penalty - table(model).factor.grad, torch.full((DIM,), 0.05))
 
 
-def test_weight_decay_leaves_alone_what_a_table_names(log):
+def test_the_optimiser_decays_the_network_and_leaves_tables_to_the_loss(log):
     model = Net(log)
     groups = module_of(model).configure_optimizers().param_groups
     decay = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
-    assert decay[id(table(model).factor)] == 0
-    assert decay[id(table(model).weight)] == 0.3
+    assert decay[id(table(model).factor)] == decay[id(table(model).weight)] == 0
     assert decay[id(model.last.weight)] == 0.2
     assert len(decay) == len(list(model.parameters())) == sum(len(group["params"]) for group in groups)

@@ -1,4 +1,4 @@
-"""Frequencies of values in the training rows, for schemes that treat frequent and rare values differently."""
+"""Frequencies of values in rows, for what treats frequent and rare values differently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cadc.data.log import InteractionLog
 
 @dataclass(frozen=True)
 class Statistics:
-    """Frequencies of the values of fields in all training rows, whichever of them the network sees.
+    """Frequencies of the values of fields: for schemes, in all training rows, whichever of them the network sees.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ class Statistics:
     log: InteractionLog | None = None
 
     @classmethod
-    def of(cls, log: InteractionLog) -> "Statistics":
-        """Count the values of all fields in the training part of a log."""
+    def of(cls, log: InteractionLog, rows: Tensor | None = None) -> "Statistics":
+        """Count the values of all fields in some rows of a log (int64, shape [n]); in its training part by default."""
         counts = {}
-        rows = log.rows("train")
+        rows = log.rows("train") if rows is None else rows
         for field in log.schema.single:
             ids = log.field_ids(field.name, rows).long()
             counts[field.name] = torch.bincount(ids, minlength=field.vocabulary_size)
@@ -40,6 +40,10 @@ class Statistics:
                     found = torch.zeros(field.vocabulary_size, dtype=torch.int64)
                     counts[field.name] = found.index_add(0, values.long(), times)
         return cls(counts, log)
+
+    def shares(self, n_rows: int) -> dict[str, Tensor]:
+        """Return the counts as shares of a number of rows, float64, shape [vocabulary size], by field."""
+        return {name: count.double() / n_rows for name, count in self.counts.items()}
 
 
 NOTHING_KNOWN = Statistics({})

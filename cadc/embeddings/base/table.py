@@ -42,8 +42,6 @@ class EmbeddingTable(nn.Module, ABC):
     """Whether gradients skip a rounding, and so are not those of the look-up itself."""
     served_by: type["EmbeddingTable"] | None = None
     """Class that reads the exported file, if it is not the table's own."""
-    not_decayed: tuple[str, ...] = ("centre",)
-    """Names of parameters that weight decay leaves alone."""
 
     def __init__(self, fields: Sequence[Field], dim: int, centred: bool = False) -> None:
         super().__init__()

@@ -35,7 +35,6 @@ class CellsTable(EmbeddingTable):
     is_sorted : whether rows stand in the order of the target's leading singular direction, which is then stored.
     """
 
-    not_decayed = ("centre", "network.weights")
     place: Tensor
 
     def __init__(

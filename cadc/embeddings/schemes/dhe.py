@@ -36,7 +36,6 @@ class DeepHashTable(EmbeddingTable):
     width, depth, activation : of the network, see `NetworkShape`.
     """
 
-    not_decayed = ("centre", "network.weights")
     a: Tensor
     b: Tensor
 

@@ -32,7 +32,6 @@ class HashCodeTable(PackedTable):
     """
 
     straight_through = True
-    not_decayed = ("centre", "logits")
 
     def __init__(self, fields: Sequence[Field], dim: int, bits: int, centred: bool = False) -> None:
         super().__init__(fields, dim, centred)

@@ -43,7 +43,6 @@ class MixedPrecisionTable(PackedTable):
     """
 
     straight_through = True
-    not_decayed = ("centre", "offset", "log_steps", "search.preferences", "search.log_steps")
     widths: Tensor
     log_steps: nn.Parameter | None
 

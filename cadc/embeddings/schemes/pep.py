@@ -46,7 +46,6 @@ class PrunedTable(RoundedTable):
     columns: Tensor
     initial: Tensor | None
     holds_rows = True
-    not_decayed = ("centre", "threshold")
 
     def __init__(
         self,

@@ -35,7 +35,6 @@ class TensorTrainTable(EmbeddingTable):
     """
 
     # A penalty on cores is none on rows: it draws all three to zero together, where no gradient leads away from.
-    not_decayed = ("centre", "first", "second", "third")
 
     def __init__(self, fields: Sequence[Field], dim: int, ranks: Sequence[int], centred: bool = False) -> None:
         super().__init__(fields, dim, centred)

@@ -40,7 +40,7 @@ def auc(label: NDArray[np.floating], score: NDArray[np.floating]) -> float:
 
     Raises
     ------
-    DataError : where all labels are of one class, since AUC is undefined then.
+    DataError : where all labels are of one class, or a score is NaN, since AUC is undefined then.
 
     >>> auc(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.2, 0.9]))
     0.75
@@ -50,6 +50,8 @@ def auc(label: NDArray[np.floating], score: NDArray[np.floating]) -> float:
     n_negative = len(label) - n_positive
     if n_positive == 0 or n_negative == 0:
         raise DataError(f"AUC is undefined: all {len(label)} labels are {'1' if n_positive else '0'}.")
+    if n_missing := int(np.isnan(score).sum()):
+        raise DataError(f"AUC is undefined: {n_missing} of {len(score)} scores are NaN.")
     # Two sorts of values and a merge are several times faster than the order of all scores.
     below = np.sort(score[~positive])
     above = np.sort(score[positive])

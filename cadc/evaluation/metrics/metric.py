@@ -149,5 +149,13 @@ class UserMetric(Metric):
 
 
 def label_and_probability(rows: pd.DataFrame) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
-    """Return the columns label and probability of saved scores, shape [n] each."""
-    return rows["label"].to_numpy(), rows["probability"].to_numpy()
+    """Return the columns label and probability of saved scores, shape [n] each.
+
+    Raises
+    ------
+    DataError : where a probability is NaN or infinite, which no metric has a meaning for.
+    """
+    label, probability = rows["label"].to_numpy(), rows["probability"].to_numpy()
+    if n_wrong := int((~np.isfinite(probability)).sum()):
+        raise DataError(f"{n_wrong} of {len(probability)} probabilities are NaN or infinite; expected numbers.")
+    return label, probability
