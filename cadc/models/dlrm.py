@@ -18,9 +18,6 @@ from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
 from cadc.models.model import Model
 
-CONSTANT_STD = 0.05
-"""Standard deviation of the initial constant vector: that of tables."""
-
 
 class DLRM(Model):
     """Dot products of all pairs of field vectors, then an MLP.
@@ -65,7 +62,7 @@ class DLRM(Model):
         self.bottom = mlp((n_dense, *bottom_mlp, dim), generator, last_relu=True) if n_dense else None
         self.constant: nn.Parameter | None = None
         if constant and not n_dense:
-            self.constant = nn.Parameter(torch.empty(dim).normal_(0, CONSTANT_STD, generator=generator))
+            self.constant = nn.Parameter(torch.empty(dim).normal_(0, dim**-0.5, generator=generator))
         n_vectors = len(embeddings.field_names) + (bool(n_dense) or self.constant is not None)
         if n_vectors < 2:
             raise UsageError(

@@ -22,7 +22,7 @@ from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, HeldOutRanks, device_of
 from cadc.models.model import Model
-from cadc.training.advice import Course, Lengths, advice, lengths
+from cadc.training.advice import Course, advice, length
 from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
 
@@ -166,7 +166,7 @@ class Fit:
         decays = self.weight_decay_tables, self.weight_decay_mlp
         shares = Statistics.of(log, rows).shares(len(rows))
         module = FitModule(model, held_out, self.learning_rate, *decays, self.lazy_tables, shares)
-        start = lengths(model, _some_rows(log))
+        start = length(model, _some_rows(log))
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
         best = KeepBest(self.patience)
@@ -213,7 +213,7 @@ class Fit:
         self,
         module: "FitModule",
         rows: Tensor,
-        start: Lengths,
+        start: float,
         beside: Mapping[str, Tensor] | None,
         metrics: Mapping[str, float],
     ) -> str | None:
@@ -232,7 +232,7 @@ class Fit:
             losses=[row["train/loss"] for row in module.history],
             constant_loss=None if is_ranking else _constant_loss(labels, weight),
             start=start,
-            end=lengths(model, _some_rows(held_out.log).to(device_of(model))),
+            end=length(model, _some_rows(held_out.log).to(device_of(model))),
             options=options,
             defaults={name: defaults(Fit)[name] for name in options},
         )

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from cadc.data.batch import Batch
+from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.initializers.random import RandomInitializer
@@ -46,6 +48,8 @@ def naive_forward(model, batch):
             dense = naive_mlp(model.bottom, batch.dense[row].double().numpy(), last_relu=True)
             own.append(dense)
             head = list(dense)
+        if model.constant is not None:
+            own.append(model.constant.detach().double().numpy())
         products = [own[a] @ own[b] for a in range(len(own)) for b in range(a + 1, len(own))]
         logits.append(naive_mlp(model.top, np.array(head + products), last_relu=False)[0])
     return np.array(logits)
@@ -54,9 +58,11 @@ def naive_forward(model, batch):
 @pytest.mark.parametrize("n_dense", [0, 1])
 @pytest.mark.parametrize("frozen", [(), ("user", "item")])
 @pytest.mark.parametrize("top_mlp", [(16, 8), ()])
-def test_forward_equals_a_naive_implementation(n_dense, frozen, top_mlp):
+@pytest.mark.parametrize("constant", [False, True])
+def test_forward_equals_a_naive_implementation(n_dense, frozen, top_mlp, constant):
     log = small_synthetic_log()
-    model = model_of(log, n_dense=n_dense, frozen=frozen, bottom_mlp=(5,), top_mlp=top_mlp)
+    model = model_of(log, n_dense=n_dense, frozen=frozen, bottom_mlp=(5,), top_mlp=top_mlp, constant=constant)
+    assert (model.constant is not None) == (constant and not n_dense)
     batch = log.gather(log.rows("test")[:20])
     found = model(batch)
     assert found.shape == (20,)
@@ -78,17 +84,38 @@ def test_initial_weights_follow_their_seed_and_not_the_global_one():
     two, other = model_of(log).state_dict(), model_of(log, weight_seed=1).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
     changed = {name for name in one if not torch.equal(one[name], other[name])}
-    assert changed == {name for name in one if not name.startswith("embeddings")}
+    # Biases start at 0.
+    assert changed == {name for name in one if not name.startswith("embeddings") and not name.endswith("bias")}
 
 
 def test_weights_of_a_layer_are_uniform_within_the_bound_of_its_inputs():
     network = mlp((100, 50, 1), torch.Generator().manual_seed(0), last_relu=False)
     for layer, n_in in zip(layers(network), (100, 50), strict=True):
-        bound = n_in**-0.5
-        assert float(layer.weight.detach().abs().max()) <= bound
-        assert float(layer.bias.detach().abs().max()) <= bound
-    assert float(network[0].weight.detach().std()) == pytest.approx(0.1 / 3**0.5, rel=0.05)
+        assert float(layer.weight.detach().abs().max()) <= (6 / n_in) ** 0.5
+        assert not layer.bias.detach().any()
+    assert float(network[0].weight.detach().std()) == pytest.approx((2 / 100) ** 0.5, rel=0.05)
     assert isinstance(mlp((3, 2), torch.Generator(), last_relu=True)[-1], torch.nn.ReLU)
+
+
+def one_field():
+    """A log schema of a single field, and its table."""
+    schema = Schema((Field("user", "user", 9),))
+    targets = {"user": torch.randn(9, 4, generator=torch.Generator().manual_seed(0))}
+    return schema, EmbeddingCollection(schema, Full(dim=4), InitialValues(targets))
+
+
+def test_a_single_field_has_the_product_with_the_constant_vector():
+    schema, embeddings = one_field()
+    model = DLRM(embeddings, 0, torch_generator(0, "network"), None, schema, constant=True)
+    ids = torch.arange(9, dtype=torch.int32).unsqueeze(1)
+    batch = Batch(ids, {}, torch.empty(9, 0), torch.zeros(9))
+    np.testing.assert_allclose(model(batch).detach().numpy(), naive_forward(model, batch), atol=1e-5)
+
+
+def test_a_single_field_without_another_vector_is_refused_in_a_sentence():
+    schema, embeddings = one_field()
+    with pytest.raises(UsageError, match=r"products of vectors, and this log has 1; set model\.constant=true"):
+        DLRM(embeddings, 0, torch_generator(0, "network"), None, schema)
 
 
 def test_gradient_reaches_every_trained_weight():
@@ -107,11 +134,12 @@ def test_oracle_needs_a_log_that_knows_its_probabilities():
         OracleModel()(batch)
 
 
+@pytest.mark.parametrize("constant", [False, True])
 @pytest.mark.parametrize("top_mlp", [(16, 8), ()])
-def test_a_residual_network_starts_at_the_logit_of_the_factorisation(top_mlp):
+def test_a_residual_network_starts_at_the_logit_of_the_factorisation(top_mlp, constant):
     log = small_synthetic_log()
     factors = random_factors(log.schema, ("user", "item", "tags"))
-    model = model_of(log, factors=factors, residual=True, top_mlp=top_mlp)
+    model = model_of(log, factors=factors, residual=True, top_mlp=top_mlp, constant=constant, n_dense=0)
     batch = log.gather(log.rows("test"))
     assert torch.equal(model(batch), FactorizationModel(factors, log.schema)(batch))
     assert model.starts_at_base
@@ -142,4 +170,4 @@ def test_residual_starts_leave_the_other_weights_as_they_were():
     plain = model_of(log).state_dict()
     residual = model_of(log, factors=random_factors(log.schema, ("user", "item")), residual=True).state_dict()
     differing = {name for name in plain if not torch.equal(plain[name], residual[name])}
-    assert differing == {"top.4.weight", "top.4.bias"}
+    assert differing == {"top.4.weight"}
