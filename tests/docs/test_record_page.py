@@ -10,7 +10,7 @@ from tests.support.commands import train
 
 OPEN = ("config", "environment.packages", "metrics", "tables", "sample", "absent", "files", "data.files", "data.rows")
 """Keys whose inner keys depend on the run; the page says what they hold as a whole."""
-SOMETIMES = {"data.split_remark", "data.remarks"}
+SOMETIMES = {"data.split_remark", "data.remarks", "remark"}
 
 
 def documented() -> set[str]:

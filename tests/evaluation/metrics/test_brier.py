@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
+from cadc.errors import DataError
 from cadc.evaluation.metrics.lookup import metric
 
 ROWS = st.lists(st.tuples(st.booleans(), st.floats(0, 1) | st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=60)
@@ -24,4 +25,5 @@ def test_brier_of_the_label_mean_is_the_variance_of_labels():
 
 
 def test_a_nan_probability_is_never_turned_into_a_number():
-    assert np.isnan(metric("brier").value(pd.DataFrame({"label": [0.0, 1.0], "probability": [0.5, np.nan]})))
+    with pytest.raises(DataError, match="1 of 2 probabilities are NaN"):
+        metric("brier").value(pd.DataFrame({"label": [0.0, 1.0], "probability": [0.5, np.nan]}))
