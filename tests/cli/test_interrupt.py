@@ -20,7 +20,7 @@ def stop_in_the_middle(work):
     command = Command(["train", "-m", *WORDS, f"seed={','.join(map(str, SEEDS))}"], work)
     ledger, folder = Ledger(), Path(os.environ["CADC_RUNS"])
     # Path.glob stumbles over folders that go away meanwhile.
-    while not (ledger.ids() and glob(".unfinished/*/.partial-*", root_dir=folder)):
+    while not (ledger.ids() and glob(".unfinished/*/.partial-*/new", root_dir=folder)):
         assert command.is_running, command.answer()
         time.sleep(0.002)
     command.send(signal.SIGINT)
