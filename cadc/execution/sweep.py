@@ -19,6 +19,7 @@ from cadc.execution.progress import Progress
 from cadc.launchers.launch import launch
 from cadc.ledger.store import Ledger
 from cadc.loggers.after import AfterRun
+from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Display, Report
 
@@ -146,9 +147,6 @@ class _Sweep:
         started = time.perf_counter()
         try:
             state = self._run(job)
-        except Lost as error:
-            self.progress.report(f"{error} It is waited for.")
-            return False
         except Exception as error:
             if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
@@ -175,11 +173,20 @@ class _Sweep:
             state = final_state(job, self.ledger, retry_failed, "elsewhere")
             if state is None:
                 self.progress.show(1)
-                state = run_job(job, self.ledger, lease)
+                state = self._run_unless_lost(job, lease)
             else:
                 # Claiming the lease created its folder anew.
                 self.ledger.tidy(lease)
         return state
+
+    def _run_unless_lost(self, job: Job, lease: Lease) -> str | None:
+        try:
+            return run_job(job, self.ledger, lease)
+        except Lost as error:
+            if lease.is_held():
+                raise
+            self.progress.report(f"{error} It is waited for.")
+            return None
 
 
 @dataclass(frozen=True)

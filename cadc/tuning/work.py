@@ -110,11 +110,13 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
                 continue
             trial, lease = claimed
             started = time.perf_counter()
-            try:
-                with lease:
+            with lease:
+                try:
                     _work_on(trial, study, base, ledger)
-            except (Lost, UpdateFinishedTrialError):
-                continue  # another process took the trial over, for this one gave no sign of life
+                except (Lost, UpdateFinishedTrialError):
+                    if lease.is_held():
+                        raise
+                    continue  # another process took the trial over, for this one gave no sign of life
             line = _line(study.frozen(trial), study, time.perf_counter() - started)
             (report or shown.write)(f"[{len(study.done())}/{study.tuning.trials}] {line}{_best(study)}")
 
@@ -167,12 +169,16 @@ def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda h
         if lease is None:
             time.sleep(0.5)  # another trial that chose the same
             continue
-        # Who took a run over is waited for.
-        with lease, suppress(Lost):
-            if final_state(job, ledger, retry_failed=False) is None:
-                _resume_or_run(job, ledger, lease, after_epoch)
-            else:
-                ledger.tidy(lease)
+        with lease:
+            try:
+                if final_state(job, ledger, retry_failed=False) is None:
+                    _resume_or_run(job, ledger, lease, after_epoch)
+                else:
+                    ledger.tidy(lease)
+            except Lost:
+                if lease.is_held():
+                    raise
+                # Who took the run over is waited for.
     record = ledger.record(job.run_id)
     after_epoch(recorded_history(ledger, record))
     if record.get("status") == "failed":

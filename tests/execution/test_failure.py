@@ -175,9 +175,13 @@ def test_a_damaged_checkpoint_is_dropped_with_a_word_and_the_run_has_its_result(
     (path,) = ledger.checkpoints(run_id).glob("*.ckpt")
     content = bytearray(path.read_bytes())
     if damage == "of another model":
+        from cadc.training.callbacks import WriteInPlace
         from cadc.training.checkpoints import CheckpointFolder
 
-        CheckpointFolder(path.parent).save(lambda partial: torch.save({"state_dict": {}}, partial))
+        with ledger.claim(run_id) as lease:
+            CheckpointFolder(path.parent, lease).save(
+                lambda partial: WriteInPlace().save_checkpoint({"state_dict": {}}, partial)
+            )
     elif damage == "cut":
         path.write_bytes(content[: len(content) // 2])
     else:
