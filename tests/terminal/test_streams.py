@@ -92,7 +92,7 @@ def test_letters_that_the_terminal_lacks_are_written_as_escapes(environ, tmp_pat
 
 
 NOT_UTF_8 = [
-    (UMLAUTS, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
+    (UMLAUTS.replace(" data.name=März", ""), {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     (r"data=table data.path=$'m\xe4rz.csv' data.user=user data.item=item data.label=label", {}),
 ]
 
