@@ -68,6 +68,8 @@ def run(
         model = make_model(settings, log, fitted, sample)
     with watch.stage("train_s"):
         fit = train(settings, model, log, sample, fitted, checkpoints, tell)
+    if fit and fit.remark:
+        say(f"run {run_id}: {fit.remark}")
     with watch.stage("evaluate_s"):
         table, metrics = evaluate(settings, model, log, sample, fit)
 
@@ -108,7 +110,4 @@ def train(
     beside = batch_columns(sample, fitted)
     shuffle = torch_generator(settings.seeds.weights, "batches")
     fit = settings.fit.build()
-    result = fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)
-    if result.remark:
-        say(result.remark)
-    return result
+    return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)

@@ -16,6 +16,11 @@ from cadc.models.model import Model
 
 DEVIATIONS = 2.0
 """Standard deviations of chance up to which a metric counts as chance."""
+FINEST = 0.025
+"""Largest standard deviation of chance at which validation that finds nothing says something, if nothing simpler does.
+
+That of about 530 rows; fewer rows leave open whether there is anything to find.
+"""
 PRIOR_ROWS = 5.0
 """Rows of the mean label that the mean label of a value is shrunk by."""
 
@@ -42,11 +47,16 @@ class Chance:
         """Whether the reference does no better than chance either."""
         return self.simple <= 0.5 + DEVIATIONS * self.deviation
 
+    @property
+    def says_something(self) -> bool:
+        """Whether a network should have found something, or enough rows say that there may be nothing to find."""
+        return self.found == 0.5 or not self.simple_is_chance or self.deviation <= FINEST
+
 
 def chance_of(
     held_out: HeldOutRows | HeldOutRanks, metrics: Mapping[str, float], model: Model, rows: Tensor
 ) -> Chance | None:
-    """Return how far the kept weights are from chance, or None where they are clearly better.
+    """Return how far the kept weights are from chance; None where they are clearly better, or rows too few to tell.
 
     Parameters
     ----------
@@ -56,8 +66,10 @@ def chance_of(
     rows : numbers of the training rows in the sample, int64, shape [n].
     """
     if isinstance(held_out, HeldOutRows):
-        return _of_rows(held_out, metrics, rows)
-    return _of_ranks(held_out, metrics, model, rows)
+        found = _of_rows(held_out, metrics, rows)
+    else:
+        found = _of_ranks(held_out, metrics, model, rows)
+    return found if found is not None and found.says_something else None
 
 
 def _of_rows(held_out: HeldOutRows, metrics: Mapping[str, float], rows: Tensor) -> Chance | None:

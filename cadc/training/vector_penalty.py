@@ -69,7 +69,7 @@ class VectorPenalty:
     def _note(self, collection: nn.Module, inputs: tuple[Batch, ...], vectors: Tensor) -> None:
         assert isinstance(collection, EmbeddingCollection)
         batch = inputs[0]
-        weights = []
+        weights: list[Tensor] = []
         for columns, bags in zip(collection.columns, collection.bags, strict=True):
             names = iter(collection.field_names[len(weights) :])
             weights += [self._of_values(next(names), batch.ids[:, column].long(), len(batch)) for column in columns]

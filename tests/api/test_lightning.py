@@ -41,7 +41,7 @@ def test_a_fit_logs_loss_and_metrics_of_each_epoch(five_lines):
     logged = pd.read_csv(f"{trainer.logger.log_dir}/metrics.csv").groupby("epoch").first()
     assert list(logged.index) == [0, 1, 2]
     assert logged[["train/loss", "val/auc", "val/logloss"]].notna().all().all()
-    assert logged["train/loss"].is_monotonic_decreasing
+    assert logged["train/loss"].iloc[-1] < logged["train/loss"].iloc[0]
 
 
 def test_logged_metrics_are_those_of_the_whole_part(five_lines):

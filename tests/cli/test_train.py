@@ -41,7 +41,9 @@ def test_a_multirun_runs_every_combination():
     assert found == [(0.1, 0), (0.1, 1), (0.5, 0), (0.5, 1)]
     assert len(runs()) == 4
     assert closing(answer) == {"finished": 4}
-    assert [line.split()[0] for line in answer.err.splitlines()[:-1]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    # Networks of so few rows may be no better than chance, which each of them says.
+    said = [line.split()[0] for line in answer.err.splitlines()[:-1] if not line.startswith("run ")]
+    assert said == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     assert "seed=0: test/auc" in answer.err
     assert "data=synthetic" not in answer.err  # words that all runs share are not repeated
 

@@ -19,7 +19,7 @@ from cadc.training.advice import Course, advice
 from cadc.training.chance import Chance, mean_label_scores
 from tests.support.commands import cadc
 
-N_ROWS, N_USERS, N_ITEMS = 4000, 150, 200
+N_ROWS, N_USERS, N_ITEMS = 6000, 150, 200
 TABLE = "data=table data.path=log.csv data.user=user data.item=item data.label=label"
 
 
