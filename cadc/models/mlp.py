@@ -16,14 +16,16 @@ def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
     return layer
 
 
-def relu_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
-    """Return a linear layer beside a ReLU; weights are uniform in ±sqrt(6/fan in), biases 0 (He et al., ICCV 2015).
+def mlp_linear(n_in: int, n_out: int, generator: torch.Generator, *, relu: bool) -> nn.Linear:
+    """Return a linear layer of an MLP with biases 0.
+
+    Weights before a ReLU are uniform in ±sqrt(6/fan in) (He et al., ICCV 2015), those of an output in ±1/sqrt(fan in).
 
     Signals, and gradients, keep their size from layer to layer. With the weights of `linear` each layer makes them
     about 2.5 times smaller, and what reaches small embedding vectors at first is less than the pull of their decay.
     """
     layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
-    bound = (6 / n_in) ** 0.5
+    bound = ((6 if relu else 1) / n_in) ** 0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
@@ -35,10 +37,14 @@ def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) ->
     Parameters
     ----------
     sizes : widths, input first.
-    generator : draws the initial weights, see `relu_linear`.
+    generator : draws the initial weights, see `mlp_linear`.
     last_relu : whether a ReLU follows the last layer, too.
     """
     layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [relu_linear(n_in, n_out, generator), nn.ReLU()]
-    return nn.Sequential(*(layers if last_relu else layers[:-1]))
+    n_layers = len(sizes) - 1
+    for number, (n_in, n_out) in enumerate(pairwise(sizes), 1):
+        relu = last_relu or number < n_layers
+        layers.append(mlp_linear(n_in, n_out, generator, relu=relu))
+        if relu:
+            layers.append(nn.ReLU())
+    return nn.Sequential(*layers)

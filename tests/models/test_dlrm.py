@@ -90,8 +90,8 @@ def test_initial_weights_follow_their_seed_and_not_the_global_one():
 
 def test_weights_of_a_layer_are_uniform_within_the_bound_of_its_inputs():
     network = mlp((100, 50, 1), torch.Generator().manual_seed(0), last_relu=False)
-    for layer, n_in in zip(layers(network), (100, 50), strict=True):
-        assert float(layer.weight.detach().abs().max()) <= (6 / n_in) ** 0.5
+    for layer, most in zip(layers(network), (6 / 100, 1 / 50), strict=True):
+        assert float(layer.weight.detach().abs().max()) <= most**0.5
         assert not layer.bias.detach().any()
     assert float(network[0].weight.detach().std()) == pytest.approx((2 / 100) ** 0.5, rel=0.05)
     assert isinstance(mlp((3, 2), torch.Generator(), last_relu=True)[-1], torch.nn.ReLU)
