@@ -19,7 +19,6 @@ from cadc.data.remarks.spellings import spelling_remarks
 from cadc.data.remarks.unique_values import unique_remarks
 from cadc.data.sources.source import Source
 from cadc.data.split.split import SPLITS, Split
-from cadc.data.transform.auto import AutoTransform
 from cadc.data.transform.fitted import fit_transform
 from cadc.data.transform.transform import DenseTransform
 from cadc.errors import DataError, one_line
@@ -53,8 +52,7 @@ def prepare(
     >>> len(log.rows("validation"))
     100
     """
-    # What only looks like a source is taken, too.
-    transform = transform or getattr(source, "dense_transform", AutoTransform)()
+    transform = transform or source.dense_transform()
     fingerprint = source.fingerprint()
     key = digest(
         {

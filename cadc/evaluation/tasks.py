@@ -94,12 +94,14 @@ class HeldOutRows(HeldOutPart):
         CadcError : where a logit is NaN or infinite.
         """
         device = device_of(model)
-        parts = []
+        logits, probabilities = [], []
         for part in self.rows.split(EVALUATION_BATCH):
-            parts.append(model(self.log.gather(whole_tiles(part)).to(device)).cpu()[: len(part)])
-        logits = torch.cat(parts).double()
-        require_numbers(logits.numpy(), self.split)
-        probability: NDArray[np.float64] = logits.sigmoid().numpy()
+            own = model(self.log.gather(whole_tiles(part)).to(device)).cpu().double()
+            logits.append(own[: len(part)])
+            # Of whole tiles as well: the exponential of what is left over has other bits.
+            probabilities.append(own.sigmoid()[: len(part)])
+        require_numbers(torch.cat(logits).numpy(), self.split)
+        probability: NDArray[np.float64] = torch.cat(probabilities).numpy()
         return probability
 
     def table(self, model: Scorer) -> pd.DataFrame:

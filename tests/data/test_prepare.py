@@ -9,6 +9,7 @@ from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_1m import MovieLens1M
+from cadc.data.sources.source import Source
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError
@@ -118,7 +119,7 @@ def test_two_processes_that_prepare_at_once_both_succeed(empty_cache):
     assert outputs[0].startswith(prepare(Synthetic(n_rows=30000), RandomSplit()).content_hash)
 
 
-class Rows:
+class Rows(Source):
     """A source of nothing but labels and the given fields."""
 
     name = "rows"

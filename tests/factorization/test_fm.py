@@ -9,6 +9,7 @@ import torch
 from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
+from cadc.data.sources.source import Source
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.evaluation.metrics.logloss import logloss
@@ -21,7 +22,7 @@ from tests.data.test_prepare import Rows as PlainRows
 from tests.support.helpers import ListSource, small_synthetic_log
 
 
-class ContextOnly:
+class ContextOnly(Source):
     """Rows of a site and a device, without users and items; label 1 where their numbers have the same parity."""
 
     name = "context"

@@ -14,6 +14,7 @@ from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.ml_100k import GENRES
+from cadc.data.sources.source import Source
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
 from cadc.factorization.factors import Factors
@@ -125,7 +126,7 @@ def decode(log: InteractionLog, rows: Tensor) -> dict[str, list[Any]]:
     return raw
 
 
-class ListSource:
+class ListSource(Source):
     """A data set given as lists: users with a gender, items with tags, and the hour of each row.
 
     Parameters
