@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
-from cadc.evaluation.metrics.auc import auc
+from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.tasks import HeldOutRanks, HeldOutRows
 from cadc.models.model import Model
 
@@ -80,7 +81,9 @@ def _of_rows(held_out: HeldOutRows, metrics: Mapping[str, float], rows: Tensor) 
     if metrics["auc"] > 0.5 + DEVIATIONS * deviation:
         return None
     scores = mean_label_scores(held_out.log, rows, held_out.rows)
-    return Chance(metrics["auc"], deviation, len(label), auc(label, scores.numpy()))
+    # Looked up by name, not imported: a change of a metric that training does not stop by leaves ids of runs alone.
+    simple = metric("auc").value(pd.DataFrame({"label": label, "probability": scores.numpy()}))
+    return Chance(metrics["auc"], deviation, len(label), simple)
 
 
 def _of_ranks(held_out: HeldOutRanks, metrics: Mapping[str, float], model: Model, rows: Tensor) -> Chance | None:
