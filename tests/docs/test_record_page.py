@@ -8,7 +8,18 @@ from cadc.ledger.record_schema import SCHEMA
 from tests.docs.documents import DOCUMENTS
 from tests.support.commands import train
 
-OPEN = ("config", "environment.packages", "metrics", "tables", "sample", "absent", "files", "data.files", "data.rows")
+OPEN = (
+    "config",
+    "environment.packages",
+    "metrics",
+    "tables",
+    "sample",
+    "absent",
+    "files",
+    "data.files",
+    "data.options",
+    "data.rows",
+)
 """Keys whose inner keys depend on the run; the page says what they hold as a whole."""
 SOMETIMES = {"data.split_remark", "data.remarks", "remark"}
 
