@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from cadc.ledger.record_hash import sealed
 from tests.malformed import Case, Place, predict, rng_of
 
 RUNS = {"bias": ("model=bias",), "dlrm": ("initializer=mf", "logger=none")}
@@ -74,7 +75,7 @@ def _flipped_number(path: Path, place: Place) -> None:
     record = path.with_name("record.json")
     known = json.loads(record.read_text())
     known["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
-    record.write_text(json.dumps(known))
+    record.write_text(json.dumps(sealed(known), indent=1))
     content = bytearray(path.read_bytes())
     content[-2] ^= 1
     path.write_bytes(content)

@@ -10,7 +10,7 @@ import torch
 
 from cadc.embeddings.base.table_file import read_table
 from cadc.ledger import Ledger
-from cadc.ledger.record_hash import seal
+from cadc.ledger.record_hash import record_hash, seal
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
 from cadc.pipeline.settings import Settings
@@ -145,13 +145,18 @@ def test_a_record_that_says_something_else_of_its_tables_is_found_out(change, sa
     assert pd.Series(answer.out.splitlines()).str.contains(said).any(), answer.out
 
 
-def test_the_time_of_a_look_up_is_no_difference_and_no_part_of_the_seal(finished, ledger):
+def test_the_time_of_a_look_up_is_no_difference_but_sealed(finished, ledger):
     path = finished["random"] / "record.json"
     before = path.read_text()
     record = json.loads(before)
     record["tables"]["lookup_ns"] *= 3
     path.write_text(json.dumps(record, indent=1))
     try:
+        answer = cadc("ledger", "verify", finished["random"].name)
+        assert answer.status == 1
+        assert "record.json was changed after it was written" in answer.out
+        assert record["record_hash"] == record_hash(record), "that which equal runs share"
+        seal(path)
         assert cadc("ledger", "verify", finished["random"].name).status == 0
     finally:
         path.write_text(before)

@@ -92,9 +92,12 @@ def changed(table, row, column, value):
 
 
 BROKEN = {
-    "nan": (lambda t: changed(t, 6, "v2", np.nan), r"row 7 \(id \d+\): its vector holds a number that is missing, NaN"),
-    "infinite": (lambda t: changed(t, 2, "v0", np.inf), r"row 3 \(id \d+\).* as 1 of 80 do"),
-    "twice": (lambda t: changed(t, 5, "movie", t["movie"][1]), r"row 6: the id \d+ is duplicated"),
+    "nan": (
+        lambda t: changed(t, 6, "v2", np.nan),
+        r"row 7 \(id '\d+'\): its vector holds a number that is missing, NaN",
+    ),
+    "infinite": (lambda t: changed(t, 2, "v0", np.inf), r"row 3 \(id '\d+'\).* as 1 of 80 do"),
+    "twice": (lambda t: changed(t, 5, "movie", t["movie"][1]), r"row 6: the id '\d+' is duplicated"),
     "text": (lambda t: t.assign(v1="much"), r"column 'v1' holds (large_)?string; expected numbers"),
     "no ids": (lambda t: t.rename(columns={"movie": "item"}), r"has no column 'movie' of ids; it has item, v0"),
     "no vectors": (lambda t: t[["movie"]], r"holds no vectors: it has 80 rows of 0 numbers"),
