@@ -13,19 +13,20 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from cadc.data.column_block import Block
-from cadc.data.files.formats import PARQUET
+from cadc.data.files.formats import COMPRESSIONS, PARQUET
 from cadc.errors import UsageError
 
-NOT_WRITTEN = (".xz", ".zip", ".tar")
-"""Compressed files that cannot be written block by block."""
+NOT_WRITTEN = (".xz", ".zip", ".tar", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".feather", ".arrow", ".orc")
+"""Files of other formats, or compressed so that they cannot be written block by block."""
 IN_MEMORY = 16 << 20
 """Bytes for a standard stream that are kept in memory; more go to a temporary file."""
 
 
 def check_suffix(path: Path) -> None:
     """Raise a UsageError if scored rows cannot be written in the format that a file's suffix names."""
-    if path.suffix.lower() in NOT_WRITTEN:
-        raise UsageError(f"{path} cannot be written: {path.suffix} is not supported; use .csv, .csv.gz or .parquet.")
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    if inner.suffix.lower() in NOT_WRITTEN:
+        raise UsageError(f"{path} cannot be written: {inner.suffix} is not supported; use .csv, .csv.gz or .parquet.")
 
 
 def write_scored(path: Path, names: Sequence[str], blocks: Iterable[Block]) -> None:
@@ -45,7 +46,9 @@ def write_scored(path: Path, names: Sequence[str], blocks: Iterable[Block]) -> N
 
 
 def send_scored(stream: IO[str], names: Sequence[str], blocks: Iterable[Block]) -> None:
-    """Write blocks of rows as CSV to a stream, once all of them are there."""
+    """Write blocks of rows as CSV to a stream, once all of them are there; in UTF-8, as values must not change."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors="strict")
     with tempfile.SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="") as file:
         write_csv(file, names, blocks)
         file.seek(0)

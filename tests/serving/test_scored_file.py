@@ -3,6 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,8 @@ import pytest
 
 from cadc.data.canonical import plain
 from cadc.data.column_block import Block
-from cadc.serving.scored_file import send_scored, write_scored
+from cadc.errors import UsageError
+from cadc.serving.scored_file import check_suffix, send_scored, write_scored
 
 COLUMNS = [
     (pa.array(["a,b", 'c"d', "", None]), ['"a,b"', '"c""d"', "", ""]),
@@ -63,3 +65,16 @@ def test_a_fault_while_rows_are_read_sends_nothing():
     with pytest.raises(ValueError):
         send_scored(stream, ["x"], blocks())
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("name", ["x.XLSX", "x.tsv", "x.tsv.gz", "x.json", "x.csv.zip"])
+def test_no_csv_is_written_under_the_suffix_of_another_format(name):
+    with pytest.raises(UsageError, match="is not supported; use"):
+        check_suffix(Path(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["x.csv", "x.csv.gz", "x.parquet", "x.2024.csv", "/dev/stdout", "x.json.csv", "x.tsv.csv.gz"]
+)
+def test_csv_is_written_under_its_own_suffix_or_none(name):
+    check_suffix(Path(name))

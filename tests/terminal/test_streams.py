@@ -91,6 +91,13 @@ def test_letters_that_the_terminal_lacks_are_written_as_escapes(environ, tmp_pat
     assert out.startswith(Ledger().ids()[0].encode())
 
 
+def test_scored_rows_keep_letters_that_the_terminal_lacks(tmp_path):
+    write_log(tmp_path / "märz.csv", ("kunde", "stück", "gefällt"))
+    assert shell(f"train {UMLAUTS}", tmp_path)[0] == 0
+    status, out, _ = shell(f"predict {Ledger().ids()[0]} märz.csv", tmp_path, PYTHONIOENCODING="ascii")
+    assert (status, out.decode().splitlines()[1][:6]) == (0, "ä0,ö0,")
+
+
 NOT_UTF_8 = [
     (UMLAUTS.replace(" data.name=März", ""), {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     (r"data=table data.path=$'m\xe4rz.csv' data.user=user data.item=item data.label=label", {}),
