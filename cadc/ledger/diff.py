@@ -59,7 +59,30 @@ def _of(name: str, entry: Entry, other: Entry) -> dict[str, Any]:
         }
     if name == "record":
         return {"status": entry.status, "reason": known.get("reason"), "schema_version": known.get("schema_version", 1)}
+    if name == "data":
+        return leaves(_data(known, other.known))
     return leaves(part(known, name))
+
+
+def _data(known: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the data; of its options those that a file added, since the configuration has the rest.
+
+    Older records hold no such options, so nothing can be said of their difference.
+    """
+    found = dict(part(known, "data"))
+    options = found.pop("options", {})
+    if "options" not in part(other, "data") or not isinstance(options, Mapping):
+        return found
+    added = [key for key in {*options, *part(part(other, "data"), "options")} if _is_added(key, known, other)]
+    return found | {"options": {key: options[key] for key in sorted(added) if key in options}}
+
+
+def _is_added(key: str, *records: Mapping[str, Any]) -> bool:
+    """Tell whether an option of the data set is in one of two records, but not in its configuration."""
+    if key == "class":
+        return False
+    options = [(part(part(known, "data"), "options"), part(part(known, "config"), "data")) for known in records]
+    return any(key in found and found[key] != config.get(key) for found, config in options)
 
 
 def _configuration(config: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

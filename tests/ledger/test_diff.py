@@ -7,6 +7,8 @@ import pytest
 
 from cadc.ledger import Ledger, code
 from cadc.ledger.code import changed_modules
+from cadc.ledger.diff import difference
+from cadc.ledger.status import Entry
 from tests.ledger.conftest import record
 from tests.support.commands import cadc
 
@@ -48,6 +50,15 @@ def test_the_size_of_the_data(looked_at):
     assert found["configuration"] == {"data.n_rows": {"a": 3000, "b": 2000}}
     assert {"content_hash", "rows.train", "rows.validation", "rows.test"} == set(found["data"])
     assert found["data"]["rows.train"] == {"a": 2400, "b": 1600}
+
+
+def test_options_that_a_file_added_are_differences_of_the_data(looked_at):
+    records = [dict(Ledger().record(looked_at["base"])) for _ in "ab"]
+    records[1]["data"] = records[1]["data"] | {"options": records[1]["data"]["options"] | {"user": "reader"}}
+    one, two = (Entry("x", "finished", known) for known in records)
+    assert difference(one, two) == {"data": {"options.user": {"b": "reader"}}}
+    records[0]["data"] = {key: value for key, value in records[0]["data"].items() if key != "options"}
+    assert difference(one, two) == {}
 
 
 def test_another_component(looked_at):
