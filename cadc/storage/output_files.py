@@ -91,8 +91,8 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
 
     Raises
     ------
-    UsageError : if the folder, or what has the name of a file, cannot be written; see `write_output`.
-    OSError : if a file cannot be written.
+    UsageError : if the folder cannot be written.
+    OSError : if a file cannot be written, or its name is taken by a folder, a socket or a block device.
     """
     check_output_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
         files = sorted(Path(name).iterdir())
         for file in files:
             flush(file)
-            check_output(folder / file.name)
+            _require_place(folder / file.name)
         for file in files:
             place = folder / file.name
             if _kind(place) not in (None, stat.S_IFREG):
@@ -110,6 +110,15 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
             with suppress(FileNotFoundError):
                 file.chmod(stat.S_IMODE(place.lstat().st_mode))
             file.replace(place)
+
+
+def _require_place(path: Path) -> None:
+    """Raise an OSError if a file cannot take this name, which is not of the user's choosing."""
+    try:
+        check_output(path)
+    except UsageError as error:
+        number = errno.EISDIR if path.is_dir() else errno.EEXIST
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def remove_output(path: Path) -> None:

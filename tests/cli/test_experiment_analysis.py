@@ -88,6 +88,6 @@ def test_what_does_not_apply_to_an_analysis_is_reported(picture, words, sentence
 def test_a_folder_that_cannot_be_written_is_a_sentence(picture, tmp_path):
     (tmp_path / "file").write_text("mine")
     answer = cadc("experiment", "picture", "--fast", "--output", tmp_path / "file")
-    assert answer.status == 1
+    assert answer.status == 2
     assert "cannot be written" in answer.sentence
     assert (tmp_path / "file").read_text() == "mine"

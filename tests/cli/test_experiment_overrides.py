@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_before_anything_runs(expe
     (tmp_path / "file").write_text("mine")
     for output in (tmp_path / "file", tmp_path / "file" / "deeper"):
         answer = cadc("experiment", "quick", "--output", output)
-        assert answer.status == 1
+        assert answer.status == 2
         assert str(output) in answer.sentence
         assert runs() == []
     assert (tmp_path / "file").read_text() == "mine"
