@@ -31,7 +31,8 @@ class ParquetTable:
     Raises
     ------
     DataError : if it has more than `MAX_COLUMNS` columns, or names that are not text.
-    OSError, pyarrow.ArrowException : if it cannot be read.
+    OSError : if it cannot be read.
+    pyarrow.ArrowException : if it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
