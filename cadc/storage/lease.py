@@ -23,6 +23,7 @@ from cadc.storage.asides import ASIDE, make, sweep
 from cadc.storage.atomic_files import write_file
 from cadc.storage.lease_files import is_alive, leases, number, read, seconds_to_live
 from cadc.storage.process import this_process
+from cadc.terminal.interrupts import interrupts_held_back
 
 
 class Lease:
@@ -76,9 +77,15 @@ class Lease:
         self._pulse.join()
 
     def release(self) -> None:
-        """Release the lease; its folder may be gone already."""
-        if self._ended.is_set():
-            return
+        """Release the lease; its folder may be gone already.
+
+        Ctrl-C waits meanwhile: a process that goes on, such as a notebook, would hold what it no longer works on.
+        """
+        if not self._ended.is_set():
+            with interrupts_held_back():
+                self._release()
+
+    def _release(self) -> None:
         self.stop()
         aside = self.aside()
         with suppress(OSError):

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cadc.errors import UsageError
-from cadc.storage.asides import ASIDE
+from cadc.storage.asides import ASIDE, make
 from cadc.storage.lease import claim, holder, wait_for
 from cadc.storage.process import start_time
 from cadc.storage.under_lease import clear
@@ -28,6 +29,18 @@ def test_one_holds_at_a_time_and_the_next_after_release(tmp_path):
         assert second.is_held() and not first.is_held()
         assert len(list((tmp_path / "a").iterdir())) == 1
     assert not list((tmp_path / "a").iterdir())
+
+
+def test_ctrl_c_amid_release_comes_after_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("cadc.storage.lease.make", lambda path: signal.raise_signal(signal.SIGINT) or make(path))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), claim(tmp_path):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert holder(tmp_path) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_folder_is_another_thing(tmp_path):
