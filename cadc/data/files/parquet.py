@@ -32,7 +32,7 @@ class ParquetTable:
     ------
     DataError : if it has more than `MAX_COLUMNS` columns, or names that are not text.
     OSError : if it cannot be read.
-    pyarrow.ArrowException : if it cannot be read.
+    ArrowException : if it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:

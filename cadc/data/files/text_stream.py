@@ -36,7 +36,7 @@ class TextStream:
     ------
     DataError : if the text is not UTF-8, holds a NUL byte, or unpacks to far more than its size.
     OSError : if the file cannot be opened, read or unpacked.
-    pyarrow.ArrowException : if the file cannot be opened, read or unpacked.
+    ArrowException : if the file cannot be opened, read or unpacked.
     """
 
     def __init__(self, path: Path, compression: str | None) -> None:
