@@ -7,9 +7,13 @@ def pytest_configure(config):
         config.pluginmanager.import_plugin("tests.support.fixtures")
 
 
+ON_DEMAND = ("slow", "exhaustive")
+"""Markers of tests that are run only if `-m` names them."""
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is slow, unless it is asked for."""
-    if "slow" not in config.option.markexpr:
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    """Leave out what takes minutes, unless it is asked for."""
+    left_out = {marker for marker in ON_DEMAND if marker not in config.option.markexpr}
+    dropped = [item for item in items if left_out.intersection(mark.name for mark in item.iter_markers())]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in set(dropped)]

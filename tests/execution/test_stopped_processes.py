@@ -102,7 +102,7 @@ def test_a_late_process_harms_neither_the_live_one_nor_a_record(seed, one, tmp_p
     require_sound(place, one)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("part", range(10))
 def test_two_hundred_schedules_of_two_machines(part, one, few, tmp_path, monkeypatch):
     monkeypatch.setenv("CADC_LEASE_SECONDS", "1")

@@ -147,7 +147,7 @@ def test_scores_of_the_own_file_are_those_saved(**case):
     check_own_file(**case)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @CASES
 @settings(max_examples=300, **COSTLY)
 def test_scores_of_many_own_files_are_those_saved(**case):

@@ -160,7 +160,7 @@ def test_damage_is_said_and_changes_no_number(pattern, index, kind, seed, place,
     damage_and_run(place, sound, file, kind, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", range(N_EACH))
 def test_fifty_damages_of_each_file_change_no_number(number, place, sound):
     """All files of the cache, one after the other, each with another damage for each of the 50 numbers."""

@@ -13,7 +13,7 @@ def test_random_files_are_read_as_written_or_refused(tmp_path, chunk):
     _compare(tmp_path, range(chunk, N_FILES, N_CHUNKS))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("chunk", range(N_CHUNKS))
 def test_thousands_of_random_files_are_read_as_written_or_refused(tmp_path, chunk):
     _compare(tmp_path, range(1000 + chunk, 6000, N_CHUNKS))
