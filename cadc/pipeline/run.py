@@ -23,8 +23,9 @@ from cadc.sampling.sampler import Sample
 from cadc.storage.run_files import CURVES, MODEL, RECORD
 from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.fit import FitResult, History, warm_up
+from cadc.training.fit import FitResult, History
 from cadc.training.search import fit_after_search
+from cadc.training.trainer import warm_up
 
 
 @separate_memory()

@@ -1,10 +1,7 @@
 """Fit a network: epochs over the sample, early stopping on validation, weights of the best epoch."""
 
-import logging
 import signal
-import tempfile
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +14,7 @@ from cadc.data.batch import Batch
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.statistics import Statistics
-from cadc.errors import DamagedCheckpoint, NoDevice, UsageError, require_at_least, require_positive
+from cadc.errors import DamagedCheckpoint, UsageError, require_at_least, require_positive
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, HeldOutRanks, device_of
@@ -25,10 +22,9 @@ from cadc.models.model import Model
 from cadc.training.advice import Course, advice, length
 from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.trainer import lightning_trainer
 
 if TYPE_CHECKING:
-    import pytorch_lightning as pl
-
     from cadc.training.fit_module import FitModule
 
 History = list[dict[str, float]]
@@ -172,7 +168,7 @@ class Fit:
         best = KeepBest(self.patience)
         resume = Resume(loader, kept, self.checkpoint_minutes, self.max_seconds, tell)
         bar = [FitProgress(f"{VALIDATION}{held_out.monitor.name}")] if self.progress else []
-        trainer = self._lightning([best, resume, *bar])
+        trainer = lightning_trainer(self.accelerator, self.max_epochs, [best, resume, *bar])
         on_interrupt = signal.getsignal(signal.SIGINT)
         before = None if kept is None else kept.newest()
         try:
@@ -238,41 +234,6 @@ class Fit:
         )
         return advice(chance, course, is_ranking)
 
-    def _lightning(self, callbacks: "Sequence[pl.Callback]") -> "pl.Trainer":
-        """Return Lightning's trainer."""
-        import pytorch_lightning as pl
-        from pytorch_lightning.plugins.environments import LightningEnvironment
-        from pytorch_lightning.utilities.exceptions import MisconfigurationException
-
-        from cadc.training.callbacks import WriteInPlace
-
-        _quiet()
-        try:
-            return pl.Trainer(
-                accelerator=self.accelerator,
-                devices=1,
-                max_epochs=self.max_epochs,
-                callbacks=[*callbacks],
-                # In a cluster job Lightning would otherwise take over its signals and processes.
-                plugins=[LightningEnvironment(), WriteInPlace()],
-                logger=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-                default_root_dir=tempfile.gettempdir(),
-            )
-        except MisconfigurationException as error:
-            raise NoDevice(
-                f"trainer.accelerator={self.accelerator} is not available ({error}); choose auto."
-            ) from error
-
-
-def warm_up(with_lightning: bool) -> None:
-    """Import what torch and Lightning import at first use, so that it does not count in a run's seconds."""
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)], fused=True)
-    if with_lightning:
-        import cadc.training.fit_module  # noqa: F401
-
 
 def _some_rows(log: InteractionLog) -> Batch:
     """Return a few validation rows, whose vectors are measured before and after training."""
@@ -285,11 +246,3 @@ def _constant_loss(labels: Tensor, weight: Tensor | None) -> float:
     mean = float((weight * labels).double().mean() / weight.double().mean())
     of_classes = torch.special.entr(torch.tensor([mean, 1 - mean], dtype=torch.float64))
     return float(of_classes.sum() * weight.double().mean())
-
-
-def _quiet() -> None:
-    """Silence Lightning's notes on hardware, and on data loaders without worker processes."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    # On a cluster it suggests srun.
-    warnings.filterwarnings("ignore", module="lightning_fabric")

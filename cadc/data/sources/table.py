@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cadc.configuration.components import cast_options
-from cadc.configuration.safe_yaml import load_yaml
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns, require_columns
 from cadc.data.files.formats import Quoting, require_quoting
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
+from cadc.data.sources.description import read_description
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
 from cadc.data.sources.side_values import Conflict, require_conflict
 from cadc.data.sources.source import Source
@@ -109,12 +109,7 @@ class Table(Source):
     def _complete(self, path: Path) -> None:
         """Set the options that the description holds and that were not given otherwise."""
         known = self._known()
-        given = read_description(path)
-        for key in given:
-            if key not in known:
-                raise DataError(
-                    f"{path} has the key {key!r}, which is not an option of a table; {_nearest(str(key), known)}"
-                )
+        given = read_description(path, known)
         try:
             options = cast_options(Table, given)
         except UsageError as error:
@@ -269,26 +264,3 @@ RESERVED = ("user", "item", "label", "time", "row", "oracle", "dense", "context_
 def side_fields(side: Side, fields: Sequence[str], bags: Sequence[str]) -> list[Field]:
     """Return the fields of users or items: the id, the single-valued features, and the bags."""
     return [Field(side, side), *(Field(name, side) for name in fields), *(Field(name, side, bag=True) for name in bags)]
-
-
-def read_description(path: Path) -> dict[str, Any]:
-    """Return the options that a YAML file sets.
-
-    Raises
-    ------
-    DataError : if the file cannot be read or does not hold keys and values.
-    """
-    try:
-        found = load_yaml(path)
-    except UsageError as error:
-        raise DataError(str(error)) from error
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise DataError(f"{path} must hold lines such as `user: customer_id`, each with an option and its value.")
-    return found
-
-
-def _nearest(key: str, known: Sequence[str] | dict[str, Any]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, list(known), n=3)
-    return f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known)}."
