@@ -16,6 +16,7 @@ from cadc.pipeline import evaluate as evaluation
 from cadc.pipeline import run as pipeline
 from cadc.pipeline.build import open_log
 from cadc.pipeline.settings import Settings
+from cadc.training.trainer import lightning_trainer
 from tests.support.commands import TINY, cadc, closing, runs
 
 FROM_A_FILE = DataError("a file cannot be read")
@@ -97,22 +98,14 @@ def test_an_unforeseen_error_on_a_device_decides_nothing_about_other_machines(mo
     with monkeypatch.context() as patch:
         patch.setattr(torch.accelerator, "is_available", lambda *_: True)
         patch.setattr(pipeline, "evaluate", raising(RuntimeError("expected all tensors to be on the same device")))
-        patch.setattr("cadc.training.fit.Fit._lightning", on_the_cpu(pipeline))
+        patch.setattr("cadc.training.fit.lightning_trainer", on_the_cpu)
         assert cadc(*words).status == 1
     assert list(Ledger().statuses().values()) == ["interrupted"]
     assert cadc(*words).status == 0
 
 
-def on_the_cpu(_):
-    from cadc.training.fit import Fit
-
-    build = Fit._lightning
-
-    def without_the_device(fit, callbacks):
-        fit.accelerator = "cpu"
-        return build(fit, callbacks)
-
-    return without_the_device
+def on_the_cpu(accelerator, max_epochs, callbacks):
+    return lightning_trainer("cpu", max_epochs, callbacks)
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a device")
