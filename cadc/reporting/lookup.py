@@ -102,7 +102,11 @@ class _Known:
         now = [content for content in wanted if present is None or _hashes(contents[content]) == present]
         for some, is_stale in ((now, False), (wanted, True)):
             found = [
-                record for content in some for record in self.records.get(content_signature(settings, content), [])
+                record
+                for content in some
+                for record in self.records.get(content_signature(settings, content), [])
+                # Two data sets may have the same content.
+                if record["data"]["name"] == contents[content]["data"]["name"]
             ]
             if found:
                 return sorted(found, key=lambda record: str(record["finished_at"])), is_stale

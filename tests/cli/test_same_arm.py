@@ -12,6 +12,7 @@ import yaml
 
 import cadc as package
 from cadc.ledger import Ledger
+from cadc.ledger.record_hash import sealed
 from tests.support.commands import cadc
 
 COLUMNS = ["data.user=user", "data.item=item", "data.label=label"]
@@ -162,6 +163,11 @@ def test_arms_on_different_files_need_names_of_their_own(here):
     experiment({"A": arms["A"], "B": [*arms["B"], "data.name=other"]}, common=TABLE)
     done("experiment", "ex", "--output", "res")
     assert list(pd.read_csv("res/table.csv")["dataset"]) == ["table", "other"]
+    # A run of the same content under the other name is not meant, though it ended last.
+    for path in Ledger().folder.glob("*/record.json"):
+        record = json.loads(path.read_text())
+        if record["config"]["data"]["path"] == "other.csv" and record["data"]["name"] == "table":
+            path.write_text(json.dumps(sealed(record | {"finished_at": "2999-01-01T00:00:00+00:00"}), indent=1))
     done("report", "ex", "--output", "again")
     assert Path("again/table.csv").read_bytes() == Path("res/table.csv").read_bytes()
 

@@ -25,12 +25,12 @@ def ordinary(session_cache, tmp_path_factory):
 
 
 def files(ledger: Path) -> dict[str, object]:
-    """Return the content of every file of a ledger by its path, times and memory left out of the records."""
+    """Return the content of every file of a ledger by its path; of records, times, memory and the seal are left out."""
     found: dict[str, object] = {}
     for path in ledger.rglob("*"):
         if path.name == "record.json":
             record = json.loads(path.read_text())
-            del record["finished_at"]
+            del record["finished_at"], record["seal"]
             for name in list(record["cost"]):
                 if name.endswith("_s") or name == "peak_rss_mb":
                     del record["cost"][name]

@@ -7,6 +7,7 @@ import pytest
 from cadc.data.prepare import prepare
 from cadc.data.raw import Chunk, EntityTable, RaggedValues, RawLog
 from cadc.data.schema import Field, Schema
+from cadc.data.sources.source import Source
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError
 from tests.support.commands import cadc, train
@@ -27,7 +28,7 @@ HOSTILE = [
 ]
 
 
-class NamedEntities:
+class NamedEntities(Source):
     """A data set whose users, items, tags and hours are texts of one's choice.
 
     Parameters

@@ -167,7 +167,9 @@ def test_what_differs_between_two_ways_of_storing(finished, ledger):
     answer = cadc("ledger", "diff", finished["random"].name, finished["enriched"].name)
     assert answer.status in (0, 1)
     assert "tables.psnr" in answer.out
-    assert "lookup_ns" in answer.out
+    # A clock may give two medians alike.
+    measured = {ledger.record(finished[name].name)["tables"]["lookup_ns"] for name in ("random", "enriched")}
+    assert ("lookup_ns" in answer.out) == (len(measured) == 2)
 
 
 SEARCHING = [name for name, node in NODES.items() if "search_epochs" in node]
