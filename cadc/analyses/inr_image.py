@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from cadc.embeddings.schemes.cells import middles
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.experiment.analysis import Analysis
 from cadc.provenance.fingerprint import file_hash
+from cadc.provenance.threads import threads
 from cadc.randomness import torch_generator
 
 PHOTOGRAPH = "grace_hopper.jpg"
@@ -82,7 +82,7 @@ class InrImage(Analysis):
             fitted[structure] = (found, time.perf_counter() - started)
             return psnr_of(found, image)
 
-        with _threads(self.threads):
+        with threads(self.threads):
             known = [Tried(structure, self.flops(structure), psnr(structure)) for structure in KNOWN]
             best, tried = cheapest(SPACE, self.flops, psnr, known[0].psnr, self.trials, self.seed)
         if best is not None and best.psnr < known[0].psnr:
@@ -190,13 +190,3 @@ def _joined(parts: Tensor, cells: int) -> Tensor:
     """Return the image from the squares that `_cut` returned."""
     side = round(parts.shape[1] ** 0.5)
     return parts.view(cells, cells, side, side).transpose(1, 2).reshape(cells * side, cells * side)
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,6 +1,6 @@
 """Verifies runs: files and id against the record, and its numbers against those recomputed from the files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,16 +115,36 @@ def _files(record: Record, status: str, present: Mapping[str, Path], scores: str
         yield "files in its record is not a table of hashes"
         hashes = None
     expected = set(hashes) if hashes is not None else needed | ({CURVES} & set(present) if needed else set())
-    for name in sorted((expected | needed) - set(present)):
+    yield from file_faults(present, expected, needed, hashes, "its record")
+
+
+def file_faults(
+    present: Mapping[str, Path],
+    expected: Collection[str],
+    needed: Collection[str],
+    hashes: Mapping[str, Any] | None,
+    listed: str,
+) -> Iterator[str]:
+    """Yield what is wrong with the files of a folder.
+
+    Parameters
+    ----------
+    present : the files that it holds, by name.
+    expected : names of the files that it may hold; each must be there.
+    needed : names of files that must be there as well.
+    hashes : SHA-256 of each expected file; None if they are not known.
+    listed : what lists them, for messages.
+    """
+    for name in sorted({*expected, *needed} - set(present)):
         yield f"{harmless(name, 200)} is missing"
     for name, path in present.items():
         shown = harmless(name, 200)
         if name not in expected:
-            yield f"{shown} is in its folder, but not in its record"
+            yield f"{shown} is in its folder, but not in {listed}"
         elif path.is_symlink() or not path.is_file():
             yield f"{shown} is not a regular file"
         elif hashes is not None and file_hash(path) != hashes[name]:
-            yield f"{shown} has changed: its SHA-256 differs from that in its record"
+            yield f"{shown} has changed: its SHA-256 differs from that in {listed}"
 
 
 def _check_id(record: Record, is_sealed: bool, finding: Finding) -> None:

@@ -10,8 +10,7 @@ from cadc.errors import CadcError, reason
 from cadc.ledger.record_hash import KEY, SEAL, with_seal
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.safe_text import harmless
-from cadc.ledger.verify import SEALED_SINCE, Finding
-from cadc.provenance.fingerprint import file_hash
+from cadc.ledger.verify import SEALED_SINCE, Finding, file_faults
 from cadc.reporting.lookup import RECORDS
 from cadc.reporting.provenance import FILES, PROVENANCE, text_of
 
@@ -97,13 +96,4 @@ def _files(folder: Path, provenance: Mapping[str, Any]) -> Iterator[str]:
     """Yield faults of the files; only names from the folder are opened, never names from `provenance.json`."""
     hashes = part(provenance, FILES)
     present = {path.name: path for path in sorted(folder.iterdir()) if path.name != PROVENANCE}
-    for name in sorted(set(hashes) - set(present)):
-        yield f"{harmless(name, 200)} is missing"
-    for name, path in present.items():
-        shown = harmless(name, 200)
-        if name not in hashes:
-            yield f"{shown} is in its folder, but not in {PROVENANCE}"
-        elif path.is_symlink() or not path.is_file():
-            yield f"{shown} is not a regular file"
-        elif file_hash(path) != hashes[name]:
-            yield f"{shown} has changed: its SHA-256 differs from that in {PROVENANCE}"
+    yield from file_faults(present, hashes, (), hashes, PROVENANCE)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from cadc.errors import DataError, shown
 from cadc.ledger.store import Record
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
+from cadc.provenance.threads import threads
 from cadc.serving.new_rows import NewRows
 from cadc.terminal.progress import say
 
@@ -97,7 +97,7 @@ class Prediction:
 
     def _answers(self, rows: NewRows, block: Block) -> NDArray[np.float64]:
         parts = [torch.empty(0, dtype=torch.float64)]
-        with torch.inference_mode(), _threads(self.threads):
+        with torch.inference_mode(), threads(self.threads):
             for batch, n_rows in rows.batches(block):
                 scores = self.model(batch).double()
                 parts.append((scores if self.ranks else scores.sigmoid())[:n_rows])
@@ -108,17 +108,6 @@ class Prediction:
                 f"{block.path}, row {row}: its {self.column} is NaN; are its dense values far out of range?"
             )
         return answers
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """Compute with as many threads as the run did: other numbers may give other bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _kept(path: Path, found: list[str], needed: Collection[str]) -> list[str]:
