@@ -128,7 +128,7 @@ def bench(overrides: Sequence[str]) -> None:
     from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
     from cadc.pipeline.run import train
     from cadc.pipeline.settings import Settings
-    from cadc.training.fit import warm_up
+    from cadc.training.trainer import warm_up
 
     settings = Settings.compose([*ONCE, *overrides])
     torch.set_num_threads(settings.threads)
@@ -168,7 +168,7 @@ def bench(overrides: Sequence[str]) -> None:
         lambda _: len(everything.rows),
     )
     random = np.random.default_rng(0)
-    label, score = random.random(N_SCORED) < 0.5, random.random(N_SCORED)
+    label, score = (random.random(N_SCORED) < 0.5).astype(float), random.random(N_SCORED)
     timed("AUC of a million scores", lambda: auc(label, score), "rows", lambda _: N_SCORED)
     if {"user", "item"} <= set(log.entities):
         held_out = HeldOutRanking(log, "test")

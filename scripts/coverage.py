@@ -107,7 +107,9 @@ CASES = (
 )
 
 
-def simulate(case: Case, generator: np.random.Generator, n_seeds: int):
+def simulate(
+    case: Case, generator: np.random.Generator, n_seeds: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield the paired scores of each seed as (label, first, second, user), shape [n rows] each.
 
     Labels and errors follow the description above; `first` and `second` are the probabilities of the two arms.
