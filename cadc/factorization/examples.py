@@ -1,7 +1,8 @@
 """Examples for a factorisation of two fields: the ids of both and the label of some rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from cadc.data.schema import ENTITY_FIELDS, UNKNOWN
 from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors, Kind
 
+PART_ROWS = 1 << 20
+"""Rows that are read at once where not all of them need to be in memory."""
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -18,7 +22,7 @@ class Examples:
 
     Parameters
     ----------
-    ids : ids of the first and of the second field, int64, shape [n] each.
+    ids : ids of the first and of the second field, int32 or int64, shape [n] each.
     labels : float32, shape [n].
     """
 
@@ -27,6 +31,15 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def parts(self) -> "Iterator[Examples]":
+        """Yield the examples in parts of at most `PART_ROWS`, in their order."""
+        for first, second, labels in zip(*(own.split(PART_ROWS) for own in (*self.ids, self.labels)), strict=True):
+            yield Examples((first, second), labels)
+
+    def all(self) -> "Examples":
+        """Return all examples at once."""
+        return self
 
     def positives(self) -> "Examples":
         """Return the examples with label 1."""
@@ -46,7 +59,20 @@ class Examples:
         first = self.ids[0].repeat(1 + n_negatives)
         drawn = torch.randint(UNKNOWN + 1, max(n_values, 2), (n_negatives * len(self),), generator=generator)
         labels = torch.cat([self.labels, self.labels.new_zeros(len(drawn))])
-        return Examples((first, torch.cat([self.ids[1], drawn])), labels)
+        return Examples((first, torch.cat([self.ids[1], drawn.to(first.dtype)])), labels)
+
+
+class ExampleParts(Protocol):
+    """Examples that are read part by part, as those of a log that is larger than the memory."""
+
+    def __len__(self) -> int:
+        """Number of examples."""
+
+    def parts(self) -> Iterator[Examples]:
+        """Yield all examples in parts of at most `PART_ROWS`, in the same order each time."""
+
+    def all(self) -> Examples:
+        """Return all examples at once."""
 
 
 def require_pair(fields: Sequence[str] | None, log: InteractionLog | None = None) -> tuple[str, str]:
@@ -77,14 +103,73 @@ def read_examples(log: InteractionLog, fields: Sequence[str], rows: Tensor) -> E
     ------
     DataError : if the log lacks a field, or a field is a bag.
     """
+    require_single(log, fields)
+    first, second = (log.field_ids(name, rows).long() for name in fields)
+    return Examples((first, second), log.labels(rows))
+
+
+@dataclass(frozen=True)
+class LogExamples:
+    """Examples that stay on disk: those of some rows of a log, read part by part.
+
+    Parameters
+    ----------
+    log : the log.
+    fields : names of the two fields.
+    rows : row numbers, shape [n].
+
+    Raises
+    ------
+    DataError : if the log lacks a field, or a field is a bag.
+    """
+
+    log: InteractionLog
+    fields: Sequence[str]
+    rows: Tensor
+
+    def __post_init__(self) -> None:
+        require_single(self.log, self.fields)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def parts(self) -> Iterator[Examples]:
+        """Yield the examples in parts of at most `PART_ROWS`, in their order; ids are int32."""
+        for rows in self.rows.split(PART_ROWS):
+            first, second = (self.log.field_ids(name, rows) for name in self.fields)
+            yield Examples((first, second), self.log.labels(rows))
+
+    def all(self) -> Examples:
+        """Return all examples at once; ids are int32."""
+        parts = list(self.parts())
+        first, second = (torch.cat([part.ids[place] for part in parts]) for place in (0, 1))
+        return Examples((first, second), torch.cat([part.labels for part in parts]))
+
+
+def survey(examples: ExampleParts, sizes: Sequence[int]) -> tuple[list[Tensor], int]:
+    """Return which values of both fields occur, bool, shape [n_values] each, and the number of examples with label 1.
+
+    Parameters
+    ----------
+    examples : read once, part by part.
+    sizes : number of values of both fields.
+    """
+    present, n_positive = [torch.zeros(size, dtype=torch.bool) for size in sizes], 0
+    for part in examples.parts():
+        for own, ids in zip(present, part.ids, strict=True):
+            own[ids] = True
+        n_positive += int((part.labels > 0).sum())
+    return present, n_positive
+
+
+def require_single(log: InteractionLog, fields: Sequence[str]) -> None:
+    """Raise a DataError for a field that the log lacks, or that is a bag."""
     for name in fields:
         if log.schema[name].bag:
             raise DataError(
                 f"the field {name} is a bag; expected a single value in each row. Name other factorization.fields, or "
                 "set factorization=fm."
             )
-    first, second = (log.field_ids(name, rows).long() for name in fields)
-    return Examples((first, second), log.labels(rows))
 
 
 def require_both_labels(labels: Tensor, way_out: str) -> None:
@@ -99,11 +184,25 @@ def require_both_labels(labels: Tensor, way_out: str) -> None:
     ------
     DataError : if all labels are the same.
     """
-    if len(labels) and bool((labels == labels[0]).all()):
-        label = int(labels[0])
+    require_two_labels(len(labels), int((labels > 0).sum()), way_out)
+
+
+def require_two_labels(n_rows: int, n_positive: int, way_out: str) -> None:
+    """Refuse rows that all have the same label, see `require_both_labels`.
+
+    Parameters
+    ----------
+    n_rows, n_positive : number of rows to factorise, and of those with label 1.
+    way_out : see `require_both_labels`.
+
+    Raises
+    ------
+    DataError : if all labels are the same.
+    """
+    if n_rows and n_positive in (0, n_rows):
         raise DataError(
-            f"all {len(labels)} rows to factorise have label {label}, so a factorisation of labels learns nothing; "
-            f"{way_out if label else 'choose data, or a data.threshold, with both labels'}."
+            f"all {n_rows} rows to factorise have label {int(n_positive > 0)}, so a factorisation of labels learns "
+            f"nothing; {way_out if n_positive else 'choose data, or a data.threshold, with both labels'}."
         )
 
 

@@ -11,12 +11,12 @@ from cadc.data.schema import UNKNOWN
 from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import (
-    Examples,
-    is_present,
+    ExampleParts,
+    LogExamples,
     pair_factors,
-    read_examples,
-    require_both_labels,
     require_pair,
+    require_two_labels,
+    survey,
 )
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
@@ -122,21 +122,23 @@ class LogisticMF(Factorization):
         vectors = [std * torch.randn(size, dim, generator=generator) for size in sizes]
         for table in vectors:
             table[UNKNOWN] = 0
-        read = kept = read_examples(log, fields, rows)
-        held_out = read_examples(log, fields, stopping)
+        examples: ExampleParts = LogExamples(log, fields, rows)
+        held_out = LogExamples(log, fields, stopping).all()
+        in_rows, n_positive = survey(examples, sizes)
+        # Minibatches are drawn from all examples, closed-form steps read them in an order that is the same each time.
+        kept, fitted = examples if self.solver == "newton" else examples.all(), in_rows
         if self.feedback == "implicit":
-            kept, held_out = read.positives(), held_out.positives()
+            kept, held_out = examples.all().positives(), held_out.positives()
             held_out = held_out.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
+            fitted, _ = survey(kept, sizes)
         else:
-            require_both_labels(kept.labels, "set factorization.feedback=implicit, or factorization=als")
+            require_two_labels(len(rows), n_positive, "set factorization.feedback=implicit, or factorization=als")
 
-        is_met = is_present(kept.ids[1], sizes[1])
-
-        def draw() -> Examples:
+        def draw() -> ExampleParts:
             if self.feedback == "explicit":
                 return kept
-            drawn = kept.with_negatives(self.negatives, sizes[1], generator)
-            is_met[drawn.ids[1]] = True
+            drawn = kept.all().with_negatives(self.negatives, sizes[1], generator)
+            fitted[1][drawn.ids[1]] = True
             return drawn
 
         l2 = L2[self.solver] if self.l2 is None else self.l2
@@ -146,9 +148,17 @@ class LogisticMF(Factorization):
         else:
             stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
             found = fit_adam(
-                draw, held_out, vectors, l2, self.l2_bias, self.learning_rate, self.batch_size, stop, generator
+                draw,
+                held_out,
+                vectors,
+                l2,
+                self.l2_bias,
+                self.learning_rate,
+                self.batch_size,
+                stop,
+                generator,
             )
         # An item with rows of label 0 only was fitted if it was drawn; one without rows is new and may be liked.
-        fitted = (kept.ids[0], read.ids[1][is_met[read.ids[1]]])
-        factors = pair_factors(fields, fitted, found.vectors, found.biases, found.global_bias)
+        ids = [(own & read).nonzero()[:, 0] for own, read in zip(fitted, in_rows, strict=True)]
+        factors = pair_factors(fields, ids, found.vectors, found.biases, found.global_bias)
         return factors, {"seconds": time.perf_counter() - started, "epochs": found.epochs}

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import Examples
+from cadc.factorization.examples import ExampleParts, Examples
 from cadc.factorization.factors import pairwise_logits
 from cadc.factorization.logistic_newton import Solution, pair_logits, split_state
 
 
 def fit_adam(
-    draw: Callable[[], Examples],
+    draw: Callable[[], ExampleParts],
     held_out: Examples,
     vectors: list[Tensor],
     l2: float,
@@ -40,7 +40,7 @@ def fit_adam(
     biases = [nn.Parameter(torch.zeros(len(start))) for start in vectors]
     global_bias = nn.Parameter(torch.zeros(()))
     parameters = [*tables, *biases, global_bias]
-    examples = draw()
+    examples = draw().all()
     # Steps follow the mean loss of a batch, so a penalty relative to the summed loss is divided by the number of rows.
     groups: list[dict[str, Any]] = [
         {"params": tables if vectors[0].shape[1] else [], "weight_decay": l2 / len(examples)},
@@ -50,7 +50,7 @@ def fit_adam(
     optimizer = torch.optim.Adam([group for group in groups if group["params"]], lr=learning_rate, fused=True)
     while not stop.is_over:
         if stop.epoch:
-            examples = draw()
+            examples = draw().all()
         for batch in torch.randperm(len(examples), generator=generator).split(batch_size):
             ids = [column.index_select(0, batch) for column in examples.ids]
             own = [table.index_select(0, column) for column, table in zip(ids, tables, strict=True)]

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.schema import UNKNOWN
-from cadc.factorization.blocks import blocks_of
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import Examples
+from cadc.factorization.examples import ExampleParts, Examples
+from cadc.factorization.grouped import GroupedExamples, grouped_by_both
 from cadc.factorization.majorize import curvature, solve
 
 HELD = 1e9
@@ -35,70 +35,94 @@ class Solution:
     epochs: int
 
 
+class GlobalStep:
+    """The step of the global bias, which has no penalty and shifts all examples alike."""
+
+    def __init__(self) -> None:
+        self._errors = self._curvature = 0.0
+
+    def add(self, logits: Tensor, labels: Tensor) -> None:
+        """Count some examples with their logits, shape [n] each."""
+        probability = logits.sigmoid()
+        self._errors += float((labels - probability).sum())
+        self._curvature += float(curvature(logits, probability).sum())
+
+    def step(self) -> float:
+        """Return the step to the minimum of the bound of all examples that were counted."""
+        return self._errors / self._curvature
+
+
 class Side:
-    """The values of one field: vector, bias and mean variance of each, and its rows in blocks.
+    """The values of one field: vector, bias and mean variance of each, and its examples.
 
     The last row of each table is padding.
 
     Parameters
     ----------
-    ids, others : ids of this field and of the other field, int64, shape [n] each.
-    labels : float32, shape [n].
-    n_values, n_others : number of values of this field and of the other field.
+    examples : examples of each value of the field.
     vectors : initial vectors, shape [n_values, dim].
     """
 
-    def __init__(
-        self, ids: Tensor, others: Tensor, labels: Tensor, n_values: int, n_others: int, vectors: Tensor
-    ) -> None:
-        self.dim = vectors.shape[1]
-        counts = torch.bincount(ids, minlength=n_values)
+    def __init__(self, examples: GroupedExamples, vectors: Tensor) -> None:
+        n_values, self.dim = vectors.shape
+        self.examples = examples
         # The column of ones beside the vectors is multiplied with the other field's bias.
         self.features = torch.cat([vectors, torch.ones(n_values, 1)], 1)
-        self.features[counts == 0, : self.dim] = 0
+        self.features[examples.counts == 0, : self.dim] = 0
         self.features[UNKNOWN, : self.dim] = 0
         self.features = torch.cat([self.features, torch.zeros(1, self.dim + 1)])
-        self.biases = torch.zeros(n_values)
+        self.biases = torch.zeros(n_values + 1)
         self.variances = torch.zeros(n_values + 1)
-        others, labels = torch.cat([others, others.new_tensor([n_others])]), torch.cat([labels, labels.new_zeros(1)])
-        self.blocks = [
-            (block.values, block.rows, others[block.rows], labels[block.rows]) for block in blocks_of(ids, n_values)
-        ]
 
-    def update(self, other: "Side", logits: Tensor, penalties: Tensor, variational: bool, relaxation: float) -> None:
-        """Take one step with all values of this field, while the other field is fixed; update the logits in place.
+    def update(
+        self,
+        other: "Side",
+        global_bias: float,
+        penalties: Tensor,
+        variational: bool,
+        relaxation: float,
+        of_all: GlobalStep | None = None,
+    ) -> None:
+        """Take one step with all values of this field, while the other field is fixed.
+
+        Logits are computed anew from the parameters: to keep them would double the memory of the examples.
 
         Parameters
         ----------
         other : the other field.
-        logits : logits of the rows, and one more for padding, shape [n + 1].
+        global_bias : bias of all examples.
         penalties : penalties on vector and bias, shape [dim + 1].
         variational : whether the variance of the other field's vectors adds to the penalty.
         relaxation : factor of the steps; below 2 the bound, and with it the loss, still falls.
+        of_all : is told the logits of all examples after their step.
         """
-        for values, rows, others, labels in self.blocks:
-            shape = rows.shape
-            features = other.features.index_select(0, others.flatten()).view(*shape, -1)
-            z = logits.index_select(0, rows.flatten()).view(shape)
+        for values, others, labels in self.examples.blocks():
+            shape, flat = others.shape, others.flatten()
+            features = other.features.index_select(0, flat).view(*shape, -1)
+            offset = other.biases.index_select(0, flat).view(shape) + global_bias
+            parameters = torch.cat([self.features[values, : self.dim], self.biases[values, None]], 1)
+            z = offset + torch.bmm(features, parameters[..., None])[..., 0]
             probability = z.sigmoid()
             weights = curvature(z, probability)
             own = penalties.expand(len(values), -1).clone()
             if variational:
-                spread = other.variances.index_select(0, others.flatten()).view(shape)
+                spread = other.variances.index_select(0, flat).view(shape)
                 own[:, : self.dim] += (weights * spread).sum(1, keepdim=True)
             own[values == UNKNOWN, : self.dim] = HELD
-            parameters = torch.cat([self.features[values, : self.dim], self.biases[values, None]], 1)
             steps, variances = solve(features, weights, labels - probability, parameters, own)
             steps *= relaxation
             parameters += steps
             self.features[values, : self.dim] = parameters[:, : self.dim]
             self.biases[values] = parameters[:, self.dim]
             self.variances[values] = variances
-            logits.index_copy_(0, rows.flatten(), (z + torch.bmm(features, steps[..., None])[..., 0]).flatten())
+            if of_all is not None:
+                is_example = others < self.examples.n_others
+                z += torch.bmm(features, steps[..., None])[..., 0]
+                of_all.add(z[is_example], labels[is_example])
 
 
 def fit_newton(
-    examples: Examples,
+    examples: ExampleParts,
     held_out: Examples,
     vectors: list[Tensor],
     l2: float,
@@ -117,32 +141,27 @@ def fit_newton(
 
     Parameters
     ----------
-    examples : examples to fit.
+    examples : examples to fit; they are read twice, and then kept grouped by value.
     held_out : validation examples, whose logloss stops the fit and chooses the pass.
     vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
     l2, l2_bias, variational, relaxation : see above and `Side.update`.
     stop : tells when to stop.
     """
-    sizes, dim = [len(start) for start in vectors], vectors[0].shape[1]
-    order = [(0, 1), (1, 0)]
-    sides = [Side(examples.ids[a], examples.ids[b], examples.labels, sizes[a], sizes[b], vectors[a]) for a, b in order]
+    dim = vectors[0].shape[1]
+    grouped = grouped_by_both(examples, [len(start) for start in vectors])
+    first, second = (Side(own, start) for own, start in zip(grouped, vectors, strict=True))
     penalties = torch.tensor([l2] * dim + [l2_bias], dtype=torch.float32)
-    mean = examples.labels.mean().clamp(1e-6, 1 - 1e-6)
-    global_bias = float(torch.logit(mean))
+    global_bias = float(torch.logit(torch.tensor(grouped[0].n_positive / len(examples)).clamp(1e-6, 1 - 1e-6)))
 
     def state() -> list[Tensor]:
-        tables = [side.features[:-1, :dim] for side in sides]
-        return [*tables, *(side.biases for side in sides), torch.tensor(global_bias)]
+        tables = [side.features[:-1, :dim] for side in (first, second)]
+        return [*tables, *(side.biases[:-1] for side in (first, second)), torch.tensor(global_bias)]
 
-    logits = torch.cat([pair_logits(examples.ids, *split_state(state())), torch.zeros(1)])
     while not stop.is_over:
-        sides[1].update(sides[0], logits, penalties, variational, relaxation)
-        sides[0].update(sides[1], logits, penalties, variational, relaxation)
-        # The global bias has no penalty, and shifts all rows alike.
-        probability = logits[:-1].sigmoid()
-        shift = float((examples.labels - probability).sum() / curvature(logits[:-1], probability).sum())
-        global_bias += shift
-        logits += shift
+        second.update(first, global_bias, penalties, variational, relaxation)
+        of_all = GlobalStep()
+        first.update(second, global_bias, penalties, variational, relaxation, of_all)
+        global_bias += of_all.step()
         held_out_logits = pair_logits(held_out.ids, *split_state(state()))
         stop.tell(float(binary_cross_entropy_with_logits(held_out_logits, held_out.labels)), state())
     tables, biases, best_global = split_state(stop.best)

@@ -1,0 +1,111 @@
+"""Examples grouped by value: those of each value lie one after the other, and are read in blocks for batched solves."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cadc.factorization.blocks import CELLS, MOST_VALUES
+from cadc.factorization.examples import ExampleParts
+
+
+class GroupedExamples:
+    """The examples of each value of one field, in 5 bytes an example.
+
+    Parameters
+    ----------
+    counts : number of examples of each value, int64, shape [n_values].
+    n_others : number of values of the other field; it stands for padding.
+    """
+
+    def __init__(self, counts: Tensor, n_others: int) -> None:
+        self.counts, self.n_others = counts, n_others
+        n_examples = int(counts.sum())
+        by_count = torch.argsort(counts, descending=True, stable=True)
+        self.values = by_count[: int((counts > 0).sum())]
+        """Ids of the values that have examples, those with most of them first, int64."""
+        lengths = counts[self.values]
+        self._ends = lengths.cumsum(0)
+        self._free = np.zeros(len(counts), np.int64)
+        self._free[self.values.numpy()] = (self._ends - lengths).numpy()
+        self._others = np.empty(n_examples, np.int32)
+        self._labels = np.empty(n_examples, np.bool_)
+
+    def __len__(self) -> int:
+        return len(self._others)
+
+    @property
+    def n_positive(self) -> int:
+        """Number of examples with label 1."""
+        return int(np.count_nonzero(self._labels))
+
+    def add(self, ids: Tensor, others: Tensor, labels: Tensor) -> None:
+        """Append examples to those of their values, in their order.
+
+        Parameters
+        ----------
+        ids, others : ids of this field and of the other field, shape [n] each, n below 2^31.
+        labels : 0 or 1, shape [n].
+        """
+        # All keys differ, so that a sort, which is vectorised for numbers of 64 bits, keeps the order of equal ids.
+        keys = np.sort((ids.numpy().astype(np.int64) << 31) | np.arange(len(ids)))
+        sorted_ids, order = keys >> 31, keys & ((1 << 31) - 1)
+        first = np.flatnonzero(np.diff(sorted_ids, prepend=-1))
+        lengths = np.diff(first, append=len(keys))
+        own = sorted_ids[first]
+        places = np.repeat(self._free[own] - first, lengths) + np.arange(len(keys))
+        self._free[own] += lengths
+        self._others[places] = others.numpy()[order]
+        self._labels[places] = labels.numpy()[order] > 0
+
+    def blocks(self, cells: int = CELLS, most_values: int = MOST_VALUES) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield every example once, in blocks of values with similar numbers of examples, the most frequent first.
+
+        Parameters
+        ----------
+        cells : largest m·L of a block; a value with more examples is a block of its own.
+        most_values : largest m of a block.
+
+        Yields
+        ------
+        values : ids of m values, int64, shape [m].
+        others : ids of the other field in the examples of each value, int32, shape [m, L]; shorter lists are padded
+            with `n_others`.
+        labels : float32, shape [m, L]; 0 for padding.
+        """
+        start = 0
+        while start < len(self.values):
+            length = int(self.counts[self.values[start]])
+            values = self.values[start : start + max(1, min(most_values, cells // length))]
+            begin = int(self._ends[start - 1]) if start else 0
+            start += len(values)
+            here = slice(begin, int(self._ends[start - 1]))
+            own_others, own_labels = torch.from_numpy(self._others[here]), torch.from_numpy(self._labels[here])
+            is_example = torch.arange(length) < self.counts[values][:, None]
+            others = torch.full(is_example.shape, self.n_others, dtype=torch.int32)
+            labels = torch.zeros(is_example.shape)
+            yield (
+                values,
+                others.masked_scatter_(is_example, own_others),
+                labels.masked_scatter_(is_example, own_labels.float()),
+            )
+
+
+def grouped_by_both(examples: ExampleParts, sizes: Sequence[int]) -> tuple[GroupedExamples, GroupedExamples]:
+    """Return examples grouped by their first ids, and by their second ids; they are read twice, part by part.
+
+    Parameters
+    ----------
+    examples : the examples.
+    sizes : number of values of the first and of the second field.
+    """
+    counts = [torch.zeros(size, dtype=torch.int64) for size in sizes]
+    for part in examples.parts():
+        for own, ids, size in zip(counts, part.ids, sizes, strict=True):
+            own += torch.bincount(ids, minlength=size)
+    first, second = GroupedExamples(counts[0], sizes[1]), GroupedExamples(counts[1], sizes[0])
+    for part in examples.parts():
+        first.add(part.ids[0], part.ids[1], part.labels)
+        second.add(part.ids[1], part.ids[0], part.labels)
+    return first, second
