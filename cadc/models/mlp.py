@@ -1,10 +1,23 @@
 """Multi-layer perceptrons whose initial weights are drawn from a given generator."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from cadc.models.fused_linear import linear_relu
+
+
+class MLP(nn.Sequential):
+    """Linear layers, some of them with a ReLU behind them, each pair computed at once."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the output of the last layer, shape [B, n_out], for inputs of shape [B, n_in]."""
+        for layer, after in zip_longest(self, [*self][1:]):
+            if isinstance(layer, nn.Linear):
+                inputs = linear_relu(inputs, layer, relu=isinstance(after, nn.ReLU))
+        return inputs
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
@@ -31,7 +44,7 @@ def mlp_linear(n_in: int, n_out: int, generator: torch.Generator, *, relu: bool)
     return layer
 
 
-def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> nn.Sequential:
+def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> MLP:
     """Return linear layers of the given widths with ReLU between them.
 
     Parameters
@@ -47,4 +60,4 @@ def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) ->
         layers.append(mlp_linear(n_in, n_out, generator, relu=relu))
         if relu:
             layers.append(nn.ReLU())
-    return nn.Sequential(*layers)
+    return MLP(*layers)

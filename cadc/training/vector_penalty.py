@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding, embedding_bag
 
-from cadc.data.bags import spread_to_values
 from cadc.data.batch import Bag, Batch
 from cadc.embeddings.collection import EmbeddingCollection
 
@@ -37,6 +38,8 @@ class VectorPenalty:
     def __init__(self, model: nn.Module, strength: float, shares: Mapping[str, Tensor] | None = None) -> None:
         self.strength = strength
         self._weights = None if shares is None else {name: self._weight(share) for name, share in shares.items()}
+        self._stacked: dict[tuple[str, ...], tuple[Tensor, Tensor]] = {}
+        """Of fields that are looked up together, the weights of all their values [n, 1], and where each begins [F]."""
         self._collections = [
             module
             for module in model.modules()
@@ -69,27 +72,54 @@ class VectorPenalty:
     def _note(self, collection: nn.Module, inputs: tuple[Batch, ...], vectors: Tensor) -> None:
         assert isinstance(collection, EmbeddingCollection)
         batch = inputs[0]
-        weights: list[Tensor] = []
+        parts: list[Tensor] = []
+        first = 0
         for columns, bags in zip(collection.columns, collection.bags, strict=True):
-            names = iter(collection.field_names[len(weights) :])
-            weights += [self._of_values(next(names), batch.ids[:, column].long(), len(batch)) for column in columns]
-            weights += [self._of_bag(name, batch.bags[name], len(batch)) for name in bags]
-        weighted = vectors.square().sum(2) * torch.stack(weights, 1)
-        self._sums[collection].append((weighted.sum(), len(vectors)))
+            names = collection.field_names[first : first + len(columns) + len(bags)]
+            first += len(names)
+            if columns:
+                parts.append(self._of_ids(tuple(names[: len(columns)]), batch.ids[:, columns]))
+            parts += [self._of_bag(name, batch.bags[name], len(batch)).unsqueeze(1) for name in bags]
+        weighted: Tensor = _WeightedSquares.apply(vectors, torch.cat(parts, 1))
+        self._sums[collection].append((weighted, len(vectors)))
+
+    def _of_ids(self, names: tuple[str, ...], ids: Tensor) -> Tensor:
+        """Return the weights of the ids of single-valued fields, float32, shape [B, F] as the ids."""
+        if self._weights is None:
+            return torch.stack([self._in_batch(column, len(ids)) for column in ids.long().unbind(1)], 1)
+        if names not in self._stacked:
+            sizes = torch.tensor([0, *(len(self._weights[name]) for name in names)])
+            weights = torch.cat([self._weights[name] for name in names])
+            self._stacked[names] = weights.unsqueeze(1).to(ids.device), sizes.cumsum(0)[:-1].to(ids)
+        weights, offsets = self._stacked[names]
+        return embedding(ids + offsets, weights).squeeze(2)
 
     def _of_bag(self, name: str, bag: Bag, n_rows: int) -> Tensor:
         """Return the mean weight of the values of each row's bag, shape [B]; 0 for an empty bag."""
-        of_values = self._of_values(name, bag.values.long(), n_rows)
-        row = spread_to_values(torch.arange(n_rows, device=of_values.device), bag)
-        counts = torch.bincount(row, minlength=n_rows).clamp(min=1)
-        return of_values.new_zeros(n_rows).index_add(0, row, of_values) / counts
-
-    def _of_values(self, name: str, ids: Tensor, n_rows: int) -> Tensor:
-        """Return the weights of ids that occur in a batch of n_rows rows, float32, shape of the ids."""
         if self._weights is None:
-            return self._weight(torch.bincount(ids) / n_rows)[ids]
-        self._weights[name] = self._weights[name].to(ids.device)
-        return self._weights[name][ids]
+            rows, weights = torch.arange(len(bag.values)).to(bag.values), self._in_batch(bag.values.long(), n_rows)
+        else:
+            self._weights[name] = self._weights[name].to(bag.values.device)
+            rows, weights = bag.values, self._weights[name]
+        return embedding_bag(rows, weights.unsqueeze(1), bag.offsets, mode="mean").squeeze(1)
+
+    def _in_batch(self, ids: Tensor, n_rows: int) -> Tensor:
+        """Return the weights of the ids of one field by their shares of the batch, shape of the ids."""
+        return self._weight(torch.bincount(ids) / n_rows)[ids]
 
     def _weight(self, share: Tensor) -> Tensor:
         return (self.strength / share.float()).clamp(max=MOST)
+
+
+class _WeightedSquares(torch.autograd.Function):
+    """Σ w_bf ‖e_bf‖² of vectors [B, F, d] and weights [B, F], with one pass for the gradient."""
+
+    @staticmethod
+    def forward(context: Any, vectors: Tensor, weights: Tensor) -> Tensor:
+        context.save_for_backward(vectors, weights)
+        return (torch.linalg.vector_norm(vectors, dim=2).square_() * weights).sum()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        vectors, weights = context.saved_tensors
+        return vectors * (weights * (2 * gradients[0])).unsqueeze(2), None

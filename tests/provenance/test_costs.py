@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import sys
 import weakref
@@ -81,3 +82,17 @@ def test_ctrl_c_during_the_collection_is_not_lost():
         cycle["self"] = cycle
         del cycle
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only the allocator of Linux is told to keep memory")
+def test_an_array_takes_the_memory_of_one_that_was_freed():
+    def faults_of_an_array():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        np.ones(20 << 20, dtype=np.uint8)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with separate_memory():
+        faults_of_an_array()
+        again = [faults_of_an_array() for _ in range(5)]
+    n_pages = (20 << 20) // resource.getpagesize()
+    assert min(again) < n_pages / 10

@@ -81,6 +81,27 @@ def test_it_is_the_sum_over_rows_and_fields_that_its_formula_names(rows, shares,
     assert float(found.detach()) == pytest.approx(expected / 2 / len(rows), rel=1e-4)
 
 
+@settings(deadline=None, max_examples=30)
+@given(rows, some_shares)
+def test_its_gradient_is_that_of_the_formula(rows, shares):
+    model = Sum().double()
+    batch = batch_of(*zip(*rows, strict=True))
+    by_field = {name: torch.tensor(shares[:n]) for name, n in (("user", N_USERS), ("item", N_ITEMS), ("tags", N_TAGS))}
+    penalty_of(model, batch, 0.1, by_field).backward()
+    weight = model.embeddings.tables[0].weight
+    naive = weight.detach().clone().requires_grad_()
+    total = torch.zeros((), dtype=torch.float64)
+    first = {"user": 0, "item": N_USERS, "tags": N_USERS + N_ITEMS}
+    for user, item, bag in rows:
+        for name, ids in (("user", [user]), ("item", [item]), ("tags", bag)):
+            if ids:
+                mean = naive[[first[name] + value for value in ids]].mean(0)
+                strengths = [min(float(0.1 / by_field[name][value]), MOST) for value in ids]
+                total = total + sum(strengths) / len(ids) * mean.square().sum()
+    (total / 2 / len(rows)).backward()
+    torch.testing.assert_close(weight.grad, naive.grad, rtol=1e-6, atol=1e-9)
+
+
 def test_without_counts_the_shares_are_those_of_the_batch():
     model, batch = Sum(), batch_of([1, 1, 1, 2], [0, 1, 1, 2], [[0], [1, 2], [], [1]])
     shares = {
