@@ -89,41 +89,47 @@ class SideRows:
     def update(self, machine: Machine, rows: Rows, relaxation: float) -> None:
         """Take a step with each field of the side, then with the global bias, which has no penalty."""
         side, dim = machine.sides[self.side], machine.dim
-        has_context = bool(machine.context) or bool(rows.dense.shape[1]) or self.other is None
-        if has_context:
-            sums, own = machine.context_sums(rows)
-            ones = torch.full((len(rows), 1), float(self.other is None))
-            context = torch.cat([torch.cat([sums, ones], 1), torch.zeros(1, dim + 1)])
-            own = torch.cat([own, torch.zeros(1)])
-            context_spread = sum(
-                (field.variances.index_select(0, rows.context[name]) for name, field in machine.context.items()),
-                torch.zeros(len(rows)),
-            )
-            context_spread = torch.cat([context_spread, torch.zeros(1)])
+        other = None if self.other is None else machine.sides[self.other]
+        has_context = bool(machine.context) or bool(rows.dense.shape[1]) or other is None
+        # What each row multiplies its entity's sum, part and one with: a sum of vectors, a one, the rest of the logit.
+        context, context_spread = self._context(machine, rows) if has_context else (None, None)
+        if other is not None:
+            rest = other.own[:, None] if has_context else other.own[:, None] + machine.linear[-1]
+            table = torch.cat([other.sums, rest], 1)
         for values, places, met, labels in self.blocks:
             shape, flat = places.shape, places.flatten()
-            offset, spread = torch.full((len(flat),), float(machine.linear[-1])), torch.zeros(len(flat))
-            if has_context:
-                features = context.index_select(0, flat)
-                offset, spread = own.index_select(0, flat), context_spread.index_select(0, flat)
-            if self.other is not None and met is not None:
-                found = machine.sides[self.other].sums.index_select(0, met)
-                offset = offset + machine.sides[self.other].own.index_select(0, met)
-                spread = spread + machine.sides[self.other].spread.index_select(0, met)
-                if has_context:
-                    offset = offset + (found * features).sum(1)
-                    features += found
-                else:
-                    features = found
-            features = features.view(*shape, dim + 1)
-            state = torch.cat([side.sums[values, :dim], side.own[values, None]], 1)
-            z = torch.bmm(features, state[..., None])[..., 0] + offset.view(shape)
+            if other is None:
+                features, spread = context.index_select(0, flat), context_spread.index_select(0, flat)
+            else:
+                features, spread = table.index_select(0, met), other.spread.index_select(0, met)
+            if other is not None and has_context:
+                beside = context.index_select(0, flat)
+                products = (features[:, :dim] * beside[:, :dim]).sum(1)
+                features += beside
+                features[:, -1] += products
+                spread += context_spread.index_select(0, flat)
+            features = features.view(*shape, dim + 2)
+            state = torch.cat([side.sums[values, :dim], side.own[values, None], torch.ones(len(values), 1)], 1)
+            z = (features * state[:, None]).sum(2)
             probability = z.sigmoid()
             weights = curvature(z, probability)
             self.hessian[values], self.gradient[values] = moments(features, weights, labels - probability)
             self.met_spread[values] = (weights * spread.view(shape)).sum(1)
         side.update(self.hessian, self.gradient, self.met_spread, relaxation)
         machine.linear[-1] += self.gradient[:, dim].sum() / self.hessian[:, dim, dim].sum()
+
+    def _context(self, machine: Machine, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Return what context and dense columns add to each row's features, and the variance of its context vectors.
+
+        The features are those of `update`, shape [n + 1, dim + 2], and the variances have shape [n + 1]. The last row
+        is zero, for padding.
+        """
+        sums, own = machine.context_sums(rows)
+        one = torch.full((len(rows), 1), float(self.other is None))
+        spread = torch.zeros(len(rows) + 1)
+        for name, field in machine.context.items():
+            spread[:-1] += field.variances.index_select(0, rows.context[name])
+        return torch.cat([torch.cat([sums, one, own[:, None]], 1), torch.zeros(1, machine.dim + 2)]), spread
 
 
 class ContextRows:
@@ -150,7 +156,7 @@ class ContextRows:
         Parameters
         ----------
         machine, rows : the machine and the rows to fit.
-        sums : sum of all vectors of each row, and a column of ones, shape [n + 1, dim + 1].
+        sums : sum of all vectors of each row, a column of ones and one of zeros, shape [n + 1, dim + 2].
         spread : variance of these sums, shape [n + 1].
         logits : logits of the rows, shape [n + 1].
         relaxation : factor of the step.
@@ -159,24 +165,26 @@ class ContextRows:
         labels = torch.cat([rows.labels, torch.zeros(1)])
         for block in self.blocks:
             shape, flat = block.rows.shape, block.rows.flatten()
-            is_row = block.rows < len(rows)
+            is_row = (block.rows < len(rows)).float()
             own = field.parameters[block.values]
-            old = own.clone()
-            own[:, dim] = 0
-            features = (sums.index_select(0, flat).view(*shape, -1) - own[:, None]) * is_row[..., None]
-            z = logits[flat].view(shape)
+            vectors = torch.nn.functional.pad(own[:, :dim], (0, 2))
+            found = sums.index_select(0, flat).view(*shape, dim + 2)
+            features = (found - vectors[:, None]) * is_row[..., None]
+            z = logits.index_select(0, flat).view(shape)
             probability = z.sigmoid()
             weights = curvature(z, probability) * is_row
-            hessian, gradient = moments(features, weights, labels[flat].view(shape) - probability)
+            hessian, gradient = moments(features, weights, labels.index_select(0, flat).view(shape) - probability)
             before = field.variances[block.values]
-            others = spread[flat].view(shape) - before[:, None]
-            step = field.step(hessian, gradient, (weights * others).sum(1), block.values, relaxation)
-            rows_here, which = flat[is_row.flatten()], torch.repeat_interleave(is_row.sum(1))
-            change = (field.parameters[block.values] - old)[which]
-            logits[rows_here] += torch.bmm(features, step[..., None])[..., 0][is_row]
-            change[:, dim] = 0
-            sums[rows_here] += change
-            spread[rows_here] += (field.variances[block.values] - before)[which]
+            met = spread.index_select(0, flat).view(shape)
+            others = (weights * (met - before[:, None])).sum(1)
+            step = field.step(hessian, gradient, others, block.values, relaxation)
+            # The rows of padding stay as they are: their features and changes are zero.
+            z += (features[..., : dim + 1] * step[:, None]).sum(2)
+            found[..., :dim] += (field.parameters[block.values] - own)[:, None, :dim] * is_row[..., None]
+            met += (field.variances[block.values] - before)[:, None] * is_row
+            logits.index_copy_(0, flat, z.flatten())
+            sums.index_copy_(0, flat, found.flatten(0, 1))
+            spread.index_copy_(0, flat, met.flatten())
 
 
 def update_context(
@@ -192,7 +200,8 @@ def update_context(
     for side, state in machine.sides.items():
         sums += state.sums.index_select(0, rows.entities[side])[:, : machine.dim]
         spread += state.spread.index_select(0, rows.entities[side])
-    sums = torch.cat([torch.cat([sums, torch.ones(len(rows), 1)], 1), torch.zeros(1, machine.dim + 1)])
+    sums = torch.nn.functional.pad(sums, (0, 2, 0, 1))
+    sums[:-1, machine.dim] = 1
     spread = torch.cat([spread if variational else torch.zeros(len(rows)), torch.zeros(1)])
     logits = torch.cat([machine.logits(rows), torch.zeros(1)])
     for block in blocks:

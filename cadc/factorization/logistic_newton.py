@@ -11,10 +11,12 @@ from cadc.data.schema import UNKNOWN
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts, Examples
 from cadc.factorization.grouped import GroupedExamples, grouped_by_both
-from cadc.factorization.majorize import curvature, solve
+from cadc.factorization.majorize import curvature, moments, newton
 
 HELD = 1e9
 """Penalty that keeps a vector at zero."""
+PIECE = 1 << 13
+"""Pairs that are scored at once."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +37,10 @@ class Solution:
     epochs: int
 
 
-class GlobalStep:
-    """The step of the global bias, which has no penalty and shifts all examples alike."""
-
-    def __init__(self) -> None:
-        self._errors = self._curvature = 0.0
-
-    def add(self, logits: Tensor, labels: Tensor) -> None:
-        """Count some examples with their logits, shape [n] each."""
-        probability = logits.sigmoid()
-        self._errors += float((labels - probability).sum())
-        self._curvature += float(curvature(logits, probability).sum())
-
-    def step(self) -> float:
-        """Return the step to the minimum of the bound of all examples that were counted."""
-        return self._errors / self._curvature
-
-
 class Side:
     """The values of one field: vector, bias and mean variance of each, and its examples.
 
-    The last row of each table is padding.
+    The last row of each table is zero, for padding.
 
     Parameters
     ----------
@@ -66,23 +51,33 @@ class Side:
     def __init__(self, examples: GroupedExamples, vectors: Tensor) -> None:
         n_values, self.dim = vectors.shape
         self.examples = examples
-        # The column of ones beside the vectors is multiplied with the other field's bias.
-        self.features = torch.cat([vectors, torch.ones(n_values, 1)], 1)
-        self.features[examples.counts == 0, : self.dim] = 0
-        self.features[UNKNOWN, : self.dim] = 0
-        self.features = torch.cat([self.features, torch.zeros(1, self.dim + 1)])
-        self.biases = torch.zeros(n_values + 1)
+        # Vector, bias, and a one that is multiplied with the other field's bias.
+        self.parameters = torch.cat([vectors, torch.zeros(n_values, 1), torch.ones(n_values, 1)], 1)
+        self.parameters[examples.counts == 0, : self.dim] = 0
+        self.parameters[UNKNOWN, : self.dim] = 0
+        self.parameters = torch.cat([self.parameters, torch.zeros(1, self.dim + 2)])
         self.variances = torch.zeros(n_values + 1)
 
+    @property
+    def vectors(self) -> Tensor:
+        """Vector of each value, shape [n_values, dim]."""
+        return self.parameters[:-1, : self.dim]
+
+    @property
+    def biases(self) -> Tensor:
+        """Bias of each value, shape [n_values]."""
+        return self.parameters[:-1, self.dim]
+
+    def features(self) -> Tensor:
+        """Return what the other field's parameters are multiplied with: vector, one and bias, shape [n_values + 1, k].
+
+        The product of both is u·v + b_u + b_v.
+        """
+        return self.parameters[:, [*range(self.dim), self.dim + 1, self.dim]]
+
     def update(
-        self,
-        other: "Side",
-        global_bias: float,
-        penalties: Tensor,
-        variational: bool,
-        relaxation: float,
-        of_all: GlobalStep | None = None,
-    ) -> None:
+        self, other: "Side", global_bias: float, penalties: Tensor, variational: bool, relaxation: float
+    ) -> float:
         """Take one step with all values of this field, while the other field is fixed.
 
         Logits are computed anew from the parameters: to keep them would double the memory of the examples.
@@ -94,31 +89,35 @@ class Side:
         penalties : penalties on vector and bias, shape [dim + 1].
         variational : whether the variance of the other field's vectors adds to the penalty.
         relaxation : factor of the steps; below 2 the bound, and with it the loss, still falls.
-        of_all : is told the logits of all examples after their step.
+
+        Returns
+        -------
+        shift : step of the global bias to the minimum of the bound, after the steps of the values.
         """
+        table, dim = other.features(), self.dim
+        slope = bend = 0.0
         for values, others, labels in self.examples.blocks():
             shape, flat = others.shape, others.flatten()
-            features = other.features.index_select(0, flat).view(*shape, -1)
-            offset = other.biases.index_select(0, flat).view(shape) + global_bias
-            parameters = torch.cat([self.features[values, : self.dim], self.biases[values, None]], 1)
-            z = offset + torch.bmm(features, parameters[..., None])[..., 0]
+            features = table.index_select(0, flat).view(*shape, dim + 2)
+            own = self.parameters[values]
+            z = (features * own[:, None]).sum(2) + global_bias
             probability = z.sigmoid()
             weights = curvature(z, probability)
-            own = penalties.expand(len(values), -1).clone()
+            hessian, gradient = moments(features, weights, labels - probability)
+            all_penalties = penalties.expand(len(values), -1).clone()
             if variational:
                 spread = other.variances.index_select(0, flat).view(shape)
-                own[:, : self.dim] += (weights * spread).sum(1, keepdim=True)
-            own[values == UNKNOWN, : self.dim] = HELD
-            steps, variances = solve(features, weights, labels - probability, parameters, own)
+                all_penalties[:, :dim] += (weights * spread).sum(1, keepdim=True)
+            all_penalties[values == UNKNOWN, :dim] = HELD
+            # A shift of all logits is a shift of each bias, whose derivatives are the last ones.
+            of_bias, slopes = hessian[:, dim].clone(), gradient[:, dim].clone()
+            steps, variances = newton(hessian, gradient - own[:, : dim + 1] * all_penalties, all_penalties)
             steps *= relaxation
-            parameters += steps
-            self.features[values, : self.dim] = parameters[:, : self.dim]
-            self.biases[values] = parameters[:, self.dim]
+            self.parameters[values, : dim + 1] = own[:, : dim + 1] + steps
             self.variances[values] = variances
-            if of_all is not None:
-                is_example = others < self.examples.n_others
-                z += torch.bmm(features, steps[..., None])[..., 0]
-                of_all.add(z[is_example], labels[is_example])
+            slope += float((slopes - (of_bias * steps).sum(1)).sum())
+            bend += float(of_bias[:, dim].sum())
+        return slope / bend
 
 
 def fit_newton(
@@ -152,18 +151,12 @@ def fit_newton(
     first, second = (Side(own, start) for own, start in zip(grouped, vectors, strict=True))
     penalties = torch.tensor([l2] * dim + [l2_bias], dtype=torch.float32)
     global_bias = float(torch.logit(torch.tensor(grouped[0].n_positive / len(examples)).clamp(1e-6, 1 - 1e-6)))
-
-    def state() -> list[Tensor]:
-        tables = [side.features[:-1, :dim] for side in (first, second)]
-        return [*tables, *(side.biases[:-1] for side in (first, second)), torch.tensor(global_bias)]
-
     while not stop.is_over:
-        second.update(first, global_bias, penalties, variational, relaxation)
-        of_all = GlobalStep()
-        first.update(second, global_bias, penalties, variational, relaxation, of_all)
-        global_bias += of_all.step()
-        held_out_logits = pair_logits(held_out.ids, *split_state(state()))
-        stop.tell(float(binary_cross_entropy_with_logits(held_out_logits, held_out.labels)), state())
+        for side, other in ((second, first), (first, second)):
+            global_bias += side.update(other, global_bias, penalties, variational, relaxation)
+        state = [first.vectors, second.vectors, first.biases, second.biases, torch.tensor(global_bias)]
+        held_out_logits = pair_logits(held_out.ids, *split_state(state))
+        stop.tell(float(binary_cross_entropy_with_logits(held_out_logits, held_out.labels)), state)
     tables, biases, best_global = split_state(stop.best)
     return Solution(tables, biases, float(best_global), stop.epoch)
 
@@ -177,9 +170,11 @@ def pair_logits(
     ids: tuple[Tensor, Tensor], tables: Sequence[Tensor], biases: Sequence[Tensor], global_bias: Tensor
 ) -> Tensor:
     """Return u·v + b_u + b_v + b for pairs of ids, shape [n], computed piece by piece."""
-    pieces = []
-    for start in range(0, len(ids[0]), 1 << 15):
-        first, second = (column[start : start + (1 << 15)] for column in ids)
-        product = (tables[0].index_select(0, first) * tables[1].index_select(0, second)).sum(1)
-        pieces.append(product + biases[0].index_select(0, first) + biases[1].index_select(0, second) + global_bias)
-    return torch.cat(pieces) if pieces else torch.zeros(0)
+    ones = [torch.ones(len(bias), 1) for bias in biases]
+    left = torch.cat([tables[0], biases[0][:, None], ones[0]], 1)
+    right = torch.cat([tables[1], ones[1], biases[1][:, None]], 1)
+    pieces = [
+        (left.index_select(0, first) * right.index_select(0, second)).sum(1) + global_bias
+        for first, second in zip(*(column.split(PIECE) for column in ids), strict=True)
+    ]
+    return torch.cat(pieces)

@@ -23,48 +23,22 @@ def curvature(logits: Tensor, probability: Tensor) -> Tensor:
     return torch.where(logits.abs() < 1e-2, 0.25, (probability - 0.5) / logits)
 
 
-def solve(
-    features: Tensor,
-    weights: Tensor,
-    errors: Tensor,
-    parameters: Tensor,
-    penalties: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Return the steps to the minima of m quadratic bounds, and the variances there.
-
-    Each bound is ½ Σ_l w_l (x_l·s)² - Σ_l e_l x_l·s + ½ Σ_k penalty_k (p_k + s_k)², as a function of the step s.
-
-    Parameters
-    ----------
-    features : x of each value's rows, shape [m, L, k]; padding has zero features, or zero weight and error.
-    weights : w, the curvatures, shape [m, L].
-    errors : e = label - probability, shape [m, L].
-    parameters : p, shape [m, k].
-    penalties : shape [m, k].
-
-    Returns
-    -------
-    steps : shape [m, k].
-    variances : mean of the first k - 1 diagonal entries of each inverse Hessian, shape [m]; 0 if k is 1.
-    """
-    hessian, gradient = moments(features, weights, errors)
-    return newton(hessian, gradient - parameters * penalties, penalties)
-
-
 def moments(features: Tensor, weights: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
     """Return Σ_l w_l x_l x_lᵀ [m, k, k] and Σ_l e_l x_l [m, k], in one product that reads the features once.
 
+    These are the second derivatives of the bound ½ Σ_l w_l (x_l·s)² - Σ_l e_l x_l·s of each of m values by the step s,
+    and its negative gradient at s = 0.
+
     Parameters
     ----------
-    features : x, shape [m, L, k].
+    features : x, followed by one column of any finite numbers, shape [m, L, k + 1]; the rows of padding are zero.
     weights, errors : w and e, shape [m, L].
     """
-    m, length, k = features.shape
-    left = features.new_empty(m, length, k + 1)
-    torch.mul(features, weights[..., None], out=left[..., :k])
-    left[..., k] = errors
+    left = features * weights[..., None]
+    left[..., -1] = errors
+    # Both sides have k + 1 columns, as many as a vector, a one and a bias: products of 16 columns are fast.
     both = torch.bmm(left.transpose(1, 2), features)
-    return both[:, :k], both[:, k]
+    return both[:, :-1, :-1], both[:, -1, :-1]
 
 
 def newton(hessian: Tensor, gradient: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor]:

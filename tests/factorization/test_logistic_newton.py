@@ -14,7 +14,7 @@ from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import Examples
 from cadc.factorization.logistic import LogisticMF
 from cadc.factorization.logistic_newton import fit_newton
-from cadc.factorization.majorize import curvature, newton, solve
+from cadc.factorization.majorize import curvature, moments, newton
 from tests.support.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS, DIM = 12, 9, 2
@@ -104,16 +104,18 @@ def test_step_solves_each_penalised_least_squares_problem():
     features = torch.randn(5, 7, 4, generator=generator)
     weights, errors = torch.rand(5, 7, generator=generator), torch.randn(5, 7, generator=generator)
     parameters, penalties = torch.randn(5, 4, generator=generator), 0.1 + torch.rand(5, 4, generator=generator)
-    steps, variances = solve(features, weights, errors, parameters, penalties)
+    padded = torch.cat([features, torch.full((5, 7, 1), 9.0)], 2)  # the last column may hold any numbers
+    hessian, gradient = moments(padded, weights, errors)
+    steps, variances = newton(hessian, gradient - parameters * penalties, penalties)
     for one in range(5):
         x, w = features[one].double().numpy(), weights[one].double().numpy()
-        hessian = np.diag(penalties[one].double().numpy())
-        gradient = -(penalties[one] * parameters[one]).double().numpy()
+        expected = np.diag(penalties[one].double().numpy())
+        slope = -(penalties[one] * parameters[one]).double().numpy()
         for row in range(7):
-            hessian += w[row] * np.outer(x[row], x[row])
-            gradient += float(errors[one, row]) * x[row]
-        np.testing.assert_allclose(steps[one], np.linalg.solve(hessian, gradient), rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(variances[one], np.linalg.inv(hessian).diagonal()[:3].mean(), rtol=1e-3)
+            expected += w[row] * np.outer(x[row], x[row])
+            slope += float(errors[one, row]) * x[row]
+        np.testing.assert_allclose(steps[one], np.linalg.solve(expected, slope), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(variances[one], np.linalg.inv(expected).diagonal()[:3].mean(), rtol=1e-3)
 
 
 def test_curvature_bounds_the_loss_by_a_parabola_that_touches_it():
