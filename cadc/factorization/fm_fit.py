@@ -78,13 +78,14 @@ class SideRows:
         self.gradient = torch.zeros(n_entities, machine.dim + 1)
         self.met_spread = torch.zeros(n_entities)
         self.blocks = []
-        labels = torch.cat([rows.labels, torch.zeros(1)])
+        labels, others = torch.cat([rows.labels, torch.zeros(1)]), None
+        if self.other is not None:
+            last = len(machine.sides[self.other].own) - 1
+            others = torch.cat([rows.entities[self.other], torch.tensor([last])]).int()
         for block in blocks_of(rows.entities[side], n_entities):
-            met = None
-            if self.other is not None:
-                last = len(machine.sides[self.other].own) - 1
-                met = torch.cat([rows.entities[self.other], torch.tensor([last])])[block.rows].flatten()
-            self.blocks.append((block.values, block.rows, met, labels[block.rows]))
+            flat = block.rows.flatten()
+            met = None if others is None else others.index_select(0, flat)
+            self.blocks.append((block.values, block.rows, met, labels.index_select(0, flat).view(block.rows.shape)))
 
     def update(self, machine: Machine, rows: Rows, relaxation: float) -> None:
         """Take a step with each field of the side, then with the global bias, which has no penalty."""
@@ -92,22 +93,23 @@ class SideRows:
         other = None if self.other is None else machine.sides[self.other]
         has_context = bool(machine.context) or bool(rows.dense.shape[1]) or other is None
         # What each row multiplies its entity's sum, part and one with: a sum of vectors, a one, the rest of the logit.
-        context, context_spread = self._context(machine, rows) if has_context else (None, None)
+        if has_context:
+            context, context_spread = self._context(machine, rows)
         if other is not None:
             rest = other.own[:, None] if has_context else other.own[:, None] + machine.linear[-1]
             table = torch.cat([other.sums, rest], 1)
         for values, places, met, labels in self.blocks:
             shape, flat = places.shape, places.flatten()
-            if other is None:
+            if other is None or met is None:
                 features, spread = context.index_select(0, flat), context_spread.index_select(0, flat)
             else:
                 features, spread = table.index_select(0, met), other.spread.index_select(0, met)
-            if other is not None and has_context:
-                beside = context.index_select(0, flat)
-                products = (features[:, :dim] * beside[:, :dim]).sum(1)
-                features += beside
-                features[:, -1] += products
-                spread += context_spread.index_select(0, flat)
+                if has_context:
+                    beside = context.index_select(0, flat)
+                    products = (features[:, :dim] * beside[:, :dim]).sum(1)
+                    features += beside
+                    features[:, -1] += products
+                    spread += context_spread.index_select(0, flat)
             features = features.view(*shape, dim + 2)
             state = torch.cat([side.sums[values, :dim], side.own[values, None], torch.ones(len(values), 1)], 1)
             z = (features * state[:, None]).sum(2)
