@@ -78,13 +78,13 @@ class SideRows:
         self.gradient = torch.zeros(n_entities, machine.dim + 1)
         self.met_spread = torch.zeros(n_entities)
         self.blocks = []
-        labels, others = torch.cat([rows.labels, torch.zeros(1)]), None
+        labels, met_by_row = torch.cat([rows.labels, torch.zeros(1)]), None
         if self.other is not None:
             last = len(machine.sides[self.other].own) - 1
-            others = torch.cat([rows.entities[self.other], torch.tensor([last])]).int()
+            met_by_row = torch.cat([rows.entities[self.other], torch.tensor([last])]).int()
         for block in blocks_of(rows.entities[side], n_entities):
             flat = block.rows.flatten()
-            met = None if others is None else others.index_select(0, flat)
+            met = None if met_by_row is None else met_by_row.index_select(0, flat)
             self.blocks.append((block.values, block.rows, met, labels.index_select(0, flat).view(block.rows.shape)))
 
     def update(self, machine: Machine, rows: Rows, relaxation: float) -> None:
