@@ -38,7 +38,7 @@ class BatchLoader:
     Parameters
     ----------
     log : the log.
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, int32 or int64, shape [n].
     batch_size : rows of a batch; the last batch may be smaller.
     generator : shuffles the rows anew for each epoch; None keeps their order.
     beside : further parts of a `Batch` (`weight`, `offset`, `fold`), a value for each row, shape [n] each.

@@ -80,9 +80,9 @@ class InteractionLog:
         return int(self.meta["rows"][split])
 
     def rows(self, split: str) -> Tensor:
-        """Return the row numbers of `train`, `validation` or `test`, int64, shape [n]."""
+        """Return the row numbers of `train`, `validation` or `test`, int32, or int64 beyond 2^31 rows, shape [n]."""
         part = self._slices[split]
-        return torch.arange(part.start, part.stop)
+        return torch.arange(part.start, part.stop, dtype=torch.int32 if part.stop < 2**31 else torch.int64)
 
     def column(self, name: str, split: str | None = None) -> NDArray[Any]:
         """Return a memory-mapped column of all rows, or of the rows of a split, shape [n].
@@ -140,7 +140,7 @@ class InteractionLog:
         return {name: self._files.tensor(name) for name in names}
 
     def field_ids(self, field: str, rows: Tensor) -> Tensor:
-        """Return the ids of one single-valued field for some rows (int64, shape [B]), int32, shape [B]."""
+        """Return the ids of one single-valued field for some rows (shape [B]), int32, shape [B]."""
         side = self.schema[field].side
         names = [other.name for other in self.schema.of(side, bag=False)]
         if side == "context":
@@ -152,12 +152,12 @@ class InteractionLog:
             raise self._files.damaged(self.folder / f"{side}.npy", f"a row leads outside a table, {error}") from error
 
     def entity_rows(self, side: EntitySide, rows: Tensor) -> Tensor:
-        """Return the row of the user's or item's entity table for some rows (int64, shape [B]), int32, shape [B]."""
+        """Return the row of the user's or item's entity table for some rows (shape [B]), int32, shape [B]."""
         self._features_of(side)
         return self._columns[side].index_select(0, rows)
 
     def labels(self, rows: Tensor) -> Tensor:
-        """Return the labels of some rows (int64, shape [B]), float32, shape [B]."""
+        """Return the labels of some rows (shape [B]), float32, shape [B]."""
         return self._columns["label"].index_select(0, rows)
 
     def gather(self, rows: Tensor) -> Batch:
@@ -165,7 +165,7 @@ class InteractionLog:
 
         Parameters
         ----------
-        rows : row numbers, int64, shape [B].
+        rows : row numbers, int32 or int64, shape [B].
         """
         columns = self._columns
         try:

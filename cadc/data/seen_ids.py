@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from cadc.data.counts import entity_counts, field_counts
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 
@@ -15,7 +16,7 @@ def seen_ids(log: InteractionLog, rows: Tensor, fields: Iterable[str] | None = N
     Parameters
     ----------
     log : the log.
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, shape [n].
     fields : names of the fields; None takes all fields of the log.
 
     Returns
@@ -23,16 +24,17 @@ def seen_ids(log: InteractionLog, rows: Tensor, fields: Iterable[str] | None = N
     By field name: bool, shape [vocabulary size].
     """
     names = [field.name for field in log.schema.fields] if fields is None else list(fields)
-    seen = {name: torch.zeros(log.schema[name].vocabulary_size, dtype=torch.bool) for name in names}
+    seen = {}
     for name in names:
         if not log.schema[name].bag:
-            seen[name][log.field_ids(name, rows).long()] = True
+            seen[name] = field_counts(log, name, rows) > 0
     bags = [name for name in names if log.schema[name].bag]
     for side, features in log.entities.items():
         own = [name for name in bags if log.schema[name].side == side]
         if own:
-            entities = torch.unique(log.entity_rows(side, rows)).long()
+            entities = entity_counts(log, side, rows).nonzero()[:, 0]
             for name in own:
+                seen[name] = torch.zeros(log.schema[name].vocabulary_size, dtype=torch.bool)
                 seen[name][features.gather_bag(name, entities).values.long()] = True
     for mask in seen.values():
         mask[UNKNOWN] = False

@@ -11,7 +11,7 @@ def thinned(rows: Tensor, rate: float) -> Tensor:
 
     Parameters
     ----------
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, int32 or int64, shape [n].
     rate : share of the rows; from 1 on all of them are returned.
 
     Examples

@@ -30,7 +30,7 @@ def factorize(
     ----------
     factorization : the method.
     log : the log.
-    rows : numbers of the training rows to read, int64, shape [n].
+    rows : numbers of the training rows to read, int32 or int64, shape [n].
     dim : length of the vectors.
     validation : numbers of the validation rows that a method with `reads_validation` may read, int64; None for all.
 

@@ -139,7 +139,7 @@ def count(
     Parameters
     ----------
     log : the log.
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, int32 or int64, shape [n].
     names : names of the fields.
 
     Returns

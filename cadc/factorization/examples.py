@@ -7,13 +7,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from cadc.data.counts import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, UNKNOWN
 from cadc.errors import DataError, UsageError
 from cadc.factorization.factors import Factors, Kind
-
-PART_ROWS = 1 << 20
-"""Rows that are read at once where not all of them need to be in memory."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Factorization(ABC):
         Parameters
         ----------
         log : the log; columns of other rows than those below must not be read.
-        rows : numbers of the training rows to read, int64, shape [n].
+        rows : numbers of the training rows to read, int32 or int64, shape [n].
         dim : length of the vectors, as `dim_for` returned it.
         validation : numbers of the validation rows to read, int64; None for all. Only methods with `reads_validation`
             use it.

@@ -83,7 +83,7 @@ class Factors:
         Parameters
         ----------
         log : the log that was factorised.
-        rows : row numbers, int64, shape [n].
+        rows : row numbers, int32 or int64, shape [n].
         """
         return torch.cat([self._logits(log, part) for part in rows.split(EVALUATION_BATCH)] or [torch.zeros(0)])
 

@@ -17,7 +17,7 @@ def row_incidence(log: InteractionLog, rows: Tensor, field: str) -> csr_array:
     Parameters
     ----------
     log : the log.
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, int32 or int64, shape [n].
     field : name of a field.
 
     Returns

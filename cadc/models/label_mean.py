@@ -30,7 +30,7 @@ class LabelMean(Model):
         Parameters
         ----------
         log : the log.
-        rows : numbers of the training rows in the sample, int64, shape [n].
+        rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         weights : of the rows, shape [n]; None for equal weights.
         offset : by how much the logit of the sample's labels exceeds that of all rows; it is subtracted.
         """

@@ -79,7 +79,7 @@ class Model(nn.Module, ABC):
         Parameters
         ----------
         log : the log.
-        rows : numbers of the training rows in the sample, int64, shape [n].
+        rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         """
 
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
@@ -88,7 +88,7 @@ class Model(nn.Module, ABC):
         Parameters
         ----------
         log : the log.
-        rows : numbers of the training rows in the sample, int64, shape [n].
+        rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         weights : of the rows in the loss, float32, shape [n]; None weighs all alike.
         offset : logit added in the fit alone, see `cadc.sampling.sampler.Sample`.
         """

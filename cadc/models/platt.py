@@ -46,7 +46,7 @@ class PlattModel(FactorizationModel):
         Parameters
         ----------
         log : the log.
-        rows : numbers of the training rows in the sample, int64, shape [n].
+        rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         weights : of the rows, shape [n]; None for equal weights.
         offset : logit that is added in the fit only, see `cadc.sampling.sampler.Sample`.
         """

@@ -3,6 +3,7 @@
 import pandas as pd
 import torch
 
+from cadc.data.counts import entity_counts
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import prefixed
@@ -56,8 +57,7 @@ def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, spli
     for side in log.entities:
         own = log.column(side, split)[place]
         for name, rows in (("sample", sample.rows), ("train", log.rows("train"))):
-            counts = torch.bincount(log.entity_rows(side, rows), minlength=log.n_entities(side))
-            added[f"{side}_rows_{name}"] = counts.numpy().astype("int32")[own]
+            added[f"{side}_rows_{name}"] = entity_counts(log, side, rows).numpy().astype("int32")[own]
     return table.assign(**added)
 
 

@@ -106,7 +106,7 @@ def weighted_sample(rows: Tensor, probability: Tensor, clip: float | None) -> Sa
 
     Parameters
     ----------
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, int32 or int64, shape [n].
     probability : inclusion probability of each row, in (0, 1], shape [n].
     clip : largest weight as a multiple of the mean weight before clipping; None does not clip.
 

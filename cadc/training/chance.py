@@ -64,7 +64,7 @@ def chance_of(
     held_out : the validation part.
     metrics : of the kept weights.
     model : with these weights.
-    rows : numbers of the training rows in the sample, int64, shape [n].
+    rows : numbers of the training rows in the sample, int32 or int64, shape [n].
     """
     if isinstance(held_out, HeldOutRows):
         found = _of_rows(held_out, metrics, rows)

@@ -29,7 +29,7 @@ class LogRows(Dataset[Batch]):
     Parameters
     ----------
     log : the log.
-    rows : row numbers, int64, shape [n].
+    rows : row numbers, int32 or int64, shape [n].
     beside : further parts of a `Batch` (weight, offset, fold), a value a row, shape [n] each.
     """
 

@@ -139,7 +139,7 @@ class Fit:
         ----------
         model : to be trained.
         log : the log; its validation rows choose the epoch.
-        rows : numbers of the training rows, int64, shape [n].
+        rows : numbers of the training rows, int32 or int64, shape [n].
         generator : shuffles the rows.
         checkpoints : folder of the checkpoints. If it has one, the fit resumes from it, and ends bit-equal to a fit
             that was never interrupted. None saves none.

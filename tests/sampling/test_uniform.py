@@ -46,7 +46,7 @@ def test_sample_has_the_rounded_share_of_distinct_training_rows_in_order(rate):
 
 def test_rate_one_keeps_everything():
     log = small_synthetic_log()
-    assert torch.equal(sample(log, 1.0), log.rows("train"))
+    assert torch.equal(sample(log, 1.0), log.rows("train").long())
 
 
 def test_same_seed_same_sample_and_other_seed_other_sample():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cadc.data.counts import entity_counts, field_counts
 from cadc.data.log import InteractionLog
 
 
@@ -24,16 +25,15 @@ class Statistics:
 
     @classmethod
     def of(cls, log: InteractionLog, rows: Tensor | None = None) -> "Statistics":
-        """Count the values of all fields in some rows of a log (int64, shape [n]); in its training part by default."""
+        """Count the values of all fields in some rows of a log (shape [n]); in its training part by default."""
         counts = {}
         rows = log.rows("train") if rows is None else rows
         for field in log.schema.single:
-            ids = log.field_ids(field.name, rows).long()
-            counts[field.name] = torch.bincount(ids, minlength=field.vocabulary_size)
+            counts[field.name] = field_counts(log, field.name, rows)
         for side, features in log.entities.items():
             own = [field for field in log.schema.bags if field.side == side]
             if own:
-                of_entities = torch.bincount(log.entity_rows(side, rows).long(), minlength=log.n_entities(side))
+                of_entities = entity_counts(log, side, rows)
                 for field in own:
                     values, offsets = features.bags[field.name]
                     times = torch.repeat_interleave(of_entities, offsets.diff())
