@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cadc.data.counts import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors
@@ -64,6 +65,38 @@ def number_pairs(log: InteractionLog) -> NDArray[np.int64]:
         return np.arange(log.n_rows("train"))
     pairs = log.column("user", "train").astype(np.int64) * log.n_entities("item") + log.column("item", "train")
     return np.unique(pairs, return_inverse=True)[1]
+
+
+def rows_of_other_pairs(log: InteractionLog, sample: Tensor) -> Tensor:
+    """Return the numbers of the training rows whose pair of user and item is not in a sample, ascending, shape [m].
+
+    In a log without users or items, these are the rows that are not in the sample.
+
+    Parameters
+    ----------
+    log : the log.
+    sample : numbers of training rows, shape [n].
+    """
+    rows = log.rows("train")
+    if not {"user", "item"} <= set(log.entities):
+        is_other = torch.ones(len(rows), dtype=torch.bool)
+        is_other[sample] = False
+        return rows[is_other]
+    users, n_items = log.entity_rows("user", sample), log.n_entities("item")
+    sampled = torch.unique(users.long() * n_items + log.entity_rows("item", sample))
+    is_user = torch.zeros(log.n_entities("user"), dtype=torch.bool)
+    is_user[users] = True
+    kept = []
+    for part in rows.split(PART_ROWS):
+        users = log.entity_rows("user", part)
+        # Few users are in a small sample, and only their pairs are looked up.
+        asked = is_user[users].nonzero()[:, 0]
+        pairs = users[asked].long() * n_items + log.entity_rows("item", part[asked])
+        places = torch.searchsorted(sampled, pairs).clamp_(max=len(sampled) - 1)
+        is_other = torch.ones(len(part), dtype=torch.bool)
+        is_other[asked] = sampled[places] != pairs
+        kept.append(part[is_other])
+    return torch.cat(kept)
 
 
 def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generator) -> Tensor:

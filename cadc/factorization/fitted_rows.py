@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
@@ -13,7 +12,7 @@ from cadc.data.seen_ids import seen_ids
 from cadc.data.thinning import thinned
 from cadc.errors import UsageError
 from cadc.factorization.cached import factorize
-from cadc.factorization.crossfit import CrossFitted, assign_folds, number_pairs
+from cadc.factorization.crossfit import CrossFitted, assign_folds, rows_of_other_pairs
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator
@@ -80,10 +79,7 @@ def fit_factors(
         all_costs = {key: cost for found in costs for key, cost in found.items()}
         return Fitted(CrossFitted(parts, fold), len(rows), all_costs, n_validation, {})
     if which == "complement":
-        pairs = torch.from_numpy(number_pairs(log))
-        is_sampled = torch.zeros(len(rows), dtype=torch.bool)  # by pair; there are at most as many pairs as rows
-        is_sampled[pairs[sample]] = True
-        rows = rows[~is_sampled[pairs]]
+        rows = rows_of_other_pairs(log, sample)
         if not len(rows):
             raise UsageError(
                 "the sample holds every pair of user and item, so factorization_rows=complement has no rows to read; "

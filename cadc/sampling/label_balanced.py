@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least
 from cadc.factorization.factors import Factors
-from cadc.sampling.sampler import Sample, Sampler, smallest
+from cadc.sampling.sampler import Sample, Sampler
+from cadc.sampling.smallest import Smallest, parts_of
 from cadc.sampling.unequal import Weighting, weighted_sample
 
 
@@ -67,18 +68,22 @@ class LabelBalancedSampler(Sampler):
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
         """Return a sample of exactly `n_kept` rows, see `Sampler.draw`."""
-        positive = log.column("label", "train") > 0.5
-        of_label = [np.flatnonzero(~positive), np.flatnonzero(positive)]
-        kept = self._rows_per_label([len(rows) for rows in of_label], n_kept, log.meta["name"])
+        labels = log.column("label", "train")
+        n_positive = sum(int(np.count_nonzero(labels[part] > 0.5)) for part in parts_of(len(labels)))
+        counts = [len(labels) - n_positive, n_positive]
+        kept = self._rows_per_label(counts, n_kept, log.meta["name"])
         keys = self.keys(log, generator, factors)
-        rows = torch.cat(
-            [torch.from_numpy(own)[smallest(keys[own], n)] for own, n in zip(of_label, kept, strict=True)]
-        ).sort()[0]
-        w_neg, w_pos = (n / len(own) for n, own in zip(kept, of_label, strict=True))
+        of_label = [Smallest(n) for n in kept]
+        for part in parts_of(len(labels)):
+            for label, smallest in enumerate(of_label):
+                own = np.flatnonzero((labels[part] > 0.5) == label)
+                smallest.add(keys[part][own], part.start + own)
+        rows = torch.cat([smallest.rows() for smallest in of_label]).sort()[0]
+        w_neg, w_pos = (n / count for n, count in zip(kept, counts, strict=True))
         facts = {"kept_of_positives": w_pos, "kept_of_negatives": w_neg}
         if self.weighting == "none":
             return Sample(rows, offset=math.log(w_pos / w_neg), facts=facts)
-        probability = torch.where(torch.from_numpy(positive)[rows], w_pos, w_neg)
+        probability = torch.where(torch.from_numpy(labels[rows.numpy()] > 0.5), w_pos, w_neg)
         sample = weighted_sample(rows, probability, self.clip)
         return Sample(rows, sample.weights, facts={**facts, **sample.facts})
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cadc.data.counts import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS
 from cadc.errors import UsageError, require_positive
@@ -66,10 +67,12 @@ class LeverageSampler(UnequalSampler):
         rows = log.rows("train")
         scores = torch.zeros(len(rows), dtype=torch.float64)
         for name in fields:
-            scores += leverage(found.vectors[name], self.ridge).index_select(0, log.field_ids(name, rows))
+            of_ids = leverage(found.vectors[name], self.ridge)
+            for part, ids in zip(scores.split(PART_ROWS), rows.split(PART_ROWS), strict=True):
+                part += of_ids.index_select(0, log.field_ids(name, ids))
         mean = scores.mean()
-        relative = scores / mean if mean > 0 else torch.ones_like(scores)
-        return ((1 - self.uniform_share) * relative + self.uniform_share).numpy()
+        scores = scores.div_(mean) if mean > 0 else scores.fill_(1)
+        return scores.mul_(1 - self.uniform_share).add_(self.uniform_share).numpy()
 
 
 def leverage(vectors: Tensor, ridge: float) -> Tensor:

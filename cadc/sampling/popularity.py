@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors
-from cadc.sampling.sampler import entities_of_rows
+from cadc.sampling.sampler import entity_column
+from cadc.sampling.smallest import parts_of
 from cadc.sampling.unequal import UnequalSampler, Weighting
 
 
@@ -43,7 +44,14 @@ class PopularitySampler(UnequalSampler):
 
     def sizes(self, log: InteractionLog, factors: Callable[[], Factors] | None = None) -> NDArray[np.float64]:
         """Return count^β of each row, relative to the largest count, shape [n]."""
-        entities = entities_of_rows(log, self.by)
-        counts = np.bincount(entities)[entities]
-        # Relative to the largest count, the power stays within the range of float64.
-        return np.asarray((counts / counts.max()) ** self.beta)
+        entities = entity_column(log, self.by)
+        counts = np.zeros(int(entities.max()) + 1)
+        for part in parts_of(len(entities)):
+            counts += np.bincount(entities[part], minlength=len(counts))
+        with np.errstate(divide="ignore"):  # of entities without rows, whose sizes are not asked for
+            # Relative to the largest count, the power stays within the range of float64.
+            of_entities = (counts / counts.max()) ** self.beta
+        sizes = np.empty(len(entities))
+        for part in parts_of(len(entities)):
+            sizes[part] = of_entities[entities[part]]
+        return sizes

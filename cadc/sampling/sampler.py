@@ -13,6 +13,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.factors import Factors
+from cadc.sampling.smallest import Smallest, parts_of
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,9 @@ class Sampler(ABC):
         if keys.shape != expected or keys.dtype.kind not in "biuf":
             found = f"{keys.dtype} of shape {keys.shape}"
             raise CadcError(f"{type(self).__name__}.keys returned {found}; expected numbers of shape {expected}.")
-        if np.isnan(keys).any():
-            raise CadcError(f"{type(self).__name__}.keys returned NaN for {np.isnan(keys).sum():,} training rows.")
+        n_nan = sum(int(np.isnan(keys[part]).sum()) for part in parts_of(len(keys)))
+        if n_nan:
+            raise CadcError(f"{type(self).__name__}.keys returned NaN for {n_nan:,} training rows.")
         return Sample(smallest(keys, n_kept))
 
 
@@ -167,7 +169,10 @@ def smallest(keys: NDArray[Any], n: int) -> Tensor:
     >>> smallest(np.array([0.3, 0.1, 0.2]), 2).tolist()
     [1, 2]
     """
-    return torch.from_numpy(np.sort(np.argpartition(keys, n - 1)[:n]))
+    found = Smallest(n)
+    for part in parts_of(len(keys)):
+        found.add(keys[part], np.arange(part.start, part.stop))
+    return found.rows()
 
 
 def entities_of_rows(log: InteractionLog, side: Literal["user", "item"]) -> NDArray[np.int64]:
@@ -177,6 +182,16 @@ def entities_of_rows(log: InteractionLog, side: Literal["user", "item"]) -> NDAr
     ------
     DataError : if the log has no users or items.
     """
+    return entity_column(log, side).astype(np.int64)
+
+
+def entity_column(log: InteractionLog, side: Literal["user", "item"]) -> NDArray[np.int32]:
+    """Return what `entities_of_rows` does as a memory-mapped column, int32, shape [n].
+
+    Raises
+    ------
+    DataError : if the log has no users or items.
+    """
     if not log.has_column(side):
         raise DataError(f"the log {log.meta['name']} has no {side}s, which this sampler needs; choose another sampler.")
-    return log.column(side, "train").astype(np.int64)
+    return log.column(side, "train")

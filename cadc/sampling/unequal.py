@@ -12,7 +12,8 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import require_at_least
 from cadc.factorization.factors import Factors
-from cadc.sampling.sampler import Sample, Sampler, smallest
+from cadc.sampling.sampler import Sample, Sampler
+from cadc.sampling.smallest import Smallest, parts_of
 
 Weighting = Literal["none", "ipw"]
 
@@ -69,8 +70,7 @@ class UnequalSampler(Sampler):
         factors: Callable[[], Factors] | None = None,
     ) -> Sample:
         """Return a sample of exactly `n_kept` rows, see `Sampler.draw`."""
-        sizes = self.sizes(log, factors)
-        rows, probability = proportional_to_size(sizes, n_kept, generator)
+        rows, probability = proportional_to_size(self.sizes(log, factors), n_kept, generator)
         return weighted_sample(rows, probability, self.clip) if self.weighting == "ipw" else Sample(rows)
 
 
@@ -91,10 +91,14 @@ def proportional_to_size(
     probability : inclusion probability of each kept row, given the random numbers of all others, float64, shape
         [n_kept].
     """
-    keys = generator.random(len(sizes)) / sizes
-    rows = smallest(keys, n_kept)
-    threshold = np.partition(keys, n_kept)[n_kept]
-    return rows, torch.from_numpy(np.minimum(1.0, sizes[rows.numpy()] * threshold))
+    smallest = Smallest(n_kept + 1)
+    for part in parts_of(len(sizes)):
+        smallest.add(generator.random(part.stop - part.start) / sizes[part], np.arange(part.start, part.stop))
+    keys, rows = smallest.found()
+    # The largest of these keys is the smallest one that is left out.
+    left_out = int(keys.argmax())
+    kept = np.sort(np.delete(rows, left_out))
+    return torch.from_numpy(kept), torch.from_numpy(np.minimum(1.0, sizes[kept] * keys[left_out]))
 
 
 def weighted_sample(rows: Tensor, probability: Tensor, clip: float | None) -> Sample:

@@ -62,7 +62,9 @@ def check_sampler(cls: type[Sampler], log: InteractionLog | None = None, **optio
         )
     _check_repeats(cls(rate=RATES[1], **options), samples[1], log)
     every = _draw(cls(rate=1.0, **options), log)
-    expect(torch.equal(every.rows, log.rows("train").long()), f"{cls.__name__} at rate 1 does not keep all training rows.")
+    expect(
+        torch.equal(every.rows, log.rows("train").long()), f"{cls.__name__} at rate 1 does not keep all training rows."
+    )
     least = 0.4 / log.n_rows("train")
     expect_refusal(UsageError, lambda: _draw(cls(rate=least, **options), log), f"{cls.__name__} at a rate of no row")
     if cls.allows_complement:
