@@ -128,11 +128,9 @@ def bench(overrides: Sequence[str]) -> None:
     from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
     from cadc.pipeline.run import train
     from cadc.pipeline.settings import Settings
-    from cadc.training.trainer import warm_up
 
     settings = Settings.compose([*ONCE, *overrides])
     torch.set_num_threads(settings.threads)
-    warm_up(True)
     print(f"{' '.join(overrides)} (threads={torch.get_num_threads()}, torch {torch.__version__})")
 
     def timed(name: str, work: Callable[[], Any], unit: str, amount: Callable[[Any], int]) -> Any:

@@ -1,7 +1,5 @@
 """Overrides given in Python, turned into runs and carried out as the command line does."""
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,12 +47,6 @@ def carry_out_all(jobs: Sequence[Job], ledger: Ledger, retry_failed: bool, launc
 
 @contextmanager
 def process_left_alone() -> Iterator[None]:
-    """Give the caller's process back what a run sets: torch's threads and generators, what is shown of Lightning."""
-    threads, lightning = torch.get_num_threads(), logging.getLogger("pytorch_lightning")
-    level = lightning.level
-    try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        lightning.setLevel(level)
+    """Give the caller's process back what a run sets: the state of torch's generators."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield

@@ -60,8 +60,12 @@ class BatchLoader:
         self._at_start = self._generator_state()
         """State of the generator before it drew the order of this epoch."""
         self._position = 0
-        """Number of batches of this epoch that were handed out."""
         self._resume_at = 0
+
+    @property
+    def position(self) -> int:
+        """Number of batches of this epoch that were handed out."""
+        return self._position
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)

@@ -17,7 +17,7 @@ from cadc.storage.manifest import damaged_since
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.fit import History
+from cadc.training.fit_state import History
 from cadc.training.search import SEARCH
 
 PRUNED_BECAUSE = "other trials had better values after as many epochs"

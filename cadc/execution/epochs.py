@@ -8,7 +8,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.run_files import CURVES
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.fit import History
+from cadc.training.fit_state import History
 
 
 def recorded_history(ledger: Ledger, record: Record) -> History:

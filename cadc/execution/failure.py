@@ -81,7 +81,6 @@ def _of_libraries() -> Iterator[type[BaseException]]:
         ("torch", "OutOfMemoryError"),
         ("torch", "AcceleratorError"),
         ("torch.distributed", "DistError"),
-        ("lightning_fabric.utilities.exceptions", "MisconfigurationException"),
     ):
         if (found := getattr(sys.modules.get(module), name, None)) is not None:
             yield found

@@ -20,9 +20,15 @@ class MLP(nn.Sequential):
         return inputs
 
 
+def _blank(n_in: int, n_out: int) -> nn.Linear:
+    """Return a linear layer that leaves torch's global generator as it is; `skip_init` imports a compiler for that."""
+    with torch.random.fork_rng(devices=[]):
+        return nn.Linear(n_in, n_out)
+
+
 def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
     """Return a linear layer; weights and biases are uniform in ±1/sqrt(fan in), as in `torch.nn.Linear`."""
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    layer = _blank(n_in, n_out)
     bound = n_in**-0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
@@ -37,7 +43,7 @@ def mlp_linear(n_in: int, n_out: int, generator: torch.Generator, *, relu: bool)
     Signals, and gradients, keep their size from layer to layer. With the weights of `linear` each layer makes them
     about 2.5 times smaller, and what reaches small embedding vectors at first is less than the pull of their decay.
     """
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    layer = _blank(n_in, n_out)
     bound = ((6 if relu else 1) / n_in) ** 0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.zeros_(layer.bias)

@@ -12,7 +12,7 @@ from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.sampling.sampler import Sample
-from cadc.training.fit import FitResult
+from cadc.training.fit_result import FitResult
 
 
 def evaluate(

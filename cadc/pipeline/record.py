@@ -18,7 +18,7 @@ from cadc.provenance.costs import Stopwatch, peak_memory_mb
 from cadc.provenance.environment import environment, source_version
 from cadc.provenance.fingerprint import file_hash
 from cadc.sampling.sampler import Sample
-from cadc.training.fit import FitResult
+from cadc.training.fit_result import FitResult
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,15 @@ from cadc.pipeline.evaluate import evaluate, require_labels
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, separate_memory
+from cadc.provenance.threads import threads
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
 from cadc.storage.run_files import CURVES, MODEL, RECORD
 from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.fit import FitResult, History
+from cadc.training.fit_result import FitResult
+from cadc.training.fit_state import History
 from cadc.training.search import fit_after_search
-from cadc.training.trainer import warm_up
 
 
 @separate_memory()
@@ -51,12 +52,21 @@ def run(
     ------
     CadcError : if data, options or numbers allow no result.
     """
-    torch.set_num_threads(settings.threads)
-    # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
-    torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
-    warm_up(settings.is_trained)
-    watch = Stopwatch()
+    with threads(settings.threads):
+        # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
+        torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
+        _run(settings, run_id, code, folder, checkpoints, tell)
 
+
+def _run(
+    settings: Settings,
+    run_id: str,
+    code: str,
+    folder: Path,
+    checkpoints: CheckpointFolder | None,
+    tell: Callable[[History], None] | None,
+) -> None:
+    watch = Stopwatch()
     log = open_log(settings)
     require_labels(log, settings.task)
     # Checked before a factorisation, which may take minutes, or miss the same field and give other advice.

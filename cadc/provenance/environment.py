@@ -22,8 +22,10 @@ def _processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return versions, processor and number of threads, as every record holds them."""
+    """Return versions, processor, number of threads and how they compute, as every record holds them."""
     import torch
+
+    from cadc.provenance.threads import share_flushed
 
     packages: dict[str, str | None] = {}
     for name in PACKAGES:
@@ -39,6 +41,7 @@ def environment() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
+        "denormals_flushed": share_flushed() == 1,
     }
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import nn
 
@@ -19,6 +18,7 @@ from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_lo
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
+from cadc.provenance.threads import threads
 from cadc.storage.run_files import MODEL, RECORD
 from cadc.terminal.progress import say
 
@@ -36,8 +36,6 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     try:
         settings = Settings.of(record["config"])
         require_compatible(settings)
-        # Factors that are no longer in the cache, and scores, have the run's bits for its number of threads alone.
-        torch.set_num_threads(settings.threads)
         log = open_log(settings)
     except UsageError as error:
         where = ledger.path(run_id) / RECORD
@@ -46,8 +44,10 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
         raise CadcError(f"the data has changed since run {run_id}, so its ids would mean other values; train again.")
     if run_code(settings) != record["code"]["hash"]:
         say(f"the code has changed since run {run_id}; its scores may differ from those recorded")
-    sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
-    model = make_model(settings, log, factorize_log(settings, log, sample), sample)
+    # Factors that are no longer in the cache have the run's bits for its number of threads alone.
+    with threads(settings.threads):
+        sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
+        model = make_model(settings, log, factorize_log(settings, log, sample), sample)
     try:
         hashes = record.get("files")
         if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):

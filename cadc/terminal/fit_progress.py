@@ -1,44 +1,46 @@
 """Progress bar of a fit, shown on terminals only."""
 
 import time
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 
-import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
-
-from cadc.terminal.progress import display
+from cadc.terminal.progress import RunBar, display
 
 
-class FitProgress(Callback):
+class FitProgress:
     """Moves the bar of the run by the batches of an epoch, beside the validation metric of the epoch before.
+
+    The bar is removed at the end of a `with` block.
 
     Parameters
     ----------
-    watched : key of the metric in a row of the module's history, such as `val/logloss`.
+    watched : key of the metric in a row of the history, such as `val/logloss`.
+    is_shown : whether there is a bar.
     """
 
-    def __init__(self, watched: str) -> None:
+    def __init__(self, watched: str, is_shown: bool = True) -> None:
         self._watched = watched
-        self._bar = display().run()
-        self._shown = 0.0
+        self._bar = display().run() if is_shown else RunBar(None)
+        self._moved = 0.0
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def __enter__(self) -> "FitProgress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Move the bar, at most five times a second."""
+        self._bar.close()
+
+    def move(self, n_done: int, n_batches: int, history: Sequence[Mapping[str, float]]) -> None:
+        """Move the bar to `n_done` batches of the epoch, at most five times a second.
+
+        Parameters
+        ----------
+        n_done, n_batches : batches of this epoch that are done, and in all.
+        history : of the epochs before.
+        """
         now = time.monotonic()
-        if now - self._shown > 0.2:
-            self._shown = now
-            module: Any = pl_module
-            history = module.history
+        if now - self._moved > 0.2:
+            self._moved = now
             reached = f", {self._watched} {history[-1][self._watched]:.4f}" if history else ""
-            n_batches = int(trainer.num_training_batches)
-            self._bar.move(batch_idx + 1, n_batches, f"epoch {trainer.current_epoch + 1}{reached}")
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remove the bar."""
-        self._bar.close()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Remove the bar."""
-        self._bar.close()
+            self._bar.move(n_done, n_batches, f"epoch {len(history) + 1}{reached}")

@@ -6,7 +6,8 @@ from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
     from cadc.training.data_module import InteractionDataModule
-    from cadc.training.fit import Fit, FitResult
+    from cadc.training.fit import Fit
+    from cadc.training.fit_result import FitResult
     from cadc.training.module import RecommenderModule
 else:
     __getattr__, __dir__ = lazily(__name__)

@@ -1,10 +1,8 @@
 """Fit a network: epochs over the sample, early stopping on validation, weights of the best epoch."""
 
-import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,49 +12,22 @@ from cadc.data.batch import Batch
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.statistics import Statistics
-from cadc.errors import DamagedCheckpoint, UsageError, require_at_least, require_positive
+from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
-from cadc.evaluation.tasks import BY_TASK, HeldOutRanks, device_of
+from cadc.evaluation.tasks import BY_TASK, HeldOut, HeldOutRanks
 from cadc.models.model import Model
+from cadc.terminal.fit_progress import FitProgress
 from cadc.training.advice import Course, advice, length
+from cadc.training.best_epoch import BestEpoch
 from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.trainer import lightning_trainer
-
-if TYPE_CHECKING:
-    from cadc.training.fit_module import FitModule
-
-History = list[dict[str, float]]
-"""One row per epoch: `epoch` (from 1), `train/loss`, and validation metrics such as `val/logloss`."""
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """The cost and the outcome of a fit.
-
-    Parameters
-    ----------
-    seconds : wall time, validation included; after an interruption also the time up to the last checkpoint.
-    epochs : number of epochs begun.
-    best_epoch : epoch whose weights were kept, from 1; 0 for the initial weights.
-    examples_per_s : training rows per second of `seconds`.
-    validation : metrics of the kept weights, such as `auc` and `logloss`.
-    n_validation : number of validation rows that were read.
-    optimizer_bytes : size of the optimiser's state.
-    history : one row per epoch.
-    remark : what to do where the kept weights are no better than chance on validation; None where they are.
-    """
-
-    seconds: float
-    epochs: int
-    best_epoch: int
-    examples_per_s: float
-    validation: dict[str, float]
-    n_validation: int
-    optimizer_bytes: int
-    history: History
-    remark: str | None = None
+from cadc.training.device import device_of_accelerator
+from cadc.training.fit_result import FitResult
+from cadc.training.fit_state import FitState, History
+from cadc.training.objective import Objective
+from cadc.training.optimizers import optimizer_of
+from cadc.training.resumption import Resumption
 
 
 class Fit:
@@ -77,7 +48,7 @@ class Fit:
     validation_rate : share of the validation part that is read, which can be much larger than a small sample.
     max_seconds : time after which training stops and the best epoch is kept; None for no limit. Meant for comparisons
         at equal time; results then depend on the machine.
-    accelerator : as Lightning names it; `auto` takes a GPU if there is one.
+    accelerator : `auto` takes a GPU if there is one.
     checkpoint_minutes : minutes between checkpoints within an epoch; every epoch ends with one in any case.
     progress : whether to show a progress bar.
     """
@@ -153,71 +124,81 @@ class Fit:
         DamagedCheckpoint : if a checkpoint is not what was written, or of another model.
         NoDevice : if the accelerator is not available.
         """
-        # Lightning takes seconds to import; a sweep that is already finished should not wait for it.
-        from cadc.terminal.fit_progress import FitProgress
-        from cadc.training.callbacks import KeepBest, Resume
-        from cadc.training.fit_module import FitModule
-
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
-        decays = self.weight_decay_tables, self.weight_decay_mlp
-        shares = Statistics.of(log, rows).shares(len(rows))
-        module = FitModule(model, held_out, self.learning_rate, *decays, self.lazy_tables, shares)
         start = length(model, _some_rows(log))
+        device = device_of_accelerator(self.accelerator)
+        state = self.begun(model.to(device), log, rows, held_out)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
         kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
-        best = KeepBest(self.patience)
-        resume = Resume(loader, kept, self.checkpoint_minutes, self.max_seconds, tell)
-        bar = [FitProgress(f"{VALIDATION}{held_out.monitor.name}")] if self.progress else []
-        trainer = lightning_trainer(self.accelerator, self.max_epochs, [best, resume, *bar])
-        on_interrupt = signal.getsignal(signal.SIGINT)
-        before = None if kept is None else kept.newest()
-        try:
-            trainer.fit(
-                module,
-                loader,
-                [held_out.split],
-                ckpt_path=before,
-                weights_only=True,
-            )
-        except SystemExit as stopped:
-            # Lightning turns Ctrl-C into an exit and ignores further ones; here the caller decides what to stop.
-            signal.signal(signal.SIGINT, on_interrupt)
-            raise KeyboardInterrupt from stopped
-        except (KeyError, RuntimeError, AttributeError) as error:
-            if before is None or resume.begun:
-                raise
-            raise DamagedCheckpoint(
-                f"the checkpoint {before} is of another model or version ({error}); delete it."
-            ) from error
-        module.load_state_dict(best.weights)
-        seconds = resume.seconds
-        epochs = len(module.history)
-        state = [value for values in trainer.optimizers[0].state.values() for value in values.values()]
+        resumption = Resumption(state, loader, kept, self.checkpoint_minutes)
+        with FitProgress(f"{VALIDATION}{held_out.monitor.name}", self.progress) as bar:
+            if not resumption.resume():
+                state.begin()
+            self._train(state, loader, device, resumption, bar, tell)
+        model.to("cpu").load_state_dict(state.best.weights)
+        seconds = resumption.seconds
         return FitResult(
             seconds=seconds,
-            epochs=epochs,
-            best_epoch=best.epoch,
-            examples_per_s=epochs * len(rows) / seconds,
-            validation=best.metrics,
+            epochs=state.epoch,
+            best_epoch=state.best.epoch,
+            examples_per_s=state.epoch * len(rows) / seconds,
+            validation=state.best.metrics,
             n_validation=len(held_out),
-            optimizer_bytes=sum(value.nbytes for value in state),
-            history=module.history,
-            remark=self._remark(module, rows, start, beside, best.metrics),
+            optimizer_bytes=state.optimizer_bytes(),
+            history=state.history,
+            remark=self._remark(state, rows, start, beside),
         )
 
-    def _remark(
+    def begun(self, model: Model, log: InteractionLog, rows: Tensor, held_out: HeldOut) -> FitState:
+        """Return the state of a fit before its first step.
+
+        Parameters
+        ----------
+        model : on its device.
+        log, rows : numbers of the training rows in the log, int64, shape [n].
+        held_out : the validation part.
+        """
+        shares = Statistics.of(log, rows).shares(len(rows))
+        optimizer = optimizer_of(model, self.learning_rate, self.weight_decay_mlp, self.lazy_tables)
+        objective = Objective(model, self.weight_decay_tables, shares)
+        return FitState(objective, optimizer, held_out, BestEpoch(held_out.monitor, self.patience))
+
+    def is_over(self, state: FitState) -> bool:
+        """Tell whether a fit has its last epoch."""
+        return state.epoch >= self.max_epochs or state.best.is_over(state.epoch)
+
+    def _train(
         self,
-        module: "FitModule",
-        rows: Tensor,
-        start: float,
-        beside: Mapping[str, Tensor] | None,
-        metrics: Mapping[str, float],
-    ) -> str | None:
+        state: FitState,
+        loader: BatchLoader,
+        device: torch.device,
+        resumption: Resumption,
+        bar: FitProgress,
+        tell: Callable[[History], None] | None,
+    ) -> None:
+        """Train until the fit is over."""
+        most = float("inf") if self.max_seconds is None else self.max_seconds
+        is_late = state.epoch > 0 and resumption.seconds >= most
+        while not (is_late or self.is_over(state)):
+            for batch in loader:
+                state.step(batch.to(device))
+                bar.move(loader.position, len(loader), state.history)
+                is_late = resumption.seconds >= most
+                if is_late:
+                    break
+                if loader.position < len(loader) and resumption.is_due:
+                    resumption.save()
+            state.end_epoch(self.learning_rate)
+            resumption.save()
+            if tell is not None:
+                tell(state.history)
+
+    def _remark(self, state: FitState, rows: Tensor, start: float, beside: Mapping[str, Tensor] | None) -> str | None:
         """Return advice if the kept weights are no better than chance on validation, else None."""
-        held_out, model = module.held_out, module.model
-        # Lightning trains a model in the mode that it is given, and a search is followed by another fit.
+        held_out, model = state.held_out, state.model
+        # A model is trained in the mode that it is given, and a search is followed by another fit.
         was_training = model.training
-        chance = chance_of(held_out, metrics, model.eval(), rows)
+        chance = chance_of(held_out, state.best.metrics, model.eval(), rows)
         model.train(was_training)
         if chance is None:
             return None
@@ -225,10 +206,10 @@ class Fit:
         labels, weight = held_out.log.labels(rows), (beside or {}).get("weight")
         options = {name: getattr(self, name) for name in ("learning_rate", "weight_decay_tables", "weight_decay_mlp")}
         course = Course(
-            losses=[row["train/loss"] for row in module.history],
+            losses=[row["train/loss"] for row in state.history],
             constant_loss=None if is_ranking else _constant_loss(labels, weight),
             start=start,
-            end=length(model, _some_rows(held_out.log).to(device_of(model))),
+            end=length(model, _some_rows(held_out.log)),
             options=options,
             defaults={name: defaults(Fit)[name] for name in options},
         )

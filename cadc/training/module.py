@@ -1,8 +1,10 @@
 """The Lightning module for a `pytorch_lightning.Trainer` of your own."""
 
 from collections.abc import Mapping, Sized
+from typing import Any
 
 import pandas as pd
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -15,10 +17,12 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.saved_tables import SAVED
 from cadc.evaluation.tasks import HeldOutRanks, require_numbers
 from cadc.models.model import Model
-from cadc.training.adam_module import AdamModule
+from cadc.training.adam import STEPS_BETWEEN, clear_tiny
+from cadc.training.objective import Objective
+from cadc.training.optimizers import lazy_adam, weight_groups
 
 
-class RecommenderModule(AdamModule):
+class RecommenderModule(pl.LightningModule):
     """Fits any `Model` with Adam in any Trainer, with loggers, callbacks and devices of your own.
 
     It logs `train/loss` once an epoch, and at each validation and test `auc` and `logloss` of all rows, such as
@@ -31,9 +35,13 @@ class RecommenderModule(AdamModule):
     ----------
     model : maps a `cadc.data.Batch` to logits, shape [B], see `cadc.models.Model`.
     learning_rate : of Adam.
-    weight_decay_tables, weight_decay_mlp, lazy_tables, shares : see `AdamModule`.
+    weight_decay_tables : L2 penalty on the vectors that a batch looks up, see `VectorPenalty`.
+    weight_decay_mlp : L2 penalty added to the gradients of the other weights.
+    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up.
     ranked : log whose held-out items are ranked among all items: `val/ndcg@10` and its siblings are then logged in
         place of AUC and logloss, and `predict` gives scores. Models that suit ranking alone need it.
+    shares : share of the training rows that hold each value, float, shape [vocabulary size], by field; None takes
+        that of each batch.
 
     >>> import pytorch_lightning as pl  # doctest: +SKIP
     >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1")  # doctest: +SKIP
@@ -52,17 +60,36 @@ class RecommenderModule(AdamModule):
         ranked: InteractionLog | None = None,
         shares: Mapping[str, Tensor] | None = None,
     ) -> None:
-        super().__init__(model, learning_rate, weight_decay_tables, weight_decay_mlp, lazy_tables, shares)
+        super().__init__()
         if model.task == "ranking" and ranked is None:
             raise UsageError(f"{type(model).__name__} ranks items; give the log whose items it ranks: ranked=data.log.")
         # For loggers, and so that `load_from_checkpoint(path, model=model)` needs no more.
         self.save_hyperparameters(ignore=["model", "ranked", "shares"])
+        self.model, self.learning_rate = model, learning_rate
+        self.weight_decay_mlp, self.lazy_tables = weight_decay_mlp, lazy_tables
         self.ranked = ranked
+        self._objective = Objective(model, weight_decay_tables, shares)
         self._seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the model's logit, or score, of each row of a batch, shape [B]."""
+        found: Tensor = self.model(batch)
+        return found
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam with a group of weights that it decays, and one that it does not."""
+        groups = weight_groups(self.model, self.weight_decay_mlp)
+        if not self.lazy_tables:
+            return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        return lazy_adam(self.model, groups, self.learning_rate)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Copy a batch to the device, unless it is there already."""
+        return batch.to(device) if isinstance(batch, Batch) and device.type != "cpu" else batch
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Log and return the mean loss of a batch."""
-        loss = self.mean_loss(batch)
+        loss = self._objective.mean_loss(batch)
         self.log(
             "train/loss",
             loss.detach(),
@@ -72,7 +99,14 @@ class RecommenderModule(AdamModule):
             sync_dist=True,
             batch_size=len(batch),
         )
-        return self.penalised(loss)
+        return self._objective.penalised(loss)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep weights and moments from becoming denormal numbers, see `cadc.training.adam`."""
+        if self.global_step % STEPS_BETWEEN == 0:
+            for optimizer in self.trainer.optimizers:
+                weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+                clear_tiny(weights, optimizer.state.values())
 
     def on_validation_epoch_start(self) -> None:
         """Forget the scores of the epoch before."""

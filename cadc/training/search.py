@@ -13,7 +13,9 @@ from cadc.embeddings.base.table import EmbeddingTable
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
 from cadc.training.checkpoints import CheckpointFolder
-from cadc.training.fit import Fit, FitResult, History
+from cadc.training.fit import Fit
+from cadc.training.fit_result import FitResult
+from cadc.training.fit_state import History
 
 SEARCH = "search"
 """Subfolder of the checkpoints of the search."""

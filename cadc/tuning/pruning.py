@@ -6,7 +6,7 @@ from optuna.trial import Trial
 
 from cadc.errors import Pruned
 from cadc.pipeline.settings import Settings
-from cadc.training.fit import History
+from cadc.training.fit_state import History
 from cadc.tuning.study import SharedStudy
 
 AfterEpoch = Callable[[History], None]

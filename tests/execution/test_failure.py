@@ -6,7 +6,6 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 import torch
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 import cadc as package
 from cadc.errors import CadcError, Damaged, DataError, Lost, MachineTrouble, NoDevice, NotDownloadable, UsageError
@@ -16,7 +15,6 @@ from cadc.pipeline import evaluate as evaluation
 from cadc.pipeline import run as pipeline
 from cadc.pipeline.build import open_log
 from cadc.pipeline.settings import Settings
-from cadc.training.trainer import lightning_trainer
 from tests.support.commands import TINY, cadc, closing, runs
 
 FROM_A_FILE = DataError("a file cannot be read")
@@ -32,7 +30,6 @@ TROUBLE = {
     "cuDNN": RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
     "NCCL": RuntimeError("NCCL communicator was aborted on rank 1."),
     "no MPS": NotImplementedError("Could not run 'aten::empty' with arguments from the 'MPS' backend."),
-    "a device": MisconfigurationException("No supported gpu backend found!"),
     "a worker": RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
     "a pool": BrokenProcessPool("A process in the process pool was terminated abruptly"),
     "threads": RuntimeError("can't start new thread"),
@@ -98,14 +95,10 @@ def test_an_unforeseen_error_on_a_device_decides_nothing_about_other_machines(mo
     with monkeypatch.context() as patch:
         patch.setattr(torch.accelerator, "is_available", lambda *_: True)
         patch.setattr(pipeline, "evaluate", raising(RuntimeError("expected all tensors to be on the same device")))
-        patch.setattr("cadc.training.fit.lightning_trainer", on_the_cpu)
+        patch.setattr("cadc.training.fit.device_of_accelerator", lambda _: torch.device("cpu"))
         assert cadc(*words).status == 1
     assert list(Ledger().statuses().values()) == ["interrupted"]
     assert cadc(*words).status == 0
-
-
-def on_the_cpu(accelerator, max_epochs, callbacks):
-    return lightning_trainer("cpu", max_epochs, callbacks)
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has a device")
@@ -168,13 +161,11 @@ def test_a_damaged_checkpoint_is_dropped_with_a_word_and_the_run_has_its_result(
     (path,) = ledger.checkpoints(run_id).glob("*.ckpt")
     content = bytearray(path.read_bytes())
     if damage == "of another model":
-        from cadc.training.callbacks import WriteInPlace
         from cadc.training.checkpoints import CheckpointFolder
+        from cadc.training.resumption import write_checkpoint
 
         with ledger.claim(run_id) as lease:
-            CheckpointFolder(path.parent, lease).save(
-                lambda partial: WriteInPlace().save_checkpoint({"state_dict": {}}, partial)
-            )
+            CheckpointFolder(path.parent, lease).save(lambda partial: write_checkpoint({"weights": {}}, partial))
     elif damage == "cut":
         path.write_bytes(content[: len(content) // 2])
     else:

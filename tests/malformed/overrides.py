@@ -68,7 +68,7 @@ OVERRIDES = {
     "model._target_=": "_target_",
     "data.split._target_=os.system": "os.system",
     "sampler._target_=cadc.models.dlrm.DLRM": "DLRM",
-    "logger._target_=cadc.training.fit.FitResult": "FitResult",
+    "logger._target_=cadc.training.fit_result.FitResult": "FitResult",
     # Numbers that are none, and texts that no key takes.
     "seed=1e400": "seed is inf",
     "seed=nan": "seed is nan",

@@ -52,6 +52,7 @@ def test_record_says_what_was_run(record, finished):
     assert record["data"]["rows"] == {"train": 2400, "validation": 300, "test": 300}
     assert record["rows"] == {"kept": 1200, "full": 2400, "factorized": 2400, "validation": 300}
     assert record["environment"]["packages"]["torch"]
+    assert record["environment"]["denormals_flushed"] is True
     assert 1 <= record["cost"]["epochs"] <= 2
     assert 1 <= record["cost"]["best_epoch"] <= record["cost"]["epochs"]
     assert min(record["bytes"].values()) > 0

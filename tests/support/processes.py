@@ -12,7 +12,6 @@ from pathlib import Path
 # What commands import sooner or later is loaded here, once, and not by each of the processes.
 import matplotlib.pyplot
 import pyarrow.parquet
-import pytorch_lightning
 
 import cadc.execution.sweep
 import cadc.factorization.logistic
@@ -20,8 +19,7 @@ import cadc.models.dlrm
 import cadc.pipeline.run
 import cadc.reporting.results
 import cadc.terminal.fit_progress
-import cadc.training.callbacks
-import cadc.training.fit_module
+import cadc.training.fit
 from cadc.cli import main
 from tests.support.commands import Answer
 

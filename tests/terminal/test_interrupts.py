@@ -16,8 +16,8 @@ STAGES = {
     "preparing": ("cadc.data.prepare:_order", 1),
     "sampling": ("cadc.pipeline.run:draw_sample", 2),
     "factorising": ("cadc.factorization.factors:Factors.save", 1),
-    "the second epoch": ("cadc.training.fit_module:FitModule.training_step", 15),
-    "saving a checkpoint": ("cadc.training.callbacks:WriteInPlace.save_checkpoint", 2),
+    "the second epoch": ("cadc.training.fit_state:FitState.step", 15),
+    "saving a checkpoint": ("cadc.training.resumption:write_checkpoint", 2),
     "scoring": ("cadc.pipeline.run:evaluate", 1),
 }
 """A function of each stage, and which of its calls the signal precedes."""

@@ -15,7 +15,8 @@ from cadc.models.model import Model
 from cadc.randomness import torch_generator
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
-from cadc.training.fit_module import FitModule
+from cadc.training.objective import Objective
+from cadc.training.optimizers import weight_groups
 from cadc.training.search import SEARCH, fit_after_search
 from tests.support.helpers import small_synthetic_log
 
@@ -211,24 +212,15 @@ def test_what_was_found_survives_saving(log, plain):
     assert torch.equal(model.eval()(batch), again.eval()(batch))
 
 
-class Judge:
-    """Validation that no one asks."""
-
-    monitor, higher_is_better = "logloss", False
-
-
-def module_of(model, weight_decay_tables=0.0):
-    return FitModule(model, Judge(), 0.01, weight_decay_tables, weight_decay_mlp=0.2)
-
-
 def test_the_penalty_is_added_to_the_loss_that_is_minimised_and_not_to_the_one_that_is_shown(log):
     model = Net(log).eval()
-    module = module_of(model)
+    objective = Objective(model, weight_decay_tables=0.0)
     batch = log.gather(log.rows("train")[:100])
     plain = nn.functional.binary_cross_entropy_with_logits(model(batch), batch.label)
-    loss = module.training_step(batch, 0)
+    shown = objective.mean_loss(batch)
+    loss = objective.penalised(shown)
     assert float(loss.detach() - plain.detach()) == pytest.approx(0.05 * DIM, abs=1e-6)
-    assert float(module._loss_sum) == pytest.approx(float(plain.detach()), abs=1e-6)
+    assert float(shown.detach()) == pytest.approx(float(plain.detach()), abs=1e-6)
     loss.backward()
     with_penalty = table(model).factor.grad.clone()
     model.zero_grad()
@@ -238,7 +230,7 @@ def test_the_penalty_is_added_to_the_loss_that_is_minimised_and_not_to_the_one_t
 
 def test_the_optimiser_decays_the_network_and_leaves_tables_to_the_loss(log):
     model = Net(log)
-    groups = module_of(model).configure_optimizers().param_groups
+    groups = weight_groups(model, weight_decay_mlp=0.2)
     decay = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
     assert decay[id(table(model).factor)] == decay[id(table(model).weight)] == 0
     assert decay[id(model.last.weight)] == 0.2

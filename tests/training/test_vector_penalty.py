@@ -11,7 +11,8 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.full import Full
 from cadc.models.model import Model
-from cadc.training.adam_module import AdamModule
+from cadc.training.objective import Objective
+from cadc.training.optimizers import optimizer_of
 from cadc.training.vector_penalty import MOST, VectorPenalty
 
 DIM, N_USERS, N_ITEMS, N_TAGS = 3, 6, 5, 4
@@ -128,11 +129,11 @@ def test_over_all_rows_a_table_row_bears_the_l2_penalty_and_a_rare_one_in_propor
 @pytest.mark.parametrize("lazy", [False, True])
 def test_rows_that_no_batch_holds_stay_as_they_start_whatever_the_optimiser(lazy):
     model = Sum()
-    module = AdamModule(model, 0.01, weight_decay_tables=0.5, weight_decay_mlp=0.5, lazy_tables=lazy)
-    optimizer = module.configure_optimizers()
+    objective = Objective(model, weight_decay_tables=0.5)
+    optimizer = optimizer_of(model, 0.01, weight_decay_mlp=0.5, lazy_tables=lazy)
     for users in ([0, 1, 1], [1, 0, 0]):
         optimizer.zero_grad()
-        module.penalised(module.mean_loss(batch_of(users, [0, 0, 1], [[1], [], [1, 1]]))).backward()
+        objective.penalised(objective.mean_loss(batch_of(users, [0, 0, 1], [[1], [], [1, 1]]))).backward()
         optimizer.step()
     users, items, tags = model.embeddings.tables[0].weight.detach().split([N_USERS, N_ITEMS, N_TAGS])
     for found, name, met in ((users, "user", [0, 1]), (items, "item", [0, 1]), (tags, "tags", [1])):
@@ -144,14 +145,14 @@ def test_lazy_and_dense_adam_agree_where_every_batch_holds_every_row():
     found = []
     for lazy in (False, True):
         model = Sum()
-        module = AdamModule(model, 0.01, 0.1, 0.0, lazy_tables=lazy)
-        optimizer = module.configure_optimizers()
+        objective = Objective(model, weight_decay_tables=0.1)
+        optimizer = optimizer_of(model, 0.01, weight_decay_mlp=0.0, lazy_tables=lazy)
         for shift in range(4):
             users = [(row + shift) % N_USERS for row in range(12)]
             items = [(row * shift) % N_ITEMS if row > 4 else row for row in range(12)]
             batch = batch_of(users, items, [[row % N_TAGS] for row in range(12)])
             optimizer.zero_grad()
-            module.penalised(module.mean_loss(batch)).backward()
+            objective.penalised(objective.mean_loss(batch)).backward()
             optimizer.step()
         found.append(model.embeddings.tables[0].weight.detach().clone())
     torch.testing.assert_close(*found)

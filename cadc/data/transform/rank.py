@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from cadc.data.transform.curve import Curve
 from cadc.data.transform.transform import DenseTransform
@@ -45,6 +44,8 @@ def normal_scores(
     >>> found.tolist(), scores.round(2).tolist(), counts.tolist()
     ([1.0, 5.0, 9.0], [-1.15, 0.0, 1.15], [1, 2, 1])
     """
+    from scipy.special import ndtri  # which logs without dense columns need not wait for
+
     found, counts = np.unique(values, return_counts=True)
     middle = (np.cumsum(counts) - counts / 2) / len(values)
     return found, np.asarray(ndtri(middle)), counts

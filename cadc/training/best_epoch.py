@@ -1,0 +1,55 @@
+"""The weights of the epoch with the best validation metric, and when to stop looking for better ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cadc.evaluation.metrics.metric import Metric
+
+
+class BestEpoch:
+    """Keeps the weights of the best epoch, and says when training no longer improves.
+
+    Parameters
+    ----------
+    monitor : the metric that epochs are compared by.
+    patience : number of epochs without an improvement after which training is over.
+    """
+
+    def __init__(self, monitor: Metric, patience: int) -> None:
+        self.monitor, self.patience = monitor, patience
+        self.epoch = 0
+        self.metrics: dict[str, float] = {}
+        self.weights: dict[str, Tensor] = {}
+
+    def compare(self, epoch: int, metrics: Mapping[str, float], model: nn.Module) -> None:
+        """Keep the weights of a model if its metrics are the best so far.
+
+        Parameters
+        ----------
+        epoch : its number; 0 for initial weights.
+        metrics : of the validation part.
+        model : as it is after the epoch.
+        """
+        sign, name = 1 if self.monitor.higher_is_better else -1, self.monitor.name
+        if not self.weights or sign * metrics[name] > sign * self.metrics[name]:
+            self.epoch, self.metrics = epoch, dict(metrics)
+            # A copy, since training goes on changing the weights, and on the CPU to save memory of the GPU.
+            self.weights = {
+                name: torch.empty_like(value, device="cpu").copy_(value) for name, value in model.state_dict().items()
+            }
+
+    def is_over(self, epoch: int) -> bool:
+        """Tell whether training is over after an epoch."""
+        return bool(self.weights) and epoch - self.epoch >= self.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state for a checkpoint."""
+        return {"epoch": self.epoch, "metrics": self.metrics, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore the state of a checkpoint."""
+        self.epoch, self.metrics = state_dict["epoch"], state_dict["metrics"]
+        self.weights = state_dict["weights"]

@@ -1,0 +1,125 @@
+"""A fit in progress: what a step and the end of an epoch do, and the state that a checkpoint holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cadc.data.batch import Batch
+from cadc.errors import CadcError, DataError
+from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.tasks import HeldOut
+from cadc.training.best_epoch import BestEpoch
+from cadc.training.objective import Objective
+from cadc.training.optimizers import Optimizer
+
+History = list[dict[str, float]]
+"""One row per epoch: `epoch` (from 1), `train/loss`, and validation metrics such as `val/logloss`."""
+
+
+class FitState:
+    """The fit of one model between two of its steps.
+
+    Parameters
+    ----------
+    objective : what a step makes smaller, with the model.
+    optimizer : of the model's weights.
+    held_out : the validation part that each epoch is evaluated on.
+    best : compares the epochs.
+
+    Attributes
+    ----------
+    history : a row for each finished epoch.
+    """
+
+    def __init__(self, objective: Objective, optimizer: Optimizer, held_out: HeldOut, best: BestEpoch) -> None:
+        self.objective, self.optimizer = objective, optimizer
+        self.model = objective.model
+        self.held_out, self.best = held_out, best
+        self.history: History = []
+        self._loss_sum: float | Tensor = 0.0
+        self._n_steps = 0
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+    def begin(self) -> None:
+        """Let initial weights that already predict something compete as epoch 0."""
+        if self.model.starts_at_base:
+            self.best.compare(0, self._validate(), self.model)
+
+    def step(self, batch: Batch) -> None:
+        """Take a step with a batch that is on the model's device."""
+        loss = self.objective.mean_loss(batch)
+        self._loss_sum = self._loss_sum + loss.detach()
+        self._n_steps += 1
+        self.optimizer.zero_grad()
+        self.objective.penalised(loss).backward()
+        self.optimizer.step()
+
+    def end_epoch(self, learning_rate: float) -> None:
+        """Evaluate the epoch, and add it to the history.
+
+        Parameters
+        ----------
+        learning_rate : that an error names.
+
+        Raises
+        ------
+        DataError : if a metric is undefined for the validation rows that are read.
+        CadcError : if a prediction or the training loss is NaN or infinite.
+        """
+        number, advice = self.epoch + 1, f"lower trainer.learning_rate (now {learning_rate})."
+        try:
+            metrics = self._validate()
+        except DataError as error:
+            # The whole part has both labels, which was checked before training.
+            raise DataError(
+                f"in the share of the validation part that is read, {error} Raise trainer.validation_rate."
+            ) from error
+        except CadcError as error:
+            raise CadcError(f"{str(error).rstrip('.')} after epoch {number}; {advice}") from error
+        mean = float(self._loss_sum) / max(1, self._n_steps)
+        if mean != mean or mean == float("inf"):
+            raise CadcError(f"the training loss is {mean} in epoch {number}; {advice}")
+        self.history.append({"epoch": number, **prefixed("validation", metrics), "train/loss": mean})
+        self.best.compare(number, metrics, self.model)
+        self._loss_sum, self._n_steps = 0.0, 0
+
+    def optimizer_bytes(self) -> int:
+        """Return the size of the optimiser's state."""
+        return sum(value.nbytes for values in self.optimizer.state.values() for value in values.values())
+
+    def _validate(self) -> dict[str, float]:
+        was_training = self.model.training
+        self.model.eval()
+        metrics = self.held_out.metrics(self.model)
+        self.model.train(was_training)
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state for a checkpoint, also within an epoch."""
+        return {
+            "history": self.history,
+            "loss_sum": torch.as_tensor(self._loss_sum),
+            "n_steps": self._n_steps,
+            "weights": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore the state of a checkpoint.
+
+        Raises
+        ------
+        KeyError, RuntimeError, ValueError : if it is of another model.
+        """
+        self.model.load_state_dict(state_dict["weights"])
+        self.optimizer.load_state_dict(state_dict["optimizer"])
+        self.best.load_state_dict(state_dict["best"])
+        self.history = state_dict["history"]
+        self._loss_sum, self._n_steps = state_dict["loss_sum"], state_dict["n_steps"]

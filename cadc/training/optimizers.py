@@ -1,0 +1,78 @@
+"""The optimiser of a model's weights: which of them it decays, and whether it skips rows that a batch does not hold."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.schemes.full import UncompressedTable
+from cadc.models.model import Model
+from cadc.training.adam import Adam
+from cadc.training.lazy_adam import LazyAdam
+
+
+class Optimizer(Protocol):
+    """What is asked of an optimiser here; those of torch answer it, too."""
+
+    @property
+    def state(self) -> Mapping[Any, Any]:
+        """What it keeps of each weight, by name."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> Any:
+        """Change the weights."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state for a checkpoint."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Restore the state of a checkpoint."""
+
+
+def optimizer_of(model: Model, learning_rate: float, weight_decay_mlp: float, lazy_tables: bool = False) -> Optimizer:
+    """Return Adam for the weights of a model that are trained.
+
+    Parameters
+    ----------
+    model : on its device.
+    learning_rate : of Adam.
+    weight_decay_mlp : L2 penalty added to the gradients of weights outside tables.
+    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up.
+    """
+    groups = weight_groups(model, weight_decay_mlp)
+    return lazy_adam(model, groups, learning_rate) if lazy_tables else Adam(groups, lr=learning_rate)
+
+
+def lazy_adam(model: Model, groups: list[dict[str, Any]], learning_rate: float) -> LazyAdam:
+    """Return Adam that skips rows of uncompressed tables, whose gradients hold the rows of a batch alone."""
+    for module in model.modules():
+        if isinstance(module, UncompressedTable):
+            module.sparse_gradient = True
+    return LazyAdam(groups, lr=learning_rate, fused=True)
+
+
+def weight_groups(model: Model, weight_decay_mlp: float) -> list[dict[str, Any]]:
+    """Return the weights that an optimiser decays, and those that it does not; frozen ones are left out.
+
+    Tables are penalised in the loss. Scalars, such as a temperature or the scale of a residual, have no penalty, since
+    nothing favours 0 for them.
+
+    Returns
+    -------
+    groups : `params` and `weight_decay`, as the optimisers of torch take them.
+    """
+    tables = [
+        weight
+        for module in model.modules()
+        if isinstance(module, EmbeddingCollection)
+        for weight in module.parameters()
+        if weight.requires_grad
+    ]
+    in_tables = {id(weight) for weight in tables}
+    others = [w for w in model.parameters() if w.requires_grad and id(w) not in in_tables]
+    groups = [
+        {"params": [*tables, *(weight for weight in others if not weight.ndim)], "weight_decay": 0.0},
+        {"params": [weight for weight in others if weight.ndim], "weight_decay": weight_decay_mlp},
+    ]
+    return [group for group in groups if group["params"]]
