@@ -1,0 +1,1 @@
+"""What is measured: a section in each file, found by its place here, that yields cases; see `benchmarks.case`."""
