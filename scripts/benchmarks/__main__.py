@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.case import OURS, Case
+from benchmarks.growth_figure import write_growth_figure
 from benchmarks.machine import machine, said
 from benchmarks.options import Options
 from benchmarks.other_version import NAME, OtherVersion
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 started = time.perf_counter()
                 rows = list(measure(section, options, asked.against))
                 results.add(section.name, section.title, found, time.perf_counter() - started, rows)
+                if section.name == "growth" and asked.output:
+                    write_growth_figure(results.sections["growth"]["rows"], asked.output)
 
 
 def measure(section: Section, options: Options, against: Path | None) -> Iterator[Row]:

@@ -29,6 +29,7 @@ class Case:
     repeats : fewest turns of each.
     most_seconds : of all turns together; it ends turns beyond the fewest.
     warm_up : whether each is done once before, without being timed.
+    timed_by : figure that counts as the seconds of a turn in place of its wall time; None for the wall time.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Case:
     repeats: int = REPEATS
     most_seconds: float = 3.0
     warm_up: bool = True
+    timed_by: str | None = None

@@ -8,7 +8,8 @@ import pandas as pd
 GENERATED = ("data=synthetic", "data.n_rows=1000000", "data.n_users=6040", "data.n_items=3706")
 SMALL_MOVIELENS = ("data=synthetic", "data.n_rows=3000", "data.n_users=60", "data.n_items=80")
 
-VOCABULARIES = (1400, 550, 150000, 80000, 300, 20, 12000, 600, 3, 50000, 5000, 130000, 3100) + (
+VOCABULARIES = (
+    *(1400, 550, 150000, 80000, 300, 20, 12000, 600, 3, 50000, 5000, 130000, 3100),
     *(26, 10000, 100000, 10, 4000, 2000, 4, 120000, 16, 15, 50000, 80, 30000),
 )
 """Values of each of the 26 categories, of the order of those of the Kaggle log."""

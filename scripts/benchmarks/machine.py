@@ -6,7 +6,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "asimd", "sve")
+INSTRUCTIONS = (
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "asimd",
+    "sve",
+)
 """Sets of vector instructions by the names of Linux; which of them there are decides how fast products are."""
 
 
@@ -46,11 +57,11 @@ def caches() -> dict[str, str]:
 
 
 def gflops() -> float:
-    """Return 10^9 floating-point operations a second of a product of float32 matrices of 2048 rows."""
+    """Return 10^9 floating-point operations a second of a product of float32 matrices of 1024 rows."""
     import torch
 
-    left, right = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    return 2 * 2048**3 / _least_seconds(lambda: left @ right) / 1e9
+    left, right = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    return 2 * 1024**3 / _least_seconds(lambda: left @ right) / 1e9
 
 
 def gb_per_s() -> float:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from benchmarks.case import OURS
 from benchmarks.options import Options, as_words
@@ -46,7 +46,7 @@ class OtherVersion:
     def prepare(self, case: str) -> str | None:
         """Make the case of this name; return why it cannot be, or None."""
         answer = self._ask({"case": case})
-        return answer["error"] if "error" in answer else None
+        return answer.get("error")
 
     def turn(self, number: int) -> Turn:
         """Time the work of cadc in the case that was made."""
@@ -55,14 +55,15 @@ class OtherVersion:
             raise RuntimeError(f"{NAME}: {answer['error']}")
         return Turn(answer["wall"], answer["cpu"], answer["figures"])
 
-    def _ask(self, question: dict[str, object]) -> dict[str, object]:
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         to, back = _pipe(self._process.stdin), _pipe(self._process.stdout)
         to.write(json.dumps(question) + "\n")
         to.flush()
         line = back.readline()
         if not line:
             raise RuntimeError(f"{NAME}: its process ended; its message is above.")
-        return json.loads(line)
+        found: dict[str, Any] = json.loads(line)
+        return found
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

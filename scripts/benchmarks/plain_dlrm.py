@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +38,11 @@ class PlainDLRM(nn.Module):
         self.tables = nn.ModuleList(nn.Embedding(size, dim, sparse=sparse) for size in vocabulary_sizes)
         self.bags = nn.ModuleList(nn.EmbeddingBag(size, dim, mode="mean") for size in bag_sizes)
         self.bottom = _mlp((n_dense, *bottom, dim), last_relu=True) if n_dense else None
-        n_vectors = len(vocabulary_sizes) + len(bag_sizes) + bool(n_dense)
-        first, second = torch.triu_indices(n_vectors, n_vectors, 1)
-        self.register_buffer("first", first)
-        self.register_buffer("second", second)
+        # As cadc's DLRM, a log without dense features has a learned vector in their place.
+        self.constant = None if n_dense else nn.Parameter(torch.randn(dim) * dim**-0.5)
+        self.dim, self.n_vectors = dim, len(vocabulary_sizes) + len(bag_sizes) + 1
+        first, second = torch.triu_indices(self.n_vectors, self.n_vectors, 1)
+        self.first, self.second = first, second
         self.top = _mlp((len(first) + dim * bool(n_dense), *top, 1), last_relu=False)
 
     def forward(self, ids: Tensor, bags: Sequence[tuple[Tensor, Tensor]], dense: Tensor) -> Tensor:
@@ -50,6 +51,8 @@ class PlainDLRM(nn.Module):
         vectors += [table(*bag) for table, bag in zip(self.bags, bags, strict=True)]
         if self.bottom is not None:
             vectors.append(self.bottom(dense))
+        elif self.constant is not None:
+            vectors.append(self.constant.expand(len(ids), -1))
         stacked = torch.stack(vectors, 1)
         found = torch.bmm(stacked, stacked.transpose(1, 2))[:, self.first, self.second]
         if self.bottom is not None:
@@ -63,6 +66,16 @@ def _mlp(sizes: Sequence[int], last_relu: bool) -> nn.Sequential:
     for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
     return nn.Sequential(*(layers if last_relu else layers[:-1]))
+
+
+class Optimizer(Protocol):
+    """What is asked of an optimiser."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> Any:
+        """Take a step."""
 
 
 class PlainRows:
@@ -103,7 +116,7 @@ def plain_model(log: "InteractionLog", dim: int, sparse: bool = False) -> PlainD
     return PlainDLRM(*sizes, len(schema.dense), dim, sparse=sparse)
 
 
-def plain_step(model: PlainDLRM, rows: PlainRows, batch_size: int, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
+def plain_step(model: PlainDLRM, rows: PlainRows, batch_size: int, optimizer: "Optimizer") -> Callable[[], None]:
     """Return a function that takes the next training step, on rows in a random order."""
     order = iter(torch.arange(0).split(1)[:0])
 
@@ -143,12 +156,10 @@ def products(model: PlainDLRM, n_rows: int, train: bool, pairs: bool) -> Callabl
                 if place or not reads_data:
                     add(gradient, weight)
     if pairs:
-        n_vectors = len(model.tables) + len(model.bags) + (model.bottom is not None)
-        dim = model.tables[0].weight.shape[1]
-        vectors = torch.randn(n_rows, n_vectors, int(dim))
+        vectors = torch.randn(n_rows, model.n_vectors, model.dim)
         add(vectors, vectors.transpose(1, 2))
         if train:
-            add(torch.randn(n_rows, n_vectors, n_vectors), vectors)
+            add(torch.randn(n_rows, model.n_vectors, model.n_vectors), vectors)
 
     def work() -> None:
         for left, right, out in jobs:

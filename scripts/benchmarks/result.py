@@ -13,7 +13,7 @@ from benchmarks.machine import said
 from benchmarks.timer import Times
 
 FILE = "bench.json"
-HEADS = ("case", "by", "seconds", "from", "to", "CPU seconds", "a second", "time of cadc", "share of limit", "beside")
+HEADS = ("case", "by", "seconds", "from", "to", "CPU", "rate", "to cadc", "of limit", "beside")
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,12 @@ class Results:
         return "\n".join(parts)
 
 
-NOTE = (
-    "Written by `scripts/bench`. Works of a case took turns on one machine, one after the other; seconds are the median\n"
-    "wall time of a turn, `from` and `to` the fastest and the slowest. `time of cadc` is a work's time relative to that\n"
-    "of cadc: above 1 it is slower. `share of limit` is the time of the first limit of the case, which any way of doing\n"
-    "the same needs, relative to the work's.\n"
-)
+NOTE = """\
+Written by `scripts/bench`. Works of a case took turns on one machine, one after the other. `seconds` is the median wall
+time of a turn, `from` and `to` the fastest and the slowest, `CPU` the median of processor seconds, `rate` how much was
+done in a second. `to cadc` is a work's time over that of cadc: above 1 it is slower. `of limit` is the time of the
+first limit of the case, which any way of doing the same needs, over the work's.
+"""
 
 
 def cells(row: Row) -> Sequence[str]:

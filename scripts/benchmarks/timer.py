@@ -4,7 +4,7 @@ import gc
 import resource
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from benchmarks.case import Case, Figures, Work
@@ -86,8 +86,8 @@ def alternate(case: Case, works: Mapping[str, Turns], repeats: int) -> dict[str,
     They take turns, in reverse order every other round, until each had `repeats`, and then as many more as the case
     has seconds for.
     """
-    number = {name: 1 for name in works}
-    if case.warm_up:
+    number = dict.fromkeys(works, 1)
+    if case.warm_up and repeats > 1:
         for name, turn in works.items():
             first = turn(1).wall
             if first < LEAST_SECONDS:
@@ -98,5 +98,6 @@ def alternate(case: Case, works: Mapping[str, Turns], repeats: int) -> dict[str,
         if round_number >= repeats and (repeats == 1 or time.perf_counter() - started > case.most_seconds):
             break
         for name in list(works)[:: -1 if round_number % 2 else 1]:
-            times[name].turns.append(works[name](number[name]))
+            found = works[name](number[name])
+            times[name].turns.append(replace(found, wall=found.figures[case.timed_by]) if case.timed_by else found)
     return times

@@ -10,9 +10,8 @@ from torch import Tensor
 from benchmarks.peers.installed import missing
 
 if TYPE_CHECKING:
-    from cadc.data.log import InteractionLog
-
     from benchmarks.plain_dlrm import PlainRows
+    from cadc.data.log import InteractionLog
 
 NAME = "FuxiCTR"
 

@@ -27,6 +27,7 @@ def as_factors(users: NDArray[Any], items: NDArray[Any]) -> "Factors":
     from cadc.factorization.factors import Factors
 
     vectors = {
-        name: torch.from_numpy(np.ascontiguousarray(own, np.float32)) for name, own in (("user", users), ("item", items))
+        name: torch.from_numpy(np.ascontiguousarray(own, np.float32))
+        for name, own in (("user", users), ("item", items))
     }
     return Factors(vectors, {name: torch.zeros(len(own)) for name, own in vectors.items()}, kind="score")

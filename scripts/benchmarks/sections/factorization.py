@@ -41,7 +41,9 @@ def cases(options: Options) -> Iterator[Case]:
                 else:
                     works[label] = _scored(fit, log)
         passes_said = f", {n_passes} passes" if key else ""
-        yield Case(f"{name}, d = {DIM}{passes_said}", works, n_passes, "passes", remarks, most_seconds=1.0, warm_up=False)
+        yield Case(
+            f"{name}, d = {DIM}{passes_said}", works, n_passes, "passes", remarks, most_seconds=1.0, warm_up=False
+        )
     for name in ("logistic", "fm"):
         settings = options.compose("model=factorization", f"factorization={name}", "factorization.dim=14")
         works = {OURS: fit_of(settings, options.open(settings), logloss)}

@@ -58,7 +58,7 @@ def cases(options: Options) -> Iterator[Case]:
 
 
 def of_positives(options: Options) -> tuple[str, ...]:
-    """Return the overrides of the usual ranking of MovieLens: all ratings are positive, each user's last is the test."""
+    """Return the overrides of the usual ranking: all rows are positive, and each user's last one is the test part."""
     settings = options.compose()
     if not hasattr(settings.source.cls, "files"):
         return ()

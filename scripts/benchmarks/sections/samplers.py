@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.case import OURS, Case
+from benchmarks.case import OURS, Case, Work
 from benchmarks.options import Options
 
 RUN = ("model=dlrm", "initializer=random")
@@ -26,7 +26,10 @@ def cases(options: Options) -> Iterator[Case]:
     for name in sorted(groups()["sampler"]):
         settings = options.compose(*RUN, f"sampler={name}", "sampler.rate=0.1")
         fitted = factorize_for_sampler(settings, log)
-        works = {OURS: partial(_drop, draw_sample, settings, log, fitted), "limit: keys and a partial sort": keys}
+        works: dict[str, Work] = {
+            OURS: partial(_drop, draw_sample, settings, log, fitted),
+            "limit: keys and a partial sort": keys,
+        }
         yield Case(f"{name}, {log.meta['name']}", works, n_rows, "rows")
 
 

@@ -26,10 +26,9 @@ def cases(options: Options) -> Iterator[Case]:
 def _case(settings: "Settings", log: "InteractionLog") -> Case:
     import torch
 
+    from benchmarks.plain_dlrm import PlainRows, plain_model, products
     from cadc.evaluation.tasks import HeldOutRows
     from cadc.pipeline.build import draw_sample, make_model
-
-    from benchmarks.plain_dlrm import PlainRows, plain_model, products
 
     model = make_model(settings, log, None, draw_sample(settings, log)).eval()
     held_out = HeldOutRows(log, "test")

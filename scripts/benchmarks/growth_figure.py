@@ -1,0 +1,66 @@
+"""The figure of the section `growth`: time and memory a row by rows, and the time of a step by vocabulary."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.sections.growth import OF_ROWS, OF_VOCABULARY
+from cadc.reporting.drawn.figure import STYLE, save
+from cadc.reporting.drawn.palette import MARKERS
+
+PANELS = {
+    "µs a row": ("prepare, µs a row", "factorise, µs a row and pass"),
+    "bytes of memory a row": ("prepare, bytes a row", "factorise, bytes a row"),
+}
+
+
+def write_growth_figure(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write `growth.svg` and `growth.png`.
+
+    Parameters
+    ----------
+    rows : of the section, as `bench.json` holds them.
+    folder : of the files.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure((12.6, 3.9), layout="constrained")
+        panels = figure.subplots(1, 3)
+        of_rows = [row for row in rows if row["case"].startswith(OF_ROWS)]
+        for axes, (label, names) in zip(panels, PANELS.items(), strict=False):
+            for number, name in enumerate(names):
+                points = [(row["amount"], row["figures"][name]) for row in of_rows]
+                _line(axes, points, name.partition(",")[0], number)
+            _finish(axes, "rows of the log", label)
+        panels[0].set_ylim(bottom=0)
+        panels[1].set_yscale("log")
+        steps = [row for row in rows if row["case"].startswith(OF_VOCABULARY) and row["turns"]]
+        for number, by in enumerate(dict.fromkeys(row["by"] for row in steps)):
+            points = [(_items(row["case"]), 1e3 * row["seconds"]) for row in steps if row["by"] == by]
+            _line(panels[2], points, by, number)
+        _finish(panels[2], "items of the vocabulary", "ms of a step")
+        panels[2].set_yscale("log")
+        save(figure, folder / "growth.svg", metadata={"Date": None})
+        save(figure, folder / "growth.png", dpi=160, metadata={"Software": None})
+
+
+def _line(axes: Axes, points: Sequence[tuple[float, float]], label: str, number: int) -> None:
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, marker=MARKERS[number], markersize=5, label=label)
+
+
+def _finish(axes: Axes, x: str, y: str) -> None:
+    axes.set_xscale("log")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.legend(frameon=False)
+
+
+def _items(case: str) -> float:
+    match = re.search(r"([\d,]+) items", case)
+    assert match is not None
+    return float(match[1].replace(",", ""))
