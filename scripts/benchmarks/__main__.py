@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options = Options(Path(folder), tuple(word for word in asked.words if "=" in word), asked.fast)
         with options.environment():
             results = Results(asked.output)
-            found = machine(options.compose().threads)
+            found = machine()
             print(said(found), flush=True)
             for section in sections:
                 if section.takes_minutes and not wanted:

@@ -21,13 +21,12 @@ INSTRUCTIONS = (
 """Sets of vector instructions by the names of Linux; which of them there are decides how fast products are."""
 
 
-def machine(threads: int) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """Return processor, instruction sets, caches, versions, and the measured speed of products and of copies."""
     import torch
 
     from cadc.provenance.environment import environment, source_version
 
-    torch.set_num_threads(threads)
     return {
         **environment(),
         "code": source_version(),

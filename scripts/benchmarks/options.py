@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,14 +53,9 @@ class Options:
         return [*ALWAYS, *(() if _choose_data(self.overrides) else default), *overrides, *self.overrides]
 
     def open(self, settings: "Settings") -> "InteractionLog":
-        """Return the log of a run, with torch set up as the run would."""
-        import torch
-
+        """Return the log of a run."""
         from cadc.pipeline.build import open_log
-        from cadc.training.trainer import warm_up
 
-        torch.set_num_threads(settings.threads)
-        warm_up(settings.is_trained)
         return open_log(settings)
 
     @contextmanager
@@ -78,19 +73,34 @@ class Options:
                 else:
                     os.environ["CADC_DATA_DIR"] = before
 
+    @property
+    def threads(self) -> int:
+        """Number of threads of the runs."""
+        asked = [word.partition("=")[2] for word in self.overrides if word.startswith("threads=")]
+        return int(asked[-1]) if asked else 1
+
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """Keep cache and runs in the folder."""
+        """Keep cache and runs in the folder, and compute as runs do."""
         before = {name: os.environ.get(name) for name in ("CADC_CACHE", "CADC_RUNS")}
         os.environ.update(CADC_CACHE=str(self.folder / "cache"), CADC_RUNS=str(self.folder / "runs"))
         try:
-            yield
+            with _as_runs_compute(self.threads):
+                yield
         finally:
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+
+def _as_runs_compute(n_threads: int) -> AbstractContextManager[None]:
+    try:
+        from cadc.provenance.threads import threads
+    except ImportError:  # an older version
+        return nullcontext()
+    return threads(n_threads)
 
 
 def _choose_data(overrides: Sequence[str]) -> bool:

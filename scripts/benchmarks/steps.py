@@ -1,7 +1,9 @@
-"""A training step of cadc, as a run takes it, without what Lightning does around it."""
+"""A training step of cadc, as a run takes it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.before_fit_state import step_of_lightning
 
 if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
@@ -9,24 +11,22 @@ if TYPE_CHECKING:
 
 
 def our_step(settings: "Settings", log: "InteractionLog", batch_size: int) -> Callable[[], None]:
-    """Return a function that takes the next training step of a run, without what Lightning does around it."""
+    """Return a function that takes the next training step of a run, its batch gathered."""
     import torch
 
     from cadc.data.batches import BatchLoader
-    from cadc.embeddings.base.statistics import Statistics
     from cadc.evaluation.tasks import HeldOutRows
     from cadc.pipeline.build import draw_sample, make_model
-    from cadc.training.fit_module import FitModule
 
     assert settings.fit is not None
     sample = draw_sample(settings, log)
-    fit = settings.fit.build()
-    decays = fit.weight_decay_tables, fit.weight_decay_mlp
-    shares = Statistics.of(log, sample.rows).shares(len(sample.rows))
-    model = make_model(settings, log, None, sample)
+    fit, model = settings.fit.build(), make_model(settings, log, None, sample)
     held_out = HeldOutRows(log, "validation", 0.01)
-    module = FitModule(model, held_out, fit.learning_rate, *decays, fit.lazy_tables, shares)
-    optimizer = module.configure_optimizers()
+    take: Callable[[Any], None]
+    if hasattr(fit, "begun"):
+        take = fit.begun(model, log, sample.rows, held_out).step
+    else:
+        take = step_of_lightning(fit, model, log, sample.rows, held_out)
     loader = BatchLoader(log, sample.rows, batch_size, torch.Generator().manual_seed(0))
     batches = iter(loader)
 
@@ -36,8 +36,6 @@ def our_step(settings: "Settings", log: "InteractionLog", batch_size: int) -> Ca
         if batch is None or len(batch) < batch_size:
             batches = iter(loader)
             batch = next(batches)
-        optimizer.zero_grad(set_to_none=True)
-        module.penalised(module.mean_loss(batch)).backward()
-        optimizer.step()
+        take(batch)
 
     return step

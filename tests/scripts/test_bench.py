@@ -18,7 +18,6 @@ from benchmarks.plain_dlrm import PlainRows, plain_model, products  # noqa: E402
 from benchmarks.result import FILE, Results, rows_of  # noqa: E402
 from benchmarks.sections_by_name import names, section_named  # noqa: E402
 from benchmarks.timer import Times, Turn, alternate, timed  # noqa: E402
-
 from cadc.models.dlrm import DLRM  # noqa: E402
 from cadc.pipeline.build import draw_sample, make_model  # noqa: E402
 

@@ -18,7 +18,8 @@ def cases(options: Options) -> Iterator[Case]:
     """Yield a product with the flag that runs set, without it, and without denormal numbers."""
     import torch
 
-    torch.set_num_threads(1)  # the flag is one of the calling thread; a pool takes that of when it starts
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the flag is one of the calling thread
     n_rows = options.size(65_536, 256)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(n_rows, 128, generator=generator)
@@ -38,7 +39,8 @@ def cases(options: Options) -> Iterator[Case]:
         }
         yield Case(f"the same, all numbers denormal, {n_rows} rows", works, n_rows, "rows")
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(True)
+        torch.set_num_threads(n_threads)
 
 
 def product(inputs: "Tensor", weights: "Tensor", flush: bool) -> None:

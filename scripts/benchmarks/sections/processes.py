@@ -22,7 +22,7 @@ def cases(options: Options) -> Iterator[Case]:
     }
     yield Case("cadc --help", works, warm_up=False, repeats=7)
     works = {
-        OURS: partial(python, "-c", "import cadc.training.fit_module", folder=folder),
+        OURS: partial(python, "-c", "import cadc.pipeline.run, cadc.training.fit", folder=folder),
         "import pytorch_lightning": partial(python, "-c", "import pytorch_lightning", folder=folder),
         "limit: import torch": partial(python, "-c", "import torch", folder=folder),
     }
