@@ -1,7 +1,7 @@
 """Alternating least squares, for implicit feedback (Hu, Koren and Volinsky 2008) and for labels."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
@@ -11,15 +11,16 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least
 from cadc.factorization.blocks import Block, blocks_of
+from cadc.factorization.conjugate_gradients import SparseRows, conjugate_gradients
 from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
-from cadc.factorization.majorize import cholesky, newton
+from cadc.factorization.majorize import cholesky
 from cadc.factorization.positives import positive_pairs
 from cadc.randomness import torch_generator
 
-CELLS = 1 << 14
-"""Rows of a block, padding included: vectors are long here, and conjugate gradients read them several times."""
+CELLS = 1 << 13
+"""Rows of a block, padding included: vectors are long here, and a block shall fit into the cache."""
 
 
 class ALS(Factorization):
@@ -37,8 +38,8 @@ class ALS(Factorization):
     l2 : penalty on the squared norms of vectors (and biases).
     alpha : confidence that each occurrence of a pair adds.
     iterations : passes over both fields.
-    cg_steps : for implicit feedback, steps of conjugate gradients from the last vectors in place of a Cholesky solve
-        (Takács, Pilászy and Tikk 2011); 0 solves exactly.
+    cg_steps : for implicit feedback, steps of conjugate gradients from the last vectors (Takács, Pilászy and Tikk
+        2011), which take a fraction of the time of a Cholesky solve; 0 solves exactly.
     fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
     seed : seed of the initial vectors; separate, so that all seeds of a grid share one factorisation.
@@ -53,7 +54,7 @@ class ALS(Factorization):
         l2: float = 10.0,
         alpha: float = 1.0,
         iterations: int = 8,
-        cg_steps: int = 0,
+        cg_steps: int = 3,
         fields: tuple[str, ...] | None = None,
         init_std: float = 0.01,
         seed: int = 0,
@@ -93,17 +94,24 @@ class ALS(Factorization):
             require_both_labels(examples.labels, "set factorization.feedback=implicit")
             mean = float(examples.labels.double().mean())
             examples = Examples(examples.ids, examples.labels - mean)
+        by_steps = self.feedback == "implicit" and self.cg_steps > 0
         sides = []
         for place, size in enumerate(sizes):
             ids, others = examples.ids[place], examples.ids[1 - place]
             vectors = self.init_std * torch.randn(size, dim, generator=generator)
-            sides.append(_Side.start(ids, others, examples.labels, vectors, sizes[1 - place]))
+            side = _Side.start(ids, vectors)
+            if by_steps:
+                shape = (len(side.vectors), sizes[1 - place] + 1)
+                side.rows = SparseRows(ids, others, self.alpha * examples.labels, shape)
+            else:
+                side.blocks = _blocks(ids, others, examples.labels, size, sizes[1 - place])
+            sides.append(side)
+        update = self._improve_implicit if by_steps else self._update_implicit
+        if self.feedback == "explicit":
+            update = self._update_explicit
         for _ in range(self.iterations):
             for place in (0, 1):
-                if self.feedback == "implicit":
-                    self._update_implicit(sides[place], sides[1 - place])
-                else:
-                    self._update_explicit(sides[place], sides[1 - place])
+                update(sides[place], sides[1 - place])
         factors = pair_factors(
             fields,
             examples.ids,
@@ -123,12 +131,16 @@ class ALS(Factorization):
             met = other.vectors.index_select(0, others).view(*shape, dim)
             weights = self.alpha * counts.view(shape)
             target = torch.bmm((1 + weights)[:, None], met)[:, 0]
-            if self.cg_steps:
-                found = conjugate_gradients(gram, met, weights, target, side.vectors[block.values], self.cg_steps)
-            else:
-                hessian = torch.bmm((met * weights[..., None]).transpose(1, 2), met) + gram
-                found = torch.cholesky_solve(target[..., None], cholesky(hessian))[..., 0]
-            side.vectors[block.values] = found
+            hessian = torch.bmm((met * weights[..., None]).transpose(1, 2), met) + gram
+            side.vectors[block.values] = torch.cholesky_solve(target[..., None], cholesky(hessian))[..., 0]
+        side.vectors[UNKNOWN] = 0
+
+    def _improve_implicit(self, side: "_Side", other: "_Side") -> None:
+        """Take some steps of conjugate gradients towards the solutions of the same systems, from the last vectors."""
+        assert side.rows is not None
+        gram = other.vectors.T @ other.vectors + self.l2 * torch.eye(other.vectors.shape[1])
+        target = side.rows.sums(1 + side.rows.weights, other.vectors)
+        side.vectors = conjugate_gradients(gram, side.rows, other.vectors, target, side.vectors, self.cg_steps)
         side.vectors[UNKNOWN] = 0
 
     def _update_explicit(self, side: "_Side", other: "_Side") -> None:
@@ -142,61 +154,37 @@ class ALS(Factorization):
             target = torch.bmm(rest[:, None], met)[:, 0]
             penalties = torch.full_like(target, self.l2)
             penalties[block.values == UNKNOWN, :dim] = 1e9
-            found = newton(torch.bmm(met.transpose(1, 2), met), target, penalties)[0]
+            hessian = torch.bmm(met.transpose(1, 2), met)
+            hessian.diagonal(dim1=1, dim2=2).add_(penalties)
+            found = torch.cholesky_solve(target[..., None], cholesky(hessian))[..., 0]
             side.vectors[block.values], side.biases[block.values] = found[:, :dim], found[:, dim]
-
-
-def conjugate_gradients(
-    gram: Tensor, met: Tensor, weights: Tensor, target: Tensor, start: Tensor, n_steps: int
-) -> Tensor:
-    """Return approximate solutions x of (gram + Σ_l w_l y_l y_lᵀ) x = target for m values, shape [m, k].
-
-    Parameters
-    ----------
-    gram : shape [k, k], symmetric.
-    met : y, shape [m, L, k].
-    weights : w, shape [m, L]; 0 for padding.
-    target : shape [m, k].
-    start : first guess, shape [m, k].
-    n_steps : number of steps.
-    """
-
-    def times(x: Tensor) -> Tensor:
-        products = torch.bmm(met, x[..., None])[..., 0] * weights
-        return x @ gram + torch.bmm(products[:, None], met)[:, 0]
-
-    found = start.clone()
-    residual = target - times(found)
-    direction, norm = residual.clone(), residual.square().sum(1)
-    for _ in range(n_steps):
-        image = times(direction)
-        length = (direction * image).sum(1)
-        # Values that are already solved have no direction left.
-        step = torch.where(length > 0, norm / length.clamp_min(1e-30), 0.0)[:, None]
-        found += step * direction
-        residual -= step * image
-        new_norm = residual.square().sum(1)
-        direction = residual + torch.where(norm > 0, new_norm / norm.clamp_min(1e-30), 0.0)[:, None] * direction
-        norm = new_norm
-    return found
 
 
 @dataclass
 class _Side:
-    """Vectors and biases of one field, whose last row is zero for padding, and its rows in blocks."""
+    """Vectors and biases of one field, whose last row is zero for padding, and its rows in blocks or sparse."""
 
     vectors: Tensor
     biases: Tensor
-    blocks: list[tuple[Block, Tensor, Tensor]]
+    blocks: list[tuple[Block, Tensor, Tensor]] = field(default_factory=list)
+    rows: SparseRows | None = None
 
     @classmethod
-    def start(cls, ids: Tensor, others: Tensor, values: Tensor, vectors: Tensor, n_others: int) -> "_Side":
-        others, values = torch.cat([others, torch.tensor([n_others])]), torch.cat([values, torch.zeros(1)])
-        blocks = []
-        for block in blocks_of(ids, len(vectors), CELLS):
-            flat = block.rows.flatten()
-            blocks.append((block, others[flat], values[flat]))
+    def start(cls, ids: Tensor, vectors: Tensor) -> "_Side":
         vectors = torch.cat([vectors, torch.zeros(1, vectors.shape[1])])
         vectors[torch.bincount(ids, minlength=len(vectors)) == 0] = 0
         vectors[UNKNOWN] = 0
-        return cls(vectors, torch.zeros(len(vectors)), blocks)
+        return cls(vectors, torch.zeros(len(vectors)))
+
+
+def _blocks(
+    ids: Tensor, others: Tensor, values: Tensor, n_values: int, n_others: int
+) -> list[tuple[Block, Tensor, Tensor]]:
+    """Return blocks of rows, each with the other field's ids and the values of its rows, flat."""
+    others, values = torch.cat([others, torch.tensor([n_others])]).int(), torch.cat([values, torch.zeros(1)])
+    blocks = blocks_of(ids, n_values, CELLS)
+    flat = (block.rows.flatten() for block in blocks)
+    return [
+        (block, others.index_select(0, rows), values.index_select(0, rows))
+        for block, rows in zip(blocks, flat, strict=True)
+    ]

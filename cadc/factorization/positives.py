@@ -1,5 +1,6 @@
 """Implicit feedback: the distinct pairs with label 1 and their numbers of occurrences."""
 
+import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
@@ -26,7 +27,9 @@ def positive_pairs(examples: Examples, n_second: int) -> tuple[Tensor, Tensor, T
             "no row to factorise has label 1; implicit feedback consists of such rows. Lower data.threshold "
             "or choose other data."
         )
-    keys, counts = torch.unique(kept.ids[0] * n_second + kept.ids[1], return_counts=True)
+    # Several times as fast as torch.unique.
+    found, numbers = np.unique((kept.ids[0].long() * n_second + kept.ids[1]).numpy(), return_counts=True)
+    keys, counts = torch.from_numpy(found), torch.from_numpy(numbers)
     return keys // n_second, keys % n_second, counts.float()
 
 

@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
-from cadc.factorization.als import ALS, conjugate_gradients
+from cadc.factorization.als import ALS
 from tests.support.helpers import ListSource, small_synthetic_log
 
 
@@ -73,20 +70,6 @@ def test_explicit_fit_ends_where_no_gradient_is_left():
     # Rows of unknown hold the mean bias, which is no part of the problem.
     (error.square().sum() + 3.0 * sum(part[1:].square().sum() for part in parts)).backward()
     assert max(float(part.grad[1:].abs().max()) for part in parts) < 0.05
-
-
-@given(st.integers(1, 6), st.integers(1, 9), st.integers(1, 5), st.integers(0, 1000))
-@settings(deadline=None, max_examples=30)
-def test_conjugate_gradients_solve_each_system(n_values, length, dim, seed):
-    generator = torch.Generator().manual_seed(seed)
-    met = torch.randn(n_values, length, dim, generator=generator).double()
-    weights = torch.rand(n_values, length, generator=generator).double()
-    target = torch.randn(n_values, dim, generator=generator).double()
-    gram = torch.eye(dim).double() + torch.ones(dim, dim).double()
-    found = conjugate_gradients(gram, met, weights, target, torch.zeros_like(target), 3 * dim + 3)
-    for one in range(n_values):
-        system = gram + (met[one].T * weights[one]) @ met[one]
-        torch.testing.assert_close(found[one], torch.linalg.solve(system, target[one]), atol=1e-6, rtol=1e-6)
 
 
 def test_repeated_pairs_weigh_more_and_count_once_as_a_preference():
