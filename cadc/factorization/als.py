@@ -11,12 +11,12 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least
 from cadc.factorization.blocks import Block, blocks_of
-from cadc.factorization.conjugate_gradients import SparseRows, conjugate_gradients
 from cadc.factorization.examples import Examples, pair_factors, read_examples, require_both_labels, require_pair
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
-from cadc.factorization.majorize import cholesky
 from cadc.factorization.positives import positive_pairs
+from cadc.factorization.solvers.conjugate_gradients import SparseRows, conjugate_gradients
+from cadc.factorization.solvers.majorize import cholesky
 from cadc.randomness import torch_generator
 
 CELLS = 1 << 13

@@ -18,7 +18,7 @@ from cadc.factorization.examples import reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.incidence import row_incidence
-from cadc.factorization.randomized_svd import truncated_svd
+from cadc.factorization.solvers.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
 
 PIECE = 1 << 17

@@ -18,7 +18,7 @@ from cadc.factorization.factors import Factors
 from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
 from cadc.factorization.fm_rows import Rows, incidence, read_rows
 from cadc.factorization.fm_state import FieldState, Side
-from cadc.factorization.majorize import MIN_PASSES
+from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.randomness import torch_generator
 
 

@@ -9,7 +9,7 @@ from cadc.data.schema import EntitySide
 from cadc.factorization.blocks import blocks_of
 from cadc.factorization.fm_rows import Rows
 from cadc.factorization.fm_state import FieldState, Side
-from cadc.factorization.majorize import curvature, moments
+from cadc.factorization.solvers.majorize import curvature, moments
 
 PIECE = 1 << 16
 """Rows that are scored at once."""

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from cadc.data.schema import UNKNOWN
-from cadc.factorization.majorize import newton
+from cadc.factorization.solvers.majorize import newton
 
 PIECE = 1 << 13
 """Entities, or values, whose matrices are in memory at once, beside those of the side."""

@@ -22,7 +22,7 @@ from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
-from cadc.factorization.majorize import MIN_PASSES
+from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.randomness import torch_generator
 
 L2 = {"newton": 4.0, "adam": 8.0}

@@ -11,7 +11,7 @@ from cadc.data.schema import UNKNOWN
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts, Examples
 from cadc.factorization.grouped import GroupedExamples, grouped_by_both
-from cadc.factorization.majorize import curvature, moments, newton
+from cadc.factorization.solvers.majorize import curvature, moments, newton
 
 HELD = 1e9
 """Penalty that keeps a vector at zero."""

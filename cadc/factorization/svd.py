@@ -12,7 +12,7 @@ from cadc.factorization.examples import Examples, pair_factors, read_examples, r
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs, sparse_matrix
-from cadc.factorization.randomized_svd import truncated_svd
+from cadc.factorization.solvers.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
 
 

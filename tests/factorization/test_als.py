@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from cadc.data.prepare import prepare
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError

@@ -14,7 +14,7 @@ from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import Examples
 from cadc.factorization.logistic import LogisticMF
 from cadc.factorization.logistic_newton import fit_newton
-from cadc.factorization.majorize import curvature, moments, newton
+from cadc.factorization.solvers.majorize import curvature, moments, newton
 from tests.support.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS, DIM = 12, 9, 2

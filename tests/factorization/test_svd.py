@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from cadc.errors import DataError, UsageError
-from cadc.factorization.randomized_svd import truncated_svd
+from cadc.factorization.solvers.randomized_svd import truncated_svd
 from cadc.factorization.svd import SVD
 from tests.support.helpers import small_synthetic_log
 

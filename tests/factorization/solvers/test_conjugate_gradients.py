@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.factorization.conjugate_gradients import SparseRows, conjugate_gradients
+from cadc.factorization.solvers.conjugate_gradients import SparseRows, conjugate_gradients
 
 
 def made_up(n_values, n_others, n_pairs, dim, seed):
