@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor
 
+from cadc.data.grouping import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
-
-PART_ROWS = 1 << 20
-"""Rows that are read at once where not all of them need to be in memory."""
 
 
 def field_counts(log: InteractionLog, field: str, rows: Tensor) -> Tensor:

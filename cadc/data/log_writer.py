@@ -16,7 +16,7 @@ from cadc.data.schema import UNKNOWN, Field, Schema, Side
 from cadc.data.transform.fitted import TRANSFORM, FittedTransform
 from cadc.data.vocabulary import encode, in_order, rank_by_frequency
 
-BLOCK_ROWS = 1 << 22
+BLOCK_ROWS = 1 << 20
 """Rows of a column that are in memory at once."""
 DENSE_ROWS = 1 << 16
 """Rows of raw dense values that are in memory at once."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cadc.data.disk_columns import DiskColumns, write_columns
 from cadc.data.log import InteractionLog
-from cadc.data.log_writer import LogWriter
+from cadc.data.log_writer import BLOCK_ROWS, LogWriter
 from cadc.data.remarks.copies import copies_remark
 from cadc.data.remarks.said import say_remarks
 from cadc.data.remarks.spellings import spelling_remarks
@@ -162,15 +162,24 @@ def _order(
     asked = _columns_for(split, columns, name)
     place = split.assign(n_rows, numpy_generator(split_seed, "split"), **asked)
     remark = split.remark(place, **asked)
-    row_type = np.uint32 if n_rows < 2**32 else np.int64
-    parts = [np.flatnonzero(place == index).astype(row_type) for index in range(len(SPLITS))]
-    rows = {split_name: len(part) for split_name, part in zip(SPLITS, parts, strict=True)}
-    for split_name, count in rows.items():
+    rows = {name: int(np.count_nonzero(place == index)) for index, name in enumerate(SPLITS)}
+    for part, count in rows.items():
         if count == 0:
             raise DataError(
-                f"the {split_name} part of {name} has no rows; the {n_rows} rows of the log are too few to split."
+                f"the {part} part of {name} has no rows; the {n_rows} rows of the log are too few to split."
             )
-    return np.concatenate(parts), rows, remark
+    return _grouped_by_part(place), rows, remark
+
+
+def _grouped_by_part(place: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    """Return the numbers of the rows of each part one after the other, ascending within a part, shape [n_rows]."""
+    order, n_found = np.empty(len(place), np.uint32 if len(place) < 2**32 else np.int64), 0
+    for index in range(len(SPLITS)):
+        for first in range(0, len(place), BLOCK_ROWS):
+            found = first + np.flatnonzero(place[first : first + BLOCK_ROWS] == index)
+            order[n_found : n_found + len(found)] = found
+            n_found += len(found)
+    return order
 
 
 def _columns_for(split: Split, columns: DiskColumns, name: str) -> dict[str, NDArray[Any] | None]:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadc.data.counts import PART_ROWS
+from cadc.data.grouping import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors

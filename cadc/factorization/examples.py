@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cadc.data.counts import PART_ROWS
+from cadc.data.grouping import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, UNKNOWN
 from cadc.errors import DataError, UsageError

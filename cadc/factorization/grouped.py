@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cadc.data.grouping import next_places
 from cadc.factorization.blocks import CELLS, MOST_VALUES
 from cadc.factorization.examples import ExampleParts
 
@@ -48,14 +49,7 @@ class GroupedExamples:
         ids, others : ids of this field and of the other field, shape [n] each, n below 2^31.
         labels : 0 or 1, shape [n].
         """
-        # All keys differ, so that a sort, which is vectorised for numbers of 64 bits, keeps the order of equal ids.
-        keys = np.sort((ids.numpy().astype(np.int64) << 31) | np.arange(len(ids)))
-        sorted_ids, order = keys >> 31, keys & ((1 << 31) - 1)
-        first = np.flatnonzero(np.diff(sorted_ids, prepend=-1))
-        lengths = np.diff(first, append=len(keys))
-        own = sorted_ids[first]
-        places = np.repeat(self._free[own] - first, lengths) + np.arange(len(keys))
-        self._free[own] += lengths
+        order, places = next_places(ids.numpy(), self._free)
         self._others[places] = others.numpy()[order]
         self._labels[places] = labels.numpy()[order] > 0
 

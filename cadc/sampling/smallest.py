@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadc.data.counts import PART_ROWS
+from cadc.data.grouping import PART_ROWS
 
 
 def parts_of(n_rows: int) -> Iterator[slice]:

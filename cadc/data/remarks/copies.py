@@ -125,20 +125,19 @@ def count_copies(
 ) -> Copies:
     """Count rows that are equal in the columns `inputs`, in blocks; see `Copies`."""
     keep = min(1.0, SAMPLE_ROWS / len(order))
-    found, counts = np.empty(0, np.uint64), np.empty((0, len(SPLITS) * 2), np.int64)
+    kept_hashes, kept_cells = [], []
     for part, rows in _blocks(order, sizes):
         hashes = row_hashes(columns, inputs, rows)
-        cell = 2 * part + (columns["label"][rows] > 0)
+        cells = (2 * part + (columns["label"][rows] > 0)).astype(np.uint8)
         if keep < 1:
             kept = hashes < np.uint64(int(keep * 2**64))
-            hashes, cell = hashes[kept], cell[kept]
-        own, place = np.unique(hashes, return_inverse=True)
-        tally = np.bincount(place * 6 + cell, minlength=6 * len(own)).reshape(-1, 6)
-        found, place = np.unique(np.concatenate([found, own]), return_inverse=True)
-        merged = np.zeros((len(found), 6), np.int64)
-        merged[place[: len(counts)]] = counts
-        merged[place[len(counts) :]] += tally
-        counts = merged
+            hashes, cells = hashes[kept], cells[kept]
+        kept_hashes.append(hashes)
+        kept_cells.append(cells)
+    # About `SAMPLE_ROWS` at most, however long the log is.
+    found, place = np.unique(np.concatenate(kept_hashes), return_inverse=True)
+    n_cells = 2 * len(SPLITS)
+    counts = np.bincount(place * n_cells + np.concatenate(kept_cells), minlength=n_cells * len(found))
     return Copies(counts.reshape(-1, len(SPLITS), 2), keep < 1)
 
 

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.data.grouping import counts_of, grouped_order
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import Split
 
-BLOCK_ROWS = 1 << 22
+BLOCK_ROWS = 1 << 20
 
 
 class ChronologicalSplit(Split):
@@ -65,8 +66,8 @@ def rows_from_the_end(
     from_end : number of later rows of the same user, int64, shape [B].
     count : number of rows of the same user, int64, shape [B].
     """
-    by_user = np.argsort(user, kind="stable").astype(np.uint32 if len(user) < 2**32 else np.int64)
-    counts = np.bincount(user)
+    counts = counts_of(user)
+    by_user = grouped_order(user, counts)
     ends = np.cumsum(counts)
     first_user = first_row = 0
     while first_row < len(user):
@@ -82,7 +83,8 @@ def rows_from_the_end(
 
 def users_without_test_row(place: NDArray[np.uint8], user: NDArray[np.int32]) -> str:
     """Return a sentence about users who have training rows only; empty if there are none."""
-    rows, tested = np.bincount(user), np.bincount(user[place == 2], minlength=int(user.max()) + 1)
+    rows = counts_of(user)
+    tested = counts_of(user[place == 2], len(rows))
     n_users, n_left = int((rows > 0).sum()), int(((rows > 0) & (tested == 0)).sum())
     if n_left == 0:
         return ""

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.data.grouping import counts_of
 from cadc.data.split.random import RandomSplit
 from cadc.data.split.split import Split
 from cadc.errors import DataError
@@ -81,7 +82,7 @@ def counts_own_rows(user: NDArray[np.int32], time: NDArray[np.int64]) -> bool:
     >>> counts_own_rows(np.array([0, 0, 1]), np.array([1, 2, 1])), counts_own_rows(np.array([0, 1]), np.array([1, 2]))
     (True, False)
     """
-    counts = np.bincount(user)
+    counts = counts_of(user)
     start = int(time.min()) if len(time) else 0
     # A clock in seconds fails here: it runs for longer than any user has rows.
     if (counts > 0).sum() < 2 or int(time.max()) - start != counts.max() - 1:

@@ -29,7 +29,9 @@ class RandomSplit(Split):
     def assign(self, n_rows: int, generator: np.random.Generator) -> NDArray[np.uint8]:
         """Return the index in `SPLITS` of each row, uint8, shape [n_rows]; the shares are met exactly."""
         n_validation, n_test = round(self.validation * n_rows), round(self.test * n_rows)
-        shuffled = generator.permutation(n_rows)
+        # Of half the bytes of what `permutation` returns for a number, and in the same order.
+        shuffled = np.arange(n_rows, dtype=np.uint32 if n_rows < 2**32 else np.int64)
+        generator.shuffle(shuffled)
         place = np.zeros(n_rows, np.uint8)
         place[shuffled[:n_validation]] = 1
         place[shuffled[n_validation : n_validation + n_test]] = 2
