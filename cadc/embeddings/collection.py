@@ -67,11 +67,9 @@ class EmbeddingCollection(nn.Module):
             batch = self.unknown(batch)
         parts = []
         for table, columns, bags in zip(self._tables, self.columns, self.bags, strict=True):
-            if columns:
-                ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
-                parts.append(table(ids, batch.fold))
-            parts += [table.pooled(name, batch.bags[name], batch.fold).unsqueeze(1) for name in bags]
-        return torch.cat(parts, 1)
+            ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
+            parts.append(table.of_batch(ids, {name: batch.bags[name] for name in bags}, batch.fold))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def compressed_tables(self) -> list[EmbeddingTable]:
         """Return the tables whose fields the scheme stores."""

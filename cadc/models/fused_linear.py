@@ -49,6 +49,13 @@ def _product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, after: 
     return found
 
 
+def _of_weight(gradient: Tensor, inputs: Tensor) -> Tensor:
+    """Return gradientᵀ · inputs, shape [n_out, n_in]; the narrower matrix comes first, which is faster."""
+    if inputs.shape[1] < gradient.shape[1]:
+        return _product(inputs.T, gradient.T).T
+    return _product(gradient.T, inputs.T)
+
+
 class _LinearReLU(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, inputs: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
@@ -65,7 +72,7 @@ class _LinearReLU(torch.autograd.Function):
         of_inputs, of_weight, of_bias, _ = context.needs_input_grad
         return (
             _product(gradient, weight.T.contiguous()) if of_inputs else None,
-            _product(gradient.T, inputs.T) if of_weight else None,
+            _of_weight(gradient, inputs) if of_weight else None,
             gradient.sum(0) if of_bias else None,
             None,
         )

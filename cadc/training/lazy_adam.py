@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cadc.embeddings.coding.rows import summed_by_row
+
 
 class LazyAdam(torch.optim.Adam):
     """Adam (Kingma and Ba, ICLR 2015) that updates a row's weights and moments only in steps with a gradient for it.
@@ -27,7 +29,7 @@ class LazyAdam(torch.optim.Adam):
             for weight in group["params"]:
                 if weight.grad is not None and weight.grad.is_sparse:
                     sparse.append((weight, weight.grad))
-                    self._step_of_rows(weight, weight.grad.coalesce(), group)
+                    self._step_of_rows(weight, weight.grad, group)
                     weight.grad = None  # so that Adam skips it
         super().step()
         for weight, gradient in sparse:
@@ -35,19 +37,21 @@ class LazyAdam(torch.optim.Adam):
         return loss
 
     def _step_of_rows(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        """Update the rows [n, d] that a gradient holds, where a row that occurs several times is summed."""
         state = self.state[weight]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32)
-            state["exp_avg"] = torch.zeros_like(weight)
-            state["exp_avg_sq"] = torch.zeros_like(weight)
+            # Both moments of a row lie side by side, so that each row is fetched once.
+            state["moments"] = weight.new_zeros(len(weight), 2, weight.shape[1])
         state["step"] += 1
         step, (beta1, beta2) = float(state["step"]), group["betas"]
-        rows = gradient.indices()[0]
-        own = weight.index_select(0, rows)
-        slope = gradient.values() + group["weight_decay"] * own
-        first = state["exp_avg"].index_select(0, rows).lerp_(slope, 1 - beta1)
-        second = state["exp_avg_sq"].index_select(0, rows).mul_(beta2).addcmul_(slope, slope, value=1 - beta2)
-        state["exp_avg"].index_copy_(0, rows, first)
-        state["exp_avg_sq"].index_copy_(0, rows, second)
+        rows, slope = summed_by_row(gradient._indices()[0].int(), gradient._values())
+        own, moments = weight.index_select(0, rows), state["moments"].index_select(0, rows)
+        if group["weight_decay"]:
+            slope.add_(own, alpha=group["weight_decay"])
+        first = moments[:, 0].lerp_(slope, 1 - beta1)
+        second = moments[:, 1].mul_(beta2).addcmul_(slope, slope, value=1 - beta2)
         scale = (second / (1 - beta2**step)).sqrt_().add_(group["eps"])
+        rows = rows.long()
+        state["moments"].index_copy_(0, rows, moments)
         weight.index_copy_(0, rows, own.addcdiv_(first, scale, value=-group["lr"] / (1 - beta1**step)))

@@ -78,7 +78,8 @@ class VectorPenalty:
             names = collection.field_names[first : first + len(columns) + len(bags)]
             first += len(names)
             if columns:
-                parts.append(self._of_ids(tuple(names[: len(columns)]), batch.ids[:, columns]))
+                ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
+                parts.append(self._of_ids(tuple(names[: len(columns)]), ids))
             parts += [self._of_bag(name, batch.bags[name], len(batch)).unsqueeze(1) for name in bags]
         weighted: Tensor = _WeightedSquares.apply(vectors, torch.cat(parts, 1))
         self._sums[collection].append((weighted, len(vectors)))

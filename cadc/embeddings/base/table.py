@@ -195,6 +195,18 @@ class EmbeddingTable(nn.Module, ABC):
         counts = torch.bincount(row, minlength=n_bags).clamp(min=1)
         return values.new_zeros(n_bags, self.dim).index_add(0, row, values) / counts.unsqueeze(1)
 
+    def of_batch(self, ids: Tensor, bags: Mapping[str, Bag], fold: Tensor | None = None) -> Tensor:
+        """Look up all fields, the single-valued ones first: shape [B, F, dim].
+
+        Parameters
+        ----------
+        ids : of the single-valued fields, as for `forward`; no columns if there are none.
+        bags : of the other fields, by name.
+        fold : see `forward`.
+        """
+        parts = [self(ids, fold)] if ids.shape[1] else []
+        return torch.cat([*parts, *(self.pooled(name, bag, fold).unsqueeze(1) for name, bag in bags.items())], 1)
+
     def require_known(self, ids: Tensor, of_fields: Sequence[int] | None = None) -> None:
         """Raise a DataError for ids [B, F] outside the vocabularies of these fields, or of all single-valued ones."""
         if ids.device.type != "cpu" or not len(ids):

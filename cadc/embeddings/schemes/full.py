@@ -1,17 +1,18 @@
 """The uncompressed table: every value has a row of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, embedding_bag
+from torch.nn.functional import embedding_bag
 
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import Scheme, TableSpec
 from cadc.embeddings.coding.dtypes import Dtype
+from cadc.embeddings.coding.look_up import looked_up
 from cadc.embeddings.coding.rows import rows_of
 from cadc.embeddings.fitting.projection import copy_known
 from cadc.embeddings.schemes.rounded import RoundedTable
@@ -52,17 +53,27 @@ class UncompressedTable(RoundedTable):
 
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
-        if self.sparse_gradient and self.training:
-            return embedding(rows, self.weight, sparse=True)
         return self.as_served(rows_of(self.weight, rows))
+
+    def of_batch(self, ids: Tensor, bags: Mapping[str, Bag], fold: Tensor | None = None) -> Tensor:
+        """Look up all fields, shape [B, F, dim], with one gradient for all."""
+        # On GPUs the sums of a dense gradient would depend on chance.
+        is_summed_safely = self.sparse_gradient or ids.device.type == "cpu"
+        if not (self.training and is_summed_safely) or self.centred or fold is not None:
+            return super().of_batch(ids, bags, fold)
+        self.require_known(ids)
+        rows = []
+        for name, bag in bags.items():
+            self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
+            rows.append(Bag(bag.values + self.first_row[name], bag.offsets))
+        return looked_up(self.weight, ids + self.offsets, rows, sparse=self.sparse_gradient)
 
     def pooled(self, name: str, bag: Bag, fold: Tensor | None = None) -> Tensor:
         """Return the mean vector of each row's bag, shape [B, dim]; an empty bag gives zeros."""
         if not self._is_exact or self.centred:
             return super().pooled(name, bag)
         self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
-        values, is_sparse = bag.values + self.first_row[name], self.sparse_gradient and self.training
-        return embedding_bag(values, self.weight, bag.offsets, mode="mean", sparse=is_sparse)
+        return embedding_bag(bag.values + self.first_row[name], self.weight, bag.offsets, mode="mean")
 
     @property
     def _is_exact(self) -> bool:
