@@ -122,28 +122,40 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
         return NO_CODE, ()
     tree = ast.parse(Path(spec.origin).read_bytes())
     package = spec.name if spec.submodule_search_locations else spec.parent
-    imported = tuple(_imports(tree, package or ""))  # before `tree_hash` removes them
-    return tree_hash(tree), imported
+    return tree_hash(tree), tuple(_imports(tree, package or ""))
 
 
 def tree_hash(tree: ast.AST) -> str:
-    """Return the hash of a syntax tree without docstrings, imports and `__all__`, which are removed from it.
+    """Return the hash of a syntax tree without docstrings, imports and `__all__`.
 
     What an import renames stays: `import bpr as loss` is other code than `import hinge as loss`.
     """
-    for node in ast.walk(tree):
-        for name, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                setattr(node, name, [_renames(line) for line in value if not _is_left_out(line)])
     return digest(_plain(tree))
+
+
+def _plain(node: Any) -> Any:
+    """Return a tree as nested lists without positions and empty parts, which all Python versions agree on."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    parts: list[Any] = [type(node).__name__]
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            value = [_renames(item) for item in value if not _is_left_out(item)]
+        if value is not None and value != []:
+            parts.append([name, _plain(value)])
+    return parts
 
 
 def _is_left_out(line: Any) -> bool:
     """Tell whether a statement is an import, `__all__`, or a string on its own, which is documentation."""
-    is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-    is_list_of_names = isinstance(line, ast.Assign) and [ast.unparse(name) for name in line.targets] == ["__all__"]
-    is_import = isinstance(line, ast.Import) or (isinstance(line, ast.ImportFrom) and not _renamed(line))
-    return is_text or is_list_of_names or is_import
+    if isinstance(line, ast.Expr):
+        return isinstance(line.value, ast.Constant)
+    if isinstance(line, ast.Assign):
+        return [ast.unparse(name) for name in line.targets] == ["__all__"]
+    return isinstance(line, ast.Import) or (isinstance(line, ast.ImportFrom) and not _renamed(line))
 
 
 def _renames(line: Any) -> Any:
@@ -155,23 +167,13 @@ def _renamed(line: ast.ImportFrom) -> list[ast.alias]:
     return [alias for alias in line.names if alias.asname not in (None, alias.name)]
 
 
-def _plain(node: Any) -> Any:
-    """Return a tree as nested lists without positions and empty parts, which all Python versions agree on."""
-    if isinstance(node, ast.AST):
-        parts = [[name, _plain(value)] for name, value in ast.iter_fields(node) if value not in (None, [])]
-        return [type(node).__name__, *parts]
-    if isinstance(node, list):
-        return [_plain(item) for item in node]
-    return repr(node)
-
-
 NO_CODE = tree_hash(ast.parse(""))
 """Hash of a file without code, such as the `__init__` of a package; it cannot change a result."""
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
     """Yield the modules that a module of `package` imports, at its top or inside its functions."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -183,6 +185,14 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
         for name in names:
             if _is_allowed(name) and _exists(name):
                 yield name
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements below a node; expressions, which hold none, are most of a tree."""
+    for part in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for line in getattr(node, part, ()):
+            yield line
+            yield from _statements(line)
 
 
 def _is_allowed(module: str) -> bool:
