@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cadc.embeddings.coding.rows import summed_by_row
+from cadc.training.adam import STEPS_BETWEEN, clear_tiny
 
 
 class LazyAdam(torch.optim.Adam):
@@ -14,7 +15,8 @@ class LazyAdam(torch.optim.Adam):
 
     This applies to parameters with sparse gradients; all others are updated as by Adam. The time of a step then grows
     with the rows of a batch instead of the rows of the tables. Weight decay applies in the same steps only, so that it
-    does not wipe out rare rows in between. Bias correction counts all steps.
+    does not wipe out rare rows in between. Bias correction counts all steps. No weight decays into denormal numbers,
+    see `cadc.training.adam.Adam`.
     """
 
     @torch.no_grad()
@@ -34,7 +36,17 @@ class LazyAdam(torch.optim.Adam):
         super().step()
         for weight, gradient in sparse:
             weight.grad = gradient
+        self._clear_tiny()
         return loss
+
+    def _clear_tiny(self) -> None:
+        """Set tiny weights and moments to 0 now and then, but for rows, which no step without a gradient shrinks."""
+        counts = self.param_groups[0]  # which a checkpoint holds
+        counts["n_steps"] = counts.get("n_steps", 0) + 1
+        if counts["n_steps"] % STEPS_BETWEEN == 0:
+            weights = [weight for group in self.param_groups for weight in group["params"] if weight in self.state]
+            dense = [weight for weight in weights if "exp_avg" in self.state[weight]]
+            clear_tiny(dense, [self.state[weight] for weight in dense])
 
     def _step_of_rows(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         """Update the rows [n, d] that a gradient holds, where a row that occurs several times is summed."""

@@ -17,9 +17,9 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.saved_tables import SAVED
 from cadc.evaluation.tasks import HeldOutRanks, require_numbers
 from cadc.models.model import Model
-from cadc.training.adam import STEPS_BETWEEN, clear_tiny
+from cadc.training.lazy_adam import LazyAdam
 from cadc.training.objective import Objective
-from cadc.training.optimizers import lazy_adam, weight_groups
+from cadc.training.optimizers import weight_groups, with_sparse_gradients
 
 
 class RecommenderModule(pl.LightningModule):
@@ -78,10 +78,10 @@ class RecommenderModule(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with a group of weights that it decays, and one that it does not."""
-        groups = weight_groups(self.model, self.weight_decay_mlp)
-        if not self.lazy_tables:
-            return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
-        return lazy_adam(self.model, groups, self.learning_rate)
+        if self.lazy_tables:
+            with_sparse_gradients(self.model)
+        # Which is Adam where gradients are dense.
+        return LazyAdam(weight_groups(self.model, self.weight_decay_mlp), lr=self.learning_rate, fused=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a batch to the device, unless it is there already."""
@@ -100,13 +100,6 @@ class RecommenderModule(pl.LightningModule):
             batch_size=len(batch),
         )
         return self._objective.penalised(loss)
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep weights and moments from becoming denormal numbers, see `cadc.training.adam`."""
-        if self.global_step % STEPS_BETWEEN == 0:
-            for optimizer in self.trainer.optimizers:
-                weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-                clear_tiny(weights, optimizer.state.values())
 
     def on_validation_epoch_start(self) -> None:
         """Forget the scores of the epoch before."""

@@ -41,15 +41,17 @@ def optimizer_of(model: Model, learning_rate: float, weight_decay_mlp: float, la
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up.
     """
     groups = weight_groups(model, weight_decay_mlp)
-    return lazy_adam(model, groups, learning_rate) if lazy_tables else Adam(groups, lr=learning_rate)
+    if not lazy_tables:
+        return Adam(groups, lr=learning_rate)
+    with_sparse_gradients(model)
+    return LazyAdam(groups, lr=learning_rate, fused=True)
 
 
-def lazy_adam(model: Model, groups: list[dict[str, Any]], learning_rate: float) -> LazyAdam:
-    """Return Adam that skips rows of uncompressed tables, whose gradients hold the rows of a batch alone."""
+def with_sparse_gradients(model: Model) -> None:
+    """Let gradients of uncompressed tables hold the rows of a batch alone, as `LazyAdam` reads them."""
     for module in model.modules():
         if isinstance(module, UncompressedTable):
             module.sparse_gradient = True
-    return LazyAdam(groups, lr=learning_rate, fused=True)
 
 
 def weight_groups(model: Model, weight_decay_mlp: float) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from torch import nn
 from cadc.models.model import Model
 from cadc.training.adam import STEPS_BETWEEN, Adam
 from cadc.training.fit import Fit
+from cadc.training.lazy_adam import LazyAdam
 from tests.support.helpers import small_synthetic_log
 
 TINIEST = torch.finfo(torch.float32).tiny
@@ -100,8 +101,9 @@ def decayed(kind, **options):
     return [*weights, *(state[name] for state in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq"))]
 
 
-def test_weights_that_are_only_decayed_and_moments_without_a_gradient_become_zero():
-    found = decayed(Adam)
+@pytest.mark.parametrize(("kind", "options"), [(Adam, {}), (LazyAdam, {"fused": True})], ids=["dense", "lazy"])
+def test_weights_that_are_only_decayed_and_moments_without_a_gradient_become_zero(kind, options):
+    found = decayed(kind, **options)
     assert sum(denormals(values.detach()) for values in found) == 0
     assert (found[0] == 0).float().mean() > 0.2
     assert found[1].all()
