@@ -222,5 +222,7 @@ def device_of(model: Scorer) -> torch.device:
 
 def require_numbers(scores: NDArray[np.floating], split: str) -> None:
     """Raise a CadcError for scores that are NaN or infinite."""
-    if n_wrong := int((~np.isfinite(scores)).sum()):
+    is_number = np.isfinite(scores)
+    if not is_number.all():
+        n_wrong = is_number.size - np.count_nonzero(is_number)
         raise CadcError(f"{n_wrong} scores of the {split} part are NaN or infinite; no metric is computed.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from cadc.data.batch import Batch
@@ -41,7 +42,7 @@ class FactorizationModel(Model):
         The scores of a user differ from the logits by a constant, which leaves the ranking as it is.
         """
         vectors, biases = self.factor_logit.item_side(items)
-        return lambda users: self.factor_logit.user_side(users) @ vectors.T + biases
+        return lambda users: torch.addmm(biases, self.factor_logit.user_side(users), vectors.T)
 
 
 class BiasModel(FactorizationModel):

@@ -64,8 +64,9 @@ class HeldOutRanking:
         asked = torch.zeros(len(log.entities["user"].ids), dtype=torch.bool)
         asked[self.users] = True
         kept = asked[users] & (columns >= 0)
-        kept &= ~torch.isin(users * len(self._column) + items, self.users * len(self._column) + self.items)
-        return Masked(users[kept], columns[kept])
+        warm = ~self.is_cold
+        held_out = self.users[warm], self._column[self.items[warm]]
+        return Masked(users[kept], columns[kept], kept=held_out)
 
     @cached_property
     def is_cold(self) -> Tensor:

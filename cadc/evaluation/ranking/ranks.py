@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,23 +48,39 @@ class Masked:
     Parameters
     ----------
     users, items : pairs in any order, possibly repeated, int64, shape [n] each.
+    kept : users and items, int64, of pairs that are candidates all the same; they need not be among the others.
+
+    Attributes
+    ----------
+    items : item of each distinct pair, those of a user one after the other, int64, shape [m].
     """
 
-    def __init__(self, users: Tensor, items: Tensor) -> None:
-        order = torch.argsort(items)
-        order = order[torch.argsort(users[order], stable=True)]
-        users, items = users[order], items[order]
-        is_new = torch.ones_like(users, dtype=torch.bool)
-        is_new[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
-        self.users, self.items = users[is_new], items[is_new]
+    def __init__(self, users: Tensor, items: Tensor, kept: tuple[Tensor, Tensor] | None = None) -> None:
+        n_items = int(items.max()) + 1 if len(items) else 1
+        # One number for each pair, which NumPy sorts several times as fast as torch.
+        pairs = np.sort((users * n_items + items).numpy())
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+        if kept is not None:
+            asked = (kept[0] * n_items + kept[1])[kept[1] < n_items].numpy()
+            place, end = (np.searchsorted(pairs, asked, side) for side in ("left", "right"))
+            pairs = np.delete(pairs, place[place < end])
+        self._n_users = int(users.max()) + 1 if len(users) else 0
+        self._first = torch.from_numpy(np.searchsorted(pairs, np.arange(self._n_users + 1) * n_items))
+        self.items = torch.from_numpy(pairs % n_items)
+
+    @property
+    def users(self) -> Tensor:
+        """User of each distinct pair, ascending, int64, shape [m]."""
+        return torch.repeat_interleave(torch.arange(self._n_users), self._first.diff())
 
     def of(self, users: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the masked pairs of some users, each once: (place of the user in `users`, item), int64, shape [m]."""
-        first = torch.searchsorted(self.users, users)
-        count = torch.searchsorted(self.users, users, right=True) - first
-        place = torch.repeat_interleave(torch.arange(len(users), device=users.device), count)
-        within = torch.arange(len(place), device=users.device) - torch.repeat_interleave(count.cumsum(0) - count, count)
-        return place, self.items[first[place] + within]
+        """Return the number of masked items of some users, shape [b], and these items, a user after another, [m]."""
+        first, end = (self._first[place.clamp(max=self._n_users)] for place in (users, users + 1))
+        count = end - first
+        if len(users) and torch.equal(first[1:], end[:-1]):  # as of users in their order
+            return count, self.items[int(first[0]) : int(end[-1])]
+        shift = torch.repeat_interleave(first - (count.cumsum(0) - count), count)
+        return count, self.items[shift + torch.arange(len(shift))]
 
 
 @torch.no_grad()
@@ -130,28 +147,27 @@ def _ranks(rows: Tensor, items: Tensor, left_out: tuple[Tensor, Tensor] | None, 
     ----------
     rows : scores of all items, shape [n, n_items]; NaN for those that are not candidates.
     items : int64, shape [n].
-    left_out : places in `rows` and items of the masked pairs, int64, shape [m] each.
+    left_out : number of masked items of each row, shape [n], and these items, a row after another, shape [m].
     candidates : as in `full_ranks`.
     """
     items = items.to(rows.device)
     own = rows.gather(1, items[:, None])
-    # NaN is neither above nor equal to anything, so items that are not candidates do not count.
-    n_above, n_equal = _count(torch.gt, rows, own), _count(torch.eq, rows, own)
+    # Halves are exact in float32 up to 2^23.
+    exact = torch.float64 if rows.shape[1] > 1 << 23 else torch.float32
+    # Comparisons give floats, which torch sums several times as fast as booleans. NaN is neither above nor equal to
+    # anything, so items that are not candidates do not count. The item itself counts as one half.
+    is_so = torch.empty(rows.shape, dtype=torch.float32, device=rows.device)
+    n_above, n_equal = (compare(rows, own, out=is_so).sum(1, dtype=exact) for compare in (torch.gt, torch.eq))
+    rank = 0.5 + n_above.double() + n_equal.double() / 2
     if left_out is not None:
-        place, others = (part.to(rows.device) for part in left_out)
-        is_held_out = others == items[place]
+        count, others = (part.to(rows.device) for part in left_out)
+        place = torch.repeat_interleave(count)
+        is_held_out = others == items.index_select(0, place)
         if (is_held_out if candidates is None else is_held_out & candidates.to(rows.device)[others]).any():
             raise DataError("a held-out pair is masked, so it has no rank; mask only pairs of earlier parts.")
-        theirs, mine = rows[place, others], own[place, 0]
-        n_above -= torch.bincount(place, (theirs > mine).double(), minlength=len(rows))
-        n_equal -= torch.bincount(place, (theirs == mine).double(), minlength=len(rows))
-    rank = n_above + (n_equal + 1) / 2
+        # Masked items are counted again and subtracted, rather than overwritten in a copy of all scores.
+        theirs = rows.reshape(-1).index_select(0, place * rows.shape[1] + others)
+        mine, above, equal = own[:, 0].index_select(0, place), theirs.new_empty(0), theirs.new_empty(0)
+        counted = torch.gt(theirs, mine, out=above).to(exact).add_(torch.eq(theirs, mine, out=equal), alpha=0.5)
+        rank -= torch.segment_reduce(counted, "sum", lengths=count, unsafe=True)
     return rank if candidates is None else rank.where(candidates.to(rows.device)[items], torch.inf)
-
-
-def _count(compare: Callable[..., Tensor], rows: Tensor, own: Tensor) -> Tensor:
-    """Return how many scores of each row compare so with its own one, float64, shape [n]."""
-    # As floats, which torch sums several times as fast as booleans; exact up to 2^24 of them.
-    is_so = torch.empty(rows.shape, dtype=torch.float32, device=rows.device)
-    exact = torch.float64 if rows.shape[1] > 1 << 24 else torch.float32
-    return compare(rows, own, out=is_so).sum(1, dtype=exact).double()

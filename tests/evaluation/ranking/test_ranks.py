@@ -128,3 +128,18 @@ def test_a_held_out_pair_that_is_masked_raises_data_error():
 def test_a_nan_score_raises_cadc_error():
     with pytest.raises(CadcError, match="1 of 3 scores are NaN"):
         full_ranks(lambda users: torch.tensor([[0.0, np.nan, 1.0]]), torch.tensor([0]), torch.tensor([0]))
+
+
+@given(problems(), st.lists(st.integers(0, 7), max_size=9), st.booleans())
+@settings(deadline=None, max_examples=100)
+def test_masked_items_of_users_in_any_order_are_those_of_a_loop(problem, asked, keeps):
+    _, _, held_out, masked, _, _ = problem
+    pairs = masked + held_out
+    users, items = torch.tensor(pairs, dtype=torch.int64).T
+    found = Masked(users, items, kept=tuple(torch.tensor(held_out).T) if keeps else None)
+    expected = sorted({*masked} if keeps else {*pairs})
+    assert [*zip(found.users.tolist(), found.items.tolist(), strict=True)] == expected
+    count, others = found.of(torch.tensor(asked, dtype=torch.int64))
+    by_user = [[item for owner, item in expected if owner == user] for user in asked]
+    assert count.tolist() == [len(own) for own in by_user]
+    assert others.tolist() == [item for own in by_user for item in own]
