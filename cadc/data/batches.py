@@ -9,8 +9,8 @@ from torch import Tensor
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 
-EVALUATION_BATCH = 1 << 15
-"""Rows scored at once if no gradient is needed."""
+EVALUATION_BATCH = 1 << 13
+"""Rows scored at once if no gradient is needed; the arrays of more rows of forty fields do not fit into a cache."""
 
 
 TILE = 64
