@@ -16,6 +16,8 @@ from cadc.errors import DataError, shown
 DECIMAL_COMMA = r"^\s*[+-]?\d+,\d+\s*$"
 LONG_WHOLE_NUMBER = r"^[+-]?\d{16,19}$"
 """A text that may be a whole number beyond 2^53, from where on float64 skips some."""
+SHORTEST_LONG = 16
+"""Characters of the shortest such text."""
 
 
 @dataclass
@@ -107,7 +109,7 @@ class Block:
                 hint = "; write a decimal point in place of the comma" if pc.any(commas).as_py() else ""
             self.refuse(name, pa.array([not fits(value, target) for value in values]), f"is not a {kind}{hint}")
             raise
-        if pa.types.is_string(values.type) and np.issubdtype(dtype, np.integer):
+        if pa.types.is_string(values.type) and np.issubdtype(dtype, np.integer) and _holds_x(values):
             # Arrow reads hexadecimal digits, which no other type of number here may hold.
             self.refuse(name, pc.match_substring_regex(values, "[xX]"), f"is not a {kind}")
         found = cast.to_numpy(zero_copy_only=False)
@@ -118,6 +120,8 @@ class Block:
     def _refuse_inexact(self, name: str, values: pa.Array) -> None:
         """Raise a DataError for a whole number that no float64 equals."""
         if pa.types.is_string(values.type):
+            if (pc.max(pc.binary_length(values)).as_py() or 0) < SHORTEST_LONG:
+                return
             long = pc.match_substring_regex(values, LONG_WHOLE_NUMBER)
             if not pc.any(long).as_py():
                 return
@@ -212,6 +216,13 @@ class Block:
 
 NUMERIC = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
 """Types that are numbers."""
+
+
+def _holds_x(texts: pa.Array) -> bool:
+    """Tell whether an x or X is among the characters of texts, or of others in the same memory."""
+    characters = texts.buffers()[2]
+    found = np.frombuffer(characters or b"", np.uint8)
+    return bool(((found | 0x20) == ord("x")).any())
 
 
 def ceiling(threshold: float) -> float | int:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.data.in_threads import in_threads
 from cadc.data.raw import RawLog
 from cadc.data.times import in_ticks
 from cadc.data.vocabulary import codes_of, raw_values
@@ -65,13 +66,14 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
     ticks: list[tuple[int, int]] = []
     try:
         for chunk in raw.chunks:
+            context = in_threads(lambda item: codes_of(item[1], codes[item[0]]), chunk.context.items())
             parts: dict[str, NDArray[Any] | None] = {
                 "label": chunk.label,
                 "dense": chunk.dense,
                 "time": chunk.time,
                 "oracle": chunk.oracle,
                 **{str(side): rows for side, rows in chunk.entities.items()},
-                **{name: codes_of(values, codes[name]) for name, values in chunk.context.items()},
+                **dict(zip(chunk.context, context, strict=True)),
             }
             for name, values in parts.items():
                 if values is None:

@@ -1,13 +1,13 @@
-"""Ids of each field that occur in some rows of a log."""
+"""Ids of each field that occur in some rows of a log, and how often, counted part by part."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from cadc.data.counts import entity_counts, field_counts
+from cadc.data.grouping import PART_ROWS
 from cadc.data.log import InteractionLog
-from cadc.data.schema import UNKNOWN
+from cadc.data.schema import UNKNOWN, EntitySide
 
 
 def seen_ids(log: InteractionLog, rows: Tensor, fields: Iterable[str] | None = None) -> dict[str, Tensor]:
@@ -39,3 +39,33 @@ def seen_ids(log: InteractionLog, rows: Tensor, fields: Iterable[str] | None = N
     for mask in seen.values():
         mask[UNKNOWN] = False
     return seen
+
+
+def field_counts(log: InteractionLog, field: str, rows: Tensor) -> Tensor:
+    """Return the number of rows that hold each id of a single-valued field, int64, shape [vocabulary size].
+
+    Parameters
+    ----------
+    log : the log.
+    field : name of the field.
+    rows : row numbers, shape [n].
+    """
+    counts = torch.zeros(log.schema[field].vocabulary_size, dtype=torch.int64)
+    for part in rows.split(PART_ROWS):
+        counts += torch.bincount(log.field_ids(field, part), minlength=len(counts))
+    return counts
+
+
+def entity_counts(log: InteractionLog, side: EntitySide, rows: Tensor) -> Tensor:
+    """Return the number of rows of each user or item, int64, shape [rows of the entity table].
+
+    Parameters
+    ----------
+    log : the log.
+    side : `user` or `item`.
+    rows : row numbers, shape [n].
+    """
+    counts = torch.zeros(log.n_entities(side), dtype=torch.int64)
+    for part in rows.split(PART_ROWS):
+        counts += torch.bincount(log.entity_rows(side, part), minlength=len(counts))
+    return counts

@@ -3,8 +3,8 @@
 import pandas as pd
 import torch
 
-from cadc.data.counts import entity_counts
 from cadc.data.log import InteractionLog
+from cadc.data.seen_ids import entity_counts
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.saved_tables import Task

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from cadc.data.files.formats import Format, Quoting
 from cadc.data.files.records import MAX_RECORD_BYTES, RecordReader, Records
 from cadc.data.files.rows_in_quotes import RowsInQuotes
 from cadc.data.files.text_stream import TextStream
+from cadc.data.in_threads import in_threads
 from cadc.errors import DataError, shown
 from cadc.terminal.progress import say
 
@@ -22,6 +24,8 @@ SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
 HEADER_BYTES = 1 << 16
 """Bytes that are searched for the end of the header at first."""
 MAX_COLUMNS = 100_000
+CUT_BYTES = 2 << 20
+"""Bytes that are parsed at once, about."""
 QUOTED_VALUE = r'(?s)^"([^"]|"")*"$'
 
 
@@ -144,14 +148,20 @@ class SeparatedFile:
 
     def _parse(self, records: Records, first: int, columns: list[int]) -> pa.RecordBatch:
         """Return some columns of the records from number `first` on; the column of position k is named str(k)."""
-        start = int(records.starts[first])
-        data = pa.py_buffer(records.data).slice(start)
         names = [str(column) for column in columns]
-        try:
-            table = pa.csv.read_csv(
-                data,
-                # One piece is one block: Arrow looks for no line ends of its own.
-                pa.csv.ReadOptions(column_names=[*map(str, range(len(self.names)))], block_size=data.size + 1),
+        data, content, starts = pa.py_buffer(records.data), len(records.data), records.starts
+        # In cuts that fit into a processor's cache, since each column is looked for in all bytes of a cut.
+        firsts = np.unique(np.searchsorted(starts, np.arange(int(starts[first]), content, CUT_BYTES)))
+        cuts = [int(start) for start in starts[firsts[firsts < len(starts)]]] + [content]
+
+        def parsed(cut: tuple[int, int]) -> pa.Table:
+            piece = data.slice(cut[0], cut[1] - cut[0])
+            return pa.csv.read_csv(
+                piece,
+                # One cut is one block: Arrow looks for no line ends of its own.
+                pa.csv.ReadOptions(
+                    column_names=[*map(str, range(len(self.names)))], block_size=piece.size + 1, use_threads=False
+                ),
                 pa.csv.ParseOptions(
                     delimiter=self.separator,
                     quote_char='"' if records.quotes else False,
@@ -165,13 +175,16 @@ class SeparatedFile:
                     check_utf8=False,  # TextStream does
                 ),
             )
+
+        try:
+            table = pa.concat_tables(in_threads(parsed, pairwise(cuts)))
         except pa.ArrowInvalid as error:
             self._refuse_other_widths(records, first)
             raise error
         n_records = len(records.starts) - first
         if table.num_rows != n_records:
             raise DataError(
-                f"{self.path}: {table.num_rows} rows were read of the {n_records} from line {records.line_of(start)} "
+                f"{self.path}: {table.num_rows} rows were read of the {n_records} from line {records.line_of(cuts[0])} "
                 f"to {records.line_of(len(records.data) - 1)}; what is special there? Quote its values (RFC 4180)."
             )
         return table.combine_chunks().to_batches()[0]

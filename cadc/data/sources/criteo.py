@@ -1,11 +1,13 @@
 """Criteo display advertising (Kaggle layout): clicks on advertisements, without user and item ids."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from cadc.data.columns import read_columns
+from cadc.data.in_threads import in_threads
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.published import PublishedFiles
@@ -46,7 +48,7 @@ class Criteo(PublishedFiles):
 
     def _chunks(self) -> Iterator[Chunk]:
         for block in read_columns(self.folder / self.files[0], COLUMNS, header=False):
-            integers = np.stack([block.numbers(name, np.int64, missing=0) for name in INTEGERS], 1)
+            integers = np.stack(in_threads(partial(block.numbers, dtype=np.int64, missing=0), INTEGERS), 1)
             yield Chunk(
                 label=block.labels("label"),
                 context={name: block.texts(name) for name in CATEGORIES},

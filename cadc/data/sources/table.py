@@ -1,6 +1,7 @@
 """A table of your own: a CSV or Parquet file whose columns are described by options or in a YAML file."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from cadc.configuration.components import cast_options
 from cadc.data.column_block import Block
 from cadc.data.columns import column_names, read_columns, require_columns
 from cadc.data.files.formats import Quoting, require_quoting
+from cadc.data.in_threads import in_threads
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.description import read_description
@@ -182,7 +184,7 @@ class Table(Source):
         times = TimeColumn(self.time) if self.time else None
         for block in read_columns(path, self._columns(), quoting=self.quoting):
             time, ticks_per_second = times.read(block) if times else (None, 1)
-            dense = [block.numbers(name, np.float64) for name in self.dense]
+            dense = in_threads(partial(block.numbers, dtype=np.float64), self.dense)
             yield Chunk(
                 label=self._labels(block),
                 entities={

@@ -1,7 +1,7 @@
 """The function that a fitted transform applies to one dense column."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class Curve:
 
     def to_json(self) -> dict[str, Any]:
         """Return its numbers, those that do not apply left out."""
-        own = asdict(self)
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
         skipped = ("centre", "scale", "limit") if self.knots else ("knots", "scores")
         return {
             key: list(value) if isinstance(value, tuple) else value

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cadc.data.counts import entity_counts, field_counts
 from cadc.data.log import InteractionLog
+from cadc.data.seen_ids import entity_counts, field_counts
 
 
 @dataclass(frozen=True)
