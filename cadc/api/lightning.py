@@ -6,6 +6,7 @@ from cadc.errors import UsageError
 from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
+from cadc.provenance.threads import threads
 from cadc.training.data_module import InteractionDataModule
 from cadc.training.module import RecommenderModule
 
@@ -39,7 +40,7 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
         name = settings.config["choices"]["model"]
         raise UsageError(f"model={name} is not trained, so no Trainer can fit it; use cadc.run.")
     fit = settings.fit.build()
-    with process_left_alone():
+    with process_left_alone(), threads(settings.threads):
         log = open_log(settings)
         sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
         fitted = factorize_log(settings, log, sample)

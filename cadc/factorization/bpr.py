@@ -15,6 +15,7 @@ from cadc.factorization.examples import is_present, pair_factors, read_examples,
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
+from cadc.factorization.solvers.adam import Adam
 from cadc.randomness import torch_generator
 
 REDRAWS = 2
@@ -98,7 +99,7 @@ class BPR(Factorization):
         for parameter in parameters:
             parameter.grad = torch.zeros_like(parameter)
         is_met = is_present(second, sizes[1])
-        optimizer = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        optimizer = Adam(groups, lr=self.learning_rate)
         stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
         while not stop.is_over:
             negatives = draw_negatives(first, taken, sizes[1], generator)

@@ -11,6 +11,7 @@ from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts, Examples
 from cadc.factorization.factors import pairwise_logits
 from cadc.factorization.logistic_newton import Solution, pair_logits, split_state
+from cadc.factorization.solvers.adam import Adam
 
 
 def fit_adam(
@@ -47,7 +48,7 @@ def fit_adam(
         {"params": biases, "weight_decay": l2_bias / len(examples)},
         {"params": [global_bias]},
     ]
-    optimizer = torch.optim.Adam([group for group in groups if group["params"]], lr=learning_rate, fused=True)
+    optimizer = Adam([group for group in groups if group["params"]], lr=learning_rate)
     while not stop.is_over:
         if stop.epoch:
             examples = draw().all()

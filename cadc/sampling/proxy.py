@@ -11,6 +11,7 @@ from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS
 from cadc.errors import CadcError, DataError, require_at_least, require_positive
+from cadc.factorization.solvers.adam import Adam
 from cadc.randomness import torch_generator
 
 
@@ -69,7 +70,7 @@ class Proxy:
             {"params": parameters[:1], "weight_decay": self.l2 / len(task)},
             {"params": parameters[1:]},
         ]
-        optimizer = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        optimizer = Adam(groups, lr=self.learning_rate)
         fixed_negatives = task.negatives(len(task), generator)
         for epoch in range(self.epochs):
             for rows in torch.randperm(len(task), generator=generator).split(self.batch_size):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cadc.embeddings.coding.rows import summed_by_row
-from cadc.training.adam import STEPS_BETWEEN, clear_tiny
+from cadc.factorization.solvers.adam import STEPS_BETWEEN, clear_tiny
 
 
 class LazyAdam(torch.optim.Adam):
@@ -16,7 +16,7 @@ class LazyAdam(torch.optim.Adam):
     This applies to parameters with sparse gradients; all others are updated as by Adam. The time of a step then grows
     with the rows of a batch instead of the rows of the tables. Weight decay applies in the same steps only, so that it
     does not wipe out rare rows in between. Bias correction counts all steps. No weight decays into denormal numbers,
-    see `cadc.training.adam.Adam`.
+    see `cadc.factorization.solvers.adam.Adam`.
     """
 
     @torch.no_grad()

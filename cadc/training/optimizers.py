@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.full import UncompressedTable
+from cadc.factorization.solvers.adam import Adam
 from cadc.models.model import Model
-from cadc.training.adam import Adam
 from cadc.training.lazy_adam import LazyAdam
 
 

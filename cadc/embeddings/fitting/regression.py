@@ -1,5 +1,6 @@
 """Fitting sub-networks to values at points, each network on its own, by least squares and Adam."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cadc.embeddings.fitting.subnetworks import SubNetworks
+from cadc.factorization.solvers.adam import Adam
 
 Points: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """Inputs [cells, n, inputs], wanted outputs [cells, n, outputs] and weights [cells, n] of squared errors, float32."""
@@ -82,8 +84,7 @@ def regress(
         look()
         with torch.no_grad():
             network.weights.copy_(best)
-    optimizer = torch.optim.Adam([network.weights], lr=learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    optimizer = Adam([{"params": [network.weights], "weight_decay": 0.0}], lr=learning_rate)
     every = -(-steps // CHECKS)
     for step in range(1, steps + 1):
         inputs, wanted, weight = draw()
@@ -91,8 +92,8 @@ def regress(
             squared = (network(inputs) - wanted).square().mean(2)
             loss = ((weight * squared).sum(1) / weight.sum(1).clamp(min=1e-30)).sum()
             (network.weights.grad,) = torch.autograd.grad(loss, network.weights)
+        optimizer.lr = learning_rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2
         optimizer.step()
-        schedule.step()
         if step % every == 0 or step == steps:
             look()
     with torch.no_grad():

@@ -6,19 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from cadc.models.model import Model
-from cadc.training.adam import STEPS_BETWEEN, Adam
-from cadc.training.fit import Fit
+from cadc.factorization.solvers.adam import STEPS_BETWEEN, Adam
 from cadc.training.lazy_adam import LazyAdam
-from tests.support.helpers import small_synthetic_log
-
-TINIEST = torch.finfo(torch.float32).tiny
-
-
-def denormals(values):
-    """Number of denormal numbers, read as bits: where the processor flushes them they compare as 0."""
-    bits = values.view(torch.int32) & 0x7FFFFFFF
-    return int(((bits > 0) & (bits < torch.tensor(TINIEST).view(torch.int32))).sum())
+from tests.support.denormals import denormals
 
 
 def network(seed=0):
@@ -108,36 +98,3 @@ def test_weights_that_are_only_decayed_and_moments_without_a_gradient_become_zer
     assert (found[0] == 0).float().mean() > 0.2
     assert found[1].all()
     assert sum(denormals(values.detach()) for values in decayed(torch.optim.Adam, fused=True)) > 0
-
-
-class HalfDead(Model):
-    """A network of which a half is never active."""
-
-    def __init__(self, schema):
-        super().__init__()
-        generator = torch.Generator().manual_seed(5)
-        n_users = schema["user"].vocabulary_size
-        self.table = nn.Parameter(0.1 * torch.randn(n_users, 4, generator=generator))
-        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 1)
-        with torch.no_grad():
-            for layer in (self.first, self.last):
-                layer.weight.normal_(generator=generator)
-                layer.bias.zero_()
-            self.first.bias[:4] = -100
-
-    def forward(self, batch):
-        return self.last(self.first(self.table[batch.ids[:, 0]]).relu()).squeeze(1)
-
-
-def test_a_fit_with_units_that_are_never_active_ends_without_denormal_numbers(tmp_path):
-    log = small_synthetic_log(n_rows=2000)
-    model = HalfDead(log.schema)
-    fitting = Fit(batch_size=8, max_epochs=8, patience=8)
-    fitting(model, log, log.rows("train"), torch.Generator().manual_seed(3), checkpoints=tmp_path)
-    (path,) = tmp_path.glob("*.ckpt")
-    saved = torch.load(path, weights_only=True)
-    moments = [state[name] for state in saved["optimizer"]["weights"] for name in ("exp_avg", "exp_avg_sq")]
-    assert saved["optimizer"]["n_steps"] == 1600
-    assert sum(denormals(values) for values in (*saved["weights"].values(), *moments)) == 0
-    assert (saved["weights"]["first.weight"][:4] == 0).float().mean() > 0.2
-    assert saved["weights"]["first.weight"][4:].all()

@@ -23,7 +23,7 @@ class Adam:
 
     Parameters
     ----------
-    groups : `params`, a list of weights, and their `weight_decay`.
+    groups : `params`, a list of weights, and their `weight_decay`, which is 0 where it is missing.
     lr : learning rate.
     betas : decay of the first and the second moment.
     eps : added to the root of the second moment.
@@ -72,7 +72,7 @@ class Adam:
                 lr=self.lr,
                 beta1=self.betas[0],
                 beta2=self.betas[1],
-                weight_decay=group["weight_decay"],
+                weight_decay=group.get("weight_decay", 0.0),
                 eps=self.eps,
                 maximize=False,
             )
