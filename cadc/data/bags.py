@@ -24,5 +24,16 @@ def spread_to_values(of_rows: Tensor, bag: Bag) -> Tensor:
     >>> spread_to_values(torch.tensor([10, 20]), bag).tolist()
     [10, 10, 20]
     """
+    if bag.rows is not None:
+        return of_rows[bag.rows]
+    return torch.repeat_interleave(of_rows, lengths(bag).long())
+
+
+def lengths(bag: Bag) -> Tensor:
+    """Return the number of values in the bag of each row, int32, shape [B].
+
+    >>> lengths(Bag(values=torch.tensor([7, 8, 9]), offsets=torch.tensor([0, 2]))).tolist()
+    [2, 1]
+    """
     ends = torch.cat([bag.offsets[1:], bag.offsets.new_tensor([len(bag.values)])])
-    return torch.repeat_interleave(of_rows, (ends - bag.offsets).long())
+    return ends - bag.offsets

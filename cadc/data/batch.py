@@ -16,14 +16,17 @@ class Bag:
     ----------
     values : ids of all rows one after the other, int32, shape [V].
     offsets : where the ids of each row begin, int32, shape [B]; equal offsets make an empty bag.
+    rows : number of the row that each id belongs to, int64, shape [V], where it is known already.
     """
 
     values: Tensor
     offsets: Tensor
+    rows: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Bag":
         """Return a copy on a device."""
-        return Bag(self.values.to(device), self.offsets.to(device))
+        rows = None if self.rows is None else self.rows.to(device)
+        return Bag(self.values.to(device), self.offsets.to(device), rows)
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Batch:
     offset : logit that is added to the model's during training only, float32, shape [B]; see
         `cadc.sampling.sampler.Sample`.
     fold : fold of cross-fitting that each training row belongs to, int64, shape [B].
+    real : 0 for rows that only fill the batch, else 1, float32, shape [B]; None where there are no others. A row that
+        is not real has the weight 0, and bears no penalty.
     """
 
     ids: Tensor
@@ -52,6 +57,7 @@ class Batch:
     weight: Tensor | None = None
     offset: Tensor | None = None
     fold: Tensor | None = None
+    real: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return a copy on a device."""
@@ -62,7 +68,7 @@ class Batch:
             self.label.to(device),
             *(
                 None if value is None else value.to(device)
-                for value in (self.oracle, self.weight, self.offset, self.fold)
+                for value in (self.oracle, self.weight, self.offset, self.fold, self.real)
             ),
         )
 

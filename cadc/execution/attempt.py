@@ -1,6 +1,7 @@
 """One attempt at a run: its final state, the record that is written, and whether another attempt may help."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,69 +60,105 @@ def run_job(job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[Histo
     Lost : if another process took the run over; nothing more is written about it.
     Exception : whatever the run raised; it is recorded as a failure only if it is the run's own, see `is_of_the_run`.
     """
-    epochs: History = []
-
-    def check_and_report(history: History) -> None:
-        epochs[:] = history
-        check_interrupt()
-        lease.require_held()
-        if after_epoch is not None:
-            after_epoch(history)
-
-    checkpoints = CheckpointFolder(ledger.checkpoints(job.run_id), lease)
-    is_retried = ledger.recorded(job.run_id) == "failed"
-    if is_retried:
-        ledger.forget_checkpoints(lease)
-    resumed = bool(checkpoints or checkpoints.below(SEARCH))
-    known = {
-        "id": job.run_id,
-        "overrides": list(job.overrides),
-        "config": dict(job.settings.config),
-        "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    ledger.begin(lease, known)
-    if is_retried:
-        # From here on the run counts as interrupted, and resumes from its own checkpoints.
-        ledger.forget_failure(lease)
-
-    def build(folder: Path) -> None:
-        run(job.settings, job.run_id, job.code, folder, checkpoints, check_and_report)
-        if faults := damaged_since():
-            raise Damaged(f"{faults[0]} since this run read it; run it again.")
-
-    def attempt() -> None:
-        ledger.write(lease, build)
-
-    try:
+    attempt = Attempt(job, ledger, lease, after_epoch)
+    with attempt.recorded():
         try:
-            attempt()
+            attempt.write(attempt.run)
         except DamagedCheckpoint as error:
             what = str(error).partition(";")[0]
             say(f"{what}; it is deleted, and run {job.run_id} starts from its beginning.")
             ledger.forget_checkpoints(lease)
-            resumed = False
-            attempt()
-    except Lost:
-        raise
-    except Pruned:
-        ledger.end(lease, record_without_result(job, "pruned", PRUNED_BECAUSE))
-        return "pruned"
-    except NotWritable:
-        raise
-    except Exception as error:
-        lease.require_held()
+            attempt.resumed = False
+            attempt.write(attempt.run)
+    return attempt.state
+
+
+class Attempt:
+    """An attempt at a run, which the ledger knows as begun from here on.
+
+    Parameters
+    ----------
+    job, ledger, lease, after_epoch : see `run_job`.
+
+    Attributes
+    ----------
+    resumed : whether there are checkpoints of an earlier attempt.
+    state : the final state, once the attempt is `recorded`.
+    """
+
+    def __init__(
+        self, job: Job, ledger: Ledger, lease: Lease, after_epoch: Callable[[History], None] | None = None
+    ) -> None:
+        self.job, self.ledger, self.lease, self.after_epoch = job, ledger, lease, after_epoch
+        self.state = "interrupted"
+        self._epochs: History = []
+        self._checkpoints = CheckpointFolder(ledger.checkpoints(job.run_id), lease)
+        is_retried = ledger.recorded(job.run_id) == "failed"
+        if is_retried:
+            ledger.forget_checkpoints(lease)
+        self.resumed = bool(self._checkpoints or self._checkpoints.below(SEARCH))
+        self._known = {
+            "id": job.run_id,
+            "overrides": list(job.overrides),
+            "config": dict(job.settings.config),
+            "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        ledger.begin(lease, self._known)
+        if is_retried:
+            # From here on the run counts as interrupted, and resumes from its own checkpoints.
+            ledger.forget_failure(lease)
+
+    def tell(self, history: History) -> None:
+        """Note the epochs so far, and raise an error if the run is to stop after them."""
+        self._epochs[:] = history
+        check_interrupt()
+        self.lease.require_held()
+        if self.after_epoch is not None:
+            self.after_epoch(history)
+
+    def run(self, folder: Path) -> None:
+        """Execute the run into a folder."""
+        run(self.job.settings, self.job.run_id, self.job.code, folder, self._checkpoints, self.tell)
+
+    def write(self, build: Callable[[Path], None]) -> None:
+        """Let `build` fill the folder of the run, which appears whole or not at all."""
+
+        def build_from_sound_files(folder: Path) -> None:
+            build(folder)
+            if faults := damaged_since():
+                raise Damaged(f"{faults[0]} since this run read it; run it again.")
+
+        self.ledger.write(self.lease, build_from_sound_files)
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Record how the run ends with a `with` block, which executes the last part of it."""
+        try:
+            yield
+        except Pruned:
+            self.ledger.end(self.lease, record_without_result(self.job, "pruned", PRUNED_BECAUSE))
+            self.state = "pruned"
+            return
+        except Exception as error:
+            self.fail(error)
+            raise
+        self.ledger.tidy(self.lease)
+        self.state = "resumed" if self.resumed else "finished"
+
+    def fail(self, error: Exception) -> None:
+        """Record an error that ended the run: one of its own as its failure, others as what interrupted it."""
+        if isinstance(error, Lost | NotWritable):
+            return
+        self.lease.require_held()
         # What follows from a damaged cache is not the run's own, whatever it looks like.
-        if is_of_the_run(error, job.settings) and not damaged_since():
-            record = record_without_result(job, "failed", str(as_cadc_error(error)))
-            ended = record | (unreachable_fields(job) if isinstance(error, Unreachable) else {})
+        if is_of_the_run(error, self.job.settings) and not damaged_since():
+            record = record_without_result(self.job, "failed", str(as_cadc_error(error)))
+            ended = record | (unreachable_fields(self.job) if isinstance(error, Unreachable) else {})
             # A resumed attempt may fail before it reports the epochs of earlier ones.
-            ledger.end(lease, ended, epochs or _saved(checkpoints))
-            ledger.tidy(lease)
+            self.ledger.end(self.lease, ended, self._epochs or _saved(self._checkpoints))
+            self.ledger.tidy(self.lease)
         else:
-            ledger.begin(lease, known | {"reason": str(as_cadc_error(error))})
-        raise
-    ledger.tidy(lease)
-    return "resumed" if resumed else "finished"
+            self.ledger.begin(self.lease, self._known | {"reason": str(as_cadc_error(error))})
 
 
 def _saved(checkpoints: CheckpointFolder) -> History:

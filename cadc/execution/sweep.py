@@ -77,7 +77,8 @@ class _Sweep:
 
     def run(self) -> None:
         """Run all jobs in this process, and wait for those that other processes work on."""
-        left = self.jobs
+        self._run_fleets()
+        left = [job for job in self.jobs if job.run_id not in self.outcome.states]
         is_reported = False
         while left:
             self.progress.show(0)
@@ -89,6 +90,28 @@ class _Sweep:
                 is_reported = True
                 time.sleep(0.5)
             left = busy
+
+    def _run_fleets(self) -> None:
+        """Run what can be trained together; a run that does not end here is left to be run alone."""
+        asking = [job for job in self.jobs if job.settings.fit and int(job.settings.fit.option("fleet")) > 1]
+        if not asking:
+            return
+        # It imports torch.func, which few sweeps need.
+        from cadc.execution.fleet import fleets, run_fleet
+
+        for jobs in fleets([job for job in asking if final_state(job, self.ledger, self.retry_failed) is None]):
+            self.progress.show(len(jobs))
+            run_fleet(jobs, self.ledger, self.retry_failed, self._end_of_fleet, self.progress.report)
+
+    def _end_of_fleet(self, job: Job, ended: str | Exception) -> None:
+        if isinstance(ended, NotWritable):
+            raise ended
+        if isinstance(ended, Lost):
+            self.progress.report(f"{ended} It is waited for.")
+        elif isinstance(ended, Exception):
+            self.progress.end(job, self._state_of(job, ended))
+        else:
+            self.progress.end(job, ended)
 
     def launch(self, launcher: Sequence[str]) -> None:
         """Run all jobs through a launcher; runs are reported as they appear in the ledger."""
@@ -150,13 +173,18 @@ class _Sweep:
         except Exception as error:
             if len(self.jobs) == 1 or isinstance(error, NotWritable):
                 raise
-            is_own = is_of_the_run(error, job.settings)
-            state = "unreachable" if isinstance(error, Unreachable) else "failed" if is_own else "interrupted"
-            self.outcome.errors[job.run_id] = as_cadc_error(error)
+            state = self._state_of(job, error)
         if state is None:
             return False
         self.progress.end(job, state, time.perf_counter() - started)
         return True
+
+    def _state_of(self, job: Job, error: Exception) -> str:
+        """Note an error that ended a run, and return the run's final state."""
+        self.outcome.errors[job.run_id] = as_cadc_error(error)
+        if isinstance(error, Unreachable):
+            return "unreachable"
+        return "failed" if is_of_the_run(error, job.settings) else "interrupted"
 
     def _run(self, job: Job) -> str | None:
         check_interrupt()

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cadc.data.vmapped import by_row
+
 
 class PairwiseProducts(nn.Module):
     """Maps vectors [B, F, d] to the dot products of all pairs f < g, shape [B, F·(F-1)/2], in row-major order.
@@ -28,8 +30,7 @@ class PairwiseProducts(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return the dot products, shape [B, F·(F-1)/2]."""
-        products: Tensor = _Products.apply(vectors, self.pairs, self.pair_of_cell)
-        return products
+        return by_row(lambda own: _Products.apply(own, self.pairs, self.pair_of_cell), vectors)
 
 
 class _Products(torch.autograd.Function):

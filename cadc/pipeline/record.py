@@ -63,7 +63,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")}
         | {key: said for key in ("options", "split_remark", "remarks") if (said := log.meta.get(key))},
         "code": source_version() | {"hash": code},
-        "environment": environment(),
+        "environment": environment() | ({"fleet": fit.fleet} if fit and fit.fleet > 1 else {}),
         "task": settings.task,
         "metrics": dict(done.metrics),
         "cost": _costs(done),
@@ -93,7 +93,8 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
 def _costs(done: Done) -> dict[str, Any]:
     """Return seconds of every stage, epochs, speed and memory.
 
-    Stages that came from the cache count the seconds that they took when they were computed.
+    Stages that came from the cache count the seconds that they took when they were computed. Of a training in a fleet
+    (`environment.fleet` is its number of arms) the arm's share counts; the peak of memory is that of the whole fleet.
     """
     fit = done.fit
     factorizations = {key: cost for found in done.fitted if found for key, cost in found.cost.items()}.values()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -53,19 +54,35 @@ def run(
     CadcError : if data, options or numbers allow no result.
     """
     with threads(settings.threads):
-        # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
-        torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
-        _run(settings, run_id, code, folder, checkpoints, tell)
+        begun = begin(settings)
+        with begun.watch.stage("train_s"):
+            fit = train(settings, begun.model, begun.log, begun.sample, begun.fitted, checkpoints, tell)
+        end(settings, run_id, code, folder, begun, fit)
 
 
-def _run(
-    settings: Settings,
-    run_id: str,
-    code: str,
-    folder: Path,
-    checkpoints: CheckpointFolder | None,
-    tell: Callable[[History], None] | None,
-) -> None:
+@dataclass(frozen=True)
+class Begun:
+    """A run up to the training of its model.
+
+    Parameters
+    ----------
+    log, sample, model : as `cadc.pipeline.build` made them.
+    before_sampling, fitted : the factorisations; None for one that the run does not need.
+    watch : seconds of the stages so far.
+    """
+
+    log: InteractionLog
+    sample: Sample
+    model: Model
+    before_sampling: Fitted | None
+    fitted: Fitted | None
+    watch: Stopwatch
+
+
+def begin(settings: Settings) -> Begun:
+    """Carry out the stages of a run before the training of its model."""
+    # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
+    torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
     watch = Stopwatch()
     log = open_log(settings)
     require_labels(log, settings.task)
@@ -77,19 +94,30 @@ def _run(
     fitted = factorize_log(settings, log, sample)
     with watch.stage("initialise_s"):
         model = make_model(settings, log, fitted, sample)
-    with watch.stage("train_s"):
-        fit = train(settings, model, log, sample, fitted, checkpoints, tell)
+    return Begun(log, sample, model, before_sampling, fitted, watch)
+
+
+def end(settings: Settings, run_id: str, code: str, folder: Path, begun: Begun, fit: FitResult | None) -> None:
+    """Evaluate a run whose model is trained, and write its files.
+
+    Parameters
+    ----------
+    settings, run_id, code, folder : see `run`.
+    begun : the run before its training.
+    fit : the result of its training; None for a model that is not a network.
+    """
     if fit and fit.remark:
         say(f"run {run_id}: {fit.remark}")
-    with watch.stage("evaluate_s"):
-        table, metrics = evaluate(settings, model, log, sample, fit)
+    with begun.watch.stage("evaluate_s"):
+        table, metrics = evaluate(settings, begun.model, begun.log, begun.sample, fit)
 
     table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
     # Not by safetensors' own writer, whose error on a full disk is no OSError.
-    (folder / MODEL).write_bytes(save(stored_state(model)))
+    (folder / MODEL).write_bytes(save(stored_state(begun.model)))
     if fit:
         pd.DataFrame(fit.history).to_csv(folder / CURVES, index=False)
-    done = Done(log, sample, model, [before_sampling, fitted], fit, metrics, watch)
+    factorizations = [begun.before_sampling, begun.fitted]
+    done = Done(begun.log, begun.sample, begun.model, factorizations, fit, metrics, begun.watch)
     record = record_of(settings, run_id, code, done, folder)
     (folder / RECORD).write_text(json.dumps(record, indent=1, allow_nan=False))
 

@@ -51,9 +51,11 @@ class Fit:
     accelerator : `auto` takes a GPU if there is one.
     checkpoint_minutes : minutes between checkpoints within an epoch; every epoch ends with one in any case.
     progress : whether to show a progress bar.
+    fleet : most runs of a sweep that are trained together as one batched program, see `cadc.training.fleet`; 1 trains
+        each alone. Together, sums are taken in another order, and scores differ in their last digits.
     """
 
-    without_effect = ("accelerator", "checkpoint_minutes", "progress")
+    without_effect = ("accelerator", "checkpoint_minutes", "progress", "fleet")
 
     def __init__(
         self,
@@ -69,8 +71,9 @@ class Fit:
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
+        fleet: int = 1,
     ) -> None:
-        require_at_least(1, "trainer", max_epochs=max_epochs, patience=patience)
+        require_at_least(1, "trainer", max_epochs=max_epochs, patience=patience, fleet=fleet)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
         require_at_least(0, "trainer", checkpoint_minutes=checkpoint_minutes)
@@ -86,6 +89,7 @@ class Fit:
         self.accelerator, self.progress = accelerator, progress
         self.lazy_tables = lazy_tables
         self.checkpoint_minutes = checkpoint_minutes
+        self.fleet = fleet
 
     def rows_per_step(self, n_rows: int) -> int:
         """Return the batch size for a number of training rows."""
@@ -125,7 +129,7 @@ class Fit:
         NoDevice : if the accelerator is not available.
         """
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
-        start = length(model, _some_rows(log))
+        start = length(model, some_rows(log))
         device = device_of_accelerator(self.accelerator)
         state = self.begun(model.to(device), log, rows, held_out)
         loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
@@ -135,18 +139,39 @@ class Fit:
             if not resumption.resume():
                 state.begin()
             self._train(state, loader, device, resumption, bar, tell)
-        model.to("cpu").load_state_dict(state.best.weights)
-        seconds = resumption.seconds
+        return self.result(state, rows, start, beside, resumption.seconds, state.optimizer_bytes())
+
+    def result(
+        self,
+        state: FitState,
+        rows: Tensor,
+        start: float,
+        beside: Mapping[str, Tensor] | None,
+        seconds: float,
+        optimizer_bytes: int,
+        fleet: int = 1,
+    ) -> FitResult:
+        """Return the result of a fit that is over; its model gets the weights of the best epoch, on the CPU.
+
+        Parameters
+        ----------
+        state : of the fit.
+        rows, beside : of its training, see `__call__`.
+        start : length of some vectors before training, see `cadc.training.advice.length`.
+        seconds, optimizer_bytes, fleet : see `FitResult`.
+        """
+        state.model.to("cpu").load_state_dict(state.best.weights)
         return FitResult(
             seconds=seconds,
             epochs=state.epoch,
             best_epoch=state.best.epoch,
             examples_per_s=state.epoch * len(rows) / seconds,
             validation=state.best.metrics,
-            n_validation=len(held_out),
-            optimizer_bytes=state.optimizer_bytes(),
+            n_validation=len(state.held_out),
+            optimizer_bytes=optimizer_bytes,
             history=state.history,
             remark=self._remark(state, rows, start, beside),
+            fleet=fleet,
         )
 
     def begun(self, model: Model, log: InteractionLog, rows: Tensor, held_out: HeldOut) -> FitState:
@@ -209,14 +234,14 @@ class Fit:
             losses=[row["train/loss"] for row in state.history],
             constant_loss=None if is_ranking else _constant_loss(labels, weight),
             start=start,
-            end=length(model, _some_rows(held_out.log)),
+            end=length(model, some_rows(held_out.log)),
             options=options,
             defaults={name: defaults(Fit)[name] for name in options},
         )
         return advice(chance, course, is_ranking)
 
 
-def _some_rows(log: InteractionLog) -> Batch:
+def some_rows(log: InteractionLog) -> Batch:
     """Return a few validation rows, whose vectors are measured before and after training."""
     return log.gather(log.rows("validation")[:1024])
 

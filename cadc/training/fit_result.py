@@ -20,6 +20,7 @@ class FitResult:
     optimizer_bytes : size of the optimiser's state.
     history : one row per epoch.
     remark : what to do where the kept weights are no better than chance on validation; None where they are.
+    fleet : number of arms that were trained together, see `cadc.training.fleet`; `seconds` are then the arm's share.
     """
 
     seconds: float
@@ -31,3 +32,4 @@ class FitResult:
     optimizer_bytes: int
     history: History
     remark: str | None = None
+    fleet: int = 1

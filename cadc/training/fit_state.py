@@ -54,11 +54,15 @@ class FitState:
     def step(self, batch: Batch) -> None:
         """Take a step with a batch that is on the model's device."""
         loss = self.objective.mean_loss(batch)
-        self._loss_sum = self._loss_sum + loss.detach()
-        self._n_steps += 1
+        self.note(loss.detach())
         self.optimizer.zero_grad()
         self.objective.penalised(loss).backward()
         self.optimizer.step()
+
+    def note(self, loss: Tensor) -> None:
+        """Count a step whose batch had this mean loss, shape []."""
+        self._loss_sum = self._loss_sum + loss
+        self._n_steps += 1
 
     def end_epoch(self, learning_rate: float) -> None:
         """Evaluate the epoch, and add it to the history.

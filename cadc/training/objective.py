@@ -19,16 +19,20 @@ class Objective:
     weight_decay_tables : L2 penalty on the vectors that a batch looks up, see `VectorPenalty`.
     shares : share of the training rows that hold each value, float, shape [vocabulary size], by field; None takes
         that of each batch.
+
+    Attributes
+    ----------
+    vectors : the penalty of looked up vectors.
     """
 
     def __init__(self, model: Model, weight_decay_tables: float, shares: Mapping[str, Tensor] | None = None) -> None:
         self.model = model
-        self._vectors = VectorPenalty(model, weight_decay_tables, shares)
+        self.vectors = VectorPenalty(model, weight_decay_tables, shares)
         self._penalised = [table for table in model.modules() if isinstance(table, EmbeddingTable) and table.penalises]
 
     def mean_loss(self, batch: Batch) -> Tensor:
         """Return the weighted mean loss of the rows of a batch, without penalties."""
-        with self._vectors.watching():
+        with self.vectors.watching():
             loss = self.model.loss(batch)
         if batch.weight is not None:
             loss = loss * batch.weight
@@ -36,7 +40,7 @@ class Objective:
 
     def penalised(self, loss: Tensor) -> Tensor:
         """Return the loss that `mean_loss` returned last plus the penalties of what it looked up."""
-        loss = self._vectors.added_to(loss)
+        loss = self.vectors.added_to(loss)
         for table in self._penalised:
             loss = loss + table.penalty()
         return loss

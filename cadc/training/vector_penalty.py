@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, embedding_bag
+from torch.nn.functional import embedding
 
 from cadc.data.batch import Bag, Batch
+from cadc.embeddings.coding.rows import means_of_rows
 from cadc.embeddings.collection import EmbeddingCollection
 
 MOST = 8.0
@@ -33,11 +34,15 @@ class VectorPenalty:
     model : whose `EmbeddingCollection`s are penalised, each by the mean over the rows that it looks up in a step.
     strength : λ.
     shares : p of each value, float, shape [vocabulary size], by field; None takes the shares of each batch.
+
+    Attributes
+    ----------
+    weights : min(λ / p, `MOST`) of each value, float32, shape [vocabulary size], by field; None without shares.
     """
 
     def __init__(self, model: nn.Module, strength: float, shares: Mapping[str, Tensor] | None = None) -> None:
         self.strength = strength
-        self._weights = None if shares is None else {name: self._weight(share) for name, share in shares.items()}
+        self.weights = None if shares is None else {name: self._weight(share) for name, share in shares.items()}
         self._stacked: dict[tuple[str, ...], tuple[Tensor, Tensor]] = {}
         """Of fields that are looked up together, the weights of all their values [n, 1], and where each begins [F]."""
         self._collections = [
@@ -47,7 +52,7 @@ class VectorPenalty:
             and isinstance(module, EmbeddingCollection)
             and any(weight.requires_grad for weight in module.parameters())
         ]
-        self._sums: dict[EmbeddingCollection, list[tuple[Tensor, int]]] = {}
+        self._sums: dict[EmbeddingCollection, list[tuple[Tensor, int | Tensor]]] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -60,10 +65,20 @@ class VectorPenalty:
             for hook in hooks:
                 hook.remove()
 
+    @contextmanager
+    def with_weights(self, weights: dict[str, Tensor] | None) -> Iterator[None]:
+        """Take other `weights` in a `with` block, such as those of one of several models."""
+        before = self.weights, self._stacked
+        self.weights, self._stacked = weights, {}
+        try:
+            yield
+        finally:
+            self.weights, self._stacked = before
+
     def added_to(self, loss: Tensor) -> Tensor:
         """Return a loss plus the penalty of what was looked up in the last `watching` block."""
         for sums in self._sums.values():
-            n_rows = max(1, sum(n for _, n in sums))
+            n_rows = sum(n for _, n in sums)
             for of_call, _ in sums:
                 loss = loss + of_call * (0.5 / n_rows)
         self._sums = {}
@@ -81,28 +96,32 @@ class VectorPenalty:
                 ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
                 parts.append(self._of_ids(tuple(names[: len(columns)]), ids))
             parts += [self._of_bag(name, batch.bags[name], len(batch)).unsqueeze(1) for name in bags]
-        weighted: Tensor = _WeightedSquares.apply(vectors, torch.cat(parts, 1))
-        self._sums[collection].append((weighted, len(vectors)))
+        weights = torch.cat(parts, 1)
+        if batch.real is not None:
+            weighted = (vectors.square().sum(2) * weights * batch.real.unsqueeze(1)).sum()
+            self._sums[collection].append((weighted, batch.real.sum()))
+        else:
+            self._sums[collection].append((_WeightedSquares.apply(vectors, weights), max(1, len(vectors))))
 
     def _of_ids(self, names: tuple[str, ...], ids: Tensor) -> Tensor:
         """Return the weights of the ids of single-valued fields, float32, shape [B, F] as the ids."""
-        if self._weights is None:
+        if self.weights is None:
             return torch.stack([self._in_batch(column, len(ids)) for column in ids.long().unbind(1)], 1)
         if names not in self._stacked:
-            sizes = torch.tensor([0, *(len(self._weights[name]) for name in names)])
-            weights = torch.cat([self._weights[name] for name in names])
+            sizes = torch.tensor([0, *(len(self.weights[name]) for name in names)])
+            weights = torch.cat([self.weights[name] for name in names])
             self._stacked[names] = weights.unsqueeze(1).to(ids.device), sizes.cumsum(0)[:-1].to(ids)
         weights, offsets = self._stacked[names]
         return embedding(ids + offsets, weights).squeeze(2)
 
     def _of_bag(self, name: str, bag: Bag, n_rows: int) -> Tensor:
         """Return the mean weight of the values of each row's bag, shape [B]; 0 for an empty bag."""
-        if self._weights is None:
+        if self.weights is None:
             rows, weights = torch.arange(len(bag.values)).to(bag.values), self._in_batch(bag.values.long(), n_rows)
         else:
-            self._weights[name] = self._weights[name].to(bag.values.device)
-            rows, weights = bag.values, self._weights[name]
-        return embedding_bag(rows, weights.unsqueeze(1), bag.offsets, mode="mean").squeeze(1)
+            self.weights[name] = self.weights[name].to(bag.values.device)
+            rows, weights = bag.values, self.weights[name]
+        return means_of_rows(weights.unsqueeze(1), rows, bag.offsets).squeeze(1)
 
     def _in_batch(self, ids: Tensor, n_rows: int) -> Tensor:
         """Return the weights of the ids of one field by their shares of the batch, shape of the ids."""

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cadc.data.bags import spread_to_values
+from cadc.data.bags import lengths, spread_to_values
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
+from cadc.data.vmapped import is_vmapped
 from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 from cadc.errors import DataError, require_at_least
@@ -192,7 +193,7 @@ class EmbeddingTable(nn.Module, ABC):
             values = values + self.centre[index]
         n_bags = len(bag.offsets)
         row = spread_to_values(torch.arange(n_bags, device=values.device), bag)
-        counts = torch.bincount(row, minlength=n_bags).clamp(min=1)
+        counts = lengths(bag).clamp(min=1)
         return values.new_zeros(n_bags, self.dim).index_add(0, row, values) / counts.unsqueeze(1)
 
     def of_batch(self, ids: Tensor, bags: Mapping[str, Bag], fold: Tensor | None = None) -> Tensor:
@@ -209,7 +210,7 @@ class EmbeddingTable(nn.Module, ABC):
 
     def require_known(self, ids: Tensor, of_fields: Sequence[int] | None = None) -> None:
         """Raise a DataError for ids [B, F] outside the vocabularies of these fields, or of all single-valued ones."""
-        if ids.device.type != "cpu" or not len(ids):
+        if ids.device.type != "cpu" or not len(ids) or is_vmapped():
             return
         sizes = self.sizes if of_fields is None else torch.tensor([self.fields[at].vocabulary_size for at in of_fields])
         is_wrong = (ids < 0) | (ids >= sizes)

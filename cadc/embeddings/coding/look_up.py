@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
 from cadc.data.batch import Bag
+from cadc.data.vmapped import first, is_vmapped
+from cadc.embeddings.coding.rows import Stacked, merged, one_bag
 
 
 def looked_up(matrix: Tensor, rows: Tensor, bags: Sequence[Bag], *, sparse: bool = False) -> Tensor:
@@ -21,7 +23,8 @@ def looked_up(matrix: Tensor, rows: Tensor, bags: Sequence[Bag], *, sparse: bool
     sparse : whether the gradient of the matrix is a sparse tensor, with an entry for each value, or a dense one.
     """
     flat = [part for bag in bags for part in (bag.values, bag.offsets)]
-    found: Tensor = _LookUp.apply(matrix, sparse, rows, *flat)
+    work = _StackedLookUp if is_vmapped() else _LookUp
+    found: Tensor = work.apply(matrix, sparse, rows, *flat)
     return found
 
 
@@ -55,3 +58,27 @@ class _LookUp(torch.autograd.Function):
         # Several times as fast as index_add_, and the same sums.
         place = place.long().unsqueeze(1).expand_as(value)
         return value.new_zeros(context.shape).scatter_add_(0, place, value), *no_others
+
+
+class _StackedLookUp(Stacked):
+    """The look-ups of several models, as one in the matrices of all."""
+
+    @staticmethod
+    def forward(matrix: Tensor, sparse: bool, rows: Tensor, *flat: Tensor) -> Tensor:  # type: ignore[override]
+        found: Tensor = _LookUp.apply(matrix, sparse, rows, *flat)
+        return found
+
+    @staticmethod
+    def vmap(  # type: ignore[override]
+        info: Any, in_dims: tuple[int | None, ...], matrix: Tensor, sparse: bool, *others: Tensor
+    ) -> tuple[Tensor, int]:
+        n_models = info.batch_size
+        rows, *flat = (first(part, dim, n_models) for part, dim in zip(others, in_dims[2:], strict=True))
+        matrices, starts = merged(matrix, in_dims[0], n_models)
+        bags = [
+            part
+            for values, offsets in zip(flat[::2], flat[1::2], strict=True)
+            for part in one_bag(values, offsets, starts)
+        ]
+        own_rows = (rows.long() + starts.unsqueeze(2)).flatten(0, 1)
+        return _LookUp.apply(matrices, sparse, own_rows, *bags).unflatten(0, rows.shape[:2]), 0

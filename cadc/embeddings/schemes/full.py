@@ -13,7 +13,7 @@ from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import Scheme, TableSpec
 from cadc.embeddings.coding.dtypes import Dtype
 from cadc.embeddings.coding.look_up import looked_up
-from cadc.embeddings.coding.rows import rows_of
+from cadc.embeddings.coding.rows import means_of_rows, rows_of
 from cadc.embeddings.fitting.projection import copy_known
 from cadc.embeddings.schemes.rounded import RoundedTable
 
@@ -73,7 +73,7 @@ class UncompressedTable(RoundedTable):
         if not self._is_exact or self.centred:
             return super().pooled(name, bag)
         self.require_known(bag.values.unsqueeze(1), [self.names.index(name)])
-        return embedding_bag(bag.values + self.first_row[name], self.weight, bag.offsets, mode="mean")
+        return means_of_rows(self.weight, bag.values + self.first_row[name], bag.offsets)
 
     @property
     def _is_exact(self) -> bool:
