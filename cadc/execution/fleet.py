@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from cadc.errors import Lost
 from cadc.execution.attempt import Attempt, final_state
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger

@@ -59,8 +59,12 @@ class StackedAdam:
         for (learning_rate, decay), group in groupby(range(len(self.rates)), key=self.rates.__getitem__):
             places = list(group)
             arms = slice(places[0], places[-1] + 1)
-            self._step_of({name: of for name, of in gradients.items() if name in self.decayed}, arms, learning_rate, decay)
-            self._step_of({name: of for name, of in gradients.items() if name not in self.decayed}, arms, learning_rate, 0.0)
+            self._step_of(
+                {name: of for name, of in gradients.items() if name in self.decayed}, arms, learning_rate, decay
+            )
+            self._step_of(
+                {name: of for name, of in gradients.items() if name not in self.decayed}, arms, learning_rate, 0.0
+            )
         if self.n_steps % STEPS_BETWEEN == 0:
             clear_tiny(self.weights.values(), self.state.values())
 

@@ -116,9 +116,7 @@ class Arm:
         ----------
         optimizer_bytes, n_arms : see `FitResult`.
         """
-        return self.fit.result(
-            self.state, self.rows, self._start, self.beside, self.seconds, optimizer_bytes, n_arms
-        )
+        return self.fit.result(self.state, self.rows, self._start, self.beside, self.seconds, optimizer_bytes, n_arms)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

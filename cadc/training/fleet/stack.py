@@ -54,8 +54,7 @@ class Stack:
             into[name] = stacked.requires_grad_(value.requires_grad)
         penalties = [arm.state.objective.vectors.weights or {} for arm in self.arms]
         self.penalties = {
-            name: torch.stack([weights[name] for weights in penalties]).to(self.arms[0].device)
-            for name in penalties[0]
+            name: torch.stack([weights[name] for weights in penalties]).to(self.arms[0].device) for name in penalties[0]
         }
         self._loss = _Loss(self.arms[0].state.objective)
 
