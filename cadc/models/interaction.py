@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cadc.data.vmapped import by_row
+from cadc.embeddings.coding.vmapped import by_row
 
 
 class PairwiseProducts(nn.Module):

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cadc import escape
+from cadc.configuration.nested import part
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.experiment.columns import MEASURED, PLACES
 from cadc.ledger.store import Record
@@ -50,9 +51,20 @@ def build_table(
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
     table.attrs["metrics"] = metrics
-    if values.notes:
-        table.attrs["note"] = "\n".join(values.notes)
+    if notes := [*values.notes, *_on_fleets([record for _, record in runs])]:
+        table.attrs["note"] = "\n".join(notes)
     return table
+
+
+def _on_fleets(records: Sequence[Record]) -> list[str]:
+    """Return a note if some seconds are shares of a training of several runs at once."""
+    n = sum("fleet" in part(record, "environment") for record in records)
+    if not n:
+        return []
+    return [
+        f"Of {n} of the {len(records)} runs, which were trained with others (environment.fleet), the seconds are "
+        "shares: they do not compare with those of runs alone."
+    ]
 
 
 def _row(point: Point, metrics: Sequence[str], extra: Sequence[str], value_of: MetricValues) -> dict[str, Any]:

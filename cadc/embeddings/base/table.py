@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from cadc.data.bags import lengths, spread_to_values
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
-from cadc.data.vmapped import is_vmapped
 from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.coding.shapes import require_shapes, shapes_of
+from cadc.embeddings.coding.vmapped import is_vmapped
 from cadc.errors import DataError, require_at_least
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
 from cadc.data.batch import Bag
-from cadc.data.vmapped import first, is_vmapped
 from cadc.embeddings.coding.rows import Stacked, merged, one_bag
+from cadc.embeddings.coding.vmapped import first, is_vmapped
 
 
 def looked_up(matrix: Tensor, rows: Tensor, bags: Sequence[Bag], *, sparse: bool = False) -> Tensor:
@@ -64,12 +64,12 @@ class _StackedLookUp(Stacked):
     """The look-ups of several models, as one in the matrices of all."""
 
     @staticmethod
-    def forward(matrix: Tensor, sparse: bool, rows: Tensor, *flat: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(matrix: Tensor, sparse: bool, rows: Tensor, *flat: Tensor) -> Tensor:
         found: Tensor = _LookUp.apply(matrix, sparse, rows, *flat)
         return found
 
     @staticmethod
-    def vmap(  # type: ignore[override]
+    def vmap(
         info: Any, in_dims: tuple[int | None, ...], matrix: Tensor, sparse: bool, *others: Tensor
     ) -> tuple[Tensor, int]:
         n_models = info.batch_size

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
-from cadc.data.vmapped import first, is_vmapped
+from cadc.embeddings.coding.vmapped import first, is_vmapped
 
 CHUNK = 1 << 16
 """Rows that are computed at a time where there are many."""
@@ -73,7 +73,7 @@ class Stacked(torch.autograd.Function):
 
 class _StackedRows(Stacked):
     @staticmethod
-    def forward(matrix: Tensor, rows: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(matrix: Tensor, rows: Tensor) -> Tensor:
         return _rows_of(matrix, rows)
 
     @staticmethod
@@ -85,7 +85,7 @@ class _StackedRows(Stacked):
 
 class _StackedMeans(Stacked):
     @staticmethod
-    def forward(matrix: Tensor, rows: Tensor, offsets: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(matrix: Tensor, rows: Tensor, offsets: Tensor) -> Tensor:
         return embedding_bag(rows, matrix, offsets.to(rows.dtype), mode="mean")
 
     @staticmethod

@@ -13,9 +13,7 @@ Tree = dict[str, Any]
 """Tensors of a batch by the name of its part, as `torch.vmap` takes them: a batch of each arm, one after the other."""
 
 
-def stacked_batches(
-    log: InteractionLog, rows: Sequence[Tensor], beside: Sequence[Mapping[str, Tensor]] | None = None
-) -> Tree:
+def stacked_batches(log: InteractionLog, rows: Sequence[Tensor], beside: Sequence[Mapping[str, Tensor]]) -> Tree:
     """Return a batch of each of K arms with B rows each; rows that an arm lacks are repeated and have weight 0.
 
     The mean of the weighted losses of an arm's B rows is the mean of the losses of its own rows. `real` is 1 for those
@@ -38,7 +36,7 @@ def stacked_batches(
         "bags": {name: _stacked_bag(bag, n_arms) for name, bag in batch.bags.items()},
         "real": real,
     }
-    for name in beside[0] if beside else ():
+    for name in beside[0]:
         found[name] = torch.stack([_padded(own[name], n_rows, own[name][0]) for own in beside])
     found["weight"] = found.get("weight", 1.0) * real * (n_rows / real.sum(1, keepdim=True))
     return found

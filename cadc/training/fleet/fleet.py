@@ -91,8 +91,10 @@ class Fleet:
         self._left = [arm for arm, is_over in zip(self._left, over, strict=True) if not is_over]
         stack.keep(self._left)
         for arm, is_over in ended:
-            failed = isinstance(is_over, Exception)
-            yield arm, is_over if failed else _outcome(arm.result, self._optimizer_bytes, self.n_arms)
+            if isinstance(is_over, Exception):
+                yield arm, is_over
+            else:
+                yield arm, _outcome(arm.result, self._optimizer_bytes, self.n_arms)
 
 
 def _outcome(work: Callable[..., T], *arguments: object) -> T | Exception:

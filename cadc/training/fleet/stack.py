@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from cadc.data.vmapped import vmapping
+from cadc.data.batch import Batch
+from cadc.embeddings.coding.vmapped import vmapping
 from cadc.models.model import Model
 from cadc.training.fleet.adam import StackedAdam
 from cadc.training.fleet.arm import Arm
@@ -104,7 +105,7 @@ class _Loss(nn.Module):
         self.objective = objective
         self.model = objective.model
 
-    def forward(self, batch: object) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         loss = self.objective.mean_loss(batch)
         return loss.detach(), self.objective.penalised(loss)
 
