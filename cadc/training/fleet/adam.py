@@ -6,11 +6,11 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from cadc.training.adam import STEPS_BETWEEN, clear_tiny
+from cadc.factorization.solvers.adam import STEPS_BETWEEN, clear_tiny
 
 
 class StackedAdam:
-    """Adam as `cadc.training.adam.Adam` computes it, for K arms that take their steps together.
+    """Adam as `cadc.factorization.solvers.adam.Adam` computes it, for K arms that take their steps together.
 
     Parameters
     ----------

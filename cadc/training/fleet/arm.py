@@ -12,8 +12,8 @@ from cadc.data.log import InteractionLog
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
+from cadc.factorization.solvers.adam import Adam
 from cadc.models.model import Model
-from cadc.training.adam import Adam
 from cadc.training.advice import length
 from cadc.training.device import device_of_accelerator
 from cadc.training.fit import Fit, FitResult, some_rows
