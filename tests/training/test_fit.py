@@ -1,5 +1,7 @@
 """What a fit does with weights, offsets, initial weights that compete, and limits."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -90,6 +92,7 @@ def test_a_fit_ends_when_its_time_is_up(log):
     result = fit(log, Constant(), max_seconds=1e-9, max_epochs=50, patience=50)
     assert result.epochs == 1
     assert result.best_epoch == 1
+    assert result.history[0]["train/loss"] == pytest.approx(math.log(2)), "the mean over the step that was taken"
 
 
 def test_thinned_validation_reads_its_share_and_the_same_rows_for_all(log):

@@ -45,11 +45,16 @@ def log(session_cache):
     return small_synthetic_log()
 
 
-def fit(log, checkpoints=None, minutes=10.0, tell=None, patience=2, max_epochs=5):
+def fit(log, checkpoints=None, minutes=10.0, tell=None, patience=2, max_epochs=5, max_seconds=None):
     torch.manual_seed(1)
     model = Net(log.schema)
     fitting = Fit(
-        max_epochs=max_epochs, patience=patience, batch_size=1000, checkpoint_minutes=minutes, learning_rate=0.03
+        max_epochs=max_epochs,
+        patience=patience,
+        max_seconds=max_seconds,
+        batch_size=1000,
+        checkpoint_minutes=minutes,
+        learning_rate=0.03,
     )
     result = fitting(
         model, log, log.rows("train"), torch.Generator().manual_seed(3), checkpoints=checkpoints, tell=tell
@@ -114,6 +119,14 @@ def test_one_that_stopped_early_does_not_train_on(log, tmp_path):
     assert epochs < 40
     told = []
     assert_same(fit(log, tmp_path, patience=1, max_epochs=40, tell=told.append), plain)
+    assert told == []
+
+
+def test_one_whose_time_was_up_does_not_train_on(log, tmp_path):
+    late = fit(log, tmp_path, max_seconds=1e-9)
+    assert late[1].epochs == 1
+    told = []
+    assert_same(fit(log, tmp_path, max_seconds=1e-9, tell=told.append), late)
     assert told == []
 
 
