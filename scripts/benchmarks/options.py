@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,9 @@ class Options:
         before = {name: os.environ.get(name) for name in ("CADC_CACHE", "CADC_RUNS")}
         os.environ.update(CADC_CACHE=str(self.folder / "cache"), CADC_RUNS=str(self.folder / "runs"))
         try:
-            with _as_runs_compute(self.threads):
+            with ExitStack() as stack:
+                for own in _as_runs_compute(self.threads):
+                    stack.enter_context(own)
                 yield
         finally:
             for name, value in before.items():
@@ -95,12 +97,14 @@ class Options:
                     os.environ[name] = value
 
 
-def _as_runs_compute(n_threads: int) -> AbstractContextManager[None]:
+def _as_runs_compute(n_threads: int) -> list[AbstractContextManager[None]]:
+    """Return what runs set of threads and memory."""
     try:
+        from cadc.provenance.costs import separate_memory
         from cadc.provenance.threads import threads
     except ImportError:  # an older version
-        return nullcontext()
-    return threads(n_threads)
+        return []
+    return [threads(n_threads), separate_memory()]
 
 
 def _choose_data(overrides: Sequence[str]) -> bool:

@@ -29,13 +29,18 @@ class OtherVersion:
     def __init__(self, checkout: Path, section: str, options: Options) -> None:
         own = Options(options.folder / "before", options.overrides, options.fast)
         own.folder.mkdir(exist_ok=True)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(SCRIPTS)])}
+        others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        # The working folder, which may be this checkout, is not searched.
+        search = {
+            "PYTHONPATH": os.pathsep.join([str(checkout.absolute()), str(SCRIPTS), *others]),
+            "PYTHONSAFEPATH": "1",
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.other_version", section, *as_words(own)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
+            env={**os.environ, **search},
         )
 
     def close(self) -> None:

@@ -91,11 +91,13 @@ def test_an_older_version_takes_turns_in_a_process_of_its_own(tmp_path):
     package.mkdir(parents=True)
     for folder in (package, package.parent, package.parents[1]):
         (folder / "__init__.py").touch()
-    (package / "auc.py").write_text("def auc(label, score):\n    return 0.5\n")
+    called = tmp_path / "called"
+    (package / "auc.py").write_text(f"def auc(label, score):\n    open({str(called)!r}, 'w').close()\n")
     before = OtherVersion(tmp_path / "before", "auc", Options(tmp_path, fast=True))
     try:
         cases = section_named("auc").cases(Options(tmp_path, fast=True))
         rows = measure_case("auc", next(cases), before, 1)
+        assert called.exists()
         assert [row.by for row in rows][:2] == [OURS, NAME]
         assert all(row.seconds > 0 for row in rows)
         (row,) = [row for row in measure_case("auc", Case("new", {OURS: dict}), before, 1) if row.by == NAME]
