@@ -26,7 +26,7 @@ from cadc.training.device import device_of_accelerator
 from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import FitState, History
 from cadc.training.objective import Objective
-from cadc.training.optimizers import optimizer_of
+from cadc.training.optimizers import LazyTables, optimizer_of
 from cadc.training.resumption import Resumption
 
 
@@ -39,8 +39,8 @@ class Fit:
     weight_decay_tables : L2 penalty on the vectors of tables, which each row bears when it is looked up, see
         `cadc.training.vector_penalty.VectorPenalty`.
     weight_decay_mlp : L2 penalty on the other weights.
-    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up. It is much
-        faster with hundreds of thousands of rows.
+    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up; `auto` skips
+        them in tables of more than 100,000 rows, where this is faster, see `cadc.training.optimizers.skips_rows`.
     batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
@@ -67,7 +67,7 @@ class Fit:
         patience: int = 3,
         validation_rate: float = 1.0,
         max_seconds: float | None = None,
-        lazy_tables: bool = False,
+        lazy_tables: LazyTables = False,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
         checkpoint_minutes: float = 10.0,
         progress: bool = True,

@@ -1,4 +1,4 @@
-"""Adam that skips the table rows that a batch does not look up."""
+"""Adam that leaves alone the table rows that a batch does not look up."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +11,17 @@ from cadc.factorization.solvers.adam import STEPS_BETWEEN, clear_tiny
 
 
 class LazyAdam(torch.optim.Adam):
-    """Adam (Kingma and Ba, ICLR 2015) that updates a row's weights and moments only in steps with a gradient for it.
+    """Adam (Kingma and Ba, ICLR 2015) whose steps change only the rows of a table that have a gradient.
 
     This applies to parameters with sparse gradients; all others are updated as by Adam. The time of a step then grows
-    with the rows of a batch instead of the rows of the tables. Weight decay applies in the same steps only, so that it
-    does not wipe out rare rows in between. Bias correction counts all steps. No weight decays into denormal numbers,
-    see `cadc.factorization.solvers.adam.Adam`.
+    with the rows of a batch instead of the rows of the tables.
+
+    The rows have no momentum, beta_1 = 0, so that a row without a gradient rests, and the steps are exactly those of
+    Adam with beta_1 = 0 on the whole table: `exp_avg_sq` shrinks by beta_2 for each step that a row rested, once it is
+    looked up again. With momentum, Adam moves a row by a tenth of its gradient when it is looked up, and by the rest of
+    it in the steps that follow, although no batch holds the row; here it moves by all of it at once. Lazy variants that
+    keep the momentum and let it rest move rare rows by that tenth alone. Weight decay, too, applies only to rows that
+    are looked up. No weight decays into denormal numbers, see `cadc.factorization.solvers.adam.Adam`.
     """
 
     @torch.no_grad()
@@ -53,17 +58,20 @@ class LazyAdam(torch.optim.Adam):
         state = self.state[weight]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32)
-            # Both moments of a row lie side by side, so that each row is fetched once.
-            state["moments"] = weight.new_zeros(len(weight), 2, weight.shape[1])
+            state["exp_avg_sq"] = torch.zeros_like(weight)
+            # Whole numbers up to 2^24 as float32, which torch makes of all state that it loads.
+            state["last_step"] = weight.new_zeros(len(weight))
         state["step"] += 1
-        step, (beta1, beta2) = float(state["step"]), group["betas"]
+        step, beta2 = float(state["step"]), group["betas"][1]
         rows, slope = summed_by_row(gradient._indices()[0].int(), gradient._values())
-        own, moments = weight.index_select(0, rows), state["moments"].index_select(0, rows)
+        own = weight.index_select(0, rows)
         if group["weight_decay"]:
             slope.add_(own, alpha=group["weight_decay"])
-        first = moments[:, 0].lerp_(slope, 1 - beta1)
-        second = moments[:, 1].mul_(beta2).addcmul_(slope, slope, value=1 - beta2)
-        scale = (second / (1 - beta2**step)).sqrt_().add_(group["eps"])
+        rested = step - state["last_step"].index_select(0, rows)
+        square = state["exp_avg_sq"].index_select(0, rows).mul_((beta2**rested).unsqueeze(1))
+        square.addcmul_(slope, slope, value=1 - beta2)
+        scale = (square / (1 - beta2**step)).sqrt_().add_(group["eps"])
         rows = rows.long()
-        state["moments"].index_copy_(0, rows, moments)
-        weight.index_copy_(0, rows, own.addcdiv_(first, scale, value=-group["lr"] / (1 - beta1**step)))
+        weight.index_copy_(0, rows, own.addcdiv_(slope, scale, value=-group["lr"]))
+        state["exp_avg_sq"].index_copy_(0, rows, square)
+        state["last_step"].index_fill_(0, rows, step)

@@ -19,7 +19,7 @@ from cadc.evaluation.tasks import HeldOutRanks, require_numbers
 from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
 from cadc.training.objective import Objective
-from cadc.training.optimizers import weight_groups, with_sparse_gradients
+from cadc.training.optimizers import LazyTables, skips_rows, weight_groups, with_sparse_gradients
 
 
 class RecommenderModule(pl.LightningModule):
@@ -37,7 +37,8 @@ class RecommenderModule(pl.LightningModule):
     learning_rate : of Adam.
     weight_decay_tables : L2 penalty on the vectors that a batch looks up, see `VectorPenalty`.
     weight_decay_mlp : L2 penalty added to the gradients of the other weights.
-    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up.
+    lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up, see
+        `cadc.training.optimizers.skips_rows`.
     ranked : log whose held-out items are ranked among all items: `val/ndcg@10` and its siblings are then logged in
         place of AUC and logloss, and `predict` gives scores. Models that suit ranking alone need it.
     shares : share of the training rows that hold each value, float, shape [vocabulary size], by field; None takes
@@ -56,7 +57,7 @@ class RecommenderModule(pl.LightningModule):
         learning_rate: float = 3e-3,
         weight_decay_tables: float = 3e-4,
         weight_decay_mlp: float = 1e-4,
-        lazy_tables: bool = False,
+        lazy_tables: LazyTables = False,
         ranked: InteractionLog | None = None,
         shares: Mapping[str, Tensor] | None = None,
     ) -> None:
@@ -78,7 +79,7 @@ class RecommenderModule(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with a group of weights that it decays, and one that it does not."""
-        if self.lazy_tables:
+        if skips_rows(self.model, self.lazy_tables):
             with_sparse_gradients(self.model)
         # Which is Adam where gradients are dense.
         return LazyAdam(weight_groups(self.model, self.weight_decay_mlp), lr=self.learning_rate, fused=True)

@@ -6,6 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from cadc.embeddings.collection import EmbeddingCollection
+from cadc.embeddings.initialization import InitialValues
+from cadc.embeddings.schemes.full import Full
 from cadc.errors import CadcError
 from cadc.models.model import Model
 from cadc.training.checkpoints import CheckpointFolder
@@ -33,6 +36,19 @@ class Net(Model):
         return self.last(nn.functional.dropout(torch.cat(vectors, 1), 0.2, self.training)).squeeze(1)
 
 
+class Rows(Model):
+    """A table whose rows rest unless a batch looks them up."""
+
+    def __init__(self, schema):
+        super().__init__()
+        start = InitialValues({field.name: None for field in schema.fields})
+        self.embeddings = EmbeddingCollection(schema, Full(dim=4), start)
+
+    def forward(self, batch):
+        vectors = self.embeddings(batch)
+        return (vectors[:, 0] * vectors[:, 1:].sum(1)).sum(1)
+
+
 class Killed(Exception):
     """Stands for whatever ends a process."""
 
@@ -45,9 +61,18 @@ def log(session_cache):
     return small_synthetic_log()
 
 
-def fit(log, checkpoints=None, minutes=10.0, tell=None, patience=2, max_epochs=5, max_seconds=None):
+def fit(
+    log,
+    checkpoints=None,
+    minutes=10.0,
+    tell=None,
+    patience=2,
+    max_epochs=5,
+    max_seconds=None,
+    lazy_tables=False,
+):
     torch.manual_seed(1)
-    model = Net(log.schema)
+    model = (Rows if lazy_tables else Net)(log.schema)
     fitting = Fit(
         max_epochs=max_epochs,
         patience=patience,
@@ -55,6 +80,7 @@ def fit(log, checkpoints=None, minutes=10.0, tell=None, patience=2, max_epochs=5
         batch_size=1000,
         checkpoint_minutes=minutes,
         learning_rate=0.03,
+        lazy_tables=lazy_tables,
     )
     result = fitting(
         model, log, log.rows("train"), torch.Generator().manual_seed(3), checkpoints=checkpoints, tell=tell
@@ -99,8 +125,9 @@ def test_from_every_checkpoint_the_end_is_the_same(log, tmp_path, monkeypatch, s
         assert_same(fit(log, copy), plain)
 
 
-def test_killed_at_every_epoch_in_turn(log, tmp_path):
-    plain = fit(log)
+@pytest.mark.parametrize("lazy_tables", [False, True])
+def test_killed_at_every_epoch_in_turn(log, tmp_path, lazy_tables):
+    plain = fit(log, lazy_tables=lazy_tables)
 
     def kill(history):
         raise Killed
@@ -108,9 +135,9 @@ def test_killed_at_every_epoch_in_turn(log, tmp_path):
     epochs = 0
     while epochs < len(plain[1].history):
         with pytest.raises(Killed):
-            fit(log, tmp_path, tell=kill)
+            fit(log, tmp_path, tell=kill, lazy_tables=lazy_tables)
         epochs += 1
-    assert_same(fit(log, tmp_path, tell=kill), plain)
+    assert_same(fit(log, tmp_path, tell=kill, lazy_tables=lazy_tables), plain)
 
 
 def test_one_that_stopped_early_does_not_train_on(log, tmp_path):

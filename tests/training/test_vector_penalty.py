@@ -100,7 +100,7 @@ def test_its_gradient_is_that_of_the_formula(rows, shares):
                 strengths = [min(float(0.1 / by_field[name][value]), MOST) for value in ids]
                 total = total + sum(strengths) / len(ids) * mean.square().sum()
     (total / 2 / len(rows)).backward()
-    torch.testing.assert_close(weight.grad, naive.grad, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(weight.grad, naive.grad, rtol=1e-6, atol=1e-6)
 
 
 def test_without_counts_the_shares_are_those_of_the_batch():
@@ -141,16 +141,16 @@ def test_rows_that_no_batch_holds_stay_as_they_start_whatever_the_optimiser(lazy
         assert moved.nonzero().flatten().tolist() == met, name
 
 
-def test_lazy_and_dense_adam_agree_where_every_batch_holds_every_row():
+def test_lazy_adam_is_adam_without_momentum_of_the_tables():
     found = []
     for lazy in (False, True):
         model = Sum()
         objective = Objective(model, weight_decay_tables=0.1)
         optimizer = optimizer_of(model, 0.01, weight_decay_mlp=0.0, lazy_tables=lazy)
+        if not lazy:
+            optimizer.betas = (0.0, 0.999)
         for shift in range(4):
-            users = [(row + shift) % N_USERS for row in range(12)]
-            items = [(row * shift) % N_ITEMS if row > 4 else row for row in range(12)]
-            batch = batch_of(users, items, [[row % N_TAGS] for row in range(12)])
+            batch = batch_of([shift, shift, 1], [0, shift, 1], [[shift % N_TAGS], [], [0, 0]])
             optimizer.zero_grad()
             objective.penalised(objective.mean_loss(batch)).backward()
             optimizer.step()
