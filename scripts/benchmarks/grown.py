@@ -1,79 +1,123 @@
-"""A process that prepares and factorises a generated log of many rows, and says what each took and its own memory."""
+"""A process that carries out the stages of a run on a generated log of many rows, and says what each took, as JSON.
 
+    PYTHONPATH=.:scripts python -m benchmarks.grown 1000000 fm chronological
+
+It has one thread, and its log 100 rows a user and 20,000 items. Memory is what the process holds beyond its imports and
+beyond pages of files, which the system drops when it needs them; its peak is read every few milliseconds.
+"""
+
+import ctypes
 import json
 import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-PASSES = 2
-PERIOD = 0.02
-"""Seconds between two looks at the memory."""
-
-
-def generated(n_rows: int) -> tuple[str, ...]:
-    """Return the overrides of a log whose users and items grow with its rows as those of published logs do."""
-    n_users, n_items = max(100, n_rows // 150), max(100, n_rows // 1000)
-    return ("data=synthetic", f"data.n_rows={n_rows}", f"data.n_users={n_users}", f"data.n_items={n_items}")
+USERS, ITEMS, DIM, RATE = 100, 20_000, 16, 0.001
+"""Rows of a user, number of items, length of the vectors and share of the rows that the network is trained on."""
+PASSES = 4
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Print, as JSON, microseconds a row of each stage, and bytes a row of the memory beyond mapped files."""
-    from cadc.pipeline.build import open_log
-    from cadc.pipeline.settings import Settings
+class Peak:
+    """Processor seconds and the peak of anonymous memory of a `with` block."""
 
-    n_rows, overrides = int(arguments[0]), arguments[1:]
-    words = ["model=factorization", "factorization.dim=14", f"factorization.max_epochs={PASSES}", *overrides]
-    settings = Settings.compose([*words, *generated(n_rows)])
-    assert settings.factorization is not None
-    micro = 1e6 / n_rows
-    started = time.perf_counter()
-    for _ in settings.source.build().read().chunks:
-        pass
-    generate = time.perf_counter() - started
-    found = {"generate, µs a row": generate * micro}
-    with own_memory() as peak:
-        started = time.perf_counter()
-        log = open_log(settings)
-        found["prepare, µs a row"] = (time.perf_counter() - started - generate) * micro
-    found["prepare, bytes a row"] = max(peak) / n_rows
-    with own_memory() as peak:
-        factors = settings.factorization.build().fit(log, log.rows("train"), 14, log.rows("validation"))
-    found["factorise, µs a row and pass"] = factors[1]["seconds"] / factors[1]["epochs"] * micro
-    found["factorise, bytes a row"] = max(peak) / n_rows
-    found["most memory, MB"] = max(max(peak), found["prepare, bytes a row"] * n_rows) / 1e6
+    def __enter__(self) -> "Peak":
+        # Memory that the allocator keeps of an earlier stage would count, too.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        self.bytes, self._is_over = anonymous_bytes(), threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+        self._started = time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.process_time() - self._started
+        self._is_over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(0.005):
+            self.bytes = max(self.bytes, anonymous_bytes())
+
+
+def anonymous_bytes() -> int:
+    """Return the resident memory of this process that is not of files."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    match = re.search(r"RssAnon:\s+(\d+) kB", status)
+    if match is None:
+        sys.exit("/proc/self/status does not tell RssAnon; growth is measured on Linux.")
+    return int(match[1]) * 1024
+
+
+def measure(n_rows: int, factorization: str = "logistic", split: str = "random") -> None:
+    """Carry out the stages of a run on a log of some rows, and print what each took.
+
+    The time of `prepare` is without that of generating the rows, which has a stage of its own.
+
+    Parameters
+    ----------
+    n_rows : of the log.
+    factorization : `logistic`, `fm` or `als`.
+    split : `random`, `chronological`, `leave_one_out` or `global_time`.
+    """
+    import torch
+
+    from cadc.data.prepare import prepare
+    from cadc.data.sources import Synthetic
+    from cadc.data.split import ChronologicalSplit, GlobalTimeSplit, LeaveOneOutSplit, RandomSplit
+    from cadc.evaluation.tasks import metrics_of
+    from cadc.factorization import ALS, FactorizationMachine, LogisticMF
+    from cadc.factorization.fitted_rows import fit_factors
+    from cadc.models.factorization import FactorizationModel
+    from cadc.pipeline.evaluate import score, with_activity
+    from cadc.randomness import numpy_generator
+    from cadc.sampling import UniformSampler
+
+    torch.set_num_threads(1)
+    method = {
+        "logistic": lambda: LogisticMF(max_epochs=PASSES, tolerance=0),
+        "fm": lambda: FactorizationMachine(max_epochs=PASSES, tolerance=0),
+        "als": lambda: ALS(iterations=PASSES),
+    }[factorization]()
+    parts = {
+        "random": RandomSplit,
+        "chronological": ChronologicalSplit,
+        "leave_one_out": LeaveOneOutSplit,
+        "global_time": GlobalTimeSplit,
+    }[split]()
+    small = prepare(Synthetic(n_rows=3000), parts)
+    fit_factors(method, small, DIM, "full", torch.arange(1), 0)
+    begin = anonymous_bytes()
+
+    found: dict[str, float] = {}
+
+    def stage(name: str, work: Callable[[], Any], apart: float = 0.0) -> Any:
+        with Peak() as peak:
+            result = work()
+        found[f"{name}, µs a row"] = 1e6 * peak.seconds / n_rows - apart
+        found[f"{name}, bytes a row"] = (peak.bytes - begin) / n_rows
+        found["most memory, MB"] = max(found.get("most memory, MB", 0.0), peak.bytes / 1e6)
+        return result
+
+    source = Synthetic(n_rows=n_rows, n_users=max(943, n_rows // USERS), n_items=ITEMS)
+    stage("generate", lambda: [None for _ in source.read().chunks])
+    log = stage("prepare", lambda: prepare(source, parts), found["generate, µs a row"])
+    sample = stage("sample", lambda: UniformSampler(rate=RATE)(log, numpy_generator(0, "sample")))
+    fitted = stage("factorise", lambda: fit_factors(method, log, DIM, "full", sample.rows, 0))
+    stage("factorise the complement", lambda: fit_factors(method, log, DIM, "complement", sample.rows, 0))
+    model = FactorizationModel(fitted.factors, log.schema)
+
+    def evaluate() -> None:
+        table = score(model, log, "test")
+        metrics_of(table, "ctr")
+        with_activity(table, log, sample, "test")
+
+    stage("evaluate", evaluate)
     print(json.dumps(found))
 
 
-@contextmanager
-def own_memory() -> Iterator[list[float]]:
-    """Collect the bytes that the process holds beyond those of mapped files, less those at the start."""
-    before, seen, ended = _bytes(), [0.0], threading.Event()
-
-    def look() -> None:
-        while not ended.wait(PERIOD):
-            seen.append(_bytes() - before)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _bytes() -> float:
-    try:
-        text = Path("/proc/self/status").read_text(encoding="utf-8")
-    except OSError:
-        return 0.0
-    match = re.search(r"RssAnon:\s+(\d+) kB", text)
-    return 1024.0 * int(match[1]) if match else 0.0
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    measure(int(sys.argv[1]), *sys.argv[2:])

@@ -14,8 +14,8 @@ from cadc.reporting.drawn.figure import STYLE, save
 from cadc.reporting.drawn.palette import MARKERS
 
 PANELS = {
-    "µs a row": ("prepare, µs a row", "factorise, µs a row and pass"),
-    "bytes of memory a row": ("prepare, bytes a row", "factorise, bytes a row"),
+    "µs a row": ("prepare, µs a row", "factorise, µs a row", "evaluate, µs a row"),
+    "bytes of memory a row": ("prepare, bytes a row", "factorise, bytes a row", "evaluate, bytes a row"),
 }
 
 
