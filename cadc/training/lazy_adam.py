@@ -63,10 +63,12 @@ class LazyAdam(torch.optim.Adam):
             state["last_step"] = weight.new_zeros(len(weight))
         state["step"] += 1
         step, beta2 = float(state["step"]), group["betas"][1]
-        rows, slope = summed_by_row(gradient._indices()[0].int(), gradient._values())
+        rows, slope = gradient._indices()[0], gradient._values()
+        if not gradient.is_coalesced():  # the table was looked up several times
+            rows, slope = summed_by_row(rows.int(), slope)
         own = weight.index_select(0, rows)
         if group["weight_decay"]:
-            slope.add_(own, alpha=group["weight_decay"])
+            slope = slope.add(own, alpha=group["weight_decay"])
         rested = step - state["last_step"].index_select(0, rows)
         square = state["exp_avg_sq"].index_select(0, rows).mul_((beta2**rested).unsqueeze(1))
         square.addcmul_(slope, slope, value=1 - beta2)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import embedding, embedding_bag
 
 from cadc.data.batch import Bag
-from cadc.embeddings.coding.rows import Stacked, merged, one_bag
+from cadc.embeddings.coding.rows import Stacked, merged, one_bag, summed_by_row
 from cadc.embeddings.coding.vmapped import first, is_vmapped
 
 
@@ -20,7 +20,8 @@ def looked_up(matrix: Tensor, rows: Tensor, bags: Sequence[Bag], *, sparse: bool
     matrix : shape [m, d].
     rows : of the single values, int32 or int64, shape [B, F].
     bags : rows of the values of each bag; an empty bag gives zeros.
-    sparse : whether the gradient of the matrix is a sparse tensor, with an entry for each value, or a dense one.
+    sparse : whether the gradient of the matrix is a sparse tensor, with an entry for each row that was looked up, or a
+        dense one.
     """
     flat = [part for bag in bags for part in (bag.values, bag.offsets)]
     work = _StackedLookUp if is_vmapped() else _LookUp
@@ -44,20 +45,32 @@ class _LookUp(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         rows, *flat = context.saved_tensors
-        of_single, *of_bags = gradients[0].split([rows.shape[1], *(1 for _ in flat[::2])], 1)
-        places, values = [rows.flatten()], [of_single.flatten(0, 1)]
-        for own, offsets, of_bag in zip(flat[::2], flat[1::2], of_bags, strict=True):
-            counts = torch.diff(offsets, append=offsets.new_tensor([len(own)])).long()
-            of_value = of_bag.squeeze(1) / counts.clamp(min=1).unsqueeze(1)
-            places.append(own.to(rows.dtype))
-            values.append(of_value.index_select(0, torch.repeat_interleave(counts)))
-        place, value = torch.cat(places), torch.cat(values)
+        gradient = gradients[0]
+        n_rows, n_fields, dim = gradient.shape
+        places = torch.arange(n_rows * n_fields, device=rows.device).view(n_rows, n_fields)
+        all_rows, all_places = [rows.flatten()], [places[:, : rows.shape[1]].flatten()]
+        weights = [gradient.new_ones(rows.numel())]
+        for column, values, offsets in zip(places.T[rows.shape[1] :], flat[::2], flat[1::2], strict=True):
+            counts = torch.diff(offsets, append=offsets.new_tensor([len(values)])).long()
+            row = torch.repeat_interleave(counts)
+            all_rows.append(values.to(rows.dtype))
+            all_places.append(column.index_select(0, row))
+            weights.append((1 / counts.to(gradient.dtype)).index_select(0, row))
+        of_values = gradient.reshape(-1, dim)
+        if flat:
+            found = summed_by_row(torch.cat(all_rows), of_values, torch.cat(all_places), torch.cat(weights))
+        else:
+            found = summed_by_row(all_rows[0], of_values)
         no_others = [None] * (2 + len(flat))
         if context.sparse:
-            return torch.sparse_coo_tensor(place.unsqueeze(0), value, context.shape, check_invariants=False), *no_others
-        # Several times as fast as index_add_, and the same sums.
-        place = place.long().unsqueeze(1).expand_as(value)
-        return value.new_zeros(context.shape).scatter_add_(0, place, value), *no_others
+            return _sparse(*found, context.shape), *no_others
+        return gradient.new_zeros(context.shape).index_copy_(0, found[0].long(), found[1]), *no_others
+
+
+def _sparse(rows: Tensor, values: Tensor, shape: torch.Size) -> Tensor:
+    """Return a sparse matrix [m, d] of some rows, each given once and in ascending order."""
+    indices = rows.long().unsqueeze(0)
+    return torch.sparse_coo_tensor(indices, values, shape, is_coalesced=True, check_invariants=False)
 
 
 class _StackedLookUp(Stacked):

@@ -31,13 +31,17 @@ def _rows_of(matrix: Tensor, rows: Tensor) -> Tensor:
     return matrix.index_select(0, rows) if rows.device.type == "cpu" else embedding(rows, matrix)
 
 
-def summed_by_row(rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+def summed_by_row(
+    rows: Tensor, values: Tensor, places: Tensor | None = None, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the different row numbers in ascending order, and the sum of the values of each, in the values' order.
 
     Parameters
     ----------
     rows : int32 or int64, shape [n].
-    values : of these rows, shape [n, d].
+    values : shape [n, d], or [m, d] with `places`.
+    places : which value belongs to each row number, int64, shape [n]; None for the one in the same place.
+    weights : of the values in the sums, of their type, shape [n]; None for 1.
 
     >>> rows, sums = summed_by_row(torch.tensor([7, 2, 7]), torch.tensor([[1.0], [10.0], [100.0]]))
     >>> rows.tolist(), sums.tolist()
@@ -45,7 +49,10 @@ def summed_by_row(rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """
     ascending, order = torch.sort(rows, stable=True)
     different, counts = torch.unique_consecutive(ascending, return_counts=True)
-    return different, embedding_bag(order, values, counts.cumsum(0) - counts, mode="sum")
+    places = order if places is None else places.index_select(0, order)
+    weights = None if weights is None else weights.index_select(0, order)
+    starts = counts.cumsum(0) - counts
+    return different, embedding_bag(places, values, starts, mode="sum", per_sample_weights=weights)
 
 
 def means_of_rows(matrix: Tensor, rows: Tensor, offsets: Tensor) -> Tensor:

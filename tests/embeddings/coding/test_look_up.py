@@ -62,3 +62,12 @@ def test_values_of_equal_rows_are_added_in_their_order(dtype, rows):
         expected[row] += value
     assert different.tolist() == sorted(set(rows))
     assert torch.equal(sums, expected[different.long()])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_bags_that_are_all_empty_give_zeros_and_no_gradient(sparse):
+    matrix = torch.ones(N_ROWS, DIM, requires_grad=True)
+    found = looked_up(matrix, torch.empty(2, 0, dtype=torch.int32), [bag_of([[], []])], sparse=sparse)
+    found.sum().backward()
+    assert found.shape == (2, 1, DIM) and not found.any()
+    assert not matrix.grad.to_dense().any()
