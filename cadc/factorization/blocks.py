@@ -21,7 +21,8 @@ class Block:
     Parameters
     ----------
     values : ids, int64, shape [m].
-    rows : numbers of the rows of each value, int64, shape [m, L]; shorter lists are padded with `n_rows`.
+    rows : numbers of the rows of each value, int32 or, from 2^31 rows on, int64, shape [m, L]; shorter lists are padded
+        with `n_rows`.
     """
 
     values: Tensor
@@ -33,7 +34,7 @@ def blocks_of(ids: Tensor, n_values: int, cells: int = CELLS, most_values: int =
 
     Parameters
     ----------
-    ids : the value of each row, int64, shape [n_rows].
+    ids : the value of each row, int32 or int64, shape [n_rows].
     n_values : number of values.
     cells : largest m·L of a block; a value with more rows is a block of its own.
     most_values : largest m of a block.
@@ -65,12 +66,12 @@ def blocks_of(ids: Tensor, n_values: int, cells: int = CELLS, most_values: int =
 def order_by(ids: NDArray[np.integer], n_values: int) -> NDArray[np.integer]:
     """Return the places of ids from 0 to `n_values` - 1 in ascending order of id, equal ids in their order.
 
-    The result is that of a stable argsort, by counting, which takes a fraction of the time.
+    The result is that of a stable argsort, by counting, which takes a fraction of the time; int32 below 2^31 rows.
 
     >>> order_by(np.array([2, 0, 2]), 3).tolist()
     [1, 0, 2]
     """
-    places = np.arange(len(ids) + 1)
+    places = np.arange(len(ids) + 1, dtype=np.int32 if len(ids) < 2**31 - 1 else np.int64)
     # A matrix with one entry in each column: by rows, its entries are in ascending order of id.
     order: NDArray[np.integer] = csc_array((places[:-1], ids, places), shape=(n_values, len(ids))).tocsr().data
     return order

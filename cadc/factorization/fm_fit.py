@@ -46,16 +46,16 @@ class Machine:
 
     def logits(self, rows: Rows) -> Tensor:
         """Return the logit of each row, shape [n]."""
-        sums, own = self.context_sums(rows)
-        for start in range(0, len(rows), PIECE):
-            here = slice(start, start + PIECE)
-            total = sums[here].clone()
+        logits = torch.empty(len(rows))
+        for here, piece in rows.pieces(PIECE):
+            total, own = self.context_sums(piece)
             for side, state in self.sides.items():
-                entities = rows.entities[side][here]
+                entities = piece.entities[side]
                 added = state.sums.index_select(0, entities)[:, : self.dim]
-                own[here] += state.own.index_select(0, entities) + (total * added).sum(1)
+                own += state.own.index_select(0, entities) + (total * added).sum(1)
                 total += added
-        return own
+            logits[here] = own
+        return logits
 
 
 class SideRows:
@@ -126,12 +126,14 @@ class SideRows:
         The features are those of `update`, shape [n + 1, dim + 2], and the variances have shape [n + 1]. The last row
         is zero, for padding.
         """
-        sums, own = machine.context_sums(rows)
-        one = torch.full((len(rows), 1), float(self.other is None))
-        spread = torch.zeros(len(rows) + 1)
-        for name, field in machine.context.items():
-            spread[:-1] += field.variances.index_select(0, rows.context[name])
-        return torch.cat([torch.cat([sums, one, own[:, None]], 1), torch.zeros(1, machine.dim + 2)]), spread
+        dim = machine.dim
+        features, spread = torch.zeros(len(rows) + 1, dim + 2), torch.zeros(len(rows) + 1)
+        for here, piece in rows.pieces(PIECE):
+            features[here, :dim], features[here, dim + 1] = machine.context_sums(piece)
+            for name, field in machine.context.items():
+                spread[here] += field.variances.index_select(0, piece.context[name])
+        features[:-1, dim] = float(self.other is None)
+        return features, spread
 
 
 class ContextRows:
@@ -184,6 +186,7 @@ class ContextRows:
             z += (features[..., : dim + 1] * step[:, None]).sum(2)
             found[..., :dim] += (field.parameters[block.values] - own)[:, None, :dim] * is_row[..., None]
             met += (field.variances[block.values] - before)[:, None] * is_row
+            flat = flat.long()
             logits.index_copy_(0, flat, z.flatten())
             sums.index_copy_(0, flat, found.flatten(0, 1))
             spread.index_copy_(0, flat, met.flatten())
@@ -195,16 +198,18 @@ def update_context(
     """Take a step with each context field in turn."""
     if not blocks:
         return
-    sums, _ = machine.context_sums(rows)
-    spread = torch.zeros(len(rows))
-    for name, field in machine.context.items():
-        spread += field.variances.index_select(0, rows.context[name])
-    for side, state in machine.sides.items():
-        sums += state.sums.index_select(0, rows.entities[side])[:, : machine.dim]
-        spread += state.spread.index_select(0, rows.entities[side])
-    sums = torch.nn.functional.pad(sums, (0, 2, 0, 1))
-    sums[:-1, machine.dim] = 1
-    spread = torch.cat([spread if variational else torch.zeros(len(rows)), torch.zeros(1)])
+    dim = machine.dim
+    sums, spread = torch.zeros(len(rows) + 1, dim + 2), torch.zeros(len(rows) + 1)
+    for here, piece in rows.pieces(PIECE):
+        sums[here, :dim] = machine.context_sums(piece)[0]
+        for side, state in machine.sides.items():
+            sums[here, :dim] += state.sums.index_select(0, piece.entities[side])[:, :dim]
+        if variational:
+            for name, field in machine.context.items():
+                spread[here] += field.variances.index_select(0, piece.context[name])
+            for side, state in machine.sides.items():
+                spread[here] += state.spread.index_select(0, piece.entities[side])
+    sums[:-1, dim] = 1
     logits = torch.cat([machine.logits(rows), torch.zeros(1)])
     for block in blocks:
         block.update(machine, rows, sums, spread, logits, relaxation)
@@ -215,10 +220,13 @@ def update_context(
 
 def update_linear(machine: Machine, rows: Rows, l2: float) -> None:
     """Take a step with the weights of the dense columns and the global bias, which has no penalty."""
-    logits = machine.logits(rows)
-    probability = logits.sigmoid()
-    features = torch.cat([rows.dense, torch.ones(len(rows), 1)], 1).double()
-    penalties = torch.tensor([l2] * rows.dense.shape[1] + [1e-9], dtype=torch.float64)
-    hessian = (features * curvature(logits, probability).double()[:, None]).T @ features + torch.diag(penalties)
-    gradient = features.T @ (rows.labels - probability).double() - penalties * machine.linear.double()
+    n_dense = rows.dense.shape[1]
+    penalties = torch.tensor([l2] * n_dense + [1e-9], dtype=torch.float64)
+    hessian, gradient = torch.diag(penalties), -penalties * machine.linear.double()
+    for _, piece in rows.pieces(PIECE):
+        logits = machine.logits(piece)
+        probability = logits.sigmoid()
+        features = torch.cat([piece.dense, torch.ones(len(piece), 1)], 1).double()
+        hessian += (features * curvature(logits, probability).double()[:, None]).T @ features
+        gradient += features.T @ (piece.labels - probability).double()
     machine.linear += torch.linalg.solve(hessian, gradient).float()

@@ -1,5 +1,6 @@
 """Data of a factorisation machine: the values of each entity, and rows that refer to entities."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,8 @@ class Rows:
 
     Parameters
     ----------
-    entities : row of the entity table for each side, int64, shape [n] each.
-    context : ids of each context field by name, int64, shape [n] each.
+    entities : row of the entity table for each side, int32, shape [n] each.
+    context : ids of each context field by name, int32, shape [n] each.
     dense : float32, shape [n, D].
     labels : float32, shape [n].
     """
@@ -31,14 +32,21 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def pieces(self, n: int) -> Iterator[tuple[slice, "Rows"]]:
+        """Yield the rows in pieces of at most n, each with its place."""
+        for first in range(0, len(self), n):
+            here = slice(first, min(first + n, len(self)))
+            own = ({name: ids[here] for name, ids in columns.items()} for columns in (self.entities, self.context))
+            yield here, Rows(*own, self.dense[here], self.labels[here])
+
 
 def read_rows(log: InteractionLog, rows: Tensor, fields: list[Field]) -> Rows:
-    """Return some rows (int64, shape [n]) of a log, with the columns that the fields need."""
+    """Return some rows (shape [n]) of a log, with the columns that the fields need."""
     sides: list[EntitySide] = [side for side in log.entities if any(field.side == side for field in fields)]
     dense = [log.gather(part).dense for part in rows.split(1 << 18)] if log.schema.dense else []
     return Rows(
-        {side: log.entity_rows(side, rows).long() for side in sides},
-        {field.name: log.field_ids(field.name, rows).long() for field in fields if field.side == "context"},
+        {side: log.entity_rows(side, rows) for side in sides},
+        {field.name: log.field_ids(field.name, rows) for field in fields if field.side == "context"},
         torch.cat(dense) if dense else torch.zeros(len(rows), 0),
         log.labels(rows),
     )
