@@ -12,7 +12,9 @@ from cadc.factorization.examples import ExampleParts
 
 
 class GroupedExamples:
-    """The examples of each value of one field, in 5 bytes an example.
+    """The examples of each value of one field, in 4 bytes an example.
+
+    An example is the id of the other field; that of label 1 is stored as its bitwise complement, which is negative.
 
     Parameters
     ----------
@@ -30,16 +32,15 @@ class GroupedExamples:
         self._ends = lengths.cumsum(0)
         self._free = np.zeros(len(counts), np.int64)
         self._free[self.values.numpy()] = (self._ends - lengths).numpy()
-        self._others = np.empty(n_examples, np.int32)
-        self._labels = np.empty(n_examples, np.bool_)
+        self._examples = np.empty(n_examples, np.int32)
 
     def __len__(self) -> int:
-        return len(self._others)
+        return len(self._examples)
 
     @property
     def n_positive(self) -> int:
         """Number of examples with label 1."""
-        return int(np.count_nonzero(self._labels))
+        return int(np.count_nonzero(self._examples < 0))
 
     def add(self, ids: Tensor, others: Tensor, labels: Tensor) -> None:
         """Append examples to those of their values, in their order.
@@ -50,8 +51,8 @@ class GroupedExamples:
         labels : 0 or 1, shape [n].
         """
         order, places = next_places(ids.numpy(), self._free)
-        self._others[places] = others.numpy()[order]
-        self._labels[places] = labels.numpy()[order] > 0
+        own = others.numpy().astype(np.int32)
+        self._examples[places] = np.where(labels.numpy() > 0, ~own, own)[order]
 
     def blocks(self, cells: int = CELLS, most_values: int = MOST_VALUES) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield every example once, in blocks of values with similar numbers of examples, the most frequent first.
@@ -75,15 +76,12 @@ class GroupedExamples:
             begin = int(self._ends[start - 1]) if start else 0
             start += len(values)
             here = slice(begin, int(self._ends[start - 1]))
-            own_others, own_labels = torch.from_numpy(self._others[here]), torch.from_numpy(self._labels[here])
+            own = torch.from_numpy(self._examples[here])
             is_example = torch.arange(length) < self.counts[values][:, None]
             others = torch.full(is_example.shape, self.n_others, dtype=torch.int32)
-            labels = torch.zeros(is_example.shape)
-            yield (
-                values,
-                others.masked_scatter_(is_example, own_others),
-                labels.masked_scatter_(is_example, own_labels.float()),
-            )
+            others.masked_scatter_(is_example, own)
+            is_positive = others < 0
+            yield values, torch.where(is_positive, ~others, others), is_positive.float()
 
 
 def grouped_by_both(examples: ExampleParts, sizes: Sequence[int]) -> tuple[GroupedExamples, GroupedExamples]:

@@ -123,13 +123,13 @@ class LogisticMF(Factorization):
         for table in vectors:
             table[UNKNOWN] = 0
         examples: ExampleParts = LogExamples(log, fields, rows)
-        held_out = LogExamples(log, fields, stopping).all()
+        held_out: ExampleParts = LogExamples(log, fields, stopping)
         in_rows, n_positive = survey(examples, sizes)
         # Minibatches are drawn from all examples, closed-form steps read them in an order that is the same each time.
         kept, fitted = examples if self.solver == "newton" else examples.all(), in_rows
         if self.feedback == "implicit":
-            kept, held_out = examples.all().positives(), held_out.positives()
-            held_out = held_out.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
+            kept, liked = examples.all().positives(), held_out.all().positives()
+            held_out = liked.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
             fitted, _ = survey(kept, sizes)
         else:
             require_two_labels(len(rows), n_positive, "set factorization.feedback=implicit, or factorization=als")

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import ExampleParts, Examples
+from cadc.factorization.examples import ExampleParts
 from cadc.factorization.factors import pairwise_logits
-from cadc.factorization.logistic_newton import Solution, pair_logits, split_state
+from cadc.factorization.logistic_newton import Solution, mean_loss, split_state
 from cadc.factorization.solvers.adam import Adam
 
 
 def fit_adam(
     draw: Callable[[], ExampleParts],
-    held_out: Examples,
+    held_out: ExampleParts,
     vectors: list[Tensor],
     l2: float,
     l2_bias: float,
@@ -62,7 +62,6 @@ def fit_adam(
             loss.backward()
             optimizer.step()
         with torch.no_grad():
-            held_out_logits = pair_logits(held_out.ids, *split_state(parameters))
-            stop.tell(float(binary_cross_entropy_with_logits(held_out_logits, held_out.labels)), parameters)
+            stop.tell(mean_loss(held_out, parameters), parameters)
     best_tables, best_biases, best_global = split_state(stop.best)
     return Solution(best_tables, best_biases, float(best_global), stop.epoch)

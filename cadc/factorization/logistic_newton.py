@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.schema import UNKNOWN
 from cadc.factorization.early_stop import EarlyStop
-from cadc.factorization.examples import ExampleParts, Examples
+from cadc.factorization.examples import ExampleParts
 from cadc.factorization.grouped import GroupedExamples, grouped_by_both
 from cadc.factorization.solvers.majorize import curvature, moments, newton
 
@@ -122,7 +122,7 @@ class Side:
 
 def fit_newton(
     examples: ExampleParts,
-    held_out: Examples,
+    held_out: ExampleParts,
     vectors: list[Tensor],
     l2: float,
     l2_bias: float,
@@ -155,10 +155,18 @@ def fit_newton(
         for side, other in ((second, first), (first, second)):
             global_bias += side.update(other, global_bias, penalties, variational, relaxation)
         state = [first.vectors, second.vectors, first.biases, second.biases, torch.tensor(global_bias)]
-        held_out_logits = pair_logits(held_out.ids, *split_state(state))
-        stop.tell(float(binary_cross_entropy_with_logits(held_out_logits, held_out.labels)), state)
+        stop.tell(mean_loss(held_out, state), state)
     tables, biases, best_global = split_state(stop.best)
     return Solution(tables, biases, float(best_global), stop.epoch)
+
+
+def mean_loss(examples: ExampleParts, state: Sequence[Tensor]) -> float:
+    """Return the mean logloss of examples, which are read part by part; see `split_state` for the parameters."""
+    total = 0.0
+    for part in examples.parts():
+        logits = pair_logits(part.ids, *split_state(state))
+        total += float(binary_cross_entropy_with_logits(logits, part.labels, reduction="sum"))
+    return total / len(examples)
 
 
 def split_state(state: Sequence[Tensor]) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
