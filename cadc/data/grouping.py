@@ -33,7 +33,7 @@ def grouped_order(column: NDArray[np.integer], counts: NDArray[np.int64]) -> NDA
     >>> grouped_order(column, counts_of(column)).tolist()
     [1, 0, 2]
     """
-    order = np.empty(len(column), np.uint32 if len(column) < 2**32 else np.int64)
+    order: NDArray[np.integer] = np.empty(len(column), np.uint32 if len(column) < 2**32 else np.int64)
     free = np.cumsum(counts) - counts
     for first in range(0, len(column), PART_ROWS):
         rows, places = next_places(column[first : first + PART_ROWS], free)

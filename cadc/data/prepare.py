@@ -173,7 +173,8 @@ def _order(
 
 def _grouped_by_part(place: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
     """Return the numbers of the rows of each part one after the other, ascending within a part, shape [n_rows]."""
-    order, n_found = np.empty(len(place), np.uint32 if len(place) < 2**32 else np.int64), 0
+    order: NDArray[np.integer[Any]] = np.empty(len(place), np.uint32 if len(place) < 2**32 else np.int64)
+    n_found = 0
     for index in range(len(SPLITS)):
         for first in range(0, len(place), BLOCK_ROWS):
             found = first + np.flatnonzero(place[first : first + BLOCK_ROWS] == index)

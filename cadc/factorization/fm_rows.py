@@ -36,8 +36,9 @@ class Rows:
         """Yield the rows in pieces of at most n, each with its place."""
         for first in range(0, len(self), n):
             here = slice(first, min(first + n, len(self)))
-            own = ({name: ids[here] for name, ids in columns.items()} for columns in (self.entities, self.context))
-            yield here, Rows(*own, self.dense[here], self.labels[here])
+            entities = {side: rows[here] for side, rows in self.entities.items()}
+            context = {name: ids[here] for name, ids in self.context.items()}
+            yield here, Rows(entities, context, self.dense[here], self.labels[here])
 
 
 def read_rows(log: InteractionLog, rows: Tensor, fields: list[Field]) -> Rows:
