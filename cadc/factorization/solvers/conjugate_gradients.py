@@ -2,11 +2,12 @@
 
 import warnings
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from cadc.factorization.blocks import order_by
+from cadc.data.grouping import grouped_order
 
 
 class SparseRows:
@@ -20,8 +21,8 @@ class SparseRows:
     """
 
     def __init__(self, first: Tensor, second: Tensor, weights: Tensor, shape: tuple[int, int]) -> None:
-        order = torch.from_numpy(order_by(first.numpy(), shape[0]))
         counts = torch.bincount(first, minlength=shape[0])
+        order = torch.from_numpy(grouped_order(first.numpy(), counts.numpy()).astype(np.int64))
         self.second, self.weights = second[order].int(), weights[order]
         self.offsets = torch.nn.functional.pad(counts.cumsum(0), (1, 0)).int()
         with warnings.catch_warnings():
