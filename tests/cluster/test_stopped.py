@@ -16,7 +16,7 @@ from tests.cluster.conftest import LAUNCHERS, each
 from tests.support.commands import Answer, cadc, start
 
 # Long enough to be met in the middle.
-WORDS = ("data=synthetic", "data.n_rows=10000", "trainer.max_epochs=40", "trainer.patience=99", "logger=none")
+WORDS = ("data=synthetic", "data.n_rows=6000", "trainer.max_epochs=20", "trainer.patience=99", "logger=none")
 SWEEP = ("train", "-m", *WORDS, "seed=0,1")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cadc.ledger import Ledger
-from tests.support.commands import TINY
+from tests.support.commands import TINY, cadc
 
 EACH = ["2>&-", ">&-", "2>&- >&- <&-"]
 
@@ -33,7 +33,7 @@ def test_a_run_whose_streams_are_closed_finishes(closed, tmp_path):
     assert b"Traceback" not in err
 
 
-@pytest.mark.parametrize("words", ["cache list", "data describe synthetic"])
+@pytest.mark.parametrize("words", ["cache list", "data describe synthetic data.n_rows=1000"])
 def test_other_commands_do_not_need_open_streams_either(words, tmp_path):
     status, _, err = shell(words, tmp_path, ">&- 2>&-")
     assert (status, err) == (0, b"")
@@ -91,9 +91,10 @@ def test_letters_that_the_terminal_lacks_are_written_as_escapes(environ, tmp_pat
     assert out.startswith(Ledger().ids()[0].encode())
 
 
-def test_scored_rows_keep_letters_that_the_terminal_lacks(tmp_path):
+def test_scored_rows_keep_letters_that_the_terminal_lacks(tmp_path, monkeypatch):
     write_log(tmp_path / "märz.csv", ("kunde", "stück", "gefällt"))
-    assert shell(f"train {UMLAUTS}", tmp_path)[0] == 0
+    monkeypatch.chdir(tmp_path)
+    assert cadc("train", *UMLAUTS.split()).status == 0
     status, out, _ = shell(f"predict {Ledger().ids()[0]} märz.csv", tmp_path, PYTHONIOENCODING="ascii")
     assert (status, out.decode().splitlines()[1][:6]) == (0, "ä0,ö0,")
 

@@ -19,6 +19,7 @@ from tests.tuning.helpers import TUNE, check_study, look, tune, wait_until
 
 pytestmark = pytest.mark.cluster
 
+N_TRIALS = 5
 LAUNCHED = ("hydra/launcher=joblib", "tune.workers=2")
 
 
@@ -27,7 +28,9 @@ def launched(tmp_path, monkeypatch):
     """Start `cadc tune` with two workers of joblib in a folder of its own."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "runs"))
-    child = start(["-m", "cadc", "tune", *TUNE, *LAUNCHED, "tune.trials=8"], cwd=tmp_path, start_new_session=True)
+    child = start(
+        ["-m", "cadc", "tune", *TUNE, *LAUNCHED, f"tune.trials={N_TRIALS}"], cwd=tmp_path, start_new_session=True
+    )
     yield child
     child.kill()
     child.communicate()
@@ -46,10 +49,10 @@ def workers_of(pid):
 def test_two_workers_of_a_launcher_reach_the_total(tmp_path, launched):
     out, err = launched.communicate(timeout=100)
     assert launched.returncode == 0, err
-    check_study(look(tmp_path / "runs"), tmp_path / "runs", 8)
+    check_study(look(tmp_path / "runs"), tmp_path / "runs", N_TRIALS)
     said = [line for line in err.splitlines() if line.startswith("[")]
-    assert [line.split()[0] for line in said] == [f"[{n}/8]" for n in range(1, 9)]
-    assert sorted(int(line.split(" trial ")[1].split()[0]) for line in said) == list(range(8))
+    assert [line.split()[0] for line in said] == [f"[{n}/{N_TRIALS}]" for n in range(1, N_TRIALS + 1)]
+    assert sorted(int(line.split(" trial ")[1].split()[0]) for line in said) == list(range(N_TRIALS))
     assert "cadc train @" in out
 
 
@@ -70,8 +73,8 @@ def test_ctrl_c_ends_the_workers_and_the_study_goes_on(tmp_path, launched):
         ),
         30,
     )
-    study = tune(tmp_path / "runs", "tune.trials=8")
-    check_study(study, tmp_path / "runs", 8)
+    study = tune(tmp_path / "runs", f"tune.trials={N_TRIALS}")
+    check_study(study, tmp_path / "runs", N_TRIALS)
 
 
 @pytest.fixture(params=["journal", "PostgreSQL"])

@@ -20,7 +20,7 @@ RATES = "tune.space={trainer.learning_rate:{low:0.00001,high:0.03,log:true},trai
 FEW = (
     "tune.space={trainer.learning_rate:{choices:[0.00001,0.0003,0.003,0.03]},trainer.batch_size:{choices:[64,128,256]}}"
 )
-STUDY = ("trainer.max_epochs=4", "trainer.patience=99", "tune.trials=12")
+STUDY = ("trainer.max_epochs=4", "trainer.patience=99", "tune.trials=8")
 
 
 def told(study):
