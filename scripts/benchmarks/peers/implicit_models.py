@@ -39,10 +39,8 @@ def fits(name: str, log: "InteractionLog", dim: int, n_passes: int, threads: int
 
     if name == "als":
         own = {"factors": dim, "regularization": 10.0, "alpha": 1.0, **shared}
-        return {
-            "implicit, conjugate gradients": of(lambda: AlternatingLeastSquares(use_cg=True, **own), 1.0),
-            "implicit, Cholesky": of(lambda: AlternatingLeastSquares(use_cg=False, **own), 1.0),
-        }
+        # By conjugate gradients, its default; its exact solver takes seven times as long.
+        return {"implicit": of(lambda: AlternatingLeastSquares(**own), 1.0)}
     if name == "logistic":
         return {"implicit": of(lambda: LogisticMatrixFactorization(factors=dim - 2, **shared), 0.0)}
     return {"implicit": of(lambda: BayesianPersonalizedRanking(factors=dim - 1, **shared), 0.0)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cadc.pipeline.settings import Settings
 
 DIM = 64
-PASSES = {"als": 8, "logistic": 5, "bpr": 5}
+PASSES = {"als": 8, "logistic": 2, "bpr": 3}
 """Passes over the log, those of all libraries alike."""
 
 
