@@ -21,7 +21,7 @@ from benchmarks.timer import Times, Turn, alternate, timed  # noqa: E402
 from cadc.models.dlrm import DLRM  # noqa: E402
 from cadc.pipeline.build import draw_sample, make_model  # noqa: E402
 
-QUICK = ["auc", "ranking", "samplers", "scoring", "tables"]
+QUICK = ["auc", "ranking", "samplers", "scoring"]
 OF_PROCESSES = ["end_to_end", "growth", "processes"]
 
 
