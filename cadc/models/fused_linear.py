@@ -32,7 +32,7 @@ def _applies(inputs: Tensor, layer: nn.Linear) -> bool:
         inputs.device.type == "cpu"
         and is_float32
         and inputs.ndim == 2
-        and len(inputs) > 0
+        and inputs.numel() > 0
         and _HAS_ONEDNN
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

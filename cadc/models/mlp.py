@@ -10,13 +10,18 @@ from cadc.models.fused_linear import linear_relu
 
 
 class MLP(nn.Sequential):
-    """Linear layers, some of them with a ReLU behind them, each pair computed at once."""
+    """Layers one after the other; a linear layer and a ReLU behind it are computed at once."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output of the last layer, shape [B, n_out], for inputs of shape [B, n_in]."""
-        for layer, after in zip_longest(self, [*self][1:]):
-            if isinstance(layer, nn.Linear):
+        layers = [*self]
+        before: nn.Module | None = None
+        for layer, after in zip_longest(layers, layers[1:]):
+            if type(layer) is nn.Linear:
                 inputs = linear_relu(inputs, layer, relu=isinstance(after, nn.ReLU))
+            elif not (isinstance(layer, nn.ReLU) and type(before) is nn.Linear):
+                inputs = layer(inputs)
+            before = layer
         return inputs
 
 

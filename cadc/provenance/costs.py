@@ -17,7 +17,7 @@ KEPT_BYTES = 1 << 27
 LARGEST_KEPT = 1 << 25
 """Bytes of the largest array whose memory is kept."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-"""Parameters of `mallopt`, by their names in <malloc.h> without M_."""
+"""Parameters of `mallopt`; in `malloc.h` their names begin with `M_`."""
 
 
 class Stopwatch:

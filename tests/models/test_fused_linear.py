@@ -77,3 +77,18 @@ def test_autocast_and_transforms_of_functions_take_the_plain_layers():
 
 def test_no_rows_give_no_outputs():
     assert mlp(SIZES, torch.Generator(), last_relu=False)(torch.empty(0, SIZES[0])).shape == (0, 1)
+
+
+@pytest.mark.parametrize("other", [nn.Tanh(), nn.Sequential(nn.LayerNorm(32), nn.ReLU())], ids=["tanh", "norm"])
+def test_layers_of_other_kinds_are_computed_as_well(other):
+    network = mlp(SIZES, torch.Generator().manual_seed(0), last_relu=False)
+    layers = [*network]
+    changed = type(network)(layers[0], *(other if isinstance(other, nn.Sequential) else [other]), *layers[2:])
+    inputs = torch.randn(20, SIZES[0], generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(changed(inputs), nn.Sequential(*changed)(inputs), rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_without_inputs_returns_its_bias():
+    layer = nn.Linear(1, 4)
+    layer.weight, layer.in_features = nn.Parameter(layer.weight[:, :0].detach()), 0
+    assert torch.equal(linear_relu(torch.empty(3, 0), layer, relu=False), layer.bias.expand(3, 4))
