@@ -13,6 +13,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
 from cadc.pipeline.schema_version import SCHEMA_VERSION
+from cadc.provenance.threads import threads
 from cadc.storage.lease import Lease
 from cadc.storage.manifest import damaged_since
 from cadc.terminal.interrupts import check_interrupt
@@ -172,6 +173,8 @@ def record_without_result(job: Job, status: str, reason: str) -> Record:
     """Return the record of a run that failed or was pruned."""
     from cadc.provenance.environment import environment, source_version
 
+    with threads(job.settings.threads):  # as the run computed
+        computed_in = environment()
     return {
         "id": job.run_id,
         "schema_version": SCHEMA_VERSION,
@@ -180,7 +183,7 @@ def record_without_result(job: Job, status: str, reason: str) -> Record:
         "config": dict(job.settings.config),
         "seed": job.settings.config["seed"],
         "code": source_version() | {"hash": job.code},
-        "environment": environment(),
+        "environment": computed_in,
         "metrics": {},
         "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

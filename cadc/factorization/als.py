@@ -39,7 +39,8 @@ class ALS(Factorization):
     alpha : confidence that each occurrence of a pair adds.
     iterations : passes over both fields.
     cg_steps : for implicit feedback, steps of conjugate gradients from the last vectors (Takács, Pilászy and Tikk
-        2011), which take a fraction of the time of a Cholesky solve; 0 solves exactly.
+        2011), which take a fraction of the time of a Cholesky solve; 0 solves exactly, as records do that name no
+        steps. `factorization=als` takes 3.
     fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
     seed : seed of the initial vectors; separate, so that all seeds of a grid share one factorisation.
@@ -54,7 +55,7 @@ class ALS(Factorization):
         l2: float = 10.0,
         alpha: float = 1.0,
         iterations: int = 8,
-        cg_steps: int = 3,
+        cg_steps: int = 0,
         fields: tuple[str, ...] | None = None,
         init_std: float = 0.01,
         seed: int = 0,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
-from cadc.errors import UsageError, require_at_least, require_positive
+from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import (
     ExampleParts,
@@ -110,7 +110,8 @@ class LogisticMF(Factorization):
 
         Raises
         ------
-        DataError : if the log lacks one of the fields, a field is a bag, or explicit labels are all the same.
+        DataError : if the log lacks one of the fields, a field is a bag, explicit labels are all the same, or no
+            validation row that is read has label 1 under implicit feedback.
         CadcError : if the loss is not finite.
         """
         stopping = log.rows("validation") if validation is None else validation
@@ -131,6 +132,11 @@ class LogisticMF(Factorization):
             kept, liked = examples.all().positives(), held_out.all().positives()
             held_out = liked.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
             fitted, _ = survey(kept, sizes)
+            if not len(liked):
+                raise DataError(
+                    f"none of the {len(stopping)} validation rows that the factorisation reads has label 1, so implicit "
+                    "feedback cannot be stopped by them; raise trainer.validation_rate, or set factorization=als."
+                )
         else:
             require_two_labels(len(rows), n_positive, "set factorization.feedback=implicit, or factorization=als")
 

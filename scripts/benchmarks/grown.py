@@ -80,7 +80,7 @@ def measure(n_rows: int, factorization: str = "logistic", split: str = "random")
     method = {
         "logistic": lambda: LogisticMF(max_epochs=PASSES, tolerance=0),
         "fm": lambda: FactorizationMachine(max_epochs=PASSES, tolerance=0),
-        "als": lambda: ALS(iterations=PASSES),
+        "als": lambda: ALS(iterations=PASSES, cg_steps=3),
     }[factorization]()
     parts = {
         "random": RandomSplit,

@@ -90,6 +90,16 @@ def test_an_error_of_the_run_itself_is_recorded_as_its_failure(monkeypatch, what
     assert list(Ledger().statuses().values()) == ["failed"]
 
 
+def test_the_record_of_a_failure_says_how_the_run_computed(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "score", raising(OWN["numbers"]))
+        cadc("train", *CONTROL, f"threads={torch.get_num_threads() + 1}")
+    (run_id,) = Ledger().statuses()
+    environment = Ledger().record(run_id)["environment"]
+    assert environment["threads"] == torch.get_num_threads() + 1
+    assert environment["denormals_flushed"]
+
+
 def test_an_unforeseen_error_on_a_device_decides_nothing_about_other_machines(monkeypatch):
     words = ("train", *TINY)
     with monkeypatch.context() as patch:

@@ -187,6 +187,15 @@ def test_loss_that_is_no_longer_finite_fails_with_the_option_to_change():
         LogisticMF(solver="adam", learning_rate=1e38, batch_size=512).fit(log, log.rows("train"), 4)
 
 
+@pytest.mark.parametrize("solver", ["newton", "adam"])
+def test_implicit_feedback_without_a_liked_validation_row_is_a_data_error(solver):
+    log = small_synthetic_log()
+    held_out = log.rows("validation")
+    disliked = held_out[log.labels(held_out) == 0]
+    with pytest.raises(DataError, match=r"none of the \d+ validation rows .* has label 1"):
+        LogisticMF(solver=solver, feedback="implicit").fit(log, log.rows("train"), 2, disliked)
+
+
 def test_negative_dimension_is_a_usage_error():
     with pytest.raises(UsageError, match=r"factorization\.dim is -1"):
         LogisticMF(dim=-1)

@@ -18,7 +18,8 @@ WORDS = {
     "bias": ("model=bias",),
     "enriched": ("initializer=mf", "initializer.freeze=true"),
 }
-OLD_RECORDS = Path(__file__).parents[2] / "results" / "cadc_ml1m" / "records.jsonl"
+RESULTS = Path(__file__).parents[2] / "results"
+OLD_RECORDS = RESULTS / "cadc_ml1m" / "records.jsonl"
 
 
 @pytest.fixture(scope="session")
