@@ -134,8 +134,9 @@ class LogisticMF(Factorization):
             fitted, _ = survey(kept, sizes)
             if not len(liked):
                 raise DataError(
-                    f"none of the {len(stopping)} validation rows that the factorisation reads has label 1, so implicit "
-                    "feedback cannot be stopped by them; raise trainer.validation_rate, or set factorization=als."
+                    f"none of the {len(stopping)} validation rows that the factorisation reads has label 1, so "
+                    "implicit feedback cannot be stopped by them; raise trainer.validation_rate, or set "
+                    "factorization=als."
                 )
         else:
             require_two_labels(len(rows), n_positive, "set factorization.feedback=implicit, or factorization=als")

@@ -94,7 +94,7 @@ def _notice() -> Iterator[list[BaseException]]:
     """Make the signals with which Slurm preempts a job interrupt the task like Ctrl-C; yield their exceptions.
 
     submitit's handler raises an exit (the job is queued again) or an error (no time is left) anywhere in the program.
-    The error would be taken for a failure of the run, and Lightning would swallow the exit.
+    The error would be taken for a failure of the run.
     """
     notice: list[BaseException] = []
     if "SUBMITIT_EXECUTOR" not in os.environ:

@@ -70,7 +70,7 @@ class Arm:
         if self.fit.max_seconds is not None:
             return "trainer.max_seconds limits the time of a run alone"
         if not isinstance(self.state.optimizer, Adam):
-            return "trainer.lazy_tables has no batched form"
+            return "its steps skip rows of its tables (trainer.lazy_tables), which has no batched form"
         if any(table.search_epochs for table in self.model.modules() if isinstance(table, EmbeddingTable)):
             return "its tables search for their structure first"
         return None if len(self.rows) else "its sample is empty"
