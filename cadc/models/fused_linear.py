@@ -26,13 +26,17 @@ def linear_relu(inputs: Tensor, layer: nn.Linear, *, relu: bool) -> Tensor:
 
 
 def _applies(inputs: Tensor, layer: nn.Linear) -> bool:
-    """Tell whether oneDNN can compute a layer: in eager mode, and on a CPU in float32."""
+    """Tell whether oneDNN can compute a layer: in eager mode, and on a CPU in float32.
+
+    It takes longer than torch for a layer of one output, which is a product with a vector.
+    """
     is_float32 = inputs.dtype == layer.weight.dtype == torch.float32
     return (
         inputs.device.type == "cpu"
         and is_float32
         and inputs.ndim == 2
         and inputs.numel() > 0
+        and layer.out_features > 1
         and _HAS_ONEDNN
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

@@ -11,6 +11,9 @@ from cadc.data.batch import Bag
 from cadc.embeddings.coding.rows import Stacked, merged, one_bag, summed_by_row
 from cadc.embeddings.coding.vmapped import first, is_vmapped
 
+SORTED_FROM = 1 << 15
+"""Look-ups from which the gradient of each row is summed after sorting: from so many on, torch sorts by radix."""
+
 
 def looked_up(matrix: Tensor, rows: Tensor, bags: Sequence[Bag], *, sparse: bool = False) -> Tensor:
     """Return the vectors of F fields of single values, then the mean vectors of K bags, shape [B, F + K, d].
@@ -45,26 +48,48 @@ class _LookUp(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         rows, *flat = context.saved_tensors
-        gradient = gradients[0]
-        n_rows, n_fields, dim = gradient.shape
-        places = torch.arange(n_rows * n_fields, device=rows.device).view(n_rows, n_fields)
-        all_rows, all_places = [rows.flatten()], [places[:, : rows.shape[1]].flatten()]
-        weights = [gradient.new_ones(rows.numel())]
-        for column, values, offsets in zip(places.T[rows.shape[1] :], flat[::2], flat[1::2], strict=True):
-            counts = torch.diff(offsets, append=offsets.new_tensor([len(values)])).long()
-            row = torch.repeat_interleave(counts)
-            all_rows.append(values.to(rows.dtype))
-            all_places.append(column.index_select(0, row))
-            weights.append((1 / counts.to(gradient.dtype)).index_select(0, row))
-        of_values = gradient.reshape(-1, dim)
-        if flat:
-            found = summed_by_row(torch.cat(all_rows), of_values, torch.cat(all_places), torch.cat(weights))
-        else:
-            found = summed_by_row(all_rows[0], of_values)
         no_others = [None] * (2 + len(flat))
         if context.sparse:
-            return _sparse(*found, context.shape), *no_others
-        return gradient.new_zeros(context.shape).index_copy_(0, found[0].long(), found[1]), *no_others
+            return _sparse(*_sums(gradients[0], rows, flat), context.shape), *no_others
+        of_matrix = gradients[0].new_zeros(context.shape)
+        if rows.numel() < SORTED_FROM:
+            return _add_in_turn(of_matrix, gradients[0], rows, flat), *no_others
+        different, sums = _sums(gradients[0], rows, flat)
+        return of_matrix.index_copy_(0, different.long(), sums), *no_others
+
+
+def _add_in_turn(of_matrix: Tensor, gradient: Tensor, rows: Tensor, flat: Sequence[Tensor]) -> Tensor:
+    """Add the gradient of what was looked up, [B, F + K, d], to that of the matrix, [m, d]."""
+    n_single = rows.shape[1]
+    of_matrix.index_add_(0, rows.flatten().long(), gradient[:, :n_single].flatten(0, 1))
+    for of_means, values, offsets in zip(gradient[:, n_single:].unbind(1), flat[::2], flat[1::2], strict=True):
+        counts = _lengths(values, offsets)
+        of_values = (of_means / counts.unsqueeze(1)).repeat_interleave(counts, 0, output_size=len(values))
+        of_matrix.index_add_(0, values.long(), of_values)
+    return of_matrix
+
+
+def _sums(gradient: Tensor, rows: Tensor, flat: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the rows that were looked up, each once and in ascending order, and their gradients, [n, d]."""
+    n_rows, n_fields, dim = gradient.shape
+    of_values = gradient.reshape(-1, dim)
+    if not flat:
+        return summed_by_row(rows.flatten(), of_values)
+    places = torch.arange(n_rows * n_fields, device=rows.device).view(n_rows, n_fields)
+    all_rows, all_places = [rows.flatten()], [places[:, : rows.shape[1]].flatten()]
+    weights = [gradient.new_ones(rows.numel())]
+    for column, values, offsets in zip(places.T[rows.shape[1] :], flat[::2], flat[1::2], strict=True):
+        counts = _lengths(values, offsets)
+        row = torch.repeat_interleave(counts)
+        all_rows.append(values.to(rows.dtype))
+        all_places.append(column.index_select(0, row))
+        weights.append((1 / counts.to(gradient.dtype)).index_select(0, row))
+    return summed_by_row(torch.cat(all_rows), of_values, torch.cat(all_places), torch.cat(weights))
+
+
+def _lengths(values: Tensor, offsets: Tensor) -> Tensor:
+    """Return the number of values in each bag, int64, shape [B]."""
+    return torch.diff(offsets, append=offsets.new_tensor([len(values)])).long()
 
 
 def _sparse(rows: Tensor, values: Tensor, shape: torch.Size) -> Tensor:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.batch import Bag
+from cadc.embeddings.coding import look_up
 from cadc.embeddings.coding.look_up import looked_up
 from cadc.embeddings.coding.rows import summed_by_row
 
@@ -33,22 +34,37 @@ def naive(matrix, batch):
     )
 
 
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(("sparse", "sorted_from"), [(False, 1 << 15), (False, 0), (True, 0)])
 @settings(deadline=None, max_examples=50)
 @given(batches)
-def test_vectors_and_gradients_are_those_of_naive_sums(sparse, batch):
+def test_vectors_and_gradients_are_those_of_naive_sums(sparse, sorted_from, batch):
     generator = torch.Generator().manual_seed(0)
     matrix = torch.randn(N_ROWS, DIM, generator=generator, dtype=torch.float64, requires_grad=True)
     given = torch.randn(len(batch), 4, DIM, generator=generator, dtype=torch.float64)
     single, first, second = zip(*batch, strict=True)
     found = looked_up(matrix, torch.tensor(single, dtype=torch.int32), [bag_of(first), bag_of(second)], sparse=sparse)
-    found.backward(given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(look_up, "SORTED_FROM", sorted_from)
+        found.backward(given)
     twin = matrix.detach().clone().requires_grad_()
     expected = naive(twin, batch)
     expected.backward(given)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
     assert matrix.grad.is_sparse == sparse
     torch.testing.assert_close(matrix.grad.to_dense(), twin.grad, rtol=1e-10, atol=1e-10)
+
+
+def test_gradients_of_single_values_have_the_same_bits_with_and_without_sorting(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, N_ROWS, (500, 2), generator=generator, dtype=torch.int32)
+    given = torch.randn(500, 2, DIM, generator=generator)
+    gradients = []
+    for sorted_from in (0, 1 << 15):
+        monkeypatch.setattr(look_up, "SORTED_FROM", sorted_from)
+        matrix = torch.ones(N_ROWS, DIM, requires_grad=True)
+        looked_up(matrix, rows, []).backward(given)
+        gradients.append(matrix.grad)
+    assert torch.equal(*gradients)
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
