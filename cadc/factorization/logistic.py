@@ -12,7 +12,6 @@ from cadc.errors import DataError, UsageError, require_at_least, require_positiv
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import (
     ExampleParts,
-    LogExamples,
     pair_factors,
     require_pair,
     require_two_labels,
@@ -20,6 +19,7 @@ from cadc.factorization.examples import (
 )
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
+from cadc.factorization.log_examples import LogExamples
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
 from cadc.factorization.solvers.majorize import MIN_PASSES

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cadc.data.batch import Batch
+from cadc.data.log import InteractionLog
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.training.chance import Chance
 
@@ -122,3 +123,16 @@ def _remedy(course: Course) -> str | None:
     higher = default if rate < default else 3 * rate
     more = f"raise trainer.learning_rate (now {rate:g}), to {higher:g}, or trainer.patience"
     return f"The training loss hardly falls: {more}"
+
+
+def some_rows(log: InteractionLog) -> Batch:
+    """Return a few validation rows, whose vectors are measured before and after training."""
+    return log.gather(log.rows("validation")[:1024])
+
+
+def constant_loss(labels: Tensor, weight: Tensor | None) -> float:
+    """Return the least mean logloss that a constant prediction has on weighted labels."""
+    weight = torch.ones_like(labels) if weight is None else weight
+    mean = float((weight * labels).double().mean() / weight.double().mean())
+    of_classes = torch.special.entr(torch.tensor([mean, 1 - mean], dtype=torch.float64))
+    return float(of_classes.sum() * weight.double().mean())

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from cadc.configuration.components import defaults
-from cadc.data.batch import Batch
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.statistics import Statistics
@@ -18,7 +17,7 @@ from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, HeldOut, HeldOutRanks
 from cadc.models.model import Model
 from cadc.terminal.fit_progress import FitProgress
-from cadc.training.advice import Course, advice, length
+from cadc.training.advice import Course, advice, constant_loss, length, some_rows
 from cadc.training.best_epoch import BestEpoch
 from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
@@ -232,23 +231,10 @@ class Fit:
         options = {name: getattr(self, name) for name in ("learning_rate", "weight_decay_tables", "weight_decay_mlp")}
         course = Course(
             losses=[row["train/loss"] for row in state.history],
-            constant_loss=None if is_ranking else _constant_loss(labels, weight),
+            constant_loss=None if is_ranking else constant_loss(labels, weight),
             start=start,
             end=length(model, some_rows(held_out.log)),
             options=options,
             defaults={name: defaults(Fit)[name] for name in options},
         )
         return advice(chance, course, is_ranking)
-
-
-def some_rows(log: InteractionLog) -> Batch:
-    """Return a few validation rows, whose vectors are measured before and after training."""
-    return log.gather(log.rows("validation")[:1024])
-
-
-def _constant_loss(labels: Tensor, weight: Tensor | None) -> float:
-    """Return the least mean logloss that a constant prediction has on weighted labels."""
-    weight = torch.ones_like(labels) if weight is None else weight
-    mean = float((weight * labels).double().mean() / weight.double().mean())
-    of_classes = torch.special.entr(torch.tensor([mean, 1 - mean], dtype=torch.float64))
-    return float(of_classes.sum() * weight.double().mean())

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -141,12 +142,13 @@ def test_models_of_other_shapes_or_options_are_not_trained_together():
     arms = [Prepared("seed=0").arm(), Prepared("seed=1", "embedding.dim=4").arm()]
     with pytest.raises(NotTogether, match="different shapes"):
         Fleet(arms)
-    scaled = [Prepared(f"seed={seed}") for seed in (0, 1)]
-    for one, scale in zip(scaled, (1.0, 2.0), strict=True):
-        one.model.__class__ = Scaled
-        one.model.scale = scale
-    with pytest.raises(NotTogether, match="different shapes"):
-        Fleet([one.arm() for one in scaled])
+    for scales in ((1.0, 2.0), (np.array([1.0, 1.0]), np.array([1.0, 2.0]))):
+        scaled = [Prepared(f"seed={seed}") for seed in (0, 1)]
+        for one, scale in zip(scaled, scales, strict=True):
+            one.model.__class__ = Scaled
+            one.model.scale = scale
+        with pytest.raises(NotTogether, match="different shapes"):
+            Fleet([one.arm() for one in scaled])
 
 
 def test_a_limit_of_time_and_lazy_tables_are_for_arms_alone():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,9 +15,10 @@ from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.solvers.adam import Adam
 from cadc.models.model import Model
-from cadc.training.advice import length
+from cadc.training.advice import length, some_rows
 from cadc.training.device import device_of_accelerator
-from cadc.training.fit import Fit, FitResult, some_rows
+from cadc.training.fit import Fit
+from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import History
 
 MEASURED = ("psnr",)
@@ -137,7 +139,7 @@ def _told(value: Any) -> Any:
     """Return a value that equals another one if both mean the same to a computation."""
     if isinstance(value, nn.Module):
         return type(value)
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | np.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):
         return [(key, _told(own)) for key, own in value.items()]

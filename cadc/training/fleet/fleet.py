@@ -7,7 +7,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from cadc.errors import CadcError
-from cadc.training.fit import FitResult
+from cadc.training.fit_result import FitResult
 from cadc.training.fleet.arm import Arm
 from cadc.training.fleet.batches import stacked_batches
 from cadc.training.fleet.stack import Stack
