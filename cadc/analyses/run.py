@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.experiment.analysis import KEY, build_analysis, options_with
+from cadc.provenance.environment import environment
 from cadc.reporting.provenance import provenance_of, write_provenance
 from cadc.reporting.table import markdown
+from cadc.reporting.timing import timed_on
 from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place
 
@@ -37,6 +39,9 @@ def run_analysis(experiment: Experiment, overrides: Sequence[str], folder: Path,
 
     def write(aside: Path) -> None:
         table = analysis.run(aside)
+        if any(str(name).endswith("_s") for name in table):
+            notes = [*filter(None, [table.attrs.get("note")]), f"Seconds were taken on {timed_on(environment())}."]
+            table.attrs["note"] = "\n".join(notes)
         tables.append(table)
         note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
         (aside / "table.csv").write_text(csv_text(table), encoding="utf-8")

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from cadc import escape
-from cadc.configuration.nested import part
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.experiment.columns import MEASURED, PLACES
 from cadc.ledger.store import Record
@@ -15,6 +14,7 @@ from cadc.reporting.columns import decimals, is_empty, metrics_of, shown_in
 from cadc.reporting.latex import latex
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.points import ARM_COLUMNS, Point, points
+from cadc.reporting.timing import timing, timing_notes
 from cadc.storage.csv_tables import csv_text
 
 
@@ -29,7 +29,8 @@ def build_table(
 
     `seeds` counts the runs behind a row; one whose scheme cannot meet its budget has none. Of every metric there are
     `NAME_mean`, `NAME_std`, the standard deviation of a sample (n - 1), and `NAME_ci`, half the width of the 95 % t
-    interval; these two are empty for one run. The attribute `metrics` of the table names them.
+    interval; these two are empty for one run. The attribute `metrics` of the table names them, `timing` what its
+    seconds were taken on, and `note` holds the lines that are shown below it.
 
     Parameters
     ----------
@@ -51,20 +52,11 @@ def build_table(
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
     table.attrs["metrics"] = metrics
-    if notes := [*values.notes, *_on_fleets([record for _, record in runs])]:
+    records = [record for _, record in runs]
+    table.attrs["timing"] = tuple(timing(records))
+    if notes := [*values.notes, *timing_notes(records)]:
         table.attrs["note"] = "\n".join(notes)
     return table
-
-
-def _on_fleets(records: Sequence[Record]) -> list[str]:
-    """Return a note if some seconds are shares of a training of several runs at once."""
-    n = sum("fleet" in part(record, "environment") for record in records)
-    if not n:
-        return []
-    return [
-        f"Of {n} of the {len(records)} runs, which were trained with others (environment.fleet), the seconds are "
-        "shares: they do not compare with those of runs alone."
-    ]
 
 
 def _row(point: Point, metrics: Sequence[str], extra: Sequence[str], value_of: MetricValues) -> dict[str, Any]:

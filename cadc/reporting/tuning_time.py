@@ -33,7 +33,8 @@ def add_tuning_time(table: pd.DataFrame, tuned: Sequence[Tuned], rows: Sequence[
         found = nearest(tuned, point.arm, at)
         seconds.append(found.seconds if found is not None and found.seconds else None)
     wide = table.copy()
-    wide.attrs = dict(table.attrs)
+    note = f"{COLUMN} adds up the runs of a study; on which processors they were timed is not recorded."
+    wide.attrs = table.attrs | {"note": "\n".join([*filter(None, [table.attrs.get("note")]), note])}
     wide.insert(list(wide.columns).index("total_s_mean") + 1, COLUMN, pd.Series(seconds, wide.index, dtype="float64"))
     return wide
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cadc.provenance.environment import environment
 from tests.cli.conftest import write_experiment
 from tests.support.commands import TINY, cadc, runs
 
@@ -35,6 +36,7 @@ def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture
     table = pd.read_csv(folder / "table.csv")
     assert (folder / "table.md").read_text().startswith(f"| {' | '.join(table.columns)} |")
     assert "`psnr`: dB" in (folder / "table.md").read_text()
+    assert f"Seconds were taken on {environment()['cpu']} with " in (folder / "table.md").read_text()
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["command"] == "cadc experiment picture --fast analysis.steps=2"
     options = {"seed": 1, "size": 16, "steps": 2, "single_steps": 2, "trials": 2}

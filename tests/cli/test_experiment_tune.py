@@ -116,6 +116,7 @@ def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
     shown = table["tune_s"].replace(float("nan"), None).tolist()
     assert shown == [entry and entry["seconds"] for entry in entries]
     assert shown.count(None) == 1  # the oracle has nothing to tune
+    assert "tune_s adds up the runs of a study" in Path("results/tunable/table.md").read_text()
 
 
 def test_started_again_it_goes_on_with_the_same_studies(tuned, experiments):

@@ -26,6 +26,7 @@ def record(*words, metrics=None, task="ctr", uses=None, **parts):
         "data": {"name": config["choices"]["data"], "content_hash": "x"},
         "metrics": {f"test/{name}": value for name, value in metrics.items()},
         "cost": cost,
+        "environment": {"cpu": "made-up processor", "threads": 1},
         "rows": {"kept": 800 if trained else None, "full": 8000, "factorized": 8000, "validation": 1000},
         "bytes": {"embedding": 1234, "optimizer": None},
         "sample": {},

@@ -110,7 +110,8 @@ def test_what_is_printed_and_written_holds_every_arm(tmp_path, capsys):
     lines = (tmp_path / "table.md").read_text().splitlines()
     rows, below = lines[:4], [line for line in lines[4:] if line]
     assert {line.count("|") - line.count("\\|") for line in rows} == {len(table.columns) + 1}
-    assert [line.split()[0] for line in below] == ["gauc"]  # which no run recorded or saved scores for
+    # The metric is one that no run recorded or saved scores for.
+    assert [line.split()[0] for line in below] == ["gauc", "Seconds", "3"]
 
 
 @pytest.mark.parametrize("name", ["acc", "hr", "ndcg@0", "AUC", "test/auc"])

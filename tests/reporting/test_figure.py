@@ -85,8 +85,14 @@ def test_bands_are_the_intervals_and_every_mean_is_inside_the_panel():
 def test_time_shows_seconds_in_all_and_the_rate_of_each_point():
     axes = drawn("time", table_of())
     assert axes.get_xscale() == "log"
-    assert axes.get_xlabel() == "total seconds, factorisation included"
+    assert axes.get_xlabel() == "total seconds, factorisation included\non made-up processor with 1 thread"
     assert sorted({text.get_text() for text in axes.texts}) == ["10 %", "100 %", "2 %", "50 %"]
+
+
+def test_time_says_where_seconds_of_several_processors_do_not_compare():
+    elsewhere = record("seed=1", environment={"cpu": "another processor", "threads": 1})
+    axes = drawn("time", build_table([("a", record("seed=0")), ("a", elsewhere)], ["auc"]))
+    assert axes.get_xlabel().endswith("not comparable, see the table")
 
 
 def test_sizes_have_a_line_for_each_arm_and_rate():

@@ -44,7 +44,7 @@ def test_metrics_that_records_lack_are_those_of_the_saved_scores(run, values):
     precision = [average_precision_score(rows["label"], rows["probability"]) for rows in scored]
     assert table["pr_auc_mean"].item() == pytest.approx(np.mean(precision), abs=1e-6)
     assert table["auc_mean"].item() == 0.75, "what is recorded is not computed anew"
-    assert "note" not in table.attrs
+    assert not values.notes
 
 
 def test_metrics_of_other_cutoffs_are_those_of_the_saved_ranks(run, values):
@@ -109,7 +109,7 @@ def test_a_metric_of_the_other_task_needs_no_note(run, values):
     table = build_table([run(1, test_rows(0, 0.5)), ranked], ["brier", "hr@2"], [], values)
     assert table["brier_mean"].notna().tolist() == [True, False]
     assert table["hr@2_mean"].notna().tolist() == [False, True]
-    assert "note" not in table.attrs
+    assert not values.notes
 
 
 def test_scores_that_are_not_those_of_the_record_are_refused(run, values, tmp_path):

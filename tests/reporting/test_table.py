@@ -56,10 +56,3 @@ def test_where_and_how_fast_it_ran_does_not_split_an_arm(word):
     from cadc.ledger.identity import arm_signature
 
     assert arm_signature(Settings.compose(SMALL)) == arm_signature(Settings.compose([*SMALL, word]))
-
-
-def test_a_table_says_where_seconds_are_shares_of_a_training_of_several_runs():
-    assert "note" not in table_of("seed=2").attrs
-    note = table_of("seed=0,1", "trainer.fleet=2").attrs["note"]
-    assert note.startswith("Of 2 of the 2 runs")
-    assert "environment.fleet" in note

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from cadc import escape
 from cadc.reporting.drawn.heat_panel import HeatPanel
 from cadc.reporting.drawn.palette import LINES, Palette, levels_of
 from cadc.reporting.drawn.panel import Panel, axis_label, is_near_to, limit
@@ -109,7 +110,9 @@ class TimePanel(Panel):
         limit(axes, ends, rows[mean])
         axes.set_xscale("log")
         _seconds(axes, rows["total_s_mean"])
-        axes.set_xlabel("total seconds, factorisation included")
+        timing = rows.attrs["timing"]
+        where = f"on {escape.figure(timing[0], 200)}" if len(timing) == 1 else "not comparable, see the table"
+        axes.set_xlabel(f"total seconds, factorisation included\n{where}")
         axes.set_ylabel(axis_label(metric))
 
 
