@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
@@ -52,13 +53,18 @@ class UncompressedTable(RoundedTable):
 
     def vectors(self, rows: Tensor) -> Tensor:
         """Return the vectors of some rows."""
+        if self.sparse_gradient and self.training:
+            return embedding(rows, self.weight, sparse=True)
         return self.as_served(rows_of(self.weight, rows))
 
     def of_batch(self, ids: Tensor, bags: Mapping[str, Bag], fold: Tensor | None = None) -> Tensor:
         """Look up all fields, shape [B, F, dim], with one gradient for all."""
         # On GPUs the sums of a dense gradient would depend on chance.
         is_summed_safely = self.sparse_gradient or ids.device.type == "cpu"
-        if not (self.training and is_summed_safely) or self.centred or fold is not None:
+        own = type(self)
+        is_plain = own.forward is UncompressedTable.forward and own.pooled is UncompressedTable.pooled
+        is_at_once = self.training and is_summed_safely and self._is_exact and is_plain
+        if not is_at_once or self.centred or fold is not None:
             return super().of_batch(ids, bags, fold)
         self.require_known(ids)
         rows = []
@@ -76,8 +82,8 @@ class UncompressedTable(RoundedTable):
 
     @property
     def _is_exact(self) -> bool:
-        """Whether vectors are looked up as they are trained."""
-        return self.training or self.dtype == "float32"
+        """Whether vectors are the trained rows as they are; a derived class may make something else of them."""
+        return type(self).vectors is UncompressedTable.vectors and (self.training or self.dtype == "float32")
 
 
 @dataclass(kw_only=True, eq=False)

@@ -84,3 +84,26 @@ def test_what_float16_cannot_hold_becomes_its_largest_number(tmp_path):
 
 def test_only_float32_counts_as_uncompressed():
     assert [Full(dim=4, dtype=dtype).is_compressing for dtype in ("float32", *HALF)] == [False, True, True]
+
+
+class Doubled(UncompressedTable):
+    """Makes something else of its rows."""
+
+    def vectors(self, rows):
+        return 2 * super().vectors(rows)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("is_training", [False, True])
+def test_what_a_derived_table_makes_of_its_rows_is_looked_up_in_training_and_in_evaluation(is_training, is_sparse):
+    plain, doubled = UncompressedTable(FIELDS, 4), Doubled(FIELDS, 4).train(is_training)
+    doubled.sparse_gradient = is_sparse
+    plain.reset(1.0, torch.Generator().manual_seed(0))
+    doubled.load_state_dict(plain.state_dict())
+    batch = torch.tensor([[1], [29], [1]], dtype=torch.int32), {"tags": bag_of([[1, 2, 5], [], [19]])}
+    expected, found = plain.train().of_batch(*batch), doubled.of_batch(*batch)
+    torch.testing.assert_close(found, 2 * expected)
+    expected.sum().backward()
+    found.sum().backward()
+    assert doubled.weight.grad.is_sparse == (is_training and is_sparse)
+    torch.testing.assert_close(doubled.weight.grad.to_dense(), 2 * plain.weight.grad)
