@@ -14,4 +14,5 @@ def test_a_report_from_committed_records_gives_the_committed_table(name, tmp_pat
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "runs"))
     answer = cadc("report", name, "--output", str(tmp_path / "made"))
     assert answer.status == 0, answer.err
-    assert (tmp_path / "made" / "table.csv").read_bytes() == (RESULTS / name / "table.csv").read_bytes()
+    for file in ("table.csv", "table.md"):
+        assert (tmp_path / "made" / file).read_bytes() == (RESULTS / name / file).read_bytes()
