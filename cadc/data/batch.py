@@ -1,6 +1,8 @@
 """Batches: rows of a log, joined with the features of their users and items, ready for a model."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -27,6 +29,14 @@ class Bag:
         """Return a copy on a device."""
         rows = None if self.rows is None else self.rows.to(device)
         return Bag(self.values.to(device), self.offsets.to(device), rows)
+
+    def split(self, size: int) -> "list[Bag]":
+        """Return the bags of `size` rows each, the last rows in a smaller one."""
+        parts = self.offsets.split(size)
+        firsts = self.offsets[::size].tolist()
+        lengths = [end - first for first, end in pairwise([*firsts, len(self.values)])]
+        each = zip(self.values.split(lengths), parts, firsts, strict=True)
+        return [Bag(values, offsets - first) for values, offsets, first in each]
 
 
 @dataclass
@@ -71,6 +81,26 @@ class Batch:
                 for value in (self.oracle, self.weight, self.offset, self.fold, self.real)
             ),
         )
+
+    def split(self, size: int) -> "Iterator[Batch]":
+        """Yield batches of `size` rows each, the last rows in a smaller one; they share the memory of this batch.
+
+        >>> batch = Batch(torch.tensor([[1], [2], [3]]), {}, torch.empty(3, 0), torch.tensor([0.0, 1.0, 1.0]))
+        >>> [part.ids.flatten().tolist() for part in batch.split(2)]
+        [[1, 2], [3]]
+        """
+        if len(self) <= size:
+            yield self
+            return
+        bags = {name: bag.split(size) for name, bag in self.bags.items()}
+        columns = [
+            None if column is None else column.split(size)
+            for column in (self.oracle, self.weight, self.offset, self.fold, self.real)
+        ]
+        own = zip(self.ids.split(size), self.dense.split(size), self.label.split(size), strict=True)
+        for number, (ids, dense, label) in enumerate(own):
+            own_bags = {name: parts[number] for name, parts in bags.items()}
+            yield Batch(ids, own_bags, dense, label, *(parts and parts[number] for parts in columns))
 
     def __len__(self) -> int:
         return len(self.label)

@@ -12,6 +12,8 @@ from cadc.data.log import InteractionLog
 EVALUATION_BATCH = 1 << 13
 """Rows scored at once if no gradient is needed; the arrays of more rows of forty fields do not fit into a cache."""
 
+GATHERED_ROWS = 1 << 12
+"""Rows that are gathered at once, for several small batches, whose calls would take longer than their rows."""
 
 TILE = 64
 """Rows of which a scored batch is a whole multiple.
@@ -77,12 +79,14 @@ class BatchLoader:
             order = torch.arange(len(self.rows))
         else:
             order = torch.randperm(len(self.rows), generator=self.generator)
-        for part in order.split(self.batch_size)[self._position :]:
-            self._position += 1
-            batch = self.log.gather(self.rows[part])
+        n_batches = max(1, GATHERED_ROWS // self.batch_size)
+        for part in order[self._position * self.batch_size :].split(n_batches * self.batch_size):
+            gathered = self.log.gather(self.rows[part])
             for name, values in self.beside.items():
-                setattr(batch, name, values[part])
-            yield batch
+                setattr(gathered, name, values[part])
+            for batch in gathered.split(self.batch_size):
+                self._position += 1
+                yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position in the current epoch, and the state of the generator that shuffled it."""

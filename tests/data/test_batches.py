@@ -2,10 +2,12 @@
 
 import io
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cadc.data import batches as module
 from cadc.data.batches import BatchLoader
 from tests.support.helpers import small_synthetic_log
 
@@ -79,3 +81,23 @@ def test_batches_of_a_real_log_are_the_same_after_an_interruption(position):
     for batch, expected in zip(rest, undisturbed[position:], strict=True):
         assert torch.equal(batch.ids, expected.ids)
         assert torch.equal(batch.label, expected.label)
+
+
+@pytest.mark.parametrize("n_rows", [1, 32, 100, 250, 256])
+def test_batches_are_what_each_would_be_gathered_alone_however_many_are_gathered_at_once(n_rows, monkeypatch):
+    monkeypatch.setattr(module, "GATHERED_ROWS", 100)
+    log = small_synthetic_log()
+    rows = log.rows("train")[1000 : 1000 + n_rows]
+    fold, weight = torch.arange(n_rows), torch.rand(n_rows)
+    for batch, part in zip(
+        BatchLoader(log, rows, 32, beside={"fold": fold, "weight": weight}), fold.split(32), strict=True
+    ):
+        alone = log.gather(rows[part])
+        for name in ("ids", "dense", "label"):
+            assert torch.equal(getattr(batch, name), getattr(alone, name))
+        assert batch.bags.keys() == alone.bags.keys() != set()
+        for name, bag in alone.bags.items():
+            assert torch.equal(batch.bags[name].values, bag.values)
+            assert torch.equal(batch.bags[name].offsets, bag.offsets)
+        assert batch.fold.tolist() == part.tolist() and torch.equal(batch.weight, weight[part])
+        assert batch.real is None
