@@ -16,7 +16,7 @@ from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
 from cadc.factorization.solvers.conjugate_gradients import SparseRows, conjugate_gradients
-from cadc.factorization.solvers.majorize import cholesky
+from cadc.factorization.solvers.majorize import PART, cholesky
 from cadc.randomness import torch_generator
 
 CELLS = 1 << 13
@@ -126,7 +126,7 @@ class ALS(Factorization):
     def _update_implicit(self, side: "_Side", other: "_Side") -> None:
         """Solve (YᵀY + Σ alpha r y yᵀ + l2 I) x = Σ (1 + alpha r) y for each value (Hu et al., eq. 4)."""
         dim = other.vectors.shape[1]
-        gram = other.vectors.T @ other.vectors + self.l2 * torch.eye(dim)
+        gram = _gram(other.vectors) + self.l2 * torch.eye(dim)
         for block, others, counts in side.blocks:
             shape = block.rows.shape
             met = other.vectors.index_select(0, others).view(*shape, dim)
@@ -139,7 +139,7 @@ class ALS(Factorization):
     def _improve_implicit(self, side: "_Side", other: "_Side") -> None:
         """Take some steps of conjugate gradients towards the solutions of the same systems, from the last vectors."""
         assert side.rows is not None
-        gram = other.vectors.T @ other.vectors + self.l2 * torch.eye(other.vectors.shape[1])
+        gram = _gram(other.vectors) + self.l2 * torch.eye(other.vectors.shape[1])
         target = side.rows.sums(1 + side.rows.weights, other.vectors)
         side.vectors = conjugate_gradients(gram, side.rows, other.vectors, target, side.vectors, self.cg_steps)
         side.vectors[UNKNOWN] = 0
@@ -176,6 +176,11 @@ class _Side:
         vectors[torch.bincount(ids, minlength=len(vectors)) == 0] = 0
         vectors[UNKNOWN] = 0
         return cls(vectors, torch.zeros(len(vectors)))
+
+
+def _gram(vectors: Tensor) -> Tensor:
+    """Return YᵀY, shape [k, k], of vectors Y, shape [n, k]; see `PART` for the reason of its parts."""
+    return torch.stack([part.T @ part for part in vectors.split(PART)]).sum(0)
 
 
 def _blocks(

@@ -118,6 +118,17 @@ def test_step_solves_each_penalised_least_squares_problem():
         np.testing.assert_allclose(variances[one], np.linalg.inv(expected).diagonal()[:3].mean(), rtol=1e-3)
 
 
+def test_sums_over_the_many_examples_of_one_value_are_as_exact_as_those_over_few():
+    generator = torch.Generator().manual_seed(0)
+    n = 1_000_000
+    features, weights = torch.randn(1, n, 4, generator=generator) + 0.3, torch.rand(1, n, generator=generator)
+    errors = torch.rand(1, n, generator=generator)
+    hessian, gradient = (found[0].numpy() for found in moments(features, weights, errors))
+    x = features[0, :, :3].double().numpy()
+    np.testing.assert_allclose(hessian, (x * weights[0].double().numpy()[:, None]).T @ x, rtol=3e-5)
+    np.testing.assert_allclose(gradient, x.T @ errors[0].double().numpy(), rtol=3e-5)
+
+
 def test_curvature_bounds_the_loss_by_a_parabola_that_touches_it():
     at, elsewhere = np.linspace(-20, 20, 81), np.linspace(-30, 30, 601)
     z = torch.from_numpy(at)

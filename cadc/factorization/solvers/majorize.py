@@ -7,6 +7,8 @@ from cadc.errors import CadcError
 
 MIN_PASSES = 3
 """Fewest passes of a fit: the second over-relaxed pass may overshoot before the third one gains most."""
+PART = 1 << 15
+"""Most examples of a value in one product, which adds in float32 one after the other: 2·10⁷ at once are 4 % off."""
 
 
 def curvature(logits: Tensor, probability: Tensor) -> Tensor:
@@ -34,10 +36,13 @@ def moments(features: Tensor, weights: Tensor, errors: Tensor) -> tuple[Tensor, 
     features : x, followed by one column of any finite numbers, shape [m, L, k + 1]; the rows of padding are zero.
     weights, errors : w and e, shape [m, L].
     """
-    left = features * weights[..., None]
-    left[..., -1] = errors
-    # Both sides have k + 1 columns, as many as a vector, a one and a bias: products of 16 columns are fast.
-    both = torch.bmm(left.transpose(1, 2), features)
+    parts = []
+    for own, weight, error in zip(features.split(PART, 1), weights.split(PART, 1), errors.split(PART, 1), strict=True):
+        left = own * weight[..., None]
+        left[..., -1] = error
+        # Both sides have k + 1 columns, as many as a vector, a one and a bias: products of 16 columns are fast.
+        parts.append(torch.bmm(left.transpose(1, 2), own))
+    both = parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
     return both[:, :-1, :-1], both[:, -1, :-1]
 
 
