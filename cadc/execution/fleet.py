@@ -7,6 +7,7 @@ resume from a checkpoint, models of other shapes than all others, and those whos
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from cadc.execution.attempt import Attempt, final_state
 from cadc.execution.jobs import Job
@@ -139,17 +140,16 @@ class _Member:
 
 def _of_equal_shape(members: Sequence[_Member]) -> list[list[_Member]]:
     """Return the members that can be trained together by their models; those that can only be trained alone are out."""
-    groups: list[tuple[object, list[_Member]]] = []
+    groups: list[tuple[tuple[Any, ...], list[_Member]]] = []
     for member in members:
         if member.arm is None or member.arm.why_alone():
             continue
-        shape = member.arm.shape
-        for other, alike in groups:
-            if other == shape:
+        for shape, alike in groups:
+            if member.arm.is_like(shape):
                 alike.append(member)
                 break
         else:
-            groups.append((shape, [member]))
+            groups.append((member.arm.shape, [member]))
     return [alike for _, alike in groups]
 
 

@@ -49,6 +49,9 @@ _HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn,
 
 def _product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, after: str = "none") -> Tensor:
     """Return inputs · weightᵀ + bias, shape [B, n_out]."""
+    if torch.is_grad_enabled():
+        # A gradient whose own gradient is asked for (create_graph=True): oneDNN's product has none.
+        return inputs @ weight.T
     found: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, after, [], "")
     return found
 

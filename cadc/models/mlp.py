@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import pairwise, zip_longest
+from typing import TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from cadc.models.fused_linear import linear_relu
+
+Kind = TypeVar("Kind", bound=nn.Module)
 
 
 class MLP(nn.Sequential):
@@ -14,15 +17,24 @@ class MLP(nn.Sequential):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output of the last layer, shape [B, n_out], for inputs of shape [B, n_in]."""
-        layers = [*self]
-        before: nn.Module | None = None
-        for layer, after in zip_longest(layers, layers[1:]):
-            if type(layer) is nn.Linear:
-                inputs = linear_relu(inputs, layer, relu=isinstance(after, nn.ReLU))
-            elif not (isinstance(layer, nn.ReLU) and type(before) is nn.Linear):
+        is_done = False
+        for layer, after in zip_longest(self, [*self][1:]):
+            if is_done:
+                is_done = False
+            elif _is_plain(layer, nn.Linear):
+                is_done = _is_plain(after, nn.ReLU)
+                inputs = linear_relu(inputs, layer, relu=is_done)
+            else:
                 inputs = layer(inputs)
-            before = layer
         return inputs
+
+
+def _is_plain(layer: nn.Module | None, kind: type[Kind]) -> TypeGuard[Kind]:
+    """Tell whether a layer is just of a kind: with no hooks, and no subclass, as with a parametrisation."""
+    return type(layer) is kind and not any(
+        getattr(layer, hooks)
+        for hooks in ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+    )
 
 
 def _blank(n_in: int, n_out: int) -> nn.Linear:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from cadc.errors import UsageError
 from cadc.factorization.solvers.adam import STEPS_BETWEEN, Adam
 from cadc.training.lazy_adam import LazyAdam
 from tests.support.denormals import denormals
@@ -98,3 +99,10 @@ def test_weights_that_are_only_decayed_and_moments_without_a_gradient_become_zer
     assert (found[0] == 0).float().mean() > 0.2
     assert found[1].all()
     assert sum(denormals(values.detach()) for values in decayed(torch.optim.Adam, fused=True)) > 0
+
+
+def test_a_sparse_gradient_is_refused_with_what_to_do():
+    table = nn.Embedding(5, 2, sparse=True)
+    table(torch.tensor([1, 3])).sum().backward()
+    with pytest.raises(UsageError, match=r"trainer\.lazy_tables=true"):
+        Adam([{"params": [table.weight]}], lr=0.01).step()

@@ -92,3 +92,30 @@ def test_a_layer_without_inputs_returns_its_bias():
     layer = nn.Linear(1, 4)
     layer.weight, layer.in_features = nn.Parameter(layer.weight[:, :0].detach()), 0
     assert torch.equal(linear_relu(torch.empty(3, 0), layer, relu=False), layer.bias.expand(3, 4))
+
+
+def test_hooks_and_parametrisations_of_layers_count():
+    network = mlp((6, 5, 4), torch.Generator().manual_seed(0), last_relu=False)
+    plain = network(inputs := torch.randn(7, 6))
+    seen = []
+    for layer in network:
+        layer.register_forward_hook(lambda layer, inputs, outputs: seen.append(outputs.shape))
+    torch.testing.assert_close(network(inputs), plain)
+    assert seen == [(7, 5), (7, 5), (7, 4)]
+    nn.utils.parametrizations.weight_norm(network[0])
+    torch.testing.assert_close(network(inputs), plain)
+    network[0].parametrizations.weight.original0.data.zero_()
+    torch.testing.assert_close(network(inputs), network(torch.zeros_like(inputs)))
+
+
+def test_gradients_of_gradients_are_those_of_plain_layers():
+    network = mlp(SIZES, torch.Generator().manual_seed(0), last_relu=False)
+
+    def of_penalty(network, inputs):
+        (slope,) = torch.autograd.grad(network(inputs).square().sum(), inputs, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), [inputs, *network.parameters()])
+
+    inputs = torch.randn(9, SIZES[0], generator=torch.Generator().manual_seed(1), requires_grad=True)
+    twin = of_penalty(plain_twin(network), inputs.detach().double().requires_grad_())
+    for mine, plain in zip(of_penalty(network, inputs), twin, strict=True):
+        torch.testing.assert_close(mine, plain.float(), rtol=1e-4, atol=1e-4)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -130,6 +131,53 @@ def test_models_that_draw_at_random_are_not_trained_together():
     arms = [Prepared("initializer=mf", "initializer.unseen=unknown", f"seed={seed}").arm() for seed in (0, 1)]
     with pytest.raises(NotTogether):
         list(Fleet(arms).fit())
+
+
+class Counting(DLRM):
+    """A model that counts its steps, as one does whose dropout grows, and keeps an array of NumPy."""
+
+    counts = "in Python"
+
+    def forward(self, batch):
+        if self.counts == "in Python":
+            self.n_steps += 1
+        elif self.counts == "in a buffer":
+            self.n_steps.add_(1)
+        return super().forward(batch)
+
+
+def counting(counts):
+    several = [Prepared(f"seed={seed}") for seed in (0, 1)]
+    for one in several:
+        one.model.__class__ = Counting
+        one.model.counts, one.model.array = counts, np.arange(3)
+        if counts == "in a buffer":
+            one.model.register_buffer("n_steps", torch.zeros(()))
+        else:
+            one.model.n_steps = 0
+    return [one.arm() for one in several]
+
+
+@pytest.mark.parametrize("counts", ["in Python", "in a buffer"])
+def test_models_that_count_their_steps_are_not_trained_together(counts):
+    with pytest.raises(NotTogether, match="beside its weights"):
+        list(Fleet(counting(counts)).fit())
+
+
+def test_arrays_of_numpy_are_told_apart_by_their_values():
+    assert all(not isinstance(ended, Exception) for _, ended in Fleet(counting("not at all")).fit())
+    arms = counting("not at all")
+    arms[0].model.array = np.arange(1, 4)
+    with pytest.raises(NotTogether, match="different shapes"):
+        Fleet(arms)
+
+
+def test_what_cannot_be_compared_is_different():
+    arms = counting("not at all")
+    for arm in arms:
+        arm.model.frame = pd.DataFrame({"a": [1, 2]})
+    with pytest.raises(NotTogether, match="different shapes"):
+        Fleet(arms)
 
 
 def test_models_of_other_shapes_or_options_are_not_trained_together():

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cadc.errors import UsageError
+
 SMALLEST_WEIGHT = 1e-12
 """Absolute value below which a weight is set to 0: products of two such weights are normal numbers in float32."""
 SMALLEST_MOMENT = 1e-25
@@ -53,11 +55,21 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Take a step with the weights that have a gradient."""
+        """Take a step with the weights that have a gradient.
+
+        Raises
+        ------
+        UsageError : if a gradient is sparse.
+        """
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if not weights:
                 continue
+            if any(weight.grad.is_sparse for weight in weights):
+                raise UsageError(
+                    "a model has a sparse gradient, as of an nn.Embedding(sparse=True); expected dense ones. Build it "
+                    "without sparse=True, or set trainer.lazy_tables=true, whose steps take both."
+                )
             states = [self._state_of(weight) for weight in weights]
             steps = [state["step"] for state in states]
             torch._foreach_add_(steps, 1)

@@ -59,13 +59,20 @@ class Arm:
     @property
     def shape(self) -> tuple[Any, ...]:
         """What arms must have in common to be trained together, as a value that can be compared."""
-        modules = [(name, type(module), _plain(module)) for name, module in self.model.named_modules()]
+        modules = plain_state(self.model)
         tensors = [
             (name, value.shape, value.dtype, value.requires_grad)
             for name, value in (*self.model.named_parameters(), *self.model.named_buffers())
         ]
         batches = self.fit.rows_per_step(len(self.rows)), sorted(self.beside), bool(self.fit.weight_decay_tables)
         return type(self.log), self.log.folder, self.task, str(self.device), batches, tensors, modules
+
+    def is_like(self, shape: tuple[Any, ...]) -> bool:
+        """Tell whether this arm has a shape; attributes of plug-ins that cannot be compared are taken for different."""
+        try:
+            return bool(self.shape == shape)
+        except Exception:
+            return False
 
     def why_alone(self) -> str | None:
         """Return why this arm cannot be trained in any fleet; None if nothing speaks against it so far."""
@@ -127,6 +134,11 @@ class Arm:
             yield
         finally:
             self.seconds += time.perf_counter() - started
+
+
+def plain_state(model: Model) -> list[tuple[str, type, list[tuple[str, Any]]]]:
+    """Return the name and type of each module of a model, and what it keeps beside tensors and other modules."""
+    return [(name, type(module), _plain(module)) for name, module in model.named_modules()]
 
 
 def _plain(module: nn.Module) -> list[tuple[str, Any]]:

@@ -41,7 +41,7 @@ class Fleet:
             if why := arm.why_alone():
                 raise NotTogether(f"an arm cannot be trained with others: {why}.")
         shape = arms[0].shape
-        if any(arm.shape != shape for arm in arms[1:]):
+        if not all(arm.is_like(shape) for arm in arms[1:]):
             raise NotTogether("the arms have models or batches of different shapes.")
         self.n_arms = len(arms)
         # Neighbours of equal rates are updated in one go.

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +10,10 @@ from torch.func import functional_call
 
 from cadc.data.batch import Batch
 from cadc.embeddings.coding.vmapped import vmapping
+from cadc.errors import CadcError
 from cadc.models.model import Model
 from cadc.training.fleet.adam import StackedAdam
-from cadc.training.fleet.arm import Arm
+from cadc.training.fleet.arm import Arm, plain_state
 from cadc.training.fleet.batches import Tree, as_batch, moved
 from cadc.training.objective import Objective
 from cadc.training.optimizers import weight_groups
@@ -65,16 +67,29 @@ class Stack:
         Parameters
         ----------
         batches : as `stacked_batches` returns them.
+
+        Raises
+        ------
+        CadcError : if the first step changes more of the first model than its weights, such as a count of its steps:
+            the code of a model runs once for all of them, and the others would not count.
         """
+        before = self._beside_weights() if self.optimizer.n_steps == 0 else None
         tree = moved(batches, self.arms[0].device)
         with vmapping(), warnings.catch_warnings():
             # Operations without a batched form are computed one model after the other.
             warnings.filterwarnings("ignore", message="There is a performance drop")
             losses, penalised = torch.vmap(self._one)(self.trained, self.given, self.penalties, tree)
             found = torch.autograd.grad(penalised.sum(), [*self.trained.values()], allow_unused=True)
+        if before is not None and before != self._beside_weights():
+            raise CadcError("a model changes what it keeps beside its weights")
         gradients = {name: own for name, own in zip(self.trained, found, strict=True) if own is not None}
         self.optimizer.step(gradients)
         return losses
+
+    def _beside_weights(self) -> tuple[Any, ...]:
+        """Return what the first model keeps, but for stacked tensors, as a value that can be compared."""
+        versions = [tensor._version for tensor in self.shared.values()]
+        return versions, plain_state(self.arms[0].model)
 
     def keep(self, arms: Sequence[Arm]) -> None:
         """Go on with some of the arms; the weights of the others become their own."""
