@@ -31,6 +31,7 @@ CAN_CHANGE_RESULTS = (
     "cadc.pipeline.evaluate",
     "cadc.pipeline.run",
     "cadc.pipeline.settings",
+    "cadc.provenance.threads",
     "cadc.randomness",
     "cadc.sampling",
     "cadc.training",
