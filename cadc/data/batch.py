@@ -70,7 +70,9 @@ class Batch:
     real: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
-        """Return a copy on a device."""
+        """Return the batch on a device: itself where it is there already, else a copy."""
+        if self.label.device == torch.device(device):
+            return self
         return Batch(
             self.ids.to(device),
             {name: bag.to(device) for name, bag in self.bags.items()},

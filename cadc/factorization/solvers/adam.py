@@ -70,7 +70,7 @@ class Adam:
                     "a model has a sparse gradient, as of an nn.Embedding(sparse=True); expected dense ones. Build it "
                     "without sparse=True, or set trainer.lazy_tables=true, whose steps take both."
                 )
-            states = [self._state_of(weight) for weight in weights]
+            states = [self.state.get(weight) or self._begin(weight) for weight in weights]
             steps = [state["step"] for state in states]
             torch._foreach_add_(steps, 1)
             torch._fused_adam_(
@@ -114,13 +114,12 @@ class Adam:
     def _weights(self) -> list[Tensor]:
         return [weight for group in self.param_groups for weight in group["params"]]
 
-    def _state_of(self, weight: Tensor) -> dict[str, Tensor]:
-        if weight not in self.state:
-            self.state[weight] = {
-                "step": torch.zeros((), device=weight.device),
-                "exp_avg": torch.zeros_like(weight),
-                "exp_avg_sq": torch.zeros_like(weight),
-            }
+    def _begin(self, weight: Tensor) -> dict[str, Tensor]:
+        self.state[weight] = {
+            "step": torch.zeros((), device=weight.device),
+            "exp_avg": torch.zeros_like(weight),
+            "exp_avg_sq": torch.zeros_like(weight),
+        }
         return self.state[weight]
 
 
