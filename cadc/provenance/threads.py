@@ -12,22 +12,28 @@ def threads(n: int) -> Iterator[None]:
     """Compute with `n` threads in a `with` block, and take denormal numbers for 0.
 
     Other numbers of threads may give other bits, and take other times. Some processors compute with denormal numbers
-    30 times slower than with others. Both settings are those of before after the block.
+    30 times slower than with others. Both settings are those of before after the block, as the calling thread had them.
     """
-    before, share_before = torch.get_num_threads(), share_flushed()
+    before, was_on = torch.get_num_threads(), _share_of_zeros(1) == 1
     torch.set_num_threads(n)
     _flush(True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        _flush(share_before == 1)
+        _flush(was_on)
 
 
 def share_flushed() -> float:
     """Return the share of torch's threads that take denormal numbers for 0, which is 0 or 1 as a rule."""
-    # Torch gives each thread 2^15 values at least. They are made, and looked at, as bits: all else may flush them.
-    bits = torch.ones(torch.get_num_threads() << 16, dtype=torch.int32)
+    # Torch gives each thread 2^15 values at least.
+    return _share_of_zeros(torch.get_num_threads() << 16)
+
+
+def _share_of_zeros(n: int) -> float:
+    """Return the share of `n` denormal numbers that are taken for 0; of a few, by the calling thread."""
+    # They are made, and looked at, as bits: all else may flush them.
+    bits = torch.ones(n, dtype=torch.int32)
     return float(((bits.view(torch.float32) * 1.0).view(torch.int32) == 0).float().mean())
 
 

@@ -37,3 +37,20 @@ def test_an_error_leaves_all_as_it_was():
         _ = 1 / 0
     assert torch.get_num_threads() == before
     assert share_flushed() == 0
+
+
+def test_a_flag_that_the_caller_set_after_the_threads_ran_is_kept():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert share_of_zeros() == 0
+        torch.set_flush_denormal(True)  # which the other thread does not notice
+        with threads(1):
+            pass
+        assert float((torch.ones(4, dtype=torch.int32).view(torch.float32) * 1.0).view(torch.int32).sum()) == 0
+    finally:
+        torch.set_flush_denormal(False)
+        with threads(2):
+            pass
+        assert share_of_zeros() == 0
+        torch.set_num_threads(before)
