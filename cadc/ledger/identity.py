@@ -17,6 +17,9 @@ from cadc.provenance.fingerprint import code_hash, describe, digest
 COVERED_BY_CONTENT = ("cadc.data.prepare", "cadc.data.remarks", "cadc.data.transform")
 """Code whose every effect on a run shows in the content of the prepared log."""
 
+FLEETS = "cadc.training.fleet"
+"""Code that trains runs together, which the other code of a run does not import."""
+
 NAMES_WITHOUT_PLACES = 4
 """Schema version since which ids name a class by its package and its own name; before, its file counted, too."""
 
@@ -66,7 +69,8 @@ def run_code(settings: Settings) -> str:
     if not settings.is_trained:
         return code_hash(["cadc.pipeline.run", *chosen], leave_out=(*COVERED_BY_CONTENT, "cadc.training"))
     chosen.append(type(metric(SAVED[settings.task].monitor)).__module__)  # training stops by it
-    return code_hash(["cadc.pipeline.run", *chosen], leave_out=COVERED_BY_CONTENT)
+    # Whether a run is trained in a fleet is not in its id, so their code counts for each.
+    return code_hash(["cadc.pipeline.run", FLEETS, *chosen], leave_out=COVERED_BY_CONTENT)
 
 
 def signature(settings: Settings) -> str:

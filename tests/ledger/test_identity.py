@@ -3,7 +3,8 @@
 import pytest
 
 from cadc.execution.jobs import plan
-from cadc.ledger.identity import signature
+from cadc.ledger import identity
+from cadc.ledger.identity import run_code, signature
 from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, train
 from tests.support.helpers import write_small_movielens
@@ -89,3 +90,10 @@ def test_the_signature_tells_the_same_configurations_apart_as_the_id():
 
     assert asked("logger=none", "sampler.rate=1.0", "trainer.accelerator=cpu") == asked()
     assert len({asked(), asked("seed=1"), asked("sampler.rate=0.5"), asked("data.split_seed=1")}) == 4
+
+
+def test_code_that_trains_runs_together_counts_for_runs_that_are_trained(monkeypatch):
+    trained, fitted = (Settings.compose([*TINY, *words]) for words in ([], ["model=bias"]))
+    before = run_code(trained), run_code(fitted)
+    monkeypatch.setattr(identity, "FLEETS", "cadc.paths")
+    assert (run_code(trained) == before[0], run_code(fitted) == before[1]) == (False, True)
