@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from cadc.adam import Adam
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least, require_positive
@@ -15,7 +16,6 @@ from cadc.factorization.examples import is_present, pair_factors, read_examples,
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
-from cadc.factorization.solvers.adam import Adam
 from cadc.randomness import torch_generator
 
 REDRAWS = 2

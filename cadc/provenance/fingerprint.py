@@ -22,6 +22,7 @@ from cadc.configuration.public_names import homes_of
 from cadc.errors import UsageError
 
 CAN_CHANGE_RESULTS = (
+    "cadc.adam",
     "cadc.data",
     "cadc.embeddings",
     "cadc.evaluation",

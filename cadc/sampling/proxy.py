@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from cadc.adam import Adam
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS
 from cadc.errors import CadcError, DataError, require_at_least, require_positive
-from cadc.factorization.solvers.adam import Adam
 from cadc.randomness import torch_generator
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cadc.adam import STEPS_BETWEEN, clear_tiny
 from cadc.embeddings.coding.rows import summed_by_row
-from cadc.factorization.solvers.adam import STEPS_BETWEEN, clear_tiny
 
 
 class LazyAdam(torch.optim.Adam):
@@ -21,7 +21,7 @@ class LazyAdam(torch.optim.Adam):
     looked up again. With momentum, Adam moves a row by a tenth of its gradient when it is looked up, and by the rest of
     it in the steps that follow, although no batch holds the row; here it moves by all of it at once. Lazy variants that
     keep the momentum and let it rest move rare rows by that tenth alone. Weight decay, too, applies only to rows that
-    are looked up. No weight decays into denormal numbers, see `cadc.factorization.solvers.adam.Adam`.
+    are looked up. No weight decays into denormal numbers, see `cadc.adam.Adam`.
     """
 
     @torch.no_grad()

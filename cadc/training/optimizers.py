@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
+from cadc.adam import Adam
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.full import UncompressedTable
-from cadc.factorization.solvers.adam import Adam
 from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
 

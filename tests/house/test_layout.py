@@ -9,7 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "cadc"
-AT_THE_ROOT = {"__init__.py", "__main__.py", "errors.py", "escape.py", "paths.py", "randomness.py", "py.typed"}
+AT_THE_ROOT = {
+    "adam.py",
+    "__init__.py",
+    "__main__.py",
+    "errors.py",
+    "escape.py",
+    "paths.py",
+    "randomness.py",
+    "py.typed",
+}
 BELOW_THE_PIPELINE = ("data", "embeddings", "evaluation", "factorization", "models", "sampling", "training")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import embedding
 
-from cadc.factorization.solvers.adam import STEPS_BETWEEN
+from cadc.adam import STEPS_BETWEEN
 from cadc.training.lazy_adam import LazyAdam
 
 N_ROWS = 4

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from cadc.adam import Adam
 from cadc.data.schema import Field, Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.full import Full
 from cadc.embeddings.schemes.hashing import Hashing
-from cadc.factorization.solvers.adam import Adam
 from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
 from cadc.training.optimizers import LAZY_FROM, optimizer_of

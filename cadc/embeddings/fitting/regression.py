@@ -7,8 +7,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from cadc.adam import Adam
 from cadc.embeddings.fitting.subnetworks import SubNetworks
-from cadc.factorization.solvers.adam import Adam
 
 Points: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """Inputs [cells, n, inputs], wanted outputs [cells, n, outputs] and weights [cells, n] of squared errors, float32."""

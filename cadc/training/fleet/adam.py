@@ -6,11 +6,11 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from cadc.factorization.solvers.adam import STEPS_BETWEEN, clear_tiny
+from cadc.adam import STEPS_BETWEEN, clear_tiny
 
 
 class StackedAdam:
-    """Adam as `cadc.factorization.solvers.adam.Adam` computes it, for K arms that take their steps together.
+    """Adam as `cadc.adam.Adam` computes it, for K arms that take their steps together.
 
     Parameters
     ----------

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cadc.adam import Adam
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK
-from cadc.factorization.solvers.adam import Adam
 from cadc.models.model import Model
 from cadc.training.advice import length, some_rows
 from cadc.training.device import device_of_accelerator

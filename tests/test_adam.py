@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from cadc.adam import STEPS_BETWEEN, Adam
 from cadc.errors import UsageError
-from cadc.factorization.solvers.adam import STEPS_BETWEEN, Adam
 from cadc.training.lazy_adam import LazyAdam
 from tests.support.denormals import denormals
 
