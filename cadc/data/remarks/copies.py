@@ -26,16 +26,14 @@ class Copies:
 
     Parameters
     ----------
-    counts : rows with each of K different inputs in each of `SPLITS` that have the label 0 and 1, shape [K, 3, 2].
+    counts : rows with each of K inputs that repeat in each of `SPLITS` that have the label 0 and 1, shape [K, 3, 2].
+    n_rows : rows of each of `SPLITS` that were compared, those with other inputs included, shape [3].
     is_sample : whether only some rows were compared.
     """
 
     counts: NDArray[np.int64]
+    n_rows: NDArray[np.int64]
     is_sample: bool
-
-    def n_rows(self, part: int) -> int:
-        """Number of rows of a part of `SPLITS` that were compared."""
-        return int(self.counts[:, part].sum())
 
     def n_copies(self, part: int) -> int:
         """Number of rows of a part with the inputs and the label of a training row."""
@@ -56,7 +54,10 @@ class Copies:
         """How often nearly every row occurs: the largest number that divides the counts of nine tenths of them."""
         counts = self.counts.sum(1).ravel()
         counts = counts[counts > 0]
-        fitting = [n for n in range(2, MOST_TIMES + 1) if len(counts) >= 20 and (counts % n == 0).mean() >= 0.9]
+        n_counts = len(counts) + int(self.n_rows.sum() - self.counts.sum())
+        fitting = [
+            n for n in range(2, MOST_TIMES + 1) if n_counts >= 20 and int((counts % n == 0).sum()) >= 0.9 * n_counts
+        ]
         return max(fitting, default=1)
 
 
@@ -79,10 +80,13 @@ def copies_remark(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: 
     inputs = [name for name in sorted(columns.shapes) if name not in NOT_INPUTS]
     if "time" not in columns:
         return _sentence(count_copies(columns, inputs, order, sizes), inputs)
+    untimed = count_copies(columns, inputs, order, sizes)
+    if not len(untimed.counts) and not untimed.is_sample:
+        return ""  # nor is any row equal to another in the time, too
     timed = [*inputs, "time"]
     is_certain = "user" in columns and "item" in columns
     found = _sentence(count_copies(columns, timed, order, sizes), timed, is_certain=is_certain)
-    return found or _sentence(count_copies(columns, inputs, order, sizes), inputs, may_occur_often=True)
+    return found or _sentence(untimed, inputs, may_occur_often=True)
 
 
 def _sentence(copies: Copies, inputs: Sequence[str], *, is_certain: bool = False, may_occur_often: bool = False) -> str:
@@ -97,7 +101,7 @@ def _sentence(copies: Copies, inputs: Sequence[str], *, is_certain: bool = False
     times = 1 if may_occur_often else copies.times
     said = []
     for part in (2, 1):
-        n_copies, n_rows, expected = copies.n_copies(part), copies.n_rows(part), copies.expected_conflicts(part)
+        n_copies, n_rows, expected = copies.n_copies(part), int(copies.n_rows[part]), copies.expected_conflicts(part)
         is_evident = copies.n_conflicts(part) <= 0.1 * expected and (is_certain or expected >= LEAST_COPIES)
         if n_copies >= max(LEAST_COPIES, LEAST_SHARE * n_rows) and (is_evident or times > 1):
             share = f"{100 * n_copies / n_rows:.1f} %"
@@ -135,10 +139,18 @@ def count_copies(
         kept_hashes.append(hashes)
         kept_cells.append(cells)
     # About `SAMPLE_ROWS` at most, however long the log is.
-    found, place = np.unique(np.concatenate(kept_hashes), return_inverse=True)
+    hashes, cells = np.concatenate(kept_hashes), np.concatenate(kept_cells)
+    n_rows = np.bincount(cells // 2, minlength=len(SPLITS))
+    ordered = np.sort(hashes)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     n_cells = 2 * len(SPLITS)
-    counts = np.bincount(place * n_cells + np.concatenate(kept_cells), minlength=n_cells * len(found))
-    return Copies(counts.reshape(-1, len(SPLITS), 2), keep < 1)
+    if not len(repeated):
+        return Copies(np.zeros((0, len(SPLITS), 2), np.int64), n_rows, keep < 1)
+    place = np.minimum(repeated.searchsorted(hashes), len(repeated) - 1)
+    is_repeated = repeated[place] == hashes
+    of_cells = place[is_repeated] * n_cells + cells[is_repeated]
+    counts = np.bincount(of_cells, minlength=n_cells * len(repeated))
+    return Copies(counts.reshape(-1, len(SPLITS), 2), n_rows, keep < 1)
 
 
 def _blocks(order: NDArray[np.integer[Any]], sizes: Sequence[int]) -> Iterator[tuple[int, NDArray[Any]]]:
