@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.case import OURS, Case, Figures
 from benchmarks.options import Options
 from benchmarks.process import cadc, empty_runs, python, stages
+from cadc.paths import PACKAGE
 
 RATE = "sampler.rate=0.02"
 RESIDUAL = ("initializer=mf_bias", "initializer.freeze=true", "model.residual=true", "factorization_rows=complement")
@@ -34,7 +35,8 @@ def cases(options: Options) -> Iterator[Case]:
     yield Case(name, {OURS: further}, warm_up=False, timed_by="beyond its stages")
     yield finished_sweep(options)
     if not options.fast:
-        report = partial(cadc, "report", "dlrm_rates", "--output", str(folder / "report"), folder=folder)
+        # Committed records lie below the checkout.
+        report = partial(cadc, "report", "dlrm_rates", "--output", str(folder / "report"), folder=PACKAGE.parent)
         yield Case("cadc report dlrm_rates", {OURS: report}, warm_up=False)
 
 
