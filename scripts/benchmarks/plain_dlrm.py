@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from benchmarks.endless import endless
+
 if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
 
@@ -99,6 +101,10 @@ class PlainRows:
             padded[torch.repeat_interleave(torch.arange(len(rows)), lengths), places] = bag.values.long()
             self.bags.append((padded, lengths))
 
+    def shuffled(self, batch_size: int) -> Sequence[Tensor]:
+        """Return the places of all rows in a random order, a batch each."""
+        return torch.randperm(len(self.label)).split(batch_size)
+
     def at(self, part: Tensor) -> tuple[tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor], Tensor]:
         """Return the inputs of the model and the labels of some of the rows."""
         bags = []
@@ -118,15 +124,10 @@ def plain_model(log: "InteractionLog", dim: int, sparse: bool = False) -> PlainD
 
 def plain_step(model: PlainDLRM, rows: PlainRows, batch_size: int, optimizer: "Optimizer") -> Callable[[], None]:
     """Return a function that takes the next training step, on rows in a random order."""
-    order = iter(torch.arange(0).split(1)[:0])
+    parts = endless(lambda: rows.shuffled(batch_size), batch_size)
 
     def step() -> None:
-        nonlocal order
-        part = next(order, None)
-        if part is None or len(part) < batch_size:
-            order = iter(torch.randperm(len(rows.label)).split(batch_size))
-            part = next(order)
-        inputs, label = rows.at(part)
+        inputs, label = rows.at(next(parts))
         loss = binary_cross_entropy_with_logits(model(*inputs), label)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

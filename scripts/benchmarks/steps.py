@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.before_fit_state import step_of_lightning
+from benchmarks.endless import endless
 
 if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
@@ -28,14 +29,9 @@ def our_step(settings: "Settings", log: "InteractionLog", batch_size: int) -> Ca
     else:
         take = step_of_lightning(fit, model, log, sample.rows, held_out)
     loader = BatchLoader(log, sample.rows, batch_size, torch.Generator().manual_seed(0))
-    batches = iter(loader)
+    batches = endless(lambda: loader, batch_size)
 
     def step() -> None:
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None or len(batch) < batch_size:
-            batches = iter(loader)
-            batch = next(batches)
-        take(batch)
+        take(next(batches))
 
     return step

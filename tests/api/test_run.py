@@ -150,14 +150,6 @@ def test_a_failed_run_raises_its_reason_and_is_tried_again_only_if_asked(tmp_pat
     assert str(first.value) == str(again.value)
 
 
-@pytest.fixture
-def _heeds_ctrl_c():
-    """Have Ctrl-C raise, also where whoever started the tests in the background had it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_leaves_a_run_that_the_same_call_goes_on_with(tmp_path, monkeypatch, finished):
     runs = tmp_path / "runs"

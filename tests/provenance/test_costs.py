@@ -61,14 +61,6 @@ def test_environment_names_what_a_reader_needs():
     assert found["threads"] >= 1
 
 
-@pytest.fixture
-def _heeds_ctrl_c():
-    """Have Ctrl-C raise, also where whoever started the tests in the background had it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_during_the_collection_is_not_lost():
     class Interrupts:

@@ -31,14 +31,11 @@ def test_one_holds_at_a_time_and_the_next_after_release(tmp_path):
     assert not list((tmp_path / "a").iterdir())
 
 
+@pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_amid_release_comes_after_it(tmp_path, monkeypatch):
     monkeypatch.setattr("cadc.storage.lease.make", lambda path: signal.raise_signal(signal.SIGINT) or make(path))
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), claim(tmp_path):
-            pass
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt), claim(tmp_path):
+        pass
     assert holder(tmp_path) is None
     assert not list(tmp_path.iterdir())
 

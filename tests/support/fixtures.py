@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -205,3 +206,11 @@ def plugin(tmp_path, monkeypatch):
     yield folder
     monkeypatch.undo()
     _forget_plugins()
+
+
+@pytest.fixture
+def _heeds_ctrl_c():
+    """Have Ctrl-C raise, also where whoever started the tests in the background had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from benchmarks.endless import endless
 from benchmarks.peers.installed import missing
 
 if TYPE_CHECKING:
@@ -24,15 +25,10 @@ def step_of(log: "InteractionLog", rows: "PlainRows", batch_size: int, dim: int)
         model = _model(log, rows, dim)
     except Exception as error:  # it depends on versions of others, and need not run here
         return f"does not run here: {type(error).__name__}: {error}"
-    order = iter(torch.randperm(len(rows.label)).split(batch_size)[:0])
+    parts = endless(lambda: rows.shuffled(batch_size), batch_size)
 
     def step() -> None:
-        nonlocal order
-        part = next(order, None)
-        if part is None or len(part) < batch_size:
-            order = iter(torch.randperm(len(rows.label)).split(batch_size))
-            part = next(order)
-        model.train_step(_batch(log, rows, part))
+        model.train_step(_batch(log, rows, next(parts)))
 
     return step
 
