@@ -20,8 +20,10 @@ def threads(n: int) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        # All threads that computed in the block take the old mode, also where fewer are wanted from now on.
+        torch.set_num_threads(max(n, before))
         _flush(was_on)
+        torch.set_num_threads(before)
 
 
 def share_flushed() -> float:

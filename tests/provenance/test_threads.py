@@ -31,6 +31,20 @@ def test_all_threads_take_denormal_numbers_for_zero_also_those_that_ran_before(n
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("before, number", [(1, 2), (2, 1), (2, 2)])
+def test_threads_that_computed_in_the_block_compute_as_before_when_they_are_wanted_again(before, number):
+    at_first = torch.get_num_threads()
+    torch.set_num_threads(before)
+    try:
+        with threads(number):
+            assert share_of_zeros() == 1
+        assert torch.get_num_threads() == before
+        torch.set_num_threads(2)
+        assert share_of_zeros() == 0
+    finally:
+        torch.set_num_threads(at_first)
+
+
 def test_an_error_leaves_all_as_it_was():
     before = torch.get_num_threads()
     with pytest.raises(ZeroDivisionError), threads(2):
