@@ -72,6 +72,7 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
                 "dense": chunk.dense,
                 "time": chunk.time,
                 "oracle": chunk.oracle,
+                "part": chunk.part,
                 **{str(side): rows for side, rows in chunk.entities.items()},
                 **dict(zip(chunk.context, context, strict=True)),
             }

@@ -100,7 +100,7 @@ def _prepare(
         raw.remarks += [
             *unique_remarks(raw, columns, order[: rows["train"]], writer.sizes),
             *spelling_remarks(raw, context_values),
-            *filter(None, [copies_remark(columns, order, list(rows.values()))]),
+            *filter(None, [copies_remark(columns, order, list(rows.values())), _unused_parts(split, columns)]),
         ]
         bounds = np.cumsum([0, *rows.values()])
         labels = np.load(folder / "label.npy", mmap_mode="r", allow_pickle=False)
@@ -171,6 +171,13 @@ def _order(
     return _grouped_by_part(place), rows, remark
 
 
+def _unused_parts(split: Split, columns: DiskColumns) -> str:
+    """Return a sentence if the data gives its rows parts and the split does not keep them; otherwise an empty text."""
+    if "part" not in columns or "part" in (*split.needs, *split.takes):
+        return ""
+    return f"the parts that the data gives its rows are not used by {type(split).__name__}; data/split=given keeps them"
+
+
 def _grouped_by_part(place: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
     """Return the numbers of the rows of each part one after the other, ascending within a part, shape [n_rows]."""
     order: NDArray[np.integer[Any]] = np.empty(len(place), np.uint32 if len(place) < 2**32 else np.int64)
@@ -187,8 +194,8 @@ def _columns_for(split: Split, columns: DiskColumns, name: str) -> dict[str, NDA
     """Return the columns that a split `needs` or `takes`; one that it takes is None if the log lacks it."""
     for column in split.needs:
         if column not in columns:
-            raise DataError(
-                f"{name} has no column {column}, which {type(split).__name__} needs; choose data/split=random."
-            )
+            lacks = "gives its rows no parts" if column == "part" else f"has no column {column}"
+            hint = "set data.part or data.test_path of a table, or " if column == "part" else ""
+            raise DataError(f"{name} {lacks}, which {type(split).__name__} needs; {hint}choose data/split=random.")
     found = {column: columns[column] for column in (*split.needs, *split.takes) if column in columns}
     return dict.fromkeys(split.takes) | found

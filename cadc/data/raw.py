@@ -57,6 +57,8 @@ class Chunk:
     time : time of each row in ticks, int64, shape [B].
     oracle : true probability of label 1, float32, shape [B]; only generators know it.
     ticks_per_second : of `time`: 1, 10^3, 10^6 or 10^9. Chunks may differ; the log keeps the finest.
+    part : part that the data itself gives each row, as its index in `cadc.data.split.SPLITS` (0 train, 1 validation,
+        2 test), uint8, shape [B]; only `GivenSplit` reads it.
     """
 
     label: NDArray[np.float32]
@@ -66,6 +68,7 @@ class Chunk:
     time: NDArray[np.int64] | None = None
     oracle: NDArray[np.float32] | None = None
     ticks_per_second: int = 1
+    part: NDArray[np.uint8] | None = None
 
 
 @dataclass

@@ -17,6 +17,7 @@ from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.sources.published import PublishedFiles
 from cadc.data.sources.source import Source
 from cadc.data.split.random import RandomSplit
+from cadc.data.split.split import SPLITS
 from cadc.errors import DataError
 from cadc.provenance.fingerprint import describe, digest
 from cadc.testing.expect import expect, expect_derived, expect_refusal
@@ -104,7 +105,7 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         set(chunk.context) == context,
         f"{name}: a chunk has the context fields {sorted(chunk.context)}; the schema has {sorted(context)}.",
     )
-    optional = {"dense": chunk.dense, "time": chunk.time, "oracle": chunk.oracle}
+    optional = {"dense": chunk.dense, "time": chunk.time, "oracle": chunk.oracle, "part": chunk.part}
     for column, values in (*chunk.entities.items(), *chunk.context.items(), *optional.items()):
         if values is not None:
             expect(len(values) == n_rows, f"{name}: a chunk of {n_rows} labels has {len(values)} values of {column}.")
@@ -120,6 +121,10 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         f"{name}: dense values are not all finite numbers of type float64 or float32.",
     )
     expect(chunk.time is None or chunk.time.dtype == np.int64, f"{name}: times are not whole numbers of type int64.")
+    expect(
+        chunk.part is None or (chunk.part.dtype == np.uint8 and (chunk.part < len(SPLITS)).all()),
+        f"{name}: parts are not all a place in {', '.join(SPLITS)} (0 to {len(SPLITS) - 1}) of type uint8.",
+    )
     expect(
         (chunk.oracle is not None) == ("oracle" in source.extra_columns),
         f"{name}: extra_columns is {source.extra_columns}, which does not agree with the chunks.",

@@ -12,7 +12,7 @@ from cadc.randomness import numpy_generator
 from cadc.testing.expect import expect, expect_derived, global_generators_untouched
 
 N_ROWS, N_USERS, N_ITEMS = 3000, 60, 80
-COLUMNS = ("user", "item", "time")
+COLUMNS = ("user", "item", "time", "part")
 
 
 def check_split(cls: type[Split], **options: Any) -> None:
@@ -65,6 +65,7 @@ def _columns() -> dict[str, NDArray[Any]]:
     # Some rows share a second, as in real logs.
     time = np.sort(rng.integers(900_000_000, 900_001_500, N_ROWS)).astype(np.int64)
     found = {"user": user, "item": rng.integers(N_ITEMS, size=N_ROWS).astype(np.int32), "time": rng.permutation(time)}
+    found["part"] = rng.integers(len(SPLITS), size=N_ROWS).astype(np.uint8)
     for column in found.values():
         column.flags.writeable = False
     return found

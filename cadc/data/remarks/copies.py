@@ -17,7 +17,7 @@ LEAST_SHARE = 0.01
 """Share of copies among held-out rows below which nothing is said."""
 LEAST_COPIES = 5
 MOST_TIMES = 10
-NOT_INPUTS = ("label", "oracle", "time")
+NOT_INPUTS = ("label", "oracle", "time", "part")
 
 
 @dataclass(frozen=True)

@@ -259,7 +259,7 @@ class Table(Source):
                 )
 
 
-RESERVED = ("user", "item", "label", "time", "row", "oracle", "dense", "context_ids")
+RESERVED = ("user", "item", "label", "time", "part", "row", "oracle", "dense", "context_ids")
 """Names of the columns of a prepared log, which no feature may have."""
 
 

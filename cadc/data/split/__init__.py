@@ -6,6 +6,7 @@ from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
     from cadc.data.split.chronological import ChronologicalSplit
+    from cadc.data.split.given import GivenSplit
     from cadc.data.split.global_time import GlobalTimeSplit
     from cadc.data.split.leave_one_out import LeaveOneOutSplit
     from cadc.data.split.random import RandomSplit
@@ -13,4 +14,4 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazily(__name__)
 
-__all__ = ["SPLITS", "ChronologicalSplit", "GlobalTimeSplit", "LeaveOneOutSplit", "RandomSplit", "Split"]
+__all__ = ["SPLITS", "ChronologicalSplit", "GivenSplit", "GlobalTimeSplit", "LeaveOneOutSplit", "RandomSplit", "Split"]

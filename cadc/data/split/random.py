@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.data.split.split import Split
+from cadc.data.split.split import Split, require_shares
 from cadc.errors import UsageError
 
 
@@ -16,9 +16,7 @@ class RandomSplit(Split):
     """
 
     def __init__(self, validation: float = 0.1, test: float = 0.1) -> None:
-        for name, share in (("validation", validation), ("test", test)):
-            if not 0 < share < 1:
-                raise UsageError(f"data.split.{name} is {share}; it must be a share of the rows between 0 and 1.")
+        require_shares(validation=validation, test=test)
         if validation + test >= 1:
             raise UsageError(
                 f"data.split.validation {validation} and data.split.test {test} leave no rows for training; lower them."

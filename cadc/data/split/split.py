@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.errors import UsageError
+
 SPLITS = ("train", "validation", "test")
 """The parts of a split log."""
 
@@ -26,7 +28,7 @@ class Split(ABC):
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
-    """Columns of the log that it cannot do without: any of `user`, `item` and `time`."""
+    """Columns of the log that it cannot do without: any of `user`, `item`, `time` and `part`."""
 
     takes: ClassVar[tuple[str, ...]] = ()
     """Further columns that it reads if the log has them; a missing one is passed as None."""
@@ -40,7 +42,8 @@ class Split(ABC):
         n_rows : number of rows of the log.
         generator : generator of all random choices.
         columns : the columns of `needs` and `takes` by name, shape [n_rows] each: `user` and `item` number the entities
-            from 0 (int32), `time` is in ticks of a second or less (int64). They may be memory-mapped.
+            from 0 (int32), `time` is in ticks of a second or less (int64), `part` is what the data gives each row, an
+            index in `SPLITS` (uint8). They may be memory-mapped.
 
         Raises
         ------
@@ -56,3 +59,15 @@ class Split(ABC):
         columns : columns that `assign` received.
         """
         return ""
+
+
+def require_shares(**shares: float) -> None:
+    """Raise a UsageError for the first option of a split that is no share of the rows.
+
+    >>> require_shares(validation=0.1, test=1.5)
+    Traceback (most recent call last):
+    cadc.errors.UsageError: data.split.test is 1.5; it must be a share of the rows between 0 and 1.
+    """
+    for name, share in shares.items():
+        if not 0 < share < 1:
+            raise UsageError(f"data.split.{name} is {share}; it must be a share of the rows between 0 and 1.")
