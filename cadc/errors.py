@@ -153,3 +153,15 @@ def require_positive(group: str, **options: float) -> None:
     for name, value in options.items():
         if not 0 < value < float("inf"):
             raise UsageError(f"{group}.{name} is {value}; it must be a finite number above 0.")
+
+
+def require_probability(group: str, **options: float) -> None:
+    """Raise a UsageError for the first option of a configuration group that is not a number from 0 to below 1.
+
+    >>> require_probability("model", dropout=1.0)
+    Traceback (most recent call last):
+    cadc.errors.UsageError: model.dropout is 1.0; expected a probability in [0, 1).
+    """
+    for name, value in options.items():
+        if not 0 <= value < 1:
+            raise UsageError(f"{group}.{name} is {value}; expected a probability in [0, 1).")

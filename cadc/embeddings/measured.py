@@ -16,8 +16,8 @@ from cadc.embeddings.coding.shapes import shapes_of
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
 
-TABLES = ("embeddings.", "factor_logit.")
-"""Prefixes of the names of a model's tables: those of its embeddings, and those of a factorisation's logit."""
+TABLES = ("embeddings.", "linear_terms.", "factor_logit.")
+"""Prefixes of the names of a model's tables: of its embeddings, of linear terms, and of a factorisation's logit."""
 
 
 def measure_tables(model: nn.Module) -> dict[str, Any]:
@@ -34,9 +34,9 @@ def measure_tables(model: nn.Module) -> dict[str, Any]:
     ------
     CadcError : where the files of a collection take more bytes than its budget.
     """
-    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
+    collections = _compressing(model)
     own = [table for found in collections for table in found.compressed_tables()]
-    if not is_compressed(model):
+    if not own:
         return {}
     files: dict[str, dict[str, Any]] = {
         name: {
@@ -81,8 +81,13 @@ def lookup_ns(table: EmbeddingTable, n: int = 4096, repeats: int = 20, seed: int
 
 def is_compressed(model: nn.Module) -> bool:
     """Tell whether any field of a model is stored in another form than float32 vectors."""
-    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
-    return any(found.is_compressing and found.compressed_tables() for found in collections)
+    return any(found.compressed_tables() for found in _compressing(model))
+
+
+def _compressing(model: nn.Module) -> list[EmbeddingCollection]:
+    """Return the collections whose scheme compresses, which that of linear terms does not."""
+    found = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
+    return [module for module in found if module.is_compressing]
 
 
 def tables_in(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:

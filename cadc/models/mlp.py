@@ -67,7 +67,7 @@ def mlp_linear(n_in: int, n_out: int, generator: torch.Generator, *, relu: bool)
     return layer
 
 
-def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) -> MLP:
+def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool, dropout: float = 0.0) -> MLP:
     """Return linear layers of the given widths with ReLU between them.
 
     Parameters
@@ -75,6 +75,7 @@ def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) ->
     sizes : widths, input first.
     generator : draws the initial weights, see `mlp_linear`.
     last_relu : whether a ReLU follows the last layer, too.
+    dropout : probability that a hidden unit, after its ReLU, is dropped in training.
     """
     layers: list[nn.Module] = []
     n_layers = len(sizes) - 1
@@ -83,4 +84,6 @@ def mlp(sizes: Sequence[int], generator: torch.Generator, *, last_relu: bool) ->
         layers.append(mlp_linear(n_in, n_out, generator, relu=relu))
         if relu:
             layers.append(nn.ReLU())
+        if dropout and number < n_layers:
+            layers.append(nn.Dropout(dropout))
     return MLP(*layers)

@@ -12,7 +12,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.folds import FoldTables
-from cadc.errors import CadcError, UsageError, require_at_least, require_positive
+from cadc.errors import CadcError, UsageError, require_at_least, require_positive, require_probability
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
@@ -98,8 +98,7 @@ class TwoTower(Model):
         widths = {"hidden": min(hidden, default=1), "scorer_mlp": min(scorer_mlp, default=0)}
         require_at_least(1, "model", width=width, compression=compression, **widths)
         require_positive("model", temperature=temperature, margin=margin)
-        if not 0 <= dropout < 1:
-            raise UsageError(f"model.dropout is {dropout}; expected a probability in [0, 1).")
+        require_probability("model", dropout=dropout)
         if loss != "bce" and in_batch == 0 and random == 0:
             raise UsageError(f"model.loss={loss} needs negatives; set model.in_batch or model.random above 0.")
         if residual and factors is None:

@@ -17,6 +17,7 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.measured import is_compressed, tables_in
 from cadc.embeddings.vectors import TABLES, VOCABULARY, write_parquet
 from cadc.ledger.store import Ledger
+from cadc.models.linear_terms import LinearTerms, collections_of_vectors
 from cadc.models.model import Model
 from cadc.serving.load import load_run
 from cadc.storage.output_files import check_output_folder, put_in_place, remove_output
@@ -37,9 +38,11 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     - `safetensors`: `tables.safetensors` has a table for each field, whose row i belongs to line i of
       `vocabulary_FIELD.parquet` (line 0 is *unknown*). If the model scores by a factorisation, alone or with a
       network's residual, `factors.safetensors` has `vectors.FIELD`, `biases.FIELD`, `dense` (weights of the dense
-      features, if any), and `a` and `b`: the logit of the model is a·z + b, plus that of the network.
+      features, if any), and `a` and `b`: the logit of the model is a·z + b, plus that of the network. If it has linear
+      terms, `linear.safetensors` has `weights.FIELD` and `dense`.
     - `parquet`: `FIELD.parquet` has the columns `value` (raw id, missing for *unknown*) and `vector`,
-      `factors_FIELD.parquet` `value`, `bias` and `vector`, and `factors.json` the rest.
+      `factors_FIELD.parquet` `value`, `bias` and `vector`, `linear_FIELD.parquet` `value` and `weight`, and
+      `factors.json` and `linear.json` the rest.
 
     If dense features are transformed, `transform.json` has what turns their raw values into inputs of the model: a list
     of objects with the name of the `column` and the numbers of its `cadc.data.transform.Curve`, which says how they are
@@ -64,7 +67,7 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     """
     check_output_folder(folder)
     record, log, model = load_run(ledger, run_id)
-    tables, factors = tables_of(model, log), factors_of(model)
+    tables, factors, linear = tables_of(model, log), factors_of(model), linear_of(model, log)
     numbers = dict(zip("ab", model.calibration(), strict=True))
 
     def write(aside: Path) -> None:
@@ -74,6 +77,7 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
             (aside / TRANSFORM).write_text(log.transform.to_text())
         if kind == "parquet":
             _write_parquet(aside, log, tables, factors, numbers)
+            _write_linear(aside, log, linear)
             return
         (aside / TABLES).write_bytes(save(tables))
         for field in log.schema.fields:
@@ -81,6 +85,8 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
         if factors:
             scalars = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
             (aside / "factors.safetensors").write_bytes(save(factors | scalars))
+        if linear:
+            (aside / "linear.safetensors").write_bytes(save(linear))
 
     put_in_place(folder, write)
     _write_compressed(folder / COMPRESSED, log, model)
@@ -122,9 +128,8 @@ def tables_of(model: Model, log: InteractionLog) -> dict[str, Tensor]:
     A factorisation alone has its vectors; cross-fitted factorisations, whose bases differ, have no tables.
     """
     found: dict[str, Tensor] = {}
-    for module in model.modules():
-        if isinstance(module, EmbeddingCollection):
-            found |= module.dense_tables(log.schema)
+    for collection in collections_of_vectors(model):
+        found |= collection.dense_tables(log.schema)
     vectors = {name.removeprefix("vectors."): value for name, value in factors_of(model).items() if "vectors." in name}
     return found or {name: value for name, value in vectors.items() if value.ndim == 2}
 
@@ -142,6 +147,16 @@ def factors_of(model: Model) -> dict[str, Tensor]:
     if parts[0].dense is not None:
         found["dense"] = [part.dense for part in parts if part.dense is not None]
     return {name: torch.stack(of_parts).squeeze(0) for name, of_parts in found.items()}
+
+
+def linear_of(model: Model, log: InteractionLog) -> dict[str, Tensor]:
+    """Return `weights.FIELD` [n] and `dense` [D] of the linear terms of a model, float32."""
+    found: dict[str, Tensor] = {}
+    for module in model.modules():
+        if isinstance(module, LinearTerms):
+            found |= {f"weights.{name}": weights for name, weights in module.weights(log.schema).items()}
+            found |= {} if module.dense is None else {"dense": module.dense.detach()}
+    return found
 
 
 def _write_parquet(
@@ -162,6 +177,16 @@ def _write_parquet(
     if factors:
         dense = factors["dense"].tolist() if "dense" in factors else None
         (folder / "factors.json").write_text(json.dumps(numbers | {"dense": dense}))
+
+
+def _write_linear(folder: Path, log: InteractionLog, linear: dict[str, Tensor]) -> None:
+    for name, weights in linear.items():
+        if name != "dense":
+            field = name.removeprefix("weights.")
+            write_parquet(folder / f"linear_{field}.parquet", _ids(log, field), {"weight": weights})
+    if linear:
+        dense = linear["dense"].tolist() if "dense" in linear else None
+        (folder / "linear.json").write_text(json.dumps({"dense": dense}))
 
 
 def _ids(log: InteractionLog, field: str) -> "pd.Series[str]":

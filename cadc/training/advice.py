@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.embeddings.collection import EmbeddingCollection
+from cadc.models.linear_terms import collections_of_vectors
 from cadc.training.chance import Chance
 
 SHRUNK = 0.5
@@ -22,8 +22,7 @@ def length(model: nn.Module, batch: Batch) -> float:
     """Return the root mean square of the vectors that a batch looks up; 0 for a model without tables."""
     was_training = model.training
     model.eval()
-    collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
-    squares = [collection(batch).square().flatten() for collection in collections]
+    squares = [collection(batch).square().flatten() for collection in collections_of_vectors(model)]
     model.train(was_training)
     return float(torch.cat(squares).mean().sqrt()) if squares else 0.0
 

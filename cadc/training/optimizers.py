@@ -69,7 +69,9 @@ def skips_rows(model: Model, lazy_tables: LazyTables) -> bool:
     if lazy_tables != "auto":
         return lazy_tables
     tables = [table for table in model.modules() if isinstance(table, UncompressedTable)]
-    return sum(table.n_rows for table in tables if table.weight.requires_grad) > LAZY_FROM
+    # A field's linear terms are rows beside those of its vectors, and do not count.
+    sizes = {own.name: own.vocabulary_size for table in tables if table.weight.requires_grad for own in table.fields}
+    return sum(sizes.values()) > LAZY_FROM
 
 
 def with_sparse_gradients(model: Model) -> None:

@@ -139,15 +139,27 @@ def network_parts(folder, batch, log):
 
     dense = mlp("bottom", batch.dense, last_relu=True)
     of_field = {field.name: tables[field.name][batch.ids[:, column]] for column, field in enumerate(log.schema.single)}
-    bag = batch.bags["tags"]
-    bounds = [*bag.offsets.tolist(), len(bag.values)]
-    of_field["tags"] = torch.stack(
-        [
-            tables["tags"][bag.values[first:last]].mean(0) if last > first else torch.zeros(tables["tags"].shape[1])
-            for first, last in pairwise(bounds)
-        ]
-    )
+    of_field["tags"] = torch.stack(means_of_tags(tables["tags"], batch))
     return of_field, dense, mlp
+
+
+def means_of_tags(table, batch):
+    """The mean row of each bag of tags; zeros for an empty one."""
+    bag = batch.bags["tags"]
+    bounds = pairwise([*bag.offsets.tolist(), len(bag.values)])
+    return [
+        table[bag.values[first:last]].mean(0) if last > first else torch.zeros(table.shape[1:])
+        for first, last in bounds
+    ]
+
+
+def linear_terms(folder, batch, log):
+    """Sum of the linear terms of each row, from their exported weights alone."""
+    found = load_file(folder / "linear.safetensors")
+    terms = batch.dense @ found["dense"] + torch.stack(means_of_tags(found["weights.tags"], batch))
+    return terms + sum(
+        found[f"weights.{field.name}"][batch.ids[:, column]] for column, field in enumerate(log.schema.single)
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,8 +169,9 @@ def network_parts(folder, batch, log):
         ("factorization_rows=crossfit", "factorization_folds=3", "initializer=mf", "initializer.freeze=true"),
         ("initializer=random", "initializer.unseen=unknown", "sampler.rate=0.1"),
         ("initializer=content", "data.n_rows=400"),
+        ("model.interaction=both", "model.linear=true"),
     ],
-    ids=["complement", "crossfit", "unknown", "content"],
+    ids=["complement", "crossfit", "unknown", "content", "linear"],
 )
 def test_exported_tables_layers_and_factors_give_the_scores_of_a_residual_network(words, tmp_path):
     folder = train("model.residual=true", *words)
@@ -171,10 +184,26 @@ def test_exported_tables_layers_and_factors_give_the_scores_of_a_residual_networ
     first, second = torch.triu_indices(vectors.shape[1], vectors.shape[1], 1)
     products = (vectors[:, first] * vectors[:, second]).sum(2)
     z, a, b = factor_logits(tmp_path / "out", batch, log)
-    logits = a * z + b + mlp("top", torch.cat([dense, products], 1), last_relu=False)[:, 0]
+    inputs = [vectors[:, :-1].flatten(1)] if model.concatenates else []
+    logits = a * z + b + mlp("top", torch.cat([*inputs, dense, products], 1), last_relu=False)[:, 0]
+    if model.linear_terms is not None:
+        logits = logits + linear_terms(tmp_path / "out", batch, log)
     saved = pd.read_parquet(folder / "scores.parquet")["probability"].to_numpy()
     np.testing.assert_allclose(torch.sigmoid(logits).numpy(), saved, atol=1e-6)
     assert b == 0
+
+
+def test_parquet_holds_the_weights_of_linear_terms(tmp_path):
+    run_id = train("model.linear=true").name
+    assert cadc("export", run_id, "--format", "parquet", "--output", tmp_path / "out").status == 0
+    _, log, model = load_run(Ledger(), run_id)
+    for name, weights in model.linear_terms.weights(log.schema).items():
+        table = pd.read_parquet(tmp_path / "out" / f"linear_{name}.parquet")
+        assert list(table.columns) == ["value", "weight"]
+        assert pd.isna(table["value"][0])
+        assert np.array_equal(table["weight"], weights.numpy())
+    (weight,) = json.loads((tmp_path / "out" / "linear.json").read_text())["dense"]
+    assert weight == float(model.linear_terms.dense.detach()) != 0
 
 
 @pytest.mark.parametrize("model", ["factorization", "platt"])

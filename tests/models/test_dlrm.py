@@ -44,13 +44,16 @@ def naive_forward(model, batch):
     logits = []
     for row in range(len(batch)):
         own, head = list(vectors[row]), []
+        if model.concatenates:
+            head += [number for vector in own for number in vector]
         if model.bottom is not None:
             dense = naive_mlp(model.bottom, batch.dense[row].double().numpy(), last_relu=True)
             own.append(dense)
-            head = list(dense)
+            head += list(dense)
         if model.constant is not None:
             own.append(model.constant.detach().double().numpy())
         products = [own[a] @ own[b] for a in range(len(own)) for b in range(a + 1, len(own))]
+        products = products if model.products is not None else []
         logits.append(naive_mlp(model.top, np.array(head + products), last_relu=False)[0])
     return np.array(logits)
 
@@ -59,10 +62,12 @@ def naive_forward(model, batch):
 @pytest.mark.parametrize("frozen", [(), ("user", "item")])
 @pytest.mark.parametrize("top_mlp", [(16, 8), ()])
 @pytest.mark.parametrize("constant", [False, True])
-def test_forward_equals_a_naive_implementation(n_dense, frozen, top_mlp, constant):
+@pytest.mark.parametrize("interaction", ["products", "concatenate", "both"])
+def test_forward_equals_a_naive_implementation(n_dense, frozen, top_mlp, constant, interaction):
     log = small_synthetic_log()
-    model = model_of(log, n_dense=n_dense, frozen=frozen, bottom_mlp=(5,), top_mlp=top_mlp, constant=constant)
-    assert (model.constant is not None) == (constant and not n_dense)
+    options = {"top_mlp": top_mlp, "constant": constant, "interaction": interaction}
+    model = model_of(log, n_dense=n_dense, frozen=frozen, bottom_mlp=(5,), **options)
+    assert (model.constant is not None) == (constant and not n_dense and interaction != "concatenate")
     batch = log.gather(log.rows("test")[:20])
     found = model(batch)
     assert found.shape == (20,)
@@ -118,6 +123,12 @@ def test_a_single_field_without_another_vector_is_refused_in_a_sentence():
         DLRM(embeddings, 0, torch_generator(0, "network"), None, schema)
 
 
+def test_vectors_that_are_only_concatenated_need_no_second_one():
+    schema, embeddings = one_field()
+    model = DLRM(embeddings, 0, torch_generator(0, "network"), None, schema, interaction="concatenate", constant=True)
+    assert model.top[0].in_features == 4
+
+
 def test_gradient_reaches_every_trained_weight():
     log = small_synthetic_log()
     model = model_of(log, frozen=("user",))
@@ -134,12 +145,12 @@ def test_oracle_needs_a_log_that_knows_its_probabilities():
         OracleModel()(batch)
 
 
-@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("own", [{}, {"constant": True}, {"interaction": "both", "linear": True, "dropout": 0.5}])
 @pytest.mark.parametrize("top_mlp", [(16, 8), ()])
-def test_a_residual_network_starts_at_the_logit_of_the_factorisation(top_mlp, constant):
+def test_a_residual_network_starts_at_the_logit_of_the_factorisation(top_mlp, own):
     log = small_synthetic_log()
     factors = random_factors(log.schema, ("user", "item", "tags"))
-    model = model_of(log, factors=factors, residual=True, top_mlp=top_mlp, constant=constant, n_dense=0)
+    model = model_of(log, factors=factors, residual=True, top_mlp=top_mlp, n_dense=0, **own)
     batch = log.gather(log.rows("test"))
     assert torch.equal(model(batch), FactorizationModel(factors, log.schema)(batch))
     assert model.starts_at_base
@@ -171,3 +182,49 @@ def test_residual_starts_leave_the_other_weights_as_they_were():
     residual = model_of(log, factors=random_factors(log.schema, ("user", "item")), residual=True).state_dict()
     differing = {name for name in plain if not torch.equal(plain[name], residual[name])}
     assert differing == {"top.4.weight"}
+
+
+def test_dropout_of_an_mlp_follows_each_relu_between_its_layers():
+    network = mlp((3, 6, 5, 1), torch.Generator().manual_seed(0), last_relu=False, dropout=0.3)
+    kinds = [type(layer).__name__ for layer in network]
+    assert kinds == ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    of_vector = mlp((3, 6, 4), torch.Generator().manual_seed(0), last_relu=True, dropout=0.3)
+    assert [type(layer).__name__ for layer in of_vector] == ["Linear", "ReLU", "Dropout", "Linear", "ReLU"]
+
+
+def test_an_mlp_with_dropout_computes_what_its_layers_do_one_by_one():
+    network = mlp((30, 60, 50, 1), torch.Generator().manual_seed(0), last_relu=False, dropout=0.3)
+    inputs = torch.randn(40, 30, generator=torch.Generator().manual_seed(1))
+    for is_training in (True, False):
+        network.train(is_training)
+        torch.manual_seed(3)
+        found = network(inputs)
+        torch.manual_seed(3)
+        expected = inputs
+        for layer in network:
+            expected = layer(expected)
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+    torch.manual_seed(3)
+    assert torch.equal(network(inputs), found)
+
+
+@pytest.mark.parametrize("name", ["dropout", "embedding_dropout"])
+def test_dropout_makes_training_random_and_leaves_evaluation_alone(name):
+    log = small_synthetic_log()
+    batch = log.gather(log.rows("test"))
+    plain, model = model_of(log).eval(), model_of(log, **{name: 0.5})
+    torch.manual_seed(0)
+    assert not torch.equal(model(batch), model(batch))
+    assert torch.equal(model.eval()(batch), plain(batch))
+    with pytest.raises(UsageError, match=rf"model\.{name} is 1\.0; expected a probability in"):
+        model_of(log, **{name: 1.0})
+
+
+def test_embedding_dropout_drops_entries_and_scales_up_the_others():
+    log = small_synthetic_log()
+    model = model_of(log, embedding_dropout=0.25)
+    batch = log.gather(log.rows("train")[:500])
+    vectors, found = model.embeddings(batch), model.vectors(batch)
+    is_kept = found != 0
+    assert float(is_kept.float().mean()) == pytest.approx(0.75, abs=0.02)
+    torch.testing.assert_close(found[is_kept], vectors[is_kept] / 0.75)

@@ -89,6 +89,9 @@ ARMS = {
     ],
     "offsets": [("sampler=label_balanced", f"sampler.rate={rate}") for rate in (0.1, 0.3)],
     "weights": [("sampler=label_balanced", "sampler.weighting=ipw", f"seed={seed}") for seed in (0, 1)],
+    "linear terms beside vectors and products": [
+        ("model.interaction=both", "model.linear=true", f"seed={seed}", "trainer.learning_rate=0.01") for seed in (0, 1)
+    ],
     "compressed tables": [("embedding=qr", "embedding.dim=6", f"seed={seed}") for seed in (0, 1)],
 }
 
@@ -131,6 +134,13 @@ def test_models_that_draw_at_random_are_not_trained_together():
     arms = [Prepared("initializer=mf", "initializer.unseen=unknown", f"seed={seed}").arm() for seed in (0, 1)]
     with pytest.raises(NotTogether):
         list(Fleet(arms).fit())
+
+
+@pytest.mark.parametrize("option", ["dropout", "embedding_dropout"])
+def test_models_with_dropout_are_trained_alone(option):
+    arms = [Prepared(f"model.{option}=0.1", f"seed={seed}").arm() for seed in (0, 1)]
+    with pytest.raises(NotTogether, match="its dropout draws from a generator"):
+        Fleet(arms)
 
 
 class Counting(DLRM):

@@ -82,6 +82,8 @@ class Arm:
             return "its steps skip rows of its tables (trainer.lazy_tables), which has no batched form"
         if any(table.search_epochs for table in self.model.modules() if isinstance(table, EmbeddingTable)):
             return "its tables search for their structure first"
+        if any(isinstance(module, nn.Dropout) and module.p for module in self.model.modules()):
+            return "its dropout draws from a generator that the arms of a fleet share"
         return None if len(self.rows) else "its sample is empty"
 
     @property
