@@ -6,6 +6,7 @@ from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
     from cadc.models.dlrm import DLRM
+    from cadc.models.ease import EASE
     from cadc.models.factorization import BiasModel, FactorizationModel
     from cadc.models.label_mean import LabelMean
     from cadc.models.model import Model
@@ -15,4 +16,14 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazily(__name__)
 
-__all__ = ["DLRM", "BiasModel", "FactorizationModel", "LabelMean", "Model", "OracleModel", "PlattModel", "TwoTower"]
+__all__ = [
+    "DLRM",
+    "EASE",
+    "BiasModel",
+    "FactorizationModel",
+    "LabelMean",
+    "Model",
+    "OracleModel",
+    "PlattModel",
+    "TwoTower",
+]

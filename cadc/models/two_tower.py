@@ -19,6 +19,7 @@ from cadc.factorization.factors import Factors
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.model import Model
 from cadc.models.negatives import Negatives
+from cadc.models.pair_fields import require_user_and_item
 from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
 from cadc.models.pair_scores import Side, pair_scores
 from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
@@ -159,12 +160,7 @@ class TwoTower(Model):
     @classmethod
     def require_fields(cls, schema: Schema) -> None:
         """Raise a UsageError for a log without the fields `user` and `item`."""
-        missing = [name for name in ("user", "item") if name not in schema]
-        if missing:
-            raise UsageError(
-                f"a two-tower network needs the fields user and item, and this log lacks {' and '.join(missing)}; "
-                "choose another data set, or model=dlrm."
-            )
+        require_user_and_item(schema, "a two-tower network")
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the score of each row's user and item, shape [B]."""

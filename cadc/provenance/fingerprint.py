@@ -36,6 +36,7 @@ CAN_CHANGE_RESULTS = (
     "cadc.randomness",
     "cadc.sampling",
     "cadc.training",
+    "cadc.views",
 )
 """Packages and modules of `cadc` whose code can change a result; all code of plug-ins can.
 

@@ -66,7 +66,9 @@ def check_model(cls: type[Model], log: InteractionLog | None = None, **options: 
     if cls.trainable:
         _check_training(model, log)
     _check_logits(model, batch, log)
-    _check_stored(model, _built(cls, log, options, seed=1), batch)
+    other = _built(cls, log, options, seed=1)
+    other.begin(log, rows)
+    _check_stored(model, other, batch)
     if cls.can_rank and cls.task != "ctr":
         _check_ranking(model, log)
     a, b = model.calibration()

@@ -19,7 +19,7 @@ AT_THE_ROOT = {
     "randomness.py",
     "py.typed",
 }
-BELOW_THE_PIPELINE = ("data", "embeddings", "evaluation", "factorization", "models", "sampling", "training")
+BELOW_THE_PIPELINE = ("data", "embeddings", "evaluation", "factorization", "models", "sampling", "training", "views")
 
 
 def source_files(folder):
