@@ -69,6 +69,6 @@ def _require_memory(n: int) -> None:
     needed, there = 4 * n * n, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise MachineTrouble(
-            f"EASE needs {needed / 1e9:.1f} GB of memory for the {n} items of this log; found {there / 1e9:.1f} GB. Take "
-            "another machine, or a method that does not weigh all pairs of items, such as factorization=als."
+            f"EASE needs {needed / 1e9:.1f} GB of memory for the {n} items of this log; found {there / 1e9:.1f} GB. "
+            "Take another machine, or a method that does not weigh all pairs of items, such as factorization=als."
         )

@@ -78,7 +78,7 @@ def test_contract_is_kept(top_k):
 
 def test_weights_of_rows_are_refused(log):
     model = EASE(log.schema)
-    with pytest.raises(UsageError, match="counts all rows alike.*sampler=uniform"):
+    with pytest.raises(UsageError, match=r"counts all rows alike.*sampler=uniform"):
         model.fit_sample(log, log.rows("train"), weights=torch.ones(log.n_rows("train")))
 
 
@@ -90,7 +90,7 @@ def test_many_items_ask_for_the_largest_weights():
 
 
 def test_a_log_without_users_is_refused():
-    with pytest.raises(UsageError, match="model=ease needs .* lacks user"):
+    with pytest.raises(UsageError, match=r"model=ease needs .* lacks user"):
         EASE.require_fields(Schema((Field("item", "item", 3),)))
 
 

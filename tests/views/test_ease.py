@@ -68,7 +68,7 @@ def test_popular_items_keep_their_accuracy_in_float32():
 
 def test_a_penalty_that_leaves_the_matrix_singular_is_refused():
     dense = np.ones((50, 40), np.float32) * 1000
-    with pytest.raises(CadcError, match="40 items cannot be inverted with the penalty l2 = 1e-06; .*raise it"):
+    with pytest.raises(CadcError, match=r"40 items cannot be inverted with the penalty l2 = 1e-06; .*raise it"):
         ease_weights(csr_array(dense), 1e-6)
 
 
