@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from cadc.data.canonical import plain
 from cadc.data.column_block import Block
-from cadc.data.files.formats import Quoting, format_of
+from cadc.data.files.formats import PARQUET, Format, Quoting, format_of
 from cadc.data.files.parquet import ParquetTable
 from cadc.data.files.separated import SEPARATED, SeparatedFile
 from cadc.data.text import BLOCK_BYTES, unreadable
@@ -22,7 +22,9 @@ MANY = 1000
 """Columns that are searched for similar names; comparing takes long."""
 
 
-def column_names(path: Path, wanted: Sequence[str] = (), quoting: Quoting = "auto") -> list[str]:
+def column_names(
+    path: Path, wanted: Sequence[str] = (), quoting: Quoting = "auto", file_format: Format | None = None
+) -> list[str]:
     """Return the names of a file's columns, in its order; those that the caller does not want may be duplicated.
 
     Parameters
@@ -30,20 +32,27 @@ def column_names(path: Path, wanted: Sequence[str] = (), quoting: Quoting = "aut
     path : a CSV or Parquet file.
     wanted : columns that the caller expects; they tell which separator a CSV file uses.
     quoting : how values of a CSV file are quoted, see `Format.has_quotes`.
+    file_format : None takes the one that the file's suffix tells.
 
     Raises
     ------
     DataError : if the file is missing, empty or not a CSV or Parquet file.
     """
     try:
-        return _opened(path, wanted, None, quoting).names
+        return _opened(path, wanted, None, quoting, file_format).names
     except pa.ArrowException as error:
         raise _broken(path, error) from error
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def read_columns(path: Path, names: Sequence[str], header: bool = True, quoting: Quoting = "auto") -> Iterator[Block]:
+def read_columns(
+    path: Path,
+    names: Sequence[str],
+    header: bool = True,
+    quoting: Quoting = "auto",
+    file_format: Format | None = None,
+) -> Iterator[Block]:
     """Yield some columns of a CSV or Parquet file in blocks of rows.
 
     Every row of the file is read: the rows of a CSV file are compared with its lines, those of a Parquet file with the
@@ -55,6 +64,7 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True, quoting:
     names : names of the columns to read; for a CSV file without header the names of all its columns.
     header : whether the first line of a CSV file names the columns.
     quoting : how values of a CSV file are quoted, see `Format.has_quotes`.
+    file_format : None takes the one that the file's suffix tells.
 
     Raises
     ------
@@ -62,7 +72,7 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True, quoting:
     """
     first_row = 0
     try:
-        file = _opened(path, names, None if header else names, quoting)
+        file = _opened(path, names, None if header else names, quoting, file_format)
         require_columns(path, names, file.names)
         for batch in file.batches(names):
             columns = map(plain, batch.columns)
@@ -75,9 +85,9 @@ def read_columns(path: Path, names: Sequence[str], header: bool = True, quoting:
 
 
 def _opened(
-    path: Path, wanted: Sequence[str], names: Sequence[str] | None, quoting: Quoting
+    path: Path, wanted: Sequence[str], names: Sequence[str] | None, quoting: Quoting, file_format: Format | None
 ) -> ParquetTable | SeparatedFile:
-    file_format = format_of(path)
+    file_format = file_format or format_of(path)
     if file_format.is_parquet:
         return ParquetTable(path)
     return SeparatedFile(path, file_format, names, wanted, quoting, BLOCK_BYTES)
@@ -102,7 +112,7 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
             by_lower = {other.lower(): other for other in found}
             near = [by_lower[other] for other in get_close_matches(name.lower(), [*by_lower][:MANY], n=3)]
             hint = f"it has {', '.join(map(repr, found[:MANY]))[:MAX_SHOWN]}."
-            if len(found) == 1 and not format_of(path).is_parquet:
+            if len(found) == 1 and path.suffix.lower() not in PARQUET:
                 hint = f"{hint[:-1]} alone; {SEPARATED}."
             elif f'"{name}"' in counts:
                 hint = "it has the name in quotes; if they enclose values, set data.quoting=double."

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from cadc.data.sources.avazu import Avazu
     from cadc.data.sources.criteo import Criteo
     from cadc.data.sources.epinions import Epinions
+    from cadc.data.sources.layouts.libfm import LibFM
+    from cadc.data.sources.layouts.lightgcn import LightGCN
+    from cadc.data.sources.layouts.recbole import RecBole
     from cadc.data.sources.ml_1m import MovieLens1M
     from cadc.data.sources.ml_10m import MovieLens10M
     from cadc.data.sources.ml_20m import MovieLens20M
@@ -27,6 +30,8 @@ __all__ = [
     "Avazu",
     "Criteo",
     "Epinions",
+    "LibFM",
+    "LightGCN",
     "MovieLens1M",
     "MovieLens10M",
     "MovieLens20M",
@@ -36,6 +41,7 @@ __all__ = [
     "MovieLensLatestSmall",
     "MovieTweetings",
     "PublishedFiles",
+    "RecBole",
     "Source",
     "Synthetic",
     "Table",
