@@ -29,6 +29,7 @@ class Adam:
     lr : learning rate.
     betas : decay of the first and the second moment.
     eps : added to the root of the second moment.
+    decoupled : whether the penalty shrinks weights beside the gradients, as in AdamW (ICLR 2019), and not in them.
 
     Attributes
     ----------
@@ -42,9 +43,10 @@ class Adam:
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        decoupled: bool = False,
     ) -> None:
         self.param_groups = list(groups)
-        self.lr, self.betas, self.eps = lr, betas, eps
+        self.lr, self.betas, self.eps, self.decoupled = lr, betas, eps, decoupled
         self.state: dict[Tensor, dict[str, Tensor]] = {}
         self.n_steps = 0
 
@@ -52,6 +54,10 @@ class Adam:
         """Forget the gradients."""
         for weight in self._weights():
             weight.grad = None
+
+    def set_rate(self, learning_rate: float) -> None:
+        """Take the next steps with another learning rate."""
+        self.lr = learning_rate
 
     @torch.no_grad()
     def step(self) -> None:
@@ -61,6 +67,7 @@ class Adam:
         ------
         UsageError : if a gradient is sparse.
         """
+        update = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if not weights:
@@ -73,7 +80,7 @@ class Adam:
             states = [self.state.get(weight) or self._begin(weight) for weight in weights]
             steps = [state["step"] for state in states]
             torch._foreach_add_(steps, 1)
-            torch._fused_adam_(
+            update(
                 weights,
                 [weight.grad for weight in weights],
                 [state["exp_avg"] for state in states],

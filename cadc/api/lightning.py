@@ -15,7 +15,8 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
     """Return the LightningModule and the LightningDataModule of a configuration, with the model's initial weights.
 
     Data, split, sample, factors, tables and model are those of `cadc.run` with the same overrides. Epochs, stopping,
-    loggers and devices are the Trainer's: of the group `trainer` learning rate, penalties and batch size count.
+    loggers and devices are the Trainer's, and so is an average of weights, as by its callback `EMAWeightAveraging`. Of
+    the group `trainer` learning rate, schedule, penalties and batch size count.
 
     Parameters
     ----------
@@ -23,7 +24,8 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
 
     Raises
     ------
-    UsageError : for a wrong override, or a model that is not trained, such as `model=bias`.
+    UsageError : for a wrong override, a model that is not trained, such as `model=bias`, or penalties beside the
+        gradients.
 
     >>> import pytorch_lightning as pl  # doctest: +SKIP
     >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1", "initializer=mf")  # doctest: +SKIP
@@ -40,6 +42,11 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
         name = settings.config["choices"]["model"]
         raise UsageError(f"model={name} is not trained, so no Trainer can fit it; use cadc.run.")
     fit = settings.fit.build()
+    if fit.weight_decay == "decoupled":
+        raise UsageError(
+            "trainer.weight_decay is decoupled, and a module for a Trainer has its penalties in the loss; set "
+            "trainer.weight_decay=coupled, or use cadc.run."
+        )
     with process_left_alone(), threads(settings.threads):
         log = open_log(settings)
         sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
@@ -54,6 +61,9 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
         fit.lazy_tables,
         ranked=log if settings.task == "ranking" else None,
         shares=Statistics.of(log, sample.rows).shares(len(sample.rows)),
+        schedule=fit.schedule,
+        warm_up=fit.warm_up,
+        final_rate=fit.final_rate,
     )
     data = InteractionDataModule(
         log,

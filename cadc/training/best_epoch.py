@@ -15,10 +15,10 @@ class BestEpoch:
     Parameters
     ----------
     monitor : the metric that epochs are compared by.
-    patience : number of epochs without an improvement after which training is over.
+    patience : number of epochs without an improvement after which training is over; None never ends it.
     """
 
-    def __init__(self, monitor: Metric, patience: int) -> None:
+    def __init__(self, monitor: Metric, patience: int | None) -> None:
         self.monitor, self.patience = monitor, patience
         self.epoch = 0
         self.metrics: dict[str, float] = {}
@@ -43,7 +43,7 @@ class BestEpoch:
 
     def is_over(self, epoch: int) -> bool:
         """Tell whether training is over after an epoch."""
-        return bool(self.weights) and epoch - self.epoch >= self.patience
+        return bool(self.weights) and self.patience is not None and epoch - self.epoch >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""

@@ -18,15 +18,18 @@ from cadc.evaluation.tasks import BY_TASK, HeldOut, HeldOutRanks
 from cadc.models.model import Model
 from cadc.terminal.fit_progress import FitProgress
 from cadc.training.advice import Course, advice, constant_loss, length, some_rows
+from cadc.training.averaging import Averaging, WeightAverage
 from cadc.training.best_epoch import BestEpoch
 from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.decoupled_decay import DecoupledDecay, WeightDecay
 from cadc.training.device import device_of_accelerator
 from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import FitState, History
 from cadc.training.objective import Objective
 from cadc.training.optimizers import LazyTables, optimizer_of
 from cadc.training.resumption import Resumption
+from cadc.training.schedule import Schedule, Shape
 
 
 class Fit:
@@ -34,16 +37,26 @@ class Fit:
 
     Parameters
     ----------
-    learning_rate : of Adam.
+    learning_rate : of Adam, its greatest where a schedule changes it.
+    schedule : how the learning rate falls from step to step, over the steps of `max_epochs` epochs, see
+        `cadc.training.schedule.Schedule`.
+    warm_up : share of these steps over which it first rises.
+    final_rate : share of `learning_rate` that it falls to.
     weight_decay_tables : L2 penalty on the vectors of tables, which each row bears when it is looked up, see
         `cadc.training.vector_penalty.VectorPenalty`.
     weight_decay_mlp : L2 penalty on the other weights.
+    weight_decay : whether the gradients of both penalties are added to those of the loss (`coupled`), or shrink weights
+        beside them, see `cadc.training.decoupled_decay`.
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up; `auto` skips
         them in tables of more than 100,000 rows, where this is faster, see `cadc.training.optimizers.skips_rows`.
     batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
-        which training stops.
+        which training stops; None trains for `max_epochs`, and keeps the best epoch all the same.
+    averaging : `ema` evaluates, keeps and serves an average of the weights in place of the last ones, see
+        `cadc.training.averaging.WeightAverage`.
+    averaging_epochs : mean age of the averaged weights, in epochs: after n steps of an epoch, `ema` decays by
+        1 - 1 / (1 + n · `averaging_epochs`).
     validation_rate : share of the validation part that is read, which can be much larger than a small sample.
     max_seconds : time after which training stops and the best epoch is kept; None for no limit. Meant for comparisons
         at equal time; results then depend on the machine.
@@ -59,11 +72,17 @@ class Fit:
     def __init__(
         self,
         learning_rate: float = 3e-3,
+        schedule: Shape = "constant",
+        warm_up: float = 0.0,
+        final_rate: float = 0.0,
         weight_decay_tables: float = 3e-4,
         weight_decay_mlp: float = 1e-4,
+        weight_decay: WeightDecay = "coupled",
         batch_size: int | Literal["auto"] = "auto",
         max_epochs: int = 50,
-        patience: int = 3,
+        patience: int | None = 3,
+        averaging: Averaging = "none",
+        averaging_epochs: float = 0.5,
         validation_rate: float = 1.0,
         max_seconds: float | None = None,
         lazy_tables: LazyTables = False,
@@ -72,11 +91,12 @@ class Fit:
         progress: bool = True,
         fleet: int = 1,
     ) -> None:
-        require_at_least(1, "trainer", max_epochs=max_epochs, patience=patience, fleet=fleet)
+        require_at_least(1, "trainer", max_epochs=max_epochs, patience=1 if patience is None else patience, fleet=fleet)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
         require_at_least(0, "trainer", checkpoint_minutes=checkpoint_minutes)
-        require_positive("trainer", learning_rate=learning_rate)
+        require_positive("trainer", learning_rate=learning_rate, averaging_epochs=averaging_epochs)
+        Schedule(schedule, warm_up, final_rate)  # which checks them
         require_positive("trainer", max_seconds=1.0 if max_seconds is None else max_seconds)
         if not 0 < validation_rate <= 1:
             raise UsageError(f"trainer.validation_rate is {validation_rate}; expected a share of the rows in (0, 1].")
@@ -89,6 +109,9 @@ class Fit:
         self.lazy_tables = lazy_tables
         self.checkpoint_minutes = checkpoint_minutes
         self.fleet = fleet
+        self.schedule, self.warm_up, self.final_rate = schedule, warm_up, final_rate
+        self.weight_decay = weight_decay
+        self.averaging, self.averaging_epochs = averaging, averaging_epochs
 
     def rows_per_step(self, n_rows: int) -> int:
         """Return the batch size for a number of training rows."""
@@ -183,9 +206,23 @@ class Fit:
         held_out : the validation part.
         """
         shares = Statistics.of(log, rows).shares(len(rows))
-        optimizer = optimizer_of(model, self.learning_rate, self.weight_decay_mlp, self.lazy_tables)
+        optimizer = optimizer_of(model, self.learning_rate, self.weight_decay_mlp, self.lazy_tables, self.weight_decay)
         objective = Objective(model, self.weight_decay_tables, shares)
-        return FitState(objective, optimizer, held_out, BestEpoch(held_out.monitor, self.patience))
+        steps = -(-len(rows) // self.rows_per_step(len(rows)))
+        schedule, n_steps = Schedule(self.schedule, self.warm_up, self.final_rate), steps * self.max_epochs
+        return FitState(
+            objective,
+            optimizer,
+            held_out,
+            BestEpoch(held_out.monitor, self.patience),
+            rate=lambda step: self.learning_rate * schedule.share(step, n_steps),
+            average=None if self.averaging == "none" else WeightAverage(model, self._averaging_decay(steps)),
+            decay=DecoupledDecay(model, objective.vectors) if self.weight_decay == "decoupled" else None,
+        )
+
+    def _averaging_decay(self, steps: int) -> float:
+        """Return the decay of a moving average at a number of steps an epoch."""
+        return 1 - 1 / (1 + steps * self.averaging_epochs)
 
     def is_over(self, state: FitState) -> bool:
         """Tell whether a fit has its last epoch."""

@@ -1,6 +1,7 @@
 """A fit in progress: what a step and the end of an epoch do, and the state that a checkpoint holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -10,7 +11,9 @@ from cadc.data.batch import Batch
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import HeldOut
+from cadc.training.averaging import WeightAverage
 from cadc.training.best_epoch import BestEpoch
+from cadc.training.decoupled_decay import DecoupledDecay
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer
 
@@ -27,19 +30,39 @@ class FitState:
     optimizer : of the model's weights.
     held_out : the validation part that each epoch is evaluated on.
     best : compares the epochs.
+    rate : returns the learning rate of a step by its number, from 0.
+    average : of the weights, which is evaluated and kept in place of them; None takes the weights themselves.
+    decay : of looked up vectors, beside the gradients; None adds their penalty to the loss.
 
     Attributes
     ----------
     history : a row for each finished epoch.
     """
 
-    def __init__(self, objective: Objective, optimizer: Optimizer, held_out: HeldOut, best: BestEpoch) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: Optimizer,
+        held_out: HeldOut,
+        best: BestEpoch,
+        rate: Callable[[int], float],
+        average: WeightAverage | None = None,
+        decay: DecoupledDecay | None = None,
+    ) -> None:
         self.objective, self.optimizer = objective, optimizer
         self.model = objective.model
         self.held_out, self.best = held_out, best
+        self._rate, self._average, self._decay = rate, average, decay
         self.history: History = []
         self._loss_sum: float | Tensor = 0.0
         self._n_steps = 0
+        self._steps_before = 0
+        """Steps of the finished epochs."""
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        return self._rate(self._steps_before + self._n_steps)
 
     @property
     def epoch(self) -> int:
@@ -54,15 +77,24 @@ class FitState:
     def step(self, batch: Batch) -> None:
         """Take a step with a batch that is on the model's device."""
         loss = self.objective.mean_loss(batch)
-        self.note(loss.detach())
         self.optimizer.zero_grad()
+        if self._decay is not None:
+            self._decay.note(loss)
         self.objective.penalised(loss).backward()
+        if self._average is not None:
+            self._average.before_step()
+        if self._decay is not None:
+            self._decay.step(self.rate)
+        self.optimizer.set_rate(self.rate)
         self.optimizer.step()
+        self.note(loss.detach())
 
     def note(self, loss: Tensor) -> None:
-        """Count a step whose batch had this mean loss, shape []."""
+        """Count a step that was taken, whose batch had this mean loss, shape []."""
         self._loss_sum = self._loss_sum + loss
         self._n_steps += 1
+        if self._average is not None:
+            self._average.after_step()
 
     def end_epoch(self, learning_rate: float) -> None:
         """Evaluate the epoch, and add it to the history.
@@ -77,25 +109,36 @@ class FitState:
         CadcError : if a prediction or the training loss is NaN or infinite.
         """
         number, advice = self.epoch + 1, f"lower trainer.learning_rate (now {learning_rate})."
-        try:
-            metrics = self._validate()
-        except DataError as error:
-            # The whole part has both labels, which was checked before training.
-            raise DataError(
-                f"in the share of the validation part that is read, {error} Raise trainer.validation_rate."
-            ) from error
-        except CadcError as error:
-            raise CadcError(f"{str(error).rstrip('.')} after epoch {number}; {advice}") from error
-        mean = float(self._loss_sum) / max(1, self._n_steps)
-        if mean != mean or mean == float("inf"):
-            raise CadcError(f"the training loss is {mean} in epoch {number}; {advice}")
-        self.history.append({"epoch": number, **prefixed("validation", metrics), "train/loss": mean})
-        self.best.compare(number, metrics, self.model)
+        with self._averaged():
+            try:
+                metrics = self._validate()
+            except DataError as error:
+                # The whole part has both labels, which was checked before training.
+                raise DataError(
+                    f"in the share of the validation part that is read, {error} Raise trainer.validation_rate."
+                ) from error
+            except CadcError as error:
+                raise CadcError(f"{str(error).rstrip('.')} after epoch {number}; {advice}") from error
+            mean = float(self._loss_sum) / max(1, self._n_steps)
+            if mean != mean or mean == float("inf"):
+                raise CadcError(f"the training loss is {mean} in epoch {number}; {advice}")
+            self.history.append({"epoch": number, **prefixed("validation", metrics), "train/loss": mean})
+            self.best.compare(number, metrics, self.model)
+        self._steps_before += self._n_steps
         self._loss_sum, self._n_steps = 0.0, 0
 
     def optimizer_bytes(self) -> int:
-        """Return the size of the optimiser's state."""
-        return sum(value.nbytes for values in self.optimizer.state.values() for value in values.values())
+        """Return the size of the optimiser's state, and of averaged weights."""
+        kept = sum(value.nbytes for values in self.optimizer.state.values() for value in values.values())
+        return kept + self.average_bytes
+
+    @property
+    def average_bytes(self) -> int:
+        """Size of what is kept for averaged weights."""
+        return 0 if self._average is None else self._average.nbytes
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._average is None else self._average.applied()
 
     def _validate(self) -> dict[str, float]:
         was_training = self.model.training
@@ -110,6 +153,8 @@ class FitState:
             "history": self.history,
             "loss_sum": torch.as_tensor(self._loss_sum),
             "n_steps": self._n_steps,
+            "steps_before": self._steps_before,
+            "average": None if self._average is None else self._average.state_dict(),
             "weights": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best.state_dict(),
@@ -124,6 +169,9 @@ class FitState:
         """
         self.model.load_state_dict(state_dict["weights"])
         self.optimizer.load_state_dict(state_dict["optimizer"])
+        if self._average is not None:
+            self._average.load_state_dict(state_dict["average"])
         self.best.load_state_dict(state_dict["best"])
         self.history = state_dict["history"]
         self._loss_sum, self._n_steps = state_dict["loss_sum"], state_dict["n_steps"]
+        self._steps_before = state_dict["steps_before"]

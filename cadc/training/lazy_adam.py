@@ -24,6 +24,11 @@ class LazyAdam(torch.optim.Adam):
     are looked up. No weight decays into denormal numbers, see `cadc.adam.Adam`.
     """
 
+    def set_rate(self, learning_rate: float) -> None:
+        """Take the next steps with another learning rate."""
+        for group in self.param_groups:
+            group["lr"] = learning_rate
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step; `closure`, if given, computes the loss and its gradients."""
@@ -67,7 +72,9 @@ class LazyAdam(torch.optim.Adam):
         if not gradient.is_coalesced():  # the table was looked up several times
             rows, slope = summed_by_row(rows.int(), slope)
         own = weight.index_select(0, rows)
-        if group["weight_decay"]:
+        if group["weight_decay"] and group["decoupled_weight_decay"]:
+            own = own * (1 - group["lr"] * group["weight_decay"])
+        elif group["weight_decay"]:
             slope = slope.add(own, alpha=group["weight_decay"])
         rested = step - state["last_step"].index_select(0, rows)
         square = state["exp_avg_sq"].index_select(0, rows).mul_((beta2**rested).unsqueeze(1))

@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
 from cadc.data.batch import Batch
@@ -20,6 +22,7 @@ from cadc.models.model import Model
 from cadc.training.lazy_adam import LazyAdam
 from cadc.training.objective import Objective
 from cadc.training.optimizers import LazyTables, skips_rows, weight_groups, with_sparse_gradients
+from cadc.training.schedule import Schedule, Shape
 
 
 class RecommenderModule(pl.LightningModule):
@@ -43,6 +46,8 @@ class RecommenderModule(pl.LightningModule):
         place of AUC and logloss, and `predict` gives scores. Models that suit ranking alone need it.
     shares : share of the training rows that hold each value, float, shape [vocabulary size], by field; None takes
         that of each batch.
+    schedule, warm_up, final_rate : how the learning rate changes over all steps of the Trainer, see
+        `cadc.training.schedule.Schedule`.
 
     >>> import pytorch_lightning as pl  # doctest: +SKIP
     >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1")  # doctest: +SKIP
@@ -60,6 +65,9 @@ class RecommenderModule(pl.LightningModule):
         lazy_tables: LazyTables = False,
         ranked: InteractionLog | None = None,
         shares: Mapping[str, Tensor] | None = None,
+        schedule: Shape = "constant",
+        warm_up: float = 0.0,
+        final_rate: float = 0.0,
     ) -> None:
         super().__init__()
         if model.task == "ranking" and ranked is None:
@@ -68,7 +76,7 @@ class RecommenderModule(pl.LightningModule):
         self.save_hyperparameters(ignore=["model", "ranked", "shares"])
         self.model, self.learning_rate = model, learning_rate
         self.weight_decay_mlp, self.lazy_tables = weight_decay_mlp, lazy_tables
-        self.ranked = ranked
+        self.ranked, self.schedule = ranked, Schedule(schedule, warm_up, final_rate)
         self._objective = Objective(model, weight_decay_tables, shares)
         self._seen: list[tuple[Tensor, Tensor]] = []
 
@@ -77,12 +85,22 @@ class RecommenderModule(pl.LightningModule):
         found: Tensor = self.model(batch)
         return found
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam with a group of weights that it decays, and one that it does not."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return Adam with a group of weights that it decays, and one that it does not; and its schedule, if any."""
         if skips_rows(self.model, self.lazy_tables):
             with_sparse_gradients(self.model)
         # Which is Adam where gradients are dense.
-        return LazyAdam(weight_groups(self.model, self.weight_decay_mlp), lr=self.learning_rate, fused=True)
+        optimizer = LazyAdam(weight_groups(self.model, self.weight_decay_mlp), lr=self.learning_rate, fused=True)
+        if self.schedule.is_constant:
+            return optimizer
+        n_steps = self.trainer.estimated_stepping_batches
+        if n_steps == float("inf"):
+            raise UsageError(
+                "the Trainer has no last step, and the learning rate is scheduled over all steps; give it max_epochs "
+                'or max_steps, or the module schedule="constant" without warm_up.'
+            )
+        rate = LambdaLR(optimizer, lambda step: self.schedule.share(step, int(n_steps)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a batch to the device, unless it is there already."""

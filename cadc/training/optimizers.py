@@ -7,6 +7,7 @@ from cadc.adam import Adam
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.models.model import Model
+from cadc.training.decoupled_decay import WeightDecay
 from cadc.training.lazy_adam import LazyAdam
 
 LazyTables: TypeAlias = bool | Literal["auto"]
@@ -21,7 +22,7 @@ picks out. Five fields in a batch of 4096 rows look up 20,000 rows, so both take
 
 
 class Optimizer(Protocol):
-    """What is asked of an optimiser here; those of torch answer it, too."""
+    """What is asked of an optimiser here."""
 
     @property
     def state(self) -> Mapping[Any, Any]:
@@ -29,6 +30,9 @@ class Optimizer(Protocol):
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
+
+    def set_rate(self, learning_rate: float) -> None:
+        """Take the next steps with another learning rate."""
 
     def step(self) -> Any:
         """Change the weights."""
@@ -41,7 +45,11 @@ class Optimizer(Protocol):
 
 
 def optimizer_of(
-    model: Model, learning_rate: float, weight_decay_mlp: float, lazy_tables: LazyTables = False
+    model: Model,
+    learning_rate: float,
+    weight_decay_mlp: float,
+    lazy_tables: LazyTables = False,
+    weight_decay: WeightDecay = "coupled",
 ) -> Optimizer:
     """Return Adam for the weights of a model that are trained.
 
@@ -49,15 +57,16 @@ def optimizer_of(
     ----------
     model : on its device.
     learning_rate : of Adam.
-    weight_decay_mlp : L2 penalty added to the gradients of weights outside tables.
+    weight_decay_mlp : L2 penalty on weights outside tables.
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up, see
         `skips_rows`.
+    weight_decay : whether that penalty is added to the gradients, or shrinks weights beside them.
     """
-    groups = weight_groups(model, weight_decay_mlp)
+    groups, decoupled = weight_groups(model, weight_decay_mlp), weight_decay == "decoupled"
     if not skips_rows(model, lazy_tables):
-        return Adam(groups, lr=learning_rate)
+        return Adam(groups, lr=learning_rate, decoupled=decoupled)
     with_sparse_gradients(model)
-    return LazyAdam(groups, lr=learning_rate, fused=True)
+    return LazyAdam(groups, lr=learning_rate, fused=True, decoupled_weight_decay=decoupled)
 
 
 def skips_rows(model: Model, lazy_tables: LazyTables) -> bool:

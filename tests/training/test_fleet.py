@@ -79,6 +79,15 @@ ARMS = {
         ("trainer.learning_rate=0.001", "trainer.weight_decay_mlp=0.1"),
         ("trainer.learning_rate=0.01", "seed=1", "trainer.weight_decay_tables=0.1"),
     ],
+    "schedules of several lengths": [
+        ("trainer.max_epochs=2", "trainer.schedule=cosine", "trainer.warm_up=0.2", "sampler.rate=0.3"),
+        ("trainer.max_epochs=2", "trainer.schedule=linear", "trainer.learning_rate=0.02", "sampler.rate=0.1"),
+    ],
+    "averages": [
+        ("trainer.averaging=ema", "trainer.averaging_epochs=2"),
+        ("trainer.averaging=ema", "trainer.learning_rate=0.01"),
+        ("trainer.learning_rate=0.02",),
+    ],
     "residuals": [
         ("model.residual=true", "factorization_rows=complement", f"seed={seed}", "trainer.learning_rate=0.01")
         for seed in (0, 1)
@@ -209,8 +218,8 @@ def test_models_of_other_shapes_or_options_are_not_trained_together():
             Fleet([one.arm() for one in scaled])
 
 
-def test_a_limit_of_time_and_lazy_tables_are_for_arms_alone():
-    for override in ("trainer.max_seconds=60", "trainer.lazy_tables=true"):
+def test_a_limit_of_time_lazy_tables_and_decoupled_decay_are_for_arms_alone():
+    for override in ("trainer.max_seconds=60", "trainer.lazy_tables=true", "trainer.weight_decay=decoupled"):
         arms = [Prepared(override, f"seed={seed}", dtype=torch.float32).arm() for seed in (0, 1)]
         with pytest.raises(NotTogether, match=override.partition("=")[0]):
             Fleet(arms)

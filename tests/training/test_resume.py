@@ -70,6 +70,7 @@ def fit(
     max_epochs=5,
     max_seconds=None,
     lazy_tables=False,
+    **options,
 ):
     torch.manual_seed(1)
     model = (Rows if lazy_tables else Net)(log.schema)
@@ -81,6 +82,7 @@ def fit(
         checkpoint_minutes=minutes,
         learning_rate=0.03,
         lazy_tables=lazy_tables,
+        **options,
     )
     result = fitting(
         model, log, log.rows("train"), torch.Generator().manual_seed(3), checkpoints=checkpoints, tell=tell
@@ -138,6 +140,21 @@ def test_killed_at_every_epoch_in_turn(log, tmp_path, lazy_tables):
             fit(log, tmp_path, tell=kill, lazy_tables=lazy_tables)
         epochs += 1
     assert_same(fit(log, tmp_path, tell=kill, lazy_tables=lazy_tables), plain)
+
+
+@pytest.mark.parametrize("lazy_tables", [False, True])
+def test_schedules_averages_and_decay_go_on_from_every_checkpoint(
+    log, tmp_path, monkeypatch, session_cache, lazy_tables
+):
+    options = {"schedule": "cosine", "warm_up": 0.3, "averaging": "ema", "weight_decay": "decoupled"}
+    options |= {"lazy_tables": lazy_tables, "max_epochs": 3, "patience": None}
+    plain = fit(log, **options)
+    copies, outcome = all_checkpoints(log, tmp_path, monkeypatch, minutes=0.0, **options)
+    monkeypatch.setenv("CADC_CACHE", str(session_cache))
+    assert_same(outcome, plain)
+    for copy in copies[::2]:
+        assert_same(fit(log, copy, **options), plain)
+    assert plain[1].history != fit(log, lazy_tables=lazy_tables, max_epochs=3)[1].history
 
 
 def test_one_that_stopped_early_does_not_train_on(log, tmp_path):

@@ -17,6 +17,7 @@ from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
 from cadc.training.objective import Objective
 from cadc.training.optimizers import weight_groups
+from cadc.training.schedule import Schedule
 from cadc.training.search import SEARCH, fit_after_search
 from tests.support.helpers import small_synthetic_log
 
@@ -164,6 +165,22 @@ def test_from_every_moment_of_search_and_retraining_the_end_is_the_same(
     assert list(copies[-1].glob("*.ckpt"))
     for copy in copies if minutes else copies[1::4]:
         assert_same(fit(log, copy, checkpoint_minutes=minutes), plain)
+
+
+def test_a_schedule_and_averages_begin_anew_after_the_search_and_resume(log, tmp_path, monkeypatch, session_cache):
+    options = {"schedule": "cosine", "averaging": "ema"}
+    plain = fit(log, **options)
+    copies, _ = copies_of_checkpoints(log, tmp_path, monkeypatch, checkpoint_minutes=0.0, **options)
+    monkeypatch.setenv("CADC_CACHE", str(session_cache))
+    for copy in copies[2::5]:
+        assert_same(fit(log, copy, **options), plain)
+    rates = []
+    monkeypatch.setattr(Schedule, "share", lambda self, step, n_steps: rates.append((step, n_steps)) or 1.0)
+    fit(log, **options)
+    n = 4  # batches of an epoch
+    assert sorted(set(rates)) == [
+        (step, n_steps) for step in range(3 * n) for n_steps in (2 * n, 3 * n) if step < n_steps
+    ]
 
 
 def test_killed_at_every_epoch_in_turn(log, plain, tmp_path):

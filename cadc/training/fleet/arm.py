@@ -80,6 +80,8 @@ class Arm:
             return "trainer.max_seconds limits the time of a run alone"
         if not isinstance(self.state.optimizer, Adam):
             return "its steps skip rows of its tables (trainer.lazy_tables), which has no batched form"
+        if self.fit.weight_decay == "decoupled":
+            return "its vectors decay beside the gradients (trainer.weight_decay), which has no batched form"
         if any(table.search_epochs for table in self.model.modules() if isinstance(table, EmbeddingTable)):
             return "its tables search for their structure first"
         if any(isinstance(module, nn.Dropout) and module.p for module in self.model.modules()):
@@ -88,8 +90,8 @@ class Arm:
 
     @property
     def rates(self) -> tuple[float, float]:
-        """Learning rate, and strength of the penalty on weights outside of tables."""
-        return self.fit.learning_rate, self.fit.weight_decay_mlp
+        """Learning rate of the next step, and strength of the penalty on weights outside of tables."""
+        return self.state.rate, self.fit.weight_decay_mlp
 
     def next_part(self) -> Tensor:
         """Return the next batch as places in `rows`, int64, shape [B]; a finished epoch is followed by another."""
@@ -127,7 +129,8 @@ class Arm:
         ----------
         optimizer_bytes, n_arms : see `FitResult`.
         """
-        return self.fit.result(self.state, self.rows, self._start, self.beside, self.seconds, optimizer_bytes, n_arms)
+        kept = optimizer_bytes + self.state.average_bytes
+        return self.fit.result(self.state, self.rows, self._start, self.beside, self.seconds, kept, n_arms)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

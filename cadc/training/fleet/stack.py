@@ -83,6 +83,7 @@ class Stack:
         if before is not None and before != self._beside_weights():
             raise CadcError("a model changes what it keeps beside its weights")
         gradients = {name: own for name, own in zip(self.trained, found, strict=True) if own is not None}
+        self.optimizer.rates = [arm.rates for arm in self.arms]
         self.optimizer.step(gradients)
         return losses
 
