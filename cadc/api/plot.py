@@ -21,7 +21,7 @@ from cadc.reporting.drawn.figure import STYLE
 from cadc.reporting.drawn.palette import LINES, Palette
 from cadc.reporting.drawn.panel import limit
 
-SEEDS = ("seed", "sample_seed", "weight_seed", "data.split_seed")
+SEEDS = ("seed", "sample_seed", "weight_seed", "factorization.seed", "data.split_seed")
 """Keys over which means and intervals are taken."""
 
 

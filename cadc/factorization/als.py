@@ -43,7 +43,7 @@ class ALS(Factorization):
         steps. `factorization=als` takes 3.
     fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
-    seed : seed of the initial vectors; separate, so that all seeds of a grid share one factorisation.
+    seed : seed of the initial vectors, see `Factorization`.
     """
 
     kind: ClassVar[Kind] = "score"
@@ -58,7 +58,7 @@ class ALS(Factorization):
         cg_steps: int = 0,
         fields: tuple[str, ...] | None = None,
         init_std: float = 0.01,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         require_at_least(0, "factorization", dim=dim or 0, l2=l2, alpha=alpha, cg_steps=cg_steps, init_std=init_std)
         require_at_least(1, "factorization", iterations=iterations)
@@ -84,7 +84,7 @@ class ALS(Factorization):
         """
         started = time.perf_counter()
         fields = require_pair(self.fields, log)
-        generator = torch_generator(self.seed, "factorize")
+        generator = torch_generator(self.seed or 0, "factorize")
         sizes = [log.schema[name].vocabulary_size for name in fields]
         examples = read_examples(log, fields, rows)
         mean = 0.0

@@ -37,7 +37,7 @@ class BPR(Factorization):
     patience : epochs without a lower loss on the validation pairs, whose negatives are drawn once, before it stops.
     fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
-    seed : seed of initial vectors, order and negatives; separate, so that all seeds of a grid share one factorisation.
+    seed : seed of initial vectors, order and negatives, see `Factorization`.
     """
 
     reads_validation: ClassVar[bool] = True
@@ -54,7 +54,7 @@ class BPR(Factorization):
         patience: int = 2,
         fields: tuple[str, ...] | None = None,
         init_std: float = 0.05,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         require_at_least(0, "factorization", dim=dim or 0, l2=l2, l2_bias=l2_bias, init_std=init_std)
         require_at_least(1, "factorization", batch_size=batch_size, max_epochs=max_epochs, patience=patience)
@@ -83,12 +83,12 @@ class BPR(Factorization):
         started = time.perf_counter()
         fields = require_pair(self.fields, log)
         sizes = [log.schema[name].vocabulary_size for name in fields]
-        generator = torch_generator(self.seed, "factorize")
+        generator = torch_generator(self.seed or 0, "factorize")
         examples = read_examples(log, fields, rows)
         first, second, _ = positive_pairs(examples, sizes[1])
         taken = first * sizes[1] + second
         held_out = read_examples(log, fields, stopping).positives()
-        others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed, "held out"))
+        others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed or 0, "held out"))
         tables = [self.init_std * torch.randn(size, dim, generator=generator) for size in sizes]
         for table, ids in zip(tables, (first, second), strict=True):
             # A value without pairs would keep its random start.

@@ -42,7 +42,7 @@ class CoOccurrence(Factorization):
     min_count : pairs of values with fewer common rows count as never co-occurring, which bounds memory too.
     prior_rows : number of rows with the log's share of label 1 that smooth the log-odds of each value.
     power_iterations : power iterations of the randomised decomposition for two fields.
-    seed : seed of the decomposition; separate, so that all seeds of a grid share one factorisation.
+    seed : seed of the decomposition, see `Factorization`.
     """
 
     kind: ClassVar[Kind] = "score"
@@ -55,7 +55,7 @@ class CoOccurrence(Factorization):
         min_count: float = 1.0,
         prior_rows: float = 10.0,
         power_iterations: int = 4,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         require_at_least(0, "factorization", dim=dim or 0, min_count=min_count, power_iterations=power_iterations)
         require_positive("factorization", shift=shift, prior_rows=prior_rows)
@@ -88,7 +88,7 @@ class CoOccurrence(Factorization):
             )
         counts, pairs, positives = count(log, rows, names)
         matrices = {pair: self._pmi(meet, counts, pair, len(rows)) for pair, meet in pairs.items()}
-        generator = numpy_generator(self.seed, "factorize")
+        generator = numpy_generator(self.seed or 0, "factorize")
         if len(names) == 2:
             left, values, right = truncated_svd(matrices[0, 1], dim, self.power_iterations, generator)
             vectors: Sequence[NDArray[Any]] = [side * np.sqrt(values) for side in (left, right)]

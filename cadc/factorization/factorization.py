@@ -17,7 +17,8 @@ class Factorization(ABC):
     """A method that fits vectors and biases of fields to rows of a log.
 
     A subclass implements `fit`. It takes its options as keyword arguments, keeps each in an attribute of the same name
-    (the cache of factors is keyed by them), and has an option `dim`.
+    (the cache of factors is keyed by them), and has an option `dim`. A method that draws anything has an option `seed`;
+    None takes the seed of the run, and 0 outside a run.
 
     Examples
     --------
@@ -53,6 +54,10 @@ class Factorization(ABC):
 
     dim: int | None
     """Length of the vectors; None takes the length that the initialiser needs."""
+
+    def draws(self, dim: int) -> bool:
+        """Tell whether factors with vectors of length `dim` depend on the option `seed`; if not, seeds share them."""
+        return True
 
     @abstractmethod
     def fit(

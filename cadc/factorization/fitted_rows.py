@@ -50,6 +50,7 @@ def fit_factors(
     sample: Tensor,
     n_folds: int,
     validation_rate: float = 1.0,
+    seed: int = 0,
 ) -> Fitted:
     """Factorise the training part of a log, or the rows of it that the network is not trained on.
 
@@ -62,6 +63,7 @@ def fit_factors(
     sample : numbers of the rows that the network is trained on, int64, shape [n].
     n_folds : number of folds of `crossfit`.
     validation_rate : share of the validation part that the factorisation may read.
+    seed : seed of the folds.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def fit_factors(
         validation = thinned(log.rows("validation"), validation_rate)
     n_validation = 0 if validation is None else len(validation)
     if which == "crossfit":
-        fold = assign_folds(log, n_folds, numpy_generator(0, "folds"))
+        fold = assign_folds(log, n_folds, numpy_generator(seed, "folds"))
         fitted = [factorize(factorization, log, rows[fold != number], dim, validation) for number in range(n_folds)]
         parts, costs = zip(*fitted, strict=True)
         all_costs = {key: cost for found in costs for key, cost in found.items()}

@@ -41,7 +41,7 @@ class FactorizationMachine(Factorization):
     max_epochs : most passes.
     fields : names of the fields to factorise; None takes all.
     init_std : standard deviation of the sum of the initial vectors of a side's fields.
-    seed : seed of the initial vectors; separate, so that all seeds of a grid share one factorisation.
+    seed : seed of the initial vectors, see `Factorization`.
     """
 
     reads_validation: ClassVar[bool] = True
@@ -58,7 +58,7 @@ class FactorizationMachine(Factorization):
         max_epochs: int = 100,
         fields: tuple[str, ...] | None = None,
         init_std: float = 0.3,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         require_at_least(0, "factorization", dim=dim or 0, l2=l2, l2_side=l2_side, l2_bias=l2_bias, init_std=init_std)
         require_at_least(0, "factorization", tolerance=tolerance)
@@ -71,6 +71,10 @@ class FactorizationMachine(Factorization):
         self.dim, self.l2, self.l2_side, self.l2_bias = dim, l2, l2_side, l2_bias
         self.variational, self.relaxation, self.tolerance = variational, relaxation, tolerance
         self.max_epochs, self.fields, self.init_std, self.seed = max_epochs, fields, init_std, seed
+
+    def draws(self, dim: int) -> bool:
+        """Tell whether the seed matters, see `Factorization.draws`; biases alone start at 0."""
+        return dim > 0
 
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
@@ -124,7 +128,7 @@ class FactorizationMachine(Factorization):
 
     def _start(self, log: InteractionLog, rows: Rows, fields: list[Field], dim: int) -> Machine:
         """Return the machine with its initial parameters."""
-        generator = torch_generator(self.seed, "factorize")
+        generator = torch_generator(self.seed or 0, "factorize")
 
         def state(field: Field, n_fields: int) -> FieldState:
             vectors = torch.randn(field.vocabulary_size, dim, generator=generator) * self.init_std / n_fields**0.5

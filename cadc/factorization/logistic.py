@@ -56,8 +56,7 @@ class LogisticMF(Factorization):
     fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors; None takes 0.3 for `newton` and 0.1 for `adam`. Biases start
         at 0.
-    seed : seed of initial vectors, order of rows and negatives; separate, so that all seeds of a grid share one
-        factorisation.
+    seed : seed of initial vectors, order of rows and negatives, see `Factorization`.
     """
 
     reads_validation: ClassVar[bool] = True
@@ -79,7 +78,7 @@ class LogisticMF(Factorization):
         negatives: int = 4,
         fields: tuple[str, ...] | None = None,
         init_std: float | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         require_at_least(
             0, "factorization", dim=dim or 0, l2=l2 or 0, l2_bias=l2_bias, init_std=init_std or 0, tolerance=tolerance
@@ -97,6 +96,10 @@ class LogisticMF(Factorization):
         self.learning_rate, self.batch_size, self.patience = learning_rate, batch_size, patience
         self.max_epochs, self.feedback, self.negatives = max_epochs, feedback, negatives
         self.fields, self.init_std, self.seed = fields, init_std, seed
+
+    def draws(self, dim: int) -> bool:
+        """Tell whether the seed matters, see `Factorization.draws`; biases alone start at 0."""
+        return dim > 0 or self.solver == "adam" or self.feedback == "implicit"
 
     def fit(
         self, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
@@ -117,7 +120,7 @@ class LogisticMF(Factorization):
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = require_pair(self.fields, log)
-        generator = torch_generator(self.seed, "factorize")
+        generator = torch_generator(self.seed or 0, "factorize")
         std = self.init_std if self.init_std is not None else {"newton": 0.3, "adam": 0.1}[self.solver]
         sizes = [log.schema[name].vocabulary_size for name in fields]
         vectors = [std * torch.randn(size, dim, generator=generator) for size in sizes]
@@ -130,7 +133,7 @@ class LogisticMF(Factorization):
         kept, fitted = examples if self.solver == "newton" else examples.all(), in_rows
         if self.feedback == "implicit":
             kept, liked = examples.all().positives(), held_out.all().positives()
-            held_out = liked.with_negatives(self.negatives, sizes[1], torch_generator(self.seed, "held out"))
+            held_out = liked.with_negatives(self.negatives, sizes[1], torch_generator(self.seed or 0, "held out"))
             fitted, _ = survey(kept, sizes)
             if not len(liked):
                 raise DataError(

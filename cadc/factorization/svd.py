@@ -30,7 +30,7 @@ class SVD(Factorization):
     shrinkage : number of rows with label μ that are added to those of each value to shrink its bias.
     power_iterations : power iterations of the randomised decomposition.
     fields : names of the two fields to factorise; None takes `user` and `item`.
-    seed : seed of the random projection; separate, so that all seeds of a grid share one factorisation.
+    seed : seed of the random projection, see `Factorization`.
     """
 
     kind: ClassVar[Kind] = "score"
@@ -42,7 +42,7 @@ class SVD(Factorization):
         shrinkage: float = 10.0,
         power_iterations: int = 4,
         fields: tuple[str, ...] | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         require_at_least(0, "factorization", dim=dim or 0, shrinkage=shrinkage, power_iterations=power_iterations)
         require_pair(fields)
@@ -77,7 +77,7 @@ class SVD(Factorization):
             mean = float(examples.labels.double().mean())
             biases, examples = self._centred(examples, mean, sizes)
         matrix = sparse_matrix(*examples.ids, examples.labels, (sizes[0], sizes[1]))
-        generator = numpy_generator(self.seed, "factorize")
+        generator = numpy_generator(self.seed or 0, "factorize")
         left, values, right = truncated_svd(matrix, dim, self.power_iterations, generator)
         vectors = [torch.from_numpy(side * values**0.5) for side in (left, right)]
         factors = pair_factors(fields, examples.ids, vectors, biases, mean, kind=self.kind)

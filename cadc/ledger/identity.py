@@ -96,7 +96,9 @@ def arm_signature(settings: Settings, options: Mapping[str, Any] | None = None) 
     settings : of a run.
     options : of its data set, as the run found them; None reads them anew.
     """
-    return digest(_choices(settings) | {"data": _data(settings, options), "seeds": None})
+    choices = _choices(settings)
+    choices["components"].get("factorization", {}).pop("seed", None)
+    return digest(choices | {"data": _data(settings, options), "seeds": None})
 
 
 def recorded_arm(record: Mapping[str, Any]) -> str:
@@ -127,13 +129,15 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
     }
     for group, component in {**parts, **settings.used()}.items():
         found[group.replace(".", "/")] = str(choices.get(group) or component.cls.__name__)
-        outside = getattr(component.cls, "without_effect", ())
+        outside = (
+            "class",
+            *getattr(component.cls, "without_effect", ()),
+            *(["seed"] if group == "factorization" else []),
+        )
         values = {**defaults(component.cls), **component.options}
         if group == "data":
             values = {**values, **(record["data"].get("options") or source_options(settings))}
-        found |= {
-            f"{group}.{key}": format_value(value) for key, value in values.items() if key not in (*outside, "class")
-        }
+        found |= {f"{group}.{key}": format_value(value) for key, value in values.items() if key not in outside}
     beside: dict[str, Any] = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
     if settings.scores_with_factors:
         beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}

@@ -67,6 +67,7 @@ def factorize_log(settings: Settings, log: InteractionLog, sample: Sample) -> Fi
         sample=sample.rows,
         n_folds=settings.n_folds,
         validation_rate=settings.validation_rate,
+        seed=settings.seeds.factorization,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from cadc.configuration.components import TARGET, Component
+from cadc.configuration.components import TARGET, Component, defaults
 from cadc.configuration.compose import BESIDE_SOURCE, check_config, compose_config
 from cadc.data.sources.source import Source
 from cadc.data.split.split import Split
@@ -26,18 +26,20 @@ Evaluated = Literal["test", "validation"]
 
 @dataclass(frozen=True)
 class Seeds:
-    """The three seeds of a run.
+    """The four seeds of a run.
 
     Parameters
     ----------
     split : of the split into training, validation and test rows.
     sample : of the training rows that are kept.
     weights : of the initial weights and the order of batches.
+    factorization : of all that a factorisation draws, and of the folds of cross-fitting.
     """
 
     split: int
     sample: int
     weights: int
+    factorization: int
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Settings:
             evaluated=config.get("evaluate", "test"),
             threads=config["threads"],
         )
-        return replace(settings, factor_dim=settings._factor_dim()) if needs_factors else settings
+        return settings._with_factors() if needs_factors else settings
 
     @property
     def logger(self) -> Component[Any]:
@@ -203,6 +205,23 @@ class Settings:
         """Names of the configuration groups that the run uses, the data left out."""
         return list(self.used())
 
+    def _with_factors(self) -> "Settings":
+        """Return the settings with the length of the factors' vectors, and the seed of the factorisation filled in.
+
+        A factorisation that draws nothing has its default seed, so that all seeds of a grid share it.
+
+        Raises
+        ------
+        UsageError : if factorisation and tables do not fit.
+        """
+        assert self.factorization is not None
+        dim, own = self._factor_dim(), self.factorization
+        if "seed" in own.options:
+            draws = self.factorized_rows == "crossfit" or own.build().draws(dim)
+            seed = self.seeds.factorization if draws else defaults(own.cls)["seed"]
+            own = replace(own, options={**own.options, "seed": seed})
+        return replace(self, factor_dim=dim, factorization=own)
+
     def _factor_dim(self) -> int:
         """Return the length of the factors' vectors.
 
@@ -223,12 +242,16 @@ class Settings:
 
 
 def seeds_of(config: Config) -> Seeds:
-    """Return the seeds of a configuration; those of sample and weights are `seed` unless set apart."""
+    """Return the seeds of a configuration; those but of the split are `seed` unless set apart."""
+    seed = config["seed"]
     sample, weights = config["sample_seed"], config["weight_seed"]
+    # A factorisation without the option draws nothing; records of other models may lack the group.
+    factorization = config.get("factorization", {}).get("seed", 0)
     return Seeds(
         split=config["data"]["split_seed"],
-        sample=config["seed"] if sample is None else sample,
-        weights=config["seed"] if weights is None else weights,
+        sample=seed if sample is None else sample,
+        weights=seed if weights is None else weights,
+        factorization=seed if factorization is None else factorization,
     )
 
 

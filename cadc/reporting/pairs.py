@@ -36,7 +36,7 @@ def _data(point: Point) -> list[Any]:
 
 
 def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
-    """Return the runs of both points on one split with the same seeds; a model without training counts for all seeds.
+    """Return the runs of both points on one split with the same seeds; a model that draws nothing counts for all seeds.
 
     Splits are equal if their rows are: a split by time, which draws nothing, is the same for all seeds.
     """
@@ -50,10 +50,18 @@ def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
 
 
 def _is_drawn(record: Record) -> bool:
-    """Tell whether a run depends on the seeds of sample or weights."""
-    return bool({"trainer", "sampler"} & set(record["uses"]))
+    """Tell whether a run depends on the seeds of sample or weights, or on that of a factorisation that follows them."""
+    return bool({"trainer", "sampler"} & set(record["uses"])) or _has_own_factors(record)
+
+
+def _has_own_factors(record: Record) -> bool:
+    """Tell whether a run has factors that were drawn with its seed; biases alone were not."""
+    is_drawn = "factorization" in record["uses"] and record["factor_dim"] != 0
+    return is_drawn and record["config"]["factorization"].get("seed", 0) is None
 
 
 def _drawn_with(record: Record) -> tuple[int, int]:
     seeds = seeds_of(record["config"])
-    return seeds.sample, seeds.weights
+    if {"trainer", "sampler"} & set(record["uses"]):
+        return seeds.sample, seeds.weights
+    return seeds.factorization, seeds.factorization

@@ -17,7 +17,7 @@ from cadc.tuning.compose import space_of
 from cadc.tuning.space import options_of
 from cadc.tuning.work import VALIDATION
 
-SEEDS = ("seed", "sample_seed", "weight_seed", "data.split_seed")
+SEEDS = ("seed", "sample_seed", "weight_seed", "factorization.seed", "data.split_seed")
 
 
 @dataclass(frozen=True)

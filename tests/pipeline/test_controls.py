@@ -57,10 +57,17 @@ def test_only_those_that_read_factors_pay_for_them(records, model, dim):
 
 
 @pytest.mark.parametrize("model", CONTROLS)
-@pytest.mark.parametrize("word", ["sampler.rate=0.1", "seed=3", "trainer.patience=9", "initializer=mf"])
+@pytest.mark.parametrize("word", ["sampler.rate=0.1", "trainer.patience=9", "initializer=mf"])
 def test_options_that_a_control_does_not_use_leave_its_id(records, model, word):
     (job,) = plan([[*TINY, f"model={model}", word]])
     assert job.run_id == records[model]["id"]
+
+
+@pytest.mark.parametrize("model", CONTROLS)
+def test_the_seed_moves_only_the_control_that_draws_vectors(records, model):
+    moved, apart = plan([[*TINY, f"model={model}", "seed=3", *words] for words in ([], ["factorization.seed=0"])])
+    assert (moved.run_id == records[model]["id"]) == (model != "factorization")
+    assert apart.run_id == records[model]["id"]
 
 
 def test_options_that_a_control_uses_change_its_id(records):

@@ -57,9 +57,9 @@ def test_frozen_tables_take_no_state_of_the_optimiser():
     assert sizes["true"]["embedding"] == pytest.approx(sizes["false"]["embedding"], abs=200)
 
 
-def test_factors_do_not_depend_on_seed_or_rate():
+def test_factors_with_a_seed_of_their_own_do_not_depend_on_seed_or_rate():
     found = []
-    for words in (["seed=0", "sampler.rate=0.1"], ["seed=5", "sampler.rate=1"]):
+    for words in (["seed=0", "sampler.rate=0.1"], ["seed=5", "sampler.rate=1", "factorization.seed=0"]):
         settings = Settings.compose([*TINY, "initializer=mf", *words])
         log = open_log(settings)
         found.append(factorize_log(settings, log, draw_sample(settings, log)).factors.vectors)

@@ -108,7 +108,8 @@ def test_total_is_the_sum_of_the_stages(record):
 
 def test_factorisation_from_the_cache_counts_the_seconds_that_it_took_when_made(empty_cache):
     first, second = (
-        json.loads((train("initializer=mf", f"seed={seed}") / "record.json").read_text())["cost"] for seed in (0, 1)
+        json.loads((train("initializer=mf", f"weight_seed={seed}") / "record.json").read_text())["cost"]
+        for seed in (0, 1)
     )
     assert first.keys() == second.keys()
     assert second["factorize_s"] == first["factorize_s"] > 0

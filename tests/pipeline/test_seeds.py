@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, train
 
@@ -78,3 +78,43 @@ def test_the_one_seed_moves_both_unless_they_are_set_apart():
 def test_another_seed_trains_another_model():
     scores = [pd.read_parquet(train(f"seed={seed}") / "scores.parquet")["probability"] for seed in (0, 1)]
     assert (scores[0] != scores[1]).mean() > 0.99
+
+
+def factors(*words):
+    """Return the factors of a configuration."""
+    settings = Settings.compose([*TINY, "initializer=mf", "initializer.freeze=true", *words])
+    log = open_log(settings)
+    fitted = factorize_log(settings, log, draw_sample(settings, log))
+    assert fitted is not None
+    return fitted.factors
+
+
+def test_the_seed_of_the_factorisation_moves_its_vectors_alone():
+    vectors, other, apart = (
+        factors(*words).vectors["user"] for words in ((), ("seed=3",), ("seed=3", "factorization.seed=0"))
+    )
+    assert not torch.equal(vectors, other)
+    assert torch.equal(vectors, apart)
+    rows, _ = initial("initializer=mf", "sampler.rate=0.2")
+    moved, _ = initial("initializer=mf", "sampler.rate=0.2", "factorization.seed=3")
+    assert torch.equal(rows, moved)
+
+
+def test_folds_are_dealt_with_the_seed_of_the_factorisation():
+    words = ("factorization_rows=crossfit", "factorization_folds=2", "sampler.rate=0.5")
+    first, same, other = (
+        factors(*words, *own).fold for own in ((), ("seed=3", "factorization.seed=0"), ("factorization.seed=3",))
+    )
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_a_sampler_that_reads_factors_reads_those_of_the_factorisations_seed():
+    def rows(*own):
+        settings = Settings.compose([*TINY, "sampler=leverage", "sampler.rate=0.3", "sample_seed=0", *own])
+        log = open_log(settings)
+        return draw_sample(settings, log, factorize_for_sampler(settings, log)).rows
+
+    first, same, other = (rows(*own) for own in ((), ("seed=3", "factorization.seed=0"), ("seed=3",)))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)

@@ -36,10 +36,33 @@ def test_factors_that_no_table_can_start_from_are_refused():
         Settings.compose(["initializer=mf", "factorization.dim=5", "embedding.dim=12"])
 
 
-def test_seeds_of_sample_and_weights_follow_seed_unless_set():
-    assert Settings.compose(["seed=3"]).seeds == Seeds(split=0, sample=3, weights=3)
-    found = Settings.compose(["seed=3", "sample_seed=4", "weight_seed=5", "data.split_seed=6"])
-    assert found.seeds == Seeds(split=6, sample=4, weights=5)
+def test_seeds_of_sample_weights_and_factorisation_follow_seed_unless_set():
+    assert Settings.compose(["seed=3"]).seeds == Seeds(split=0, sample=3, weights=3, factorization=3)
+    found = Settings.compose(["seed=3", "sample_seed=4", "weight_seed=5", "data.split_seed=6", "factorization.seed=7"])
+    assert found.seeds == Seeds(split=6, sample=4, weights=5, factorization=7)
+
+
+@pytest.mark.parametrize("option", ["als", "bpr", "cooccurrence", "fm", "logistic", "svd"])
+def test_every_factorisation_is_built_with_the_seed_of_the_run(option):
+    words = [f"factorization={option}", "initializer=mf", "seed=3"]
+    for own, seed in (([], 3), (["factorization.seed=2"], 2)):
+        factorization = Settings.compose([*words, *own]).factorization
+        assert factorization is not None and factorization.option("seed") == seed
+
+
+@pytest.mark.parametrize(
+    ("words", "seed"),
+    [
+        ([], 0),
+        (["factorization=fm"], 0),
+        (["factorization_rows=crossfit"], 3),
+        (["factorization.solver=adam"], 3),
+        (["factorization.feedback=implicit"], 3),
+    ],
+)
+def test_biases_alone_have_a_seed_only_where_it_matters(words, seed):
+    factorization = Settings.compose(["model=bias", "seed=3", *words]).factorization
+    assert factorization is not None and factorization.option("seed") == seed
 
 
 @pytest.mark.parametrize(

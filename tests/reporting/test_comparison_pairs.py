@@ -25,6 +25,23 @@ def test_a_control_serves_all_seeds_whose_splits_are_the_same(tmp_path):
     assert table.compare("control")["seeds"].tolist()[0] == 3
 
 
+def with_factors(table, seed, dim=14):
+    """Turn the runs of the last point into those of a factorisation alone."""
+    for record in table.points[-1].records:
+        record.update(uses=["model", "factorization"], factor_dim=dim)
+        record["config"]["factorization"] = {"seed": seed}
+    return table.points[-1]
+
+
+@pytest.mark.parametrize(("seed", "dim", "paired"), [(None, 14, [0, 1, 2]), (None, 0, [0] * 3), (0, 14, [0] * 3)])
+def test_a_factorisation_that_follows_the_seed_meets_the_runs_of_its_seed(tmp_path, seed, dim, paired):
+    table = Table(tmp_path)
+    table.add("network", 0.1, 1.0, [(0, 0), (0, 1), (0, 2)])
+    table.add("factors", None, 0.5, [(0, number) for number in dict.fromkeys(paired)], trained=False)
+    found = pairs(table.points[0], with_factors(table, seed, dim))
+    assert [(mine["config"]["seed"], theirs["config"]["seed"]) for mine, theirs in found] == list(enumerate(paired))
+
+
 def test_without_a_rate_points_of_equal_rate_are_compared(table):
     found = table.compare("random")
     assert list(found["verdict"][:2]) == ["reference", "reference"]

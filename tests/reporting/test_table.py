@@ -56,3 +56,11 @@ def test_where_and_how_fast_it_ran_does_not_split_an_arm(word):
     from cadc.ledger.identity import arm_signature
 
     assert arm_signature(Settings.compose(SMALL)) == arm_signature(Settings.compose([*SMALL, word]))
+
+
+@pytest.mark.parametrize("word", ["seed=3", "factorization.seed=3", "weight_seed=3"])
+def test_runs_of_all_seeds_are_one_arm(word):
+    from cadc.ledger.identity import arm_signature
+
+    words = [*SMALL, "initializer=mf"]
+    assert arm_signature(Settings.compose(words)) == arm_signature(Settings.compose([*words, word]))
