@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
+    from cadc.models.dcn import DCN
+    from cadc.models.deepfm import DeepFM
     from cadc.models.dlrm import DLRM
     from cadc.models.ease import EASE
     from cadc.models.factorization import BiasModel, FactorizationModel
@@ -17,9 +19,11 @@ else:
     __getattr__, __dir__ = lazily(__name__)
 
 __all__ = [
+    "DCN",
     "DLRM",
     "EASE",
     "BiasModel",
+    "DeepFM",
     "FactorizationModel",
     "LabelMean",
     "Model",

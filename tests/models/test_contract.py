@@ -9,7 +9,15 @@ from cadc.configuration.groups import groups
 from cadc.testing import check_model
 
 CHOICES = {
-    "dlrm": ({}, {"residual": True}),
+    "dlrm": (
+        {},
+        {"residual": True},
+        {"interaction": "concatenate"},
+        {"interaction": "both", "linear": True, "dropout": 0.1, "residual": True},
+        {"embedding_dropout": 0.1},
+    ),
+    "deepfm": ({}, {"residual": True, "dropout": 0.1}),
+    "dcn": ({}, {"residual": True}, {"rank": 4, "structure": "stacked", "linear": True, "embedding_dropout": 0.1}),
     "two_tower": (
         {},
         {"residual": True, "scorer": "dot", "loss": "bpr"},

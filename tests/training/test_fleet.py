@@ -101,6 +101,8 @@ ARMS = {
     "linear terms beside vectors and products": [
         ("model.interaction=both", "model.linear=true", f"seed={seed}", "trainer.learning_rate=0.01") for seed in (0, 1)
     ],
+    "DeepFM": [("model=deepfm", f"seed={seed}", "trainer.learning_rate=0.01") for seed in (0, 1)],
+    "DCN": [("model=dcn", "model.rank=3", f"seed={seed}", "trainer.learning_rate=0.01") for seed in (0, 1)],
     "compressed tables": [("embedding=qr", "embedding.dim=6", f"seed={seed}") for seed in (0, 1)],
 }
 
