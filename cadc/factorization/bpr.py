@@ -1,7 +1,7 @@
 """Bayesian personalised ranking: a user's items rank above items without interaction (Rendle et al. 2009)."""
 
 import time
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch.nn.functional import logsigmoid
 from cadc.adam import Adam
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
-from cadc.errors import require_at_least, require_positive
+from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import is_present, pair_factors, read_examples, require_pair
 from cadc.factorization.factorization import Factorization
@@ -31,7 +31,10 @@ class BPR(Factorization):
     ----------
     dim : length of the vectors; None takes the length that the initialiser needs.
     learning_rate : learning rate of Adam.
-    l2, l2_bias : penalties on half the squared norms of vectors and of item biases, relative to the summed loss.
+    l2, l2_bias : penalties on half the squared norms of vectors and of item biases; see `l2_by`.
+    l2_by : `value` penalises each vector once, relative to the loss summed over all pairs. `triple` penalises those of
+        a pair and its negative, relative to their own loss, so that a vector bears its penalty whenever it occurs, as
+        in LightGCN's code (He et al. 2020).
     batch_size : pairs of a step, each with one negative.
     max_epochs : most epochs.
     patience : epochs without a lower loss on the validation pairs, whose negatives are drawn once, before it stops.
@@ -49,6 +52,7 @@ class BPR(Factorization):
         learning_rate: float = 3e-3,
         l2: float = 1.0,
         l2_bias: float = 1.0,
+        l2_by: Literal["value", "triple"] = "value",
         batch_size: int = 8192,
         max_epochs: int = 60,
         patience: int = 2,
@@ -60,7 +64,9 @@ class BPR(Factorization):
         require_at_least(1, "factorization", batch_size=batch_size, max_epochs=max_epochs, patience=patience)
         require_positive("factorization", learning_rate=learning_rate)
         require_pair(fields)
-        self.dim, self.learning_rate, self.l2, self.l2_bias = dim, learning_rate, l2, l2_bias
+        if l2_by not in ("value", "triple"):
+            raise UsageError(f"factorization.l2_by is {l2_by}; expected value or triple.")
+        self.dim, self.learning_rate, self.l2, self.l2_bias, self.l2_by = dim, learning_rate, l2, l2_bias, l2_by
         self.batch_size, self.max_epochs, self.patience = batch_size, max_epochs, patience
         self.fields, self.init_std, self.seed = fields, init_std, seed
 
@@ -94,7 +100,9 @@ class BPR(Factorization):
             # A value without pairs would keep its random start.
             table[torch.bincount(ids, minlength=len(table)) == 0] = 0
         parameters = [*tables, torch.zeros(sizes[1])]
-        penalties = [self.l2 / len(first), self.l2 / len(first), self.l2_bias / len(first)]
+        by_value = 1 / len(first) if self.l2_by == "value" else 0.0
+        by_triple = (self.l2, self.l2_bias) if self.l2_by == "triple" else (0.0, 0.0)
+        penalties = [self.l2 * by_value, self.l2 * by_value, self.l2_bias * by_value]
         groups = [{"params": [p], "weight_decay": l2} for p, l2 in zip(parameters, penalties, strict=True) if p.numel()]
         for parameter in parameters:
             parameter.grad = torch.zeros_like(parameter)
@@ -105,7 +113,7 @@ class BPR(Factorization):
             negatives = draw_negatives(first, taken, sizes[1], generator)
             is_met[negatives] = True
             for batch in torch.randperm(len(first), generator=generator).split(self.batch_size):
-                set_gradients(parameters, first[batch], second[batch], negatives[batch])
+                set_gradients(parameters, first[batch], second[batch], negatives[batch], *by_triple)
                 optimizer.step()
             stop.tell(pair_loss(parameters, held_out.ids[0], held_out.ids[1], others), parameters)
         users, items, item_biases = stop.best
@@ -141,8 +149,17 @@ def pair_loss(parameters: list[Tensor], users: Tensor, items: Tensor, others: Te
     return float(-logsigmoid(lead).mean())
 
 
-def set_gradients(parameters: list[Tensor], users: Tensor, items: Tensor, others: Tensor) -> None:
-    """Write the gradient of `pair_loss` into the `grad` of the parameters, which is dense."""
+def set_gradients(
+    parameters: list[Tensor], users: Tensor, items: Tensor, others: Tensor, l2: float = 0.0, l2_bias: float = 0.0
+) -> None:
+    """Write the gradient of `pair_loss` into the `grad` of the parameters, which is dense.
+
+    Parameters
+    ----------
+    parameters : user vectors, item vectors and item biases.
+    users, items, others : of the triples, int64, shape [n].
+    l2, l2_bias : penalties on half the squared norms of the vectors, and biases, of a triple; their mean is added.
+    """
     vectors, item_vectors, biases = parameters
     own, ahead, behind = vectors[users], item_vectors[items], item_vectors[others]
     difference = ahead - behind
@@ -154,7 +171,13 @@ def set_gradients(parameters: list[Tensor], users: Tensor, items: Tensor, others
         gradient.zero_()
     of_users, of_items, of_biases = gradients
     both = torch.cat([items, others])
-    pull = slope[:, None] * own
-    of_users.index_add_(0, users, slope[:, None] * difference)  # type: ignore[union-attr]
-    of_items.index_add_(0, both, torch.cat([pull, -pull]))  # type: ignore[union-attr]
-    of_biases.index_add_(0, both, torch.cat([slope, -slope]))  # type: ignore[union-attr]
+    pull, push = slope[:, None] * own, slope[:, None] * difference
+    pulls, slopes = torch.cat([pull, -pull]), torch.cat([slope, -slope])
+    if l2:
+        push += l2 / len(users) * own
+        pulls += l2 / len(users) * torch.cat([ahead, behind])
+    if l2_bias:
+        slopes += l2_bias / len(users) * biases[both]
+    of_users.index_add_(0, users, push)  # type: ignore[union-attr]
+    of_items.index_add_(0, both, pulls)  # type: ignore[union-attr]
+    of_biases.index_add_(0, both, slopes)  # type: ignore[union-attr]

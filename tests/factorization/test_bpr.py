@@ -9,17 +9,21 @@ from cadc.factorization.bpr import BPR, draw_negatives, pair_loss, set_gradients
 from tests.support.helpers import ListSource, small_synthetic_log
 
 
-def test_gradients_are_those_of_autograd():
+@pytest.mark.parametrize(("l2", "l2_bias"), [(0.0, 0.0), (0.3, 0.0), (0.2, 0.7)])
+def test_gradients_are_those_of_autograd(l2, l2_bias):
     generator = torch.Generator().manual_seed(0)
     parameters = [torch.randn(7, 3, generator=generator), torch.randn(5, 3, generator=generator), torch.randn(5)]
     users, items, others = (torch.randint(n, (40,), generator=generator) for n in (7, 5, 5))
     copies = [parameter.clone().requires_grad_() for parameter in parameters]
     lead = (copies[0][users] * (copies[1][items] - copies[1][others])).sum(1) + copies[2][items] - copies[2][others]
     loss = -torch.nn.functional.logsigmoid(lead).mean()
-    loss.backward()
+    taken = [copies[0][users], copies[1][items], copies[1][others]]
+    penalty = 0.5 * l2 * sum(vectors.square().sum(1) for vectors in taken)
+    penalty = penalty + 0.5 * l2_bias * (copies[2][items].square() + copies[2][others].square())
+    (loss + penalty.mean()).backward()
     for parameter in parameters:
         parameter.grad = torch.full_like(parameter, 9.0)
-    set_gradients(parameters, users, items, others)
+    set_gradients(parameters, users, items, others, l2, l2_bias)
     assert pair_loss(parameters, users, items, others) == pytest.approx(float(loss.detach()), rel=1e-5)
     for parameter, copy in zip(parameters, copies, strict=True):
         torch.testing.assert_close(parameter.grad, copy.grad, atol=1e-6, rtol=1e-4)
@@ -86,3 +90,22 @@ def test_bad_options_and_logs_are_refused():
         BPR().fit(log, rows[log.labels(rows) == 0], 2)
     with pytest.raises(CadcError, match=r"NaN.*learning_rate"):
         BPR(learning_rate=1e38, batch_size=256).fit(log, rows, 2)
+
+
+def test_a_penalty_by_triple_shrinks_vectors_that_occur_often_most():
+    rng = np.random.default_rng(0)
+    items = np.minimum(rng.geometric(0.3, 2000) - 1, 9)
+    rows = [(int(user), int(item), 1, 0) for user, item in zip(rng.integers(0, 40, 2000), items, strict=True)]
+    log = prepare(ListSource(rows, ["F"] * 40, [[] for _ in range(10)]), RandomSplit())
+    norms = {}
+    for l2_by, l2 in (("value", 100.0), ("triple", 0.1)):
+        fit = BPR(l2=l2, l2_by=l2_by, learning_rate=0.02, max_epochs=20, patience=20)
+        norms[l2_by] = fit.fit(log, log.rows("train"), 4)[0].vectors["item"][1:].norm(dim=1)
+    counts = torch.bincount(log.field_ids("item", log.rows("train")))[1:]
+    ratio = norms["triple"] / norms["value"]
+    assert ratio[counts.argmax()] < 0.8 * ratio[counts.argmin()]
+
+
+def test_penalties_of_another_kind_are_refused():
+    with pytest.raises(UsageError, match=r"l2_by is pair; expected value or triple"):
+        BPR(l2_by="pair")
