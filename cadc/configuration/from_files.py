@@ -16,7 +16,19 @@ from cadc.errors import UsageError, shown
 NOT_OF_A_RUN = ("logger",)
 """Groups of the configuration that change no result, but send copies of it to folders and servers."""
 
-OF_A_TUNING = ("space", "trials", "repeats", "metric", "direction", "sampler", "pruner", "startup", "name", "seed")
+OF_A_TUNING = (
+    "space",
+    "trials",
+    "seconds",
+    "repeats",
+    "metric",
+    "direction",
+    "sampler",
+    "pruner",
+    "startup",
+    "name",
+    "seed",
+)
 """Keys of the group `tune` that a file may set; the others name its database and its processes."""
 
 KEY = re.compile(r"\+{0,2}([a-z_]+)(?:[./][\w-]+)*", re.ASCII)

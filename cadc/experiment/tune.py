@@ -2,41 +2,48 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from cadc.configuration.casting import cast
 from cadc.errors import UsageError, shown
 
+Pruner: TypeAlias = Literal["median", "hyperband", "none"]
+
 
 @dataclass(frozen=True)
 class Tune:
-    """How the arms of an experiment are tuned: all with the same number of trials, on validation data alone.
+    """How the arms of an experiment are tuned: all with the same trials or seconds at most, on validation data alone.
 
-    The current settings compete with those of the trials.
+    The settings as they stand are the first trial.
 
     Parameters
     ----------
-    spaces : by arm, an option of `conf/tune` or a search space; an arm without one is not tuned. An arm ignores the
-        keys of groups that it does not use, and of options that its components do not have.
+    spaces : by arm, an option of `conf/tune`, a list of these, or a search space; an arm without one is not tuned. An
+        arm ignores the keys of groups that it does not use, and of options that its components do not have.
     after : by arm, another arm that is tuned first and whose settings are kept. A network then shares the
-        factorisation of its control, which isolates what the network adds. Its trials add to those of the other arm.
-    trials : of every study.
+        factorisation of its control, which isolates what the network adds. Its trials add to those of the other arm,
+        whose seconds count as its own.
+    trials : of every study, at most.
+    seconds : of every study, at most; no trial begins after them. None sets no limit.
     repeats : runs of each trial, with consecutive seeds; their mean is its value.
     metric : of a record, such as `val/logloss`; None takes the first metric of the experiment, on validation.
     seed : of sample and weights; differs from the seeds of the table.
     split_seed : of the split; None takes that of the table's first seed, so that no trial reads a row that is
         tested under that split. Under the random splits of the other seeds trials have read rows that are tested there.
     per_rate : whether each sampling rate is tuned separately; else the middle rate is tuned for all.
+    pruner : stops bad trials early, see `cadc.tuning.tuning.Tuning`.
     """
 
     spaces: Mapping[str, Any]
     after: Mapping[str, str] = field(default_factory=dict)
     trials: int = 20
+    seconds: float | None = None
     repeats: int = 1
     metric: str | None = None
     seed: int = 1000
     split_seed: int | None = None
     per_rate: bool = True
+    pruner: Pruner = "median"
 
     @classmethod
     def read(cls, node: Any, arms: Collection[str], where: str) -> "Tune":
@@ -56,14 +63,22 @@ class Tune:
             known = ", ".join(["after", *OPTIONS])
             raise UsageError(f"{where} is {shown(node)}; expected the key space, and optionally {known}.")
         space = node["space"]
-        if not isinstance(space, str | Mapping) or not space:
-            raise UsageError(f"{where}.space is {shown(space)}; expected an option of conf/tune, or a search space.")
+        if not _is_space(space):
+            raise UsageError(
+                f"{where}.space is {shown(space)}; expected an option of conf/tune, a list of these, or a search space."
+            )
         spaces: Mapping[str, Any] = dict.fromkeys(arms, space)
         if isinstance(space, Mapping) and any(key in arms for key in space):
             if unknown := [shown(key) for key in space if key not in arms]:
                 raise UsageError(
                     f"{where}.space has {', '.join(unknown)}, which is not an arm; the arms are {', '.join(arms)}."
                 )
+            for arm, own in space.items():
+                if not _is_space(own):
+                    raise UsageError(
+                        f"{where}.space.{arm} is {shown(own)}; expected an option of conf/tune, a list of these, or a "
+                        "search space."
+                    )
             spaces = space
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
         after = node.get("after") or {}
@@ -80,6 +95,9 @@ class Tune:
         for name in ("trials", "repeats"):
             if given.get(name, 1) < 1:
                 raise UsageError(f"{where}.{name} is {given[name]}; it must be at least 1.")
+        seconds = given.get("seconds")
+        if seconds is not None and not seconds > 0:
+            raise UsageError(f"{where}.seconds is {seconds:g}; it must be above 0.")
         return cls(spaces, after, **given)
 
     def only(self, arms: Collection[str]) -> "Tune":
@@ -96,12 +114,20 @@ class Tune:
         return replace(self, spaces={arm: space for arm, space in self.spaces.items() if arm in arms}, after=after)
 
 
+def _is_space(node: Any) -> bool:
+    if isinstance(node, list):
+        return bool(node) and all(isinstance(name, str) for name in node)
+    return isinstance(node, str | Mapping) and bool(node)
+
+
 OPTIONS: dict[str, Any] = {
     "trials": int,
+    "seconds": float | None,
     "repeats": int,
     "metric": str | None,
     "seed": int,
     "split_seed": int | None,
     "per_rate": bool,
+    "pruner": Pruner,
 }
 """Keys of `tune` beside `space` and `after`, and their types."""

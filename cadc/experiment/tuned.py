@@ -27,8 +27,8 @@ class Tuned:
     overrides : set what was chosen; empty if no trial was better than the current settings.
     study, trials, metric, value : the study, its number of trials, and the best value of its metric.
     repeats : runs of each trial.
-    seconds : total of the runs of all trials, of the current settings, and of the study that this one comes after;
-        0 if not known.
+    seconds : total of the runs of all trials, and of the study that this one comes after; 0 if not known.
+    ended_by : what came first: `trials`, `seconds`, or the end of the `space`; empty if not known.
     """
 
     arm: str
@@ -40,6 +40,7 @@ class Tuned:
     value: float = 0.0
     seconds: float = 0.0
     repeats: int = 1
+    ended_by: str = ""
 
 
 TYPES: dict[str, Any] = {
@@ -51,6 +52,7 @@ TYPES: dict[str, Any] = {
     "value": float,
     "seconds": float,
     "repeats": int,
+    "ended_by": str,
 }
 """Keys of an entry beside `at`, and their types."""
 
@@ -119,7 +121,12 @@ def merged(earlier: Sequence[Tuned], found: Sequence[Tuned]) -> list[Tuned]:
 
 def write_tuned(name: str, tuned: Sequence[Tuned], path: Path) -> None:
     """Write the settings of all arms of the experiment `name`."""
-    nodes = [asdict(found) | {"at": dict(found.at), "overrides": list(found.overrides)} for found in tuned]
+    # What older files do not say stays unsaid.
+    nodes = [
+        {key: value for key, value in asdict(found).items() if key != "ended_by" or value}
+        | {"at": dict(found.at), "overrides": list(found.overrides)}
+        for found in tuned
+    ]
     text = dump_yaml(nodes, width=120)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_output(path, f"# Chosen on validation by `cadc experiment {name} --tune`, and applied to the grid.\n{text}")

@@ -13,13 +13,11 @@ from cadc.evaluation.saved_tables import SAVED
 from cadc.experiment import Experiment, Tune, Tuned
 from cadc.experiment.tune import OPTIONS
 from cadc.experiment.tuned import nearest
-from cadc.ledger.store import Ledger, Record
+from cadc.ledger.store import Ledger
 from cadc.terminal.progress import say
-from cadc.tuning.repeats import mean_values, trial_jobs
-from cadc.tuning.study import SharedStudy
 from cadc.tuning.tasks import Task, tasks
-from cadc.tuning.tuning import Tuning
-from cadc.tuning.work import RUNS, create_study, finished_record, work
+from cadc.tuning.tuning import DEFAULT, Tuning
+from cadc.tuning.work import create_study, work
 
 
 def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, fast: bool = False) -> list[Tuned]:
@@ -63,55 +61,35 @@ def _with_settings_of(task: Task, arm: str, chosen: Sequence[Tuned]) -> Task:
 def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tuned:
     """Work on the study of one arm at one point; return the chosen settings."""
     slug = re.sub(r"[^a-z0-9]+", "-", task.cell.arm.lower()).strip("-")
-    tuning = Tuning(task.space, how.trials, how.repeats, _metric(how, experiment))
-    below = task.below.overrides if task.below else ()
+    below, spent = (task.below.overrides, task.below.seconds) if task.below else ((), 0.0)
+    tuning = Tuning(
+        task.space,
+        how.trials,
+        # What comes after another arm shares its seconds; trial 0 always has a turn.
+        None if how.seconds is None else max(how.seconds - spent, 0.001),
+        how.repeats,
+        _metric(how, experiment),
+        pruner=how.pruner,
+    )
     study, base = create_study(tuning, (*task.cell.overrides, *below), ledger, f"{experiment.name}-{slug}".strip("-"))
     work(study, base, ledger)
     best = study.best()
     if not best:
         raise CadcError(f"no trial of {task} was complete; see the lines above.")
-    own, value = tuple(tuning.overrides(best[0])), float(best[0].values[0])
-    # The current settings compete with those of the trials.
-    current = [finished_record(job, ledger) for job in trial_jobs(base, how.repeats)]
-    (untuned,) = mean_values(tuning, current, ledger)
-    if (untuned - value) * (1 if tuning.directions[0] == "maximize" else -1) > 0:
-        own, value = (), untuned
-    say(f"current settings: {untuned:.6g}; best: {value:.6g}")
-    seconds = _seconds(study, ledger) + sum(record["cost"]["total_s"] for record in current)
-    seconds += task.below.seconds if task.below else 0.0
+    which = "the settings as they stand" if DEFAULT in best[0].user_attrs else f"trial {best[0].number}"
+    say(f"best: {best[0].values[0]:.6g} ({which})")
     return Tuned(
         task.cell.arm,
         task.at,
-        (*below, *own),
+        (*below, *tuning.overrides(best[0])),
         study=study.name,
         trials=len(study.done()),
         metric=tuning.metrics[0],
-        value=value,
-        seconds=round(seconds, 1),
+        value=float(best[0].values[0]),
+        seconds=round(study.seconds() + spent, 1),
         repeats=how.repeats,
+        ended_by=study.ended_by(),
     )
-
-
-def _seconds(study: SharedStudy, ledger: Ledger) -> float:
-    """Return the seconds of all trials: the cost of their runs, or the duration of a trial without one (pruned)."""
-    total, seen = 0.0, set()
-    for trial in study.done():
-        runs = trial.user_attrs.get(RUNS, "")
-        if runs in seen:
-            continue
-        seen.add(runs)
-        costs = [_cost(run_id, ledger) for run_id in runs.split()]
-        if costs and all(cost is not None for cost in costs):
-            total += sum(filter(None, costs))
-        elif trial.duration:
-            total += trial.duration.total_seconds()
-    return total
-
-
-def _cost(run_id: str, ledger: Ledger) -> float | None:
-    record: Record = ledger.record(run_id) if ledger.recorded(run_id) else {}
-    seconds: float | None = record.get("cost", {}).get("total_s")
-    return seconds
 
 
 def _with_overrides(tune: Tune | None, overrides: Sequence[str]) -> tuple[Tune, list[str]]:

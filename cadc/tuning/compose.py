@@ -18,6 +18,7 @@ from cadc.ledger.identity import signature
 from cadc.paths import user_path
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
+from cadc.tuning.space import options_of
 from cadc.tuning.tuning import Tuning
 
 GROUP = "tune"
@@ -64,26 +65,53 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
     tuning : its settings.
     overrides : common to all trials.
     """
-    require_space_for_files(tuning.distributions, "tune.space")
-    ends = {key: _ends(distribution) for key, distribution in tuning.distributions.items()}
-    first = {key: values[0] for key, values in ends.items()}
-    if "evaluate" in first:
+    keys = {key for own in tuning.keys.values() for key in own}
+    require_space_for_files(keys, "tune.space")
+    if "evaluate" in keys:
         raise UsageError("tune.space has the key evaluate, but trials only read validation data; remove it.")
-    trials = {
-        key: [_composed(overrides, first | {key: value}, f"tune.space.{key}") for value in values]
-        for key, values in ends.items()
-    }
+    ends = {leaf: _ends(distribution) for leaf, distribution in tuning.distributions.items()}
+    first = {leaf: values[0] for leaf, values in ends.items() if not _depends(leaf, tuning)}
+    trials = {leaf: _trials(leaf, values, first, ends, tuning, overrides) for leaf, values in ends.items()}
     used = {group for found in trials.values() for settings in found for group in settings.uses}
     choices = next(iter(trials.values()))[0].config["choices"]
-    groups_vary = bool(set(choices) & set(first))
-    for key, found in trials.items():
-        group = key.partition(".")[0]
+    for leaf, found in trials.items():
+        group = leaf.partition(".")[0]
         # If trials choose the component, an option may belong to another component than the first.
-        is_used = group in (*used, "data") if groups_vary and key not in choices else False
+        is_used = bool(tuning.components) and group in (*used, "data") and leaf not in choices
         if len(found) > 1 and not is_used and len(set(map(signature, found))) == 1:
             unused = group in choices and group not in (*used, "data")
             why = f" (this model and initializer do not use the group {group})" if unused else ""
-            raise UsageError(f"tune.space.{key} changes nothing{why}; remove it.")
+            raise UsageError(f"tune.space.{leaf} changes nothing{why}; remove it.")
+
+
+def _depends(leaf: str, tuning: Tuning) -> bool:
+    """Return whether a leaf is an option of a component that trials choose, which the chosen one may not have."""
+    group, _, option = leaf.partition(".")
+    return leaf not in tuning.bundles and bool(option) and group in tuning.components
+
+
+def _trials(
+    leaf: str,
+    values: Sequence[Any],
+    first: Mapping[str, Any],
+    ends: Mapping[str, Sequence[Any]],
+    tuning: Tuning,
+    overrides: Sequence[str],
+) -> list[Settings]:
+    """Return the settings of a trial for each end of a leaf, below the first component that has the option."""
+    group = leaf.partition(".")[0]
+    choosing = [name for name in first if _depends(leaf, tuning) and group in tuning.keys[name]]
+    belows = [{**first, name: value} for name in choosing for value in ends[name]] or [first]
+    for place, below in enumerate(belows):
+        try:
+            return [
+                _composed(overrides, tuning.settings_of({**below, leaf: value}), f"tune.space.{leaf}")
+                for value in values
+            ]
+        except UsageError:
+            if place == len(belows) - 1:
+                raise
+    raise AssertionError("there is at least one")
 
 
 def _composed(overrides: Sequence[str], values: Mapping[str, Any], where: str) -> Settings:
@@ -107,13 +135,16 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
     return [distribution.low] if distribution.single() else [distribution.low, distribution.high]
 
 
-def space_of(space: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a search space, or that of the option of the group `tune` with this name.
+def space_of(space: str | Sequence[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a search space, or that of the options of the group `tune` with these names.
 
     Raises
     ------
     UsageError : if there is no such option, or it has no search space.
     """
+    if isinstance(space, list):
+        # Of a leaf that several have, the last counts.
+        return {key: leaf for name in space for key, leaf in options_of(space_of(name)).items()}
     found = _read(space).get("space") if isinstance(space, str) else space
     if not isinstance(found, Mapping) or not found:
         raise UsageError(f"{space} has no search space; add the key space.")

@@ -20,7 +20,8 @@ def distributions(space: Any) -> dict[str, BaseDistribution]:
     Parameters
     ----------
     space : nested like the configuration, or keys joined by dots; each leaf is `{low, high, log, step}` (of whole
-        numbers if both ends are) or `{choices}`.
+        numbers if both ends are) or `{choices}`, a list of values. Choices with names, `{choices: {NAME: {KEY:
+        VALUE}}}`, set several keys at once or none; their leaf has a name of its own.
 
     Raises
     ------
@@ -54,6 +55,36 @@ def _on_grid(value: Any, distribution: BaseDistribution | None) -> Any:
     return float(low + round((Decimal(value) - low) / step) * step)
 
 
+def bundles(space: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the choices with names: by leaf and name of the choice, the values that it sets by key.
+
+    Parameters
+    ----------
+    space : see `distributions`, which has checked it.
+
+    >>> bundles({"schedule": {"choices": {"none": {}, "short": {"trainer.max_epochs": 3}}}})
+    {'schedule': {'none': {}, 'short': {'trainer.max_epochs': 3}}}
+    """
+    return {
+        key: {name: leaves(values) for name, values in leaf["choices"].items()}
+        for key, leaf in options_of(space).items()
+        if isinstance(leaf, Mapping) and isinstance(leaf.get("choices"), Mapping)
+    }
+
+
+def keys_of_space(space: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the keys of the configuration that each leaf of a space sets.
+
+    >>> keys_of_space({"size": {"choices": {"small": {"embedding.dim": 4}}}, "seed": {"low": 0, "high": 9}})
+    {'size': ('embedding.dim',), 'seed': ('seed',)}
+    """
+    named = bundles(space)
+    return {
+        key: tuple(dict.fromkeys(own for values in named[key].values() for own in values)) if key in named else (key,)
+        for key in options_of(space)
+    }
+
+
 def options_of(space: Mapping[str, Any]) -> dict[str, Any]:
     """Return what each option of a search space is chosen from, by key of the configuration."""
     return leaves(space, lambda node: not node or bool({"low", "high", "choices"} & set(node)))
@@ -64,6 +95,8 @@ def _distribution(leaf: Any, where: str) -> BaseDistribution:
         raise UsageError(f"{where} is {leaf!r}; expected {{low: 1, high: 10}} or {{choices: [a, b]}}.")
     if set(leaf) == {"choices"}:
         choices = leaf["choices"]
+        if isinstance(choices, Mapping):
+            return CategoricalDistribution(_names(choices, where))
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"{where}.choices is {choices!r}; expected a list of values.")
         if any(isinstance(choice, Mapping) for choice in choices) or len(set(map(format_value, choices))) < len(
@@ -88,6 +121,18 @@ def _distribution(leaf: Any, where: str) -> BaseDistribution:
         raise UsageError(f"{where} lacks {error.args[0]}; a range needs low and high.") from error
     except ValueError as error:
         raise UsageError(f"{where} is not a range: {error}") from error
+
+
+def _names(choices: Mapping[Any, Any], where: str) -> list[str]:
+    """Return the names of choices that set several keys."""
+    for name, values in choices.items():
+        if not isinstance(name, str) or not isinstance(values, Mapping):
+            raise UsageError(
+                f"{where}.choices has {name!r}: {values!r}; expected a name and what it sets, {{key: value}} or {{}}."
+            )
+    if not any(leaves(values) for values in choices.values()):
+        raise UsageError(f"{where}.choices is {choices!r}, which sets nothing; add a choice with {{key: value}}.")
+    return list(choices)
 
 
 def _number(value: Any) -> int | float:

@@ -4,8 +4,10 @@ With Optuna's ask and tell alone, a killed trial would stay *running* for ever. 
 process resumes the same trial, whose run continues from its checkpoint.
 """
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -18,10 +20,18 @@ from cadc.ledger.store import Ledger
 from cadc.provenance.fingerprint import digest
 from cadc.storage.lease import Lease, claim
 from cadc.storage.under_lease import clear
+from cadc.tuning.proposals import Proposals
 from cadc.tuning.storage import Storage
-from cadc.tuning.tuning import Tuning
+from cadc.tuning.tuning import DEFAULT, Tuning
 
-LEDGER, SETTINGS = "cadc:ledger", "cadc:settings"
+LEDGER, SETTINGS, SECONDS = "cadc:ledger", "cadc:settings", "cadc:seconds"
+
+Ended: TypeAlias = Literal["trials", "seconds", "space"]
+
+
+def seconds_of(trial: FrozenTrial) -> float:
+    """Return the seconds that a trial took, as the records of its runs count them; 0 for one that has not ended."""
+    return float(trial.user_attrs.get(SECONDS, 0.0))
 
 
 class SharedStudy:
@@ -37,15 +47,25 @@ class SharedStudy:
     settings : hash of what all its trials have in common.
     ledger : has the leases of the trials, and the study unless it is in a database.
     max_epochs : of a trial.
+    overrides : common to all trials.
 
     Raises
     ------
     UsageError : if a study of this name was begun with other settings, or its storage cannot be opened.
     """
 
-    def __init__(self, tuning: Tuning, name: str, settings: str, ledger: Ledger, max_epochs: int) -> None:
+    def __init__(
+        self,
+        tuning: Tuning,
+        name: str,
+        settings: str,
+        ledger: Ledger,
+        max_epochs: int,
+        overrides: Sequence[str] = (),
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.tuning, self.name = tuning, name
+        self.tuning, self.name, self.overrides = tuning, name, tuple(overrides)
+        self.is_exhausted = False
         self.folder = ledger.folder / ".studies"
         self.storage = Storage(tuning.storage, self.folder, name)
         # Trials of other ledgers are left to processes that see their runs and leases.
@@ -101,36 +121,56 @@ class SharedStudy:
                     clear(lease)
                 else:
                     return self._begin(trial.number, trial._trial_id, lease), lease
-            begun = [trial for trial in trials if trial.state != TrialState.WAITING]
-            if len(begun) >= self.tuning.trials:
+            if self._is_enough(trials):
                 return None
-            self.study.sampler = self.tuning.sampler(f"{len(trials)}")
+            if all(trial.state != TrialState.WAITING for trial in trials):
+                values = self._proposals.next(self.study, trials) if trials else self._proposals.default()
+                self.is_exhausted = values is None
+                if values is None:
+                    return None
+                # Written in one piece, so that a trial whose process is killed now has its options already.
+                self.study.enqueue_trial(values, user_attrs={} if trials else {DEFAULT: True})
             new = self.study.ask()
             lease = claim(self._leases(new.number), f"trial {new.number}")
             if lease is None:
                 raise CadcError(f"trial {new.number} of {self.name} is claimed already; choose another tune.name.")
             return self._begin(new.number, new._trial_id, lease), lease
 
+    def _is_enough(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Return whether no trial is to begin: there are enough, or those that have ended took all seconds."""
+        begun = [trial for trial in trials if trial.state != TrialState.WAITING]
+        return len(begun) >= self.tuning.trials or self._is_out_of_time(trials)
+
+    def _is_out_of_time(self, trials: Sequence[FrozenTrial]) -> bool:
+        limit = self.tuning.seconds
+        return limit is not None and sum(map(seconds_of, trials)) >= limit
+
+    @cached_property
+    def _proposals(self) -> Proposals:
+        return Proposals(self.tuning, self.overrides)
+
     def _begin(self, number: int, trial_id: int, lease: Lease) -> Trial:
-        """Choose the options of a trial that an earlier holder has not chosen yet."""
+        """Note the options of a trial where an earlier holder has not done so."""
         self._held[number] = lease
         try:
-            self.study.sampler = self.tuning.sampler(str(number))
             trial = Trial(self.study, trial_id)
             trial.set_user_attr(LEDGER, self.here)
-            # Sampled together, if the sampler does so, before the loop sets other samplers: a trial that was killed
-            # between two of its options gets the same options as one that was not.
-            assert trial.relative_params is not None
-            for key, distribution in self.tuning.distributions.items():
-                self.study.sampler = self.tuning.sampler(f"{number}/{key}")
-                trial._suggest(key, distribution)
+            for key in self.frozen(trial).system_attrs.get("fixed_params", {}):
+                # What else a shared database may hold is not of this space.
+                if key in self.tuning.distributions:
+                    trial._suggest(key, self.tuning.distributions[key])
         except BaseException:
             lease.release()
             raise
         return trial
 
-    def tell(self, trial: Trial, **outcome: Any) -> None:
+    def tell(self, trial: Trial, seconds: float = 0.0, **outcome: Any) -> None:
         """Tell Optuna the result or state of a trial whose lease is held, and remove its lease.
+
+        Parameters
+        ----------
+        trial, outcome : as `optuna.Study.tell` takes them.
+        seconds : what it took.
 
         Raises
         ------
@@ -140,6 +180,7 @@ class SharedStudy:
         lease = self._held.pop(trial.number)
         lease.require_held()
         with self.storage.reached():
+            trial.set_user_attr(SECONDS, seconds)
             self.study.tell(trial, **outcome, skip_if_finished=True)
         clear(lease)
 
@@ -157,6 +198,17 @@ class SharedStudy:
         """Return the trials that have ended."""
         with self.storage.reached():
             return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
+
+    def seconds(self) -> float:
+        """Return what the trials that have ended took together."""
+        return sum(map(seconds_of, self.done()))
+
+    def ended_by(self) -> Ended:
+        """Return what ended the study: all trials are done, its seconds are over, or its space has nothing else."""
+        done = self.done()
+        if len(done) >= self.tuning.trials:
+            return "trials"
+        return "seconds" if self._is_out_of_time(done) else "space"
 
     def best(self) -> list[FrozenTrial]:
         """Return the best trial, or the Pareto front in the order of the first metric, without duplicates."""

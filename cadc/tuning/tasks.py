@@ -14,7 +14,7 @@ from cadc.experiment.grid import is_sweep
 from cadc.experiment.tuned import RATE
 from cadc.pipeline.settings import Settings
 from cadc.tuning.compose import space_of
-from cadc.tuning.space import options_of
+from cadc.tuning.space import keys_of_space, options_of
 from cadc.tuning.work import VALIDATION
 
 SEEDS = ("seed", "sample_seed", "weight_seed", "factorization.seed", "data.split_seed")
@@ -60,7 +60,8 @@ def tasks(experiment: Experiment, how: Tune, overrides: Sequence[str] = (), fast
         ats = dict(_points(experiment.overrides_of(arm, overrides, fast), how, swept))
         for cell in _possible([Cell(arm, point) for point in ats]):
             own, at = _used(space_of(space), cell.overrides), ats[cell.overrides]
-            if both := set(own) & set(at):
+            keys = {key for found in keys_of_space(own).values() for key in found}
+            if both := keys & set(at):
                 raise UsageError(f"{arm}: {', '.join(sorted(both))} is both swept and tuned; remove one of the two.")
             if own:
                 found.append(Task(cell, at, own))
@@ -125,10 +126,13 @@ def _used(space: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     settings = Settings.compose([*overrides, VALIDATION])
     config = settings.config
     unused = {group for group in config["choices"] if group not in ("data", *settings.uses)}
-    found = {key: leaf for key, leaf in options_of(space).items() if key.partition(".")[0] not in unused}
+    own = keys_of_space(space)
+    options = options_of(space)
+    used = {leaf for leaf, keys in own.items() if any(key.partition(".")[0] not in unused for key in keys)}
     # If trials choose the component itself, options of each component count.
-    foreign = {key for key in found if key.partition(".")[0] not in found and _is_of_another(key, config)}
-    return {key: leaf for key, leaf in found.items() if key not in foreign}
+    chosen = {key for leaf in used for key in own[leaf]}
+    foreign = {leaf for leaf in used if leaf.partition(".")[0] not in chosen and _is_of_another(leaf, config)}
+    return {leaf: options[leaf] for leaf in options if leaf in used - foreign}
 
 
 def _is_of_another(key: str, config: Mapping[str, Any]) -> bool:

@@ -1,25 +1,31 @@
 """The settings of a tuning: search space, metric, number of trials, sampler, pruner and storage."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from optuna.distributions import distribution_to_json
+from optuna.distributions import CategoricalDistribution, distribution_to_json
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial
 
+from cadc.configuration.groups import groups
 from cadc.configuration.override_text import to_overrides
-from cadc.errors import CadcError, UsageError, require_at_least
+from cadc.errors import CadcError, UsageError, require_at_least, require_positive
 from cadc.evaluation.metrics.lookup import is_metric
 from cadc.evaluation.metrics.lookup import metric as metric_of
 from cadc.evaluation.prefixes import TEST, VALIDATION
 from cadc.provenance.fingerprint import digest
 from cadc.randomness import derive_seed
 from cadc.tuning.bracket import Hyperband
-from cadc.tuning.space import decimal_values, distributions
+from cadc.tuning.space import bundles, decimal_values, distributions, keys_of_space
 
 COSTS = {"bytes", "cost", "rows"}
 """Parts of a record, and values among them, that are better low."""
+
+
+DEFAULT = "cadc:default"
+"""Attribute of the trial of the settings as they stand."""
 
 
 class NoSuchMetric(UsageError):
@@ -35,14 +41,18 @@ class Tuning:
     Parameters
     ----------
     space : see `cadc.tuning.space.distributions`.
-    trials : total number, including those of earlier starts and of other processes.
+    trials : total number, the settings as they stand included, which are trial 0, and those of earlier starts and of
+        other processes.
+    seconds : of all trials together, as the records of their runs count them; after these no trial begins. None sets no
+        limit.
     repeats : runs of each trial, with consecutive seeds; their mean is its value. Pruning only looks at the first.
     metric : of a record, such as `val/logloss`, `val/auc`, `bytes/embedding`, `cost/total_s`; several give a
         Pareto front.
     direction : of each metric; `auto` knows that of the usual metrics.
     sampler : `tpe` (Bergstra et al., NIPS 2011) or `random`.
     pruner : `median` or `hyperband` (Li et al., JMLR 2018) stop bad trials early; for a single metric only.
-    startup : random trials before the sampler starts to learn and the median pruner to stop trials.
+    startup : trials that cover the space evenly before TPE starts to learn; None takes 10, or as many as have each
+        choice twice. The median pruner waits for as many, but at most 10.
     name : of the study; None derives one from what is tuned, so that the same overrides resume the same study.
     storage : address of a database that Optuna supports (`postgresql://…`); None keeps a journal file in the ledger.
     seed : of the sampler.
@@ -53,21 +63,27 @@ class Tuning:
         self,
         space: Any = None,
         trials: int = 50,
+        seconds: float | None = None,
         repeats: int = 1,
         metric: str | tuple[str, ...] = "val/logloss",
         direction: Literal["auto", "minimize", "maximize"] | tuple[Direction, ...] = "auto",
         sampler: Literal["tpe", "random"] = "tpe",
         pruner: Literal["median", "hyperband", "none"] = "median",
-        startup: int = 10,
+        startup: int | None = None,
         name: str | None = None,
         storage: str | None = None,
         seed: int = 0,
         workers: int = 1,
     ) -> None:
         require_at_least(1, "tune", trials=trials, repeats=repeats, workers=workers)
-        require_at_least(0, "tune", startup=startup)
+        if startup is not None:
+            require_at_least(0, "tune", startup=startup)
+        if seconds is not None:
+            require_positive("tune", seconds=seconds)
         self.distributions = distributions(space)
-        self.trials, self.repeats = trials, repeats
+        self.bundles, self.keys = bundles(space), keys_of_space(space)
+        self._require_different_keys()
+        self.trials, self.seconds, self.repeats = trials, seconds, repeats
         self.metrics = (metric,) if isinstance(metric, str) else tuple(metric)
         if not self.metrics:
             raise UsageError("tune.metric is empty; name one, such as val/logloss.")
@@ -87,8 +103,21 @@ class Tuning:
                 f"tune.direction has {len(direction)} values for {len(self.metrics)} metrics; give as many."
             )
         self.directions = direction
-        self.sampler_name, self.pruner_name, self.startup = sampler, pruner, startup
+        self.sampler_name, self.pruner_name = sampler, pruner
+        n_choices = [
+            len(each.choices) for each in self.distributions.values() if isinstance(each, CategoricalDistribution)
+        ]
+        self.startup = max(10, *(2 * n for n in n_choices), 0) if startup is None else startup
         self.name, self.storage, self.seed, self.workers = name, storage, seed, workers
+
+    @property
+    def components(self) -> set[str]:
+        """The groups of the configuration whose component trials choose."""
+        return {key for keys in self.keys.values() for key in keys} & set(groups())
+
+    def covers(self, number: int) -> bool:
+        """Return whether a trial takes its point from the sequence that covers the space."""
+        return self.sampler_name == "tpe" and number <= self.startup
 
     @property
     def prunes(self) -> bool:
@@ -105,8 +134,8 @@ class Tuning:
         seed = derive_seed(self.seed, f"trial/{choice}") % (1 << 32)
         if self.sampler_name == "random":
             return RandomSampler(seed)
-        # Running trials count as bad, so that two processes do not try the same options.
-        return TPESampler(seed=seed, n_startup_trials=self.startup, constant_liar=True)
+        # Running trials count as bad, so that two processes do not try nearly the same options.
+        return TPESampler(seed=seed, n_startup_trials=1, constant_liar=True)
 
     def pruner(self, max_epochs: int) -> BasePruner:
         """Return the pruner for trials of at most `max_epochs` epochs."""
@@ -114,14 +143,26 @@ class Tuning:
             return NopPruner()
         if self.pruner_name == "hyperband":
             return Hyperband(min_resource=1, max_resource=max_epochs, reduction_factor=3)
-        return MedianPruner(n_startup_trials=self.startup, n_warmup_steps=1)
+        return MedianPruner(n_startup_trials=min(self.startup, 10), n_warmup_steps=1)
 
     def overrides(self, trial: FrozenTrial | Trial) -> list[str]:
-        """Return the overrides that a trial chose."""
-        return to_overrides(self.chosen(trial))
+        """Return the overrides that a trial chose; none for the settings as they stand."""
+        return [] if DEFAULT in trial.user_attrs else to_overrides(self.settings_of(self.chosen(trial)))
+
+    def settings_of(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what chosen values set, by key of the configuration.
+
+        Parameters
+        ----------
+        values : chosen, by leaf of the search space.
+        """
+        found: dict[str, Any] = {}
+        for key, value in decimal_values(values, self.distributions).items():
+            found |= self.bundles[key][value] if key in self.bundles else {key: value}
+        return found
 
     def chosen(self, trial: FrozenTrial | Trial) -> dict[str, Any]:
-        """Return the values that a trial chose, by key of the search space, whatever else a shared database holds."""
+        """Return what a trial chose, by leaf of the search space, whatever else a shared database holds."""
         own = {key: value for key, value in trial.params.items() if key in self.distributions}
         return decimal_values(own, self.distributions)
 
@@ -133,12 +174,22 @@ class Tuning:
         run_id : of the configuration common to all trials.
         """
         space = {key: distribution_to_json(value) for key, value in self.distributions.items()}
-        how = [self.sampler_name, self.pruner_name if self.prunes else "none", self.startup, self.seed]
+        space |= {f"{key}/choices": json.dumps(choices) for key, choices in self.bundles.items()}
+        how = [self.sampler_name, self.pruner_name if self.prunes else "none", self.startup, self.seed, "no repeats"]
         if self.repeats > 1:
             how.append(self.repeats)
         return digest(
             {"run": run_id, "space": space, "metrics": self.metrics, "directions": self.directions, "how": how}
         )
+
+    def _require_different_keys(self) -> None:
+        """Raise a UsageError if two leaves of the space set one key."""
+        first: dict[str, str] = {}
+        for leaf, keys in self.keys.items():
+            for key in keys:
+                if key in first:
+                    raise UsageError(f"tune.space.{first[key]} and tune.space.{leaf} both set {key}; remove one.")
+                first[key] = leaf
 
     def values(self, record: Mapping[str, Any]) -> list[float]:
         """Return the metrics of a finished trial.

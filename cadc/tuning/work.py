@@ -25,7 +25,7 @@ from cadc.tuning.pruning import AfterEpoch, epoch_reporter
 from cadc.tuning.repeats import mean_values, trial_jobs
 from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.tuning import NoSuchMetric, Tuning
+from cadc.tuning.tuning import DEFAULT, NoSuchMetric, Tuning
 
 VALIDATION = "evaluate=validation"
 """Trials never read test data."""
@@ -80,7 +80,7 @@ def create_study(
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
         raise UsageError(f"tune.name is {name!r}; use letters, digits, '-', '_' and '.'.")
     max_epochs = 100 if job.settings.fit is None else job.settings.fit.option("max_epochs")
-    return SharedStudy(tuning, name, settings, ledger, max_epochs), base
+    return SharedStudy(tuning, name, settings, ledger, max_epochs, base), base
 
 
 def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report | None = None) -> None:
@@ -105,6 +105,8 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
             claimed = study.next()
             if claimed is None:
                 if not study.others_work():
+                    if study.is_exhausted:
+                        shown.write(f"{study.name}: all {len(study.done())} settings of its space were tried")
                     return
                 time.sleep(0.5)
                 continue
@@ -127,6 +129,7 @@ def _progress(study: SharedStudy) -> str:
 
 def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
     jobs: list[Job] = []
+    started = time.perf_counter()
     try:
         jobs = trial_jobs([*base, *study.tuning.overrides(trial)], study.tuning.repeats)
         with study.storage.reached():
@@ -135,7 +138,7 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
         records = [first, *(finished_record(job, ledger) for job in jobs[1:])]
         values = mean_values(study.tuning, records, ledger)
     except Pruned:
-        study.tell(trial, state=TrialState.PRUNED)
+        study.tell(trial, time.perf_counter() - started, state=TrialState.PRUNED)
     except NoSuchMetric:
         raise
     except Exception as error:
@@ -143,9 +146,9 @@ def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledg
             raise  # it stays running, and is resumed later
         with study.storage.reached():
             trial.set_user_attr("reason", str(as_cadc_error(error)))
-        study.tell(trial, state=TrialState.FAIL)
+        study.tell(trial, time.perf_counter() - started, state=TrialState.FAIL)
     else:
-        study.tell(trial, values=values)
+        study.tell(trial, sum(record["cost"]["total_s"] for record in records), values=values)
 
 
 def finished_record(job: Job, ledger: Ledger, after_epoch: AfterEpoch = lambda history: None) -> dict[str, Any]:
@@ -209,6 +212,8 @@ def _line(trial: FrozenTrial, study: SharedStudy, seconds: float) -> str:
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
         for key, value in study.tuning.chosen(trial).items()
     )
+    if DEFAULT in trial.user_attrs:
+        chosen = "as it stands"
     unfinished = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
     how = unfinished.get(trial.state) or metrics_text(trial, study)
     return f"trial {trial.number} {chosen}: {how}, {seconds:.1f} s"

@@ -145,7 +145,7 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_by_whoever_takes_it_over(tmp_
             patch.setattr(attempt, "record_without_result", die)
         elif where == "after the record":
             patch.setattr(
-                SharedStudy, "tell", lambda self, trial, **o: (die if "state" in o else tell)(self, trial, **o)
+                SharedStudy, "tell", lambda self, trial, *s, **o: (die if "state" in o else tell)(self, trial, *s, **o)
             )
         else:
             patch.setattr(Trial, "report", last_report)

@@ -71,13 +71,12 @@ def study_values(trial):
     return trial.storage.get_trial(trial._trial_id).intermediate_values
 
 
-def test_two_trials_that_chose_the_same_share_a_run(tmp_path):
+def test_a_setting_is_run_once_and_a_space_without_more_ends_the_study(tmp_path):
     study = tune(tmp_path, "tune.space={embedding.dim:{choices:[2,4]}}", "tune.trials=6", "tune.pruner=none")
-    values = {}
-    for trial in study.study.trials:
-        values.setdefault(trial.user_attrs["run"], set()).add((trial.params["embedding.dim"], trial.value))
-    assert len(values) == 2 == len(Ledger(tmp_path).ids())
-    assert all(len(found) == 1 for found in values.values())
+    # The first trial keeps the settings as they stand.
+    assert sorted(record["config"]["embedding"]["dim"] for record in Ledger(tmp_path)) == [2, 4, 16]
+    assert len({trial.user_attrs["run"] for trial in study.study.trials}) == len(study.study.trials) == 3
+    assert study.ended_by() == "space"
 
 
 def test_trials_never_read_test_data(tmp_path, monkeypatch):

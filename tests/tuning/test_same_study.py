@@ -81,10 +81,10 @@ def random_study(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def learning_study(tmp_path_factory):
-    """Trials that learn from those before, some of which choose the same as another."""
+    """Trials that learn from those before, of few settings, none of which is run twice."""
     found = fresh(tmp_path_factory, *STUDY, FEW, "tune.startup=3")
     runs = [trial.user_attrs["run"] for trial in found.study.trials]
-    assert len(set(runs)) < len(runs)
+    assert len(set(runs)) == len(runs)
     return found
 
 
@@ -143,6 +143,7 @@ def test_steps_of_a_range_are_decimal_numbers(tmp_path):
     space = "tune.space={sampler.rate:{low:0.1,high:0.9,step:0.1}}"
     study = tune(tmp_path, "model=label_mean", space, "tune.trials=12", "tune.sampler=random")
     rates = {record["config"]["sampler"]["rate"] for record in Ledger(tmp_path)}
+    rates -= {1.0}  # of the first trial, which keeps the settings as they stand
     assert rates <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
-    assert {0.1 + 0.2, 0.1 * 7} & {trial.params["sampler.rate"] for trial in study.study.trials}
-    assert set(table(study)["sampler.rate"]) == rates
+    assert {0.1 + 0.2, 0.1 * 7} & {trial.params["sampler.rate"] for trial in study.study.trials[1:]}
+    assert set(table(study)["sampler.rate"].dropna()) == rates
