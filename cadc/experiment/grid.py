@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse_overrides
 from cadc.errors import UsageError, shown
 from cadc.experiment.inapplicable_options import without_inapplicable_options
+from cadc.experiment.published import Published
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned, with_tuned
 
@@ -85,6 +86,7 @@ class Experiment:
         none.
     tune : how its arms are tuned; None tunes none.
     tuned : the settings that tuning chose.
+    published : figures of others that stand beside those of the table.
     analysis : class and options of what is computed instead of a grid, see `cadc.experiment.analysis`; then there are
         no arms.
     wanted : arms whose cells are run; empty runs all.
@@ -105,6 +107,7 @@ class Experiment:
     choose: Reference | None = None
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
+    published: tuple[Published, ...] = ()
     analysis: Mapping[str, Any] | None = None
     wanted: tuple[str, ...] = ()
 

@@ -11,6 +11,7 @@ from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.experiment.analysis import KEY, read_analysis
 from cadc.experiment.grid import Experiment, FigureKind, Reference
+from cadc.experiment.published import read_published
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import FILE, borrow, read_tuned
 from cadc.paths import experiments_dir, user_path
@@ -48,6 +49,7 @@ KEYS = (
     "margin",
     "references",
     "choose",
+    "published",
     "tune",
     "settings_of",
     KEY,
@@ -55,9 +57,9 @@ KEYS = (
 """Keys of an experiment.
 
 `reference`, `metric` and `margin` name one reference, `references` several; `choose` is the reference for choosing the
-smallest pair of rows and bytes. An experiment that is not tuned itself may take the settings of another one's arms:
-`settings_of: {experiment: NAME, arms: {own: their}}`. An experiment without a grid of runs has an `analysis`, see
-`cadc.experiment.analysis`.
+smallest pair of rows and bytes; `published` lists figures of others. An experiment that is not tuned itself may take
+the settings of another one's arms: `settings_of: {experiment: NAME, arms: {own: their}}`. An experiment without a grid
+of runs has an `analysis`, see `cadc.experiment.analysis`.
 """
 
 OLDER_KEYS = {"study": KEY}
@@ -121,6 +123,8 @@ def _content(path: Path) -> dict[str, Any]:
     content["references"] = _references(found, arms, path)
     if found.get("choose") is not None:
         content["choose"] = _require_validation(_reference(found["choose"], arms, f"{path}: choose"), path)
+    if found.get("published") is not None:
+        content["published"] = read_published(found["published"], arms, f"{path}: published")
     if found.get("tune") is not None:
         content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
     if found.get("settings_of") is not None:

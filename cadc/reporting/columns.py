@@ -101,7 +101,7 @@ def shown(column: str, value: Any) -> str:
         return f"{value:+.4f}"
     if column.startswith("p_holm"):
         return "<0.001" if value < 0.001 else f"{value:.3f}"
-    if is_metric_column(re.sub("_(mean|std|ci)$", "", column)):
+    if is_metric_column(re.sub("_(mean|std|ci|published)$", "", column)):
         return f"{value:.4f}"
     if isinstance(value, bool):
         return str(value).lower()

@@ -20,6 +20,7 @@ from cadc.reporting.metric_values import FILE as COMPUTED
 from cadc.reporting.metric_values import MetricValues, kept_metrics
 from cadc.reporting.points import points
 from cadc.reporting.provenance import provenance_of, write_provenance
+from cadc.reporting.published import add_published
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
@@ -60,6 +61,7 @@ def write_results(
     rows = points(runs, present)
     values = MetricValues(SavedRows(ledger), kept_metrics(committed))
     table = build_table(runs, experiment.metrics, experiment.columns, values, present)
+    table = add_published(table, experiment.published, rows)
     table = add_tuning_time(table, experiment.tuned, rows)
     compared = compare_points(experiment.references, rows, ledger, committed)
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)
@@ -80,6 +82,8 @@ def write_results(
     provenance = provenance_of(experiment, command) | {"runs": _ids_by_arm(runs)}
     if experiment.choose is not None:
         provenance["choose"] = asdict(experiment.choose)
+    if experiment.published:
+        provenance["published"] = [asdict(published) for published in experiment.published]
     if experiment.references:
         provenance["references"] = [asdict(reference) for reference in experiment.references]
 
