@@ -1,4 +1,4 @@
-"""`cadc data`: list data sets and their places, fetch and verify their files, describe their content."""
+"""`cadc data`: list data sets and their places, fetch and verify their files, describe and export their content."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -16,32 +16,55 @@ if TYPE_CHECKING:
     from cadc.data.sources.published import PublishedFiles
     from cadc.data.sources.source import Source
 
-HELP = "list, fetch, verify or describe data sets"
+HELP = "list, fetch, verify, describe or export data sets"
+LAYOUTS = ("recbole", "lenskit", "lightgcn")
+OF_A_CONFIGURATION = ("describe", "export")
+"""Actions that take overrides and write a folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("action", choices=["list", "fetch", "verify", "describe"])
+    parser.add_argument("action", choices=["list", "fetch", "verify", "describe", "export"])
     parser.add_argument("name", nargs="?", help="data set, one of `cadc data list`")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of describe, such as data.threshold=3")
-    parser.add_argument("--output", help="folder of describe's figure (default outputs/data/NAME)")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="of describe and export, such as data.threshold=3"
+    )
+    parser.add_argument(
+        "--output",
+        help="folder of describe's figure (default outputs/data/NAME), or of export (default outputs/data/NAME-LAYOUT)",
+    )
+    parser.add_argument("--layout", choices=LAYOUTS, help="framework for which export writes parts and vectors")
+    parser.add_argument("--positives", action="store_true", help="export only rows of the label 1")
+    parser.add_argument(
+        "--without", nargs="+", default=[], metavar="COLUMN", help="fields and dense columns that export leaves out"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.output and arguments.action != "describe":
+    if arguments.output and arguments.action not in OF_A_CONFIGURATION:
         raise UsageError(
-            f"--output is only for `cadc data describe`, which writes a figure; leave it out of {arguments.action}."
+            "--output is only for `cadc data describe` and `export`, which write a folder; leave it out of "
+            f"{arguments.action}."
         )
-    if arguments.overrides and arguments.action != "describe":
+    if arguments.overrides and arguments.action not in OF_A_CONFIGURATION:
         override = arguments.overrides[0]
-        raise UsageError(f"{override!r} is only for `cadc data describe`; leave it out of {arguments.action}.")
+        raise UsageError(
+            f"{override!r} is only for `cadc data describe` and `export`; leave it out of {arguments.action}."
+        )
+    if arguments.action != "export" and (arguments.layout or arguments.positives or arguments.without):
+        raise UsageError(
+            "--layout, --positives and --without are only for `cadc data export`; leave them out of "
+            f"{arguments.action}."
+        )
     if arguments.action == "list":
         _list()
     elif arguments.name is None:
         raise UsageError(f"`cadc data {arguments.action}` needs a data set; `cadc data list` shows their names.")
     elif arguments.action == "describe":
         _describe(arguments.name, arguments.overrides, arguments.output)
+    elif arguments.action == "export":
+        _export(arguments)
     else:
         from cadc.data.sources.published import PublishedFiles
 
@@ -82,6 +105,22 @@ def _verify(source: "PublishedFiles") -> None:
             f"{', '.join(changed)} in {source.folder} {'is' if len(changed) == 1 else 'are'} not the publisher's; "
             "runs on it are recorded as the edition 'local'."
         )
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from cadc.data.layouts.lenskit import LensKitFiles
+    from cadc.data.layouts.lightgcn import LightGCNFiles
+    from cadc.data.layouts.recbole import RecBoleFiles
+    from cadc.pipeline.export_data import export_data
+    from cadc.pipeline.settings import Settings
+
+    if arguments.layout is None:
+        raise UsageError(f"`cadc data export` needs --layout, one of {', '.join(LAYOUTS)}.")
+    layout = dict(zip(LAYOUTS, (RecBoleFiles(), LensKitFiles(), LightGCNFiles()), strict=True))[arguments.layout]
+    folder = user_path(arguments.output or Path("outputs", "data", f"{arguments.name}-{arguments.layout}"))
+    settings = Settings.compose([f"data={arguments.name}", *arguments.overrides])
+    export_data(settings, layout, folder, arguments.positives, arguments.without)
+    show(folder)
 
 
 def _describe(name: str, overrides: list[str], output: str | None) -> None:

@@ -112,6 +112,43 @@ def put_in_place(folder: Path, build: Callable[[Path], None]) -> None:
             file.replace(place)
 
 
+def check_new_folder(folder: Path) -> None:
+    """Raise a UsageError if a folder that a user names holds something, or cannot be written."""
+    check_output_folder(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; name a new folder, or empty this one.")
+
+
+def put_new_folder(folder: Path, build: Callable[[Path], None]) -> None:
+    """Let `build` write files into a folder that appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : must not exist, or be empty.
+    build : writes the files into the empty folder that it is given.
+
+    Raises
+    ------
+    UsageError : if the folder holds something, or cannot be written.
+    NotWritable : if the disk is full or the folder is read-only.
+    CadcError : if the system refuses otherwise.
+    """
+    check_new_folder(folder)
+    place = folder.resolve()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".partial-") as name:
+            aside = Path(name) / "whole"
+            aside.mkdir()
+            build(aside)
+            for file in aside.iterdir():
+                flush(file)
+            aside.rename(place)
+    except OSError as error:
+        kind = NotWritable if is_lack(error) else CadcError
+        raise kind(f"{folder} cannot be written ({reason(error)}); choose another folder.") from error
+
+
 def _require_place(path: Path) -> None:
     """Raise an OSError if a file cannot take this name, which is not of the user's choosing."""
     try:
