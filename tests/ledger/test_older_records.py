@@ -16,7 +16,7 @@ OLD = Path(__file__).with_name("record_version_1.json")
 EXPERIMENT = {
     "common": ["data=ml-1m"],
     "seeds": [0],
-    "arms": {"old": ["initializer=random", "sampler.rate=0.01", "model.constant=false", "trainer.lazy_tables=false"]},
+    "arms": {"old": ["initializer=random", "sampler.rate=0.01", "model=dlrm_products", "trainer.lazy_tables=false"]},
 }
 
 

@@ -108,7 +108,8 @@ def test_an_older_version_takes_turns_in_a_process_of_its_own(tmp_path):
 
 def test_the_plain_loop_trains_the_same_network(tmp_path):
     options = Options(tmp_path, fast=True)
-    settings = options.compose("model=dlrm", "initializer=random", "embedding.dim=4", "sampler.rate=1")
+    products = ("model=dlrm_products", "model.constant=true")
+    settings = options.compose(*products, "initializer=random", "embedding.dim=4", "sampler.rate=1")
     with options.environment():
         log = options.open(settings)
         ours = make_model(settings, log, None, draw_sample(settings, log)).eval()

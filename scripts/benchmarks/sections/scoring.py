@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cadc.data.log import InteractionLog
     from cadc.pipeline.settings import Settings
 
-RUN = ("model=dlrm", "initializer=random", "embedding.dim=16", "sampler.rate=1")
+RUN = ("model=dlrm_products", "model.constant=true", "initializer=random", "embedding.dim=16", "sampler.rate=1")
 BATCH = 4096
 
 

@@ -10,7 +10,7 @@ BATCH = 4096
 SIZES = (10_000, 100_000, 1_000_000)
 DENSE_MOST = 1_000_000
 """Largest vocabulary whose gradients are also kept for every row."""
-RUN = ("model=dlrm", "initializer=random", "embedding.dim=16", "sampler.rate=1")
+RUN = ("model=dlrm_products", "model.constant=true", "initializer=random", "embedding.dim=16", "sampler.rate=1")
 
 
 def cases(options: Options, sizes: Sequence[int] = SIZES) -> Iterator[Case]:
