@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cadc.models.model import Model
     from cadc.models.oracle import OracleModel
     from cadc.models.platt import PlattModel
+    from cadc.models.trees.boosted_trees import BoostedTrees
     from cadc.models.two_tower import TwoTower
 else:
     __getattr__, __dir__ = lazily(__name__)
@@ -23,6 +24,7 @@ __all__ = [
     "DLRM",
     "EASE",
     "BiasModel",
+    "BoostedTrees",
     "DeepFM",
     "FactorizationModel",
     "LabelMean",

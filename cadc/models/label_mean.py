@@ -34,12 +34,20 @@ class LabelMean(Model):
         weights : of the rows, shape [n]; None for equal weights.
         offset : by how much the logit of the sample's labels exceeds that of all rows; it is subtracted.
         """
-        weights = torch.ones(len(rows)) if weights is None else weights
-        mean = float((weights.double() * log.labels(rows)).sum() / weights.double().sum())
-        # A class that is absent from the sample is not impossible.
-        least = 0.5 / len(rows)
-        self.logit.copy_(torch.logit(torch.tensor(min(max(mean, least), 1 - least), dtype=torch.float64)) - offset)
+        self.logit.fill_(mean_logit(log.labels(rows), weights) - offset)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float64, shape [B]."""
         return self.logit.expand(len(batch))
+
+
+def mean_logit(labels: Tensor, weights: Tensor | None = None) -> float:
+    """Return the logit of the weighted mean of labels, shape [n]; a class that is absent from them is not impossible.
+
+    >>> round(mean_logit(torch.tensor([1.0, 1.0])), 4), mean_logit(torch.tensor([0.0, 1.0]))
+    (1.0986, 0.0)
+    """
+    weights = torch.ones(len(labels)) if weights is None else weights
+    mean = float((weights.double() * labels).sum() / weights.double().sum())
+    least = 0.5 / len(labels)
+    return float(torch.logit(torch.tensor(min(max(mean, least), 1 - least), dtype=torch.float64)))

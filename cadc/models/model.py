@@ -56,6 +56,9 @@ class Model(nn.Module, ABC):
     starts_at_base: bool = False
     """Whether its initial weights already predict something, so that they compete as epoch 0."""
 
+    n_validation: int | None = None
+    """Rows of the validation part that `fit_sample` read; None where it reads none."""
+
     @classmethod
     def reads_factors(cls, options: Mapping[str, Any]) -> bool:
         """Return whether a model with these options scores by a factorisation.

@@ -77,7 +77,10 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
             "full": log.n_rows("train"),
             "factorized": max((found.n_rows for found in fitted), default=None),
             "validation": max(
-                [found.n_validation for found in fitted] + ([fit.n_validation] if fit else []), default=None
+                [found.n_validation for found in fitted]
+                + ([fit.n_validation] if fit else [])
+                + ([] if done.model.n_validation is None else [done.model.n_validation]),
+                default=None,
             ),
         },
         "sample": dict(done.sample.facts),

@@ -1,0 +1,1 @@
+"""Gradient-boosted trees on counts and mean labels of values: what a table of features alone finds."""
