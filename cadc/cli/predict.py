@@ -13,7 +13,7 @@ HELP = "score new rows (CSV or Parquet) with the model of a finished run"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("run", help="id of a finished run, or its beginning")
-    parser.add_argument("file", type=user_path, help="CSV with a header, or Parquet, with the columns of the log")
+    parser.add_argument("file", type=user_path, help="CSV or Parquet with the columns of the log")
     parser.add_argument(
         "--output", type=user_path, help="CSV or Parquet file to write, or a pipe (default: CSV on standard output)"
     )
@@ -24,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quoting",
         choices=QUOTINGS,
         help="whether quotes enclose values of a CSV file (default: data.quoting of the run)",
+    )
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether a CSV file begins with names of columns, which are named by numbers from 1 otherwise (default: "
+        "data.header of the run)",
     )
 
 
@@ -49,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise unreadable(arguments.file, error) from error
     ledger = Ledger()
     prediction = Prediction(*load_run(ledger, ledger.find(arguments.run)), arguments.column)
-    names, blocks = prediction.of_file(arguments.file, arguments.quoting)
+    names, blocks = prediction.of_file(arguments.file, arguments.quoting, arguments.header)
     if arguments.output is None:
         send_scored(sys.stdout, names, blocks)
     else:

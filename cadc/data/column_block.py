@@ -58,7 +58,7 @@ class Block:
             values = canonical_texts(self.columns[name])
         except NotCategorical as error:
             if error.at is None:
-                raise DataError(f"{self.path}: column {name} {error.fault}.") from error
+                raise self.whole_fault(name, error.fault) from error
             raise self.fault(name, error.at, error.fault) from error
         if required:
             self.refuse(name, pc.equal(values, ""), "is missing; every row needs one")
@@ -88,7 +88,7 @@ class Block:
         if pa.types.is_string(values.type):
             values = pc.if_else(pc.equal(values, ""), None, values)
         elif not any(is_kind(values.type) for is_kind in NUMERIC):
-            raise DataError(f"{self.path}: column {name} holds {values.type}; expected a {kind}.")
+            raise self.whole_fault(name, f"holds {values.type}; expected a {kind}")
         if values.null_count:
             if missing is None:
                 self.refuse(name, pc.is_null(values), f"is missing; expected a {kind}")
@@ -206,6 +206,10 @@ class Block:
         at = np.flatnonzero(wrong.to_numpy(zero_copy_only=False))
         if len(at):
             raise self.fault(name, int(at[0]), fault)
+
+    def whole_fault(self, name: str, fault: str) -> DataError:
+        """Return the error for a column."""
+        return DataError(f"{self.path}: column {name} {fault}.")
 
     def fault(self, name: str, at: int, fault: str) -> DataError:
         """Return the error for one value of a column, which stands `at` that place of the block."""

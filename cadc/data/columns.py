@@ -1,7 +1,7 @@
 """Columns of CSV and Parquet files, found by name and read in blocks of rows."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,11 @@ MANY = 1000
 
 
 def column_names(
-    path: Path, wanted: Sequence[str] = (), quoting: Quoting = "auto", file_format: Format | None = None
+    path: Path,
+    wanted: Sequence[str] = (),
+    quoting: Quoting = "auto",
+    header: bool = True,
+    file_format: Format | None = None,
 ) -> list[str]:
     """Return the names of a file's columns, in its order; those that the caller does not want may be duplicated.
 
@@ -32,6 +36,7 @@ def column_names(
     path : a CSV or Parquet file.
     wanted : columns that the caller expects; they tell which separator a CSV file uses.
     quoting : how values of a CSV file are quoted, see `Format.has_quotes`.
+    header : whether the first line of a CSV file names the columns, which have numbers from 1 otherwise.
     file_format : None takes the one that the file's suffix tells.
 
     Raises
@@ -39,7 +44,7 @@ def column_names(
     DataError : if the file is missing, empty or not a CSV or Parquet file.
     """
     try:
-        return _opened(path, wanted, None, quoting, file_format).names
+        return _opened(path, wanted, header, quoting, file_format).names
     except pa.ArrowException as error:
         raise _broken(path, error) from error
     except OSError as error:
@@ -49,8 +54,9 @@ def column_names(
 def read_columns(
     path: Path,
     names: Sequence[str],
-    header: bool = True,
+    header: bool | Sequence[str] = True,
     quoting: Quoting = "auto",
+    lists: Collection[str] = (),
     file_format: Format | None = None,
 ) -> Iterator[Block]:
     """Yield some columns of a CSV or Parquet file in blocks of rows.
@@ -61,9 +67,11 @@ def read_columns(
     Parameters
     ----------
     path : the file; its suffix tells its format, and a CSV file may be compressed (.csv.gz).
-    names : names of the columns to read; for a CSV file without header the names of all its columns.
-    header : whether the first line of a CSV file names the columns.
+    names : names of the columns to read.
+    header : whether the first line of a CSV file names the columns, which have numbers from 1 otherwise; or the names
+        of all columns of a CSV file without such a line.
     quoting : how values of a CSV file are quoted, see `Format.has_quotes`.
+    lists : columns that may hold a list in each row of a Parquet file; others may not.
     file_format : None takes the one that the file's suffix tells.
 
     Raises
@@ -72,9 +80,9 @@ def read_columns(
     """
     first_row = 0
     try:
-        file = _opened(path, names, None if header else names, quoting, file_format)
+        file = _opened(path, names, header, quoting, file_format)
         require_columns(path, names, file.names)
-        for batch in file.batches(names):
+        for batch in file.batches(names, lists) if isinstance(file, ParquetTable) else file.batches(names):
             columns = map(plain, batch.columns)
             yield Block(path, first_row, dict(zip(batch.schema.names, columns, strict=True)))
             first_row += batch.num_rows
@@ -85,12 +93,14 @@ def read_columns(
 
 
 def _opened(
-    path: Path, wanted: Sequence[str], names: Sequence[str] | None, quoting: Quoting, file_format: Format | None
+    path: Path, wanted: Sequence[str], header: bool | Sequence[str], quoting: Quoting, file_format: Format | None
 ) -> ParquetTable | SeparatedFile:
     file_format = file_format or format_of(path)
-    if file_format.is_parquet:
-        return ParquetTable(path)
-    return SeparatedFile(path, file_format, names, wanted, quoting, BLOCK_BYTES)
+    if not file_format.is_parquet:
+        return SeparatedFile(path, file_format, header, wanted, quoting, BLOCK_BYTES)
+    if header is False:
+        raise DataError(f"{path} is Parquet, which names its columns; name them, and leave out data.header=false.")
+    return ParquetTable(path)
 
 
 def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> None:
@@ -114,6 +124,8 @@ def require_columns(path: Path, names: Sequence[str], found: Sequence[str]) -> N
             hint = f"it has {', '.join(map(repr, found[:MANY]))[:MAX_SHOWN]}."
             if len(found) == 1 and path.suffix.lower() not in PARQUET:
                 hint = f"{hint[:-1]} alone; {SEPARATED}."
+            elif name.isdecimal() and path.suffix.lower() not in PARQUET and not all(map(str.isdecimal, found)):
+                hint = f"{hint[:-1]}; for columns by their numbers, in a file without names, set data.header=false."
             elif f'"{name}"' in counts:
                 hint = "it has the name in quotes; if they enclose values, set data.quoting=double."
             elif near:

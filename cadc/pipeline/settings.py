@@ -93,6 +93,9 @@ class Settings:
         """
         config = compose_config(overrides)
         found = cls.of(config)
+        if found.source.cls.brings_parts(found.source.options) and not any(map(_is_of_split, overrides)):
+            config = compose_config([*overrides, "data/split=given"])
+            found = cls.of(config)
         if "transform" not in config["data"]:
             transform = found.source.cls.dense_transform
             default = {TARGET: f"{transform.__module__}.{transform.__qualname__}"}
@@ -253,6 +256,11 @@ def seeds_of(config: Config) -> Seeds:
         weights=seed if weights is None else weights,
         factorization=seed if factorization is None else factorization,
     )
+
+
+def _is_of_split(override: str) -> bool:
+    """Tell whether an override chooses the split."""
+    return override.partition("=")[0].lstrip("+") == "data/split"
 
 
 def _task(model: Component[Model], wanted: Literal["auto"] | Task) -> Task:

@@ -1,8 +1,9 @@
 """Records of the runs of an experiment, found by configuration without the data."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
@@ -119,7 +120,7 @@ class _Known:
         key = str(sorted(_places(settings).items()))
         if key not in self._hashes:
             try:
-                self._hashes[key] = sorted(settings.source.build().fingerprint().values())
+                self._hashes[key] = _in_order(settings.source.build().fingerprint())
             except (CadcError, OSError):
                 self._hashes[key] = None
         return self._hashes[key]
@@ -132,7 +133,12 @@ def _places(settings: Settings) -> dict[str, str]:
 
 
 def _hashes(record: Record) -> list[str]:
-    return sorted(map(str, record["data"].get("files", {}).values()))
+    return _in_order(record["data"].get("files", {}))
+
+
+def _in_order(files: Mapping[str, Any]) -> list[str]:
+    """Return the hashes of files in the order of their names, which begin with the part where each part has a file."""
+    return [str(files[name]) for name in sorted(files)]
 
 
 def _is_meant(settings: Settings, record: Record, present: list[str] | None) -> bool:

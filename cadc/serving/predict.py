@@ -45,7 +45,9 @@ class Prediction:
         self.ranks = record.get("task") == "ranking"
         self.column = column or ("score" if self.ranks else "probability")
 
-    def of_file(self, path: Path, quoting: Quoting | None = None) -> tuple[list[str], Iterator[Block]]:
+    def of_file(
+        self, path: Path, quoting: Quoting | None = None, header: bool | None = None
+    ) -> tuple[list[str], Iterator[Block]]:
         """Return the columns of a file, and its rows in blocks, each with the answer as one more column.
 
         Only one block is in memory. The rows are read as the iterator goes on; after the last one, what the run does
@@ -55,6 +57,8 @@ class Prediction:
         ----------
         path : CSV or Parquet file.
         quoting : how values of a CSV file are quoted; None takes what the run's own file has.
+        header : whether a CSV file begins with the names of its columns, which have numbers from 1 otherwise; None
+            takes what the run's own file has.
 
         Raises
         ------
@@ -64,11 +68,13 @@ class Prediction:
         wanted = [*self.log.entities, *names.values(), *self.log.schema.dense]
         wanted += [field.name for field in self.log.schema.of("context", bag=False)]
         quoting = quoting or self.source.own_quoting()
-        found = column_names(path, wanted, quoting)
+        if header is None:
+            header = self.source.own_header() or format_of(path).is_parquet
+        found = column_names(path, wanted, quoting, header)
         rows = NewRows(self.log, found, names, str(path))
         self._require_free(found, str(path))
         kept = _kept(path, found, rows.columns.values())
-        return [*kept, self.column], self._answered(rows, read_columns(path, kept, quoting=quoting))
+        return [*kept, self.column], self._answered(rows, read_columns(path, kept, header, quoting))
 
     def of_frame(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
         """Return a data frame with the answer as one more column; see `of_file`.

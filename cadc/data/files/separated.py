@@ -37,7 +37,8 @@ class SeparatedFile:
     Parameters
     ----------
     path, file_format : the file and its format.
-    names : names of the columns of a file without header; None takes them from the first line.
+    header : whether the first line names the columns, which have numbers from 1 otherwise; or the names of the columns
+        of a file without such a line.
     wanted : columns that the caller expects; they tell the separator.
     quoting : how values are quoted, see `Format.has_quotes`.
     block_bytes : bytes that are parsed at once, about.
@@ -51,17 +52,17 @@ class SeparatedFile:
         self,
         path: Path,
         file_format: Format,
-        names: Sequence[str] | None,
+        header: bool | Sequence[str],
         wanted: Sequence[str],
         quoting: Quoting,
         block_bytes: int,
     ) -> None:
         self.path, self._format, self._block_bytes = path, file_format, block_bytes
-        self._has_header, self._is_sure = names is None, quoting != "auto"
-        line = self._first_line() if names is None else ""
+        self._has_header, self._is_sure = header is True, quoting != "auto"
+        line = self._first_line() if isinstance(header, bool) else ""
         self.separator = self._separator(line, wanted, quoting)
-        self.has_quotes = file_format.has_quotes(self.separator, quoting, line)
-        self.names = list(names) if names is not None else self._header()
+        self.has_quotes = file_format.has_quotes(self.separator, quoting, line if self._has_header else "")
+        self.names = self._header() if isinstance(header, bool) else list(header)
 
     def _first_line(self) -> str:
         """Return the first line that is not blank."""
@@ -73,8 +74,8 @@ class SeparatedFile:
                     break
                 if len(text) > MAX_RECORD_BYTES:
                     raise DataError(
-                        f"{self.path}: the first line has more than {MAX_RECORD_BYTES >> 20} MiB; expected a line of "
-                        "column names, then rows."
+                        f"{self.path}: the first line has more than {MAX_RECORD_BYTES >> 20} MiB; expected "
+                        f"{self._content()}."
                     )
         line = re.split(rb"[\r\n]", text.lstrip(b"\r\n"), maxsplit=1)[0].decode()
         n_columns = 1 + max(map(line.count, OTHER_SEPARATORS))
@@ -83,10 +84,11 @@ class SeparatedFile:
         return line
 
     def _separator(self, line: str, wanted: Sequence[str], quoting: Quoting) -> str:
-        """Return the separator that finds most of the wanted columns in the header."""
+        """Return the separator that finds most of the wanted columns in the first line."""
 
         def n_found(separator: str) -> tuple[int, bool]:
-            names = _split(line, separator, self._format.has_quotes(separator, quoting, line))
+            has_quotes = self._format.has_quotes(separator, quoting, line if self._has_header else "")
+            names = self._names(_split(line, separator, has_quotes))
             return len({*wanted}.intersection(names)), len(names) > 1
 
         # Of equals the first wins: the suffix decides unless another separator is clearly better.
@@ -96,8 +98,15 @@ class SeparatedFile:
         for records in self._pieces(HEADER_BYTES):
             if len(records.starts):
                 line = records.data[records.starts[0] : records.ends[0]].decode().rstrip("\r")
-                return _split(line, self.separator, self.has_quotes)
-        raise DataError(f"{self.path} is empty; expected a line of column names, then rows.")
+                return self._names(_split(line, self.separator, self.has_quotes))
+        raise DataError(f"{self.path} is empty; expected {self._content()}.")
+
+    def _names(self, values: list[str]) -> list[str]:
+        """Return the names of the columns of a file whose first line holds some values."""
+        return values if self._has_header else [str(number) for number in range(1, len(values) + 1)]
+
+    def _content(self) -> str:
+        return "a line of column names, then rows" if self._has_header else "lines of values"
 
     def _pieces(self, block_bytes: int) -> Iterator[Records]:
         with TextStream(self.path, self._format.compression) as stream:
@@ -214,7 +223,7 @@ class SeparatedFile:
             hint = f"; {SEPARATED}" if 1 in (len(self.names), widths[wrong[0]]) else ""
             if not self.has_quotes and '"' in found:
                 hint += "; if quotes enclose values, set data.quoting=double"
-            named = "the first line names" if self._has_header else "a line has"
+            named = "the first line names" if self._has_header else "each line has"
             raise DataError(
                 f"{self.path}, line {line}: found {widths[wrong[0]]} columns in {shown(found)}, expected the "
                 f"{len(self.names)} that {named}{hint}."

@@ -47,7 +47,7 @@ class Criteo(PublishedFiles):
         return RawLog(Schema(fields, INTEGERS), {}, self._chunks(), self.min_count)
 
     def _chunks(self) -> Iterator[Chunk]:
-        for block in read_columns(self.folder / self.files[0], COLUMNS, header=False):
+        for block in read_columns(self.folder / self.files[0], COLUMNS, header=COLUMNS):
             integers = np.stack(in_threads(partial(block.numbers, dtype=np.int64, missing=0), INTEGERS), 1)
             yield Chunk(
                 label=block.labels("label"),

@@ -65,6 +65,10 @@ class Source(ABC):
         """Return how values are quoted in the log's own file, and in new rows; see `cadc.data.columns`."""
         return "auto"
 
+    def own_header(self) -> bool:
+        """Return whether the log's own file begins with names of columns, which have numbers otherwise."""
+        return True
+
     def own_names(self) -> dict[str, str]:
         """Return the names that `user` and `item` have in the log's own file, where these differ.
 
@@ -81,6 +85,16 @@ class Source(ABC):
         CadcError : if the file cannot be read.
         """
         return dict(options)
+
+    @classmethod
+    def brings_parts(cls, options: Mapping[str, Any]) -> bool:
+        """Tell whether the data says which part each row belongs to; then `data/split=given` is the default.
+
+        Parameters
+        ----------
+        options : of the class.
+        """
+        return False
 
     @abstractmethod
     def fingerprint(self) -> dict[str, str]:

@@ -1,32 +1,29 @@
 """A table of your own: a CSV or Parquet file whose columns are described by options or in a YAML file."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from cadc.configuration.components import cast_options
-from cadc.data.column_block import Block
-from cadc.data.columns import column_names, read_columns, require_columns
+from cadc.data.columns import column_names, require_columns
 from cadc.data.files.formats import Quoting, require_quoting
-from cadc.data.in_threads import in_threads
-from cadc.data.raw import Chunk, EntityTable, RawLog
+from cadc.data.raw import RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.description import read_description
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
 from cadc.data.sources.side_values import Conflict, require_conflict
 from cadc.data.sources.source import Source
+from cadc.data.sources.table_roles import require_parts, require_roles
+from cadc.data.sources.table_rows import TableRows
 from cadc.data.text import unreadable
-from cadc.data.times import TimeColumn
-from cadc.errors import DataError, UsageError, require_at_least, shown
+from cadc.errors import CadcError, DataError, UsageError, require_at_least, shown
 from cadc.paths import regular_file, user_path
 from cadc.provenance.fingerprint import file_hash
 
 
 class Table(Source):
-    """A log of interactions, such as clicks, ratings or purchases, in one file with a row for each.
+    """A log of interactions, such as clicks, ratings or purchases: a file with a row for each, or a file of each part.
 
     Ids and categories are read as texts, and whole numbers of any type as their digits, see
     `cadc.data.canonical.canonical_texts`. A side feature of a user or an item must be the same in all its rows unless
@@ -36,6 +33,8 @@ class Table(Source):
     ----------
     path : a file .csv, .tsv or .txt, each also compressed (.csv.gz, .bz2, .zst), or .parquet. A CSV file begins with
         the names of its columns, which are separated by commas, semicolons, tabs or pipes.
+    validation_path, test_path : further files with the same columns, each in any format; then `path` holds the training
+        rows alone, see `cadc.data.split.given.GivenSplit`.
     description : a YAML file that sets any of the options below; an option that is also given here wins.
     name : name of the data set in records and tables.
     user, item : columns with ids; a log of clicks may have none.
@@ -43,9 +42,12 @@ class Table(Source):
     rating, threshold : in place of a label, a column of numbers and the lowest number that is a positive label; both
         are compared in the column's own precision.
     time : column of seconds, or of dates and times; parts of a second count. Those without a zone are taken as UTC.
+    part : column that names the part of each row, see `cadc.data.sources.table_rows.PARTS`.
     user_fields, item_fields, context_fields : categorical columns that describe the user, the item or the row.
-    user_bags, item_bags : columns of the user and the item that hold any number of values in a text.
-    bag_separator : separator of two values of a bag; blanks around it do not count.
+    user_bags, item_bags : columns of the user and the item that hold any number of values, in a text or in a list.
+    bag_separator : separator of two values of a text; blanks around a value do not count.
+    header : whether the first line of a CSV file names the columns; otherwise they have numbers from 1, and the
+        features of column 3 are named `column_3`.
     quoting : whether quotes enclose values of a CSV file: `double` (a quote inside them is doubled, RFC 4180), `none`
         (they are characters like any other), or `auto`, which means `none` if tabs separate the columns of a .tsv or
         .txt, and `double` otherwise, but refuses a quoted value with line breaks that looks like several rows.
@@ -61,12 +63,14 @@ class Table(Source):
     UsageError : if the options contradict each other.
     """
 
-    without_effect: ClassVar[tuple[str, ...]] = ("path", "description")
+    without_effect: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path", "description")
 
     def __init__(
         self,
         path: str | None = None,
         description: str | None = None,
+        validation_path: str | None = None,
+        test_path: str | None = None,
         name: str = "table",
         user: str | None = None,
         item: str | None = None,
@@ -74,22 +78,26 @@ class Table(Source):
         rating: str | None = None,
         threshold: float | None = None,
         time: str | None = None,
+        part: str | None = None,
         user_fields: Sequence[str] = (),
         item_fields: Sequence[str] = (),
         context_fields: Sequence[str] = (),
         user_bags: Sequence[str] = (),
         item_bags: Sequence[str] = (),
         bag_separator: str = "|",
+        header: bool = True,
         quoting: Quoting = "auto",
         dense: Sequence[str] = (),
         min_count: int = 1,
         on_conflict: Conflict = "error",
     ) -> None:
-        self.path, self.description, self.name = path, description, name
-        self.user, self.item, self.time = user, item, time
+        self.path, self.validation_path, self.test_path = path, validation_path, test_path
+        self.description, self.name = description, name
+        self.user, self.item, self.time, self.part = user, item, time, part
         self.label, self.rating, self.threshold = label, rating, threshold
         self.user_fields, self.item_fields, self.context_fields = user_fields, item_fields, context_fields
         self.user_bags, self.item_bags, self.bag_separator = user_bags, item_bags, bag_separator
+        self.header = header
         self.quoting: Quoting = quoting
         self.dense, self.min_count = dense, min_count
         self.on_conflict: Conflict = on_conflict
@@ -100,13 +108,14 @@ class Table(Source):
         require_at_least(1, "data", min_count=self.min_count)
         require_quoting(self.quoting)
         require_conflict(self.on_conflict)
+        require_parts(self)
 
     @staticmethod
     def _known() -> dict[str, Any]:
         """Return the options that a description may set, and their defaults."""
         from cadc.configuration.components import defaults
 
-        return {key: value for key, value in defaults(Table).items() if key not in ("path", "description")}
+        return {key: value for key, value in defaults(Table).items() if key not in Table.without_effect}
 
     def _complete(self, path: Path) -> None:
         """Set the options that the description holds and that were not given otherwise."""
@@ -126,7 +135,14 @@ class Table(Source):
         if options.get("description") is None:
             return dict(options)
         table = cls(**options)
-        return {name: getattr(table, name) for name in (*cls._known(), "path")}
+        return {name: getattr(table, name) for name in (*cls._known(), "path", "validation_path", "test_path")}
+
+    @classmethod
+    def brings_parts(cls, options: Mapping[str, Any]) -> bool:
+        """Tell whether the options, or the description that they name, say which part a row belongs to."""
+        with suppress(CadcError):  # of the description; it is said when the table is read
+            options = cls.completed(options)
+        return any(options.get(name) is not None for name in ("part", "validation_path", "test_path"))
 
     def place(self) -> str:
         """Say which option names the file."""
@@ -136,27 +152,46 @@ class Table(Source):
         """Return the option `quoting`."""
         return self.quoting
 
+    def own_header(self) -> bool:
+        """Return the option `header`."""
+        return self.header
+
     def own_names(self) -> dict[str, str]:
         """Return the columns that the options name."""
-        return {side: name for side, name in (("user", self.user), ("item", self.item)) if name}
+        found = {side: name for side, name in (("user", self.user), ("item", self.item)) if name}
+        return found if self.header else found | {self.field_name(column): column for column in self.features()}
 
     def fingerprint(self) -> dict[str, str]:
-        """Return SHA-256 of the file."""
-        path = self._checked_path()
-        try:
-            return {path.name: file_hash(regular_file(path))}
-        except OSError as error:
-            raise unreadable(path, error) from error
+        """Return SHA-256 of the file, or of that of each part.
+
+        Raises
+        ------
+        DataError : if a file cannot be read, or two parts have the same file.
+        """
+        found: dict[str, str] = {}
+        for part, path in self._files().items():
+            try:
+                own = file_hash(regular_file(path))
+            except OSError as error:
+                raise unreadable(path, error) from error
+            if own in found.values():
+                raise DataError(
+                    f"{path}, the file of the {part} part, has the content of another part's file; give each part rows "
+                    "of its own."
+                )
+            found[f"{part}: {path.name}" if part else path.name] = own
+        return found
 
     def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `local`."""
         return "local"
 
     def read(self) -> RawLog:
-        """Check the options against the columns of the file, and return the log, whose rows are read on demand."""
-        path = self._checked_path()
-        self._check_roles()
-        require_columns(path, self._columns(), column_names(path, self._columns(), self.quoting))
+        """Check the options against the columns of the files, and return the log, whose rows are read on demand."""
+        files = self._files()
+        require_roles(self)
+        for path in files.values():
+            require_columns(path, self.columns(), column_names(path, self.columns(), self.quoting, self.header))
         sides: dict[Side, EntitiesFromRows] = {}
         fields: list[Field] = []
         named: tuple[tuple[Side, str | None, Sequence[str], Sequence[str]], ...] = (
@@ -165,102 +200,35 @@ class Table(Source):
         )
         for side, column, own, bags in named:
             if column:
-                sides[side] = EntitiesFromRows(side, own, bags, path, self.bag_separator, self.on_conflict)
+                own, bags = [*map(self.field_name, own)], [*map(self.field_name, bags)]
+                sides[side] = EntitiesFromRows(side, own, bags, None, self.bag_separator, self.on_conflict)
                 fields += side_fields(side, *(((), (*own, *bags)) if self.on_conflict == "bag" else (own, bags)))
-        fields += [Field(name, "context") for name in self.context_fields]
-        entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, object)) for side in sides}
-        schema = Schema(tuple(fields), tuple(self.dense))
-        remarks: list[str] = []
-        return RawLog(schema, entities, self._chunks(path, sides, entities, remarks), self.min_count, remarks)
+        fields += [Field(self.field_name(column), "context") for column in self.context_fields]
+        rows = TableRows(self, files, sides)
+        schema = Schema(tuple(fields), tuple(map(self.field_name, self.dense)))
+        return RawLog(schema, rows.entities, rows, self.min_count, rows.remarks)
 
-    def _chunks(
-        self,
-        path: Path,
-        sides: dict[Side, EntitiesFromRows],
-        entities: dict[Side, EntityTable],
-        remarks: list[str],
-    ) -> Iterator[Chunk]:
-        ids = {"user": self.user, "item": self.item}
-        times = TimeColumn(self.time) if self.time else None
-        for block in read_columns(path, self._columns(), quoting=self.quoting):
-            time, ticks_per_second = times.read(block) if times else (None, 1)
-            dense = in_threads(partial(block.numbers, dtype=np.float64), self.dense)
-            yield Chunk(
-                label=self._labels(block),
-                entities={
-                    side: entity.positions(
-                        block.texts(str(ids[side]), required=True),
-                        {name: block.texts(name) for name in (*entity.fields, *entity.bags)},
-                        block.first_row,
-                    )
-                    for side, entity in sides.items()
-                },
-                context={name: block.texts(name) for name in self.context_fields},
-                dense=np.stack(dense, 1) if dense else None,
-                time=time,
-                ticks_per_second=ticks_per_second,
-            )
-        for side, entity in sides.items():
-            entities[side] = entity.table()
-            remarks += entity.remarks()
-
-    def _labels(self, block: Block) -> Any:
-        if self.label:
-            return block.labels(self.label)
-        assert self.threshold is not None
-        return block.at_least(str(self.rating), self.threshold).astype(np.float32)
-
-    def _checked_path(self) -> Path:
+    def _files(self) -> dict[str, Path]:
+        """Return the file of each part, or one file by an empty text if it holds all parts."""
         if self.path is None:
             raise UsageError("data=table needs data.path, a .csv, .tsv or .parquet file.")
-        return user_path(self.path)
+        given = {"train": self.path, "validation": self.validation_path, "test": self.test_path}
+        found = {part: user_path(path) for part, path in given.items() if path is not None}
+        return found if len(found) > 1 else {"": found["train"]}
 
-    def _columns(self) -> list[str]:
-        """Return the columns of the file that the options name."""
-        single = [name for name in (self.user, self.item, self.label, self.rating, self.time) if name]
-        return [*single, *self._features()]
+    def columns(self) -> list[str]:
+        """Return the columns of a file that the options name."""
+        single = [name for name in (self.user, self.item, self.label, self.rating, self.time, self.part) if name]
+        return [*single, *self.features()]
 
-    def _features(self) -> list[str]:
+    def field_name(self, column: str) -> str:
+        """Return the name of a column's field or dense column: of column 3 of a file without names, `column_3`."""
+        return column if self.header else f"column_{column}"
+
+    def features(self) -> list[str]:
+        """Return the columns that become fields and dense columns, users and items left out."""
         lists = (self.user_fields, self.item_fields, self.context_fields, self.user_bags, self.item_bags, self.dense)
         return [name for names in lists for name in names]
-
-    def _check_roles(self) -> None:
-        """Raise a UsageError if the options contradict each other, whatever the file holds."""
-        where = self.description or "data=table"
-        if (self.label is None) == (self.rating is None):
-            found = "both label and rating" if self.label else "neither label nor rating"
-            raise UsageError(
-                f"{where} has {found}; it needs either label (a column of 0 and 1) or rating with threshold."
-            )
-        if (self.rating is None) != (self.threshold is None):
-            raise UsageError(
-                f"{where}: rating and threshold go together: a rating from the threshold on is a positive label."
-            )
-        for side, column, features in (
-            ("user", self.user, (*self.user_fields, *self.user_bags)),
-            ("item", self.item, (*self.item_fields, *self.item_bags)),
-        ):
-            if features and column is None:
-                raise UsageError(
-                    f"{where} names the {side} feature {features[0]!r} but no column {side}; set data.{side}."
-                )
-        if not (self.user or self.item or self.context_fields):
-            raise UsageError(f"{where} names neither user nor item nor context_fields; name at least one.")
-        if not self.bag_separator:
-            raise UsageError(f"{where}: bag_separator is empty; it must separate two values of a bag.")
-        columns = self._columns()
-        for column in columns:
-            if columns.count(column) > 1:
-                raise UsageError(f"{where} gives the column {column!r} several meanings; give it one.")
-        for name in self._features():
-            if name in RESERVED:
-                raise UsageError(
-                    f"{where} has a feature {name!r}, which is a name of the log itself; rename the column."
-                )
-
-
-RESERVED = ("user", "item", "label", "time", "part", "row", "oracle", "dense", "context_ids")
-"""Names of the columns of a prepared log, which no feature may have."""
 
 
 def side_fields(side: Side, fields: Sequence[str], bags: Sequence[str]) -> list[Field]:
