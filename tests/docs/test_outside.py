@@ -45,7 +45,7 @@ def run_own_table(folder: Path, capsys) -> str:
     assert main(["data", "fetch", "movietweetings"]) == 0
     raw = capsys.readouterr().out.strip()
     page = DOCUMENTS["docs/how-to/own-data.md"]
-    script = next(block.text for block in blocks(page) if "tweets.csv" in block.text)
+    script = "\n".join(block.text for block in blocks(page) if "tweets.csv" in block.text)
     shim = folder / "bin" / "cadc"
     shim.parent.mkdir()
     shim.write_text(
@@ -54,7 +54,7 @@ def run_own_table(folder: Path, capsys) -> str:
     shim.chmod(0o755)
     shell(script, folder, PATH=f"{shim.parent}:/usr/local/bin:/usr/bin:/bin")
     ran = (folder / "commands").read_text().splitlines()
-    assert [command.split()[0] for command in ran] == ["data", "train"]
+    assert [command.split()[0] for command in ran] == ["data", "train", "data", "data"]
     for command in ran:
         assert main(shlex.split(command)) == 0, command
     assert (folder / "outputs" / "data" / "table" / "activity.png").exists()
@@ -67,6 +67,7 @@ def test_own_table_works(tmp_path, workplace, monkeypatch, capsys) -> None:
     out = run_own_table(workplace, capsys)
     assert f"{N_RATINGS} rows" in out
     assert "genres 6 (bag)" in out
+    assert out.count("test                 120 rows") == 2
 
 
 @pytest.mark.realdata
