@@ -1,6 +1,6 @@
 # Makes .venv from requirements.lock and leaves it alone while nothing changed. Sourced by the other scripts.
-# extras=yes also installs requirements-cluster.lock, docs=yes requirements-docs.lock; both stay until
-# requirements.lock changes.
+# extras=yes also installs requirements-cluster.lock and requirements-frameworks.lock, docs=yes requirements-docs.lock;
+# all stay until requirements.lock changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
@@ -20,16 +20,20 @@ if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
   $pip --no-deps --no-build-isolation --editable .
   echo "$stamp" > .venv/stamp
 fi
-# Installs a lock file beside the first, once for each of its contents: its name, and what for.
+# Installs a lock file beside the first, once for each of its contents: its name, what for, and options of pip.
 add() {
   local stamp
   stamp=$(cat requirements.lock "requirements-$1.lock" | cksum)
   if [ "$(cat ".venv/stamp-$1" 2>/dev/null)" != "$stamp" ]; then
     echo "installing $2 into .venv (once; a minute)" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "requirements-$1.lock"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check ${3:-} --requirement "requirements-$1.lock"
     echo "$stamp" > ".venv/stamp-$1"
   fi
 }
-if [ "${extras:-no}" = yes ]; then add cluster "the extras"; fi
+if [ "${extras:-no}" = yes ]; then
+  add cluster "the extras"
+  # Without what they ask for: LensKit wants an older pandas, and works with ours.
+  add frameworks "other frameworks" --no-deps
+fi
 if [ "${docs:-no}" = yes ]; then add docs "what builds the documentation"; fi
 export PATH="$PWD/.venv/bin:$PATH"

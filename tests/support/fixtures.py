@@ -62,6 +62,7 @@ EXTRAS = {
     "joblib": "hydra_plugins.hydra_joblib_launcher",
     "postgresql": "psycopg",
     "dashboard": "optuna_dashboard",
+    "bench": "lenskit",
 }
 """A module of each extra by which it is known to be installed."""
 
