@@ -12,7 +12,7 @@ from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import ENTITY_FIELDS, Field, Schema, Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
 from cadc.data.sources.layouts.part_files import PartFiles, part_column
-from cadc.data.sources.table import RESERVED
+from cadc.data.sources.table_roles import RESERVED
 from cadc.errors import DataError, UsageError
 
 PAIR = "index:value"

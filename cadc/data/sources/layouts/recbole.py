@@ -12,7 +12,7 @@ from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide, Field, Schema, Side
 from cadc.data.sources.layouts.atomic_files import AtomicEntities, AtomicFile
 from cadc.data.sources.layouts.part_files import PartFiles, part_column
-from cadc.data.sources.table import RESERVED
+from cadc.data.sources.table_roles import RESERVED
 from cadc.data.times import TimeColumn
 from cadc.errors import DataError, UsageError, require_at_least
 
