@@ -18,8 +18,9 @@ class Tune:
 
     Parameters
     ----------
-    spaces : by arm, an option of `conf/tune`, a list of these, or a search space; an arm without one is not tuned. An
-        arm ignores the keys of groups that it does not use, and of options that its components do not have.
+    spaces : by arm, an option of `conf/tune`, a search space, or a list of these, of which the last counts for a leaf;
+        an arm without one is not tuned. An arm ignores the keys of groups that it does not use, and of options that its
+        components do not have.
     after : by arm, another arm that is tuned first and whose settings are kept. A network then shares the
         factorisation of its control, which isolates what the network adds. Its trials add to those of the other arm,
         whose seconds count as its own.
@@ -65,7 +66,7 @@ class Tune:
         space = node["space"]
         if not _is_space(space):
             raise UsageError(
-                f"{where}.space is {shown(space)}; expected an option of conf/tune, a list of these, or a search space."
+                f"{where}.space is {shown(space)}; expected an option of conf/tune, a search space, or a list of these."
             )
         spaces: Mapping[str, Any] = dict.fromkeys(arms, space)
         if isinstance(space, Mapping) and any(key in arms for key in space):
@@ -76,8 +77,8 @@ class Tune:
             for arm, own in space.items():
                 if not _is_space(own):
                     raise UsageError(
-                        f"{where}.space.{arm} is {shown(own)}; expected an option of conf/tune, a list of these, or a "
-                        "search space."
+                        f"{where}.space.{arm} is {shown(own)}; expected an option of conf/tune, a search space, or a "
+                        "list of these."
                     )
             spaces = space
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
@@ -116,7 +117,7 @@ class Tune:
 
 def _is_space(node: Any) -> bool:
     if isinstance(node, list):
-        return bool(node) and all(isinstance(name, str) for name in node)
+        return bool(node) and not any(isinstance(part, list) for part in node) and all(map(_is_space, node))
     return isinstance(node, str | Mapping) and bool(node)
 
 

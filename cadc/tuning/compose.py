@@ -135,8 +135,8 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
     return [distribution.low] if distribution.single() else [distribution.low, distribution.high]
 
 
-def space_of(space: str | Sequence[str] | Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a search space, or that of the options of the group `tune` with these names.
+def space_of(space: str | Sequence[str | Mapping[str, Any]] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a search space, that of the option of the group `tune` with this name, or several of these together.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def space_of(space: str | Sequence[str] | Mapping[str, Any]) -> Mapping[str, Any
     """
     if isinstance(space, list):
         # Of a leaf that several have, the last counts.
-        return {key: leaf for name in space for key, leaf in options_of(space_of(name)).items()}
+        return {key: leaf for part in space for key, leaf in options_of(space_of(part)).items()}
     found = _read(space).get("space") if isinstance(space, str) else space
     if not isinstance(found, Mapping) or not found:
         raise UsageError(f"{space} has no search space; add the key space.")
