@@ -1,8 +1,8 @@
 """Experiments: a folder with a grid of arms and seeds, and what it claims."""
 
-from cadc.experiment.grid import Cell, Experiment, Reference
+from cadc.experiment.grid import Cell, Choosing, Experiment, Reference
 from cadc.experiment.reading import load_experiment, names
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned
 
-__all__ = ["Cell", "Experiment", "Reference", "Tune", "Tuned", "load_experiment", "names"]
+__all__ = ["Cell", "Choosing", "Experiment", "Reference", "Tune", "Tuned", "load_experiment", "names"]

@@ -12,7 +12,7 @@ PLACES = {
     **{name: ("cost", name) for name in (*SECONDS, "epochs", "best_epoch", "factorize_epochs", "peak_rss_mb")},
     "examples_per_s": ("cost", "examples_per_s"),
     **{f"rows_{name}": ("rows", name) for name in ("kept", "full", "factorized", "validation")},
-    **{f"{name}_bytes": ("bytes", name) for name in ("embedding", "optimizer")},
+    **{f"{name}_bytes": ("bytes", name) for name in ("embedding", "optimizer", "model")},
     "compressed_bytes": ("tables", "bytes"),
     "index_bytes": ("tables", "index_bytes"),
     "compressed_ratio": ("tables", "ratio"),

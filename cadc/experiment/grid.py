@@ -12,6 +12,7 @@ from cadc.experiment.published import Published
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned, with_tuned
 
+Size: TypeAlias = Literal["embedding_bytes", "model_bytes"]
 FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars", "ratio", "heat"]
 
 
@@ -66,6 +67,20 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Choosing:
+    """How the smallest pair of rows and bytes is chosen, see `cadc.reporting.selection`.
+
+    Parameters
+    ----------
+    references : what a point is to be no worse than, one for each metric, all of one arm.
+    size : column of the bytes that count: `embedding_bytes` of the tables, or `model_bytes` of all that serves.
+    """
+
+    references: tuple[Reference, ...]
+    size: Size = "embedding_bytes"
+
+
+@dataclass(frozen=True)
 class Experiment:
     """The content of an `experiment.yaml`.
 
@@ -82,8 +97,7 @@ class Experiment:
     columns : further columns of the table, see `cadc.experiment.columns`.
     figure : x-axis of the figure: sampling `rate`, total `time`, `dim` of the tables or compression `ratio`;
         `bars` puts arms side by side, `heat` shows rates by ratios.
-    choose : reference for choosing the smallest pair of rows and bytes, see `cadc.reporting.selection`; None chooses
-        none.
+    choose : how the smallest pair of rows and bytes is chosen; None chooses none.
     tune : how its arms are tuned; None tunes none.
     tuned : the settings that tuning chose.
     published : figures of others that stand beside those of the table.
@@ -104,7 +118,7 @@ class Experiment:
     metrics: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     figure: FigureKind = "rate"
-    choose: Reference | None = None
+    choose: Choosing | None = None
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
     published: tuple[Published, ...] = ()
@@ -122,7 +136,7 @@ class Experiment:
             if name not in self.arms:
                 near = get_close_matches(name[:100], self.arms, n=3) or list(self.arms)
                 raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {' or '.join(near)}?")
-        choose = self.choose if self.choose is not None and self.choose.arm in arms else None
+        choose = self.choose if self.choose is not None and self.choose.references[0].arm in arms else None
         return replace(self, wanted=tuple(arms), choose=choose)
 
     def cells(self, overrides: Sequence[str] = (), fast: bool = False) -> list[Cell]:

@@ -10,7 +10,7 @@ from cadc.configuration.from_files import require_overrides_for_files
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.experiment.analysis import KEY, read_analysis
-from cadc.experiment.grid import Experiment, FigureKind, Reference
+from cadc.experiment.grid import Choosing, Experiment, FigureKind, Reference, Size
 from cadc.experiment.published import read_published
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import FILE, borrow, read_tuned
@@ -122,7 +122,7 @@ def _content(path: Path) -> dict[str, Any]:
         require_overrides_for_files(overrides, f"{path}: {name}")
     content["references"] = _references(found, arms, path)
     if found.get("choose") is not None:
-        content["choose"] = _require_validation(_reference(found["choose"], arms, f"{path}: choose"), path)
+        content["choose"] = _choosing(found["choose"], arms, path)
     if found.get("published") is not None:
         content["published"] = read_published(found["published"], arms, f"{path}: published")
     if found.get("tune") is not None:
@@ -205,6 +205,24 @@ def _reference(node: Any, arms: Mapping[str, TEXTS], where: str) -> Reference:
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
     return reference
+
+
+def _choosing(node: Any, arms: Mapping[str, TEXTS], path: Path) -> Choosing:
+    """Return how a point is chosen: by `metric` and `margin`, or by several, `margins: {METRIC: MARGIN}`."""
+    where = f"{path}: choose"
+    found = dict(node) if isinstance(node, Mapping) else {}
+    sizes, margins = {"tables": "embedding_bytes", "model": "model_bytes"}, found.pop("margins", None)
+    size = found.pop("bytes", "tables")
+    if size not in sizes:
+        raise UsageError(f"{where}: bytes is {shown(size)}; choose one of {', '.join(sizes)}.")
+    if margins is None:
+        nodes = [found or node]
+    elif not isinstance(margins, Mapping) or not margins or {"metric", "margin"} & set(found):
+        raise UsageError(f"{where}: margins is {shown(margins)}; expected {{metric: margin}}, and no metric or margin.")
+    else:
+        nodes = [{**found, "metric": metric, "margin": margin} for metric, margin in margins.items()]
+    references = [_require_validation(_reference(one, arms, where), path) for one in nodes]
+    return Choosing(tuple(references), cast(sizes[size], Size, where))
 
 
 def _require_validation(reference: Reference, path: Path) -> Reference:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from cadc.configuration.casting import cast
 from cadc.errors import UsageError, shown
 
-Pruner: TypeAlias = Literal["median", "hyperband", "none"]
+Pruner: TypeAlias = Literal["median", "quartile", "hyperband", "none"]
 
 
 @dataclass(frozen=True)

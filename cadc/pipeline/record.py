@@ -18,6 +18,7 @@ from cadc.provenance.costs import Stopwatch, peak_memory_mb
 from cadc.provenance.environment import environment, source_version
 from cadc.provenance.fingerprint import file_hash
 from cadc.sampling.sampler import Sample
+from cadc.storage.run_files import MODEL
 from cadc.training.fit_result import FitResult
 
 
@@ -70,6 +71,8 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "bytes": {
             "embedding": table_bytes(stored_state(done.model)),
             "optimizer": fit.optimizer_bytes if fit else None,
+            # Tables, indices, codebooks and network, as they are stored for serving.
+            "model": (folder / MODEL).stat().st_size if (folder / MODEL).exists() else None,
         },
         "tables": measure_tables(done.model),
         "rows": {

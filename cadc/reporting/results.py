@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from cadc import escape
 from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
@@ -28,6 +29,8 @@ from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table, markdown, write_table
 from cadc.reporting.tuning_time import add_tuning_time
+from cadc.reporting.verdicts import FILE as VERDICTS
+from cadc.reporting.verdicts import verdict_lines
 from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place, remove_output
 
@@ -62,7 +65,7 @@ def write_results(
     values = MetricValues(SavedRows(ledger), kept_metrics(committed))
     table = build_table(runs, experiment.metrics, experiment.columns, values, present)
     table = add_published(table, experiment.published, rows)
-    table = add_tuning_time(table, experiment.tuned, rows)
+    table = add_tuning_time(table, experiment.tuned, rows, experiment.tune)
     compared = compare_points(experiment.references, rows, ledger, committed)
     by_stratum = strata(rows, table.attrs["metrics"], ledger, committed)
     if compared is not None:
@@ -78,6 +81,8 @@ def write_results(
         (STRATA, by_stratum, _strata_markdown),
         (CHOICE, tested, comparison_markdown),
     ]
+    said = verdict_lines(experiment.references, rows, table, compared)
+    table.attrs["verdicts"] = said
     records = {record["id"]: record for _, record in runs}
     provenance = provenance_of(experiment, command) | {"runs": _ids_by_arm(runs)}
     if experiment.choose is not None:
@@ -94,6 +99,9 @@ def write_results(
                 (aside / file).write_text(csv_text(frame), encoding="utf-8")
                 if text is not None:
                     (aside / file).with_suffix(".md").write_text(text(frame), encoding="utf-8")
+        if said:
+            lines = (f"- {escape.markdown(line)}\n" for line in said)
+            (aside / VERDICTS).write_text("".join(lines), encoding="utf-8")
         write_figure(experiment.figure, experiment.title, table, aside)
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
         write_provenance(provenance, aside)
@@ -105,6 +113,8 @@ def write_results(
                 # A file left over from other runs would seem to belong to this table.
                 remove_output(folder / file)
                 remove_output((folder / file).with_suffix(".md"))
+        if not said:
+            remove_output(folder / VERDICTS)
     except OSError as error:
         raise CadcError(
             f"results cannot be written to {folder} ({reason(error)}); make it writable or "

@@ -65,7 +65,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     # Written by ourselves, since rich would end the process where the output has no reader.
     with console.capture() as written:
         console.print(printed)
-        for line in table.attrs.get("note", "").splitlines():
+        for line in (*table.attrs.get("note", "").splitlines(), *table.attrs.get("verdicts", ())):
             console.print(escape.terminal(line))
     sys.stdout.write(written.get())
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from optuna.distributions import CategoricalDistribution, distribution_to_json
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial
 
@@ -50,7 +50,9 @@ class Tuning:
         Pareto front.
     direction : of each metric; `auto` knows that of the usual metrics.
     sampler : `tpe` (Bergstra et al., NIPS 2011) or `random`.
-    pruner : `median` or `hyperband` (Li et al., JMLR 2018) stop bad trials early; for a single metric only.
+    pruner : `median` stops trials that are in the worse half after an epoch, `quartile` those in the worst quarter, so
+        that schedules which gain late have their chance; `hyperband` is that of Li et al. (JMLR 2018). For a single
+        metric only.
     startup : trials that cover the space evenly before TPE starts to learn; None takes 10, or as many as have each
         choice twice. The median pruner waits for as many, but at most 10.
     name : of the study; None derives one from what is tuned, so that the same overrides resume the same study.
@@ -68,7 +70,7 @@ class Tuning:
         metric: str | tuple[str, ...] = "val/logloss",
         direction: Literal["auto", "minimize", "maximize"] | tuple[Direction, ...] = "auto",
         sampler: Literal["tpe", "random"] = "tpe",
-        pruner: Literal["median", "hyperband", "none"] = "median",
+        pruner: Literal["median", "quartile", "hyperband", "none"] = "median",
         startup: int | None = None,
         name: str | None = None,
         storage: str | None = None,
@@ -143,7 +145,8 @@ class Tuning:
             return NopPruner()
         if self.pruner_name == "hyperband":
             return Hyperband(min_resource=1, max_resource=max_epochs, reduction_factor=3)
-        return MedianPruner(n_startup_trials=min(self.startup, 10), n_warmup_steps=1)
+        kept = {"median": 50.0, "quartile": 75.0}[self.pruner_name]
+        return PercentilePruner(kept, n_startup_trials=min(self.startup, 10), n_warmup_steps=1)
 
     def overrides(self, trial: FrozenTrial | Trial) -> list[str]:
         """Return the overrides that a trial chose; none for the settings as they stand."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadc.experiment import Reference
+from cadc.experiment import Choosing, Reference
 from cadc.ledger import Ledger
 from cadc.reporting.pareto import is_non_inferior, pareto_front, smallest
 from cadc.reporting.points import points
@@ -73,12 +73,13 @@ def made_up_runs(n_seeds=3, data="ml-1m"):
 
 
 REFERENCE = Reference("full data", metric="auc", margin=0.002)
+HOW = Choosing((REFERENCE,))
 
 
 def test_the_fewest_rows_and_bytes_that_are_as_good_on_validation_are_chosen():
     runs = made_up_runs()
     rows = points(runs)
-    found = choose(REFERENCE, rows)
+    found = choose(HOW, rows)
     place, of_reference = found.chosen["ml-1m"]
     assert rows[of_reference].arm == "full data"
     assert (rows[place].columns["rate"], rows[place].columns["ratio"]) == (0.1, 16)
@@ -94,8 +95,8 @@ def test_the_fewest_rows_and_bytes_that_are_as_good_on_validation_are_chosen():
 def test_the_table_marks_the_front_and_says_what_was_chosen():
     runs = made_up_runs()
     rows, table = points(runs), build_table(runs, ["auc"])
-    found = choose(REFERENCE, rows)
-    wide = add_choice(table, REFERENCE, found, rows, None)
+    found = choose(HOW, rows)
+    wide = add_choice(table, HOW, found, rows, None)
     assert wide["front"].tolist() == found.front
     chosen = wide[wide["chosen"]]
     assert (chosen["rate"].item(), chosen["ratio"].item()) == (0.1, 16)
@@ -104,7 +105,7 @@ def test_the_table_marks_the_front_and_says_what_was_chosen():
 
 def test_data_sets_are_chosen_for_apart_and_one_without_the_reference_has_no_choice():
     both = [*made_up_runs(), *(run for run in made_up_runs(data="epinions") if run[0] == "few")]
-    found = choose(REFERENCE, points(both))
+    found = choose(HOW, points(both))
     assert list(found.chosen) == ["ml-1m"]
     n = len(points(made_up_runs()))
     assert any(found.front[n:])
@@ -119,17 +120,17 @@ def test_only_the_chosen_point_is_tested(tmp_path, monkeypatch):
 
     monkeypatch.setattr("cadc.reporting.selection.compare_points", compare_points)
     rows = points(made_up_runs())
-    compare_choice(REFERENCE, choose(REFERENCE, rows), rows, Ledger(tmp_path))
-    assert asked == [([REFERENCE], [16, None])]
+    compare_choice(HOW, choose(HOW, rows), rows, Ledger(tmp_path))
+    assert asked == [((REFERENCE,), [16, None])]
 
 
 def test_where_nothing_smaller_is_as_good_the_reference_stands():
     runs = [(arm, found) for arm, found in made_up_runs() if arm == "full data" or "sampler.rate=0.02" in found["id"]]
     rows = points(runs)
-    found = choose(REFERENCE, rows)
+    found = choose(HOW, rows)
     assert [rows[place].arm for place in found.chosen["ml-1m"]] == ["full data", "full data"]
-    assert compare_choice(REFERENCE, found, rows, None) is None
-    note = add_choice(build_table(runs, ["auc"]), REFERENCE, found, rows, None).attrs["note"]
+    assert compare_choice(HOW, found, rows, None) is None
+    note = add_choice(build_table(runs, ["auc"]), HOW, found, rows, None).attrs["note"]
     assert "full data at rate 1, 100 % of the rows and 1/1 of the bytes; it is the reference itself" in note
 
 
@@ -137,5 +138,5 @@ def test_where_nothing_smaller_is_as_good_the_reference_stands():
 def test_a_metric_that_is_better_low_is_chosen_by_the_other_way_round(metric):
     runs = [(arm, run | {"metrics": {f"val/{metric}": 1 - run["metrics"]["val/auc"]}}) for arm, run in made_up_runs()]
     rows = points(runs)
-    place, _ = choose(Reference("full data", metric=metric, margin=0.002), rows).chosen["ml-1m"]
+    place, _ = choose(Choosing((Reference("full data", metric=metric, margin=0.002),)), rows).chosen["ml-1m"]
     assert (rows[place].columns["rate"], rows[place].columns["ratio"]) == (0.1, 16)

@@ -1,0 +1,160 @@
+"""What a table says about its claims, in sentences: verdicts on all metrics together, and what speaks against a row."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from cadc.experiment import Reference
+from cadc.reporting.columns import higher_is_better, is_empty, label, value_of
+from cadc.reporting.model_bytes import ModelBytes
+from cadc.reporting.pairs import counterpart, pairs
+from cadc.reporting.points import Point, names_of
+
+FILE = "verdicts.md"
+
+ORDER = ("better", "as good", "divided", "worse", "undecided")
+
+MORE_BYTES = 1.1
+"""Share of a reference's bytes above which a row is said to serve more."""
+
+
+def together(verdicts: Sequence[str]) -> str:
+    """Return the verdict on several metrics together: that of the worst, `divided` where one is better and one worse.
+
+    >>> together(["better", "as good (0.002)"]), together(["better", "worse"]), together(["as good (0)", "undecided"])
+    ('as good', 'divided', 'undecided')
+    """
+    plain = {verdict.partition(" (")[0] for verdict in verdicts}
+    if {"better", "worse"} <= plain:
+        return "divided"
+    return next(verdict for verdict in ("worse", "undecided", "as good", "better") if verdict in plain)
+
+
+def verdict_lines(
+    references: Sequence[Reference], rows: Sequence[Point], table: pd.DataFrame, comparison: pd.DataFrame | None
+) -> list[str]:
+    """Return sentences about the rows of a table.
+
+    For each data set and reference: which rows are better, as good, worse or undecided by all metrics together, with
+    the differences. Then: references that a model without a network beats, rows that serve more bytes than a reference,
+    and rows whose seeds were run with different code.
+
+    Parameters
+    ----------
+    references : of the experiment.
+    rows, table : points and table of the same order.
+    comparison : as `compare_points` returns it, for each reference a line for each row.
+    """
+    names = [_name(name, point) for name, point in zip(names_of(rows), rows, strict=True)]
+    return [
+        *(_verdicts(references, rows, names, comparison) if comparison is not None else ()),
+        *_beaten(references, rows, names, table.attrs["metrics"]),
+        *_larger(references, rows, names),
+        *_mixed(rows, names),
+    ]
+
+
+def _name(name: str, point: Point) -> str:
+    rate = point.columns["rate"]
+    return name if rate is None else f"{name} at {100 * rate:g} %"
+
+
+def _verdicts(
+    references: Sequence[Reference], rows: Sequence[Point], names: Sequence[str], comparison: pd.DataFrame
+) -> Iterator[str]:
+    families = {family: part.to_dict("records") for family, part in comparison.groupby("family", sort=False)}
+    by_arm: dict[str, list[Reference]] = {}
+    for reference in references:
+        if reference.family in families:
+            by_arm.setdefault(str(reference), []).append(reference)
+    for dataset in dict.fromkeys(point.columns["dataset"] for point in rows):
+        for arm, own in by_arm.items():
+            found: dict[str, list[str]] = {}
+            for place, point in enumerate(rows):
+                lines = [families[reference.family][place] for reference in own]
+                judged = [line for line in lines if not is_empty(line["p"])]
+                if point.columns["dataset"] == dataset and judged:
+                    cell = f"{names[place]} ({', '.join(map(_difference, judged))})"
+                    found.setdefault(together([line["verdict"] for line in judged]), []).append(cell)
+            if found:
+                metrics = " and ".join(label(reference.metric) for reference in own)
+                parts = [f"{verdict}: {'; '.join(found[verdict])}" for verdict in ORDER if verdict in found]
+                yield f"{dataset}, against {arm} by {metrics}: {'. '.join(parts)}."
+
+
+def _difference(line: Mapping[str, Any]) -> str:
+    return f"{label(line['metric'])} {line['difference']:+.4f}"
+
+
+def _beaten(
+    references: Sequence[Reference], rows: Sequence[Point], names: Sequence[str], metrics: Sequence[str]
+) -> Iterator[str]:
+    """Yield a sentence for each reference with a network that models without one beat, in the mean over equal seeds."""
+    for reference in _different(references):
+        beaten: dict[int, list[str]] = {}
+        for place, point in enumerate(rows):
+            other = counterpart(reference, point, rows)
+            if other is None or _has_network(point) or not _has_network(other):
+                continue
+            gains = [(metric, _gain(metric, point, other)) for metric in metrics]
+            if better := [f"{label(metric)} by {gain:.4f}" for metric, gain in gains if gain > 0]:
+                beaten.setdefault(rows.index(other), []).append(f"{names[place]} ({', '.join(better)})")
+        for of_reference, by in beaten.items():
+            dataset = rows[of_reference].columns["dataset"]
+            yield f"{dataset}: models without a network beat {names[of_reference]}, on average: {'; '.join(by)}."
+
+
+def _gain(metric: str, point: Point, other: Point) -> float:
+    """Return the mean advantage of a row over another on the same splits; NaN where a run lacks the metric."""
+    sign = 1 if higher_is_better(metric) else -1
+    values = [(value_of(mine, metric), value_of(theirs, metric)) for mine, theirs in pairs(point, other)]
+    gains = [sign * (mine - theirs) for mine, theirs in values if not is_empty(mine) and not is_empty(theirs)]
+    return fmean(gains) if gains else float("nan")
+
+
+def _larger(references: Sequence[Reference], rows: Sequence[Point], names: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each reference with a network that some rows serve more bytes than."""
+    bytes_of = ModelBytes(record for point in rows for record in point.results)
+    sizes, what = [next(map(bytes_of, point.results), None) for point in rows], "bytes of the whole model"
+    if any(size is None for size in sizes):
+        what = "bytes of tables"
+        sizes = [next((record["bytes"].get("embedding") for record in point.results), None) for point in rows]
+    for reference in _different(references):
+        more: dict[int, list[str]] = {}
+        for place, point in enumerate(rows):
+            other = counterpart(reference, point, rows)
+            if other is None or not _has_network(other):
+                continue
+            size, least = sizes[place], sizes[rows.index(other)]
+            if size and least and size > MORE_BYTES * least:
+                more.setdefault(rows.index(other), []).append(f"{names[place]} {size / least:.2g} times")
+        for of_reference, by in more.items():
+            dataset = rows[of_reference].columns["dataset"]
+            yield f"{dataset}: more {what} are served than by {names[of_reference]}: {'; '.join(by)}."
+
+
+def _different(references: Sequence[Reference]) -> list[Reference]:
+    """Return the points that references name, each compared with all arms."""
+    return list(dict.fromkeys(Reference(one.arm, one.rate, embedding=one.embedding) for one in references))
+
+
+def _has_network(point: Point) -> bool:
+    return "trainer" in point.records[0]["uses"]
+
+
+def _mixed(rows: Sequence[Point], names: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence if seeds of one row were run with different code."""
+    codes = [{record["code"]["hash"] for record in point.records if "code" in record} for point in rows]
+    mixed = [
+        f"{point.columns['dataset']}: {name}"
+        for point, name, own in zip(rows, names, codes, strict=True)
+        if len(own) > 1
+    ]
+    if mixed:
+        shown = "; ".join(mixed[:5]) + (f" and {len(mixed) - 5} more" if len(mixed) > 5 else "")
+        yield (
+            f"The seeds of {len(mixed)} of {len(rows)} rows were run with different code, so that their spread may be "
+            f"that of the code, too: {shown}. The experiment, started again, runs them with the present code."
+        )
