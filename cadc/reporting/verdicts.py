@@ -122,17 +122,19 @@ def _larger(references: Sequence[Reference], rows: Sequence[Point], names: Seque
         what = "bytes of tables"
         sizes = [next((record["bytes"].get("embedding") for record in point.results), None) for point in rows]
     for reference in _different(references):
-        more: dict[int, list[str]] = {}
+        more: dict[int, dict[str, dict[str, None]]] = {}
         for place, point in enumerate(rows):
             other = counterpart(reference, point, rows)
             if other is None or not _has_network(other):
                 continue
             size, least = sizes[place], sizes[rows.index(other)]
             if size and least and size > MORE_BYTES * least:
-                more.setdefault(rows.index(other), []).append(f"{names[place]} {size / least:.2g} times")
+                times = more.setdefault(rows.index(other), {}).setdefault(f"{size / least:.1f} times", {})
+                times[names[place].rpartition(" at ")[0] or names[place]] = None
         for of_reference, by in more.items():
             dataset = rows[of_reference].columns["dataset"]
-            yield f"{dataset}: more {what} are served than by {names[of_reference]}: {'; '.join(by)}."
+            found = "; ".join(f"{times} as many: {', '.join(arms)}" for times, arms in sorted(by.items()))
+            yield f"{dataset}: more {what} are served than by {names[of_reference]}; {found}."
 
 
 def _different(references: Sequence[Reference]) -> list[Reference]:

@@ -140,3 +140,29 @@ def test_a_metric_that_is_better_low_is_chosen_by_the_other_way_round(metric):
     rows = points(runs)
     place, _ = choose(Choosing((Reference("full data", metric=metric, margin=0.002),)), rows).chosen["ml-1m"]
     assert (rows[place].columns["rate"], rows[place].columns["ratio"]) == (0.1, 16)
+
+
+def test_a_point_must_be_as_good_by_every_metric():
+    runs = made_up_runs()
+    for arm, run in runs:
+        # At a tenth of the rows the logloss gives away what AUC does not.
+        loss = 0.5 + (0.01 if arm == "few" and run["config"]["sampler"]["rate"] == 0.1 else 0.0)
+        run["metrics"]["val/logloss"] = loss + 0.0001 * run["seed"]
+    rows = points(runs)
+    both = Choosing((REFERENCE, Reference("full data", metric="logloss", margin=0.002)))
+    place, _ = choose(both, rows).chosen["ml-1m"]
+    assert (rows[place].columns["rate"], rows[place].columns["ratio"]) == (1.0, 16)
+    note = add_choice(build_table(runs, ["auc"]), both, choose(both, rows), rows, None).attrs["note"]
+    assert "AUC to full data, margin 0.002 and logloss to full data, margin 0.002" in note
+
+
+def test_the_bytes_of_the_whole_model_may_count():
+    runs = made_up_runs()
+    for _, run in runs:
+        run["bytes"]["model"] = run["bytes"]["embedding"] + 8000
+    rows, how = points(runs), Choosing((REFERENCE,), "model_bytes")
+    found = choose(how, rows)
+    wide = add_choice(build_table(runs, ["auc"]), how, found, rows, None)
+    assert "1/2.67 of the bytes of the whole model" in wide.attrs["note"]  # 24,000 to 9,000
+    del runs[0][1]["bytes"]["model"]
+    assert sum(size != size for size in choose(how, points(runs)).size) == 0  # another seed tells
