@@ -145,6 +145,7 @@ BESIDE_GROUPS: dict[str, Any] = {
     "evaluate": Literal["test", "validation"],
     "task": Literal["auto", "ctr", "ranking"],
     "factorization_rows": Literal["full", "complement", "crossfit"],
+    "factorization_unit": Literal["row", "pair"],
     "factorization_folds": int,
 }
 """Keys beside the groups, and their types."""

@@ -1,6 +1,7 @@
 """Cross-fitting: each training row has factors that were fitted without it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from cadc.data.grouping import PART_ROWS
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors
+
+Unit = Literal["row", "pair"]
+"""What is kept from a factorisation together: single rows, or all rows of a pair of user and item."""
 
 
 @dataclass(frozen=True)
@@ -61,27 +65,36 @@ def number_pairs(log: InteractionLog) -> NDArray[np.int64]:
 
     In a log without users or items, every row has a number of its own.
     """
-    if not {"user", "item"} <= set(log.entities):
+    if not _has_pairs(log):
         return np.arange(log.n_rows("train"))
     pairs = log.column("user", "train").astype(np.int64) * log.n_entities("item") + log.column("item", "train")
     return np.unique(pairs, return_inverse=True)[1]
 
 
-def rows_of_other_pairs(log: InteractionLog, sample: Tensor) -> Tensor:
-    """Return the numbers of the training rows whose pair of user and item is not in a sample, ascending, shape [m].
+def _has_pairs(log: InteractionLog) -> bool:
+    return {"user", "item"} <= set(log.entities)
 
-    In a log without users or items, these are the rows that are not in the sample.
+
+def complement(log: InteractionLog, sample: Tensor, unit: Unit) -> Tensor:
+    """Return the numbers of the training rows outside a sample, ascending, shape [m].
 
     Parameters
     ----------
     log : the log.
     sample : numbers of training rows, shape [n].
+    unit : with `pair`, all rows whose pair of user and item is in the sample are left out, too. In a log without users
+        or items there are none.
     """
+    if unit == "pair" and _has_pairs(log):
+        return _rows_of_other_pairs(log, sample)
     rows = log.rows("train")
-    if not {"user", "item"} <= set(log.entities):
-        is_other = torch.ones(len(rows), dtype=torch.bool)
-        is_other[sample] = False
-        return rows[is_other]
+    is_other = torch.ones(len(rows), dtype=torch.bool)
+    is_other[sample] = False
+    return rows[is_other]
+
+
+def _rows_of_other_pairs(log: InteractionLog, sample: Tensor) -> Tensor:
+    rows = log.rows("train")
     users, n_items = log.entity_rows("user", sample), log.n_entities("item")
     sampled = torch.unique(users.long() * n_items + log.entity_rows("item", sample))
     is_user = torch.zeros(log.n_entities("user"), dtype=torch.bool)
@@ -99,18 +112,23 @@ def rows_of_other_pairs(log: InteractionLog, sample: Tensor) -> Tensor:
     return torch.cat(kept)
 
 
-def assign_folds(log: InteractionLog, n_folds: int, generator: np.random.Generator) -> Tensor:
-    """Return the fold of each training row, int64, shape [n]; rows of the same user and item share a fold.
+def assign_folds(log: InteractionLog, n_folds: int, unit: Unit, generator: np.random.Generator) -> Tensor:
+    """Return the fold of each training row, int64, shape [n].
+
+    Parameters
+    ----------
+    log : the log.
+    n_folds : number of folds.
+    unit : with `pair`, rows of the same user and item share a fold.
+    generator : deals the rows, or pairs.
 
     Raises
     ------
-    UsageError : if there are fewer than two folds, or more folds than pairs of user and item.
+    UsageError : if there are fewer than two folds, or more folds than rows, or pairs.
     """
-    group = number_pairs(log)
+    group = number_pairs(log) if unit == "pair" else np.arange(log.n_rows("train"))
     n_groups = int(group.max()) + 1
     if not 2 <= n_folds <= n_groups:
-        raise UsageError(
-            f"factorization_folds is {n_folds}; it must be from 2 to {n_groups}, the number of different pairs of user "
-            "and item among the training rows."
-        )
+        units = "different pairs of user and item among the training rows" if unit == "pair" else "training rows"
+        raise UsageError(f"factorization_folds is {n_folds}; it must be from 2 to {n_groups}, the number of {units}.")
     return torch.from_numpy((generator.permutation(n_groups) % n_folds)[group])

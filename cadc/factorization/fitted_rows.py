@@ -12,14 +12,14 @@ from cadc.data.seen_ids import seen_ids
 from cadc.data.thinning import thinned
 from cadc.errors import UsageError
 from cadc.factorization.cached import factorize
-from cadc.factorization.crossfit import CrossFitted, assign_folds, rows_of_other_pairs
+from cadc.factorization.crossfit import CrossFitted, Unit, assign_folds, complement
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator
 
 FactorizedRows = Literal["full", "complement", "crossfit"]
-"""Training rows that a factorisation reads: all of them (CADC as published); those whose pair of user and item is not
-in the sample; or all of them, in several factorisations that leave out one fold each."""
+"""Training rows that a factorisation reads: all of them (CADC as published); those that are not in the sample; or all
+of them, in several factorisations that leave out one fold each."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def fit_factors(
     n_folds: int,
     validation_rate: float = 1.0,
     seed: int = 0,
+    unit: Unit = "row",
 ) -> Fitted:
     """Factorise the training part of a log, or the rows of it that the network is not trained on.
 
@@ -64,6 +65,7 @@ def fit_factors(
     n_folds : number of folds of `crossfit`.
     validation_rate : share of the validation part that the factorisation may read.
     seed : seed of the folds.
+    unit : what is left out together, see `Unit`.
 
     Raises
     ------
@@ -75,17 +77,18 @@ def fit_factors(
         validation = thinned(log.rows("validation"), validation_rate)
     n_validation = 0 if validation is None else len(validation)
     if which == "crossfit":
-        fold = assign_folds(log, n_folds, numpy_generator(seed, "folds"))
+        fold = assign_folds(log, n_folds, unit, numpy_generator(seed, "folds"))
         fitted = [factorize(factorization, log, rows[fold != number], dim, validation) for number in range(n_folds)]
         parts, costs = zip(*fitted, strict=True)
         all_costs = {key: cost for found in costs for key, cost in found.items()}
         return Fitted(CrossFitted(parts, fold), len(rows), all_costs, n_validation, {})
     if which == "complement":
-        rows = rows_of_other_pairs(log, sample)
+        rows = complement(log, sample, unit)
         if not len(rows):
             raise UsageError(
-                "the sample holds every pair of user and item, so factorization_rows=complement has no rows to read; "
-                "lower sampler.rate, or set factorization_rows=crossfit."
+                f"the sample holds every {'row' if unit == 'row' else 'pair of user and item'}, so "
+                "factorization_rows=complement has no rows to read; lower sampler.rate, or set "
+                "factorization_rows=crossfit."
             )
     factors, cost = factorize(factorization, log, rows, dim, validation)
     absent = _count_absent(log, sample, rows, factors.fields) if which == "complement" else {}

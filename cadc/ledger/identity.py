@@ -141,6 +141,7 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
     beside: dict[str, Any] = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
     if settings.scores_with_factors:
         beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}
+        beside["factorization_unit"] = settings.left_out
     return found | {key: format_value(value) for key, value in beside.items()}
 
 
@@ -194,6 +195,9 @@ def _unless_default(settings: Settings) -> dict[str, Any]:
         found["task"] = settings.task
     if settings.scores_with_factors and settings.factorized_rows != "full":
         found["factorization_rows"] = settings.factorized_rows
+        # Records from before there was a choice kept pairs together.
+        if settings.left_out != "pair":
+            found["factorization_unit"] = settings.left_out
         if settings.factorized_rows == "crossfit":
             found["factorization_folds"] = settings.n_folds
     return found

@@ -68,6 +68,7 @@ def factorize_log(settings: Settings, log: InteractionLog, sample: Sample) -> Fi
         n_folds=settings.n_folds,
         validation_rate=settings.validation_rate,
         seed=settings.seeds.factorization,
+        unit=settings.left_out,
     )
 
 

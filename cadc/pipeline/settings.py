@@ -14,6 +14,7 @@ from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.initializers.initializer import Initializer
 from cadc.errors import UsageError
 from cadc.evaluation.saved_tables import Task
+from cadc.factorization.crossfit import Unit
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.fitted_rows import FactorizedRows
 from cadc.models.model import Model
@@ -59,6 +60,8 @@ class Settings:
     initializer, scheme, fit : what tables start from, how they are stored, how a network is fitted; None without one.
     factorization : None if nothing in the run asks for factors.
     factorized_rows : which training rows the factorisation reads.
+    left_out : what the factorisation leaves out together where it does not read all rows: single rows, or pairs of user
+        and item with all their rows.
     n_folds : of cross-fitting.
     factor_dim : length of the factors' vectors; None without a factorisation.
     evaluated : the part that the run is judged by.
@@ -78,6 +81,7 @@ class Settings:
     fit: Component[Fit] | None
     factorization: Component[Factorization] | None
     factorized_rows: FactorizedRows
+    left_out: Unit
     n_folds: int
     factor_dim: int | None
     evaluated: Evaluated
@@ -144,6 +148,8 @@ class Settings:
             fit=Component.read(config["trainer"], "trainer", Fit) if is_trained else None,
             factorization=factorization if needs_factors else None,
             factorized_rows=factorized_rows,
+            # Records from before there was a choice kept pairs together.
+            left_out=config.get("factorization_unit", "pair"),
             n_folds=config.get("factorization_folds", 5),
             factor_dim=None,
             evaluated=config.get("evaluate", "test"),

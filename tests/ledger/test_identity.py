@@ -97,3 +97,19 @@ def test_code_that_trains_runs_together_counts_for_runs_that_are_trained(monkeyp
     before = run_code(trained), run_code(fitted)
     monkeypatch.setattr(identity, "FLEETS", "cadc.paths")
     assert (run_code(trained) == before[0], run_code(fitted) == before[1]) == (False, True)
+
+
+def test_rows_that_a_factorisation_leaves_out_count_where_it_leaves_any_out():
+    words = ["initializer=mf_bias", "initializer.freeze=true", "sampler.rate=0.5"]
+    pair = "factorization_unit=pair"
+    assert run_id(*words) == run_id(*words, pair)
+    for rows in ("factorization_rows=complement", "factorization_rows=crossfit"):
+        assert run_id(*words, rows) != run_id(*words, rows, pair)
+
+
+def test_a_record_from_before_the_unit_was_chosen_left_out_pairs():
+    words = ["initializer=mf_bias", "sampler.rate=0.5", "factorization_rows=complement", "factorization_unit=pair"]
+    settings = Settings.compose(words)
+    earlier = Settings.of({key: value for key, value in settings.config.items() if key != "factorization_unit"})
+    assert signature(earlier) == signature(settings)
+    assert earlier.left_out == "pair"
