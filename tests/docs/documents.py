@@ -80,7 +80,7 @@ def on_less_data(overrides: list[str]) -> list[str]:
         small = SMALL if overrides[1] in ("quickstart", "mine") else SMALL[1:]
         return [*dict.fromkeys([*overrides, "--fast"]), *small]
     if overrides[0] == "train":
-        if any(word.startswith(("data=table", "data=coin")) for word in overrides):
+        if any(word.startswith(("data=table", "data=coin", "data=recbole", "data=lightgcn")) for word in overrides):
             return [*overrides, "trainer.max_epochs=1"]
         small = ALS_SMALL if "factorization=als" in overrides else SMALL
         own = [word for word in overrides if not word.startswith(("data.n_rows", "trainer.max_epochs"))]

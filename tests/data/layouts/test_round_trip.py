@@ -16,7 +16,7 @@ from cadc.data.layouts.lenskit import LensKitFiles
 from cadc.data.layouts.lightgcn import LightGCNFiles
 from cadc.data.layouts.recbole import RecBoleFiles
 from cadc.data.prepare import prepare
-from cadc.data.sources import LightGCN, RecBole
+from cadc.data.sources import LightGCN, RecBole, Table
 from cadc.data.sources.source import Source
 from cadc.data.split import SPLITS, GivenSplit
 from cadc.data.transform.none import NoTransform
@@ -173,7 +173,7 @@ def test_recbole(tmp_path_factory, drawn):
 def test_lenskit(tmp_path_factory, drawn):
     folder = tmp_path_factory.mktemp("lenskit")
     log, places = written(drawn, LensKitFiles(), folder)
-    rows, words, _ = drawn
+    rows, words, ticks = drawn
     channels = known(drawn, 5) - {""}
     for part in SPLITS:
         found = pq.read_table(folder / f"{part}.parquet")
@@ -187,6 +187,16 @@ def test_lenskit(tmp_path_factory, drawn):
             for row in own
         ]
         assert list(zip(*columns, strict=True)) == expected
+    paths = [str(folder / f"{part}.parquet") for part in SPLITS]
+    options = {"user": "user_id", "item": "item_id", "label": "rating", "time": "timestamp"}
+    table = Table(paths[0], validation_path=paths[1], test_path=paths[2], **options, dense=["price"])
+    raw = table.read()
+    for part, chunk in enumerate(list(raw.chunks)):
+        own = [rows[place] for place in places[SPLITS[part]]]
+        ids = [raw.entities[side].keys[chunk.entities[side]].tolist() for side in ("user", "item")]
+        assert list(zip(chunk.label.tolist(), *ids, strict=True)) == [row[1:4] for row in own]
+        assert chunk.part.tolist() == [part] * len(own)
+        assert [time * ticks // chunk.ticks_per_second for time in chunk.time.tolist()] == [row[4] for row in own]
     items = pq.read_table(folder / "items.parquet")
     words_of_training = {word for item in known(drawn, 3) for word in words.get(item, [])}
     for key, own in zip(items["item_id"].to_pylist(), items["words"].to_pylist(), strict=True):
