@@ -117,3 +117,39 @@ def write_avazu(folder: Path, n_rows: int = 300) -> list[dict[str, str]]:
         writer.writeheader()
         writer.writerows(rows)
     return rows
+
+
+def write_bars_parts(folder: Path, columns: tuple[str, ...], n_rows: int = 900) -> None:
+    """Write train.csv, valid.csv and test.csv in the layout of BARS: a label and categories as numbers."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    taste = rng.normal(size=(12, 5))
+    values = rng.integers(12, size=(n_rows, len(columns)))
+    logit = (taste[values[:, 0]] * taste[values[:, 1]]).sum(1)
+    label = (rng.random(n_rows) < 1 / (1 + np.exp(-logit))).astype(int)
+    lines = [",".join(map(str, row)) for row in np.column_stack([label, values + 100 * np.arange(len(columns))])]
+    parts = {"train": lines[: n_rows * 7 // 10], "valid": lines[n_rows * 7 // 10 : -90], "test": lines[-90:]}
+    for part, own in parts.items():
+        (folder / f"{part}.csv").write_text("\n".join([",".join(["label", *columns]), *own]) + "\n")
+
+
+def write_frappe_x1(folder: Path) -> None:
+    context = ("daytime", "weekday", "isweekend", "homework", "cost", "weather", "country", "city")
+    write_bars_parts(folder, ("user", "item", *context))
+
+
+def write_movielenslatest_x1(folder: Path) -> None:
+    write_bars_parts(folder, ("user_id", "item_id", "tag_id"))
+
+
+def write_lightgcn_parts(folder: Path, n_users: int = 40, n_items: int = 60) -> None:
+    """Write train.txt and test.txt in the layout of LightGCN's code; one user has no test item."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    taken = {user: rng.permutation(np.arange(user % 3, n_items, 3))[: 6 + user % 9].tolist() for user in range(n_users)}
+    for part, of_user in (("train", lambda items: items[2:]), ("test", lambda items: items[:2])):
+        lines = [
+            " ".join(map(str, [user, *(of_user(items) if user or part == "train" else [])]))
+            for user, items in taken.items()
+        ]
+        (folder / f"{part}.txt").write_text("\n".join(lines) + "\n")

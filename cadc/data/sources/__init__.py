@@ -6,6 +6,10 @@ from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
     from cadc.data.sources.avazu import Avazu
+    from cadc.data.sources.benchmarks.frappe_x1 import FrappeX1
+    from cadc.data.sources.benchmarks.gowalla import Gowalla
+    from cadc.data.sources.benchmarks.movielenslatest_x1 import MovielensLatestX1
+    from cadc.data.sources.benchmarks.yelp2018 import Yelp2018
     from cadc.data.sources.criteo import Criteo
     from cadc.data.sources.epinions import Epinions
     from cadc.data.sources.layouts.libfm import LibFM
@@ -30,6 +34,8 @@ __all__ = [
     "Avazu",
     "Criteo",
     "Epinions",
+    "FrappeX1",
+    "Gowalla",
     "LibFM",
     "LightGCN",
     "MovieLens1M",
@@ -40,9 +46,11 @@ __all__ = [
     "MovieLensLatest",
     "MovieLensLatestSmall",
     "MovieTweetings",
+    "MovielensLatestX1",
     "PublishedFiles",
     "RecBole",
     "Source",
     "Synthetic",
     "Table",
+    "Yelp2018",
 ]

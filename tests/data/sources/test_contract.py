@@ -15,6 +15,10 @@ WRITE = {
     "epinions": small_sources.write_epinions,
     "criteo": small_sources.write_criteo,
     "avazu": small_sources.write_avazu,
+    "frappe_x1": small_sources.write_frappe_x1,
+    "movielenslatest_x1": small_sources.write_movielenslatest_x1,
+    "gowalla": small_sources.write_lightgcn_parts,
+    "yelp2018": small_sources.write_lightgcn_parts,
 } | dict.fromkeys(("ml-20m", "ml-25m", "ml-latest", "ml-latest-small"), small_sources.write_movielens_csv)
 SMALL = {"synthetic": {"n_rows": 1000, "n_users": 40, "n_items": 50}}
 
