@@ -103,6 +103,7 @@ def run(arguments: argparse.Namespace) -> str:
     from cadc.launchers.launch import split_launcher
     from cadc.ledger import Ledger
     from cadc.loggers.after import AfterRun
+    from cadc.reporting.contents import require_names_of_their_own
     from cadc.reporting.results import write_results
     from cadc.reporting.terminal import print_table
     from cadc.storage.output_files import check_output_folder
@@ -117,6 +118,7 @@ def run(arguments: argparse.Namespace) -> str:
     check_output_folder(folder)
     cells = runnable_cells(cells)
     jobs = plan([cell.overrides for cell in cells])
+    require_names_of_their_own([job.data for job in jobs])
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
     after = AfterRun(experiment.name)

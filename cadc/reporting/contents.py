@@ -1,6 +1,6 @@
 """Whether runs read the same content of a data set; those that did not must not stand side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cadc.errors import DataError, shown
@@ -30,6 +30,25 @@ def require_one_content(runs: Sequence[tuple[str, Record]], present: Sequence[Ma
         own = [(arm, record) for arm, record in runs if record["data"]["name"] == name]
         _require_one_hash(name, own)
         _require_one_set_of_files(name, own, [_tokens(data) for data in present if data["name"] == name])
+
+
+def require_names_of_their_own(logs: Sequence[Mapping[str, Any]]) -> None:
+    """Raise a DataError, before anything is run, if data sets of different files have one name.
+
+    Parameters
+    ----------
+    logs : parts `data` of the logs that runs will read.
+    """
+    for name in dict.fromkeys(data["name"] for data in logs):
+        own = [data for data in logs if data["name"] == name]
+        groups = _groups(_tokens(data) for data in own)
+        if len(groups) > 1:
+            firsts = [next(data for data in own if _tokens(data) & group) for group in groups[:MAX_NAMED]]
+            files = " and ".join(", ".join(shown(file, 42) for file in data["files"]) for data in firsts)
+            raise DataError(
+                f"{len(groups)} data sets have the name {shown(name)}, such as those of {files}; give each a data.name "
+                "of its own, so that tables keep them apart."
+            )
 
 
 def content_labels(records: Sequence[Record]) -> dict[str, str]:
@@ -66,11 +85,7 @@ def _require_one_hash(name: str, runs: Sequence[tuple[str, Record]]) -> None:
 
 
 def _require_one_set_of_files(name: str, runs: Sequence[tuple[str, Record]], present: list[set[Token]]) -> None:
-    groups = list(present)
-    for _, record in runs:
-        tokens = _tokens(record["data"])
-        touched = [group for group in groups if group & tokens]
-        groups = [group for group in groups if not group & tokens] + [tokens.union(*touched)]
+    groups = _groups([*present, *(_tokens(record["data"]) for _, record in runs)])
     used = [
         [(arm, record) for arm, record in runs if ("content", record["data"]["content_hash"]) in group]
         for group in groups
@@ -78,6 +93,15 @@ def _require_one_set_of_files(name: str, runs: Sequence[tuple[str, Record]], pre
     used = [group for group in used if group]
     if len(used) > 1:
         raise _error(name, used)
+
+
+def _groups(tokens: Iterable[set[Token]]) -> list[set[Token]]:
+    """Return the tokens of each content."""
+    groups: list[set[Token]] = []
+    for own in tokens:
+        touched = [group for group in groups if group & own]
+        groups = [group for group in groups if not group & own] + [own.union(*touched)]
+    return groups
 
 
 def _tokens(data: Mapping[str, Any]) -> set[Token]:

@@ -35,7 +35,8 @@ class Table(Source):
         the names of its columns, which are separated by commas, semicolons, tabs or pipes.
     validation_path, test_path : further files with the same columns, each in any format; then `path` holds the training
         rows alone, see `cadc.data.split.given.GivenSplit`.
-    description : a YAML file that sets any of the options below; an option that is also given here wins.
+    description : a YAML file that sets any of the other options; an option that is also given here wins. Its paths
+        start from its own folder.
     name : name of the data set in records and tables.
     user, item : columns with ids; a log of clicks may have none.
     label : column of 0 and 1, or of true and false.
@@ -115,7 +116,7 @@ class Table(Source):
         """Return the options that a description may set, and their defaults."""
         from cadc.configuration.components import defaults
 
-        return {key: value for key, value in defaults(Table).items() if key not in Table.without_effect}
+        return {key: value for key, value in defaults(Table).items() if key != "description"}
 
     def _complete(self, path: Path) -> None:
         """Set the options that the description holds and that were not given otherwise."""
@@ -127,7 +128,8 @@ class Table(Source):
             raise DataError(f"{path}: {error}") from error
         for key, value in options.items():
             if getattr(self, key) == known[key]:
-                setattr(self, key, value)
+                is_place = key in self.without_effect and value is not None
+                setattr(self, key, str(path.parent / user_path(value)) if is_place else value)
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +137,7 @@ class Table(Source):
         if options.get("description") is None:
             return dict(options)
         table = cls(**options)
-        return {name: getattr(table, name) for name in (*cls._known(), "path", "validation_path", "test_path")}
+        return {name: getattr(table, name) for name in cls._known()}
 
     @classmethod
     def brings_parts(cls, options: Mapping[str, Any]) -> bool:
@@ -211,7 +213,7 @@ class Table(Source):
     def _files(self) -> dict[str, Path]:
         """Return the file of each part, or one file by an empty text if it holds all parts."""
         if self.path is None:
-            raise UsageError("data=table needs data.path, a .csv, .tsv or .parquet file.")
+            raise UsageError("data=table needs data.path, a .csv, .tsv or .parquet file; a description may set path.")
         given = {"train": self.path, "validation": self.validation_path, "test": self.test_path}
         found = {part: user_path(path) for part, path in given.items() if path is not None}
         return found if len(found) > 1 else {"": found["train"]}

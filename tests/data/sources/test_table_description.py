@@ -4,6 +4,7 @@ import pytest
 
 from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
+from cadc.data.split.given import GivenSplit
 from cadc.data.split.leave_one_out import LeaveOneOutSplit
 from cadc.data.split.random import RandomSplit
 from cadc.errors import DataError, UsageError
@@ -17,6 +18,28 @@ def test_description_in_a_file_equals_options_and_options_win(path, tmp_path):
     assert whole.content_hash == prepare(Table(str(path), **ROLES), RandomSplit()).content_hash
     other = prepare(Table(str(path), str(description), dense=["stars"]), RandomSplit())
     assert other.schema.dense == ("stars",)
+
+
+def test_files_that_a_description_names_lie_in_its_folder_and_options_win(path, tmp_path, monkeypatch):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    lines = path.read_text().splitlines(keepends=True)
+    (folder / "old.csv").write_text("".join(lines[:101]))
+    (folder / "new.csv").write_text("".join([lines[0], *lines[101:]]))
+    description = folder / "sales.yaml"
+    roles = "".join(f"{key}: {value}\n" for key, value in ROLES.items())
+    description.write_text(roles + "path: old.csv\ntest_path: new.csv\n")
+    monkeypatch.chdir(tmp_path)
+    log = prepare(Table(description="there/sales.yaml"), GivenSplit())
+    assert log.n_rows("test") == 100
+    paths = {"path": str(folder / "old.csv"), "test_path": str(folder / "new.csv")}
+    assert log.content_hash == prepare(Table(**paths, **ROLES), GivenSplit()).content_hash
+    other = prepare(Table("there/new.csv", "there/sales.yaml", test_path="there/old.csv"), GivenSplit())
+    assert other.content_hash != log.content_hash
+    description.write_text(roles + f"path: {path}\n")
+    assert prepare(Table(description=str(description)), RandomSplit()).content_hash == (
+        prepare(Table(str(path), **ROLES), RandomSplit()).content_hash
+    )
 
 
 def test_changed_description_is_prepared_anew(path, tmp_path):
@@ -84,9 +107,12 @@ def test_columns_that_the_log_cannot_name_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"costumer: customer\n", "has the key 'costumer', which is not an option of a table; it has name, user"),
+        (
+            b"costumer: customer\n",
+            "has the key 'costumer', which is not an option of a table; it has path, validation_path",
+        ),
         (b"usr: customer\n", "has the key 'usr', which is not an option of a table; did you mean user"),
-        (b"path: sales.csv\n", "has the key 'path', which is not an option of a table"),
+        (b"description: other.yaml\n", "has the key 'description', which is not an option of a table"),
         (b"- user\n", "must hold lines such as `user: customer_id`"),
         (b"", "must hold lines such as `user: customer_id`"),
         (b"1: user\n", "must hold lines such as `user: customer_id`"),
