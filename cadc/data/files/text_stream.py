@@ -13,6 +13,8 @@ from cadc.paths import regular_file
 
 UNPACKED_BYTES = 1 << 28
 """A compressed file that unpacks to more must not grow more than `MAX_RATIO`-fold."""
+LONGEST_CHARACTER = 4
+"""Bytes of the longest character in UTF-8."""
 STEP = 1 << 20
 """Bytes that are read at once to count lines."""
 OTHER_ENCODINGS = {
@@ -59,7 +61,8 @@ class TextStream:
     def read(self, size: int) -> bytes:
         """Return the next bytes, at least one and about `size`, in whole characters; none at the end of the file."""
         parts = [self._cut_character] if self._cut_character else []
-        n_wanted = size
+        # Fewer bytes than the longest character has might be none in whole characters, as at the end of the file.
+        n_wanted = max(size, LONGEST_CHARACTER)
         while n_wanted > 0 and (part := self._file.read(n_wanted)):
             parts.append(part)
             n_wanted -= len(part)

@@ -106,6 +106,7 @@ def test_a_rating_or_label_is_never_a_feature(tmp_path):
         (INTERACTIONS + "\n1\t2\t3\tnow\t5\tx\n", {"threshold": 4}, "row 1: column timestamp 'now' is not a time"),
         (INTERACTIONS + "\n1\t2\t3\t4\tnan\tx\n", {"threshold": 4}, "row 1: column price 'nan' is not a finite"),
         ("user_id:token\titem_id:token\ttime:float\n1\t2\t3\n", {}, "which is a name of the log itself"),
+        ("user_id:token\titem_id:token\t label:float\n1\t2\t0\n", {}, "named ' label'; a name begins with a letter"),
         ("user_id:token\titem_id:token\n1\t2\n", {"time": "when"}, "no column 'when'"),
     ],
 )

@@ -13,6 +13,7 @@ from cadc.data.files.formats import Format
 from cadc.data.raw import EntityTable
 from cadc.data.schema import EntitySide, Field
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
+from cadc.data.sources.table_roles import RESERVED
 from cadc.errors import DataError, shown
 
 TYPES = ("token", "token_seq", "float", "float_seq")
@@ -66,6 +67,17 @@ class AtomicFile:
                 f"{self.path}: the column {name!r} of data.{option} has the type {self.types[name]}; expected {kind}."
             )
 
+    def require_names(self, names: Sequence[str]) -> None:
+        """Raise a DataError for the first name of a feature that no field of a log may have."""
+        for name in names:
+            hint = f"rename it, or leave it out with data.leave_out=[{name}]"
+            if name in RESERVED:
+                raise DataError(f"{self.path} has a column {name!r}, which is a name of the log itself; {hint}.")
+            try:
+                Field(name, "context")
+            except DataError as error:
+                raise DataError(f"{self.path}: {str(error).rstrip('.')}; {hint}.") from error
+
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """Yield some columns under their names without types, in blocks of rows."""
         typed = [f"{name}:{self.types[name]}" for name in names]
@@ -104,6 +116,7 @@ class AtomicEntities:
             self.fields, self.bags, self.dense = (
                 self._file.of_type(kind, but) for kind in ("token", "token_seq", "float")
             )
+            self._file.require_names([*self.fields, *self.bags, *self.dense])
         self._entities = EntitiesFromRows(side, self.fields, self.bags, path, SEQUENCE_SEPARATOR)
         self._numbers = np.empty((0, len(self.dense)))
 

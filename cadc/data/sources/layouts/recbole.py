@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from cadc.data.column_block import Block
 from cadc.data.raw import Chunk, EntityTable, RawLog
-from cadc.data.schema import ENTITY_FIELDS, EntitySide, Field, Schema, Side
+from cadc.data.schema import EntitySide, Field, Schema, Side
 from cadc.data.sources.layouts.atomic_files import AtomicEntities, AtomicFile
 from cadc.data.sources.layouts.part_files import PartFiles, part_column
-from cadc.data.sources.table_roles import RESERVED
 from cadc.data.times import TimeColumn
 from cadc.errors import DataError, UsageError, require_at_least
 
@@ -106,12 +105,12 @@ class RecBole(PartFiles):
         columns = self._given(first)
         taken = {self.user, self.item, *columns.values(), *USUAL.values(), *self.leave_out}
         context, dense = (first.of_type(kind, taken) for kind in ("token", "float"))
+        first.require_names([*context, *dense])
         sides = {
             side: AtomicEntities(side, name, path, self.leave_out)
             for (side, path), name in zip(self._features().items(), (self.user, self.item), strict=True)
         }
         fields = [field for side in sides.values() for field in side.schema_fields()]
-        _refuse_reserved(first.path, [*(field.name for field in fields), *context, *dense])
         schema = Schema(
             (*fields, *(Field(name, "context") for name in context)),
             (*dense, *(name for side in sides.values() for name in side.dense)),
@@ -198,13 +197,3 @@ class RecBole(PartFiles):
 
 def _columns(file: AtomicFile) -> str:
     return ", ".join(f"{name}:{kind}" for name, kind in file.types.items())
-
-
-def _refuse_reserved(path: Path, names: Sequence[str]) -> None:
-    """Raise a DataError for a column with a name that columns of a log have; `names` begin with `user` and `item`."""
-    for name in RESERVED:
-        if names.count(name) > (name in ENTITY_FIELDS):
-            raise DataError(
-                f"{path}, or a file of features beside it, has a column {name!r}, which is a name of the log itself; "
-                f"rename it, or leave it out with data.leave_out=[{name}]."
-            )
