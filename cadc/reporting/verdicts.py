@@ -1,6 +1,6 @@
 """What a table says about its claims, in sentences: verdicts on all metrics together, and what speaks against a row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -76,7 +76,7 @@ def _verdicts(
                 lines = [families[reference.family][place] for reference in own]
                 judged = [line for line in lines if not is_empty(line["p"])]
                 if point.columns["dataset"] == dataset and judged:
-                    cell = f"{names[place]} ({', '.join(map(_difference, judged))})"
+                    cell = f"{names[place]} ({', '.join(_difference(line) for line in judged)})"
                     found.setdefault(together([line["verdict"] for line in judged]), []).append(cell)
             if found:
                 metrics = " and ".join(label(reference.metric) for reference in own)
@@ -84,7 +84,7 @@ def _verdicts(
                 yield f"{dataset}, against {arm} by {metrics}: {'. '.join(parts)}."
 
 
-def _difference(line: Mapping[str, Any]) -> str:
+def _difference(line: Mapping[Hashable, Any]) -> str:
     return f"{label(line['metric'])} {line['difference']:+.4f}"
 
 

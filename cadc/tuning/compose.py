@@ -101,7 +101,7 @@ def _trials(
     """Return the settings of a trial for each end of a leaf, below the first component that has the option."""
     group = leaf.partition(".")[0]
     choosing = [name for name in first if _depends(leaf, tuning) and group in tuning.keys[name]]
-    belows = [{**first, name: value} for name in choosing for value in ends[name]] or [first]
+    belows = [{**first, name: value} for name in choosing for value in ends[name]] or [dict(first)]
     for place, below in enumerate(belows):
         try:
             return [

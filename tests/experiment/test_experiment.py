@@ -87,7 +87,7 @@ def test_references_metrics_and_figure_are_read(tmp_path):
         ({"tune": {"trials": 3}}, "expected the key space"),
         ({"tune": {"space": "default", "trials": 0}}, "tune.trials is 0; it must be at least 1"),
         ({"tune": {"space": {"few": "default", "fw": "default"}}}, "'fw', which is not an arm"),
-        ({"tune": {"space": "default", "pruner": "none"}}, "expected the key space"),
+        ({"tune": {"space": "default", "sampler": "random"}}, "expected the key space"),
     ],
     ids=str,
 )
