@@ -80,6 +80,7 @@ class Content:
         They are `user`, `item` and context fields (texts), `label` (int8), `time` (int64, ticks of the log), and dense
         columns (float32, as models of this project read them), as far as the log has them.
         """
+        texts = {field.name: self.values(field) for field in self.fields("context")}
         for rows in self.rows[part].split(BLOCK_ROWS):
             at = rows.numpy()
             found: dict[str, pa.Array] = {}
@@ -88,8 +89,8 @@ class Content:
             found["label"] = pa.array(self.log.column("label")[at].astype(np.int8))
             if self.log.has_column("time"):
                 found["time"] = pa.array(self.log.column("time")[at])
-            for field in self.fields("context"):
-                found[field.name] = self.values(field).take(pa.array(self.log.field_ids(field.name, rows).numpy()))
+            for name, values in texts.items():
+                found[name] = values.take(pa.array(self.log.field_ids(name, rows).numpy()))
             for name in self.dense:
                 values = self.log.column("dense")[at, self.log.schema.dense.index(name)]
                 found[name] = pa.array(np.ascontiguousarray(values))

@@ -147,3 +147,10 @@ def test_wrong_words_are_a_sentence(tmp_path, monkeypatch, words, sentence):
     assert answer.status == 2
     assert sentence in answer.sentence
     assert list(tmp_path.glob("outputs/data/*")) == []
+
+
+def test_weights_of_a_sample_that_no_file_holds_are_said(tmp_path):
+    words = ("data", "export", "synthetic", *SAMPLE, "--layout", "lenskit", "--output", tmp_path / "out")
+    answer = cadc(*words, "sampler=popularity", "sampler.weighting=ipw")
+    assert answer.status == 0
+    assert answer.err == "the sample has weights, or an offset of the logit, which the files do not hold\n"
