@@ -14,6 +14,8 @@ from cadc.storage.output_files import write_output
 
 FILE = "tuned.yaml"
 RATE = "sampler.rate"
+FILES_OF_DATA = ("data.path", "data.description")
+"""Keys of which the folder may be written in several ways."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,17 @@ def _split(override: str) -> tuple[str, str]:
     return key.lstrip("+"), value
 
 
-def _distance(at: Mapping[str, str], values: Mapping[str, str]) -> tuple[int, float]:
-    n_differing = sum(values.get(key) != text for key, text in at.items() if key != RATE)
+def _distance(at: Mapping[str, str], values: Mapping[str, str]) -> tuple[float, float]:
+    n_differing = sum(_difference(key, text, values.get(key)) for key, text in at.items() if key != RATE)
     try:
         apart = abs(log(float(at[RATE]) / float(values[RATE]))) if RATE in at and RATE in values else 0.0
     except (ValueError, ZeroDivisionError):
         apart = inf
     return n_differing, apart
+
+
+def _difference(key: str, text: str, other: str | None) -> float:
+    """Return how much two values of a key differ, 0 to 1; files of one name in two folders may be the same table."""
+    if text == other:
+        return 0.0
+    return 0.5 if key in FILES_OF_DATA and other is not None and Path(text).name == Path(other).name else 1.0

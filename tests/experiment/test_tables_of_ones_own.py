@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from cadc.experiment import load_experiment
+from cadc.experiment import Tuned, load_experiment
+from cadc.experiment.tuned import with_tuned
 from cadc.ledger.store import Ledger
 from cadc.tuning.tasks import tasks
 from tests.data.made_up_sales import ROLES, made_up_rows
@@ -68,3 +69,13 @@ def test_tables_of_one_name_are_refused_before_anything_is_run(folder):
     assert answer.status == 1
     assert "2 data sets have the name 'table', such as those of 'shop.csv' and 'blog.csv'; give each" in answer.err
     assert not list(Path("runs").glob("*/record.json"))
+
+
+def test_settings_of_a_table_are_found_however_its_folder_is_written():
+    chosen = [
+        Tuned("items", {"data.description": f"{where}{name}.yaml"}, (f"trainer.learning_rate={rate}",))
+        for where, name, rate in (("mine/", "shop", 1), ("mine/", "blog", 2), ("", "blog", 3))
+    ]
+    for written, rate in (("./mine/blog.yaml", 2), ("/at/mine/shop.yaml", 1), ("blog.yaml", 3), ("mine/blog.yaml", 2)):
+        found = with_tuned(chosen, "items", ["data=table", f"data.description={written}"])
+        assert f"trainer.learning_rate={rate}" in found, written
