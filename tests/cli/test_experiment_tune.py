@@ -207,6 +207,26 @@ def test_one_arm_is_tuned_anew(tuned, experiments):
     assert entries[:3] == list(tuned.values())[:3]
 
 
+def test_seconds_end_the_studies_of_all_arms_alike_and_the_table_says_which(experiments):
+    space = {"random": "default", "mf": ["default", {"factorization.l2": {"choices": [2.0, 20.0]}}]}
+    space["MF alone"] = {"factorization.l2": {"choices": [2.0]}}
+    tune = {"space": space, "trials": 3, "seconds": 0.001}
+    write_experiment(experiments, "tunable", **DESCRIPTION | {"tune": tune})
+    answer = cadc("experiment", "tunable", "--tune")
+    assert answer.status == 0, answer.err
+    file = experiments / "tunable" / "tuned.yaml"
+    assert {(entry["trials"], entry["ended_by"]) for entry in yaml.safe_load(file.read_text())} == {(1, "seconds")}
+    answer = cadc("experiment", "tunable", "--tune", "tune.seconds=null", "tune.trials=9", "--arm", "MF alone")
+    assert answer.status == 0, answer.err
+    assert "all 2 settings of its space were tried" in answer.err
+    (entry,) = yaml.safe_load(Path("outputs/tunable/tuned.yaml").read_text())
+    assert (entry["trials"], entry["ended_by"]) == (2, "space")
+    assert cadc("experiment", "tunable").status == 0
+    note = Path("results/tunable/table.md").read_text()
+    assert "Each study had up to 3 trials, at most 0.001 s, whichever came first" in note
+    assert "MF alone (synthetic) by seconds, after 1 trials" in note
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "sentence"),
     [
@@ -223,6 +243,8 @@ def test_one_arm_is_tuned_anew(tuned, experiments):
             "random: sampler.rate is both swept",
         ),
         ({"tune": {"space": SPACE, "repeats": 0}}, [], "repeats is 0; it must be at least 1"),
+        ({"tune": {"space": SPACE, "seconds": 0}}, [], "seconds is 0; it must be above 0"),
+        ({"tune": {"space": {"random": ["default", 5]}}}, [], "expected an option of conf/tune, a search space"),
         ({}, ["tune.repeats=0"], "tune.repeats is 0; it must be at least 1"),
         ({"tune": {"space": SPACE, "after": {"mf": "FM"}}}, [], "'FM', which is not tuned"),
         (

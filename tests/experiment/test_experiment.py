@@ -8,7 +8,7 @@ import yaml
 from cadc.configuration.compose import compose_config
 from cadc.errors import UsageError
 from cadc.execution.jobs import runnable_cells
-from cadc.experiment import Tuned, load_experiment
+from cadc.experiment import Reference, Tuned, load_experiment
 from cadc.experiment.analysis import Analysis, build_analysis
 from cadc.experiment.reading import names
 from cadc.experiment.tuned import FILE, read_tuned, with_tuned, write_tuned
@@ -267,3 +267,44 @@ def test_experiments_of_the_repository_compose_and_say_what_they_claim(name, fas
     assert seeds == {"seed=0"} if fast else len(seeds) >= 3 or name in FEW_SEEDS
     for reference in found.references:
         assert reference.rate is None or f"{reference.rate:g}" in rates(found.cells(fast=fast), reference.arm)
+
+
+def test_a_component_that_tuning_chose_replaces_that_of_all_arms_and_of_its_own(tmp_path):
+    arms = {"full": ["model=deepfm", "model.dropout=0.1"], "few": ["sampler.rate=0.1"], "cross": ["model=dcn"]}
+    chosen = ("model=dcn", "model.cross_layers=2", "model.hidden=[64,32]", "trainer.patience=null")
+    # Widths that the grid gives DLRM do not apply to what was chosen instead.
+    experiment(tmp_path, arms=arms, common=["data=synthetic", "model=dlrm", "model.top_mlp=[8]"], seeds=[0])
+    write_tuned("own", [Tuned("full", {"data": "synthetic"}, chosen)], tmp_path / FILE)
+    cells = {cell.arm: cell.overrides for cell in load_experiment(str(tmp_path)).cells()}
+    full = Settings.compose(cells["full"]).config
+    assert (full["choices"]["model"], full["model"]["cross_layers"], full["model"]["dropout"]) == ("dcn", 2, 0.1)
+    assert (list(full["model"]["hidden"]), full["trainer"]["patience"]) == ([64, 32], None)
+    assert Settings.compose(cells["few"]).config["model"]["top_mlp"] == [8]
+    # What the user sets by hand takes no options of another component.
+    by_hand = load_experiment(str(tmp_path)).cells(["model=deepfm"])[0].overrides
+    assert not any(text.startswith("model.cross_layers") for text in by_hand)
+
+
+@pytest.mark.parametrize(
+    ("margins", "size", "sentence"),
+    [
+        ({"auc": 0.002}, "disk", "bytes is 'disk'; choose one of tables, model"),
+        ({}, "model", "margins is {}; expected {metric: margin}"),
+        ([0.002], "model", "margins is [0.002]; expected {metric: margin}"),
+        ({"auc": -1}, "model", "margin is -1; expected 0 or more"),
+        ({"accuracy": 0.002}, "model", "accuracy"),
+    ],
+)
+def test_a_choice_that_is_not_understood_is_a_sentence(tmp_path, margins, size, sentence):
+    with pytest.raises(UsageError) as caught:
+        experiment(tmp_path, choose={"arm": "full", "margins": margins, "bytes": size})
+    assert sentence in str(caught.value)
+
+
+def test_a_point_is_chosen_by_one_metric_or_several(tmp_path):
+    one = experiment(tmp_path, choose={"arm": "full", "metric": "auc", "margin": 0.001}).choose
+    assert (one.references, one.size) == ((Reference("full", metric="auc", margin=0.001),), "embedding_bytes")
+    both = experiment(tmp_path, choose={"arm": "full", "margins": {"auc": 0.001, "logloss": 0.003}, "bytes": "model"})
+    assert [(own.metric, own.margin) for own in both.choose.references] == [("auc", 0.001), ("logloss", 0.003)]
+    assert both.choose.size == "model_bytes"
+    assert both.only(["few"]).choose is None

@@ -1,11 +1,14 @@
 """Bad trials are stopped early, on validation alone, and may go on later."""
 
+import numpy as np
+import optuna
 import pytest
 from optuna.trial import Trial, TrialState
 
 from cadc.configuration.override_text import to_overrides
 from cadc.data.log import InteractionLog
 from cadc.ledger import Ledger
+from cadc.tuning.tuning import Tuning
 from tests.support.commands import cadc
 from tests.tuning.helpers import TUNE, check_study, tune
 
@@ -34,6 +37,20 @@ def test_trials_are_stopped_early_and_keep_their_checkpoint(tmp_path, pruner):
             for state in (TrialState.PRUNED, TrialState.COMPLETE)
         }
         assert sorted(rates[TrialState.PRUNED])[0] < sorted(rates[TrialState.COMPLETE])[-1]
+
+
+@pytest.mark.parametrize(("pruner", "kept"), [("median", 0.5), ("quartile", 0.75)])
+def test_a_trial_is_stopped_where_it_is_among_the_worst_after_an_epoch(pruner, kept):
+    study = optuna.create_study(pruner=Tuning({"seed": {"low": 0, "high": 9}}, pruner=pruner).pruner(9))
+    others = np.linspace(0.5, 0.7, 21)
+    for loss in others:
+        study.add_trial(optuna.trial.create_trial(value=loss, intermediate_values={1: loss, 2: loss}))
+    stopped = []
+    for loss in others:
+        trial = study.ask()
+        trial.report(loss, 2)
+        stopped.append(trial.should_prune())
+    assert stopped == list(others > np.quantile(others, kept))
 
 
 def test_a_pruned_run_that_is_asked_for_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
