@@ -1,5 +1,6 @@
 """RecBole's atomic files: interactions in three parts, features of users and items, and vectors."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -109,7 +110,7 @@ class RecBoleFiles(Layout):
         suffixes = [source for source in loaded if source.endswith("emb")]
         lines = [
             "# recbole: set data_path to the folder above this one.",
-            f"dataset: '{content.name}'",
+            f"dataset: {json.dumps(content.name)}",
             f"benchmark_filename: [{', '.join(PARTS.values())}]",
             'field_separator: "\\t"',
             'seq_separator: " "',

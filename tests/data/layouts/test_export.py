@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from safetensors.torch import load_file
 
 from cadc.data.layouts.lenskit import LensKitFiles
@@ -154,3 +155,19 @@ def test_weights_of_a_sample_that_no_file_holds_are_said(tmp_path):
     answer = cadc(*words, "sampler=popularity", "sampler.weighting=ipw")
     assert answer.status == 0
     assert answer.err == "the sample has weights, or an offset of the logit, which the files do not hold\n"
+
+
+def test_settings_for_recbole_name_all_files(tmp_path):
+    folder = tmp_path / "bob's: shop"
+    assert cadc("data", "export", "synthetic", *ENRICHED, "--layout", "recbole", "--output", folder).status == 0
+    found = yaml.safe_load((folder / "bob's: shop.yaml").read_text())
+    assert found["dataset"] == "bob's: shop"
+    assert [f"{found['dataset']}.{part}.inter" for part in found["benchmark_filename"]] == [
+        f"bob's: shop.{part}.inter" for part in ("train", "valid", "test")
+    ]
+    for source, columns in found["load_col"].items():
+        files = folder.glob("*.train.inter") if source == "inter" else [folder / f"bob's: shop.{source}"]
+        (header,) = (file.read_text().split("\n", 1)[0] for file in files)
+        assert [typed.split(":")[0] for typed in header.split("\t")] == columns
+    assert found["additional_feat_suffix"] == ["useremb", "itememb"]
+    assert found["preload_weight"] == {"uid": "user_emb", "iid": "item_emb"}
