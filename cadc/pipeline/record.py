@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from cadc.data.log import InteractionLog
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.embeddings.measured import measure_tables, table_bytes
 from cadc.factorization.fitted_rows import Fitted
+from cadc.models.model import Model
 from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, peak_memory_mb
@@ -37,7 +36,7 @@ class Done:
 
     log: InteractionLog
     sample: Sample
-    model: nn.Module
+    model: Model
     fitted: Sequence[Fitted | None]
     fit: FitResult | None
     metrics: Mapping[str, float]
