@@ -6,8 +6,7 @@ from cadc.errors import UsageError
 from cadc.models.cross_layers import CrossLayer, CrossMixture
 from cadc.models.dcn import DCN
 from cadc.models.factorization import FactorizationModel
-from tests.models.test_deepfm import model_of
-from tests.models.test_dlrm import naive_mlp
+from tests.models.click_networks import model_of, naive_mlp
 from tests.support.helpers import random_factors, small_synthetic_log
 
 
@@ -73,7 +72,7 @@ def naive_forward(model, batch):
 @pytest.mark.parametrize("own", [{}, {"rank": 2, "experts": 3}, {"hidden": ()}, {"cross_layers": 1, "hidden": (5,)}])
 def test_forward_equals_a_naive_implementation(structure, own):
     log = small_synthetic_log()
-    model = model_of(log, cls=DCN, structure=structure, **own)
+    model = model_of(log, DCN, structure=structure, **own)
     batch = log.gather(log.rows("test")[:20])
     np.testing.assert_allclose(numbers(model(batch)), naive_forward(model, batch), atol=1e-4)
 
@@ -81,7 +80,7 @@ def test_forward_equals_a_naive_implementation(structure, own):
 def test_structures_differ():
     log = small_synthetic_log()
     batch = log.gather(log.rows("test")[:20])
-    one, two = (model_of(log, cls=DCN, structure=structure)(batch) for structure in ("parallel", "stacked"))
+    one, two = (model_of(log, DCN, structure=structure)(batch) for structure in ("parallel", "stacked"))
     assert not torch.allclose(one, two)
 
 
@@ -89,7 +88,7 @@ def test_structures_differ():
 def test_a_residual_starts_at_the_logit_of_the_factorisation(own):
     log = small_synthetic_log()
     factors = random_factors(log.schema, ("user", "item"))
-    model = model_of(log, cls=DCN, factors=factors, residual=True, **own)
+    model = model_of(log, DCN, factors=factors, residual=True, **own)
     batch = log.gather(log.rows("test"))
     assert torch.equal(model(batch), FactorizationModel(factors, log.schema)(batch))
     assert model.starts_at_base
@@ -98,4 +97,4 @@ def test_a_residual_starts_at_the_logit_of_the_factorisation(own):
 @pytest.mark.parametrize("option", ["cross_layers", "rank", "experts"])
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(UsageError, match=rf"model\.{option} is 0; it must be at least 1"):
-        model_of(small_synthetic_log(), cls=DCN, **{option: 0})
+        model_of(small_synthetic_log(), DCN, **{option: 0})

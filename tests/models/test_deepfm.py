@@ -6,23 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.initialization import InitialValues
-from cadc.embeddings.initializers.random import RandomInitializer
-from cadc.embeddings.schemes.full import Full
 from cadc.errors import UsageError
 from cadc.models.deepfm import DeepFM, sum_of_products
 from cadc.models.factorization import FactorizationModel
-from cadc.randomness import torch_generator
-from tests.models.test_dlrm import naive_mlp
+from tests.models.click_networks import model_of, naive_mlp
 from tests.support.helpers import random_factors, small_synthetic_log
-
-
-def model_of(log, dim=4, cls=DeepFM, n_dense=None, **options):
-    targets = RandomInitializer(std=0.5).targets(log, dim, None, torch_generator(0, "tables"))
-    embeddings = EmbeddingCollection(log.schema, Full(dim=dim), InitialValues(targets))
-    n_dense = len(log.schema.dense) if n_dense is None else n_dense
-    return cls(embeddings, n_dense, torch_generator(0, "network"), schema=log.schema, **{"factors": None} | options)
 
 
 def naive_forward(model, batch):
@@ -41,7 +29,7 @@ def naive_forward(model, batch):
 @pytest.mark.parametrize("hidden", [(16, 8), ()])
 def test_forward_equals_a_naive_implementation(hidden):
     log = small_synthetic_log()
-    model = model_of(log, hidden=hidden)
+    model = model_of(log, DeepFM, hidden=hidden)
     with torch.no_grad():
         model.of_dense.normal_()
         for weight in model.linear_terms.parameters():
@@ -58,7 +46,7 @@ def test_sum_of_products_equals_a_loop_over_pairs(n_fields, dim, seed):
 
 
 def test_a_log_without_dense_features_has_vectors_of_fields_alone():
-    model = model_of(small_synthetic_log(), n_dense=0)
+    model = model_of(small_synthetic_log(), DeepFM, n_dense=0)
     assert model.of_dense is None
     assert model.deep[0].in_features == 7 * 4
 
@@ -67,7 +55,7 @@ def test_a_log_without_dense_features_has_vectors_of_fields_alone():
 def test_a_residual_starts_at_the_logit_of_the_factorisation(hidden):
     log = small_synthetic_log()
     factors = random_factors(log.schema, ("user", "item", "tags"))
-    model = model_of(log, factors=factors, residual=True, hidden=hidden)
+    model = model_of(log, DeepFM, factors=factors, residual=True, hidden=hidden)
     batch = log.gather(log.rows("test"))
     assert torch.equal(model(batch), FactorizationModel(factors, log.schema)(batch))
     assert model.starts_at_base
@@ -76,6 +64,6 @@ def test_a_residual_starts_at_the_logit_of_the_factorisation(hidden):
 def test_options_out_of_range_are_refused():
     log = small_synthetic_log()
     with pytest.raises(UsageError, match=r"model\.hidden is 0; it must be at least 1"):
-        model_of(log, hidden=(16, 0))
+        model_of(log, DeepFM, hidden=(16, 0))
     with pytest.raises(UsageError, match=r"model\.dropout is -0\.1"):
-        model_of(log, dropout=-0.1)
+        model_of(log, DeepFM, dropout=-0.1)

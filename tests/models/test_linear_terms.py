@@ -7,7 +7,7 @@ from cadc.embeddings.measured import measure_tables, table_bytes
 from cadc.models.linear_terms import LinearTerms, collections_of_vectors
 from cadc.training.advice import length
 from cadc.training.optimizers import LAZY_FROM, skips_rows
-from tests.models.test_dlrm import model_of
+from tests.models.click_networks import model_of
 from tests.support.helpers import small_synthetic_log
 
 
