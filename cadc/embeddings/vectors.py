@@ -23,7 +23,7 @@ from cadc.provenance.fingerprint import file_hash
 
 TABLES = "tables.safetensors"
 VOCABULARY = "vocabulary_{}.parquet"
-BESIDE = ("vocabulary_", "factors_")
+BESIDE = ("vocabulary_", "factors_", "linear_")
 """Prefixes of Parquet files in a folder that do not hold the vectors of a field."""
 
 

@@ -40,6 +40,7 @@ def test_there_is_a_vocabulary_for_each_field_and_nothing_that_runs_code(exporte
     assert {path.name for path in folder.iterdir()} == {
         "model.safetensors",
         "tables.safetensors",
+        "linear.safetensors",
         "record.json",
         *(f"vocabulary_{field.name}.parquet" for field in log.schema.fields),
     }

@@ -15,7 +15,7 @@ from cadc.ledger.record_hash import record_hash, seal
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
 from cadc.pipeline.settings import Settings
-from cadc.serving.export import tables_of
+from cadc.serving.export import linear_of, tables_of
 from cadc.serving.load import load_run
 from cadc.training.checkpoints import CheckpointFolder
 from tests.cli.test_predict import raw_rows
@@ -87,9 +87,12 @@ def test_exported_files_have_the_bytes_of_the_record_and_the_vectors_of_the_mode
         assert (folder / f"{table}.safetensors").stat().st_size == file["bytes"]
     compressed = [file["bytes"] for file in files.values() if file["is_compressed"]]
     assert record["tables"]["bytes"] == sum(compressed)
-    dense = tables_of(model, log)
+    of_vectors, of_weights = tables_of(model, log), linear_of(model, log)
     seen = set()
     for table in files:
+        dense = of_vectors
+        if table.startswith("linear_terms."):
+            dense = {field.name: of_weights[f"weights.{field.name}"].unsqueeze(1) for field in log.schema.fields}
         served = read_table(folder / f"{table}.safetensors")
         sizes = [field.vocabulary_size for field in served.fields]
         for field, vectors in zip(served.names, served.reconstruct().split(sizes), strict=True):
