@@ -24,6 +24,7 @@ class Tune:
     after : by arm, another arm that is tuned first and whose settings are kept. A network then shares the
         factorisation of its control, which isolates what the network adds. Its trials add to those of the other arm,
         whose seconds count as its own.
+    like : by arm, another arm whose settings it takes over, at the same points, instead of a study of its own.
     trials : of every study, at most.
     seconds : of every study, at most; no trial begins after them. None sets no limit.
     repeats : runs of each trial, with consecutive seeds; their mean is its value.
@@ -37,6 +38,7 @@ class Tune:
 
     spaces: Mapping[str, Any]
     after: Mapping[str, str] = field(default_factory=dict)
+    like: Mapping[str, str] = field(default_factory=dict)
     trials: int = 20
     seconds: float | None = None
     repeats: int = 1
@@ -52,7 +54,8 @@ class Tune:
 
         Parameters
         ----------
-        node : the key `space`, for all arms or by arm, and those of `after` and `OPTIONS` that differ from the default.
+        node : the key `space`, for all arms or by arm, and those of `after`, `like` and `OPTIONS` that differ from the
+            default.
         arms : names of all arms.
         where : file and key, for messages.
 
@@ -60,8 +63,8 @@ class Tune:
         ------
         UsageError : for an unknown key or an invalid value.
         """
-        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", "after", *OPTIONS}:
-            known = ", ".join(["after", *OPTIONS])
+        if not isinstance(node, Mapping) or "space" not in node or not set(node) <= {"space", *BY_ARM, *OPTIONS}:
+            known = ", ".join([*BY_ARM, *OPTIONS])
             raise UsageError(f"{where} is {shown(node)}; expected the key space, and optionally {known}.")
         space = node["space"]
         if not _is_space(space):
@@ -82,9 +85,17 @@ class Tune:
                     )
             spaces = space
         given = {key: cast(node[key], kind, f"{where}.{key}") for key, kind in OPTIONS.items() if key in node}
-        after = node.get("after") or {}
-        if not isinstance(after, Mapping):
-            raise UsageError(f"{where}.after is {shown(after)}; expected {{arm: another arm}}.")
+        after, like = (node.get(name) or {} for name in BY_ARM)
+        for name, found in zip(BY_ARM, (after, like), strict=True):
+            if not isinstance(found, Mapping):
+                raise UsageError(f"{where}.{name} is {shown(found)}; expected {{arm: another arm}}.")
+        spaces = {arm: own for arm, own in spaces.items() if arm not in like}
+        for arm, other in like.items():
+            if arm not in arms or other not in spaces:
+                wrong = (
+                    f"{shown(arm)}, which is not an arm" if arm not in arms else f"{shown(other)}, which is not tuned"
+                )
+                raise UsageError(f"{where}.like names {wrong}; correct the name, or give it a search space.")
         for arm, below in after.items():
             if arm not in spaces or below not in spaces:
                 unknown_arm = shown(below if arm in spaces else arm)
@@ -99,7 +110,7 @@ class Tune:
         seconds = given.get("seconds")
         if seconds is not None and not seconds > 0:
             raise UsageError(f"{where}.seconds is {seconds:g}; it must be above 0.")
-        return cls(spaces, after, **given)
+        return cls(spaces, after, like, **given)
 
     def only(self, arms: Collection[str]) -> "Tune":
         """Return the tuning of some of the arms.
@@ -112,7 +123,16 @@ class Tune:
         for arm, below in after.items():
             if below not in arms:
                 raise UsageError(f"{arm} is tuned after {below}; add --arm '{below}'.")
-        return replace(self, spaces={arm: space for arm, space in self.spaces.items() if arm in arms}, after=after)
+        like = {arm: other for arm, other in self.like.items() if arm in arms or other in arms}
+        for arm, other in like.items():
+            if other not in arms:
+                raise UsageError(f"{arm} takes over the settings of {other}; add --arm '{other}'.")
+        spaces = {arm: space for arm, space in self.spaces.items() if arm in arms}
+        return replace(self, spaces=spaces, after=after, like=like)
+
+
+BY_ARM = ("after", "like")
+"""Keys of `tune` that name another arm for some arms."""
 
 
 def _is_space(node: Any) -> bool:
@@ -131,4 +151,4 @@ OPTIONS: dict[str, Any] = {
     "per_rate": bool,
     "pruner": Pruner,
 }
-"""Keys of `tune` beside `space` and `after`, and their types."""
+"""Keys of `tune` beside `space` and `BY_ARM`, and their types."""

@@ -47,7 +47,8 @@ def tune_arms(experiment: Experiment, overrides: Sequence[str], ledger: Ledger, 
         if task.cell.arm in how.after:
             task = _with_settings_of(task, how.after[task.cell.arm], list(chosen.values()))
         chosen[index] = _tuned(task, how, experiment, ledger)
-    return [chosen[index] for index in range(len(todo))]
+    found = [chosen[index] for index in range(len(todo))]
+    return [*found, *(replace(own, arm=arm) for arm, other in how.like.items() for own in found if own.arm == other)]
 
 
 def _with_settings_of(task: Task, arm: str, chosen: Sequence[Tuned]) -> Task:

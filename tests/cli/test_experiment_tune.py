@@ -207,6 +207,17 @@ def test_one_arm_is_tuned_anew(tuned, experiments):
     assert entries[:3] == list(tuned.values())[:3]
 
 
+def test_an_arm_may_take_over_all_of_another_without_a_study(experiments):
+    arms = DESCRIPTION["arms"] | {"mf, trained on": ["initializer=mf", "initializer.freeze=false", "sampler.rate=0.2"]}
+    tune = {"space": SPACE, "trials": 2, "like": {"mf, trained on": "mf"}}
+    write_experiment(experiments, "tunable", **DESCRIPTION | {"arms": arms, "tune": tune})
+    answer = cadc("experiment", "tunable", "--tune", "--arm", "mf")
+    assert answer.status == 0, answer.err
+    mine, taken = yaml.safe_load(Path("outputs/tunable/tuned.yaml").read_text())
+    assert (mine["arm"], taken) == ("mf", mine | {"arm": "mf, trained on"})
+    assert len(Ledger().ids()) == 2
+
+
 def test_seconds_end_the_studies_of_all_arms_alike_and_the_table_says_which(experiments):
     space = {"random": "default", "mf": ["default", {"factorization.l2": {"choices": [2.0, 20.0]}}]}
     space["MF alone"] = {"factorization.l2": {"choices": [2.0]}}
@@ -243,6 +254,9 @@ def test_seconds_end_the_studies_of_all_arms_alike_and_the_table_says_which(expe
             "random: sampler.rate is both swept",
         ),
         ({"tune": {"space": SPACE, "repeats": 0}}, [], "repeats is 0; it must be at least 1"),
+        ({"tune": {"space": SPACE, "like": {"mff": "mf"}}}, [], "like names 'mff', which is not an arm"),
+        ({"tune": {"space": SPACE, "like": {"mf": "mf"}}}, [], "like names 'mf', which is not tuned"),
+        ({"tune": {"space": SPACE, "like": {"mf": "random"}}}, ["--arm", "mf"], "add --arm 'random'"),
         ({"tune": {"space": SPACE, "seconds": 0}}, [], "seconds is 0; it must be above 0"),
         ({"tune": {"space": {"random": ["default", 5]}}}, [], "expected an option of conf/tune, a search space"),
         ({}, ["tune.repeats=0"], "tune.repeats is 0; it must be at least 1"),
