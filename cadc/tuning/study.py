@@ -5,6 +5,7 @@ process resumes the same trial, whose run continues from its checkpoint.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -32,6 +33,13 @@ Ended: TypeAlias = Literal["trials", "seconds", "space"]
 def seconds_of(trial: FrozenTrial) -> float:
     """Return the seconds that a trial took, as the records of its runs count them; 0 for one that has not ended."""
     return float(trial.user_attrs.get(SECONDS, 0.0))
+
+
+def _seconds_so_far(trial: FrozenTrial) -> float:
+    """Return the seconds of a trial that has ended, and the time since one that another process works on began."""
+    if trial.state != TrialState.RUNNING or trial.datetime_start is None:
+        return seconds_of(trial)
+    return (datetime.now() - trial.datetime_start).total_seconds()
 
 
 class SharedStudy:
@@ -137,13 +145,13 @@ class SharedStudy:
             return self._begin(new.number, new._trial_id, lease), lease
 
     def _is_enough(self, trials: Sequence[FrozenTrial]) -> bool:
-        """Return whether no trial is to begin: there are enough, or those that have ended took all seconds."""
+        """Return whether no trial is to begin: there are enough, or they took all seconds."""
         begun = [trial for trial in trials if trial.state != TrialState.WAITING]
         return len(begun) >= self.tuning.trials or self._is_out_of_time(trials)
 
     def _is_out_of_time(self, trials: Sequence[FrozenTrial]) -> bool:
         limit = self.tuning.seconds
-        return limit is not None and sum(map(seconds_of, trials)) >= limit
+        return limit is not None and sum(map(_seconds_so_far, trials)) >= limit
 
     @cached_property
     def _proposals(self) -> Proposals:

@@ -1,5 +1,6 @@
 """What trials set: the default first, even points, nothing twice, the same in every process; bundles and conditions."""
 
+import time
 from collections import Counter
 
 import pytest
@@ -130,3 +131,17 @@ def test_a_choice_that_is_not_understood_is_a_sentence(space, said):
 
 def test_a_study_needs_no_overrides_of_its_runs_to_be_looked_at(tmp_path):
     assert SharedStudy(Tuning({"seed": {"low": 0, "high": 9}}), "s", "hash", Ledger(tmp_path), 1).done() == []
+
+
+def test_what_another_process_works_on_counts_for_the_seconds(tmp_path):
+    first = look(tmp_path, "tune.trials=5", "tune.seconds=0.05")
+    trial, lease = first.next()
+    time.sleep(0.1)
+    other = look(tmp_path, "tune.trials=5", "tune.seconds=0.05")
+    assert other.next() is None
+    assert other.others_work()
+    first.tell(trial, 0.01, values=[0.5])
+    lease.release()
+    again = other.next()  # the trial took less, as its record counts
+    assert again is not None
+    again[1].release()
