@@ -1,6 +1,5 @@
 """Text files with a row in each line and a separator between columns: .csv, .tsv and .txt."""
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from cadc.data.files.first_line import OTHER_SEPARATORS, FirstLine
 from cadc.data.files.formats import Format, Quoting
 from cadc.data.files.records import MAX_RECORD_BYTES, RecordReader, Records
 from cadc.data.files.rows_in_quotes import RowsInQuotes
@@ -19,7 +19,6 @@ from cadc.data.in_threads import in_threads
 from cadc.errors import DataError, shown
 from cadc.terminal.progress import say
 
-OTHER_SEPARATORS = ",;\t|"
 SEPARATED = "columns are separated by commas, semicolons, tabs or pipes"
 HEADER_BYTES = 1 << 16
 """Bytes that are searched for the end of the header at first."""
@@ -59,10 +58,12 @@ class SeparatedFile:
     ) -> None:
         self.path, self._format, self._block_bytes = path, file_format, block_bytes
         self._has_header, self._is_sure = header is True, quoting != "auto"
-        line = self._first_line() if isinstance(header, bool) else ""
-        self.separator = self._separator(line, wanted, quoting)
-        self.has_quotes = file_format.has_quotes(self.separator, quoting, line if self._has_header else "")
-        self.names = self._header() if isinstance(header, bool) else list(header)
+        text = self._first_line() if isinstance(header, bool) else ""
+        first = FirstLine(text, file_format, quoting, self._has_header)
+        self.separator = first.separators(wanted)[0]
+        self.has_quotes = first.has_quotes(self.separator)
+        self.names = self._names(first) if isinstance(header, bool) else list(header)
+        self._remark = first.remark(wanted)
 
     def _first_line(self) -> str:
         """Return the first line that is not blank."""
@@ -83,27 +84,12 @@ class SeparatedFile:
             raise DataError(f"{self.path} has {n_columns} columns; expected at most {MAX_COLUMNS}.")
         return line
 
-    def _separator(self, line: str, wanted: Sequence[str], quoting: Quoting) -> str:
-        """Return the separator that finds most of the wanted columns in the first line."""
-
-        def n_found(separator: str) -> tuple[int, bool]:
-            has_quotes = self._format.has_quotes(separator, quoting, line if self._has_header else "")
-            names = self._names(_split(line, separator, has_quotes))
-            return len({*wanted}.intersection(names)), len(names) > 1
-
-        # Of equals the first wins: the suffix decides unless another separator is clearly better.
-        return max((self._format.separator, *OTHER_SEPARATORS), key=n_found)
-
-    def _header(self) -> list[str]:
+    def _names(self, first: FirstLine) -> list[str]:
         for records in self._pieces(HEADER_BYTES):
             if len(records.starts):
-                line = records.data[records.starts[0] : records.ends[0]].decode().rstrip("\r")
-                return self._names(_split(line, self.separator, self.has_quotes))
+                text = records.data[records.starts[0] : records.ends[0]].decode().rstrip("\r")
+                return first.names(text, self.separator)
         raise DataError(f"{self.path} is empty; expected {self._content()}.")
-
-    def _names(self, values: list[str]) -> list[str]:
-        """Return the names of the columns of a file whose first line holds some values."""
-        return values if self._has_header else [str(number) for number in range(1, len(values) + 1)]
 
     def _content(self) -> str:
         return "a line of column names, then rows" if self._has_header else "lines of values"
@@ -147,6 +133,8 @@ class SeparatedFile:
                 yield pa.RecordBatch.from_arrays(batch.columns, names=list(names))
         if not n_records:
             raise DataError(f"{self.path} is empty; expected lines of {len(self.names)} columns.")
+        if self._remark:
+            self._say(self._remark)
         if n_with_breaks:
             self._say(f"{n_with_breaks:,} of {n_rows:,} rows hold line breaks in quotes")
         if n_in_quotes:
@@ -231,16 +219,6 @@ class SeparatedFile:
 
     def _say(self, remark: str) -> None:
         say(f"{self.path}: {remark}")
-
-
-def _split(line: str, separator: str, has_quotes: bool) -> list[str]:
-    """Return the values of a line."""
-    if not has_quotes or '"' not in line:
-        return line.split(separator)
-    try:
-        return next(csv.reader([line], delimiter=separator, strict=True), [])
-    except csv.Error:  # a name that is far too long, or a quote in the wrong place
-        return line.split(separator)
 
 
 def _n_in_quotes(batch: pa.RecordBatch) -> int:

@@ -49,6 +49,12 @@ class Copies:
         n = int(matched.sum())
         return 2.0 * int(matched[0]) * int(matched[1]) / n if n else 0.0
 
+    def is_taken_whole(self, part: int) -> bool:
+        """Whether nearly all rows of a part are copies although few training rows are copies of another one."""
+        in_training = self.counts[:, 0]
+        n_repeated = int(in_training[in_training > 1].sum())
+        return self.n_copies(part) >= 0.9 * self.n_rows[part] and n_repeated <= 0.5 * self.n_rows[0]
+
     @property
     def times(self) -> int:
         """How often nearly every row occurs: the largest number that divides the counts of nine tenths of them."""
@@ -68,6 +74,7 @@ def copies_remark(columns: DiskColumns, order: NDArray[np.integer[Any]], sizes: 
     such as clicks with few columns, are no reason for a sentence: their labels differ now and then. So it is said only
 
     - if nearly every row of the log occurs several times;
+    - if nearly every row of a part is a copy, and at most half of the training rows repeat, as in files that overlap;
     - or if labels differ for less than a tenth of the rows with equal inputs that chance would make differ. Where too
       few could differ, as where all labels are 1, rows must be equal in user, item and time for it.
 
@@ -103,6 +110,7 @@ def _sentence(copies: Copies, inputs: Sequence[str], *, is_certain: bool = False
     for part in (2, 1):
         n_copies, n_rows, expected = copies.n_copies(part), int(copies.n_rows[part]), copies.expected_conflicts(part)
         is_evident = copies.n_conflicts(part) <= 0.1 * expected and (is_certain or expected >= LEAST_COPIES)
+        is_evident |= copies.is_taken_whole(part)
         if n_copies >= max(LEAST_COPIES, LEAST_SHARE * n_rows) and (is_evident or times > 1):
             share = f"{100 * n_copies / n_rows:.1f} %"
             count = f"about {share} of the" if copies.is_sample else f"{n_copies:,} of {n_rows:,}"

@@ -170,3 +170,29 @@ def test_train_says_it_also_when_the_log_comes_from_the_cache(tmp_path):
     record = pd.read_json(answer.out.strip(), typ="series")
     assert "exact copies" in record["data"]["remarks"][0]
     assert "remark      " in cadc("data", "describe", "table", *words[1:], "--output", tmp_path / "out").out
+
+
+def test_test_rows_that_are_all_taken_from_training_are_said_though_pairs_repeat_with_other_labels():
+    rng = np.random.default_rng(0)
+    n_train, n_test = 2000, 500
+    pairs, label = rng.integers(60 * 40, size=n_train), rng.integers(2, size=n_train)
+    for taken, is_said in ((rng.permutation(n_train)[:n_test], True), (None, False)):
+        own = pairs[taken] if is_said else rng.integers(60 * 40, size=n_test)
+        own_label = label[taken] if is_said else rng.integers(2, size=n_test)
+        columns = InMemory(
+            {
+                "label": np.concatenate([label, own_label]).astype(np.float32),
+                "user": np.concatenate([pairs, own]).astype(np.int32) // 40,
+                "item": np.concatenate([pairs, own]).astype(np.int32) % 40,
+            }
+        )
+        found = copies_remark(columns, np.arange(n_train + n_test), [n_train, 0, n_test])
+        assert ("500 of 500 test rows (100.0 %) are exact copies of training rows" in found) == is_said
+
+
+def test_rows_of_few_values_are_no_copies_though_all_occur_in_training():
+    rng = np.random.default_rng(0)
+    columns = InMemory(
+        {"label": rng.integers(2, size=3000).astype(np.float32), "hour": rng.integers(24, size=3000).astype(np.int32)}
+    )
+    assert copies_remark(columns, np.arange(3000), [2000, 500, 500]) == ""

@@ -3,10 +3,15 @@
 import csv
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cadc.data import columns
+from cadc.data.columns import read_columns
 from cadc.data.prepare import prepare
 from cadc.data.sources.table import Table
 from cadc.data.split.random import RandomSplit
@@ -44,6 +49,27 @@ def test_columns_by_number_are_those_by_name(path, tmp_path, suffix, separator):
     for column in ("user", "item", "label", "time", "dense", "context_ids"):
         assert (by_number.column(column) == by_name.column(column)).all(), column
     assert (by_number.entity_keys("user") == by_name.entity_keys("user")).all()
+
+
+VALUE = st.text("ab 0é,;|\"'#\t", max_size=4)
+
+
+@given(
+    st.lists(st.tuples(VALUE, VALUE, st.sampled_from("abc")), min_size=1, max_size=20),
+    st.sampled_from([1, 40, 1 << 20]),
+)
+@settings(deadline=None, max_examples=60)
+def test_values_by_number_are_those_that_pandas_reads(rows, block_bytes):
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "BLOCK_BYTES", block_bytes)
+        file = Path(folder, "log.csv")
+        with file.open("w", newline="", encoding="utf-8") as out:
+            csv.writer(out, lineterminator="\n").writerows(rows)
+        found = [block.columns for block in read_columns(file, ["3", "1"], header=False, quoting="double")]
+        expected = pd.read_csv(file, header=None, dtype=str, keep_default_na=False)
+    for number in (3, 1):
+        values = [value for block in found for value in block[str(number)].to_pylist()]
+        assert values == expected[number - 1].tolist() == [row[number - 1] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -103,3 +129,10 @@ def test_new_rows_without_names_are_scored_and_may_have_names(tmp_path):
     answer = cadc("predict", run.name, named, "--header")
     assert answer.status == 0, answer.err
     assert pd.read_csv(StringIO(answer.out), dtype=str)["probability"].tolist() == scored["probability"].tolist()
+
+
+@pytest.mark.parametrize(("line", "is_said"), [("1;2,5;3,0", True), ("1;2;5,0", False), ("a;b,c,0", False)])
+def test_a_line_that_two_separators_fit_is_said(tmp_path, capsys, line, is_said):
+    (tmp_path / "log.csv").write_text(f"{line}\n" * 3)
+    list(read_columns(tmp_path / "log.csv", ["1", "3"], header=False))
+    assert ("semicolons could separate them, too" in capsys.readouterr().err) == is_said
