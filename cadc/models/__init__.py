@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
+    from cadc.models.ctr_network import CTRNetwork
     from cadc.models.dcn import DCN
     from cadc.models.deepfm import DeepFM
     from cadc.models.dlrm import DLRM
@@ -25,6 +26,7 @@ __all__ = [
     "EASE",
     "BiasModel",
     "BoostedTrees",
+    "CTRNetwork",
     "DeepFM",
     "FactorizationModel",
     "LabelMean",
