@@ -90,7 +90,7 @@ def on_less_data(overrides: list[str]) -> list[str]:
         return [next(ids) if word == "RUN" else word for word in overrides]
     if overrides[0] == "tune":
         own = [word for word in overrides if not word.startswith(("data.n_rows", "tune.trials"))]
-        return [*own, *SMALL, "tune.trials=1"]
+        return [*own, *(ALS_SMALL if "factorization=als" in overrides else SMALL), "tune.trials=1"]
     return overrides
 
 
