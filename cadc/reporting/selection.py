@@ -122,12 +122,15 @@ def add_choice(
 ) -> pd.DataFrame:
     """Return the table with the columns `front` and `chosen`, and a note on the chosen point and its test.
 
+    Where the bytes of whole models count, they are the column `model_bytes`.
+
     Parameters
     ----------
     table : as `build_table` returns it for these rows.
     how, choice, tested : see `choose` and `compare_choice`.
     """
-    wide = table.assign(front=choice.front, chosen=False)
+    sizes = {how.size: pd.Series(choice.size, table.index).round().astype("Int64")} if how.size == "model_bytes" else {}
+    wide = table.assign(**sizes, front=choice.front, chosen=False)
     names = names_of(rows)
     notes = [wide.attrs["note"]] if "note" in wide.attrs else []
     to = " and ".join(f"{label(one.metric)} to {one}, margin {one.margin:g}" for one in how.references)

@@ -164,5 +164,6 @@ def test_the_bytes_of_the_whole_model_may_count():
     found = choose(how, rows)
     wide = add_choice(build_table(runs, ["auc"]), how, found, rows, None)
     assert "1/2.67 of the bytes of the whole model" in wide.attrs["note"]  # 24,000 to 9,000
+    assert set(wide["model_bytes"]) == {24000, 12000, 9000}
     del runs[0][1]["bytes"]["model"]
     assert sum(size != size for size in choose(how, points(runs)).size) == 0  # another seed tells

@@ -67,13 +67,14 @@ class HeatPanel(Panel):
 
 
 class FrontPanel(Panel):
-    """Network rows against bytes of the served tables, both on log axes, coloured by the metric."""
+    """Network rows against the served bytes of tables, or of whole models, on log axes, coloured by the metric."""
 
     def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
         """Draw a point for each row of the table; points of the front are filled, the chosen point has a ring."""
-        rows = rows[rows["rows_kept"].notna() & rows["embedding_bytes"].notna()]
+        size = "model_bytes" if "model_bytes" in rows else "embedding_bytes"
+        rows = rows[rows["rows_kept"].notna() & rows[size].notna()]
         colours, low, high = _colours(palette.table, metric)
-        x, y = rows["rows_kept"].astype(float), rows["embedding_bytes"].astype(float) / 1024
+        x, y = rows["rows_kept"].astype(float), rows[size].astype(float) / 1024
         on = rows["front"].fillna(False).astype(bool)
         axes.scatter(x[~on], y[~on], s=12, facecolors="none", edgecolors="0.6", label="dominated")
         value = rows.loc[on, f"{metric}_mean"]
@@ -92,7 +93,7 @@ class FrontPanel(Panel):
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("rows that the network trains on")
-        axes.set_ylabel("KiB of tables")
+        axes.set_ylabel("KiB of the whole model" if size == "model_bytes" else "KiB of tables")
 
 
 def _colours(table: pd.DataFrame, metric: str) -> tuple[mpl.colors.Colormap, float, float]:
