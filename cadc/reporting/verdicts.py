@@ -91,12 +91,12 @@ def _difference(line: Mapping[Hashable, Any]) -> str:
 def _beaten(
     references: Sequence[Reference], rows: Sequence[Point], names: Sequence[str], metrics: Sequence[str]
 ) -> Iterator[str]:
-    """Yield a sentence for each reference with a network that models without one beat, in the mean over equal seeds."""
+    """Yield a sentence for each reference, a network on all rows, that models without one beat on the same seeds."""
     for reference in _different(references):
         beaten: dict[int, list[str]] = {}
         for place, point in enumerate(rows):
             other = counterpart(reference, point, rows)
-            if other is None or _has_network(point) or not _has_network(other):
+            if other is None or _has_network(point) or not _is_full(other):
                 continue
             gains = [(metric, _gain(metric, point, other)) for metric in metrics]
             if better := [f"{label(metric)} by {gain:.4f}" for metric, gain in gains if gain > 0]:
@@ -115,7 +115,7 @@ def _gain(metric: str, point: Point, other: Point) -> float:
 
 
 def _larger(references: Sequence[Reference], rows: Sequence[Point], names: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for each reference with a network that some rows serve more bytes than."""
+    """Yield a sentence for each reference, a network on all rows, that some rows serve more bytes than."""
     bytes_of = ModelBytes(record for point in rows for record in point.results)
     sizes, what = [next(map(bytes_of, point.results), None) for point in rows], "bytes of the whole model"
     if any(size is None for size in sizes):
@@ -125,7 +125,8 @@ def _larger(references: Sequence[Reference], rows: Sequence[Point], names: Seque
         more: dict[int, dict[str, dict[str, None]]] = {}
         for place, point in enumerate(rows):
             other = counterpart(reference, point, rows)
-            if other is None or not _has_network(other):
+            # A compressed table has fewer bytes than most: that is its point.
+            if other is None or not _is_full(other) or other.columns["embedding"] != "full":
                 continue
             size, least = sizes[place], sizes[rows.index(other)]
             if size and least and size > MORE_BYTES * least:
@@ -144,6 +145,12 @@ def _different(references: Sequence[Reference]) -> list[Reference]:
 
 def _has_network(point: Point) -> bool:
     return "trainer" in point.records[0]["uses"]
+
+
+def _is_full(point: Point) -> bool:
+    """Return whether a row has a network that trains on all rows, which others are to replace."""
+    rows = point.records[0]["rows"]
+    return _has_network(point) and rows.get("kept") == rows.get("full")
 
 
 def _mixed(rows: Sequence[Point], names: Sequence[str]) -> Iterator[str]:

@@ -19,7 +19,10 @@ def run(arm, *words, seed=0, auc=0.8, logloss=0.5, code="now", **parts):
         "code": {"hash": code},
         "data": {"name": "ml-1m", "content_hash": f"split {seed}", "files": {"ratings": "x"}},
     }
-    return arm, record(*words, metrics={"auc": auc, "logloss": logloss}, **own | parts)
+    found = record(*words, metrics={"auc": auc, "logloss": logloss}, **own | parts)
+    if "trainer" in found["uses"]:
+        found["rows"] = {"kept": int(8000 * found["config"]["sampler"]["rate"]), "full": 8000}
+    return arm, found
 
 
 def lines_of(runs, comparison=None, references=REFERENCES):
