@@ -28,7 +28,7 @@ OF_OLD_RECORDS = {"constant", "lazy_tables", "cg_steps"}
 """Options whose default in the class is that of old records."""
 OLD_OF_GROUP = {"factorization": {"seed"}}
 """Likewise, where another group has an option of the same name."""
-OLD_OF_FILE = {"model/dlrm.yaml": {"interaction", "linear"}}
+OLD_OF_FILE = {"model/dlrm.yaml": {"interaction", "linear"}, "factorization/bpr.yaml": {"max_epochs", "patience"}}
 """Likewise, where another file of the group has."""
 
 
