@@ -37,8 +37,8 @@ class BPR(Factorization):
         in LightGCN's code (He et al. 2020).
     batch_size : pairs of a step, each with one negative.
     max_epochs : most epochs.
-    patience : epochs without a lower loss on the validation pairs, whose negatives are drawn once, before it stops. Both
-        are those of records that name none; `factorization=bpr` takes 200 and 5.
+    patience : epochs without a lower loss on the validation pairs, whose negatives are drawn once, before it stops.
+        The defaults of both are those of records that name none; `factorization=bpr` takes 200 and 5.
     fields : names of the two fields to factorise; None takes `user` and `item`.
     init_std : standard deviation of the initial vectors.
     seed : seed of initial vectors, order and negatives, see `Factorization`.
