@@ -38,6 +38,10 @@ class EarlyStop:
         self.best_loss = float("inf")
         self._reference, self._reference_epoch = float("inf"), 0
 
+    def again(self, closer: float = 1.0) -> "EarlyStop":
+        """Return a new one with the same options, with the tolerance times `closer`."""
+        return EarlyStop(self.max_epochs, self.patience, closer * self.tolerance, self.advice, self.min_epochs)
+
     @property
     def is_over(self) -> bool:
         """Whether the fit should stop."""

@@ -5,21 +5,28 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.log import InteractionLog
-from cadc.data.schema import Field
+from cadc.data.schema import ENTITY_FIELDS, Field
 from cadc.data.seen_ids import seen_ids
 from cadc.errors import DataError, UsageError, require_at_least, require_positive
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import require_both_labels, reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
-from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
+from cadc.factorization.fm_descent import FieldByField
+from cadc.factorization.fm_fit import Machine
 from cadc.factorization.fm_rows import Rows, incidence, read_rows
 from cadc.factorization.fm_state import FieldState, Side
 from cadc.factorization.solvers.majorize import MIN_PASSES
+from cadc.factorization.solvers.penalties import Penalty, fit_penalised, require_penalties
 from cadc.randomness import torch_generator
+
+START = {"l2": 5.0, "l2_side": 50.0, "l2_bias": 2.0}
+"""Penalties that the choice by validation starts from."""
+
+BESIDE_VECTORS = 2.0
+"""Where the penalty of biases starts beside vectors, relative to the best one without."""
 
 
 class FactorizationMachine(Factorization):
@@ -33,7 +40,8 @@ class FactorizationMachine(Factorization):
     dim : length of the vectors; at 0 there are biases only; None takes the length that the initialiser needs.
     l2 : penalty on half the squared norms of user and item vectors, relative to the loss summed over all rows.
     l2_side : likewise for the vectors of all other fields.
-    l2_bias : likewise for biases and for the weights of dense columns; the global bias has no penalty.
+    l2_bias : likewise for biases and for the weights of dense columns; the global bias has no penalty. Any of the three
+        may be `auto`, so that the validation logloss chooses it (see `fit_penalised`).
     variational : whether the penalty of each vector grows with the uncertainty of the vectors that it is multiplied
         with (see `logistic_newton`).
     relaxation : factor of each step, above 0 and below 2.
@@ -49,9 +57,9 @@ class FactorizationMachine(Factorization):
     def __init__(
         self,
         dim: int | None = None,
-        l2: float = 5.0,
-        l2_side: float = 50.0,
-        l2_bias: float = 16.0,
+        l2: Penalty = 5.0,
+        l2_side: Penalty = 50.0,
+        l2_bias: Penalty = 16.0,
         variational: bool = True,
         relaxation: float = 1.6,
         tolerance: float = 1e-3,
@@ -60,8 +68,8 @@ class FactorizationMachine(Factorization):
         init_std: float = 0.3,
         seed: int | None = 0,
     ) -> None:
-        require_at_least(0, "factorization", dim=dim or 0, l2=l2, l2_side=l2_side, l2_bias=l2_bias, init_std=init_std)
-        require_at_least(0, "factorization", tolerance=tolerance)
+        require_at_least(0, "factorization", dim=dim or 0, init_std=init_std, tolerance=tolerance)
+        require_penalties(l2=l2, l2_side=l2_side, l2_bias=l2_bias)
         require_at_least(1, "factorization", max_epochs=max_epochs)
         require_positive("factorization", relaxation=relaxation)
         if relaxation >= 2:
@@ -85,7 +93,7 @@ class FactorizationMachine(Factorization):
         -------
         factors : factors of all fields, with weights of the dense columns, of the pass with the lowest validation
             logloss.
-        cost : `seconds` and `epochs`.
+        cost : `seconds`, `epochs`, and the penalties.
 
         Raises
         ------
@@ -101,38 +109,38 @@ class FactorizationMachine(Factorization):
             raise DataError("there is no single-valued field to factorise; factorization=fm needs at least one.")
         kept, held_out = read_rows(log, rows, fields), read_rows(log, stopping, fields)
         require_both_labels(kept.labels, "set factorization=als, or factorization=cooccurrence for all fields")
-        machine = self._start(log, kept, fields, dim)
-        sides = [SideRows(kept, side, machine) for side in reversed(machine.sides)]
-        context = [ContextRows(kept, name, len(field.parameters)) for name, field in machine.context.items()]
-        states = {name: field for side in machine.sides.values() for name, field in side.fields.items()}
-        states |= machine.context
+
+        def make(dim: int, biases: FieldByField | None) -> FieldByField:
+            machine = self._start(log, kept, fields, dim, None if biases is None else biases.machine)
+            return FieldByField(machine, kept, held_out, self.variational, self.relaxation)
+
         stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
-        while not stop.is_over:
-            for side in sides:
-                side.update(machine, kept, self.relaxation)
-            update_context(machine, kept, context, self.variational, self.relaxation)
-            if log.schema.dense or not sides:
-                update_linear(machine, kept, self.l2_bias)
-            loss = float(binary_cross_entropy_with_logits(machine.logits(held_out), held_out.labels))
-            stop.tell(loss, [field.parameters for field in states.values()] + [machine.linear])
-        best = dict(zip(states, stop.best, strict=False))
+        asked: dict[str, Penalty] = {"l2_side": self.l2_side, "l2": self.l2, "l2_bias": self.l2_bias}
+        if all(field.name in ENTITY_FIELDS for field in fields):
+            asked["l2_side"] = START["l2_side"]  # no vector has it
+        chosen = fit_penalised(make, dim, asked, START, stop, BESIDE_VECTORS)
+        machine = chosen.fit.machine
+        found = {name: field.parameters for name, field in machine.fields.items()}
         factors = Factors(
-            {field.name: best[field.name][:, :dim].clone() for field in fields},
-            {field.name: best[field.name][:, dim].clone() for field in fields},
-            stop.best[-1][:-1].clone() if log.schema.dense else None,
+            {field.name: found[field.name][:, :dim].clone() for field in fields},
+            {field.name: found[field.name][:, dim].clone() for field in fields},
+            machine.linear[:-1].clone() if log.schema.dense else None,
         )
         single = [field.name for field in log.schema.single if field in fields]
-        factors.biases["item" if "item" in single else single[-1]] += stop.best[-1][-1]
+        factors.biases["item" if "item" in single else single[-1]] += machine.linear[-1]
         reset_absent(factors, _present(log, rows, fields))
-        return factors, {"seconds": time.perf_counter() - started, "epochs": stop.epoch}
+        cost = {"seconds": time.perf_counter() - started, "epochs": chosen.passes}
+        return factors, cost | chosen.penalties
 
-    def _start(self, log: InteractionLog, rows: Rows, fields: list[Field], dim: int) -> Machine:
-        """Return the machine with its initial parameters."""
+    def _start(
+        self, log: InteractionLog, rows: Rows, fields: list[Field], dim: int, biases: Machine | None = None
+    ) -> Machine:
+        """Return the machine with its initial parameters; the biases are those of another one, or zero."""
         generator = torch_generator(self.seed or 0, "factorize")
 
         def state(field: Field, n_fields: int) -> FieldState:
             vectors = torch.randn(field.vocabulary_size, dim, generator=generator) * self.init_std / n_fields**0.5
-            return FieldState.start(vectors, self.l2 if field.name in ("user", "item") else self.l2_side, self.l2_bias)
+            return FieldState.start(vectors, None if biases is None else biases.fields[field.name].parameters[:, -1])
 
         sides = {}
         for side in rows.entities:
@@ -149,6 +157,8 @@ class FactorizationMachine(Factorization):
             sides, {field.name: state(field, len(context)) for field in context}, rows.dense.shape[1], dim
         )
         machine.linear[-1] = float(torch.logit(rows.labels.mean().clamp(1e-6, 1 - 1e-6)))
+        if biases is not None:
+            machine.linear.copy_(biases.linear)
         return machine
 
 

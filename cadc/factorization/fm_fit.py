@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cadc.data.schema import EntitySide
+from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.factorization.blocks import blocks_of
 from cadc.factorization.fm_rows import Rows
 from cadc.factorization.fm_state import FieldState, Side
@@ -30,6 +30,16 @@ class Machine:
         self.sides, self.context, self.dim = sides, context, dim
         self.linear = torch.zeros(n_dense + 1)
         """Weights of the dense columns, followed by the global bias."""
+
+    @property
+    def fields(self) -> dict[str, FieldState]:
+        """State of each field, by name."""
+        return {name: field for side in self.sides.values() for name, field in side.fields.items()} | self.context
+
+    def penalise(self, l2: float, l2_side: float, l2_bias: float) -> None:
+        """Set the penalties on the vectors of users and items, on those of other fields, and on biases."""
+        for name, field in self.fields.items():
+            field.penalise(l2 if name in ENTITY_FIELDS else l2_side, l2_bias)
 
     def context_sums(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """Return the sum of each row's context vectors [n, dim], and the part of its logit made of context only [n]."""

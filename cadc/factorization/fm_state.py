@@ -34,15 +34,18 @@ class FieldState:
     variances: Tensor
 
     @classmethod
-    def start(cls, vectors: Tensor, l2: float, l2_bias: float) -> FieldState:
-        """Return the initial state: the given vectors (shape [V, dim]), with zero for *unknown*, and zero biases."""
+    def start(cls, vectors: Tensor, biases: Tensor | None = None) -> FieldState:
+        """Return the initial state: given vectors (shape [V, dim]), with zero for *unknown*, and biases, or zeros."""
         n_values, dim = vectors.shape
-        parameters = torch.cat([vectors, torch.zeros(n_values, 1)], 1)
-        parameters[UNKNOWN] = 0
-        penalties = torch.full((n_values, dim + 1), float(l2))
-        penalties[:, dim] = l2_bias
-        penalties[UNKNOWN, :dim] = HELD
-        return cls(parameters, penalties, torch.zeros(n_values))
+        own = torch.zeros(n_values) if biases is None else biases
+        parameters = torch.cat([vectors, own[:, None]], 1)
+        parameters[UNKNOWN, :dim] = 0
+        return cls(parameters, torch.zeros(n_values, dim + 1), torch.zeros(n_values))
+
+    def penalise(self, l2: float, l2_bias: float) -> None:
+        """Set the penalties on vectors and on biases."""
+        self.penalties[:, :-1], self.penalties[:, -1] = l2, l2_bias
+        self.penalties[UNKNOWN, :-1] = HELD
 
     def step(self, hessian: Tensor, gradient: Tensor, spread: Tensor, values: Tensor, relaxation: float) -> Tensor:
         """Move some values towards the minimum of their bounds, and return the step, shape [m, dim + 1].

@@ -23,10 +23,13 @@ from cadc.factorization.log_examples import LogExamples
 from cadc.factorization.logistic_adam import fit_adam
 from cadc.factorization.logistic_newton import fit_newton
 from cadc.factorization.solvers.majorize import MIN_PASSES
+from cadc.factorization.solvers.penalties import AUTO, Penalty, require_penalties
 from cadc.randomness import torch_generator
 
 L2 = {"newton": 4.0, "adam": 8.0}
 """Default penalty of each solver; with `newton`, variances are a part of the penalty."""
+L2_BIAS = 16.0
+"""Default penalty of biases."""
 
 
 class LogisticMF(Factorization):
@@ -39,8 +42,9 @@ class LogisticMF(Factorization):
         on minibatches; it is about four times slower, and its validation logloss is no better.
     l2, l2_bias : penalties on half the squared norms of vectors and of biases, relative to the loss summed over all
         rows, so that they need no change when the log grows; an `l2` of None is 4 for `newton` and 8 for `adam`. The
-        global bias has no penalty. A high `l2_bias` moves the biases into the vectors, which are what tables start
-        from; MF on its own is best with `l2_bias` near 1.
+        global bias has no penalty. With `auto`, `newton` chooses the penalty by the validation logloss (see
+        `fit_penalised`), and `adam` takes its default. A high `l2_bias` moves the biases into the vectors, which are
+        what tables start from; MF on its own is best with `l2_bias` near 1.
     variational : for `newton`, whether the penalty of each vector grows with the uncertainty of the vectors that it is
         multiplied with; it then needs less `l2`.
     relaxation : for `newton`, factor of each step, above 0 and below 2; above 1 the fit needs fewer passes.
@@ -65,8 +69,8 @@ class LogisticMF(Factorization):
         self,
         dim: int | None = None,
         solver: Literal["newton", "adam"] = "newton",
-        l2: float | None = None,
-        l2_bias: float = 16.0,
+        l2: Penalty | None = None,
+        l2_bias: Penalty = L2_BIAS,
         variational: bool = True,
         relaxation: float = 1.3,
         tolerance: float = 1e-3,
@@ -80,9 +84,8 @@ class LogisticMF(Factorization):
         init_std: float | None = None,
         seed: int | None = 0,
     ) -> None:
-        require_at_least(
-            0, "factorization", dim=dim or 0, l2=l2 or 0, l2_bias=l2_bias, init_std=init_std or 0, tolerance=tolerance
-        )
+        require_at_least(0, "factorization", dim=dim or 0, init_std=init_std or 0, tolerance=tolerance)
+        require_penalties(l2=l2 or 0, l2_bias=l2_bias)
         require_at_least(
             1, "factorization", batch_size=batch_size, max_epochs=max_epochs, patience=patience, negatives=negatives
         )
@@ -109,7 +112,7 @@ class LogisticMF(Factorization):
         Returns
         -------
         factors : factors of the epoch with the lowest validation logloss.
-        cost : `seconds` and `epochs`.
+        cost : `seconds`, `epochs`, and the penalties.
 
         Raises
         ------
@@ -151,18 +154,18 @@ class LogisticMF(Factorization):
             fitted[1][drawn.ids[1]] = True
             return drawn
 
-        l2 = L2[self.solver] if self.l2 is None else self.l2
+        l2, l2_bias = L2[self.solver] if self.l2 is None else self.l2, self.l2_bias
         if self.solver == "newton":
             stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
-            found = fit_newton(draw(), held_out, vectors, l2, self.l2_bias, self.variational, self.relaxation, stop)
+            found = fit_newton(draw(), held_out, vectors, l2, l2_bias, self.variational, self.relaxation, stop)
         else:
             stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
             found = fit_adam(
                 draw,
                 held_out,
                 vectors,
-                l2,
-                self.l2_bias,
+                L2["adam"] if l2 == AUTO else l2,
+                L2_BIAS if l2_bias == AUTO else l2_bias,
                 self.learning_rate,
                 self.batch_size,
                 stop,
@@ -171,4 +174,5 @@ class LogisticMF(Factorization):
         # An item with rows of label 0 only was fitted if it was drawn; one without rows is new and may be liked.
         ids = [(own & read).nonzero()[:, 0] for own, read in zip(fitted, in_rows, strict=True)]
         factors = pair_factors(fields, ids, found.vectors, found.biases, found.global_bias)
-        return factors, {"seconds": time.perf_counter() - started, "epochs": found.epochs}
+        cost = {"seconds": time.perf_counter() - started, "epochs": found.epochs}
+        return factors, cost | found.penalties

@@ -64,4 +64,4 @@ def fit_adam(
         with torch.no_grad():
             stop.tell(mean_loss(held_out, parameters), parameters)
     best_tables, best_biases, best_global = split_state(stop.best)
-    return Solution(best_tables, best_biases, float(best_global), stop.epoch)
+    return Solution(best_tables, best_biases, float(best_global), stop.epoch, {"l2": l2, "l2_bias": l2_bias})

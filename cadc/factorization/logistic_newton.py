@@ -1,6 +1,6 @@
 """Logistic matrix factorisation by alternating closed-form steps: all users, then all items, and so on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,10 @@ from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts
 from cadc.factorization.grouped import GroupedExamples, grouped_by_both
 from cadc.factorization.solvers.majorize import curvature, moments, newton
+from cadc.factorization.solvers.penalties import Descent, Penalty, fit_penalised
 
+START = {"l2": 4.0, "l2_bias": 2.0}
+"""Penalties that the choice by validation starts from."""
 HELD = 1e9
 """Penalty that keeps a vector at zero."""
 PIECE = 1 << 13
@@ -29,12 +32,14 @@ class Solution:
     biases : biases of both fields, shape [vocabulary size] each.
     global_bias : bias of all rows.
     epochs : number of epochs, or passes, of the fit.
+    penalties : penalties that it came to, by name.
     """
 
     vectors: Sequence[Tensor]
     biases: Sequence[Tensor]
     global_bias: float
     epochs: int
+    penalties: dict[str, float]
 
 
 class Side:
@@ -120,12 +125,71 @@ class Side:
         return slope / bend
 
 
+class Alternation(Descent):
+    """A fit that takes a step with all values of the second field, then with all of the first, and so on.
+
+    Parameters
+    ----------
+    grouped : the examples, grouped by the values of both fields.
+    held_out : validation examples.
+    vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
+    variational, relaxation : see `Side.update`.
+    """
+
+    def __init__(
+        self,
+        grouped: Sequence[GroupedExamples],
+        held_out: ExampleParts,
+        vectors: Sequence[Tensor],
+        variational: bool,
+        relaxation: float,
+    ) -> None:
+        self.held_out, self.variational, self.relaxation = held_out, variational, relaxation
+        self.sides = [Side(own, start) for own, start in zip(grouped, vectors, strict=True)]
+        share = torch.tensor(grouped[0].n_positive / len(grouped[0]))
+        self.global_bias = float(torch.logit(share.clamp(1e-6, 1 - 1e-6)))
+
+    def start_from(self, biases: "Alternation") -> None:
+        """Take over the biases of another fit."""
+        for own, other in zip(self.sides, biases.sides, strict=True):
+            own.biases.copy_(other.biases)
+        self.global_bias = biases.global_bias
+
+    def step(self, penalties: Mapping[str, float]) -> None:
+        """Take one step with each field, under penalties `l2` and `l2_bias`."""
+        first, second = self.sides
+        own = torch.tensor([penalties["l2"]] * first.dim + [penalties["l2_bias"]], dtype=torch.float32)
+        for side, other in ((second, first), (first, second)):
+            self.global_bias += side.update(other, self.global_bias, own, self.variational, self.relaxation)
+        self.passes += 1
+
+    def loss(self) -> float:
+        """Return the mean logloss of the validation examples."""
+        return mean_loss(self.held_out, self.parameters())
+
+    def parameters(self) -> list[Tensor]:
+        """Return both tables of vectors, both tables of biases, and the global bias."""
+        first, second = self.sides
+        return [first.vectors, second.vectors, first.biases, second.biases, torch.tensor(self.global_bias)]
+
+    def state(self) -> list[Tensor]:
+        """Return parameters and variances of both fields, and the global bias in float64."""
+        own = [value for side in self.sides for value in (side.parameters, side.variances)]
+        return [*own, torch.tensor(self.global_bias, dtype=torch.float64)]
+
+    def restore(self, state: Sequence[Tensor]) -> None:
+        """Go back to a state."""
+        for now, before in zip(self.state()[:-1], state[:-1], strict=True):
+            now.copy_(before)
+        self.global_bias = float(state[-1])
+
+
 def fit_newton(
     examples: ExampleParts,
     held_out: ExampleParts,
     vectors: list[Tensor],
-    l2: float,
-    l2_bias: float,
+    l2: Penalty,
+    l2_bias: Penalty,
     variational: bool,
     relaxation: float,
     stop: EarlyStop,
@@ -141,23 +205,22 @@ def fit_newton(
     Parameters
     ----------
     examples : examples to fit; they are read twice, and then kept grouped by value.
-    held_out : validation examples, whose logloss stops the fit and chooses the pass.
+    held_out : validation examples, whose logloss stops the fit and chooses the pass, and penalties that are `auto`.
     vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
     l2, l2_bias, variational, relaxation : see above and `Side.update`.
     stop : tells when to stop.
     """
-    dim = vectors[0].shape[1]
     grouped = grouped_by_both(examples, [len(start) for start in vectors])
-    first, second = (Side(own, start) for own, start in zip(grouped, vectors, strict=True))
-    penalties = torch.tensor([l2] * dim + [l2_bias], dtype=torch.float32)
-    global_bias = float(torch.logit(torch.tensor(grouped[0].n_positive / len(examples)).clamp(1e-6, 1 - 1e-6)))
-    while not stop.is_over:
-        for side, other in ((second, first), (first, second)):
-            global_bias += side.update(other, global_bias, penalties, variational, relaxation)
-        state = [first.vectors, second.vectors, first.biases, second.biases, torch.tensor(global_bias)]
-        stop.tell(mean_loss(held_out, state), state)
-    tables, biases, best_global = split_state(stop.best)
-    return Solution(tables, biases, float(best_global), stop.epoch)
+
+    def make(dim: int, biases: Alternation | None) -> Alternation:
+        fit = Alternation(grouped, held_out, [start[:, :dim] for start in vectors], variational, relaxation)
+        if biases is not None:
+            fit.start_from(biases)
+        return fit
+
+    chosen = fit_penalised(make, vectors[0].shape[1], {"l2": l2, "l2_bias": l2_bias}, START, stop)
+    tables, biases, best_global = split_state(chosen.fit.parameters())
+    return Solution(tables, biases, float(best_global), chosen.passes, chosen.penalties)
 
 
 def mean_loss(examples: ExampleParts, state: Sequence[Tensor]) -> float:

@@ -87,12 +87,20 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         },
         "sample": dict(done.sample.facts),
         **({"remark": fit.remark} if fit and fit.remark else {}),
+        "penalties": _penalties(fitted),
         "absent": {field: n for found in fitted for field, n in found.n_absent.items()},
         "uses": settings.uses,
         "factor_dim": settings.factor_dim,
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _penalties(fitted: Sequence[Fitted]) -> dict[str, list[float]]:
+    """Return the penalties that the factorisations came to, by name: a number for each fit, so one for each fold."""
+    costs = {key: cost for found in fitted for key, cost in found.cost.items()}.values()
+    names = dict.fromkeys(name for cost in costs for name in cost if name not in ("seconds", "epochs"))
+    return {name: [cost[name] for cost in costs if name in cost] for name in names}
 
 
 def _costs(done: Done) -> dict[str, Any]:

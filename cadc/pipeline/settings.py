@@ -17,6 +17,7 @@ from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import Unit
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.fitted_rows import FactorizedRows
+from cadc.factorization.solvers.penalties import AUTO
 from cadc.models.model import Model
 from cadc.sampling.sampler import Sampler
 from cadc.training.fit import Fit
@@ -215,9 +216,11 @@ class Settings:
         return list(self.used())
 
     def _with_factors(self) -> "Settings":
-        """Return the settings with the length of the factors' vectors, and the seed of the factorisation filled in.
+        """Return the settings with the length of the factors' vectors, and with the seed and the penalties filled in.
 
-        A factorisation that draws nothing has its default seed, so that all seeds of a grid share it.
+        A factorisation that draws nothing has its default seed, so that all seeds of a grid share it. Where only
+        vectors are read, penalties that validation would choose for the whole logit have their defaults: vectors carry
+        the biases then.
 
         Raises
         ------
@@ -225,11 +228,13 @@ class Settings:
         """
         assert self.factorization is not None
         dim, own = self._factor_dim(), self.factorization
-        if "seed" in own.options:
+        default, filled = defaults(own.cls), dict(own.options)
+        if "seed" in filled:
             draws = self.factorized_rows == "crossfit" or own.build().draws(dim)
-            seed = self.seeds.factorization if draws else defaults(own.cls)["seed"]
-            own = replace(own, options={**own.options, "seed": seed})
-        return replace(self, factor_dim=dim, factorization=own)
+            filled["seed"] = self.seeds.factorization if draws else default["seed"]
+        if not (self.model_reads_factors or (self.initializer is not None and self.initializer.cls.reads_biases)):
+            filled |= {name: default[name] for name, value in filled.items() if value == AUTO}
+        return replace(self, factor_dim=dim, factorization=replace(own, options=filled))
 
     def _factor_dim(self) -> int:
         """Return the length of the factors' vectors.

@@ -26,7 +26,7 @@ OF_EACH_FILE = {
 """Options that tell the files of a group apart where they have one class."""
 OF_OLD_RECORDS = {"constant", "lazy_tables", "cg_steps"}
 """Options whose default in the class is that of old records."""
-OLD_OF_GROUP = {"factorization": {"seed"}}
+OLD_OF_GROUP = {"factorization": {"seed", "l2", "l2_side", "l2_bias"}}
 """Likewise, where another group has an option of the same name."""
 OLD_OF_FILE = {"model/dlrm.yaml": {"interaction", "linear"}, "factorization/bpr.yaml": {"max_epochs", "patience"}}
 """Likewise, where another file of the group has."""

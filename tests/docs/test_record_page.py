@@ -15,6 +15,7 @@ OPEN = (
     "tables",
     "sample",
     "absent",
+    "penalties",
     "files",
     "data.files",
     "data.options",

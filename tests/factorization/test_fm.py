@@ -61,6 +61,7 @@ def machine_after(log, rows, n_passes, dim=3, **options):
     fields = list(log.schema.fields)
     kept = read_rows(log, rows, fields)
     machine = fm._start(log, kept, fields, dim)
+    machine.penalise(fm.l2, fm.l2_side, fm.l2_bias)
     sides = [SideRows(kept, side, machine) for side in machine.sides]
     context = [ContextRows(kept, name, len(field.parameters)) for name, field in machine.context.items()]
     for _ in range(n_passes):

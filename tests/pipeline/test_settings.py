@@ -92,3 +92,24 @@ def test_settings_of_a_record_are_those_of_the_overrides_that_made_it():
 def test_settings_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         Settings.compose().threads = 2
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        (["model=bias"], True),
+        (["model=platt"], True),
+        (["initializer=mf_bias"], True),
+        (["initializer=mf", "model.residual=true"], True),
+        (["initializer=mf"], False),
+        (["sampler=leverage", "sampler.rate=0.5"], False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("option", ["logistic", "fm"])
+def test_penalties_are_chosen_only_where_the_biases_are_read(words, chosen, option):
+    factorization = Settings.compose([f"factorization={option}", *words]).factorization
+    assert factorization is not None
+    defaults = {"l2": {"logistic": None, "fm": 5.0}[option], "l2_bias": 16.0}
+    for name, default in defaults.items():
+        assert factorization.option(name) == ("auto" if chosen else default)

@@ -32,6 +32,8 @@ class Initializer:
 
     needs_factors: ClassVar[bool] = False
     """Whether tables start from the vectors of a factorisation."""
+    reads_biases: ClassVar[bool] = False
+    """Whether tables start from its biases, too; penalties that are `auto` are chosen only where something does."""
     extra_columns: ClassVar[int] = 0
     """Columns of the enriched tables that are not vectors of the factors."""
     # Not annotated, so that a subclass can make it an option at the end of its own.

@@ -24,6 +24,7 @@ class MFBiasInitializer(MFInitializer):
     b_f·b_g. An empty bag looks up zeros, which is its vector and its bias. `scale_to` scales vectors, not biases.
     """
 
+    reads_biases: ClassVar[bool] = True
     extra_columns: ClassVar[int] = 2
 
     def kept_columns(self, schema: Schema, factors: Factors | CrossFitted | None) -> Mapping[str, Sequence[int]]:
