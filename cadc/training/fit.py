@@ -50,6 +50,7 @@ class Fit:
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up; `auto` skips
         them in tables of more than 100,000 rows, where this is faster, see `cadc.training.optimizers.skips_rows`.
     batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
+    least_steps : steps of an epoch for whose sake `auto` is halved, down to 256 rows; 0 halves nothing.
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
         which training stops; None trains for `max_epochs`, and keeps the best epoch all the same.
@@ -79,10 +80,11 @@ class Fit:
         weight_decay_mlp: float = 1e-4,
         weight_decay: WeightDecay = "coupled",
         batch_size: int | Literal["auto"] = "auto",
+        least_steps: int = 0,
         max_epochs: int = 50,
         patience: int | None = 3,
         averaging: Averaging = "none",
-        averaging_epochs: float = 0.5,
+        averaging_epochs: float = 0.25,
         validation_rate: float = 1.0,
         max_seconds: float | None = None,
         lazy_tables: LazyTables = False,
@@ -94,6 +96,7 @@ class Fit:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=1 if patience is None else patience, fleet=fleet)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
+        require_at_least(0, "trainer", least_steps=least_steps)
         require_at_least(0, "trainer", checkpoint_minutes=checkpoint_minutes)
         require_positive("trainer", learning_rate=learning_rate, averaging_epochs=averaging_epochs)
         Schedule(schedule, warm_up, final_rate)  # which checks them
@@ -102,7 +105,7 @@ class Fit:
             raise UsageError(f"trainer.validation_rate is {validation_rate}; expected a share of the rows in (0, 1].")
         self.learning_rate = learning_rate
         self.weight_decay_tables, self.weight_decay_mlp = weight_decay_tables, weight_decay_mlp
-        self.batch_size = batch_size
+        self.batch_size, self.least_steps = batch_size, least_steps
         self.max_epochs, self.patience = max_epochs, patience
         self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
@@ -117,7 +120,10 @@ class Fit:
         """Return the batch size for a number of training rows."""
         if self.batch_size != "auto":
             return int(self.batch_size)
-        return 256 if n_rows <= 20_000 else 1024 if n_rows <= 200_000 else 4096
+        size = 256 if n_rows <= 20_000 else 1024 if n_rows <= 200_000 else 4096
+        while size > 256 and n_rows < size * self.least_steps:
+            size //= 2
+        return size
 
     def __call__(
         self,

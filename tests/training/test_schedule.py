@@ -110,6 +110,15 @@ def test_a_fit_takes_the_steps_of_torch(log, weight_decay, reference):
     assert [row["train/loss"] for row in result.history] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "least_steps", "expected"),
+    [(100, 600, 256), (80_000, 0, 1024), (80_000, 600, 256), (800_000, 0, 4096), (800_000, 600, 1024), (10**7, 600, 4096)],
+)
+def test_the_automatic_batch_is_halved_for_the_sake_of_steps(n_rows, least_steps, expected):
+    assert Fit(least_steps=least_steps).rows_per_step(n_rows) == expected
+    assert Fit(least_steps=least_steps, batch_size=100).rows_per_step(n_rows) == 100
+
+
 def test_without_patience_all_epochs_are_trained_and_the_best_is_kept(log):
     options = {"learning_rate": 1.0, "batch_size": 500, "max_epochs": 6}
     rows, shuffle = log.rows("train"), torch.Generator()
