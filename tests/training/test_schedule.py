@@ -112,7 +112,14 @@ def test_a_fit_takes_the_steps_of_torch(log, weight_decay, reference):
 
 @pytest.mark.parametrize(
     ("n_rows", "least_steps", "expected"),
-    [(100, 600, 256), (80_000, 0, 1024), (80_000, 600, 256), (800_000, 0, 4096), (800_000, 600, 1024), (10**7, 600, 4096)],
+    [
+        (100, 600, 256),
+        (80_000, 0, 1024),
+        (80_000, 600, 256),
+        (800_000, 0, 4096),
+        (800_000, 600, 1024),
+        (10**7, 600, 4096),
+    ],
 )
 def test_the_automatic_batch_is_halved_for_the_sake_of_steps(n_rows, least_steps, expected):
     assert Fit(least_steps=least_steps).rows_per_step(n_rows) == expected
