@@ -1,7 +1,8 @@
 """Experiments: a folder with a grid of arms and seeds, and what it claims."""
 
-from cadc.experiment.grid import Cell, Choosing, Experiment, Reference
+from cadc.experiment.grid import Cell, Experiment
 from cadc.experiment.reading import load_experiment, names
+from cadc.experiment.references import Choosing, Reference
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned
 

@@ -9,10 +9,10 @@ from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse
 from cadc.errors import UsageError, shown
 from cadc.experiment.inapplicable_options import without_inapplicable_options
 from cadc.experiment.published import Published
+from cadc.experiment.references import Choosing, Reference
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned, with_tuned
 
-Size: TypeAlias = Literal["embedding_bytes", "model_bytes"]
 FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars", "ratio", "heat"]
 
 
@@ -22,62 +22,6 @@ class Cell:
 
     arm: str
     overrides: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What the arms of a table are compared with; named before anything is run.
-
-    Parameters
-    ----------
-    arm : name of the reference arm.
-    rate : sampling rate of the reference, if its arm has several; None compares each point with the reference at the
-        same rate, or at its only rate.
-    metric : the metric that is compared.
-    margin : of non-inferiority, in the metric's unit.
-    arms : arms that are compared; empty compares all. Holm's correction covers these comparisons.
-    rates : sampling rates at which arms are compared; empty takes all. An arm without a rate is always compared.
-    embedding : embedding scheme of the reference, if its arm has several; None compares each point with the reference
-        that has the same scheme, or its only one.
-    embeddings : embedding schemes whose points are compared; empty takes all.
-    """
-
-    arm: str
-    rate: float | None = None
-    metric: str = "auc"
-    margin: float = 0.002
-    arms: tuple[str, ...] = ()
-    rates: tuple[float, ...] = ()
-    embedding: str | None = None
-    embeddings: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        arm = self.arm if self.embedding is None else f"{self.arm} with {self.embedding}"
-        return arm if self.rate is None else f"{arm} at rate {self.rate:g}"
-
-    @property
-    def family(self) -> str:
-        """Name of what is compared; the comparisons of one family are tested together."""
-        return f"{self.metric} to {self}"
-
-    def concerns(self, arm: str, rate: float | None, embedding: str | None = None) -> bool:
-        """Return whether a point of the table is compared."""
-        is_named = (not self.arms or arm in self.arms) and (not self.embeddings or embedding in self.embeddings)
-        return is_named and (not self.rates or rate is None or rate in self.rates)
-
-
-@dataclass(frozen=True)
-class Choosing:
-    """How the smallest pair of rows and bytes is chosen, see `cadc.reporting.selection`.
-
-    Parameters
-    ----------
-    references : what a point is to be no worse than, one for each metric, all of one arm.
-    size : column of the bytes that count: `embedding_bytes` of the tables, or `model_bytes` of all that serves.
-    """
-
-    references: tuple[Reference, ...]
-    size: Size = "embedding_bytes"
 
 
 @dataclass(frozen=True)

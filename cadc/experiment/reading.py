@@ -10,8 +10,9 @@ from cadc.configuration.from_files import require_overrides_for_files
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.experiment.analysis import KEY, read_analysis
-from cadc.experiment.grid import Choosing, Experiment, FigureKind, Reference, Size
+from cadc.experiment.grid import Experiment, FigureKind
 from cadc.experiment.published import read_published
+from cadc.experiment.references import read_choosing, read_references
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import FILE, borrow, read_tuned
 from cadc.paths import experiments_dir, user_path
@@ -29,17 +30,6 @@ PLAIN: dict[str, Any] = {
     "figure": FigureKind,
 }
 """Keys that hold a value or a list, and the type of each."""
-
-OF_A_REFERENCE: dict[str, Any] = {
-    "arm": str,
-    "rate": float | None,
-    "metric": str,
-    "margin": float,
-    "arms": TEXTS,
-    "rates": tuple[float, ...],
-    "embedding": str | None,
-    "embeddings": TEXTS,
-}
 
 KEYS = (
     *PLAIN,
@@ -120,9 +110,9 @@ def _content(path: Path) -> dict[str, Any]:
     content["arms"] = arms = _arms(found["arms"], path)
     for name, overrides in (("common", content["common"]), ("fast", content["fast"]), *arms.items()):
         require_overrides_for_files(overrides, f"{path}: {name}")
-    content["references"] = _references(found, arms, path)
+    content["references"] = read_references(found, arms, path)
     if found.get("choose") is not None:
-        content["choose"] = _choosing(found["choose"], arms, path)
+        content["choose"] = read_choosing(found["choose"], arms, path)
     if found.get("published") is not None:
         content["published"] = read_published(found["published"], arms, f"{path}: published")
     if found.get("tune") is not None:
@@ -158,84 +148,6 @@ def _arms(value: Any, path: Path) -> dict[str, TEXTS]:
             )
         arms[name] = cast(overrides or (), TEXTS, f"{path}: arm {name}")
     return arms
-
-
-def _references(found: Mapping[str, Any], arms: Mapping[str, TEXTS], path: Path) -> tuple[Reference, ...]:
-    how = {key: found[key] for key in ("metric", "margin") if key in found}
-    several = found.get("references")
-    if several is not None:
-        if "reference" in found or how:
-            raise UsageError(
-                f"{path} has references and also reference, metric or margin; move these into each of the references."
-            )
-        if not isinstance(several, list):
-            raise UsageError(f"{path}: references is {shown(several)}; expected a list of {{arm: NAME, ...}}.")
-        references = tuple(_reference(node, arms, f"{path}: references[{n}]") for n, node in enumerate(several))
-        if len({reference.family for reference in references}) < len(references):
-            raise UsageError(f"{path}: references has a duplicate of arm, rate, embedding and metric; remove one.")
-        return references
-    node = found.get("reference")
-    if node is None:
-        if how:
-            raise UsageError(f"{path} sets {' and '.join(how)} but no reference; name one, or remove them.")
-        return ()
-    named = {"arm": node} if isinstance(node, str) else node
-    if not isinstance(named, Mapping) or "arm" not in named or not set(named) <= {"arm", "rate"}:
-        raise UsageError(f"{path}: reference is {shown(node)}; expected an arm, or {{arm: NAME, rate: NUMBER}}.")
-    return (_reference({**named, **how}, arms, f"{path}: reference"),)
-
-
-def _reference(node: Any, arms: Mapping[str, TEXTS], where: str) -> Reference:
-    """Return one reference from its keys and values."""
-    if not isinstance(node, Mapping) or "arm" not in node or not set(node) <= set(OF_A_REFERENCE):
-        known = ", ".join(OF_A_REFERENCE)
-        raise UsageError(f"{where} is {shown(node)}; expected {{arm: NAME}}, and optionally others of {known}.")
-    reference = Reference(**{key: cast(value, OF_A_REFERENCE[key], f"{where}.{key}") for key, value in node.items()})
-    for arm in (reference.arm, *reference.arms):
-        if arm not in arms:
-            near = get_close_matches(arm[:100], arms, n=3) or list(arms)
-            raise UsageError(f"{where}: {shown(arm)} is not an arm; did you mean {' or '.join(near)}?")
-    if not reference.margin >= 0:
-        raise UsageError(f"{where}: margin is {reference.margin:g}; expected 0 or more.")
-    # Metrics are slow to import, and few commands need them.
-    from cadc.evaluation.metrics.lookup import comparable_metric
-
-    try:
-        comparable_metric(reference.metric)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-    return reference
-
-
-def _choosing(node: Any, arms: Mapping[str, TEXTS], path: Path) -> Choosing:
-    """Return how a point is chosen: by `metric` and `margin`, or by several, `margins: {METRIC: MARGIN}`."""
-    where = f"{path}: choose"
-    found = dict(node) if isinstance(node, Mapping) else {}
-    sizes, margins = {"tables": "embedding_bytes", "model": "model_bytes"}, found.pop("margins", None)
-    size = found.pop("bytes", "tables")
-    if size not in sizes:
-        raise UsageError(f"{where}: bytes is {shown(size)}; choose one of {', '.join(sizes)}.")
-    if margins is None:
-        nodes = [found or node]
-    elif not isinstance(margins, Mapping) or not margins or {"metric", "margin"} & set(found):
-        raise UsageError(f"{where}: margins is {shown(margins)}; expected {{metric: margin}}, and no metric or margin.")
-    else:
-        nodes = [{**found, "metric": metric, "margin": margin} for metric, margin in margins.items()]
-    references = [_require_validation(_reference(one, arms, where), path) for one in nodes]
-    return Choosing(tuple(references), cast(sizes[size], Size, where))
-
-
-def _require_validation(reference: Reference, path: Path) -> Reference:
-    """Return a reference whose metric all runs record on validation, or raise a UsageError."""
-    from cadc.evaluation.metrics.lookup import metric
-
-    recorded = metric(reference.metric).table.each_epoch
-    if reference.metric not in recorded:
-        raise UsageError(
-            f"{path}: choose.metric is {reference.metric}, which runs do not record on validation; expected one of "
-            f"{', '.join(recorded)}."
-        )
-    return reference
 
 
 def _check_names(content: Mapping[str, Any], path: Path) -> None:

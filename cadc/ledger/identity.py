@@ -141,7 +141,8 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
     beside: dict[str, Any] = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
     if settings.scores_with_factors:
         beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}
-        beside["factorization_unit"] = settings.left_out
+        if settings.factorized_rows != "full":
+            beside["factorization_unit"] = settings.left_out
     return found | {key: format_value(value) for key, value in beside.items()}
 
 

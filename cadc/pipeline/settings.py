@@ -1,6 +1,6 @@
 """All choices of one run, resolved once from its configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,36 +12,18 @@ from cadc.data.transform.none import NoTransform
 from cadc.data.transform.transform import DenseTransform
 from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.initializers.initializer import Initializer
-from cadc.errors import UsageError
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import Unit
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.fitted_rows import FactorizedRows
 from cadc.factorization.solvers.penalties import AUTO
 from cadc.models.model import Model
+from cadc.pipeline.seeds import Config, Seeds, seeds_of
+from cadc.pipeline.task import task_of
 from cadc.sampling.sampler import Sampler
 from cadc.training.fit import Fit
 
-Config = Mapping[str, Any]
 Evaluated = Literal["test", "validation"]
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """The four seeds of a run.
-
-    Parameters
-    ----------
-    split : of the split into training, validation and test rows.
-    sample : of the training rows that are kept.
-    weights : of the initial weights and the order of batches.
-    factorization : of all that a factorisation draws, and of the folds of cross-fitting.
-    """
-
-    split: int
-    sample: int
-    weights: int
-    factorization: int
 
 
 @dataclass(frozen=True)
@@ -141,7 +123,7 @@ class Settings:
             if "transform" in data
             else Component(NoTransform, {}),
             seeds=seeds_of(config),
-            task=_task(model, config.get("task", "auto")),
+            task=task_of(model, config.get("task", "auto")),
             model=model,
             sampler=sampler if uses_sampler else None,
             initializer=initializer if is_trained else None,
@@ -255,37 +237,6 @@ class Settings:
         return factorization.dim_for(self.config["embedding"]["dim"])
 
 
-def seeds_of(config: Config) -> Seeds:
-    """Return the seeds of a configuration; those but of the split are `seed` unless set apart."""
-    seed = config["seed"]
-    sample, weights = config["sample_seed"], config["weight_seed"]
-    # A factorisation without the option draws nothing; records of other models may lack the group.
-    factorization = config.get("factorization", {}).get("seed", 0)
-    return Seeds(
-        split=config["data"]["split_seed"],
-        sample=seed if sample is None else sample,
-        weights=seed if weights is None else weights,
-        factorization=seed if factorization is None else factorization,
-    )
-
-
 def _is_of_split(override: str) -> bool:
     """Tell whether an override chooses the split."""
     return override.partition("=")[0].lstrip("+") == "data/split"
-
-
-def _task(model: Component[Model], wanted: Literal["auto"] | Task) -> Task:
-    """Return the task of a run.
-
-    Raises
-    ------
-    UsageError : for a task that the model is not made for.
-    """
-    own, name = model.cls.task, model.cls.__name__
-    if wanted == "auto":
-        return "ranking" if own == "ranking" else "ctr"
-    if own is not None and wanted != own:
-        raise UsageError(f"task={wanted} does not fit: {name} is for task={own}.")
-    if wanted == "ranking" and not model.cls.can_rank:
-        raise UsageError(f"task=ranking does not fit: {name} cannot score all items for a user.")
-    return wanted

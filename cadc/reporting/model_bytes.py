@@ -24,8 +24,10 @@ class ModelBytes:
     def __init__(self, records: Iterable[Record]) -> None:
         self._networks: dict[str, int] = {}
         for record in records:
-            optimizer, tables = record["bytes"].get("optimizer"), record["bytes"].get("embedding")
-            if optimizer and tables and _trains_all(record):
+            found = record["bytes"]
+            optimizer, tables = found.get("optimizer"), found.get("embedding")
+            # Records that tell the bytes of the model may count averaged weights among those of the optimizer.
+            if found.get("model") is None and optimizer and tables and _trains_all(record):
                 self._networks[_network(record)] = optimizer // 2 - tables
 
     def __call__(self, record: Record) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cadc.experiment import Reference
 from cadc.ledger.store import Record
-from cadc.pipeline.settings import seeds_of
+from cadc.pipeline.seeds import seeds_of
 from cadc.reporting.points import Point
 
 

@@ -289,6 +289,7 @@ def test_a_component_that_tuning_chose_replaces_that_of_all_arms_and_of_its_own(
     ("margins", "size", "sentence"),
     [
         ({"auc": 0.002}, "disk", "bytes is 'disk'; choose one of tables, model"),
+        ({"auc": 0.002}, ["model"], "bytes is ['model']; choose one of tables, model"),
         ({}, "model", "margins is {}; expected {metric: margin}"),
         ([0.002], "model", "margins is [0.002]; expected {metric: margin}"),
         ({"auc": -1}, "model", "margin is -1; expected 0 or more"),

@@ -5,7 +5,8 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from cadc.errors import UsageError
-from cadc.pipeline.settings import Seeds, Settings
+from cadc.pipeline.seeds import Seeds
+from cadc.pipeline.settings import Settings
 
 
 def test_groups_that_a_control_does_not_use_are_left_out():
