@@ -75,6 +75,9 @@ class DCN(CTRNetwork):
             for _ in range(cross_layers)
         )
         self.deep = mlp((n_inputs, *hidden), generator, last_relu=True, dropout=dropout)
+        if dropout and hidden:
+            # Its last layer is hidden, too.
+            self.deep.append(nn.Dropout(dropout))
         self.is_parallel = structure == "parallel" and len(hidden) > 0
         n_deep = hidden[-1] if hidden else n_inputs
         self.last = mlp_linear(n_deep + n_inputs * self.is_parallel, 1, generator, relu=False)

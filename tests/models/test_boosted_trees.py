@@ -157,3 +157,8 @@ def test_a_finished_run_scores_without_scikit_learn(monkeypatch, tmp_path):
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(UsageError, match=rf"model\.{option} is 0; it must be at least"):
         BoostedTrees(small_synthetic_log().schema, **{option: 0})
+
+
+def test_trees_of_more_leaves_than_their_numbers_hold_are_refused():
+    with pytest.raises(UsageError, match=r"model\.leaves is 16385; it must be at most 16384"):
+        BoostedTrees(small_synthetic_log().schema, trees=1, leaves=16_385)

@@ -98,3 +98,10 @@ def test_a_residual_starts_at_the_logit_of_the_factorisation(own):
 def test_options_out_of_range_are_refused(option):
     with pytest.raises(UsageError, match=rf"model\.{option} is 0; it must be at least 1"):
         model_of(small_synthetic_log(), DCN, **{option: 0})
+
+
+@pytest.mark.parametrize("hidden", [(6,), (6, 5)])
+def test_dropout_follows_the_relu_of_every_hidden_layer(hidden):
+    model = model_of(small_synthetic_log(), DCN, hidden=hidden, dropout=0.3)
+    assert [type(layer).__name__ for layer in model.deep] == ["Linear", "ReLU", "Dropout"] * len(hidden)
+    assert len(model_of(small_synthetic_log(), DCN, hidden=(), dropout=0.3).deep) == 0

@@ -5,6 +5,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cadc.errors import UsageError
+
+INTEGERS = {"feature": torch.int32, "below": torch.int16, "above": torch.int16}
+"""Type of each buffer of whole numbers."""
+MOST_LEAVES = 1 << 14
+"""Leaves of a tree whose nodes have numbers in 16 bits."""
+
 
 class Forest(nn.Module):
     """base + Σ_t v_t(x), where v_t(x) is the value of the leaf that a row of features x reaches in tree t.
@@ -17,6 +24,10 @@ class Forest(nn.Module):
     n_trees : T.
     n_leaves : most leaves of a tree; N is 2·n_leaves - 1.
     depth : most nodes from a root to a leaf, the leaf left out.
+
+    Raises
+    ------
+    UsageError : for more than `MOST_LEAVES` leaves.
     """
 
     feature: Tensor
@@ -28,6 +39,8 @@ class Forest(nn.Module):
 
     def __init__(self, n_trees: int, n_leaves: int, depth: int) -> None:
         super().__init__()
+        if n_leaves > MOST_LEAVES:
+            raise UsageError(f"model.leaves is {n_leaves}; it must be at most {MOST_LEAVES}.")
         self.depth = depth
         shape = n_trees, 2 * n_leaves - 1
         for name, dtype in INTEGERS.items():
@@ -80,6 +93,3 @@ class Forest(nn.Module):
             is_below = features.gather(1, flat["feature"][at].long()) <= flat["threshold"][at]
             at = torch.where(is_below, flat["below"][at], flat["above"][at]) + first
         return flat["value"][at]
-
-
-INTEGERS = {"feature": torch.int32, "below": torch.int16, "above": torch.int16}
