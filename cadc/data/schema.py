@@ -10,7 +10,7 @@ from cadc.errors import DataError
 Side = Literal["user", "item", "context"]
 EntitySide = Literal["user", "item"]
 
-ENTITY_FIELDS = ("user", "item")
+ENTITY_FIELDS: tuple[EntitySide, EntitySide] = ("user", "item")
 """Fields whose values are the users and items themselves."""
 
 UNKNOWN = 0
@@ -112,7 +112,6 @@ SIDES: tuple[Side, ...] = ("user", "item", "context")
 
 def entity_sides(schema: Schema) -> Iterator[EntitySide]:
     """Yield `user` and `item` if the schema has fields of that side."""
-    sides: tuple[EntitySide, ...] = ("user", "item")
-    for side in sides:
+    for side in ENTITY_FIELDS:
         if any(field.side == side for field in schema.fields):
             yield side

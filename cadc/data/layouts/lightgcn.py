@@ -56,7 +56,7 @@ class LightGCNFiles(Layout):
                 np.save(folder / f"{side}_vectors.npy", vectors[order])
         for part, name in FILES.items():
             rows = content.rows[part]
-            user, item = (numbers[side][content.log.entity_rows(side, rows).numpy() - 1] for side in ("user", "item"))
+            user, item = (numbers[side][content.log.entity_rows(side, rows).numpy() - 1] for side in ENTITY_FIELDS)
             _write_part(folder / name, user, item)
 
     @staticmethod

@@ -18,6 +18,8 @@ ALIAS = {"user": "uid", "item": "iid"}
 PARTS = {"train": "train", "validation": "valid", "test": "test"}
 RESERVED = ("user_id", "item_id", "label", "rating", "timestamp", "uid", "iid", "user_emb", "item_emb")
 """Names of columns that mean something to RecBole, or to these files."""
+BLOCK_VECTORS = 1 << 14
+"""Vectors that are written at once."""
 NOT_IN_COLUMNS = r'[\x00\t\n\r]|^["\x{feff}]'
 NOT_IN_SEQUENCES = r'[\s\pZ\x00\x0b\x1c-\x1f\x{85}]|^"'
 MISSING_TO_PANDAS = r"^([-+]?(nan|NaN)|#N/A|#N/A N/A|#NA|-?1\.#(IND|QNAN)|<NA>|N/A|NA|NULL|None|n/a|null)$"
@@ -93,13 +95,9 @@ class RecBoleFiles(Layout):
     def _vectors(content: Content, side: EntitySide, folder: Path, loaded: dict[str, list[str]]) -> None:
         if side not in content.vectors:
             return
-        ids = content.entity_ids(content.log.schema[side])
-        vectors: NDArray[np.float32] = content.vectors[side].numpy()[ids]
-        offsets = np.arange(len(vectors) + 1) * vectors.shape[1]
-        texts = joined(pa.array(vectors.ravel()), offsets)
         names = [ALIAS[side], f"{side}_emb"]
         header = [f"{names[0]}:token", f"{names[1]}:float_seq"]
-        write_lines(folder / f"{content.name}.{side}emb", header, [[content.ids[side], texts]], "\t")
+        write_lines(folder / f"{content.name}.{side}emb", header, _vector_columns(content, side), "\t")
         loaded[f"{side}emb"] = names
 
     @staticmethod
@@ -124,6 +122,16 @@ class RecBoleFiles(Layout):
             lines += [f"alias_of_{ID[side]}: [{ALIAS[side]}]" for side in with_vectors]
             lines += ["preload_weight:", *(f"  {ALIAS[side]}: {side}_emb" for side in with_vectors)]
         return "\n".join(lines) + "\n"
+
+
+def _vector_columns(content: Content, side: EntitySide) -> Iterator[list[pa.Array]]:
+    """Yield ids and vectors as texts in blocks, since the texts of all vectors may be too long for one column."""
+    ids, vectors = content.entity_ids(content.log.schema[side]), content.vectors[side].numpy()
+    dim = vectors.shape[1]
+    for start in range(0, len(ids), BLOCK_VECTORS):
+        own: NDArray[np.float32] = vectors[ids[start : start + BLOCK_VECTORS]]
+        texts = joined(pa.array(own.ravel()), np.arange(len(own) + 1) * dim)
+        yield [content.ids[side].slice(start, len(own)), texts]
 
 
 BREAKS = "holds a tab, a line end or a NUL, or begins with a quote, which RecBole's files cannot hold"

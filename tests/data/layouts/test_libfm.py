@@ -70,7 +70,7 @@ def test_faults_are_named(tmp_path, content, options, sentence):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"fields": ["a", "a"]}, "'a', which is there twice"),
+        ({"fields": ["a", "a"]}, "'a', which is given twice"),
         ({"fields": ["label"]}, "'label', which is a name of the log itself"),
         ({"fields": ["user"], "dense": ["user"]}, "data.dense names 'user'"),
         ({"dense": ["price"]}, "data.dense names 'price'; the places of a line are named field_1"),

@@ -75,7 +75,7 @@ def test_original_ids_stand_for_numbers(tmp_path):
     with pytest.raises(DataError, match=r"train.txt .*remap_id 1, which user_list.txt does not list"):
         raw_rows(LightGCN(str(tmp_path), original_ids=True))
     (tmp_path / "user_list.txt").write_text("org_id remap_id\nann 0\nann 1\n")
-    with pytest.raises(DataError, match="an org_id twice"):
+    with pytest.raises(DataError, match="a duplicated org_id"):
         raw_rows(LightGCN(str(tmp_path), original_ids=True))
 
 

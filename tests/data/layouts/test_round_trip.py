@@ -133,10 +133,12 @@ def known(drawn, place):
 
 
 @QUICK
-@given(drawn=LOGS)
-def test_recbole(tmp_path_factory, drawn):
+@given(drawn=LOGS, n_at_once=st.integers(1, 5))
+def test_recbole(tmp_path_factory, drawn, n_at_once):
     folder = tmp_path_factory.mktemp("recbole")
-    log, places = written(drawn, RecBoleFiles(), folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cadc.data.layouts.recbole.BLOCK_VECTORS", n_at_once)
+        log, places = written(drawn, RecBoleFiles(), folder)
     rows, words, ticks = drawn
     raw = RecBole(str(folder)).read()
     chunks = list(raw.chunks)

@@ -64,7 +64,7 @@ class LibFM(PartFiles):
         self.fields, self.dense, self.threshold, self.min_count = fields, dense, threshold, min_count
         reserved = set(RESERVED) - {*ENTITY_FIELDS}
         if wrong := next((own for own in fields if own in reserved or fields.count(own) > 1), None):
-            fault = "is a name of the log itself" if wrong in reserved else "is there twice"
+            fault = "is a name of the log itself" if wrong in reserved else "is given twice"
             raise UsageError(f"data.fields has {wrong!r}, which {fault}; give every place in a line a name of its own.")
         if strange := [own for own in dense if own in ENTITY_FIELDS or (fields and own not in fields)]:
             raise UsageError(f"data.dense names {strange[0]!r}; expected names of data.fields, not user or item.")
@@ -75,7 +75,7 @@ class LibFM(PartFiles):
         names = self.fields or [f"field_{place + 1}" for place in range(_n_pairs(next(iter(files.values()))))]
         if strange := [own for own in self.dense if own not in names]:
             raise UsageError(f"data.dense names {strange[0]!r}; the places of a line are named {', '.join(names)}.")
-        sides = {side: EntitiesFromRows(side) for side in _entity_sides(names)}
+        sides: dict[Side, EntitiesFromRows] = {side: EntitiesFromRows(side) for side in ENTITY_FIELDS if side in names}
         context = [own for own in names if own not in (*sides, *self.dense)]
         schema = Schema(
             (*(Field(side, side) for side in sides), *(Field(own, "context") for own in context)), tuple(self.dense)
@@ -165,8 +165,3 @@ def _n_pairs(path: Path) -> int:
             lines.refuse_lines(lines.counts[:1] < 2, f"expected a label and {PAIR}")
             return int(lines.counts[0]) - 1
     raise DataError(f"{path} holds no rows; expected lines of a label and {PAIR}.")
-
-
-def _entity_sides(names: Sequence[str]) -> Iterator[Side]:
-    sides: tuple[Side, ...] = ("user", "item")
-    return (side for side in sides if side in names)

@@ -12,13 +12,12 @@ from cadc.data.columns import read_columns
 from cadc.data.files.formats import Format
 from cadc.data.files.token_lines import TokenLines, read_token_lines
 from cadc.data.raw import Chunk, EntityTable, RawLog
-from cadc.data.schema import EntitySide, Field, Schema, Side
+from cadc.data.schema import ENTITY_FIELDS, EntitySide, Field, Schema, Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
 from cadc.data.sources.layouts.part_files import PartFiles, part_column
 from cadc.data.text import positions, whole_numbers
 from cadc.errors import DataError
 
-SIDES: tuple[EntitySide, ...] = ("user", "item")
 NUMBER = "whole numbers: a user, then the user's items"
 
 
@@ -58,16 +57,16 @@ class LightGCN(PartFiles):
     def files_beside(self) -> list[Path]:
         """Return the lists of ids, if they are read."""
         folder = next(iter(self.files().values())).parent
-        return [folder / f"{side}_list.txt" for side in SIDES] if self.original_ids else []
+        return [folder / f"{side}_list.txt" for side in ENTITY_FIELDS] if self.original_ids else []
 
     def read(self) -> RawLog:
         """Return the log, whose rows are read on demand."""
         files = self.files()
-        lists = dict(zip(SIDES, self.files_beside(), strict=False))
+        lists = dict(zip(ENTITY_FIELDS, self.files_beside(), strict=False))
         names = {side: _IdList(path) for side, path in lists.items()}
-        entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, np.int64)) for side in SIDES}
+        entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, np.int64)) for side in ENTITY_FIELDS}
         remarks: list[str] = []
-        schema = Schema(tuple(Field(side, side) for side in SIDES))
+        schema = Schema(tuple(Field(side, side) for side in ENTITY_FIELDS))
         return RawLog(schema, entities, self._chunks(files, names, entities, remarks), remarks=remarks)
 
     @staticmethod
@@ -77,7 +76,7 @@ class LightGCN(PartFiles):
         entities: dict[Side, EntityTable],
         remarks: list[str],
     ) -> Iterator[Chunk]:
-        sides = {side: EntitiesFromRows(side) for side in SIDES}
+        sides = {side: EntitiesFromRows(side) for side in ENTITY_FIELDS}
         for part, path in files.items():
             found = _Found()
             for lines in read_token_lines(path):
@@ -92,7 +91,7 @@ class LightGCN(PartFiles):
                 found.pairs.append(rows["user"].astype(np.int64) << 32 | rows["item"])
                 yield Chunk(
                     label=np.ones(len(item), np.float32),
-                    entities={side: rows[side] for side in SIDES},
+                    entities={side: rows[side] for side in ENTITY_FIELDS},
                     part=part_column(part, len(item)),
                 )
             if not found.pairs:
@@ -150,7 +149,7 @@ class _IdList:
         if len(self._ids) == 0:
             raise DataError(f"{path} holds no ids; expected lines of org_id and remap_id.")
         if len(set(columns["org_id"])) < len(self._ids):
-            raise DataError(f"{path} has an org_id twice; expected a line for each id.")
+            raise DataError(f"{path} has a duplicated org_id; expected one line for each id.")
         self._numbers = whole_numbers(columns["remap_id"], path, "remap_id")
 
     def original(self, numbers: NDArray[np.int64], path: Path) -> NDArray[Any]:

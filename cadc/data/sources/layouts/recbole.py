@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cadc.data.column_block import Block
 from cadc.data.raw import Chunk, EntityTable, RawLog
-from cadc.data.schema import EntitySide, Field, Schema, Side
+from cadc.data.schema import ENTITY_FIELDS, EntitySide, Field, Schema, Side
 from cadc.data.sources.layouts.atomic_files import AtomicEntities, AtomicFile
 from cadc.data.sources.layouts.part_files import PartFiles, part_column
 from cadc.data.times import TimeColumn
@@ -80,10 +80,9 @@ class RecBole(PartFiles):
         inter = next(iter(self.files().values()))
         # NAME of NAME.inter and of NAME.part1.inter.
         names = [inter.stem, Path(inter.stem).stem]
-        sides: tuple[EntitySide, ...] = ("user", "item")
         return {
             side: next((file for name in names if (file := inter.with_name(f"{name}.{side}")).exists()), None)
-            for side in sides
+            for side in ENTITY_FIELDS
         }
 
     def files_beside(self) -> list[Path]:
