@@ -37,7 +37,7 @@ class Course:
     constant_loss : training loss of the best constant prediction; None where that has no meaning, as for ranking.
     start, end : length of some vectors before and after training, see `length`.
     options : `learning_rate`, `weight_decay_tables` and `weight_decay_mlp`.
-    defaults : of the same options.
+    defaults : of the same options; one without a usual value is left out.
     """
 
     losses: Sequence[float]
@@ -50,7 +50,7 @@ class Course:
     @property
     def unusual(self) -> str | None:
         """The option farthest from its default, in a direction in which a network learns less; None if none is."""
-        ratios = {name: value / self.defaults[name] for name, value in self.options.items()}
+        ratios = {name: self.options[name] / usual for name, usual in self.defaults.items()}
         ratios["learning_rate"] = max(ratios["learning_rate"], 1 / ratios["learning_rate"])
         name = max(ratios, key=lambda name: ratios[name])
         return name if ratios[name] > 1 else None

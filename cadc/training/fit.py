@@ -14,13 +14,12 @@ from cadc.embeddings.base.statistics import Statistics
 from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
-from cadc.evaluation.tasks import BY_TASK, HeldOut, HeldOutRanks
+from cadc.evaluation.tasks import BY_TASK, HeldOut
 from cadc.models.model import Model
 from cadc.terminal.fit_progress import FitProgress
-from cadc.training.advice import Course, advice, constant_loss, length, some_rows
+from cadc.training.advice import length, some_rows
 from cadc.training.averaging import Averaging, WeightAverage
 from cadc.training.best_epoch import BestEpoch
-from cadc.training.chance import chance_of
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.decoupled_decay import DecoupledDecay, WeightDecay
 from cadc.training.device import device_of_accelerator
@@ -28,6 +27,7 @@ from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import FitState, History
 from cadc.training.objective import Objective
 from cadc.training.optimizers import LazyTables, optimizer_of
+from cadc.training.remark import remark_on
 from cadc.training.resumption import Resumption
 from cadc.training.schedule import Schedule, Shape
 
@@ -198,7 +198,7 @@ class Fit:
             n_validation=len(state.held_out),
             optimizer_bytes=optimizer_bytes,
             history=state.history,
-            remark=self._remark(state, rows, start, beside),
+            remark=remark_on(state, rows, start, beside, self._options(), self._usual()),
             fleet=fleet,
         )
 
@@ -216,19 +216,16 @@ class Fit:
         objective = Objective(model, self.weight_decay_tables, shares)
         steps = -(-len(rows) // self.rows_per_step(len(rows)))
         schedule, n_steps = Schedule(self.schedule, self.warm_up, self.final_rate), steps * self.max_epochs
+        decay = 1 - 1 / (1 + steps * self.averaging_epochs)
         return FitState(
             objective,
             optimizer,
             held_out,
             BestEpoch(held_out.monitor, self.patience),
             rate=lambda step: self.learning_rate * schedule.share(step, n_steps),
-            average=None if self.averaging == "none" else WeightAverage(model, self._averaging_decay(steps)),
+            average=None if self.averaging == "none" else WeightAverage(model, decay),
             decay=DecoupledDecay(model, objective.vectors) if self.weight_decay == "decoupled" else None,
         )
-
-    def _averaging_decay(self, steps: int) -> float:
-        """Return the decay of a moving average at a number of steps an epoch."""
-        return 1 - 1 / (1 + steps * self.averaging_epochs)
 
     def is_over(self, state: FitState) -> bool:
         """Tell whether a fit has its last epoch."""
@@ -260,24 +257,17 @@ class Fit:
             if tell is not None:
                 tell(state.history)
 
-    def _remark(self, state: FitState, rows: Tensor, start: float, beside: Mapping[str, Tensor] | None) -> str | None:
-        """Return advice if the kept weights are no better than chance on validation, else None."""
-        held_out, model = state.held_out, state.model
-        # A model is trained in the mode that it is given, and a search is followed by another fit.
-        was_training = model.training
-        chance = chance_of(held_out, state.best.metrics, model.eval(), rows)
-        model.train(was_training)
-        if chance is None:
-            return None
-        is_ranking = isinstance(held_out, HeldOutRanks)
-        labels, weight = held_out.log.labels(rows), (beside or {}).get("weight")
-        options = {name: getattr(self, name) for name in ("learning_rate", "weight_decay_tables", "weight_decay_mlp")}
-        course = Course(
-            losses=[row["train/loss"] for row in state.history],
-            constant_loss=None if is_ranking else constant_loss(labels, weight),
-            start=start,
-            end=length(model, some_rows(held_out.log)),
-            options=options,
-            defaults={name: defaults(Fit)[name] for name in options},
-        )
-        return advice(chance, course, is_ranking)
+    def _options(self) -> dict[str, float]:
+        """Return the options that advice looks at."""
+        return {
+            "learning_rate": self.learning_rate,
+            "weight_decay_tables": self.weight_decay_tables,
+            "weight_decay_mlp": self.weight_decay_mlp,
+        }
+
+    def _usual(self) -> dict[str, float]:
+        """Return the defaults of those options; decay beside the gradients has another unit, and none."""
+        usual = defaults(Fit)
+        return {
+            name: usual[name] for name in self._options() if name == "learning_rate" or self.weight_decay == "coupled"
+        }

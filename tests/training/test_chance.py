@@ -89,6 +89,13 @@ def test_the_decay_that_exceeds_its_default_is_named(name):
     assert "lower trainer.weight_decay_tables (now 0.0003), to 0" in advice(Chance(0.5, 0.01, 900, 0.8), course, False)
 
 
+def test_decay_beside_the_gradients_has_no_usual_value_that_it_could_exceed():
+    write_log("user")
+    decay = ("trainer.weight_decay=decoupled", "trainer.weight_decay_tables=1")
+    record, _ = train("trainer.learning_rate=1e-6", *decay, "model.linear=false", "trainer.max_epochs=1")
+    assert "raise trainer.learning_rate (now 1e-06), to 0.003" in record["remark"]
+
+
 def test_where_training_rows_are_fitted_the_advice_is_against_overfitting():
     usual = {"learning_rate": 0.003, "weight_decay_tables": 3e-4, "weight_decay_mlp": 1e-4}
     course = Course([0.6, 0.2], 0.693, 0.05, 0.3, usual, usual)
