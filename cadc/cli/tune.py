@@ -57,7 +57,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _launch(study: "SharedStudy", overrides: Sequence[str], launcher: Sequence[str]) -> None:
     from cadc.launchers.launch import launch
-    from cadc.tuning.work import WorkTask, watched
+    from cadc.tuning.trial_lines import watched
+    from cadc.tuning.work import WorkTask
 
     with watched(study):
         results = launch([WorkTask(tuple(overrides))] * study.tuning.workers, launcher)

@@ -15,7 +15,8 @@ from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place, remove_output
 from cadc.tuning.figures import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.work import RUNS, metrics_text
+from cadc.tuning.trial_lines import metrics_text
+from cadc.tuning.work import RUNS
 
 BEST = re.compile(r"best(-\d+)?\.yaml")
 

@@ -1,14 +1,12 @@
 """Working on a study: ask for a trial, run it on validation data alone, and tell its metrics."""
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from cadc.errors import CadcError, Lost, Pruned, UsageError
 from cadc.execution.attempt import PRUNED_BECAUSE, final_state, record_without_result, run_job
@@ -23,9 +21,9 @@ from cadc.training.checkpoints import CheckpointFolder
 from cadc.tuning.compose import check_space, compose_tuning
 from cadc.tuning.pruning import AfterEpoch, epoch_reporter
 from cadc.tuning.repeats import mean_values, trial_jobs
-from cadc.tuning.storage import NoAnswer
 from cadc.tuning.study import SharedStudy
-from cadc.tuning.tuning import DEFAULT, NoSuchMetric, Tuning
+from cadc.tuning.trial_lines import best_line, progress_line, trial_line
+from cadc.tuning.tuning import NoSuchMetric, Tuning
 
 VALIDATION = "evaluate=validation"
 """Trials never read test data."""
@@ -101,7 +99,7 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
     with Display(study.tuning.trials) as shown:
         while True:
             check_interrupt()
-            shown.sweep(len(study.done()), _progress(study))
+            shown.sweep(len(study.done()), progress_line(study))
             claimed = study.next()
             if claimed is None:
                 if not study.others_work():
@@ -119,12 +117,8 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
                     if lease.is_held():
                         raise
                     continue  # another process took the trial over, for this one gave no sign of life
-            line = _line(study.frozen(trial), study, time.perf_counter() - started)
-            (report or shown.write)(f"[{len(study.done())}/{study.tuning.trials}] {line}{_best(study)}")
-
-
-def _progress(study: SharedStudy) -> str:
-    return f"{len(study.done())}/{study.tuning.trials} trials of {study.name}"
+            line = trial_line(study.frozen(trial), study, time.perf_counter() - started)
+            (report or shown.write)(f"[{len(study.done())}/{study.tuning.trials}] {line}{best_line(study)}")
 
 
 def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
@@ -204,63 +198,6 @@ def _resume_or_run(job: Job, ledger: Ledger, lease: Lease, after_epoch: AfterEpo
         raise
     if run_job(job, ledger, lease, after_epoch) == "pruned":
         raise Pruned
-
-
-def _line(trial: FrozenTrial, study: SharedStudy, seconds: float) -> str:
-    """Return the result of a trial as a line."""
-    chosen = " ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-        for key, value in study.tuning.chosen(trial).items()
-    )
-    if DEFAULT in trial.user_attrs:
-        chosen = "as it stands"
-    unfinished = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
-    how = unfinished.get(trial.state) or metrics_text(trial, study)
-    return f"trial {trial.number} {chosen}: {how}, {seconds:.1f} s"
-
-
-def metrics_text(trial: FrozenTrial, study: SharedStudy) -> str:
-    """Return the metrics of a trial as text."""
-    return ", ".join(f"{m} {v:.6g}" for m, v in zip(study.tuning.metrics, trial.values, strict=True))
-
-
-def _best(study: SharedStudy) -> str:
-    best = study.best()
-    if len(study.tuning.metrics) > 1:
-        return f"; {len(best)} on the Pareto front"
-    return f"; best {best[0].value:.6g} (trial {best[0].number})" if best else ""
-
-
-@contextmanager
-def watched(study: SharedStudy) -> Iterator[None]:
-    """Report each trial that other processes end meanwhile."""
-    ended = threading.Event()
-    reported = {trial.number for trial in study.done()}
-
-    def look(shown: Display) -> None:
-        for trial in study.done():
-            if trial.number not in reported:
-                reported.add(trial.number)
-                seconds = trial.duration.total_seconds() if trial.duration else 0.0
-                shown.write(f"[{len(reported)}/{study.tuning.trials}] {_line(trial, study, seconds)}")
-        shown.sweep(len(reported), _progress(study))
-
-    def watch(shown: Display) -> None:
-        while not ended.wait(1.0):
-            # A database may be unreachable for a moment; the workers report a longer failure.
-            with suppress(NoAnswer):
-                look(shown)
-
-    with Display(study.tuning.trials) as shown:
-        thread = threading.Thread(target=watch, args=(shown,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-            with suppress(NoAnswer):
-                look(shown)
 
 
 @dataclass(frozen=True)
