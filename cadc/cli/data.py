@@ -11,13 +11,19 @@ from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
+    from cadc.data.layouts.layout import Layout
     from cadc.data.log import InteractionLog
     from cadc.data.schema import EntitySide
     from cadc.data.sources.published import PublishedFiles
     from cadc.data.sources.source import Source
 
 HELP = "list, fetch, verify, describe or export data sets"
-LAYOUTS = ("recbole", "lenskit", "lightgcn")
+LAYOUTS = {
+    "recbole": "cadc.data.layouts.recbole.RecBoleFiles",
+    "lenskit": "cadc.data.layouts.lenskit.LensKitFiles",
+    "lightgcn": "cadc.data.layouts.lightgcn.LightGCNFiles",
+}
+"""Class of each layout that is written."""
 OF_A_CONFIGURATION = ("describe", "export")
 """Actions that take overrides and write a folder."""
 
@@ -108,15 +114,13 @@ def _verify(source: "PublishedFiles") -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from cadc.data.layouts.lenskit import LensKitFiles
-    from cadc.data.layouts.lightgcn import LightGCNFiles
-    from cadc.data.layouts.recbole import RecBoleFiles
+    from cadc.configuration.class_lookup import load_class
     from cadc.pipeline.export_data import export_data
     from cadc.pipeline.settings import Settings
 
     if arguments.layout is None:
         raise UsageError(f"`cadc data export` needs --layout, one of {', '.join(LAYOUTS)}.")
-    layout = dict(zip(LAYOUTS, (RecBoleFiles(), LensKitFiles(), LightGCNFiles()), strict=True))[arguments.layout]
+    layout: Layout = load_class(LAYOUTS[arguments.layout])()
     folder = user_path(arguments.output or Path("outputs", "data", f"{arguments.name}-{arguments.layout}"))
     settings = Settings.compose([f"data={arguments.name}", *arguments.overrides])
     export_data(settings, layout, folder, arguments.positives, arguments.without)

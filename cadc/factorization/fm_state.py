@@ -10,12 +10,10 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from cadc.data.schema import UNKNOWN
-from cadc.factorization.solvers.majorize import newton
+from cadc.factorization.solvers.majorize import HELD, newton
 
 PIECE = 1 << 13
 """Entities, or values, whose matrices are in memory at once, beside those of the side."""
-HELD = 1e9
-"""Penalty that keeps the vector of *unknown* at zero."""
 
 
 @dataclass

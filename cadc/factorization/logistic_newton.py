@@ -11,13 +11,11 @@ from cadc.data.schema import UNKNOWN
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts
 from cadc.factorization.grouped import GroupedExamples, grouped_by_both
-from cadc.factorization.solvers.majorize import curvature, moments, newton
+from cadc.factorization.solvers.majorize import HELD, curvature, moments, newton
 from cadc.factorization.solvers.penalties import Descent, Penalty, fit_penalised
 
 START = {"l2": 4.0, "l2_bias": 2.0}
 """Penalties that the choice by validation starts from."""
-HELD = 1e9
-"""Penalty that keeps a vector at zero."""
 PIECE = 1 << 13
 """Pairs that are scored at once."""
 

@@ -7,6 +7,8 @@ from cadc.errors import CadcError
 
 MIN_PASSES = 3
 """Fewest passes of a fit: the second over-relaxed pass may overshoot before the third one gains most."""
+HELD = 1e9
+"""Penalty that keeps a vector at zero, such as that of *unknown*."""
 PART = 1 << 15
 """Most examples of a value in one product, which adds in float32 one after the other: 2·10⁷ at once are 4 % off."""
 
