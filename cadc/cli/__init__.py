@@ -130,10 +130,15 @@ def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) ->
     except Exception as error:
         if debug:
             raise
-        first_line = (str(error).splitlines() or ["no reason given"])[0]
-        print(
-            f"cadc: {type(error).__name__}: {one_line(first_line)} (unexpected; --debug shows where)", file=sys.stderr
-        )
+        first_line = one_line((str(error).splitlines() or ["no reason given"])[0])
+        if isinstance(error, MemoryError) or "allocate memory" in first_line:
+            print(
+                f"cadc: there is too little memory ({first_line}); choose smaller tables, layers or batches, or a "
+                "larger machine.",
+                file=sys.stderr,
+            )
+        else:
+            print(f"cadc: {type(error).__name__}: {first_line} (unexpected; --debug shows where)", file=sys.stderr)
         return 1
 
 

@@ -81,7 +81,7 @@ class Settings:
         config = compose_config(overrides)
         found = cls.of(config)
         if found.source.cls.brings_parts(found.source.options) and not any(map(_is_of_split, overrides)):
-            config = compose_config([*overrides, "data/split=given"])
+            config = _with_given_parts(overrides)
             found = cls.of(config)
         if "transform" not in config["data"]:
             transform = found.source.cls.dense_transform
@@ -235,6 +235,17 @@ class Settings:
         if factorization.dim is not None:
             return factorization.dim
         return factorization.dim_for(self.config["embedding"]["dim"])
+
+
+def _with_given_parts(overrides: Sequence[str]) -> Config:
+    """Return the configuration of overrides with the split that keeps the parts which the data brings."""
+    try:
+        return compose_config([*overrides, "data/split=given"])
+    except UsageError as error:
+        raise UsageError(
+            f"{error} This data says which part a row belongs to, so data/split=given is the default; choose another "
+            "for other keys, such as data/split=random."
+        ) from error
 
 
 def _is_of_split(override: str) -> bool:

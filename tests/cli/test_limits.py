@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from cadc.cli import main
+
 resource = pytest.importorskip("resource")
 
 
@@ -20,3 +22,8 @@ def test_too_little_address_space_ends_in_a_sentence(mebibytes):
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"cadc: this process is limited to {mebibytes} MiB of addresses (ulimit -v);")
+
+
+def test_a_network_that_does_not_fit_into_memory_ends_in_a_sentence(capsys):
+    assert main(["train", "data.n_rows=300", "model.top_mlp=[3000000,3000000]"]) == 1
+    assert capsys.readouterr().err.startswith("cadc: there is too little memory (")

@@ -12,14 +12,13 @@ from cadc.data.raw import RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.description import read_description
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
+from cadc.data.sources.part_hashes import part_hashes
 from cadc.data.sources.side_values import Conflict, require_conflict
 from cadc.data.sources.source import Source
 from cadc.data.sources.table_roles import require_parts, require_roles
 from cadc.data.sources.table_rows import TableRows
-from cadc.data.text import unreadable
 from cadc.errors import CadcError, DataError, UsageError, require_at_least, shown
-from cadc.paths import regular_file, user_path
-from cadc.provenance.fingerprint import file_hash
+from cadc.paths import user_path
 
 
 class Table(Source):
@@ -170,19 +169,9 @@ class Table(Source):
         ------
         DataError : if a file cannot be read, or two parts have the same file.
         """
-        found: dict[str, str] = {}
-        for part, path in self._files().items():
-            try:
-                own = file_hash(regular_file(path))
-            except OSError as error:
-                raise unreadable(path, error) from error
-            if own in found.values():
-                raise DataError(
-                    f"{path}, the file of the {part} part, has the content of another part's file; give each part rows "
-                    "of its own."
-                )
-            found[f"{part}: {path.name}" if part else path.name] = own
-        return found
+        files = self._files()
+        hashes = part_hashes(files)
+        return {f"{part}: {files[part].name}" if part else files[part].name: own for part, own in hashes.items()}
 
     def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `local`."""

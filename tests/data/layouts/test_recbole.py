@@ -8,6 +8,7 @@ from cadc.data.prepare import prepare
 from cadc.data.sources import RecBole
 from cadc.data.split import GivenSplit, RandomSplit
 from cadc.errors import DataError, UsageError
+from cadc.pipeline.settings import Settings
 from cadc.testing import check_source
 from tests.data.layouts.made_up import INTERACTIONS, raw_rows, write_recbole
 
@@ -60,6 +61,24 @@ def test_parts_that_a_split_does_not_keep_are_said(tmp_path):
     write_recbole(tmp_path, parts=("train", "test"))
     log = prepare(RecBole(str(tmp_path), threshold=4), RandomSplit())
     assert any("data/split=given keeps them" in remark for remark in log.meta["remarks"])
+
+
+def test_files_of_parts_are_kept_unless_another_split_is_chosen(tmp_path):
+    write_recbole(tmp_path, parts=("train", "test"))
+    overrides = ["data=recbole", f"data.path={tmp_path}", "data.threshold=4"]
+    assert Settings.compose(overrides).split.cls is GivenSplit
+    assert Settings.compose([*overrides, "data/split=random"]).split.cls is RandomSplit
+    write_recbole(tmp_path / "whole")
+    assert Settings.compose([*overrides, f"data.path={tmp_path / 'whole'}"]).split.cls is RandomSplit
+    assert Settings.compose([*overrides, f"data.path={tmp_path / 'shop.train.inter'}"]).split.cls is RandomSplit
+    assert Settings.compose([*overrides, f"data.path={tmp_path / 'missing'}"]).split.cls is RandomSplit
+
+
+def test_the_same_rows_in_two_parts_are_refused(tmp_path):
+    write_recbole(tmp_path, parts=("train", "test"))
+    (tmp_path / "shop.valid.inter").write_bytes((tmp_path / "shop.test.inter").read_bytes())
+    with pytest.raises(DataError, match=r"shop\.test\.inter, the file of the test part, has the content of another"):
+        prepare(RecBole(str(tmp_path), threshold=4), GivenSplit())
 
 
 def test_the_contract_is_kept(tmp_path):

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cadc.data.sources.part_hashes import own_hash, part_hashes
 from cadc.data.sources.source import Source
 from cadc.data.split.split import SPLITS
-from cadc.data.text import unreadable
-from cadc.errors import DataError, UsageError, shown
-from cadc.paths import regular_file, user_path
-from cadc.provenance.fingerprint import file_hash
+from cadc.errors import CadcError, DataError, UsageError, shown
+from cadc.paths import user_path
 
 ALL_ROWS = ""
 """In place of a part: the file holds all rows, and does not say which part they belong to."""
@@ -47,6 +46,14 @@ class PartFiles(Source):
         if not (name.strip() and name.isprintable()):
             raise UsageError(f"data.name is {shown(name)}; expected a text on one line.")
 
+    @classmethod
+    def brings_parts(cls, options: Mapping[str, Any]) -> bool:
+        """Tell whether the folder has a file for each part."""
+        try:
+            return ALL_ROWS not in cls(**options).files()
+        except CadcError:  # of the folder; it is said when the files are read
+            return False
+
     def place(self) -> str:
         """Say which option names the folder."""
         return "a folder of your own, data.path=FOLDER"
@@ -56,15 +63,17 @@ class PartFiles(Source):
         return "local"
 
     def fingerprint(self) -> dict[str, str]:
-        """Return the SHA-256 of all files that are read."""
-        hashes: dict[str, str] = {}
-        for part, file in [*self.files().items(), *(("", file) for file in self.files_beside())]:
+        """Return the SHA-256 of all files that are read.
+
+        Raises
+        ------
+        DataError : if a file cannot be read, or two parts have the same content.
+        """
+        files, hashes = self.files(), dict[str, str]()
+        parts = [(part, files[part], own) for part, own in part_hashes(files).items()]
+        for part, file, own in [*parts, *((ALL_ROWS, file, own_hash(file)) for file in self.files_beside())]:
             # Files of two folders may have one name.
-            name = f"{part}/{file.name}" if file.name in hashes else file.name
-            try:
-                hashes[name] = file_hash(regular_file(file))
-            except OSError as error:
-                raise unreadable(file, error) from error
+            hashes[f"{part}/{file.name}" if file.name in hashes else file.name] = own
         return hashes
 
     def files_beside(self) -> list[Path]:
