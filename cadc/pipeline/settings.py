@@ -12,6 +12,7 @@ from cadc.data.transform.none import NoTransform
 from cadc.data.transform.transform import DenseTransform
 from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.initializers.initializer import Initializer
+from cadc.errors import UsageError
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import Unit
 from cadc.factorization.factorization import Factorization
