@@ -18,7 +18,7 @@ from cadc.loggers import wandb_process
 from cadc.provenance import fingerprint
 from tests.support.commands import closing
 from tests.support.forked_wandb import forking
-from tests.support.helpers import write_small_movielens
+from tests.support.helpers import small_synthetic_log, write_small_movielens
 from tests.support.sweeps import FEW, N_RUNS, Place
 from tests.support.wandb_server import KEY, WandbServer, serving
 
@@ -85,6 +85,14 @@ def pytest_runtest_setup(item):
 def session_cache(tmp_path_factory):
     """One cache for all tests, so that equal preparations and factorisations are made once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def log(session_cache):
+    """The log of `small_synthetic_log`, unless a module has a log of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CADC_CACHE", str(session_cache))
+        return small_synthetic_log()
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,6 @@ from cadc.training.averaging import WeightAverage
 from cadc.training.fit import Fit
 from cadc.training.lazy_adam import LazyAdam
 from cadc.training.search import fit_after_search
-from tests.support.helpers import small_synthetic_log
 
 N_ROWS = 6
 
@@ -121,13 +120,6 @@ class Products(Model):
     def forward(self, batch):
         vectors = self.embeddings(batch)
         return (vectors[:, 0] * vectors[:, 1:].sum(1)).sum(1)
-
-
-@pytest.fixture(scope="module")
-def log(session_cache):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CADC_CACHE", str(session_cache))
-        return small_synthetic_log()
 
 
 SCHEMES = {

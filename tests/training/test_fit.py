@@ -10,7 +10,6 @@ from cadc.errors import DataError, UsageError
 from cadc.evaluation.tasks import HeldOutRows
 from cadc.models.model import Model
 from cadc.training.fit import Fit
-from tests.support.helpers import small_synthetic_log
 
 
 class Constant(Model):
@@ -22,14 +21,6 @@ class Constant(Model):
 
     def forward(self, batch):
         return self.logit.expand(len(batch.label))
-
-
-@pytest.fixture(scope="module")
-def log(session_cache):
-    import os
-
-    os.environ["CADC_CACHE"] = str(session_cache)
-    return small_synthetic_log()
 
 
 def fit(log, model, **options):

@@ -13,7 +13,6 @@ from cadc.errors import CadcError
 from cadc.models.model import Model
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit import Fit
-from tests.support.helpers import small_synthetic_log
 
 
 class Net(Model):
@@ -51,14 +50,6 @@ class Rows(Model):
 
 class Killed(Exception):
     """Stands for whatever ends a process."""
-
-
-@pytest.fixture(scope="module")
-def log(session_cache):
-    import os
-
-    os.environ["CADC_CACHE"] = str(session_cache)
-    return small_synthetic_log()
 
 
 def fit(

@@ -12,7 +12,6 @@ from cadc.models.model import Model
 from cadc.training.fit import Fit
 from cadc.training.module import RecommenderModule
 from cadc.training.schedule import Schedule
-from tests.support.helpers import small_synthetic_log
 
 
 class Linear(Model):
@@ -27,13 +26,6 @@ class Linear(Model):
 
     def forward(self, batch):
         return self.layer(batch.ids[:, :2].float() / 100).squeeze(1)
-
-
-@pytest.fixture(scope="module")
-def log(session_cache):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CADC_CACHE", str(session_cache))
-        return small_synthetic_log()
 
 
 def rates_of(scheduler_of, n_steps):

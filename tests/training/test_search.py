@@ -19,7 +19,6 @@ from cadc.training.objective import Objective
 from cadc.training.optimizers import weight_groups
 from cadc.training.schedule import Schedule
 from cadc.training.search import SEARCH, fit_after_search
-from tests.support.helpers import small_synthetic_log
 
 DIM = 4
 
@@ -82,13 +81,6 @@ class Net(Model):
 
 class Killed(Exception):
     """Stands for whatever ends a process."""
-
-
-@pytest.fixture(scope="module")
-def log(session_cache):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CADC_CACHE", str(session_cache))
-        return small_synthetic_log()
 
 
 def fitting(**options):
