@@ -14,7 +14,6 @@ from cadc.models import EASE, ease
 from cadc.serving.load import load_run
 from cadc.testing import check_model
 from tests.support.commands import TINY, cadc, folders, train
-from tests.support.helpers import small_synthetic_log
 from tests.views.test_ease import naive_weights
 
 L2 = 20.0
@@ -35,11 +34,6 @@ def fitted(log, rows, **options):
     model.begin(log, rows)
     model.fit_sample(log, rows)
     return model.eval()
-
-
-@pytest.fixture(scope="module")
-def log():
-    return small_synthetic_log()
 
 
 def naive_scores(log, rows, top_k=None):

@@ -9,14 +9,9 @@ import torch
 from cadc.factorization.crossfit import CrossFitted
 from cadc.models.factor_logit import FactorLogit
 from cadc.models.factorization import FactorizationModel
-from tests.support.helpers import random_factors, small_synthetic_log
+from tests.support.helpers import random_factors
 
 FIELDS = [("user", "item"), ("item",), ("user", "item", "hour"), ("hour", "tags", "item", "user"), ("tags",)]
-
-
-@pytest.fixture(scope="module")
-def log():
-    return small_synthetic_log()
 
 
 def naive(schema, factors, batch, row):

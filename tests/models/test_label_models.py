@@ -11,12 +11,7 @@ from cadc.factorization.crossfit import CrossFitted
 from cadc.models.factorization import FactorizationModel
 from cadc.models.label_mean import LabelMean
 from cadc.models.platt import PlattModel, fit_platt
-from tests.support.helpers import random_factors, small_synthetic_log
-
-
-@pytest.fixture(scope="module")
-def log():
-    return small_synthetic_log()
+from tests.support.helpers import random_factors
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -81,18 +81,20 @@ def pytest_runtest_setup(item):
                 pytest.skip(f"the extra [{extra}] is not installed; scripts/test --all installs it")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def session_cache(tmp_path_factory):
     """One cache for all tests, so that equal preparations and factorisations are made once."""
-    return tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        # Fixtures of a module are made before `_own_folders` sets anything.
+        patch.setenv("CADC_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def log(session_cache):
+def log():
     """The log of `small_synthetic_log`, unless a module has a log of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CADC_CACHE", str(session_cache))
-        return small_synthetic_log()
+    return small_synthetic_log()
 
 
 @pytest.fixture(autouse=True)

@@ -2,17 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 
 from cadc.embeddings.base.scheme import TableSpec
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
-from tests.support.helpers import decode, small_synthetic_log
-
-
-@pytest.fixture(scope="module")
-def log():
-    return small_synthetic_log()
+from tests.support.helpers import decode
 
 
 def test_counts_of_every_field_are_those_of_pandas(log):

@@ -9,14 +9,8 @@ from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.initializers.table import TableInitializer
 from cadc.errors import DataError, UsageError
 from cadc.randomness import torch_generator
-from tests.support.helpers import small_synthetic_log
 
 DIM = 4
-
-
-@pytest.fixture(scope="module")
-def log():
-    return small_synthetic_log()
 
 
 def frame(ids, seed=0, dim=DIM):

@@ -11,7 +11,6 @@ from cadc.embeddings.initializers.mf_bias import MFBiasInitializer
 from cadc.embeddings.schemes.row_dimension import RaggedTable, RowDimension
 from cadc.factorization.factors import Factors
 from cadc.randomness import torch_generator
-from tests.support.helpers import small_synthetic_log
 
 K = 5
 
@@ -77,11 +76,6 @@ def test_vectors_of_zeros_are_no_obstacle(zero):
     turned = rotated(both, {name: torch.ones(len(vectors)) for name, vectors in both.items()})
     assert all(vectors.isfinite().all() for vectors in turned.values())
     assert not (turned["user"] @ turned["item"].T).any()
-
-
-@pytest.fixture(scope="module")
-def log():
-    return small_synthetic_log()
 
 
 @pytest.fixture(scope="module")

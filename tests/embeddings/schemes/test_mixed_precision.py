@@ -1,7 +1,6 @@
 """Mixed precision: what is given out, what is packed, and a fit that is killed on its way."""
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -167,8 +166,7 @@ def test_tensors_that_do_not_agree_are_refused(name, value, said):
 
 
 @pytest.fixture(scope="module")
-def log(session_cache):
-    os.environ["CADC_CACHE"] = str(session_cache)
+def log():
     return small_synthetic_log(n_users=300, n_items=400)
 
 
