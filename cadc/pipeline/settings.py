@@ -12,13 +12,13 @@ from cadc.data.transform.none import NoTransform
 from cadc.data.transform.transform import DenseTransform
 from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.initializers.initializer import Initializer
-from cadc.errors import UsageError
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import Unit
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.fitted_rows import FactorizedRows
 from cadc.factorization.solvers.penalties import AUTO
 from cadc.models.model import Model
+from cadc.pipeline.given_parts import choose_split, with_given_parts
 from cadc.pipeline.seeds import Config, Seeds, seeds_of
 from cadc.pipeline.task import task_of
 from cadc.sampling.sampler import Sampler
@@ -81,8 +81,8 @@ class Settings:
         """
         config = compose_config(overrides)
         found = cls.of(config)
-        if found.source.cls.brings_parts(found.source.options) and not any(map(_is_of_split, overrides)):
-            config = _with_given_parts(overrides)
+        if found.source.cls.brings_parts(found.source.options) and not choose_split(overrides):
+            config = with_given_parts(overrides)
             found = cls.of(config)
         if "transform" not in config["data"]:
             transform = found.source.cls.dense_transform
@@ -236,19 +236,3 @@ class Settings:
         if factorization.dim is not None:
             return factorization.dim
         return factorization.dim_for(self.config["embedding"]["dim"])
-
-
-def _with_given_parts(overrides: Sequence[str]) -> Config:
-    """Return the configuration of overrides with the split that keeps the parts which the data brings."""
-    try:
-        return compose_config([*overrides, "data/split=given"])
-    except UsageError as error:
-        raise UsageError(
-            f"{error} This data says which part a row belongs to, so data/split=given is the default; choose another "
-            "for other keys, such as data/split=random."
-        ) from error
-
-
-def _is_of_split(override: str) -> bool:
-    """Tell whether an override chooses the split."""
-    return override.partition("=")[0].lstrip("+") == "data/split"
