@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from cadc.experiment import reading
-from cadc.factorization.logistic import LogisticMF
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
 from tests.support.commands import TINY, cadc, folders
@@ -21,7 +20,7 @@ SPACE = {
     "factorization.l2": {"choices": [2.0, 20.0]},
     "initializer.scale_to": {"choices": [None, 1.0]},  # random has none
 }
-DEFAULT_L2 = LogisticMF().l2
+DEFAULT_L2 = "auto"  # of conf/factorization/logistic.yaml
 DESCRIPTION = {
     "common": [*TINY, "data.split_seed=${seed}", "trainer.max_epochs=1"],
     "seeds": [3],

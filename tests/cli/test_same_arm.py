@@ -62,7 +62,7 @@ SPELLINGS = {
     "a device": ["data.path=log.csv", "trainer.accelerator=cpu"],
     "checkpoints": ["data.path=log.csv", "trainer.checkpoint_minutes=3"],
     "defaults": ["data.path=log.csv", "trainer.patience=3", "data.split.test=0.1", "data.quoting=auto"],
-    "numbers": ["data.path=log.csv", "factorization.l2_bias=16", "data.split.test=1e-1", "sampler.rate=1.0"],
+    "numbers": ["data.path=log.csv", "factorization.tolerance=1e-3", "data.split.test=1e-1", "sampler.rate=1.0"],
     "a group that is not used": ["data.path=log.csv", "embedding.dim=32"],
     "a logger": ["data.path=log.csv", "logger=none"],
     "a list": ["data.path=log.csv", "data.dense=[ ]"],

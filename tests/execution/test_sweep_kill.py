@@ -10,6 +10,7 @@ from cadc.ledger import Ledger
 from tests.support.commands import closing
 from tests.support.processes import carried_out
 from tests.support.sweeps import (
+    EXPERIMENT,
     FEW,
     FILES,
     N_RUNS,
@@ -98,7 +99,7 @@ def test_of_four_processes_at_once_each_run_is_carried_out_by_one(undisturbed, t
     assert len([answer for answer in answers if carried_out(answer.err)]) > 1
     assert_same_outcome(place, undisturbed)
     pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
-    assert built(place) == ["factors", "prepared"]
+    assert built(place) == [*["factors"] * len(EXPERIMENT["seeds"]), "prepared"]
 
 
 def test_when_one_of_four_is_killed_the_others_take_over_what_it_left(undisturbed, tmp_path):
@@ -113,7 +114,7 @@ def test_when_one_of_four_is_killed_the_others_take_over_what_it_left(undisturbe
     assert totals(answers)["resumed"] == 1
     assert_same_outcome(place, undisturbed)
     pd.testing.assert_frame_equal(place.table(), undisturbed.table(), check_exact=True)
-    assert built(place) == ["factors", "prepared"]
+    assert built(place) == [*["factors"] * len(EXPERIMENT["seeds"]), "prepared"]
 
 
 @pytest.mark.parametrize(
