@@ -5,7 +5,7 @@ import pytest
 from cadc.configuration.compose import compose_config
 from cadc.errors import UsageError
 from cadc.experiment.inapplicable_options import without_inapplicable_options
-from tests.experiment.test_experiment import experiment
+from tests.experiment.small import experiment
 
 COMMON = ["data=synthetic", "embedding=full,hashing", "embedding.ratio=4,16", "sampler.rate=1"]
 
