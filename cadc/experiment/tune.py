@@ -14,7 +14,7 @@ Pruner: TypeAlias = Literal["median", "quartile", "hyperband", "none"]
 class Tune:
     """How the arms of an experiment are tuned: all with the same trials or seconds at most, on validation data alone.
 
-    The settings as they stand are the first trial.
+    The current settings are the first trial.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
     best = study.best()
     if not best:
         raise CadcError(f"no trial of {task} was complete; see the lines above.")
-    which = "the settings as they stand" if DEFAULT in best[0].user_attrs else f"trial {best[0].number}"
+    which = "the current settings" if DEFAULT in best[0].user_attrs else f"trial {best[0].number}"
     say(f"best: {best[0].values[0]:.6g} ({which})")
     return Tuned(
         task.cell.arm,

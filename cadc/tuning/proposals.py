@@ -44,7 +44,7 @@ class Proposals:
         self._runs: dict[int, str] = {}
 
     def default(self) -> dict[str, Any]:
-        """Return the choices of the space that equal the settings as they stand; a leaf without one is left out."""
+        """Return the choices of the space that equal the current settings; a leaf without one is left out."""
         found = {}
         for key, distribution in self.tuning.distributions.items():
             if key in self.tuning.bundles:
@@ -121,7 +121,7 @@ class Proposals:
             return " ".join(overrides)
 
     def _current(self, key: str) -> Any:
-        """Return the value of a key in the settings as they stand; None if there is none."""
+        """Return the value of a key in the current settings; None if there is none."""
         if key in groups():
             return self._config["choices"].get(key)
         node: Any = self._config

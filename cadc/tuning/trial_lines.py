@@ -24,7 +24,7 @@ def trial_line(trial: FrozenTrial, study: SharedStudy, seconds: float) -> str:
         for key, value in study.tuning.chosen(trial).items()
     )
     if DEFAULT in trial.user_attrs:
-        chosen = "with the settings as they stand"
+        chosen = "with the current settings"
     unfinished = {TrialState.PRUNED: "stopped early", TrialState.FAIL: f"failed: {trial.user_attrs.get('reason', '')}"}
     how = unfinished.get(trial.state) or metrics_text(trial, study)
     return f"trial {trial.number} {chosen}: {how}, {seconds:.1f} s"

@@ -25,7 +25,7 @@ COSTS = {"bytes", "cost", "rows"}
 
 
 DEFAULT = "cadc:default"
-"""Attribute of the trial of the settings as they stand."""
+"""Attribute of the trial of the current settings."""
 
 
 class NoSuchMetric(UsageError):
@@ -41,7 +41,7 @@ class Tuning:
     Parameters
     ----------
     space : see `cadc.tuning.space.distributions`.
-    trials : total number, the settings as they stand included, which are trial 0, and those of earlier starts and of
+    trials : total number, the current settings included, which are trial 0, and those of earlier starts and of
         other processes.
     seconds : of all trials together, as the records of their runs count them; after these no trial begins. None sets no
         limit.
@@ -149,7 +149,7 @@ class Tuning:
         return PercentilePruner(kept, n_startup_trials=min(self.startup, 10), n_warmup_steps=1)
 
     def overrides(self, trial: FrozenTrial | Trial) -> list[str]:
-        """Return the overrides that a trial chose; none for the settings as they stand."""
+        """Return the overrides that a trial chose; none for the current settings."""
         return [] if DEFAULT in trial.user_attrs else to_overrides(self.settings_of(self.chosen(trial)))
 
     def settings_of(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_every_arm_and_rate_has_a_study_of_the_options_that_it_uses(tuned):
     }
     assert tuned.keys() == wanted.keys()
     for name, entry in tuned.items():
-        # None where the settings as they stand, which are the first trial, are better than those of the other.
+        # None where the current settings, which are the first trial, are better than those of the other.
         assert {word.partition("=")[0] for word in entry["overrides"]} in (wanted[name], set())
     assert any(entry["overrides"] for entry in tuned.values())
     assert all(entry["trials"] == 2 for entry in tuned.values())
@@ -84,7 +84,7 @@ def test_what_is_chosen_is_the_best_trial_by_validation_alone_with_seeds_of_its_
     best = min(mine, key=lambda record: record["metrics"]["val/logloss"])
     assert entry["value"] == best["metrics"]["val/logloss"]
     rate = best["config"]["trainer"]["learning_rate"]
-    assert len(mine) == 2  # the settings as they stand, and another trial
+    assert len(mine) == 2  # the current settings, and another trial
     assert entry["overrides"] == ([] if rate == 0.003 else [f"trainer.learning_rate={rate!r}"])
     assert entry["metric"] == "val/logloss"
     assert entry["seconds"] == pytest.approx(sum(record["cost"]["total_s"] for record in mine), abs=0.06)
@@ -151,7 +151,7 @@ def test_one_rate_may_stand_for_all(experiments):
     assert [record["config"]["sampler"]["rate"] for record in Ledger()] == [
         0.3,
         0.3,
-    ]  # the settings as they stand, and another trial
+    ]  # the current settings, and another trial
 
 
 def test_an_arm_is_tuned_on_what_was_chosen_for_another(experiments):

@@ -229,7 +229,7 @@ def test_a_file_of_ones_own_names_the_space_and_what_differs():
     answer = tune("tune=own.yaml", "tune.pruner=none")
     assert answer.status == 0, answer.err
     assert [line.split()[0] for line in answer.err.splitlines()] == ["[1/2]", "[2/2]"]
-    assert "trial 0 with the settings as they stand:" in answer.err.splitlines()[0]
+    assert "trial 0 with the current settings:" in answer.err.splitlines()[0]
     assert " embedding.dim=" in answer.err.splitlines()[1]
     assert "learning_rate" not in answer.err
 

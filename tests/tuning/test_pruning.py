@@ -90,7 +90,7 @@ def study_values(trial):
 
 def test_a_setting_is_run_once_and_a_space_without_more_ends_the_study(tmp_path):
     study = tune(tmp_path, "tune.space={embedding.dim:{choices:[2,4]}}", "tune.trials=6", "tune.pruner=none")
-    # The first trial keeps the settings as they stand.
+    # The first trial keeps the current settings.
     assert sorted(record["config"]["embedding"]["dim"] for record in Ledger(tmp_path)) == [2, 4, 16]
     assert len({trial.user_attrs["run"] for trial in study.study.trials}) == len(study.study.trials) == 3
     assert study.ended_by() == "space"

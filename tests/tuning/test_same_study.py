@@ -143,7 +143,7 @@ def test_steps_of_a_range_are_decimal_numbers(tmp_path):
     space = "tune.space={sampler.rate:{low:0.1,high:0.9,step:0.1}}"
     study = tune(tmp_path, "model=label_mean", space, "tune.trials=12", "tune.sampler=random")
     rates = {record["config"]["sampler"]["rate"] for record in Ledger(tmp_path)}
-    rates -= {1.0}  # of the first trial, which keeps the settings as they stand
+    rates -= {1.0}  # of the first trial, which keeps the current settings
     assert rates <= {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
     assert {0.1 + 0.2, 0.1 * 7} & {trial.params["sampler.rate"] for trial in study.study.trials[1:]}
     assert set(table(study)["sampler.rate"].dropna()) == rates

@@ -73,7 +73,7 @@ def test_trials_choose_inside_the_space(tmp_path):
         "tune.pruner=none",
         "factorization.max_epochs=1",
     )
-    params = [trial.params for trial in study.study.trials[1:]]  # the first keeps the settings as they stand
+    params = [trial.params for trial in study.study.trials[1:]]  # the first keeps the current settings
     assert {p["embedding.dim"] for p in params} <= {2, 4, 6}
     assert {p["model.top_mlp"] for p in params} == {"[8]", "[8,4]"}
     assert {p["initializer"] for p in params} == {"random", "mf"}

@@ -115,5 +115,5 @@ def parts_of(block: Block, name: str) -> NDArray[np.uint8]:
     encoded = block.texts(name, required=True).dictionary_encode()
     places = [PARTS.get(text.strip().lower(), NO_PART) for text in encoded.dictionary.to_pylist()]
     found = np.array(places, np.uint8)[encoded.indices.to_numpy()]
-    block.refuse(name, pa.array(found == NO_PART), "is no part; expected train, validation or test, or 0, 1 or 2")
+    block.refuse(name, pa.array(found == NO_PART), "is not a part; expected train, validation or test, or 0, 1 or 2")
     return np.asarray(found)

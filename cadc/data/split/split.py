@@ -62,7 +62,7 @@ class Split(ABC):
 
 
 def require_shares(**shares: float) -> None:
-    """Raise a UsageError for the first option of a split that is no share of the rows.
+    """Raise a UsageError for the first option of a split that is not a share of the rows.
 
     >>> require_shares(validation=0.1, test=1.5)
     Traceback (most recent call last):

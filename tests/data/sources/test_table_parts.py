@@ -89,9 +89,9 @@ def test_numbers_of_any_type_name_parts(tmp_path):
     ("value", "said"),
     [
         ("", "row 7: column set is missing"),
-        ("holdout", "row 7: column set 'holdout' is no part; expected train, validation or test, or 0, 1 or 2."),
-        ("3", "row 7: column set '3' is no part"),
-        ("0.0", "row 7: column set '0.0' is no part"),
+        ("holdout", "row 7: column set 'holdout' is not a part; expected train, validation or test, or 0, 1 or 2."),
+        ("3", "row 7: column set '3' is not a part"),
+        ("0.0", "row 7: column set '0.0' is not a part"),
     ],
 )
 def test_another_value_is_no_part(tmp_path, value, said):
