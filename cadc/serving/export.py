@@ -42,7 +42,7 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
       terms, `linear.safetensors` has `weights.FIELD` and `dense`.
     - `parquet`: `FIELD.parquet` has the columns `value` (raw id, missing for *unknown*) and `vector`,
       `factors_FIELD.parquet` `value`, `bias` and `vector`, `linear_FIELD.parquet` `value` and `weight`, and
-      `factors.json` and `linear.json` the rest.
+      `factors.json` and `linear.json` the rest. Biases alone have no vectors.
 
     If dense features are transformed, `transform.json` has what turns their raw values into inputs of the model: a list
     of objects with the name of the `column` and the numbers of its `cadc.data.transform.Curve`, which says how they are
@@ -163,12 +163,16 @@ def _write_parquet(
     folder: Path, log: InteractionLog, tables: dict[str, Tensor], factors: dict[str, Tensor], numbers: dict[str, float]
 ) -> None:
     for name, table in tables.items():
+        if not table.shape[1]:  # of biases alone
+            continue
         write_parquet(folder / f"{name}.parquet", _ids(log, name), {"vector": table})
     names = [name.removeprefix("vectors.") for name in factors if name.startswith("vectors.")]
     for name in names:
         of_kind = {"bias": (factors[f"biases.{name}"], 1), "vector": (factors[f"vectors.{name}"], 2)}
         columns = {}
         for kind, (values, n_dims) in of_kind.items():
+            if values.shape[-1] == 0:
+                continue
             if values.ndim == n_dims:
                 columns[kind] = values
             else:

@@ -102,6 +102,18 @@ def test_controls_can_be_exported(model, monkeypatch, tmp_path):
     assert Path(f"outputs/export-{run_id}/tables.safetensors").exists()
 
 
+def test_biases_alone_are_exported_to_parquet_without_vectors(tmp_path):
+    run_id = train("model=bias").name
+    for kind in ("safetensors", "parquet"):
+        answer = cadc("export", run_id, "--format", kind, "--output", tmp_path / kind)
+        assert answer.status == 0, answer.err
+    found = load_file(tmp_path / "safetensors" / "factors.safetensors")
+    table = pd.read_parquet(tmp_path / "parquet" / "factors_user.parquet")
+    assert table.columns.tolist() == ["value", "bias"]
+    assert np.array_equal(table["bias"], found["biases.user"].numpy())
+    assert not (tmp_path / "parquet" / "user.parquet").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     run_id = train("model=bias").name
     (tmp_path / "file").write_text("mine")
