@@ -104,3 +104,10 @@ def test_bytes_of_older_records_follow_from_what_the_optimizer_held():
     bytes_of = ModelBytes([full, frozen, other, alone])
     assert [bytes_of(one) for one in (full, frozen, other, alone)] == [12000, 4500, None, 700]
     assert bytes_of(full | {"bytes": {"embedding": 8000, "model": 12345}}) == 12345
+
+
+def test_averaged_weights_of_a_record_do_not_count_as_network_of_others():
+    averaged = record(bytes={"embedding": 1000, "model": 1500, "optimizer": 3 * 1500})
+    frozen = record("initializer=mf", "initializer.freeze=true", bytes={"embedding": 1000, "optimizer": 1000})
+    assert ModelBytes([averaged, frozen])(averaged) == 1500
+    assert ModelBytes([averaged, frozen])(frozen) is None
