@@ -1,10 +1,10 @@
 """The split of data that says itself which part a row belongs to."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from cadc.configuration.compose import compose_config
 from cadc.errors import UsageError
-from cadc.pipeline.seeds import Config
 
 
 def choose_split(overrides: Sequence[str]) -> bool:
@@ -16,7 +16,7 @@ def choose_split(overrides: Sequence[str]) -> bool:
     return any(override.partition("=")[0].lstrip("+") == "data/split" for override in overrides)
 
 
-def with_given_parts(overrides: Sequence[str]) -> Config:
+def with_given_parts(overrides: Sequence[str]) -> dict[str, Any]:
     """Return the configuration of overrides with the split that keeps the parts which the data brings.
 
     Raises
