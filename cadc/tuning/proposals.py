@@ -6,7 +6,7 @@ No trial repeats the run of an earlier one, whether that has ended or not.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -134,6 +134,10 @@ def _inside(distribution: BaseDistribution, value: Any) -> Any:
     """Return a value as a distribution holds it; None if it does not."""
     if isinstance(distribution, CategoricalDistribution):
         return next((one for one in distribution.choices if format_value(one) == format_value(value)), None)
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
     if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Optuna asks a logarithmic scale for the place of 0.
+    if not distribution.low <= value <= distribution.high:
         return None
     return value if distribution._contains(distribution.to_internal_repr(value)) else None

@@ -54,6 +54,16 @@ def test_the_first_trial_keeps_the_settings_as_they_stand(tmp_path):
     assert record["config"]["trainer"]["learning_rate"] == 0.004
 
 
+@pytest.mark.parametrize("bounds", ["low: 0.1, high: 9, log: true", "low: 1, high: 9, log: true", "low: 1, high: 9"])
+def test_a_setting_outside_of_the_space_may_stand(bounds, tmp_path):
+    space = {"trainer.weight_decay_mlp": yaml.safe_load(f"{{{bounds}}}")}
+    study, _ = create_study(Tuning(space, trials=2), [*SMALL, "trainer.weight_decay_mlp=0"], Ledger(tmp_path))
+    trial, lease = study.next()
+    assert study.tuning.overrides(study.frozen(trial)) == []
+    assert "trainer.weight_decay_mlp" not in study.frozen(trial).params
+    lease.release()
+
+
 def test_a_choice_sets_several_keys_and_options_of_other_components_are_left_out(tmp_path):
     found = [dict(text.split("=", 1) for text in overrides) for _, overrides in proposed(tmp_path, 13, startup=12)]
     assert found[0] == {}
