@@ -1,6 +1,7 @@
 """What a table says about its claims, in sentences: verdicts on all metrics together, and what speaks against a row."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -57,7 +58,10 @@ def verdict_lines(
 
 
 def _name(name: str, point: Point) -> str:
-    rate = point.columns["rate"]
+    return _at(name, point.columns["rate"])
+
+
+def _at(name: str, rate: float | None) -> str:
     return name if rate is None else f"{name} at {100 * rate:g} %"
 
 
@@ -70,18 +74,20 @@ def _verdicts(
         if reference.family in families:
             by_arm.setdefault(str(reference), []).append(reference)
     for dataset in dict.fromkeys(point.columns["dataset"] for point in rows):
-        for arm, own in by_arm.items():
-            found: dict[str, list[str]] = {}
+        for own in by_arm.values():
+            # A reference may concern some rows by fewer metrics than others.
+            found: dict[tuple[str, ...], dict[str, list[str]]] = {}
             for place, point in enumerate(rows):
                 lines = [families[reference.family][place] for reference in own]
                 judged = [line for line in lines if not is_empty(line["p"])]
                 if point.columns["dataset"] == dataset and judged:
                     cell = f"{names[place]} ({', '.join(_difference(line) for line in judged)})"
-                    found.setdefault(together([line["verdict"] for line in judged]), []).append(cell)
-            if found:
-                metrics = " and ".join(label(reference.metric) for reference in own)
-                parts = [f"{verdict}: {'; '.join(found[verdict])}" for verdict in ORDER if verdict in found]
-                yield f"{dataset}, against {arm} by {metrics}: {'. '.join(parts)}."
+                    cells = found.setdefault(tuple(line["metric"] for line in judged), {})
+                    cells.setdefault(together([line["verdict"] for line in judged]), []).append(cell)
+            against = _at(str(replace(own[0], rate=None)), own[0].rate)
+            for metrics, cells in sorted(found.items(), key=lambda item: -len(item[0])):
+                parts = [f"{verdict}: {'; '.join(cells[verdict])}" for verdict in ORDER if verdict in cells]
+                yield f"{dataset}, against {against} by {' and '.join(map(label, metrics))}: {'. '.join(parts)}."
 
 
 def _difference(line: Mapping[Hashable, Any]) -> str:
@@ -116,13 +122,13 @@ def _gain(metric: str, point: Point, other: Point) -> float:
 
 def _larger(references: Sequence[Reference], rows: Sequence[Point], names: Sequence[str]) -> Iterator[str]:
     """Yield a sentence for each reference, a network on all rows, that some rows serve more bytes than."""
-    bytes_of = ModelBytes(record for point in rows for record in point.results)
+    arms, bytes_of = names_of(rows), ModelBytes(record for point in rows for record in point.results)
     sizes, what = [next(map(bytes_of, point.results), None) for point in rows], "bytes of the whole model"
     if any(size is None for size in sizes):
         what = "bytes of tables"
         sizes = [next((record["bytes"].get("embedding") for record in point.results), None) for point in rows]
     for reference in _different(references):
-        more: dict[int, dict[str, dict[str, None]]] = {}
+        more: dict[int, dict[str, float]] = {}
         for place, point in enumerate(rows):
             other = counterpart(reference, point, rows)
             # A compressed table has fewer bytes than most: that is its point.
@@ -130,12 +136,12 @@ def _larger(references: Sequence[Reference], rows: Sequence[Point], names: Seque
                 continue
             size, least = sizes[place], sizes[rows.index(other)]
             if size and least and size > MORE_BYTES * least:
-                times = more.setdefault(rows.index(other), {}).setdefault(f"{size / least:.1f} times", {})
-                times[names[place].rpartition(" at ")[0] or names[place]] = None
+                of_arm = more.setdefault(rows.index(other), {})
+                of_arm[arms[place]] = max(size / least, of_arm.get(arms[place], 0))
         for of_reference, by in more.items():
             dataset = rows[of_reference].columns["dataset"]
-            found = "; ".join(f"{times} as many: {', '.join(arms)}" for times, arms in sorted(by.items()))
-            yield f"{dataset}: more {what} are served than by {names[of_reference]}; {found}."
+            found = "; ".join(f"{arm} ({by[arm]:.1f} times)" for arm in sorted(by, key=lambda own: by[own]))
+            yield f"{dataset}: more {what} are served than by {names[of_reference]}: {found}."
 
 
 def _different(references: Sequence[Reference]) -> list[Reference]:

@@ -62,6 +62,20 @@ def test_each_claim_names_the_differences_of_all_its_metrics():
     )
 
 
+def test_rows_that_are_compared_by_fewer_metrics_have_a_sentence_of_their_own():
+    runs = [run("full data", "sampler.rate=1"), run("few", "sampler.rate=0.02"), run("frozen", "sampler.rate=0.1")]
+    lines = [
+        {"family": f"{metric} to full data at rate 1", "metric": metric, "verdict": verdict, "difference": 0.0, "p": p}
+        for metric, last in (("auc", 0.5), ("logloss", None))
+        for verdict, p in (("reference", None), ("as good (0.002)", 0.5), ("undecided", last))
+    ]
+    references = [Reference("full data", rate=1, metric=metric) for metric in ("auc", "logloss")]
+    assert lines_of(runs, pd.DataFrame(lines), references) == [
+        "ml-1m, against full data at 100 % by AUC and logloss: as good: few at 2 % (AUC +0.0000, logloss +0.0000).",
+        "ml-1m, against full data at 100 % by AUC: undecided: frozen at 10 % (AUC +0.0000).",
+    ]
+
+
 def test_a_model_without_a_network_that_beats_the_reference_on_the_same_seeds_is_named():
     # Over all seeds the reference has the higher mean; on the seeds of both it is lower.
     full = [run("full data", "sampler.rate=1", seed=seed, auc=0.8 + 0.02 * seed) for seed in range(5)]
@@ -79,10 +93,13 @@ def test_rows_that_serve_more_bytes_than_the_reference_are_named():
     runs = [run("full data", "sampler.rate=1", **own), run("same", "sampler.rate=0.02", **own)]
     runs += [run("residual", f"sampler.rate={rate}", "model.residual=true", **residual) for rate in (0.02, 0.1)]
     (said,) = lines_of(runs, references=(Reference("full data", rate=1),))
-    assert (
-        said
-        == "ml-1m: more bytes of the whole model are served than by full data at 100 %; 1.9 times as many: residual."
-    )
+    start = "ml-1m: more bytes of the whole model are served than by full data at 100 %: "
+    assert said == f"{start}residual (1.9 times)."
+    # Names may hold commas, and say "at" themselves.
+    wide = {"bytes": {"embedding": 20000, "model": 28500, "optimizer": None}}
+    runs += [run("MF, alone at dim 8", "model=factorization", **wide)]
+    (said,) = lines_of(runs, references=(Reference("full data", rate=1),))
+    assert said == f"{start}residual (1.9 times); MF, alone at dim 8 (19.0 times)."
 
 
 def test_rows_whose_seeds_were_run_with_different_code_are_named():
