@@ -223,7 +223,11 @@ def _value(record: Mapping[str, Any], metric: str) -> float:
         if not isinstance(value, dict | list)
     }
     if metric not in values:
-        raise NoSuchMetric(f"tune.metric is {metric}, which runs do not have; choose one of {', '.join(values)}.")
+        # A space may choose the model, and with it the task.
+        model = record["config"]["choices"]["model"]
+        raise NoSuchMetric(
+            f"tune.metric is {metric}, which runs with model={model} do not have; choose one of {', '.join(values)}."
+        )
     if not isinstance(values[metric], int | float):
         raise CadcError(f"{metric} of this run is {values[metric]!r}; expected a number.")
     return float(values[metric])

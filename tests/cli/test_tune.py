@@ -122,7 +122,10 @@ def test_a_full_disk_ends_with_a_sentence_and_the_trial_goes_on_later(monkeypatc
 def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
     answer = tune(SPACE, "tune.metric=val/ndcg@10", "tune.trials=3")
     assert answer.status == 2
-    assert "tune.metric is val/ndcg@10, which runs do not have; choose one of val/auc, val/logloss" in answer.sentence
+    assert (
+        "tune.metric is val/ndcg@10, which runs with model=dlrm do not have; choose one of val/auc, val/logloss"
+        in answer.sentence
+    )
 
 
 @pytest.mark.parametrize(
