@@ -140,4 +140,4 @@ def _inside(distribution: BaseDistribution, value: Any) -> Any:
     # Optuna asks a logarithmic scale for the place of 0.
     if not distribution.low <= value <= distribution.high:
         return None
-    return value if distribution._contains(distribution.to_internal_repr(value)) else None
+    return value if distribution._contains(float(value)) else None
