@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from cadc.data.schema import Side
-from cadc.data.sources.benchmarks.published_parts import PublishedParts
-from cadc.data.sources.layouts.lightgcn import LightGCN
-from cadc.data.sources.source import Source
+from cadc.data.sources.benchmarks.lightgcn_parts import LightGCNParts
 
 
-class Gowalla(PublishedParts):
+class Gowalla(LightGCNParts):
     """Visits of Gowalla (10-core) in the parts of NGCF and LightGCN (Wang et al. 2019, He et al. 2020).
 
     Every pair is a row with the label 1. It goes with `data/split=given`, which draws validation rows from the training
@@ -17,11 +15,5 @@ class Gowalla(PublishedParts):
     """
 
     name: str = "gowalla"
-    url: ClassVar[str] = "https://github.com/gusye1234/LightGCN-PyTorch"
-    files: ClassVar[tuple[str, ...]] = ("train.txt", "test.txt")
     n_rows: ClassVar[Mapping[str, int]] = {"train": 810_128, "test": 217_242}
     n_entities: ClassVar[Mapping[Side, int]] = {"user": 29_858, "item": 40_981}
-
-    def layout(self) -> Source:
-        """Return the folder in the layout of LightGCN's code."""
-        return LightGCN(str(self.folder), name=self.name)

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from cadc.data.schema import Side
-from cadc.data.sources.benchmarks.published_parts import PublishedParts
-from cadc.data.sources.layouts.lightgcn import LightGCN
-from cadc.data.sources.source import Source
+from cadc.data.sources.benchmarks.lightgcn_parts import LightGCNParts
 
 
-class Yelp2018(PublishedParts):
+class Yelp2018(LightGCNParts):
     """Businesses of the Yelp challenge of 2018 (10-core) in the parts of NGCF and LightGCN.
 
     Every pair is a row with the label 1. It goes with `data/split=given`, which draws validation rows from the training
@@ -17,11 +15,5 @@ class Yelp2018(PublishedParts):
     """
 
     name: str = "yelp2018"
-    url: ClassVar[str] = "https://github.com/gusye1234/LightGCN-PyTorch"
-    files: ClassVar[tuple[str, ...]] = ("train.txt", "test.txt")
     n_rows: ClassVar[Mapping[str, int]] = {"train": 1_237_259, "test": 324_147}
     n_entities: ClassVar[Mapping[Side, int]] = {"user": 31_668, "item": 38_048}
-
-    def layout(self) -> Source:
-        """Return the folder in the layout of LightGCN's code."""
-        return LightGCN(str(self.folder), name=self.name)
