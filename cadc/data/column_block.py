@@ -1,7 +1,6 @@
 """Consecutive rows of a table file, and its columns converted to texts, numbers and labels."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -160,40 +159,6 @@ class Block:
         self.refuse(name, pa.array((label != 0) & (label != 1)), "is not a label; expected 0 or 1")
         return label.astype(np.float32)
 
-    def at_least(self, name: str, threshold: float) -> NDArray[np.bool_]:
-        """Tell which numbers of a column reach a threshold, bool, shape [B].
-
-        Both are compared in the column's own type: 0.7 as float32 reaches 0.7; whole numbers and decimals are compared
-        exactly.
-
-        Raises
-        ------
-        DataError : if a value is not a finite number.
-        """
-        values = self.columns[name]
-        kind = values.type
-        if pa.types.is_string(kind):
-            try:
-                values = values.cast(pa.int64())
-            except pa.ArrowInvalid:
-                return np.asarray(self.numbers(name, np.float64) >= threshold)
-            # For the checks alone, such as of hexadecimal digits.
-            self.numbers(name, np.int64)
-            kind = values.type
-        if pa.types.is_floating(kind):
-            own = kind.to_pandas_dtype()
-            with np.errstate(over="ignore"):
-                return np.asarray(self.numbers(name, own) >= own(threshold))
-        if pa.types.is_integer(kind):
-            own = kind.to_pandas_dtype()
-            # NumPy compares whole numbers of any size exactly with one of Python.
-            return np.asarray(self._numbers(name, values, own) >= ceiling(threshold))
-        if pa.types.is_decimal(kind):
-            self.numbers(name, np.float64)
-            exact = pa.scalar(Decimal(repr(float(threshold))))
-            return np.asarray(pc.greater_equal(values, exact).to_numpy(zero_copy_only=False))
-        return np.asarray(self.numbers(name, np.float64) >= threshold)
-
     def refuse(self, name: str, wrong: pa.Array, fault: str) -> None:
         """Raise a DataError for the first value that is wrong, if any is.
 
@@ -227,15 +192,6 @@ def _holds_x(texts: pa.Array) -> bool:
     characters = texts.buffers()[2]
     found = np.frombuffer(characters or b"", np.uint8)
     return bool(((found | 0x20) == ord("x")).any())
-
-
-def ceiling(threshold: float) -> float | int:
-    """Return the lowest whole number that reaches a threshold; infinity and NaN stay.
-
-    >>> ceiling(3.5), ceiling(4.0), ceiling(float("inf"))
-    (4, 4, inf)
-    """
-    return threshold if not np.isfinite(threshold) else -int(-threshold // 1)
 
 
 def fits(value: pa.Scalar, target: pa.DataType) -> bool:

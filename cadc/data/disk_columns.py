@@ -12,6 +12,9 @@ from cadc.data.times import in_ticks
 from cadc.data.vocabulary import codes_of, raw_values
 from cadc.errors import DataError
 
+RAW_RATING = "raw rating"
+"""Name of the column of ratings; a field may be called `rating`, but no name of a field holds a blank."""
+
 
 class DiskColumns:
     """Columns on disk by name; each is memory-mapped anew on every access, so that its pages can be dropped.
@@ -73,6 +76,7 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
                 "time": chunk.time,
                 "oracle": chunk.oracle,
                 "part": chunk.part,
+                RAW_RATING: chunk.rating,
                 **{str(side): rows for side, rows in chunk.entities.items()},
                 **dict(zip(chunk.context, context, strict=True)),
             }

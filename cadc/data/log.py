@@ -71,6 +71,12 @@ class InteractionLog:
         return str(self.meta["content_hash"])
 
     @property
+    def rating_hash(self) -> str:
+        """SHA-256 of the ratings, which `content_hash` leaves out: what reads ratings depends on both."""
+        self._files.require_ratings()
+        return str(self.meta["rating_hash"])
+
+    @property
     def ticks_per_second(self) -> int:
         """What the column `time` counts: 1 for whole seconds, 10^3, 10^6 or 10^9 if the log tells parts of a second."""
         return int(self.meta.get("ticks_per_second", 1))
@@ -89,9 +95,9 @@ class InteractionLog:
 
         Parameters
         ----------
-        name : `label` (float32), `dense` (float32, shape [n, D], as `transform` made it), `time` (int64, see
-            `ticks_per_second`), `oracle` (float32, true probability of label 1), `row` (place in the raw log), or
-            `user` and `item` (int32, rows of the entity tables).
+        name : `label` (float32), `rating` (float32, the raw number, if the log has any), `dense` (float32, shape
+            [n, D], as `transform` made it), `time` (int64, see `ticks_per_second`), `oracle` (float32, true probability
+            of label 1), `row` (place in the raw log), or `user` and `item` (int32, rows of the entity tables).
         split : `train`, `validation` or `test`; None takes all rows.
 
         Raises
@@ -106,6 +112,8 @@ class InteractionLog:
             self._files.require_within(name, values, self._files.n_entities(name) - 1)
         elif name == "label":
             self._files.require_within(name, values, 1)
+        elif name == "rating":
+            self._files.require_finite(name, values)
         return values
 
     def has_column(self, name: str) -> bool:
@@ -136,7 +144,7 @@ class InteractionLog:
     @cached_property
     def _columns(self) -> dict[str, Tensor]:
         names = ["label", *self.entities]
-        names += [name for name in ("context_ids", "dense", "oracle") if self.has_column(name)]
+        names += [name for name in ("rating", "context_ids", "dense", "oracle") if self.has_column(name)]
         return {name: self._files.tensor(name) for name in names}
 
     def field_ids(self, field: str, rows: Tensor) -> Tensor:
@@ -159,6 +167,11 @@ class InteractionLog:
     def labels(self, rows: Tensor) -> Tensor:
         """Return the labels of some rows (shape [B]), float32, shape [B]."""
         return self._columns["label"].index_select(0, rows)
+
+    def ratings(self, rows: Tensor) -> Tensor:
+        """Return the raw ratings of some rows (shape [B]), float32, shape [B]; a DataError if the log has none."""
+        self._files.require_ratings()
+        return self._columns["rating"].index_select(0, rows)
 
     def gather(self, rows: Tensor) -> Batch:
         """Return a batch of some rows, joined with the features of their users and items.

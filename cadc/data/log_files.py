@@ -17,7 +17,7 @@ from cadc.data.split.split import SPLITS
 from cadc.data.transform.fitted import TRANSFORM, FittedTransform
 from cadc.errors import Damaged, DataError
 
-REAL_COLUMNS = ("label", "dense", "oracle")
+REAL_COLUMNS = ("label", "rating", "dense", "oracle")
 ROW_COLUMNS = (*REAL_COLUMNS, "row", "time", "user", "item", "context_ids")
 WIDE_COLUMNS = ("dense", "context_ids", "user_ids", "item_ids")
 """Columns of real numbers, with a value for each row, and of two dimensions; all others hold whole numbers."""
@@ -82,6 +82,19 @@ class LogFiles:
         """Raise `Damaged` if a value of a column is not between 0 and `most`."""
         if len(values) and not 0 <= values.min() <= values.max() <= most:
             raise self.damaged(self.folder / f"{name}.npy", f"a value is not between 0 and {most}")
+
+    def require_ratings(self) -> None:
+        """Raise a DataError if the log has labels without ratings."""
+        if not self.has("rating"):
+            raise DataError(
+                f"the log {self.meta['name']} has labels, but no ratings; choose data with ratings (data.rating names "
+                "their column in a table), or leave out what reads them."
+            )
+
+    def require_finite(self, name: str, values: NDArray[Any]) -> None:
+        """Raise `Damaged` if a value of a column is infinite or not a number."""
+        if len(values) and not np.isfinite([values.min(), values.max()]).all():
+            raise self.damaged(self.folder / f"{name}.npy", "a value is not a finite number")
 
     @cached_property
     def transform(self) -> FittedTransform:

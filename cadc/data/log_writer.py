@@ -62,6 +62,7 @@ class LogWriter:
         dtype: np.dtype[Any] | type,
         row_shape: tuple[int, ...],
         of_raw_rows: Callable[[NDArray[Any]], NDArray[Any]],
+        hashed: Callable[[Any], None] | None = None,
     ) -> None:
         """Write a column in the order of the splits, block by block, so that it never is in memory as a whole.
 
@@ -70,15 +71,27 @@ class LogWriter:
         name : name of the column.
         dtype, row_shape : type and shape of a row.
         of_raw_rows : returns the values of some raw rows (shape [B]), shape [B, *row_shape].
+        hashed : takes the bytes that are written; None hashes them as content.
         """
+        hashed = hashed or self.content.update
         header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (len(self.order), *row_shape)}
-        self.content.update(f"{name} {header}".encode())
+        hashed(f"{name} {header}".encode())
         with (self.folder / f"{name}.npy").open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for raw_rows in self._blocks(self.order):
                 block = np.ascontiguousarray(of_raw_rows(raw_rows), dtype)
-                self.content.update(block.data)
+                hashed(block.data)
                 file.write(block.data)
+
+    def rating(self, raw: NDArray[np.float32]) -> str:
+        """Write the ratings of all raw rows (shape [n_rows]), and return a SHA-256 of them.
+
+        They have a hash of their own, so that the ids of runs that do not read them are those of runs on the same log
+        without ratings.
+        """
+        content = hashlib.sha256()
+        self.column("rating", np.float32, (), raw.__getitem__, content.update)
+        return content.hexdigest()
 
     def dense(self, transform: FittedTransform, raw: NDArray[Any]) -> None:
         """Write the dense columns as inputs of a model, and the curves that make them.

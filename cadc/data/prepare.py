@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.data.disk_columns import DiskColumns, write_columns
+from cadc.data.disk_columns import RAW_RATING, DiskColumns, write_columns
 from cadc.data.log import InteractionLog
 from cadc.data.log_writer import BLOCK_ROWS, LogWriter
 from cadc.data.remarks.copies import copies_remark
@@ -93,6 +93,7 @@ def _prepare(
             elif name in columns:
                 column = columns[name]
                 writer.column(name, column.dtype, column.shape[1:], column.__getitem__)
+        ratings = {"rating_hash": writer.rating(columns[RAW_RATING])} if RAW_RATING in columns else {}
         for side, table in raw.entities.items():
             writer.entities(side, table, columns[side])
         if context_values:
@@ -122,6 +123,7 @@ def _prepare(
         "remarks": [one_line(own) for own in raw.remarks],
         "ticks_per_second": columns.ticks_per_second,
         "content_hash": writer.content.hexdigest(),
+        **ratings,
         "prepare_s": time.perf_counter() - started,
     }
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))

@@ -54,6 +54,7 @@ class Chunk:
     context : raw values of each context field by name, as a NumPy array or an Arrow array of texts, shape [B] each; an
         empty string is a missing value.
     dense : real-valued columns in the order of `schema.dense`, raw and finite, float64 or float32, shape [B, D].
+    rating : raw rating of each row, finite, float32, shape [B]; None where labels are not made of ratings.
     time : time of each row in ticks, int64, shape [B].
     oracle : true probability of label 1, float32, shape [B]; only generators know it.
     ticks_per_second : of `time`: 1, 10^3, 10^6 or 10^9. Chunks may differ; the log keeps the finest.
@@ -69,6 +70,7 @@ class Chunk:
     oracle: NDArray[np.float32] | None = None
     ticks_per_second: int = 1
     part: NDArray[np.uint8] | None = None
+    rating: NDArray[np.float32] | None = None
 
 
 @dataclass

@@ -20,8 +20,8 @@ from cadc.factorization.factors import Factors
 def small_log(n_rows: int = 6000, n_users: int = 60, n_items: int = 80) -> InteractionLog:
     """Return a generated log with every kind of column that a log can have; it is prepared once and then cached.
 
-    It has side fields of users and items, one of which is a bag, a context field, a dense feature, times, and the true
-    probability of each row (`oracle`). 80 % of its rows train, 10 % validate and 10 % test.
+    It has side fields of users and items, one of which is a bag, a context field, a dense feature, times, ratings from
+    1 to 5, and the true probability of each row (`oracle`). 80 % of its rows train, 10 % validate and 10 % test.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def small_log(n_rows: int = 6000, n_users: int = 60, n_items: int = 80) -> Inter
     >>> log.n_rows("train"), [field.name for field in log.schema.bags], log.schema.dense
     (4800, ['tags'], ('recency',))
     """
-    return prepare(Synthetic(n_rows=n_rows, n_users=n_users, n_items=n_items), RandomSplit())
+    return prepare(Synthetic(n_rows=n_rows, n_users=n_users, n_items=n_items, ratings=True), RandomSplit())
 
 
 def log_with(log: InteractionLog, folder: Path, **columns: NDArray[Any]) -> InteractionLog:

@@ -105,7 +105,13 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         set(chunk.context) == context,
         f"{name}: a chunk has the context fields {sorted(chunk.context)}; the schema has {sorted(context)}.",
     )
-    optional = {"dense": chunk.dense, "time": chunk.time, "oracle": chunk.oracle, "part": chunk.part}
+    optional = {
+        "dense": chunk.dense,
+        "time": chunk.time,
+        "oracle": chunk.oracle,
+        "part": chunk.part,
+        "rating": chunk.rating,
+    }
     for column, values in (*chunk.entities.items(), *chunk.context.items(), *optional.items()):
         if values is not None:
             expect(len(values) == n_rows, f"{name}: a chunk of {n_rows} labels has {len(values)} values of {column}.")
@@ -121,6 +127,10 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         f"{name}: dense values are not all finite numbers of type float64 or float32.",
     )
     expect(chunk.time is None or chunk.time.dtype == np.int64, f"{name}: times are not whole numbers of type int64.")
+    expect(
+        chunk.rating is None or (chunk.rating.dtype == np.float32 and np.isfinite(chunk.rating).all()),
+        f"{name}: ratings are not all finite numbers of type float32.",
+    )
     expect(
         chunk.part is None or (chunk.part.dtype == np.uint8 and (chunk.part < len(SPLITS)).all()),
         f"{name}: parts are not all a place in {', '.join(SPLITS)} (0 to {len(SPLITS) - 1}) of type uint8.",

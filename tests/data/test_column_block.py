@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.column_block import Block
+from cadc.data.labels.ratings import rated
 from cadc.errors import DataError
 
 
@@ -25,7 +26,7 @@ def test_a_rating_equal_to_the_threshold_reaches_it_in_any_precision(tenths, thr
         "dec": lambda: pa.array([Decimal(tenth) / 10 for tenth in tenths], pa.decimal128(5, 2)),
         "text": lambda: pa.array([str(number) for number in numbers]),
     }.get(kind, lambda: pa.array(np.array(numbers, kind)))()
-    assert block(values).at_least("x", threshold / 10).tolist() == [tenth >= threshold for tenth in tenths]
+    assert rated(block(values), "x", threshold / 10)[0].tolist() == [tenth >= threshold for tenth in tenths]
 
 
 @given(
@@ -35,8 +36,8 @@ def test_a_rating_equal_to_the_threshold_reaches_it_in_any_precision(tenths, thr
 @settings(deadline=None, max_examples=200)
 def test_whole_numbers_are_compared_exactly_however_large(values, threshold):
     expected = [value >= (threshold if np.isinf(threshold) else Fraction(threshold)) for value in values]
-    assert block(pa.array(values)).at_least("x", threshold).tolist() == expected
-    assert block(pa.array(list(map(str, values)))).at_least("x", threshold).tolist() == expected
+    assert rated(block(pa.array(values)), "x", threshold)[0].tolist() == expected
+    assert rated(block(pa.array(list(map(str, values)))), "x", threshold)[0].tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_whole_numbers_are_compared_exactly_however_large(values, threshold):
 )
 def test_a_rating_that_is_no_number_is_named(values, fault):
     with pytest.raises(DataError) as error:
-        block(values).at_least("x", 4)
+        rated(block(values), "x", 4)
     assert fault in str(error.value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.data.disk_columns import DiskColumns
+from cadc.data.disk_columns import RAW_RATING, DiskColumns
 from cadc.data.split.split import SPLITS
 
 SAMPLE_ROWS = 1 << 20
@@ -17,7 +17,7 @@ LEAST_SHARE = 0.01
 """Share of copies among held-out rows below which nothing is said."""
 LEAST_COPIES = 5
 MOST_TIMES = 10
-NOT_INPUTS = ("label", "oracle", "time", "part")
+NOT_INPUTS = ("label", "oracle", "time", "part", RAW_RATING)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cadc.data.labels.ratings import in_float32
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import Field, Schema
 from cadc.data.sources.published import PublishedFiles
@@ -49,8 +50,10 @@ class Epinions(PublishedFiles):
             tables[side] = EntityTable(keys)
         tables["item"].fields["category"] = most_frequent(rows["item"], ratings["category"].to_numpy()).astype(str)
         fields = (Field("user", "user"), Field("item", "item"), Field("category", "item"))
+        reached = ratings["rating"].to_numpy() >= self.threshold
         chunk = Chunk(
-            label=(ratings["rating"].to_numpy() >= self.threshold).astype(np.float32),
+            label=reached.astype(np.float32),
+            rating=in_float32(ratings["rating"].to_numpy(), reached, self.threshold),
             entities={"user": rows["user"].astype(np.int32), "item": rows["item"].astype(np.int32)},
             time=ratings["time"].to_numpy(np.int64),
         )

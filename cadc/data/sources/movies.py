@@ -85,6 +85,7 @@ class MovieRatings(PublishedFiles):
                 user = positions(block["user"], users, "user", path, self.folder / str(self.users_file))
             yield Chunk(
                 label=(block["rating"] >= self.threshold).astype(np.float32),
+                rating=block["rating"],
                 entities={
                     "user": user,
                     "item": positions(block["item"], movies, "item", path, self.folder / self.movies_file),

@@ -17,6 +17,8 @@ from cadc.randomness import numpy_generator
 CHUNK_ROWS = 1 << 20
 MAX_ROWS, MAX_ENTITIES, MAX_RANK = 10**10, 10**9, 1000
 """Largest values of the options; larger logs fill any disk or memory."""
+LOW_CUTS, HIGH_CUTS = (-2.0, -1.0), (1.0,)
+"""Utilities above which a rating below 4, or from 4 on, is one higher."""
 AGE_GROUPS, GENDERS, CATEGORIES, TAGS, HOURS = 7, 2, 18, 30, 24
 
 
@@ -36,6 +38,8 @@ class Synthetic(Source):
     side_share : share of the variance that side features explain, in [0, 1].
     activity_exponent : the activity of a user or item falls with this power of its rank.
     seed : seed of the generator; another seed makes another data set.
+    ratings : whether each row has a rating from 1 to 5, too, of an ordered logit model (McCullagh 1980); 4 and 5 have
+        label 1. All else is as without.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class Synthetic(Source):
         side_share: float = 0.3,
         activity_exponent: float = 0.8,
         seed: int = 0,
+        ratings: bool = False,
     ) -> None:
         require_at_least(1, "data", n_rows=n_rows, n_users=n_users, n_items=n_items, rank=rank)
         require_at_least(0, "data", preference_std=preference_std, bias_std=bias_std, context_std=context_std)
@@ -74,7 +79,7 @@ class Synthetic(Source):
         self.n_rows, self.n_users, self.n_items, self.rank = n_rows, n_users, n_items, rank
         self.preference_std, self.bias_std, self.context_std = preference_std, bias_std, context_std
         self.side_share, self.activity_exponent = side_share, activity_exponent
-        self.seed = seed
+        self.seed, self.ratings = seed, ratings
 
     def fingerprint(self) -> dict[str, str]:
         """Return nothing: there are no raw files."""
@@ -152,14 +157,28 @@ class Synthetic(Source):
             bias = self.bias_std * (user[u, -1] + item[i, -1])
             logit = preference + bias + hour_effect[hour] + self.context_std * recency
             probability = 1 / (1 + np.exp(-logit))
+            drawn = rng.random(n)
+            liked = drawn < probability
             yield Chunk(
-                label=(rng.random(n) < probability).astype(np.float32),
+                label=liked.astype(np.float32),
                 entities={"user": u, "item": i},
                 context={"hour": hour},
                 dense=recency.astype(np.float32)[:, None],
                 time=np.arange(first, first + n, dtype=np.int64),
                 oracle=probability.astype(np.float32),
+                rating=_ratings(logit, drawn, liked) if self.ratings else None,
             )
+
+
+def _ratings(logit: NDArray[np.float64], drawn: NDArray[np.float64], liked: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return how many cuts the utilities exceed, those that made the labels, as ratings, float32, shape [B]."""
+    with np.errstate(divide="ignore"):
+        utility = logit + np.log1p(-drawn) - np.log(drawn)  # positive where `drawn` is below the probability
+    return np.where(liked, 4 + _n_exceeded(utility, HIGH_CUTS), 1 + _n_exceeded(utility, LOW_CUTS)).astype(np.float32)
+
+
+def _n_exceeded(utility: NDArray[np.float64], cuts: tuple[float, ...]) -> NDArray[np.intp]:
+    return np.searchsorted(np.array(cuts), utility)
 
 
 def _names(prefix: str, codes: NDArray[np.int64]) -> NDArray[np.str_]:

@@ -40,7 +40,7 @@ class Table(Source):
     user, item : columns with ids; a log of clicks may have none.
     label : column of 0 and 1, or of true and false.
     rating, threshold : in place of a label, a column of numbers and the lowest number that is a positive label; both
-        are compared in the column's own precision.
+        are compared in the column's own precision. A rating beside a label has no threshold; it is kept as it is.
     time : column of seconds, or of dates and times; parts of a second count. Those without a zone are taken as UTC.
     part : column that names the part of each row, see `cadc.data.sources.table_rows.PARTS`.
     user_fields, item_fields, context_fields : categorical columns that describe the user, the item or the row.

@@ -14,12 +14,19 @@ RESERVED = ("user", "item", "label", "time", "part", "row", "oracle", "dense", "
 def require_roles(table: "Table") -> None:
     """Raise a UsageError if the options of a table contradict each other."""
     where = table.description or "data=table"
-    if (table.label is None) == (table.rating is None):
-        found = "both label and rating" if table.label else "neither label nor rating"
-        raise UsageError(f"{where} has {found}; it needs either label (a column of 0 and 1) or rating with threshold.")
-    if (table.rating is None) != (table.threshold is None):
+    if table.label is None and table.rating is None:
         raise UsageError(
-            f"{where}: rating and threshold go together: a rating from the threshold on is a positive label."
+            f"{where} has neither label nor rating; it needs label (a column of 0 and 1), or rating with threshold."
+        )
+    if table.label is not None and table.threshold is not None:
+        raise UsageError(
+            f"{where} has both label and threshold; leave out the threshold if {table.label!r} is the label, or the "
+            "label if a rating from the threshold on is positive."
+        )
+    if table.label is None and table.threshold is None:
+        raise UsageError(
+            f"{where} has a rating without threshold; set data.threshold to the lowest {table.rating} that is a "
+            "positive label, or name a column of labels in data.label."
         )
     for side, column, features in (
         ("user", table.user, (*table.user_fields, *table.user_bags)),

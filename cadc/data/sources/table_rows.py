@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from cadc.data.column_block import Block
 from cadc.data.columns import read_columns
 from cadc.data.files.row_bags import RowBags
 from cadc.data.in_threads import in_threads
+from cadc.data.labels.ratings import rated, unlabelled
 from cadc.data.raw import Chunk, EntityTable
 from cadc.data.schema import Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
@@ -73,8 +74,10 @@ class TableRows:
         time, ticks_per_second = times.read(block) if times else (None, 1)
         dense = in_threads(partial(block.numbers, dtype=np.float64), table.dense)
         in_column = parts_of(block, table.part) if table.part else None
+        label, rating = self._labels(block)
         return Chunk(
-            label=self._labels(block),
+            label=label,
+            rating=rating,
             entities={side: self._positions(block, side, entity) for side, entity in self.sides.items()},
             context={table.field_name(name): block.texts(name) for name in table.context_fields},
             dense=np.stack(dense, 1) if dense else None,
@@ -93,11 +96,13 @@ class TableRows:
         features |= {table.field_name(name): RowBags.read(block, name, table.bag_separator) for name in bags}
         return entity.positions(block.texts(str(column), required=True), features, block.first_row, block.path)
 
-    def _labels(self, block: Block) -> NDArray[Any]:
-        if self.table.label:
-            return block.labels(self.table.label)
-        assert self.table.threshold is not None
-        return block.at_least(str(self.table.rating), self.table.threshold).astype(np.float32)
+    def _labels(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return labels, and ratings if the table has any."""
+        label, rating, threshold = self.table.label, self.table.rating, self.table.threshold
+        if label:
+            return block.labels(label), unlabelled(block, rating) if rating else None
+        assert rating is not None and threshold is not None
+        return rated(block, rating, threshold)
 
 
 def parts_of(block: Block, name: str) -> NDArray[np.uint8]:

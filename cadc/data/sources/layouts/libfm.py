@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.files.token_lines import TokenLines, read_token_lines
+from cadc.data.labels.ratings import in_float32
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import ENTITY_FIELDS, Field, Schema, Side
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
@@ -97,7 +98,7 @@ class LibFM(PartFiles):
                 if not len(lines.firsts):
                     continue
                 n_rows += len(lines.firsts)
-                label = columns.labels(lines)
+                label, rating = columns.labels(lines)
                 index, dense = columns.values(lines)
                 yield Chunk(
                     label=label,
@@ -105,6 +106,7 @@ class LibFM(PartFiles):
                     context={own: index[own] for own in names if own not in (*sides, *self.dense)},
                     dense=np.stack([dense[own] for own in self.dense], 1) if self.dense else None,
                     part=part_column(part, len(label)),
+                    rating=rating,
                 )
             if not n_rows:
                 raise DataError(f"{path} holds no rows; expected lines of a label and {PAIR}.")
@@ -120,18 +122,20 @@ class _Columns:
         self._negative: float | None = None
         self._index: dict[str, int] = {}
 
-    def labels(self, lines: TokenLines) -> NDArray[np.float32]:
-        """Return the label of each line, float32, shape [n]."""
+    def labels(self, lines: TokenLines) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return the label of each line, and the rating that a threshold makes it of, float32, shape [n] each."""
         starts, ends = lines.starts[lines.firsts], lines.ends[lines.firsts]
         found = lines.numbers("a label", starts, ends)
         if self._threshold is not None:
-            return (found >= self._threshold).astype(np.float32)
+            reached = found >= self._threshold
+            lines.refuse(np.abs(found) > np.finfo(np.float32).max, starts, ends, "is beyond 32 bits; divide the labels")
+            return reached.astype(np.float32), in_float32(found, reached, self._threshold)
         is_positive = found == 1
         if self._negative is None and not is_positive.all():
             self._negative = -1.0 if found[~is_positive][0] == -1 else 0.0
         fault = "is not a label; expected 1 and 0, or 1 and -1, the same in all files, or set data.threshold"
         lines.refuse(~is_positive & (found != (self._negative or 0)), starts, ends, fault)
-        return is_positive.astype(np.float32)
+        return is_positive.astype(np.float32), None
 
     def values(self, lines: TokenLines) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.float64]]]:
         """Return the index in each place of the lines, and the number behind it of dense columns, shape [n] each."""

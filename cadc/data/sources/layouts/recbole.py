@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.data.column_block import Block
+from cadc.data.labels.ratings import rated
 from cadc.data.raw import Chunk, EntityTable, RawLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide, Field, Schema, Side
 from cadc.data.sources.layouts.atomic_files import AtomicEntities, AtomicFile
@@ -171,8 +172,10 @@ class RecBole(PartFiles):
                 numbers = [block.numbers(name, np.float64)[:, None] for name in dense]
                 numbers += [own.dense_of(block, rows[side]) for side, own in sides.items()]
                 all_numbers = np.concatenate(numbers, 1)
+                label, rating = self._labels(block, columns)
                 yield Chunk(
-                    label=self._labels(block, columns),
+                    label=label,
+                    rating=rating,
                     entities=rows,
                     context={name: block.texts(name) for name in context},
                     dense=all_numbers if all_numbers.shape[1] else None,
@@ -185,13 +188,16 @@ class RecBole(PartFiles):
         for side, own in sides.items():
             entities[side] = own.table()
 
-    def _labels(self, block: Block, columns: Mapping[str, str]) -> NDArray[np.float32]:
+    def _labels(
+        self, block: Block, columns: Mapping[str, str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return labels, and the ratings that they are made of."""
         if "label" in columns:
-            return block.labels(columns["label"])
+            return block.labels(columns["label"]), None
         if "rating" in columns:
             assert self.threshold is not None
-            return block.at_least(columns["rating"], self.threshold).astype(np.float32)
-        return np.ones(block.n_rows, np.float32)
+            return rated(block, columns["rating"], self.threshold)
+        return np.ones(block.n_rows, np.float32), None
 
 
 def _columns(file: AtomicFile) -> str:
