@@ -1,7 +1,7 @@
 """EASE as a model that ranks: the items of a user, weighed (Steck, WWW 2019)."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,11 +15,12 @@ from cadc.data.schema import ENTITY_FIELDS, Schema
 from cadc.errors import UsageError, require_at_least, require_positive
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.examples import read_examples
-from cadc.factorization.positives import positive_pairs
+from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.models.model import Model
 from cadc.models.pair_fields import require_user_and_item
 from cadc.views.ease import ease_weights
 from cadc.views.sparse_weights import largest_by_column
+from cadc.views.user_rows import taken_items
 
 MOST_ITEMS = 20_000
 """Items up to which the weights of all pairs are kept: 1.6 GB."""
@@ -30,14 +31,18 @@ N_SCORES = 1 << 22
 class EASE(Model):
     """The score of an item is the sum of its weights from the items of the user, who took them with label 1.
 
-    Weights and items are those of the sample, which by default is the whole training part; a user without such items
-    scores every item 0. Both are saved, and both serve. It is untouched by `seed`, unless the sample depends on it.
+    Weights are fitted to the sample, which by default is the whole training part; a user without items scores every
+    item 0. Weights and items of users are saved, and both serve. It is untouched by `seed`, unless the sample depends
+    on it.
 
     Parameters
     ----------
     schema : of the log.
     l2 : penalty on the squared weights.
     top_k : weights that are kept of those towards each item, the largest; None keeps all. They are all computed.
+    history : which items of a user count: of the `sample`, or all that are `known` when items are ranked, which at the
+        test are those of the training and of the validation part.
+    decay : factor by which an item counts less for each item that its user took later; 1 counts all alike.
 
     Raises
     ------
@@ -55,12 +60,21 @@ class EASE(Model):
     weight_first: Tensor
     weight_columns: Tensor
 
-    def __init__(self, schema: Schema, l2: float = 300.0, top_k: int | None = None) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        l2: float = 300.0,
+        top_k: int | None = None,
+        history: Literal["sample", "known"] = "sample",
+        decay: float = 1.0,
+    ) -> None:
         super().__init__()
         self.require_fields(schema)
         require_positive("model", l2=l2)
         require_at_least(1, "model", **({} if top_k is None else {"top_k": top_k}))
-        self.l2 = l2
+        if not 0 < decay <= 1:
+            raise UsageError(f"model.decay is {decay}; expected a factor above 0, at most 1.")
+        self.l2, self.history, self.decay = l2, history, decay
         single = [field.name for field in schema.single]
         self.user_column, self.item_column = (single.index(name) for name in ENTITY_FIELDS)
         self.n_users, self.n_items = (schema[name].vocabulary_size for name in ENTITY_FIELDS)
@@ -87,18 +101,20 @@ class EASE(Model):
         require_user_and_item(schema, "model=ease")
 
     def begin(self, log: InteractionLog, rows: Tensor) -> None:
-        """Note which items each user has among these training rows (int64, shape [n]), those with label 1.
+        """Note which items each user has among these training rows (int64, shape [n]), those with label 1."""
+        if self.history == "sample":
+            self._note(log, rows)
 
-        Raises
-        ------
-        DataError : if no row has label 1.
-        """
-        users, items, _ = positive_pairs(read_examples(log, ENTITY_FIELDS, rows), self.n_items)
-        self.history_items = items.int()
-        self.history_first[1:] = torch.bincount(users, minlength=self.n_users).cumsum(0)
+    def remember(self, log: InteractionLog, rows: Tensor) -> None:
+        """Note which items each user has among these rows, shape [n], those with label 1."""
+        if self.history == "known":
+            self._note(log, rows)
+
+    def _note(self, log: InteractionLog, rows: Tensor) -> None:
+        self.history_first, self.history_items = taken_items(log, rows)
 
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
-        """Compute the weights between the items of these rows, which `begin` was told.
+        """Compute the weights between the items of these rows.
 
         Parameters
         ----------
@@ -110,10 +126,12 @@ class EASE(Model):
         Raises
         ------
         UsageError : for rows with weights.
+        DataError : if no row has label 1.
         """
         if weights is not None:
             raise UsageError("model=ease counts all rows alike, and this sampler weighs them; set sampler=uniform.")
-        found = ease_weights(self._history(), self.l2)
+        users, items, _ = positive_pairs(read_examples(log, ENTITY_FIELDS, rows), self.n_items)
+        found = ease_weights(sparse_matrix(users, items, torch.ones(len(users)), (self.n_users, self.n_items)), self.l2)
         if self.top_k is None:
             self.weights = found
         else:
@@ -142,10 +160,12 @@ class EASE(Model):
         return torch.from_numpy(found if isinstance(found, np.ndarray) else found.toarray())
 
     def _history(self) -> csr_array:
-        """Return 1 for each user and item of the sample, float32, shape [n_users, n_items]."""
-        ones = np.ones(len(self.history_items), np.float32)
-        shape = (self.n_users, self.n_items)
-        return csr_array((ones, self.history_items.numpy(), self.history_first.numpy()), shape=shape)
+        """Return how much each item counts for each user, float32, shape [n_users, n_items]."""
+        first, items = self.history_first.numpy(), self.history_items.numpy()
+        n_later = np.repeat(first[1:], np.diff(first)) - 1 - np.arange(len(items))
+        values = np.power(self.decay, n_later).astype(np.float32)
+        found = csr_array((values, items, first), shape=(self.n_users, self.n_items))
+        return found.sorted_indices()  # sums without a decay do not depend on the order in time, to the last digit
 
     def _weights(self) -> csr_array | NDArray[np.float32]:
         """Return the weights that were kept, shape [n_items, n_items], without a copy."""

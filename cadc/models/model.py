@@ -19,8 +19,8 @@ class Model(nn.Module, ABC):
     """Maps a batch of B rows to logits, and may rank all items for a user.
 
     A subclass needs `forward` and nothing else; every other question has an answer here that suits a network trained
-    by logloss. The pipeline calls the methods in this order: `require_fields`, the constructor, `begin`, `fit_sample`,
-    then, where the model is trained, `loss` for each batch.
+    by logloss. The pipeline calls the methods in this order: `require_fields`, the constructor, `begin`, `remember`
+    where items are ranked, `fit_sample`, then, where the model is trained, `loss` for each batch.
 
     Arguments of the constructor with a default are options of the configuration. Those without are given by name:
 
@@ -94,6 +94,19 @@ class Model(nn.Module, ABC):
         rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         weights : of the rows in the loss, float32, shape [n]; None weighs all alike.
         offset : logit added in the fit alone, see `cadc.sampling.sampler.Sample`.
+        """
+
+    def remember(self, log: InteractionLog, rows: Tensor) -> None:
+        """Note what is known of users when items are ranked, such as their histories; it replaces what was noted.
+
+        It is called, where the run ranks items, with the training rows after `begin`, and with those of the validation
+        part too before the test part is ranked. What is noted is kept in buffers, which are saved and
+        serve; they stay on the device of the model.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : numbers of all rows before the part that is ranked, sampled or not, int32 or int64, shape [n].
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from cadc.data.prepare import prepare
 from cadc.data.schema import SIDES, Side
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
+from cadc.evaluation.ranking import rows_before
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.factorization.fitted_rows import Fitted, fit_factors
@@ -100,6 +101,8 @@ def make_model(settings: Settings, log: InteractionLog, fitted: Fitted | None, s
         generator=torch_generator(settings.seeds.weights, "network"),
     )
     model.begin(log, sample.rows)
+    if settings.task == "ranking":
+        model.remember(log, rows_before(log, "validation"))
     return model
 
 

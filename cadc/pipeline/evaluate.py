@@ -7,6 +7,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.seen_ids import entity_counts
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.models.model import Model
@@ -30,22 +31,27 @@ def evaluate(
     CadcError : if a score is NaN or infinite.
     """
     split, of_task = settings.evaluated, settings.task
-    table = score(model, log, split, of_task)
-    metrics = prefixed(split, metrics_of(table, of_task))
+    held_out: dict[str, float] = {}
     if split == "test":
+        # First, since the model is to serve with what was known at the test.
         held_out = fit.validation if fit else metrics_of(score(model, log, "validation", of_task), of_task)
-        metrics |= prefixed("validation", held_out)
+    table = score(model, log, split, of_task)
+    metrics = prefixed(split, metrics_of(table, of_task)) | prefixed("validation", held_out)
     return with_activity(table, log, sample, split), metrics
 
 
 def score(model: Model, log: InteractionLog, split: str, of_task: Task = "ctr") -> pd.DataFrame:
     """Return the scores of all rows of a part, or the ranks of its items; see `HeldOutRows` and `HeldOutRanks`.
 
+    Items are ranked with the histories of users up to that part, which the model remembers from then on.
+
     Raises
     ------
     CadcError : if a score is NaN or infinite.
     """
     model.eval()
+    if of_task == "ranking":
+        model.remember(log, rows_before(log, split))
     with torch.inference_mode():
         return BY_TASK[of_task](log, split).table(model)
 

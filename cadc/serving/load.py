@@ -9,6 +9,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.text import unreadable
 from cadc.embeddings.base.serving_state import load_stored
 from cadc.errors import CadcError, UsageError
+from cadc.evaluation.ranking import rows_before
 from cadc.ledger.identity import run_code
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
@@ -48,6 +49,8 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     with threads(settings.threads):
         sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
         model = make_model(settings, log, factorize_log(settings, log, sample), sample)
+        if settings.task == "ranking":
+            model.remember(log, rows_before(log, settings.evaluated))
     try:
         hashes = record.get("files")
         if isinstance(hashes, dict) and file_hash(regular_file(path)) != hashes.get(path.name, ""):

@@ -16,6 +16,7 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.schemes.full import Full
+from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
 from cadc.randomness import torch_generator
@@ -34,7 +35,7 @@ def check_model(cls: type[Model], log: InteractionLog | None = None, **options: 
     batch; the same
     generator gives the same weights; every trained weight gets a gradient, and training lowers the loss; stored weights
     give the same logits in a new model; scores of all items order them as the logits do; attributes agree with the
-    methods that the class overrides.
+    methods that the class overrides; what is remembered of users is replaced, not added to.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ def check_model(cls: type[Model], log: InteractionLog | None = None, **options: 
         model = _built(cls, log, options)
     rows = log.rows("train")
     model.begin(log, rows)
+    model.remember(log, rows)
     model.fit_sample(log, rows)
     batch = log.gather(log.rows("test")[:N_ROWS])
     _check_logits(model, batch, log)
@@ -68,8 +70,10 @@ def check_model(cls: type[Model], log: InteractionLog | None = None, **options: 
     _check_logits(model, batch, log)
     other = _built(cls, log, options, seed=1)
     other.begin(log, rows)
+    other.remember(log, rows)
     _check_stored(model, other, batch)
     if cls.can_rank and cls.task != "ctr":
+        _check_memory(model, batch, log)
         _check_ranking(model, log)
     a, b = model.calibration()
     expect(
@@ -193,6 +197,17 @@ def _check_stored(model: Model, other: Model, batch: Batch) -> None:
         torch.equal(_logits(model, batch), _logits(other, batch)),
         f"{type(model).__name__}: the stored weights give other logits in a new model; what a prediction needs must be "
         "a parameter or a buffer.",
+    )
+
+
+def _check_memory(model: Model, batch: Batch, log: InteractionLog) -> None:
+    before = _logits(model, batch)
+    model.remember(log, rows_before(log, "test"))
+    expect(_logits(model, batch).isfinite().all(), f"{type(model).__name__}: logits after remember are not all finite.")
+    model.remember(log, rows_before(log, "validation"))
+    expect(
+        torch.equal(before, _logits(model, batch)),
+        f"{type(model).__name__}: the logits depend on rows remembered earlier; remember replaces what was noted.",
     )
 
 

@@ -16,6 +16,7 @@ from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.saved_tables import SAVED
 from cadc.evaluation.tasks import HeldOutRanks, require_numbers
 from cadc.models.model import Model
@@ -149,6 +150,7 @@ class RecommenderModule(pl.LightningModule):
 
     def _log_metrics(self, split: str, loaders: object) -> None:
         if self.ranked is not None:
+            self.model.remember(self.ranked, rows_before(self.ranked, split))
             found = HeldOutRanks(self.ranked, split).metrics(self.model)
         else:
             logits, labels = (self._gathered(torch.cat(part), loaders) for part in zip(*self._seen, strict=True))

@@ -9,10 +9,13 @@ import torch
 
 from cadc.data.schema import Field, Schema
 from cadc.errors import UsageError
+from cadc.evaluation.ranking import rows_before
+from cadc.evaluation.tasks import HeldOutRanks
 from cadc.ledger import Ledger
 from cadc.models import EASE, ease
 from cadc.serving.load import load_run
 from cadc.testing import check_model
+from cadc.views.user_rows import taken_items
 from tests.support.commands import TINY, cadc, folders, train
 from tests.views.test_ease import naive_weights
 
@@ -58,6 +61,22 @@ def test_scores_are_those_of_a_naive_model_of_the_sampled_rows(log, top_k):
     np.testing.assert_allclose(scores, expected[of_users[asked]][:, of_items[candidates]], atol=1e-5)
 
 
+def test_known_items_count_less_the_earlier_they_were_taken(log):
+    sample, known = log.rows("train")[::2], rows_before(log, "test")
+    model = EASE(log.schema, l2=L2, history="known", decay=0.5)
+    model.begin(log, sample)
+    model.fit_sample(log, sample)
+    model.remember(log, known)
+    weights = naive_weights(dense_of(log, sample), L2)
+    first, items = taken_items(log, known)
+    for user in range(1, 20):
+        own = reversed(items[first[user] : first[user + 1]].tolist())
+        expected = sum((0.5**step * weights[item] for step, item in enumerate(own)), np.zeros(len(weights)))
+        users = log.users((log.entities["user"].ids[:, 0] == user).nonzero()[:, 0])
+        scores = model.item_scorer(log.items(torch.arange(1, 30)))(users).numpy()
+        np.testing.assert_allclose(scores[0], expected[log.entities["item"].ids[1:30, 0].numpy()], atol=1e-5)
+
+
 def test_rows_are_scored_alike_in_blocks_of_users(log, monkeypatch):
     model, batch = fitted(log, log.rows("train")), log.gather(log.rows("test"))
     expected = model(batch)
@@ -65,9 +84,9 @@ def test_rows_are_scored_alike_in_blocks_of_users(log, monkeypatch):
     assert torch.equal(model(batch), expected)
 
 
-@pytest.mark.parametrize("top_k", [None, 7])
-def test_contract_is_kept(top_k):
-    check_model(EASE, top_k=top_k)
+@pytest.mark.parametrize("options", [{"top_k": 7}, {"history": "known", "decay": 0.9}])
+def test_contract_is_kept(options):
+    check_model(EASE, **options)
 
 
 def test_weights_of_rows_are_refused(log):
@@ -88,12 +107,24 @@ def test_a_log_without_users_is_refused():
         EASE.require_fields(Schema((Field("item", "item", 3),)))
 
 
-@pytest.mark.parametrize("option", ["l2=0", "top_k=0"])
+@pytest.mark.parametrize("option", ["l2=0", "top_k=0", "decay=0"])
 def test_options_out_of_range_are_refused(option, tmp_path, session_cache):
     with folders(session_cache, tmp_path / "runs"):
         answer = cadc("train", *TINY, "model=ease", f"model.{option}")
     assert answer.status == 2
     assert f"model.{option.split('=')[0]} is" in answer.err
+
+
+@pytest.mark.parametrize(("words", "splits"), [((), ["train", "validation"]), (("evaluate=validation",), ["train"])])
+def test_a_run_is_judged_and_serves_with_the_items_known_before_the_part(words, splits, tmp_path, session_cache):
+    with folders(session_cache, tmp_path / "runs"):
+        folder = train(*TINY, "data/split=leave_one_out", "model=ease", "model.decay=0.9", *words)
+        _, log, model = load_run(Ledger(folder.parent), folder.name)
+    first, items = taken_items(log, torch.cat([log.rows(split) for split in splits]))
+    assert torch.equal(model.history_first, first)
+    assert torch.equal(model.history_items, items)
+    ranks = HeldOutRanks(log, "validation" if words else "test").table(model)
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "ranks.parquet")[list(ranks)], ranks)
 
 
 @pytest.mark.parametrize("words", [(), ("model.top_k=20", "sampler.rate=0.5")])

@@ -4,7 +4,7 @@ Ranks come from `full_ranks`, those of a part of a log from `HeldOutRanking`, on
 `cadc.evaluation.metrics` are functions of ranks alone.
 """
 
-from cadc.evaluation.ranking.held_out import HeldOutRanking
+from cadc.evaluation.ranking.held_out import HeldOutRanking, rows_before
 from cadc.evaluation.ranking.ranks import DotProduct, Masked, full_ranks
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "HeldOutRanking",
     "Masked",
     "full_ranks",
+    "rows_before",
 ]

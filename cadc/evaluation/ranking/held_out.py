@@ -10,7 +10,20 @@ from cadc.errors import CadcError, DataError
 from cadc.evaluation.ranking.ranks import Masked, Scorer, full_ranks
 
 BEFORE = {"validation": ("train",), "test": ("train", "validation")}
-"""By the part that is ranked, the earlier parts whose items are masked."""
+"""By the part that is ranked, the earlier parts, whose items are masked."""
+
+
+def rows_before(log: InteractionLog, split: str) -> Tensor:
+    """Return the rows that are known when `validation` or `test` is ranked: those of all earlier parts, shape [n].
+
+    >>> from cadc.data.prepare import prepare
+    >>> from cadc.data.sources.synthetic import Synthetic
+    >>> from cadc.data.split import RandomSplit
+    >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())
+    >>> len(rows_before(log, "validation")), len(rows_before(log, "test"))
+    (800, 900)
+    """
+    return torch.cat([log.rows(earlier) for earlier in BEFORE[split]])
 
 
 class HeldOutRanking:
