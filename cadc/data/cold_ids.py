@@ -22,12 +22,12 @@ class LogWithColdIds(InteractionLog):
 
     Parameters
     ----------
-    folder : folder of the prepared log.
+    folder, threshold : see `InteractionLog`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._plain = InteractionLog(folder)
+    def __init__(self, folder: Path, threshold: float | None = None) -> None:
+        super().__init__(folder, threshold)
+        self._plain = InteractionLog(folder, threshold)
         self.schema = Schema(tuple(self._sized(field) for field in self.plain.schema.fields), self.plain.schema.dense)
 
     @property

@@ -3,7 +3,7 @@
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.entity_features import EntityFeatures
+from cadc.data.labels.relabelled import RelabelledFiles
 from cadc.data.log_files import LogFiles
 from cadc.data.schema import SIDES, EntitySide, Schema
 from cadc.data.split.split import SPLITS
@@ -29,6 +30,7 @@ class InteractionLog:
     Parameters
     ----------
     folder : folder of the prepared log, as `cadc.data.prepare` writes it.
+    threshold : lowest rating of label 1; None takes the labels of the folder. See `relabelled`.
 
     Attributes
     ----------
@@ -47,14 +49,13 @@ class InteractionLog:
     >>> log = prepare(Synthetic(n_rows=1000), RandomSplit())
     >>> log.n_rows("train"), log.n_rows("test")
     (800, 100)
-    >>> batch = log.gather(log.rows("train")[:4])
-    >>> tuple(batch.ids.shape), len(log.schema.single)
-    ((4, 6), 6)
+    >>> log.gather(log.rows("train")[:4]).ids.shape
+    torch.Size([4, 6])
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, threshold: float | None = None) -> None:
         self.folder = folder
-        self._files = LogFiles(folder)
+        self._files = LogFiles(folder) if threshold is None else RelabelledFiles(folder, threshold)
         self.meta: dict[str, Any] = self._files.meta
         self.schema: Schema = self._files.schema
         bounds = np.cumsum([0, *(self.meta["rows"][split] for split in SPLITS)])
@@ -64,6 +65,10 @@ class InteractionLog:
     def plain(self) -> "InteractionLog":
         """The log without ids for cold users and items, which `cadc.data.cold_ids` adds."""
         return self
+
+    def relabelled(self, threshold: float) -> Self:
+        """Return the log with labels that say whether ratings reach a threshold; a DataError if it has no ratings."""
+        return type(self)(self.folder, threshold)
 
     @property
     def content_hash(self) -> str:
