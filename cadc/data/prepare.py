@@ -192,12 +192,14 @@ def _grouped_by_part(place: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
     return order
 
 
-def _columns_for(split: Split, columns: DiskColumns, name: str) -> dict[str, NDArray[Any] | None]:
+def _columns_for(split: Split, columns: DiskColumns, name: str) -> dict[str, Any]:
     """Return the columns that a split `needs` or `takes`; one that it takes is None if the log lacks it."""
     for column in split.needs:
         if column not in columns:
             lacks = "gives its rows no parts" if column == "part" else f"has no column {column}"
             hint = "set data.part or data.test_path of a table, or " if column == "part" else ""
             raise DataError(f"{name} {lacks}, which {type(split).__name__} needs; {hint}choose data/split=random.")
-    found = {column: columns[column] for column in (*split.needs, *split.takes) if column in columns}
+    found: dict[str, Any] = {name: columns[name] for name in (*split.needs, *split.takes) if name in columns}
+    if "ticks_per_second" in split.takes:
+        found["ticks_per_second"] = columns.ticks_per_second
     return dict.fromkeys(split.takes) | found

@@ -12,7 +12,7 @@ from cadc.randomness import numpy_generator
 from cadc.testing.expect import expect, expect_derived, global_generators_untouched
 
 N_ROWS, N_USERS, N_ITEMS = 3000, 60, 80
-COLUMNS = ("user", "item", "time", "part")
+COLUMNS = ("user", "item", "time", "part", "ticks_per_second")
 
 
 def check_split(cls: type[Split], **options: Any) -> None:
@@ -62,13 +62,13 @@ def _columns() -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng(0)
     activity = (np.arange(N_USERS) + 3.0) ** -0.8
     user = rng.choice(N_USERS, N_ROWS, p=activity / activity.sum()).astype(np.int32)
-    # Some rows share a second, as in real logs.
-    time = np.sort(rng.integers(900_000_000, 900_001_500, N_ROWS)).astype(np.int64)
+    # Five days, in steps of five minutes: some rows share a second, as in real logs, and users come several times.
+    time = 300 * np.sort(rng.integers(3_000_000, 3_001_500, N_ROWS)).astype(np.int64)
     found = {"user": user, "item": rng.integers(N_ITEMS, size=N_ROWS).astype(np.int32), "time": rng.permutation(time)}
     found["part"] = rng.integers(len(SPLITS), size=N_ROWS).astype(np.uint8)
     for column in found.values():
         column.flags.writeable = False
-    return found
+    return found | {"ticks_per_second": np.asarray(1)}
 
 
 def _assign(split: Split, columns: Mapping[str, NDArray[Any] | None]) -> NDArray[np.uint8]:

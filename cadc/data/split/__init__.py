@@ -10,8 +10,18 @@ if TYPE_CHECKING:
     from cadc.data.split.global_time import GlobalTimeSplit
     from cadc.data.split.leave_one_out import LeaveOneOutSplit
     from cadc.data.split.random import RandomSplit
+    from cadc.data.split.sessions import SessionSplit
     from cadc.data.split.split import SPLITS, Split
 else:
     __getattr__, __dir__ = lazily(__name__)
 
-__all__ = ["SPLITS", "ChronologicalSplit", "GivenSplit", "GlobalTimeSplit", "LeaveOneOutSplit", "RandomSplit", "Split"]
+__all__ = [
+    "SPLITS",
+    "ChronologicalSplit",
+    "GivenSplit",
+    "GlobalTimeSplit",
+    "LeaveOneOutSplit",
+    "RandomSplit",
+    "SessionSplit",
+    "Split",
+]

@@ -81,11 +81,11 @@ def rows_from_the_end(
         first_user, first_row = last_user, int(ends[last_user - 1])
 
 
-def users_without_test_row(place: NDArray[np.uint8], user: NDArray[np.int32]) -> str:
-    """Return a sentence about users who have training rows only; empty if there are none."""
+def users_without_test_row(place: NDArray[np.uint8], user: NDArray[np.int32], units: str = "rows") -> str:
+    """Return a sentence about users who have training rows only, for too few units; empty if there are none."""
     rows = counts_of(user)
     tested = counts_of(user[place == 2], len(rows))
     n_users, n_left = int((rows > 0).sum()), int(((rows > 0) & (tested == 0)).sum())
     if n_left == 0:
         return ""
-    return f"{n_left:,} of {n_users:,} users have too few rows for a test row; all their rows are training rows"
+    return f"{n_left:,} of {n_users:,} users have too few {units} for a test row; all their rows are training rows"

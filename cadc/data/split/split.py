@@ -31,7 +31,10 @@ class Split(ABC):
     """Columns of the log that it cannot do without: any of `user`, `item`, `time` and `part`."""
 
     takes: ClassVar[tuple[str, ...]] = ()
-    """Further columns that it reads if the log has them; a missing one is passed as None."""
+    """Further columns that it reads if the log has them; a missing one is passed as None.
+
+    `ticks_per_second` among them is no column: it is the number of ticks of `time` in a second.
+    """
 
     @abstractmethod
     def assign(self, n_rows: int, generator: np.random.Generator, *args: Any, **columns: Any) -> NDArray[np.uint8]:
