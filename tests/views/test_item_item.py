@@ -34,7 +34,7 @@ def naive(dense, histories, of, items):
 
 
 @given(st.integers(1, 12), st.integers(1, 9), st.integers(0, 20), st.integers(0, 999), st.sampled_from([1, 5, 1 << 22]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_sums_of_pairs_and_of_all_items_equal_loops(n_items, n_histories, n_rows, seed, cells):
     dense, histories, of, items = case(n_items, n_histories, n_rows, seed)
     expected = naive(dense, histories, of, items)
