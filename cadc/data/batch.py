@@ -57,6 +57,7 @@ class Batch:
     fold : fold of cross-fitting that each training row belongs to, int64, shape [B].
     real : 0 for rows that only fill the batch, else 1, float32, shape [B]; None where there are no others. A row that
         is not real has the weight 0, and bears no penalty.
+    row : numbers of the rows in their log, int32 or int64, shape [B]; None where they are not rows of a log.
     """
 
     ids: Tensor
@@ -68,6 +69,7 @@ class Batch:
     offset: Tensor | None = None
     fold: Tensor | None = None
     real: Tensor | None = None
+    row: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device: itself where it is there already, else a copy."""
@@ -80,7 +82,7 @@ class Batch:
             self.label.to(device),
             *(
                 None if value is None else value.to(device)
-                for value in (self.oracle, self.weight, self.offset, self.fold, self.real)
+                for value in (self.oracle, self.weight, self.offset, self.fold, self.real, self.row)
             ),
         )
 
@@ -97,7 +99,7 @@ class Batch:
         bags = {name: bag.split(size) for name, bag in self.bags.items()}
         columns = [
             None if column is None else column.split(size)
-            for column in (self.oracle, self.weight, self.offset, self.fold, self.real)
+            for column in (self.oracle, self.weight, self.offset, self.fold, self.real, self.row)
         ]
         own = zip(self.ids.split(size), self.dense.split(size), self.label.split(size), strict=True)
         for number, (ids, dense, label) in enumerate(own):

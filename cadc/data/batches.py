@@ -44,6 +44,8 @@ class BatchLoader:
     batch_size : rows of a batch; the last batch may be smaller.
     generator : shuffles the rows anew for each epoch; None keeps their order.
     beside : further parts of a `Batch` (`weight`, `offset`, `fold`), a value for each row, shape [n] each.
+    groups : a whole number from 0 on for each row, int32 or int64, shape [n]: the groups are shuffled, and the rows of
+        each follow one another in their order; None shuffles the rows.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class BatchLoader:
         batch_size: int,
         generator: torch.Generator | None = None,
         beside: Mapping[str, Tensor] | None = None,
+        groups: Tensor | None = None,
     ) -> None:
         self.log = log
+        self.groups = groups
         self.beside = dict(beside or {})
         self.rows = rows
         self.batch_size = batch_size
@@ -75,10 +79,7 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         self._position, self._resume_at = self._resume_at, 0
         self._at_start = self._generator_state()
-        if self.generator is None:
-            order = torch.arange(len(self.rows))
-        else:
-            order = torch.randperm(len(self.rows), generator=self.generator)
+        order = self._order()
         n_batches = max(1, GATHERED_ROWS // self.batch_size)
         for part in order[self._position * self.batch_size :].split(n_batches * self.batch_size):
             gathered = self.log.gather(self.rows[part])
@@ -100,6 +101,15 @@ class BatchLoader:
         self._at_start = state_dict["generator"]
         if self.generator is not None:
             self.generator.set_state(state_dict["generator"])
+
+    def _order(self) -> Tensor:
+        """Return the places of the rows in the order of an epoch, int64, shape [n]."""
+        if self.generator is None:
+            return torch.arange(len(self.rows))
+        if self.groups is None:
+            return torch.randperm(len(self.rows), generator=self.generator)
+        n_groups = int(self.groups.max()) + 1 if len(self.groups) else 0
+        return torch.randperm(n_groups, generator=self.generator)[self.groups].argsort(stable=True)
 
     def _generator_state(self) -> Tensor | None:
         return None if self.generator is None else self.generator.get_state()

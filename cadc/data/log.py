@@ -1,5 +1,6 @@
 """The log of interactions: a row for each interaction, each entity's side features once, and batches cut from both."""
 
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -191,7 +192,7 @@ class InteractionLog:
             dense = columns["dense"].index_select(0, rows) if "dense" in columns else torch.empty(len(rows), 0)
             context = columns["context_ids"].index_select(0, rows) if "context_ids" in columns else None
             oracle = columns["oracle"].index_select(0, rows) if "oracle" in columns else None
-            return self.join(entities, context, dense, self.labels(rows), oracle)
+            return replace(self.join(entities, context, dense, self.labels(rows), oracle), row=rows)
         except IndexError as error:
             raise self._files.damaged(self.folder, f"a row leads outside a table, {error}") from error
 

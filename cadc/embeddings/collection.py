@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from cadc.data.batch import Batch
+from cadc.data.batch import Bag, Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
 from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of
 from cadc.embeddings.base.table import EmbeddingTable
@@ -28,6 +28,7 @@ class EmbeddingCollection(nn.Module):
     start : what the tables start from, and which of them are trained.
     sides : whose fields are looked up; a batch holds the others too.
     generator : of random starts and of the scheme's own draws; None takes one of seed 0.
+    names : of the fields that are looked up, where these are not all of their sides.
 
     Raises
     ------
@@ -41,10 +42,15 @@ class EmbeddingCollection(nn.Module):
         start: InitialValues,
         sides: Collection[Side] = SIDES,
         generator: torch.Generator | None = None,
+        names: Collection[str] | None = None,
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0) if generator is None else generator
-        own = [field for field in (*schema.single, *schema.bags) if field.side in sides]
+        own = [
+            field
+            for field in (*schema.single, *schema.bags)
+            if field.side in sides and (names is None or field.name in names)
+        ]
         all_compressed = [field for field in schema.fields if scheme.is_compressed(field)]
         compressed = [field for field in own if field in all_compressed]
         groups = list(_groups(own, compressed, start))
@@ -70,6 +76,37 @@ class EmbeddingCollection(nn.Module):
             ids = batch.ids if len(columns) == batch.ids.shape[1] else batch.ids[:, columns]
             parts.append(table.of_batch(ids, {name: batch.bags[name] for name in bags}, batch.fold))
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+    def of_values(self, name: str, ids: Tensor) -> Tensor:
+        """Return the vectors of some values of one field, without a penalty and without id dropout, shape [n, dim].
+
+        Parameters
+        ----------
+        name : of the field.
+        ids : of its values, int32 or int64, shape [n].
+        """
+        table = self._table_of(name)
+        vectors = table.vectors(self._row_of(name, ids).long() + table.first_row[name])
+        return vectors if table.centre is None else vectors + table.centre[table.names.index(name)]
+
+    def pooled(self, name: str, bag: Bag) -> Tensor:
+        """Return mean vectors of values of one field, without a penalty and without id dropout, shape [B, dim].
+
+        Parameters
+        ----------
+        name : of the field, which may be single-valued.
+        bag : B rows of its values; an empty one gives zeros.
+        """
+        return self._table_of(name).pooled(name, replace(bag, values=self._row_of(name, bag.values)))
+
+    def _table_of(self, name: str) -> EmbeddingTable:
+        return next(table for table in self._tables if name in table.names)
+
+    def _row_of(self, name: str, ids: Tensor) -> Tensor:
+        """Return the ids of a field that are looked up for some of its ids, shape of the ids."""
+        if self.unknown is None or name not in self.unknown.names:
+            return ids
+        return self.unknown.rows_of_ids()[name][ids.long()]
 
     def compressed_tables(self) -> list[EmbeddingTable]:
         """Return the tables whose fields the scheme stores."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cadc.models.model import Model
     from cadc.models.oracle import OracleModel
     from cadc.models.platt import PlattModel
+    from cadc.models.sequence.sasrec import SASRec
     from cadc.models.trees.boosted_trees import BoostedTrees
     from cadc.models.two_tower import TwoTower
 else:
@@ -33,5 +34,6 @@ __all__ = [
     "Model",
     "OracleModel",
     "PlattModel",
+    "SASRec",
     "TwoTower",
 ]

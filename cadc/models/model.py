@@ -26,6 +26,7 @@ class Model(nn.Module, ABC):
 
     - `embeddings`: an `EmbeddingCollection` of all fields;
     - `towers`: a dictionary with one for the sides `user` (context included) and `item`, instead of `embeddings`;
+    - `items`: an `EmbeddingCollection` of the field `item` alone, instead of `embeddings`;
     - `factors`: `Factors`, `CrossFitted` or None, as `reads_factors` asked;
     - `schema`: the log's;
     - `n_dense`: number of dense features;
@@ -49,6 +50,9 @@ class Model(nn.Module, ABC):
 
     fits_sample: ClassVar[bool] = False
     """Whether `fit_sample` fits it to labels, which also makes logits of scores that only order rows."""
+
+    shuffles_users: ClassVar[bool] = False
+    """Whether training shuffles users in place of rows, so that a batch holds most rows of few users."""
 
     needs_columns: ClassVar[tuple[str, ...]] = ()
     """Columns of the log that only some sources have, such as `oracle`."""

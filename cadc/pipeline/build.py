@@ -1,5 +1,7 @@
 """The parts of a run, made from its settings: log, sample, factors and model."""
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -92,9 +94,13 @@ def make_model(settings: Settings, log: InteractionLog, fitted: Fitted | None, s
         of_users, of_items = _tables(settings, log, factors, sample, ("user", "context"), ("item",))
         return {"user": of_users, "item": of_items}
 
+    def items() -> EmbeddingCollection:
+        return _tables(settings, log, factors, sample, ("item",), names=("item",))[0]
+
     model = settings.model.build(
         embeddings=embeddings,
         towers=towers,
+        items=items,
         factors=factors,
         schema=log.schema,
         n_dense=len(log.schema.dense),
@@ -112,12 +118,16 @@ def _tables(
     factors: Factors | CrossFitted | None,
     sample: Sample,
     *sides_of_each: tuple[Side, ...],
+    names: Collection[str] | None = None,
 ) -> list[EmbeddingCollection]:
-    """Return the embedding tables of some sides, once for each that is named, all from the same initial values."""
+    """Return the embedding tables of some sides, once for each that is named, all from the same initial values.
+
+    With `names` they are those of these fields alone.
+    """
     assert settings.initializer is not None and settings.scheme is not None
     seed, initializer, scheme = settings.seeds.weights, settings.initializer.build(), settings.scheme.build()
     start = initial_values(initializer, scheme, log, factors, sample.rows, torch_generator(seed, "tables"))
     return [
-        EmbeddingCollection(log.schema, scheme, start, sides, torch_generator(seed, f"scheme {'+'.join(sides)}"))
+        EmbeddingCollection(log.schema, scheme, start, sides, torch_generator(seed, f"scheme {'+'.join(sides)}"), names)
         for sides in sides_of_each
     ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cadc.sampling.svp_cf import SVPCFSampler
     from cadc.sampling.unequal import UnequalSampler
     from cadc.sampling.uniform import UniformSampler
+    from cadc.sampling.users import UsersSampler
 else:
     __getattr__, __dir__ = lazily(__name__)
 
@@ -32,4 +33,5 @@ __all__ = [
     "StratifiedSampler",
     "UnequalSampler",
     "UniformSampler",
+    "UsersSampler",
 ]

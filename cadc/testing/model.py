@@ -106,6 +106,7 @@ def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], se
     given: dict[str, Any] = {
         "embeddings": EmbeddingCollection(log.schema, Full(dim=DIM), start),
         "towers": {side: EmbeddingCollection(log.schema, Full(dim=DIM), start, own) for side, own in sides.items()},
+        "items": EmbeddingCollection(log.schema, Full(dim=DIM), start, ("item",), names=("item",)),
         "factors": factors,
         "schema": log.schema,
         "n_dense": len(log.schema.dense),

@@ -160,7 +160,8 @@ class Fit:
         start = length(model, some_rows(log))
         device = device_of_accelerator(self.accelerator)
         state = self.begun(model.to(device), log, rows, held_out)
-        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside)
+        groups = log.field_ids("user", rows) if model.shuffles_users else None
+        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside, groups)
         kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
         resumption = Resumption(state, loader, kept, self.checkpoint_minutes)
         with FitProgress(f"{VALIDATION}{held_out.monitor.name}", self.progress) as bar:

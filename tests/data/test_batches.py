@@ -1,6 +1,7 @@
 """A walk through a log that is broken off goes on as if it had not been, in this epoch and all later ones."""
 
 import io
+import itertools
 
 import pytest
 import torch
@@ -101,3 +102,31 @@ def test_batches_are_what_each_would_be_gathered_alone_however_many_are_gathered
             assert torch.equal(batch.bags[name].offsets, bag.offsets)
         assert batch.fold.tolist() == part.tolist() and torch.equal(batch.weight, weight[part])
         assert batch.real is None
+
+
+@given(
+    groups=st.lists(st.integers(0, 6), min_size=1, max_size=40),
+    batch_size=st.integers(1, 9),
+    position=st.integers(0, 5),
+)
+@settings(deadline=None, max_examples=100)
+def test_groups_are_shuffled_and_their_rows_stay_together(groups, batch_size, position):
+    def grouped(seed):
+        generator = torch.Generator().manual_seed(seed)
+        return BatchLoader(Numbers(), torch.arange(len(groups)), batch_size, generator, groups=torch.tensor(groups))
+
+    whole = grouped(7)
+    rows = [row for batch in walk(whole) for row in batch]
+    assert sorted(rows) == list(range(len(groups)))
+    runs = [group for group, _ in itertools.groupby(groups[row] for row in rows)]
+    assert len(runs) == len(set(runs))
+    for group in runs:
+        own = [row for row in rows if groups[row] == group]
+        assert own == sorted(own)
+    broken_off, other = grouped(7), grouped(1)
+    handed_out = [batch.tolist() for _, batch in zip(range(position), broken_off, strict=False)]
+    other.load_state_dict(saved(broken_off.state_dict()))
+    rest = walk(other)
+    if len(handed_out) == len(broken_off):  # all were handed out, so that this is the next epoch
+        rest = []
+    assert [row for batch in handed_out + rest for row in batch] == rows

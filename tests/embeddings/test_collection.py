@@ -156,3 +156,23 @@ def test_saved_weights_are_the_tables_and_nothing_else():
 def test_table_without_columns_is_a_usage_error():
     with pytest.raises(UsageError, match=r"embedding\.dim is 0"):
         UncompressedTable(SCHEMA.single, 0)
+
+
+def test_a_collection_of_one_field_gives_vectors_of_its_values_and_means_of_them():
+    tables = targets()
+    alone = EmbeddingCollection(SCHEMA, Full(dim=DIM), InitialValues(tables), ("item",), names=("item",))
+    assert alone.field_names == ["item"]
+    ids = torch.tensor([2, 0, 1, 2], dtype=torch.int32)
+    assert torch.equal(alone.of_values("item", ids), tables["item"][ids.long()])
+    means = alone.pooled("item", Bag(ids, torch.tensor([0, 3, 3], dtype=torch.int32)))
+    expected = torch.stack([tables["item"][ids[:3].long()].mean(0), torch.zeros(DIM), tables["item"][2]])
+    torch.testing.assert_close(means, expected)
+
+
+def test_values_that_are_unknown_share_the_row_of_unknown_there_too():
+    tables = targets()
+    mask = torch.arange(SCHEMA["item"].vocabulary_size) == 2
+    found = EmbeddingCollection(SCHEMA, Full(dim=DIM), InitialValues(tables, unknown_ids={"item": mask}))
+    ids = torch.tensor([2, 1], dtype=torch.int32)
+    assert torch.equal(found.of_values("item", ids), tables["item"][[0, 1]])
+    assert torch.equal(found.pooled("item", Bag(ids, torch.tensor([0]).int()))[0], tables["item"][[0, 1]].mean(0))

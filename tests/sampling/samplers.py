@@ -21,6 +21,7 @@ from cadc.sampling.recent import RecentSampler
 from cadc.sampling.stratified import StratifiedSampler
 from cadc.sampling.svp_cf import SVPCFSampler
 from cadc.sampling.uniform import UniformSampler
+from cadc.sampling.users import UsersSampler
 from tests.support.helpers import small_synthetic_log
 
 svp_cf, loss_based = partial(SVPCFSampler, epochs=4), partial(LossBasedSampler, epochs=2, proxies=2)
@@ -28,6 +29,7 @@ SAMPLERS = {
     "uniform": UniformSampler,
     "stratified": StratifiedSampler,
     "stratified by item": partial(StratifiedSampler, by="item"),
+    "users": UsersSampler,
     "recent": RecentSampler,
     "popularity": PopularitySampler,
     "popularity by user, weighted": partial(PopularitySampler, by="user", beta=-1, weighting="ipw"),
@@ -44,7 +46,7 @@ SAMPLERS = {
 """By the name of their YAML, followed by what is set beside the rate."""
 
 WEIGHTED = [name for name in SAMPLERS if name.endswith("weighted")]
-IGNORING_LABELS = [name for name in SAMPLERS if name.startswith(("uniform", "stratified", "popularity"))]
+IGNORING_LABELS = [name for name in SAMPLERS if name.startswith(("uniform", "users", "stratified", "popularity"))]
 
 LOGS = {"synthetic": small_synthetic_log, "ml-100k": lambda: prepare(MovieLens100K(), RandomSplit())}
 

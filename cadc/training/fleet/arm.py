@@ -84,6 +84,8 @@ class Arm:
             return "its vectors decay beside the gradients (trainer.weight_decay), which has no batched form"
         if any(table.search_epochs for table in self.model.modules() if isinstance(table, EmbeddingTable)):
             return "its tables search for their structure first"
+        if self.model.shuffles_users:
+            return "its batches hold users, whose numbers of rows differ"
         if any(isinstance(module, nn.Dropout) and module.p for module in self.model.modules()):
             return "its dropout draws from a generator that the arms of a fleet share"
         return None if len(self.rows) else "its sample is empty"

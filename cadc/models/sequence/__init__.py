@@ -1,0 +1,1 @@
+"""Models that read the items of a user in order of time."""

@@ -1,0 +1,135 @@
+"""The items that each user took, in order of time: before a training row, and before what is ranked."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cadc.data.batch import Batch
+from cadc.data.log import InteractionLog
+from cadc.data.schema import ENTITY_FIELDS, Schema
+from cadc.errors import CadcError
+from cadc.views.user_rows import rows_by_user
+
+Source = Literal["all", "sample"]
+"""Which rows the histories of training hold: all training rows, or those of the sample."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What comes before each of B rows: the items at the places `first` to `end` (without it) of `items`.
+
+    Parameters
+    ----------
+    users : ids of the field `user`, int64, shape [B].
+    items : of all users, one user after the other and each in order of time, ids of the field `item`, int32, shape [V].
+    first, end : int64, shape [B].
+    last : last place at which an item of the user is predicted, int64, shape [B].
+    """
+
+    users: Tensor
+    items: Tensor
+    first: Tensor
+    end: Tensor
+    last: Tensor
+
+
+class ItemHistories(nn.Module):
+    """Histories of users, of rows with label 1 whose user and item are known.
+
+    Those that serve are buffers, and saved; those of training are not. Rows of the same time have the order of the log.
+
+    Parameters
+    ----------
+    schema : of the log.
+    source : which rows the histories of training hold.
+    """
+
+    first: Tensor
+    items: Tensor
+    training_first: Tensor
+    training_items: Tensor
+    place: Tensor
+
+    def __init__(self, schema: Schema, source: Source = "all") -> None:
+        super().__init__()
+        self.source = source
+        single = [field.name for field in schema.single]
+        self.user_column = single.index(ENTITY_FIELDS[0])
+        n_users = schema[ENTITY_FIELDS[0]].vocabulary_size
+        self.register_buffer("first", torch.zeros(n_users + 1, dtype=torch.int32))
+        self.register_buffer("items", torch.zeros(0, dtype=torch.int32))
+        for name in ("training_first", "training_items", "place"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.int32), persistent=False)
+
+    def begin(self, log: InteractionLog, rows: Tensor) -> None:
+        """Note the histories of training, and at which place of its user's history each training row lies.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : numbers of the training rows in the sample, int32 or int64, shape [n].
+        """
+        every = log.rows("train")
+        first, items, ordered, place = _histories(log, every, rows if self.source == "sample" else every)
+        # A row with label 0 may come after all items; it has no loss, and no place of its own.
+        most = (first.diff() - 1).clamp(min=0)[log.field_ids(ENTITY_FIELDS[0], ordered).long()]
+        self.place = torch.empty(len(every), dtype=torch.int32)
+        self.place[ordered.long()] = place.minimum(most).int()
+        self.training_first, self.training_items = first.int(), items
+        self.remember(log, every)
+
+    def remember(self, log: InteractionLog, rows: Tensor) -> None:
+        """Note the histories that serve, those of some rows (int32 or int64, shape [n])."""
+        first, items, *_ = _histories(log, rows, rows)
+        self.first, self.items = first.int().to(self.first.device), items.to(self.first.device)
+
+    def before_rows(self, batch: Batch) -> Before:
+        """Return what comes before each training row of a batch.
+
+        Raises
+        ------
+        CadcError : for a batch that is not of rows of the log, or without `begin`.
+        """
+        if batch.row is None or not len(self.place):
+            raise CadcError(
+                "the histories of these rows are not known; call begin(log, rows), and gather from the log."
+            )
+        users = batch.ids[:, self.user_column].long()
+        first, end = self.training_first[users].long(), self.training_first[users + 1].long()
+        place = self.place[batch.row.to(self.place.device).long()].long()
+        return Before(users, self.training_items, first, first + place, (end - 1).maximum(first))
+
+    def of_users(self, batch: Batch) -> Before:
+        """Return what comes before an item that is ranked for the users of a batch: their whole history."""
+        users = batch.ids[:, self.user_column].long()
+        first, end = self.first[users].long(), self.first[users + 1].long()
+        return Before(users, self.items, first, end, end)
+
+
+def _histories(log: InteractionLog, rows: Tensor, held: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the histories of `held`, and where each row comes in its user's.
+
+    Parameters
+    ----------
+    log : the log.
+    rows : row numbers, int32 or int64, shape [n].
+    held : those of them that histories hold, shape [m].
+
+    Returns
+    -------
+    first : where the items of each user begin, int64, shape [n_users + 1].
+    items : ids, int32, shape [V].
+    ordered : the rows by user and time, shape [n].
+    place : number of items of its user before each of them, int64, shape [n].
+    """
+    ordered = rows_by_user(log, rows)[1]
+    users, items = (log.field_ids(name, ordered) for name in ENTITY_FIELDS)
+    counts = (log.labels(ordered) > 0) & (users > 0) & (items > 0)
+    if held is not rows:
+        counts &= torch.isin(ordered, held)
+    first = torch.zeros(log.schema[ENTITY_FIELDS[0]].vocabulary_size + 1, dtype=torch.int64)
+    first[1:] = torch.bincount(users[counts], minlength=len(first) - 1).cumsum(0)
+    place = counts.cumsum(0) - counts.long() - first[users.long()]
+    return first, items[counts], ordered, place
