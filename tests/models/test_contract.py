@@ -18,6 +18,7 @@ CHOICES = {
     ),
     "deepfm": ({}, {"residual": True, "dropout": 0.1}),
     "dcn": ({}, {"residual": True}, {"rank": 4, "structure": "stacked", "linear": True, "embedding_dropout": 0.1}),
+    "sasrec": ({}, {"negatives": 5, "history": "sample", "length": 3, "heads": 4}),
     "two_tower": (
         {},
         {"residual": True, "scorer": "dot", "loss": "bpr"},

@@ -85,7 +85,7 @@ class SASRec(Model):
                 "cross-fitted tables differ by row, and a sequence has rows of all folds; set factorization_rows=full "
                 "or complement."
             )
-        self.items, self.length, self.scale = items, length, items.dim**0.5
+        self.embeddings, self.length, self.scale = items, length, items.dim**0.5
         self.negatives = None if negatives == "all" else Negatives("all", negatives)
         self.histories = ItemHistories(schema, history)
         std = 0.05 * self.scale
@@ -147,7 +147,7 @@ class SASRec(Model):
 
     def _scores(self, outputs: Tensor, items: Tensor) -> Tensor:
         """Return the scores of items (ids, shape [m]) at some outputs (shape [B, dim]), shape [B, m]."""
-        return outputs @ self.items.of_values(ENTITY_FIELDS[1], items).T
+        return outputs @ self.embeddings.of_values(ENTITY_FIELDS[1], items).T
 
     def _before_rows(self, before: Before) -> Tensor:
         """Return the output at the last token before each training row, shape [B, dim]."""
@@ -180,7 +180,7 @@ class SASRec(Model):
             packing = Packing(n_before - start + 1)
             outputs = self._outputs(before.items, origin, start, shift, packing)
             found.append(outputs[packing.starts + packing.lengths - 1])
-        return torch.cat(found)[place] if found else self.start.new_zeros(0, self.items.dim)
+        return torch.cat(found)[place] if found else self.start.new_zeros(0, self.embeddings.dim)
 
     def _outputs(self, items: Tensor, origin: Tensor, start: Tensor, shift: Tensor, packing: Packing) -> Tensor:
         """Return the outputs at the tokens of S sequences, one after the other, shape [T, dim].
@@ -210,5 +210,5 @@ class SASRec(Model):
         of_fields = ids.new_zeros(len(ids), self.n_fields, dtype=torch.int32)
         of_fields[:, self.item_column] = ids
         nothing = torch.zeros(len(ids), device=ids.device)
-        vectors: Tensor = self.items(Batch(of_fields, {}, nothing[:, None][:, :0], nothing))[:, 0]
+        vectors: Tensor = self.embeddings(Batch(of_fields, {}, nothing[:, None][:, :0], nothing))[:, 0]
         return vectors

@@ -10,7 +10,6 @@ from cadc.embeddings.base.serving_state import stored_state
 from cadc.embeddings.schemes.hashing import Hashing
 from cadc.errors import CadcError, UsageError
 from cadc.models import SASRec
-from cadc.testing import check_model
 from cadc.testing.logs import log_with
 from cadc.training.objective import Objective
 from tests.models.sequence.sequences import DIM, collection_of, items_before, model_of
@@ -21,7 +20,7 @@ LENGTH = 7
 
 def naive_output(model, schema, before, last):
     """The output behind some items, where the user's last prediction comes behind `last` items; one by one."""
-    table = model.items.dense_tables(schema)["item"]
+    table = model.embeddings.dense_tables(schema)["item"]
     shift = LENGTH * ((last - len(before)) // LENGTH + 1) - 1 - last
     inputs = [model.start, *(table[item] * DIM**0.5 for item in before)]
     tokens = [token + model.positions[number + shift] for number, token in enumerate(inputs) if number + shift >= 0]
@@ -53,7 +52,7 @@ def normed(token, norm):
 def test_losses_are_those_of_a_naive_model_row_by_row(log, every, history, layers, heads):
     sample = log.rows("train")[::every]
     model = model_of(log, sample, history=history, layers=layers, heads=heads, length=LENGTH)
-    table = model.items.dense_tables(log.schema)["item"]
+    table = model.embeddings.dense_tables(log.schema)["item"]
     rows = sample[torch.randperm(len(sample), generator=torch.Generator().manual_seed(0))[:40]]
     losses = model.loss(log.gather(rows))
     catalogue = sorted(set(log.field_ids("item", sample).tolist()))
@@ -70,7 +69,7 @@ def test_items_are_ranked_behind_all_that_is_remembered(log):
     model = model_of(log, length=LENGTH)
     known = torch.cat([log.rows("train"), log.rows("validation")])
     model.remember(log, known)
-    table = model.items.dense_tables(log.schema)["item"]
+    table = model.embeddings.dense_tables(log.schema)["item"]
     users, items = torch.arange(1, 16), torch.arange(1, 40)
     scores = model.item_scorer(log.items(items))(log.users(users))
     rows = log.rows("test")
@@ -151,7 +150,7 @@ def test_what_is_saved_is_weights_and_histories(log):
 def test_item_vectors_may_be_compressed_or_frozen(log, options):
     model = model_of(log, **options).train()
     model.loss(log.gather(log.rows("train")[:500])).mean().backward()
-    gradients = [weight.grad for weight in model.items.parameters()]
+    gradients = [weight.grad for weight in model.embeddings.parameters()]
     assert all(found is None for found in gradients) == ("frozen" in options)
     assert model.positions.grad.any()
 
@@ -162,11 +161,6 @@ def test_penalties_of_tables_reach_the_items_that_are_read(log):
     objective = Objective(model, 0.1)
     loss = objective.mean_loss(batch)
     assert objective.penalised(loss) > loss
-
-
-@pytest.mark.parametrize("options", [{}, {"negatives": 5, "history": "sample", "length": 3, "heads": 4}])
-def test_contract_is_kept(options):
-    check_model(SASRec, **options)
 
 
 def test_what_does_not_fit_is_refused(log):
