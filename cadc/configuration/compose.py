@@ -52,7 +52,7 @@ def check_config(config: Mapping[str, Any], unchecked: Collection[str] = ()) -> 
     ------
     UsageError : for a missing group or seed, an unknown key, or an invalid value.
     """
-    known = [group for group in groups() if "/" not in group]
+    known = [group for group in groups() if "/" not in group and group != VIEWS]
     missing = [key for key in (*known, *SEEDS) if key not in config and key not in unchecked]
     if missing:
         raise UsageError(f"the configuration lacks {', '.join(missing)}; add them.")
@@ -62,6 +62,9 @@ def check_config(config: Mapping[str, Any], unchecked: Collection[str] = ()) -> 
             continue
         if key in known:
             _check(value, key)
+        elif key == VIEWS:
+            for name, view in (value or {}).items():
+                _check(view, f"{VIEWS}.{name}")
         elif key in BESIDE_GROUPS:
             checked[key] = cast(value, BESIDE_GROUPS[key], key)
         elif key != "choices":
@@ -109,7 +112,9 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
         )
         raise UsageError(reason) from error
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()} | {"choices": dict(options.names)}
+    # Hydra leaves out a list of no options.
+    found = {VIEWS: {}} | {str(key): value for key, value in config.items()}
+    return found | {"choices": {key: name for key, name in options.names.items() if key != VIEWS}}
 
 
 def _chooses(override: Override, known: Mapping[str, list[str]]) -> bool:
@@ -135,6 +140,9 @@ COMPONENTS_OF_DATA = ("split", "transform")
 BESIDE_SOURCE = (*COMPONENTS_OF_DATA, "split_seed")
 """Keys of the group `data` that are no options of its source."""
 
+VIEWS = "views"
+"""The one group of which a run takes a list of options, each under its own name."""
+
 SEEDS = ("seed", "sample_seed", "weight_seed")
 
 BESIDE_GROUPS: dict[str, Any] = {
@@ -156,6 +164,11 @@ def _wrong_group(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> 
     for override in parsed:
         group, option = str(override.key_or_group), override.value()
         # A dictionary sets keys of the group; any other value names an option, or a list of options.
+        if group == VIEWS and isinstance(option, list):
+            unknown = [one for one in option if one not in known[group]]
+            if not unknown:
+                continue
+            option = unknown[0]
         if group in known and not isinstance(option, dict) and option not in known[group]:
             near = get_close_matches(str(option)[:100], known[group], n=3)
             written = shown(option)[1:-1] if isinstance(option, str) else shown(option)

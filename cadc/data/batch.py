@@ -55,6 +55,7 @@ class Batch:
     offset : logit that is added to the model's during training only, float32, shape [B]; see
         `cadc.sampling.sampler.Sample`.
     fold : fold of cross-fitting that each training row belongs to, int64, shape [B].
+    views : numbers that views give for each row, float32, shape [B, K]; None where they were not computed before.
     real : 0 for rows that only fill the batch, else 1, float32, shape [B]; None where there are no others. A row that
         is not real has the weight 0, and bears no penalty.
     row : numbers of the rows in their log, int32 or int64, shape [B]; None where they are not rows of a log.
@@ -68,6 +69,7 @@ class Batch:
     weight: Tensor | None = None
     offset: Tensor | None = None
     fold: Tensor | None = None
+    views: Tensor | None = None
     real: Tensor | None = None
     row: Tensor | None = None
 
@@ -82,7 +84,7 @@ class Batch:
             self.label.to(device),
             *(
                 None if value is None else value.to(device)
-                for value in (self.oracle, self.weight, self.offset, self.fold, self.real, self.row)
+                for value in (self.oracle, self.weight, self.offset, self.fold, self.views, self.real, self.row)
             ),
         )
 
@@ -99,7 +101,7 @@ class Batch:
         bags = {name: bag.split(size) for name, bag in self.bags.items()}
         columns = [
             None if column is None else column.split(size)
-            for column in (self.oracle, self.weight, self.offset, self.fold, self.real, self.row)
+            for column in (self.oracle, self.weight, self.offset, self.fold, self.views, self.real, self.row)
         ]
         own = zip(self.ids.split(size), self.dense.split(size), self.label.split(size), strict=True)
         for number, (ids, dense, label) in enumerate(own):

@@ -1,6 +1,7 @@
 """The log of interactions: a row for each interaction, each entity's side features once, and batches cut from both."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from copy import copy
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -60,6 +61,7 @@ class InteractionLog:
         self.meta: dict[str, Any] = self._files.meta
         self.schema: Schema = self._files.schema
         bounds = np.cumsum([0, *(self.meta["rows"][split] for split in SPLITS)])
+        self._views: Callable[[Tensor], Tensor] | None = None
         self._slices = {split: slice(int(a), int(b)) for split, (a, b) in zip(SPLITS, pairwise(bounds), strict=True)}
 
     @property
@@ -86,6 +88,17 @@ class InteractionLog:
     def ticks_per_second(self) -> int:
         """What the column `time` counts: 1 for whole seconds, 10^3, 10^6 or 10^9 if the log tells parts of a second."""
         return int(self.meta.get("ticks_per_second", 1))
+
+    def with_views(self, views: Callable[[Tensor], Tensor]) -> "InteractionLog":
+        """Return the log with numbers of views in the batches that `gather` returns.
+
+        Parameters
+        ----------
+        views : returns the numbers of some rows (int32 or int64, shape [B]), float32, shape [B, K].
+        """
+        found = copy(self)
+        found._views = views
+        return found
 
     def n_rows(self, split: str) -> int:
         """Return the number of rows of `train`, `validation` or `test`."""
@@ -192,9 +205,13 @@ class InteractionLog:
             dense = columns["dense"].index_select(0, rows) if "dense" in columns else torch.empty(len(rows), 0)
             context = columns["context_ids"].index_select(0, rows) if "context_ids" in columns else None
             oracle = columns["oracle"].index_select(0, rows) if "oracle" in columns else None
-            return replace(self.join(entities, context, dense, self.labels(rows), oracle), row=rows)
+            batch = self.join(entities, context, dense, self.labels(rows), oracle)
         except IndexError as error:
             raise self._files.damaged(self.folder, f"a row leads outside a table, {error}") from error
+        batch.row = rows
+        if self._views is not None:
+            batch.views = self._views(rows)
+        return batch
 
     def n_entities(self, side: EntitySide) -> int:
         """Return the number of users or items, including row 0 of the entity table, the unknown entity."""

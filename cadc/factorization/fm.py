@@ -14,10 +14,10 @@ from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import require_both_labels, reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
-from cadc.factorization.fm_descent import FieldByField
-from cadc.factorization.fm_fit import Machine
-from cadc.factorization.fm_rows import Rows, incidence, read_rows
-from cadc.factorization.fm_state import FieldState, Side
+from cadc.factorization.solvers.fm_descent import FieldByField
+from cadc.factorization.solvers.fm_fit import Machine
+from cadc.factorization.solvers.fm_rows import Rows, incidence, read_rows
+from cadc.factorization.solvers.fm_state import FieldState, Side
 from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.factorization.solvers.penalties import Penalty, fit_penalised, require_penalties
 from cadc.randomness import torch_generator

@@ -20,8 +20,8 @@ from cadc.factorization.examples import (
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.log_examples import LogExamples
-from cadc.factorization.logistic_adam import fit_adam
-from cadc.factorization.logistic_newton import fit_newton
+from cadc.factorization.solvers.logistic_adam import fit_adam
+from cadc.factorization.solvers.logistic_newton import fit_newton
 from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.factorization.solvers.penalties import AUTO, Penalty, require_penalties
 from cadc.randomness import torch_generator

@@ -139,7 +139,7 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
             values = {**values, **(record["data"].get("options") or source_options(settings))}
         found |= {f"{group}.{key}": format_value(value) for key, value in values.items() if key not in outside}
     beside: dict[str, Any] = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
-    if settings.scores_with_factors:
+    if settings.reads_whole_log:
         beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}
         if settings.factorized_rows != "full":
             beside["factorization_unit"] = settings.left_out
@@ -194,7 +194,7 @@ def _unless_default(settings: Settings) -> dict[str, Any]:
         found["evaluate"] = settings.evaluated
     if settings.task != "ctr":
         found["task"] = settings.task
-    if settings.scores_with_factors and settings.factorized_rows != "full":
+    if settings.reads_whole_log and settings.factorized_rows != "full":
         found["factorization_rows"] = settings.factorized_rows
         # Records from before there was a choice kept pairs together.
         if settings.left_out != "pair":

@@ -13,8 +13,8 @@ from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import require_probability
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
-from cadc.models.factor_logit import FactorLogit
 from cadc.models.linear_terms import LinearTerms
 from cadc.models.model import Model
 

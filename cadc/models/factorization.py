@@ -9,8 +9,8 @@ from torch import Tensor
 from cadc.data.batch import Batch
 from cadc.data.schema import Schema
 from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
-from cadc.models.factor_logit import FactorLogit
 from cadc.models.model import Model
 
 

@@ -11,8 +11,8 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.evaluation.saved_tables import Task
+from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
-from cadc.models.factor_logit import FactorLogit
 
 
 class Model(nn.Module, ABC):
@@ -28,6 +28,7 @@ class Model(nn.Module, ABC):
     - `towers`: a dictionary with one for the sides `user` (context included) and `item`, instead of `embeddings`;
     - `items`: an `EmbeddingCollection` of the field `item` alone, instead of `embeddings`;
     - `factors`: `Factors`, `CrossFitted` or None, as `reads_factors` asked;
+    - `views`: `Views`, or None where none are chosen, for a model with `takes_views`;
     - `schema`: the log's;
     - `n_dense`: number of dense features;
     - `generator`: a `torch.Generator`, which all initial weights are drawn from.
@@ -44,6 +45,12 @@ class Model(nn.Module, ABC):
 
     needs_factors: ClassVar[bool] = False
     """Whether it scores by a factorisation, whatever its options; see `reads_factors`."""
+
+    takes_views: ClassVar[bool] = False
+    """Whether it can read views of the whole log; see `cadc.views.view.View`."""
+
+    needs_views: ClassVar[bool] = False
+    """Whether it reads nothing but views."""
 
     factor_dim: ClassVar[int | None] = None
     """Length of the factors' vectors that it insists on; None leaves it to the configuration."""

@@ -15,8 +15,8 @@ from cadc.embeddings.schemes.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive, require_probability
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
+from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
-from cadc.models.factor_logit import FactorLogit
 from cadc.models.model import Model
 from cadc.models.negatives import Negatives
 from cadc.models.pair_fields import require_user_and_item

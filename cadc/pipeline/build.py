@@ -9,6 +9,8 @@ from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.schema import SIDES, Side
+from cadc.data.split.split import SPLITS
+from cadc.data.thinning import thinned
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
 from cadc.evaluation.ranking import rows_before
@@ -19,6 +21,8 @@ from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.randomness import numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample
+from cadc.views.fitted_views import Base, FittedViews, fit_views
+from cadc.views.row_numbers import RowNumbers
 
 
 def open_log(settings: Settings) -> InteractionLog:
@@ -75,6 +79,39 @@ def factorize_log(settings: Settings, log: InteractionLog, sample: Sample) -> Fi
     )
 
 
+def fit_log_views(settings: Settings, log: InteractionLog, sample: Sample) -> FittedViews | None:
+    """Return the views that the model reads, fitted on rows outside the sample or fold by fold; None without any."""
+    if not settings.views:
+        return None
+    base = None
+    if settings.views_read_factors:
+        assert settings.factorization is not None and settings.factor_dim is not None
+        method = settings.factorization.build()
+        validation = thinned(log.rows("validation"), settings.validation_rate) if method.reads_validation else None
+        base = Base(method, settings.factor_dim, validation)
+    return fit_views(
+        {name: view.build() for name, view in settings.views.items()},
+        log,
+        settings.factorized_rows,
+        sample=sample.rows,
+        n_folds=settings.n_folds,
+        base=base,
+        seed=settings.seeds.factorization,
+        unit=settings.left_out,
+    )
+
+
+def with_numbers(settings: Settings, log: InteractionLog, fitted: FittedViews | None, sample: Sample) -> InteractionLog:
+    """Return the log with what views say of sample, validation and test rows in its batches; they are computed here.
+
+    A ranking model asks views for all items of a user instead.
+    """
+    if fitted is None or settings.task == "ranking":
+        return log
+    numbers = {split: fitted.numbers(log, log.rows(split)) for split in SPLITS[1:]}
+    return log.with_views(RowNumbers(log, sample.rows, fitted.numbers(log, sample.rows), numbers))
+
+
 def batch_columns(sample: Sample, fitted: Fitted | None) -> dict[str, Tensor]:
     """Return what goes into training batches beside the rows of a sample, a value a row, shape [n] each."""
     found = sample.batch_columns()
@@ -83,7 +120,9 @@ def batch_columns(sample: Sample, fitted: Fitted | None) -> dict[str, Tensor]:
     return found
 
 
-def make_model(settings: Settings, log: InteractionLog, fitted: Fitted | None, sample: Sample) -> Model:
+def make_model(
+    settings: Settings, log: InteractionLog, fitted: Fitted | None, sample: Sample, views: FittedViews | None = None
+) -> Model:
     """Return the model with its initial weights."""
     factors = fitted.factors if fitted else None
 
@@ -102,6 +141,7 @@ def make_model(settings: Settings, log: InteractionLog, fitted: Fitted | None, s
         towers=towers,
         items=items,
         factors=factors,
+        views=None if views is None else views.module,
         schema=log.schema,
         n_dense=len(log.schema.dense),
         generator=torch_generator(settings.seeds.weights, "network"),

@@ -18,6 +18,7 @@ def require_compatible(settings: Settings) -> None:
             component.build()
     if settings.factorization is not None:
         _require_logits(settings, settings.factorization)
+    if settings.factorization is not None or settings.views:
         _require_rows(settings)
 
 
@@ -35,7 +36,12 @@ def _require_rows(settings: Settings) -> None:
     """Raise a UsageError if the rows that a factorisation reads would tell of those that it must not know."""
     if settings.n_folds < 2:
         raise UsageError(f"factorization_folds is {settings.n_folds}; cross-fitting needs at least 2.")
-    if settings.factorized_rows != "complement" or not settings.scores_with_factors:
+    if settings.views and settings.factorized_rows == "full":
+        raise UsageError(
+            "factorization_rows=full lets views read the labels of the rows that the model is fitted on; set "
+            "factorization_rows=complement (all rows but the sample), or crossfit (all rows, fold by fold)."
+        )
+    if settings.factorized_rows != "complement" or not settings.reads_whole_log:
         return
     assert settings.sampler is not None
     if not settings.sampler.cls.allows_complement:

@@ -19,6 +19,7 @@ from cadc.provenance.fingerprint import file_hash
 from cadc.sampling.sampler import Sample
 from cadc.storage.run_files import MODEL
 from cadc.training.fit_result import FitResult
+from cadc.views.fitted_views import FittedViews
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Done:
     ----------
     log, sample, model : as `cadc.pipeline.build` made them.
     fitted : the factorisations; None for one that the run did not need.
+    views : that the model reads; None without any.
     fit : of the network; None for a model that is not a network.
     metrics : by their name in the record.
     watch : seconds of the stages.
@@ -38,6 +40,7 @@ class Done:
     sample: Sample
     model: Model
     fitted: Sequence[Fitted | None]
+    views: FittedViews | None
     fit: FitResult | None
     metrics: Mapping[str, float]
     watch: Stopwatch
@@ -54,6 +57,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
     """
     log, fit = done.log, done.fit
     fitted = [found for found in done.fitted if found]
+    views = [done.views] if done.views else []
     return {
         "id": run_id,
         "schema_version": SCHEMA_VERSION,
@@ -77,9 +81,9 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "rows": {
             "kept": len(done.sample.rows) if settings.sampler is not None else None,
             "full": log.n_rows("train"),
-            "factorized": max((found.n_rows for found in fitted), default=None),
+            "factorized": max((found.n_rows for found in (*fitted, *views)), default=None),
             "validation": max(
-                [found.n_validation for found in fitted]
+                [found.n_validation for found in (*fitted, *views)]
                 + ([fit.n_validation] if fit else [])
                 + ([] if done.model.n_validation is None else [done.model.n_validation]),
                 default=None,
@@ -110,10 +114,12 @@ def _costs(done: Done) -> dict[str, Any]:
     (`environment.fleet` is its number of arms) the arm's share counts; the peak of memory is that of the whole fleet.
     """
     fit = done.fit
-    factorizations = {key: cost for found in done.fitted if found for key, cost in found.cost.items()}.values()
+    by_key = {key: cost for found in done.fitted if found for key, cost in found.cost.items()}
+    factorizations = (by_key | (done.views.factorizations if done.views else {})).values()
     seconds = {
         "prepare_s": done.log.meta["prepare_s"],
         "factorize_s": sum(cost["seconds"] for cost in factorizations),
+        **({"views_s": sum(done.views.seconds.values())} if done.views else {}),
         **done.watch.seconds,
     }
     seconds["sample_s"] += done.sample.seconds

@@ -14,7 +14,16 @@ from cadc.embeddings.base.serving_state import stored_state
 from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
-from cadc.pipeline.build import batch_columns, draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.build import (
+    batch_columns,
+    draw_sample,
+    factorize_for_sampler,
+    factorize_log,
+    fit_log_views,
+    make_model,
+    open_log,
+    with_numbers,
+)
 from cadc.pipeline.evaluate import evaluate, require_labels
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
@@ -28,6 +37,7 @@ from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import History
 from cadc.training.search import fit_after_search
+from cadc.views.fitted_views import FittedViews
 
 
 @separate_memory()
@@ -68,6 +78,7 @@ class Begun:
     ----------
     log, sample, model : as `cadc.pipeline.build` made them.
     before_sampling, fitted : the factorisations; None for one that the run does not need.
+    views : the views that the model reads; None without any.
     watch : seconds of the stages so far.
     """
 
@@ -76,6 +87,7 @@ class Begun:
     model: Model
     before_sampling: Fitted | None
     fitted: Fitted | None
+    views: FittedViews | None
     watch: Stopwatch
 
 
@@ -92,9 +104,11 @@ def begin(settings: Settings) -> Begun:
     with watch.stage("sample_s"):
         sample = draw_sample(settings, log, before_sampling)
     fitted = factorize_log(settings, log, sample)
+    views = fit_log_views(settings, log, sample)
+    log = with_numbers(settings, log, views, sample)
     with watch.stage("initialise_s"):
-        model = make_model(settings, log, fitted, sample)
-    return Begun(log, sample, model, before_sampling, fitted, watch)
+        model = make_model(settings, log, fitted, sample, views)
+    return Begun(log, sample, model, before_sampling, fitted, views, watch)
 
 
 def end(settings: Settings, run_id: str, code: str, folder: Path, begun: Begun, fit: FitResult | None) -> None:
@@ -117,7 +131,7 @@ def end(settings: Settings, run_id: str, code: str, folder: Path, begun: Begun, 
     if fit:
         pd.DataFrame(fit.history).to_csv(folder / CURVES, index=False)
     factorizations = [begun.before_sampling, begun.fitted]
-    done = Done(begun.log, begun.sample, begun.model, factorizations, fit, metrics, begun.watch)
+    done = Done(begun.log, begun.sample, begun.model, factorizations, begun.views, fit, metrics, begun.watch)
     record = record_of(settings, run_id, code, done, folder)
     (folder / RECORD).write_text(json.dumps(record, indent=1, allow_nan=False))
 

@@ -1,6 +1,6 @@
 """All choices of one run, resolved once from its configuration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,8 +21,10 @@ from cadc.models.model import Model
 from cadc.pipeline.given_parts import choose_split, with_given_parts
 from cadc.pipeline.seeds import Config, Seeds, seeds_of
 from cadc.pipeline.task import task_of
+from cadc.pipeline.views import views_of
 from cadc.sampling.sampler import Sampler
 from cadc.training.fit import Fit
+from cadc.views.view import View
 
 Evaluated = Literal["test", "validation"]
 
@@ -43,9 +45,10 @@ class Settings:
     sampler : which training rows are kept; None if nothing is fitted on a sample.
     initializer, scheme, fit : what tables start from, how they are stored, how a network is fitted; None without one.
     factorization : None if nothing in the run asks for factors.
-    factorized_rows : which training rows the factorisation reads.
-    left_out : what the factorisation leaves out together where it does not read all rows: single rows, or pairs of user
-        and item with all their rows.
+    views : what the model reads of the whole log beside, by name in alphabetical order; empty for models without.
+    factorized_rows : which training rows the factorisation and the views read.
+    left_out : what they leave out together where they do not read all rows: single rows, or pairs of user and item with
+        all their rows.
     n_folds : of cross-fitting.
     factor_dim : length of the factors' vectors; None without a factorisation.
     evaluated : the part that the run is judged by.
@@ -64,6 +67,7 @@ class Settings:
     scheme: Component[Scheme] | None
     fit: Component[Fit] | None
     factorization: Component[Factorization] | None
+    views: Mapping[str, Component[View]]
     factorized_rows: FactorizedRows
     left_out: Unit
     n_folds: int
@@ -114,7 +118,9 @@ class Settings:
         factorized_rows: FactorizedRows = config.get("factorization_rows", "full")
         scores_with_factors = model.cls.reads_factors(model.options) or (is_trained and initializer.cls.needs_factors)
         uses_sampler = is_trained or model.cls.fits_sample or (scores_with_factors and factorized_rows == "complement")
-        needs_factors = scores_with_factors or (uses_sampler and sampler.cls.needs_factors)
+        views = views_of(config, model, seeds_of(config))
+        views_need_factors = any(view.cls.needs_factors for view in views.values())
+        needs_factors = scores_with_factors or views_need_factors or (uses_sampler and sampler.cls.needs_factors)
         settings = cls(
             config=config,
             source=Component.read({key: own for key, own in data.items() if key not in BESIDE_SOURCE}, "data", Source),
@@ -131,6 +137,7 @@ class Settings:
             scheme=Component.read(config["embedding"], "embedding", Scheme) if is_trained else None,
             fit=Component.read(config["trainer"], "trainer", Fit) if is_trained else None,
             factorization=factorization if needs_factors else None,
+            views=views,
             factorized_rows=factorized_rows,
             # Records from before there was a choice kept pairs together.
             left_out=config.get("factorization_unit", "pair"),
@@ -172,6 +179,16 @@ class Settings:
         return self.model_reads_factors or self.starts_from_factors
 
     @property
+    def views_read_factors(self) -> bool:
+        """Whether some view starts from the factorisation."""
+        return any(view.cls.needs_factors for view in self.views.values())
+
+    @property
+    def reads_whole_log(self) -> bool:
+        """Whether anything is fitted on `factorized_rows`."""
+        return self.scores_with_factors or bool(self.views)
+
+    @property
     def samples_by_factors(self) -> bool:
         """Whether the sampler chooses rows by a factorisation of all training rows."""
         return self.sampler is not None and self.sampler.cls.needs_factors
@@ -190,6 +207,7 @@ class Settings:
             "embedding": self.scheme,
             "trainer": self.fit,
             "factorization": self.factorization,
+            **{f"views.{name}": view for name, view in self.views.items()},
         }
         return {group: component for group, component in found.items() if component is not None}
 
@@ -215,7 +233,8 @@ class Settings:
         if "seed" in filled:
             draws = self.factorized_rows == "crossfit" or own.build().draws(dim)
             filled["seed"] = self.seeds.factorization if draws else default["seed"]
-        if not (self.model_reads_factors or (self.initializer is not None and self.initializer.cls.reads_biases)):
+        reads_biases = self.initializer is not None and self.initializer.cls.reads_biases
+        if not (self.model_reads_factors or self.views_read_factors or reads_biases):
             filled |= {name: default[name] for name, value in filled.items() if value == AUTO}
         return replace(self, factor_dim=dim, factorization=replace(own, options=filled))
 

@@ -15,7 +15,14 @@ from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.models.model import Model
 from cadc.paths import regular_file
-from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.build import (
+    draw_sample,
+    factorize_for_sampler,
+    factorize_log,
+    fit_log_views,
+    make_model,
+    open_log,
+)
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
@@ -48,7 +55,8 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     # Factors that are no longer in the cache have the run's bits for its number of threads alone.
     with threads(settings.threads):
         sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
-        model = make_model(settings, log, factorize_log(settings, log, sample), sample)
+        fitted, views = factorize_log(settings, log, sample), fit_log_views(settings, log, sample)
+        model = make_model(settings, log, fitted, sample, views)
         if settings.task == "ranking":
             model.remember(log, rows_before(log, settings.evaluated))
     try:

@@ -18,7 +18,7 @@ from cadc.terminal.progress import say
 BUILDING = ".building-"
 """Beginning of the name of the folder in which a process makes an entry."""
 
-STAGES = ("downloads", "raw", "prepared", "factors", "scores")
+STAGES = ("downloads", "raw", "prepared", "factors", "views", "scores")
 
 
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:

@@ -17,6 +17,7 @@ from cadc.testing.scheme import check_scheme
 from cadc.testing.source import check_source
 from cadc.testing.split import check_split
 from cadc.testing.transform import check_transform
+from cadc.testing.view import check_view, made_up_views
 
 __all__ = [
     "check_factorization",
@@ -28,6 +29,8 @@ __all__ = [
     "check_source",
     "check_split",
     "check_transform",
+    "check_view",
     "made_up_factors",
+    "made_up_views",
     "small_log",
 ]

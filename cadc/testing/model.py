@@ -22,6 +22,7 @@ from cadc.models.model import Model
 from cadc.randomness import torch_generator
 from cadc.testing.expect import expect, expect_derived, global_generators_untouched
 from cadc.testing.logs import made_up_factors, small_log
+from cadc.testing.view import made_up_views
 
 DIM = 8
 N_ROWS = 200
@@ -108,6 +109,7 @@ def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], se
         "towers": {side: EmbeddingCollection(log.schema, Full(dim=DIM), start, own) for side, own in sides.items()},
         "items": EmbeddingCollection(log.schema, Full(dim=DIM), start, ("item",), names=("item",)),
         "factors": factors,
+        "views": made_up_views(log) if cls.needs_views else None,
         "schema": log.schema,
         "n_dense": len(log.schema.dense),
         "generator": torch_generator(seed, "network"),

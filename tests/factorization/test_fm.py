@@ -15,9 +15,9 @@ from cadc.errors import DataError, UsageError
 from cadc.evaluation.metrics.logloss import logloss
 from cadc.factorization.factors import Factors
 from cadc.factorization.fm import FactorizationMachine
-from cadc.factorization.fm_fit import ContextRows, SideRows, update_context, update_linear
-from cadc.factorization.fm_rows import incidence, read_rows
 from cadc.factorization.logistic import LogisticMF
+from cadc.factorization.solvers.fm_fit import ContextRows, SideRows, update_context, update_linear
+from cadc.factorization.solvers.fm_rows import incidence, read_rows
 from tests.data.test_prepare import Rows as PlainRows
 from tests.support.helpers import ListSource, small_synthetic_log
 
@@ -239,7 +239,7 @@ def test_field_that_is_not_there_or_bags_alone_are_data_errors():
 def test_few_entities_at_a_time_give_the_same_steps(monkeypatch):
     log = small_synthetic_log()
     _, _, whole = machine_after(log, log.rows("train"), 3, relaxation=1.6, variational=True)
-    monkeypatch.setattr("cadc.factorization.fm_state.PIECE", 7)
+    monkeypatch.setattr("cadc.factorization.solvers.fm_state.PIECE", 7)
     _, _, parts = machine_after(log, log.rows("train"), 3, relaxation=1.6, variational=True)
     for name, field in whole.items():
         torch.testing.assert_close(parts[name].parameters, field.parameters, atol=1e-3, rtol=1e-3)

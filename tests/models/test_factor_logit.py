@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cadc.factorization.crossfit import CrossFitted
-from cadc.models.factor_logit import FactorLogit
+from cadc.factorization.factor_logit import FactorLogit
 from cadc.models.factorization import FactorizationModel
 from tests.support.helpers import random_factors
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from cadc.data.seen_ids import seen_ids
+from cadc.factorization.factor_logit import FactorLogit
 from cadc.ledger import Ledger
-from cadc.models.factor_logit import FactorLogit
 from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
 from cadc.pipeline.settings import Settings
 from cadc.serving.export import tables_of

@@ -20,6 +20,7 @@ from cadc.training.device import device_of_accelerator
 from cadc.training.fit import Fit
 from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import History
+from cadc.views.views import Views
 
 MEASURED = ("psnr",)
 """Attributes of modules that no computation reads."""
@@ -86,6 +87,8 @@ class Arm:
             return "its tables search for their structure first"
         if self.model.shuffles_users:
             return "its batches hold users, whose numbers of rows differ"
+        if any(isinstance(module, Views) for module in self.model.modules()):
+            return "its batches hold numbers of views"
         if any(isinstance(module, nn.Dropout) and module.p for module in self.model.modules()):
             return "its dropout draws from a generator that the arms of a fleet share"
         return None if len(self.rows) else "its sample is empty"

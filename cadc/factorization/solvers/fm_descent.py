@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from cadc.factorization.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
-from cadc.factorization.fm_rows import Rows
+from cadc.factorization.solvers.fm_fit import ContextRows, Machine, SideRows, update_context, update_linear
+from cadc.factorization.solvers.fm_rows import Rows
 from cadc.factorization.solvers.penalties import Descent
 
 

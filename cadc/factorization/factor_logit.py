@@ -1,5 +1,7 @@
 """The logit of a factorisation as a module: frozen, saved with the model, equal in training and serving."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
@@ -8,7 +10,7 @@ from cadc.data.bags import spread_to_values
 from cadc.data.batch import Batch
 from cadc.data.schema import Field, Schema
 from cadc.factorization.crossfit import CrossFitted
-from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors, Kind
 
 
 class FactorLogit(nn.Module):
@@ -29,18 +31,40 @@ class FactorLogit(nn.Module):
     def __init__(self, factors: Factors | CrossFitted, schema: Schema) -> None:
         super().__init__()
         parts = parts_of(factors)
-        self.n_parts, self.dim, self.kind = len(parts), parts[0].dim, parts[0].kind
+        # A value's bias is the last column of its vector, so that one look-up reads both.
+        tables = {
+            name: torch.stack(
+                [torch.cat([part.vectors[name], part.biases[name][:, None]], 1).float() for part in parts]
+            )
+            for name in parts[0].fields
+        }
+        weights = [weight for part in parts if (weight := part.dense) is not None]
+        self._set(tables, torch.stack(weights).float() if weights else None, schema, parts[0].kind)
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Tensor], dense: Tensor | None, schema: Schema) -> "FactorLogit":
+        """Return the logit of tables that hold vectors and biases already.
+
+        Parameters
+        ----------
+        tables : vectors with the bias in their last column, by field, float32, shape [parts, vocabulary size, k + 1].
+        dense : weights of the dense columns, float32, shape [parts, D]; None where they are not read.
+        schema : of the log.
+        """
+        found = cls.__new__(cls)
+        nn.Module.__init__(found)
+        found._set(tables, dense, schema, "logit")
+        return found
+
+    def _set(self, tables: Mapping[str, Tensor], dense: Tensor | None, schema: Schema, kind: Kind) -> None:
+        self.n_parts, _, width = next(iter(tables.values())).shape
+        self.dim, self.kind = width - 1, kind
         single = [field.name for field in schema.single]
-        self.fields: list[Field] = [schema[name] for name in parts[0].fields]
+        self.fields: list[Field] = [schema[name] for name in tables]
         self.columns = {field.name: single.index(field.name) for field in self.fields if not field.bag}
         for field in self.fields:
-            # A value's bias is the last column of its vector, so that one look-up reads both.
-            tables = [
-                torch.cat([part.vectors[field.name], part.biases[field.name].unsqueeze(1)], 1).float() for part in parts
-            ]
-            self.register_buffer(_name(field), torch.stack(tables))
-        weights = [weight for part in parts if (weight := part.dense) is not None]
-        self.register_buffer("dense", torch.stack(weights).float() if weights else None)
+            self.register_buffer(_name(field), tables[field.name])
+        self.register_buffer("dense", dense)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float32, shape [B]."""

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.factorization.blocks import blocks_of
-from cadc.factorization.fm_rows import Rows
-from cadc.factorization.fm_state import FieldState, Side
+from cadc.factorization.solvers.fm_rows import Rows
+from cadc.factorization.solvers.fm_state import FieldState, Side
 from cadc.factorization.solvers.majorize import curvature, moments
 
 PIECE = 1 << 16

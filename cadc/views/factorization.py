@@ -1,0 +1,52 @@
+"""The run's factorisation as a view: its logit, and the logits of other thresholds of the rating."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cadc.data.schema import Schema
+from cadc.factorization.factor_logit import FactorLogit
+from cadc.factorization.factors import Factors
+from cadc.views.evidence import Evidence
+from cadc.views.view import RowsToScore, View
+
+
+class FactorizationView(View):
+    """The logit of the run's factorisation, `factorization=…`, fitted on the rows that views read."""
+
+    needs_factors: ClassVar[bool] = True
+
+    @classmethod
+    def require_fields(cls, schema: Schema) -> None:
+        """Accept any log: the factorisation says itself which fields it reads."""
+
+    def fit(self, evidence: Evidence) -> dict[str, Tensor]:
+        """Return the tables of the factors: vectors with the bias in their last column, by field."""
+        return arrays_of(evidence.factors)
+
+    def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
+        """Return the logits, float32, shape [B, 1]."""
+        return logits_of(fitted, rows).unsqueeze(1)
+
+    def vectors(self, fitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the vectors of each field, without biases."""
+        return {name: table[:, :-1] for name, table in fitted.items() if name != DENSE}
+
+
+DENSE = "dense_weights"
+
+
+def arrays_of(factors: Factors) -> dict[str, Tensor]:
+    """Return factors as tables by field, float32, shape [vocabulary size, k + 1], and weights of dense columns."""
+    arrays = {name: torch.cat([own, factors.biases[name].unsqueeze(1)], 1) for name, own in factors.vectors.items()}
+    return arrays if factors.dense is None else arrays | {DENSE: factors.dense}
+
+
+def logits_of(fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
+    """Return the logits of tables that `arrays_of` returned, float32, shape [B]."""
+    tables = {name: table.unsqueeze(0) for name, table in fitted.items() if name != DENSE}
+    dense = fitted[DENSE].unsqueeze(0) if DENSE in fitted else None
+    found: Tensor = FactorLogit.of_tables(tables, dense, rows.schema)(rows.batch)
+    return found

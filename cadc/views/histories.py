@@ -1,0 +1,130 @@
+"""Histories: the rows of each user in order of time, as views and sequence models read them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from cadc.data.log import InteractionLog
+from cadc.data.schema import ENTITY_FIELDS
+
+COLUMNS = ("label", "rating", "time")
+"""What a history may hold beside its items."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """U histories one after the other, each in order of time, or of the log where there are no times.
+
+    Parameters
+    ----------
+    first : where each history begins, and the last one ends, int64, shape [U + 1].
+    items : ids of the field `item`, int64, shape [V].
+    of : which history each row of a batch has, int64, shape [B].
+    label, rating : float32, shape [V]; None where nobody asked for them.
+    time : in ticks of the log, int64, shape [V]; None where nobody asked for it.
+    """
+
+    first: Tensor
+    items: Tensor
+    of: Tensor
+    label: Tensor | None = None
+    rating: Tensor | None = None
+    time: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+    @property
+    def lengths(self) -> Tensor:
+        """Number of rows of each history, int64, shape [U]."""
+        return self.first.diff()
+
+    @property
+    def owners(self) -> Tensor:
+        """Number of the history of each of its rows, int64, shape [V]."""
+        return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
+
+    @property
+    def back(self) -> Tensor:
+        """How many rows of its history come after each row, int64, shape [V]: 0 for the last."""
+        return (self.first[1:] - 1)[self.owners] - torch.arange(len(self.items))
+
+    def matrix(self, values: Tensor, n_items: int) -> csr_array:
+        """Return histories × items, float32, shape [U, n_items]; items that occur twice in a history stay apart.
+
+        Parameters
+        ----------
+        values : a number for each row, shape [V].
+        n_items : size of the vocabulary.
+        """
+        parts = values.float().numpy(), self.items.numpy(), self.first.numpy()
+        return csr_array(parts, shape=(len(self), n_items))
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """The histories of all users, as a model keeps and saves them.
+
+    Parameters
+    ----------
+    arrays : `first`, int64, shape [n_users + 1]; `items`, int32; and, where asked for, `label` (uint8), `rating`
+        (float16 where it holds all of them, else float32) and `time` (int64), shape [V] each.
+    """
+
+    arrays: dict[str, Tensor]
+
+    @classmethod
+    def of_rows(cls, log: InteractionLog, rows: Tensor, columns: Collection[str] = ()) -> "KnownRows":
+        """Read the histories of some rows; those of *unknown* users or items are left out.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : row numbers, int32 or int64, shape [n].
+        columns : of `COLUMNS`, what is kept beside the items.
+        """
+        log = log.plain
+        users, items = (log.field_ids(name, rows).long() for name in ENTITY_FIELDS)
+        known = ((users > 0) & (items > 0)).nonzero()[:, 0]
+        rows, users, items = rows[known], users[known], items[known]
+        by = [rows.numpy(), users.numpy()]
+        times = _column(log, "time", rows) if log.has_column("time") else None
+        if times is not None:
+            by.insert(1, times)
+        order = torch.from_numpy(np.lexsort(by))
+        n_users = log.schema[ENTITY_FIELDS[0]].vocabulary_size
+        first = torch.zeros(n_users + 1, dtype=torch.int64)
+        first[1:] = torch.bincount(users, minlength=n_users).cumsum(0)
+        arrays = {"first": first, "items": items[order].int()}
+        if "label" in columns:
+            arrays["label"] = log.labels(rows)[order].byte()
+        if "rating" in columns:
+            ratings = log.ratings(rows)[order]
+            halves = ratings.half()
+            arrays["rating"] = halves if torch.equal(halves.float(), ratings) else ratings
+        if "time" in columns:
+            assert times is not None, "the view has reads_times=True, so logs without times were refused"
+            arrays["time"] = torch.from_numpy(times)[order]
+        return cls(arrays)
+
+    def of_users(self, users: Tensor) -> Histories:
+        """Return the histories of the users of a batch (ids, int64, shape [B]), each user's once."""
+        different, of = torch.unique(users, return_inverse=True)
+        first = self.arrays["first"]
+        lengths = (first[1:] - first[:-1])[different]
+        bounds = torch.zeros(len(different) + 1, dtype=torch.int64)
+        bounds[1:] = lengths.cumsum(0)
+        places = torch.arange(int(bounds[-1])) + torch.repeat_interleave(first[different] - bounds[:-1], lengths)
+        cut = {name: values[places] for name, values in self.arrays.items() if name != "first"}
+        whole = {name: own if name == "time" else own.float() for name, own in cut.items() if name != "items"}
+        return Histories(bounds, cut["items"].long(), of, **whole)
+
+
+def _column(log: InteractionLog, name: str, rows: Tensor) -> NDArray[Any]:
+    return log.column(name)[rows.numpy()]

@@ -1,0 +1,172 @@
+"""Views as a module: frozen, saved with the model, equal in training and serving."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from cadc.data.batch import Batch
+from cadc.data.log import InteractionLog
+from cadc.data.schema import ENTITY_FIELDS, Schema
+from cadc.views.histories import COLUMNS, Histories, KnownRows
+from cadc.views.view import RowsToScore, View
+
+Arrays = Mapping[str, Tensor]
+
+SCORED_ROWS = 1 << 15
+"""Rows whose numbers are computed at once."""
+
+
+@dataclass(frozen=True)
+class FittedPart:
+    """Views that were fitted on the same rows.
+
+    Parameters
+    ----------
+    arrays : what each view has fitted, by its name.
+    known : histories of users in the fitted rows; None if no view reads them.
+    """
+
+    arrays: Mapping[str, Arrays]
+    known: KnownRows | None
+
+
+class Views(nn.Module):
+    """K numbers of each row: those of all views, one after the other.
+
+    Of cross-fitted views, a training row gets the numbers of the part that was fitted without it, and every other row
+    gets the mean of the parts' numbers.
+
+    Parameters
+    ----------
+    views : the views by name, in the order of their numbers.
+    parts : what they have fitted; one part, or one for each fold.
+    schema : of the log that they were fitted on.
+    fold : fold of each training row, int64, shape [n]; None for a single part.
+    """
+
+    def __init__(
+        self, views: Mapping[str, View], parts: Sequence[FittedPart], schema: Schema, fold: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.views, self.schema, self.fold = dict(views), schema, fold
+        self.n_parts = len(parts)
+        self._arrays = [{name: tuple(part.arrays[name]) for name in views} for part in parts]
+        self._known = [None if part.known is None else tuple(part.known.arrays) for part in parts]
+        for number, part in enumerate(parts):
+            for name, arrays in part.arrays.items():
+                for key, array in arrays.items():
+                    self.register_buffer(_buffer(number, name, key), array)
+            for key, array in ({} if part.known is None else part.known.arrays).items():
+                self.register_buffer(_buffer(number, "histories", key), array)
+        single = [field.name for field in schema.single]
+        self._places = {name: single.index(name) for name in ENTITY_FIELDS if name in single}
+        self._sizes = {name: schema[name].vocabulary_size for name in self._places}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the K numbers, such as `item_neighbours.support`."""
+        return tuple(f"{name}.{key}" for name, view in self.views.items() for key in view.columns(self.arrays(name)))
+
+    def arrays(self, name: str, part: int = 0) -> dict[str, Tensor]:
+        """Return what a view has fitted, by name."""
+        return {key: self.get_buffer(_buffer(part, name, key)) for key in self._arrays[part][name]}
+
+    def known_rows(self, part: int = 0) -> KnownRows | None:
+        """Return the histories of users in the rows that a part was fitted on; None if no view reads them."""
+        keys = self._known[part]
+        if keys is None:
+            return None
+        return KnownRows({key: self.get_buffer(_buffer(part, "histories", key)) for key in keys})
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the numbers of a batch, float32, shape [B, K]; those that it brings along, where it does."""
+        if batch.views is not None:
+            return batch.views
+        if self.n_parts == 1 or batch.fold is None:
+            return torch.stack([self._numbers(batch, part) for part in range(self.n_parts)]).mean(0)
+        every = torch.stack([self._numbers(batch, part) for part in range(self.n_parts)])
+        return every[batch.fold, torch.arange(len(batch), device=every.device)]
+
+    def of_rows(self, log: InteractionLog, rows: Tensor) -> Tensor:
+        """Return the numbers of some rows of a log, float32, shape [n, K].
+
+        Parameters
+        ----------
+        log : the log.
+        rows : row numbers, int32 or int64, shape [n]. Training rows must be outside the fitted ones, or have a fold.
+        """
+        if not len(rows):
+            return torch.zeros(0, len(self.columns))
+        found = torch.empty(len(rows), len(self.columns))
+        # Rows of a user are computed together, whose history is read once.
+        users = log.field_ids(ENTITY_FIELDS[0], rows) if ENTITY_FIELDS[0] in self._places else torch.zeros(len(rows))
+        order = users.argsort(stable=True)
+        n_train = log.n_rows("train")
+        for places in order.split(SCORED_ROWS):
+            own = rows[places].long()
+            batch = replace(log.gather(own), views=None)
+            if self.fold is None:
+                found[places] = self(batch)
+                continue
+            trained = own < n_train
+            found[places[~trained]] = self(replace(log.gather(own[~trained]), views=None))
+            for part in self.fold[own[trained]].unique().tolist():
+                chosen = trained.nonzero()[:, 0][self.fold[own[trained]] == part]
+                found[places[chosen]] = self._numbers(log.gather(own[chosen]), part)
+        return found
+
+    def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch of b users to the numbers of these n items, float32, shape [b, n, K]."""
+        ids = self._ids(items, ENTITY_FIELDS[1])
+
+        def numbers(users: Batch) -> Tensor:
+            parts = []
+            for part in range(self.n_parts):
+                asked = self._rows(users, part)
+                own = [view.item_numbers(self.arrays(name, part), asked, ids) for name, view in self.views.items()]
+                parts.append(torch.cat(own, 2))
+            return torch.stack(parts).mean(0)
+
+        return numbers
+
+    def _numbers(self, batch: Batch, part: int) -> Tensor:
+        asked = self._rows(batch, part)
+        found = [view.numbers(self.arrays(name, part), asked) for name, view in self.views.items()]
+        return torch.cat(found, 1).float()
+
+    def _rows(self, batch: Batch, part: int) -> RowsToScore:
+        """Return the rows of a batch with the ids that the views know, and the histories of their users."""
+        ids = batch.ids
+        for name, place in self._places.items():
+            if (ids[:, place] >= self._sizes[name]).any():  # of cold users or items, which have no evidence
+                ids = ids.clone()
+                ids[:, place] = self._ids(batch, name).to(ids.dtype)
+        batch = replace(batch, ids=ids)
+        users, items = (self._ids(batch, name) for name in ENTITY_FIELDS)
+        known = self.known_rows(part)
+        histories = no_histories(len(batch)) if known is None else known.of_users(users)
+        return RowsToScore(batch, self.schema, users, items, histories)
+
+    def _ids(self, batch: Batch, field: str) -> Tensor:
+        if field not in self._places:
+            return torch.zeros(len(batch), dtype=torch.int64)
+        ids = batch.ids[:, self._places[field]].long()
+        return ids.where(ids < self._sizes[field], 0)
+
+
+def no_histories(n: int) -> Histories:
+    """Return the histories of n rows that share an empty one."""
+    none = torch.zeros(0, dtype=torch.int64)
+    return Histories(torch.zeros(2, dtype=torch.int64), none, torch.zeros(n, dtype=torch.int64))
+
+
+def history_columns(views: Mapping[str, View], arrays: Mapping[str, Arrays]) -> list[str] | None:
+    """Return what some views read of histories together, in the order of `COLUMNS`; None if they read none."""
+    asked = [found for name, view in views.items() if (found := view.history_columns(arrays[name])) is not None]
+    return [name for name in COLUMNS if any(name in found for found in asked)] if asked else None
+
+
+def _buffer(part: int, view: str, key: str) -> str:
+    return f"{view}__{key}__{part}"
