@@ -24,6 +24,8 @@ LAYOUTS = {
     "lightgcn": "cadc.data.layouts.lightgcn.LightGCNFiles",
 }
 """Class of each layout that is written."""
+MOST_RATINGS = 11
+"""Different ratings whose shares are shown one by one."""
 OF_A_CONFIGURATION = ("describe", "export")
 """Actions that take overrides and write a folder."""
 
@@ -164,8 +166,24 @@ def _rows(log: "InteractionLog") -> Iterator[str]:
     yield f"all         {total:>12,} rows, {100 * sum(positives.values()) / total:5.1f} % positive"
     for split in SPLITS:
         yield f"{split:11} {rows[split]:>12,} rows, {100 * positives[split] / rows[split]:5.1f} % positive"
+    if log.has_column("rating"):
+        yield f"ratings     {_ratings(log)}"
     if log.meta.get("split_remark"):
         yield f"split       {log.meta['split_remark']}"
+
+
+def _ratings(log: "InteractionLog") -> str:
+    """Return the share of rows of each rating, or percentiles of many different ones."""
+    import numpy as np
+
+    from cadc.reporting.activity import PERCENTILES
+
+    rating = log.column("rating")
+    values, counts = np.unique(rating, return_counts=True)
+    if len(values) <= MOST_RATINGS:
+        return ", ".join(f"{value:g}: {n / len(rating):.1%}" for value, n in zip(values, counts, strict=True))
+    shown = ", ".join(f"{value:g}" for value in np.percentile(rating, PERCENTILES))
+    return f"{len(values):,} different ({', '.join(map(str, PERCENTILES))} %): {shown}"
 
 
 def _entities(log: "InteractionLog", sides: Sequence["EntitySide"]) -> Iterator[str]:

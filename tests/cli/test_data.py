@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
@@ -174,12 +175,21 @@ def test_describe_counts_what_the_log_holds(publishers, inside):
         share = 100 * float((log.column("label", split) == 1).mean())
         assert f" {n_rows:,} rows" in lines[split]
         assert f" {share:.1f} % positive" in lines[split]
+    shares = pd.Series(log.column("rating")).value_counts(normalize=True).sort_index()
+    assert lines["ratings"].split(None, 1)[1] == ", ".join(f"{value:g}: {share:.1%}" for value, share in shares.items())
     assert f" {N_USERS}, {N_USERS} with rows" in lines["users"]
     assert f" {N_MOVIES}, {N_MOVIES - 1} with rows" in lines["items"]  # the last film is never rated
     assert f"{2000 / (N_USERS * N_MOVIES):.4%}" in lines["density"]
     assert "repeated" not in lines
     assert "genres" in lines["fields"]
     assert "(bag)" in lines["fields"]
+
+
+def test_describe_shows_percentiles_of_ratings_of_many_values(inside):
+    pd.DataFrame({"who": np.arange(200) % 9, "price": np.arange(200) / 4}).to_csv("sales.csv", index=False)
+    words = ("data.path=sales.csv", "data.user=who", "data.rating=price", "data.threshold=20")
+    answer = cadc("data", "describe", "table", *words)
+    assert "ratings     200 different (5, 25, 50, 75, 95, 100 %): 2.4875, 12.4375, 24.875" in answer.out
 
 
 def test_describe_counts_rows_of_a_pair_that_came_before(inside):
