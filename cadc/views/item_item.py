@@ -48,6 +48,11 @@ class SparseItemWeights:
             torch.from_numpy(weights.data.astype(np.float32)),
         )
 
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return len(self.first) - 1
+
     def absolute(self) -> "SparseItemWeights":
         """Return the absolute values of the weights."""
         return SparseItemWeights(self.first, self.sources, self.values.float().abs())
@@ -71,7 +76,7 @@ class SparseItemWeights:
         found = torch.zeros(len(of))
         order = of.argsort(stable=True)
         ascending = of[order].contiguous()
-        n_items = len(self.first) - 1
+        n_items = self.n_items
         size = max(1, CELLS // n_items)
         places = torch.zeros(min(size, histories.shape[0]) * n_items, 1)
         for start in range(0, histories.shape[0], size):
@@ -119,9 +124,8 @@ class SparseItemWeights:
 
     def item_sums(self, histories: csr_array) -> Tensor:
         """Return the sums of each history for all items, float32, shape [U, n_items]; see `pair_sums`."""
-        n_items = len(self.first) - 1
         values = self.values.float().numpy()
-        matrix = csr_array((values, self.sources.int().numpy(), self.first.numpy()), shape=(n_items, n_items))
+        matrix = csr_array((values, self.sources.int().numpy(), self.first.numpy()), shape=(self.n_items, self.n_items))
         return torch.from_numpy((histories @ matrix.T.tocsr()).toarray())
 
 

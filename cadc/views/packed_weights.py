@@ -1,0 +1,49 @@
+"""Weights between items in few bytes: 16-bit ids where they fit, and 8-bit values with a scale for each item."""
+
+from collections.abc import Mapping
+
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from cadc.views.item_item import SparseItemWeights
+
+LARGEST = 127
+
+
+def pack_weights(weights: csr_array) -> dict[str, Tensor]:
+    """Return weights as arrays that serve.
+
+    Parameters
+    ----------
+    weights : a row for each item that is weighed, from whose largest absolute value its 8-bit steps are taken,
+        float32, shape [n_items, n_items].
+
+    Returns
+    -------
+    first, sources : see `SparseItemWeights`.
+    values : int8, shape [n].
+    scale : what a step is worth for each item, float16, shape [n_items].
+
+    Examples
+    --------
+    >>> packed = pack_weights(csr_array([[0, 0.5], [-0.25, 0]], dtype="float32"))
+    >>> packed["values"].tolist(), unpack_weights(packed).values.round(decimals=2).tolist()
+    ([127, -127], [0.5, -0.25])
+    """
+    whole = SparseItemWeights.of(weights)
+    lengths = whole.first.diff()
+    largest = torch.zeros(len(lengths)).index_reduce_(
+        0, torch.repeat_interleave(lengths), whole.values.abs(), "amax", include_self=True
+    )
+    # Steps are rounded up to what float16 holds, so that the largest value stays in range.
+    scale = (largest / LARGEST).clamp_min(torch.finfo(torch.float16).tiny).half()
+    steps = (whole.values / torch.repeat_interleave(scale.float(), lengths)).round().clamp(-LARGEST, LARGEST)
+    return {"first": whole.first, "sources": whole.sources, "values": steps.char(), "scale": scale}
+
+
+def unpack_weights(arrays: Mapping[str, Tensor]) -> SparseItemWeights:
+    """Return the weights of arrays that `pack_weights` returned, with values in float32."""
+    first = arrays["first"]
+    scale = torch.repeat_interleave(arrays["scale"].float(), first.diff())
+    return SparseItemWeights(first, arrays["sources"], arrays["values"].float() * scale)
