@@ -43,8 +43,8 @@ class ItemNeighbours(View):
         shrinkage: float = 100.0,
         k: int = 200,
         min_common: int = 3,
-        power: float = 4.0,
-        prior: float = 0.01,
+        power: float = 3.0,
+        prior: float = 0.02,
     ) -> None:
         require_choice(of, "views.item_neighbours.of")
         require_at_least(1, "views.item_neighbours", k=k, min_common=min_common)
