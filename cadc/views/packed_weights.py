@@ -1,4 +1,4 @@
-"""Weights between items in few bytes: 16-bit ids where they fit, and 8-bit values with a scale for each item."""
+"""Weights between items in few bytes: 16-bit ids where they fit, and 8 bits for a value beside its item's largest."""
 
 from collections.abc import Mapping
 
@@ -16,14 +16,13 @@ def pack_weights(weights: csr_array) -> dict[str, Tensor]:
 
     Parameters
     ----------
-    weights : a row for each item that is weighed, from whose largest absolute value its 8-bit steps are taken,
-        float32, shape [n_items, n_items].
+    weights : a row for each item that is weighed, float32, shape [n_items, n_items].
 
     Returns
     -------
     first, sources : see `SparseItemWeights`.
     values : int8, shape [n].
-    scale : what a step is worth for each item, float16, shape [n_items].
+    largest : the largest absolute value of each item, which has 127 steps, float16, shape [n_items].
 
     Examples
     --------
@@ -32,15 +31,15 @@ def pack_weights(weights: csr_array) -> dict[str, Tensor]:
     ([127, -127], [0.5, -0.25])
     """
     whole = SparseItemWeights.of(weights)
-    lengths = whole.first.diff()
     largest = torch.from_numpy(abs(weights).max(axis=1).toarray()).float()
-    scale = (largest / LARGEST).clamp_min(torch.finfo(torch.float16).tiny).half()
-    steps = (whole.values / torch.repeat_interleave(scale.float(), lengths)).round().clamp(-LARGEST, LARGEST)
-    return {"first": whole.first, "sources": whole.sources, "values": steps.char(), "scale": scale}
+    largest = largest.clamp_min(torch.finfo(torch.float16).tiny).half()
+    steps = whole.values * LARGEST / torch.repeat_interleave(largest.float(), whole.first.diff())
+    values = steps.round().clamp(-LARGEST, LARGEST).char()
+    return {"first": whole.first, "sources": whole.sources, "values": values, "largest": largest}
 
 
 def unpack_weights(arrays: Mapping[str, Tensor]) -> SparseItemWeights:
     """Return the weights of arrays that `pack_weights` returned, with values in float32."""
     first = arrays["first"]
-    scale = torch.repeat_interleave(arrays["scale"].float(), first.diff())
-    return SparseItemWeights(first, arrays["sources"], arrays["values"].float() * scale)
+    largest = torch.repeat_interleave(arrays["largest"].float(), first.diff())
+    return SparseItemWeights(first, arrays["sources"], arrays["values"].float() / LARGEST * largest)
