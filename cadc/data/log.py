@@ -79,10 +79,9 @@ class InteractionLog:
         return str(self.meta["content_hash"])
 
     @property
-    def rating_hash(self) -> str:
-        """SHA-256 of the ratings, which `content_hash` leaves out: what reads ratings depends on both."""
-        self._files.require_ratings()
-        return str(self.meta["rating_hash"])
+    def rating_hash(self) -> str | None:
+        """SHA-256 of the ratings, or None without any; `content_hash` leaves them out."""
+        return self.meta.get("rating_hash")
 
     @property
     def ticks_per_second(self) -> int:

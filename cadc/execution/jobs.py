@@ -48,23 +48,24 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):
         log = open_log(settings)
-        data = {name: log.meta[name] for name in ("name", "content_hash", "files")}
+        data = {name: log.meta[name] for name in ("name", "content_hash", "rating_hash", "files") if name in log.meta}
         jobs.append(Job(tuple(overrides), settings, *run_identity(settings, log), data))
     return jobs
 
 
 def runnable_cells(cells: Sequence[Cell], report: Report | None = None) -> list[Cell]:
-    """Leave out cells whose model needs a column that the data set cannot have, such as an oracle on real data."""
+    """Leave out cells whose model or views need a column that the data set cannot have: an oracle, or ratings."""
     kept = []
     left_out = set()
     for cell in cells:
         settings = Settings.compose(cell.overrides)
-        needed, offered = settings.model.cls.needs_columns, settings.source.cls.extra_columns
-        if set(needed) <= set(offered):
+        reads_ratings = any(view.cls.reads_ratings for view in settings.views.values())
+        needed = [*settings.model.cls.needs_columns, *(["rating"] if reads_ratings else [])]
+        if set(needed) <= set(settings.source.cls.extra_columns):
             kept.append(cell)
         else:
             name = settings.config["choices"]["data"]
-            left_out.add(f"arm {cell.arm!r} is left out: {name} has no column {', '.join(needed)}")
+            left_out.add(f"arm {cell.arm!r} is left out: {name} has no column {', '.join(dict.fromkeys(needed))}")
     for line in sorted(left_out):
         (report or display().write)(line)
     if not kept:

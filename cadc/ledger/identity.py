@@ -1,6 +1,6 @@
 """The id of a run: a hash of the configuration that matters, the data's content, the seeds and the code."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def run_identity(settings: Settings, log: InteractionLog) -> tuple[str, str]:
     log : the prepared log that they name.
     """
     code = run_code(settings)
-    return _id(_choices(settings), log.meta["name"], log.content_hash, code), code
+    return _id(_choices(settings), content_read(settings, log.meta), code), code
 
 
 def recorded_identity(record: Mapping[str, Any]) -> str:
@@ -50,17 +50,29 @@ def recorded_identity(record: Mapping[str, Any]) -> str:
     ------
     UsageError : if a component that the record names does not exist here.
     """
-    choices = _choices(Settings.of(record["config"]))
+    settings = Settings.of(record["config"])
+    choices = _choices(settings)
     if record.get("schema_version", 1) < NAMES_WITHOUT_PLACES:
         for group, described in choices["components"].items():
             target = record["config"][group][TARGET]
             described["class"] = EARLIER_NAMES.get(target, target)
-    data = record["data"]
-    return _id(choices, data["name"], data["content_hash"], record["code"]["hash"])
+    return _id(choices, content_read(settings, record["data"]), record["code"]["hash"])
 
 
-def _id(choices: Mapping[str, Any], data_name: str, content_hash: str, code: str) -> str:
-    return digest(dict(choices) | {"data": [data_name, content_hash], "code": code})
+def content_read(settings: Settings, data: Mapping[str, Any]) -> list[str]:
+    """Return the name of the data, the hash of its content and, for a run that may read ratings, that of its ratings.
+
+    Parameters
+    ----------
+    settings : of a run.
+    data : `meta` of its log, or what its record holds of it.
+    """
+    found = [data["name"], data["content_hash"]]
+    return [*found, data["rating_hash"]] if settings.may_read_ratings and data.get("rating_hash") else found
+
+
+def _id(choices: Mapping[str, Any], content: Sequence[str], code: str) -> str:
+    return digest(dict(choices) | {"data": list(content), "code": code})
 
 
 def run_code(settings: Settings) -> str:

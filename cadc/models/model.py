@@ -62,7 +62,7 @@ class Model(nn.Module, ABC):
     """Whether training shuffles users in place of rows, so that a batch holds most rows of few users."""
 
     needs_columns: ClassVar[tuple[str, ...]] = ()
-    """Columns of the log that only some sources have, such as `oracle`."""
+    """Columns of the log that only some sources have: `oracle`, `rating`."""
 
     starts_at_base: bool = False
     """Whether its initial weights already predict something, so that they compete as epoch 0."""

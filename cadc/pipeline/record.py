@@ -65,7 +65,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "config": dict(settings.config),
         "seed": settings.config["seed"],
         "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")}
-        | {key: said for key in ("options", "split_remark", "remarks") if (said := log.meta.get(key))},
+        | {key: said for key in ("rating_hash", "options", "split_remark", "remarks") if (said := log.meta.get(key))},
         "code": source_version() | {"hash": code},
         "environment": environment() | ({"fleet": fit.fleet} if fit and fit.fleet > 1 else {}),
         "task": settings.task,

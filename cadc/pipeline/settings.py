@@ -189,6 +189,11 @@ class Settings:
         return self.scores_with_factors or bool(self.views)
 
     @property
+    def may_read_ratings(self) -> bool:
+        """Whether anything in the run may read the ratings of a log that has them."""
+        return bool(self.views) or "rating" in self.model.cls.needs_columns
+
+    @property
     def samples_by_factors(self) -> bool:
         """Whether the sampler chooses rows by a factorisation of all training rows."""
         return self.sampler is not None and self.sampler.cls.needs_factors

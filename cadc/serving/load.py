@@ -10,7 +10,7 @@ from cadc.data.text import unreadable
 from cadc.embeddings.base.serving_state import load_stored
 from cadc.errors import CadcError, UsageError
 from cadc.evaluation.ranking import rows_before
-from cadc.ledger.identity import run_code
+from cadc.ledger.identity import content_read, run_code
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.models.model import Model
@@ -48,7 +48,7 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     except UsageError as error:
         where = ledger.path(run_id) / RECORD
         raise CadcError(f"the configuration in {where} cannot be used: {error}") from error
-    if log.content_hash != record["data"]["content_hash"]:
+    if content_read(settings, log.meta) != content_read(settings, record["data"]):
         raise CadcError(f"the data has changed since run {run_id}, so its ids would mean other values; train again.")
     if run_code(settings) != record["code"]["hash"]:
         say(f"the code has changed since run {run_id}; its scores may differ from those recorded")

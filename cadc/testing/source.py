@@ -136,7 +136,8 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         f"{name}: parts are not all a place in {', '.join(SPLITS)} (0 to {len(SPLITS) - 1}) of type uint8.",
     )
     expect(
-        (chunk.oracle is not None) == ("oracle" in source.extra_columns),
+        (chunk.oracle is not None) == ("oracle" in source.extra_columns)
+        and (chunk.rating is None or "rating" in source.extra_columns),
         f"{name}: extra_columns is {source.extra_columns}, which does not agree with the chunks.",
     )
 

@@ -180,7 +180,7 @@ def _require(log: InteractionLog, name: str, view: View) -> None:
 def _key(view: View, log: InteractionLog, rows: Tensor, base: Base | None) -> str:
     own = {
         "view": describe(view),
-        "data": log.content_hash,
+        "data": [log.content_hash, log.rating_hash],
         "rows": _hash(rows),
         "code": code_hash([type(view).__module__, __name__]),
     }

@@ -22,7 +22,7 @@ OPEN = (
     "data.rows",
 )
 """Keys whose inner keys depend on the run; the page says what they hold as a whole."""
-SOMETIMES = {"data.split_remark", "data.remarks", "remark", "environment.fleet"}
+SOMETIMES = {"data.rating_hash", "data.split_remark", "data.remarks", "remark", "environment.fleet"}
 
 
 def documented() -> set[str]:

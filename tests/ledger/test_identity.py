@@ -1,5 +1,7 @@
 """The id of a run: what gives two configurations the same id, and what tells them apart."""
 
+import json
+
 import pytest
 
 from cadc.execution.jobs import plan
@@ -35,6 +37,36 @@ def run_id(*words):
 )
 def test_words_without_effect_leave_the_id(words):
     assert run_id(*words) == run_id()
+
+
+STACK = ("model=stack", "views=[factorization]", "factorization_rows=complement", "sampler.rate=0.5")
+
+
+def ids_of_ratings(folder, *words):
+    """The ids on two tables of the same labels, of which one has ratings twice as high."""
+    rows = [(row * 7 % 11, row * 5 % 13, row * 3 % 5 + 1) for row in range(300)]
+    found = []
+    for scale in (1, 2):
+        path = folder / f"{scale}.csv"
+        path.write_text("\n".join(["who,what,stars", *(f"{u},{i},{r * scale}" for u, i, r in rows)]) + "\n")
+        columns = ["data.user=who", "data.item=what", "data.rating=stars", f"data.threshold={4 * scale}"]
+        (job,) = plan([["data=table", f"data.path={path}", *columns, *words]])
+        found.append(job.run_id)
+    return found
+
+
+def test_ratings_count_for_runs_that_may_read_them_alone(tmp_path):
+    assert len(set(ids_of_ratings(tmp_path))) == 1
+    assert len(set(ids_of_ratings(tmp_path, *STACK))) == 2
+    assert run_id("data.ratings=true") == run_id()
+    assert run_id("data.ratings=true", *STACK) != run_id(*STACK)
+
+
+def test_the_id_of_a_run_that_may_read_ratings_follows_from_its_record():
+    record = json.loads((train(*STACK, "data.ratings=true") / "record.json").read_text())
+    assert identity.recorded_identity(record) == record["id"]
+    changed = {**record, "data": {**record["data"], "rating_hash": "0" * 64}}
+    assert identity.recorded_identity(changed) != record["id"]
 
 
 @pytest.mark.parametrize(

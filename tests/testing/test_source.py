@@ -128,6 +128,10 @@ GENERATED = {
     changed("Context", context=lambda chunk: {"hour": np.arange(60)}): ("hour", "schema"),
     changed("Dense", dense=lambda chunk: np.zeros((60, 2), np.float32)): ("2 dense columns",),
     changed("Oracle", oracle=lambda chunk: np.full(60, 0.5, np.float32)): ("extra_columns",),
+    changed("Ratings", rating=lambda chunk: np.ones(60, np.float32)): ("extra_columns",),
+    changed("DoubleRatings", rating=lambda chunk: np.ones(60)): ("ratings", "float32"),
+    changed("MissingRatings", rating=lambda chunk: np.full(60, np.nan, np.float32)): ("ratings", "finite"),
+    changed("ShortRatings", rating=lambda chunk: np.ones(3, np.float32)): ("60 labels", "3 values of rating"),
     dict: ("not derived from cadc.data.sources.source.Source",),
 }
 

@@ -34,6 +34,7 @@ class Epinions(PublishedFiles):
     url: ClassVar[str] = "https://www.cse.msu.edu/~tangjili/datasetcode/truststudy.htm"
     by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("epinions_rating_with_timestamp.mat",)
+    extra_columns: ClassVar[tuple[str, ...]] = ("rating",)
     published_hashes: ClassVar[dict[str, str]] = {
         "epinions_rating_with_timestamp.mat": "a92e055b71b2e6ca70875979af79b90ef23360f4573204cade9a381ac1958509",
     }

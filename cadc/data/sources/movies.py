@@ -42,6 +42,7 @@ class MovieRatings(PublishedFiles):
     min_rating: ClassVar[float] = 0.5
     max_rating: ClassVar[float] = 5.0
     published_rows: ClassVar[int | None] = None
+    extra_columns: ClassVar[tuple[str, ...]] = ("rating",)
 
     def __init__(self, threshold: float = 4.0) -> None:
         self.threshold = threshold

@@ -52,7 +52,7 @@ class Source(ABC):
     """Options that say where files are; what is in them counts, not where they are."""
 
     extra_columns: ClassVar[tuple[str, ...]] = ()
-    """Columns of its chunks that only some sources have, such as `oracle`; see `cadc.models.model.Model`."""
+    """Columns of its chunks that only some sources have: `oracle`, and `rating`, which may depend on its options."""
 
     dense_transform: ClassVar[type[DenseTransform]] = AutoTransform
     """What becomes of its dense columns unless the configuration says otherwise."""

@@ -47,7 +47,7 @@ class Synthetic(Source):
     """
 
     name: str = "synthetic"
-    extra_columns: ClassVar[tuple[str, ...]] = ("oracle",)
+    extra_columns: ClassVar[tuple[str, ...]] = ("oracle", "rating")
     dense_transform: ClassVar[type[DenseTransform]] = NoTransform  # it is standard normal
 
     def __init__(

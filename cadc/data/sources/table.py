@@ -63,6 +63,7 @@ class Table(Source):
     UsageError : if the options contradict each other.
     """
 
+    extra_columns: ClassVar[tuple[str, ...]] = ("rating",)
     without_effect: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path", "description")
 
     def __init__(

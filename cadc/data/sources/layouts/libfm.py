@@ -41,6 +41,7 @@ class LibFM(PartFiles):
     UsageError : if the options contradict each other.
     """
 
+    extra_columns: ClassVar[tuple[str, ...]] = ("rating",)
     option: ClassVar[str] = "libfm"
     patterns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "train": ("*train*.libfm",),

@@ -41,6 +41,7 @@ class RecBole(PartFiles):
     min_count : a value of a context field with fewer training rows counts as unknown.
     """
 
+    extra_columns: ClassVar[tuple[str, ...]] = ("rating",)
     option: ClassVar[str] = "recbole"
     patterns: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "train": ("*.train.inter", "*.part1.inter"),
