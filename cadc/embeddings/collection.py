@@ -89,15 +89,16 @@ class EmbeddingCollection(nn.Module):
         vectors = table.vectors(self._row_of(name, ids).long() + table.first_row[name])
         return vectors if table.centre is None else vectors + table.centre[table.names.index(name)]
 
-    def pooled(self, name: str, bag: Bag) -> Tensor:
+    def pooled(self, name: str, bag: Bag, fold: Tensor | None = None) -> Tensor:
         """Return mean vectors of values of one field, without a penalty and without id dropout, shape [B, dim].
 
         Parameters
         ----------
         name : of the field, which may be single-valued.
         bag : B rows of its values; an empty one gives zeros.
+        fold : fold of cross-fitting of each row, int64, shape [B].
         """
-        return self._table_of(name).pooled(name, replace(bag, values=self._row_of(name, bag.values)))
+        return self._table_of(name).pooled(name, replace(bag, values=self._row_of(name, bag.values)), fold)
 
     def _table_of(self, name: str) -> EmbeddingTable:
         return next(table for table in self._tables if name in table.names)

@@ -23,6 +23,7 @@ from cadc.models.pair_fields import require_user_and_item
 from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
 from cadc.models.pair_scores import Side, pair_scores
 from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
+from cadc.models.sequence.histories import Before, ItemHistories, Source
 from cadc.models.tower import DenseVector, start_at_zero, tower
 
 N_USERS_FOR_SPREAD = 512
@@ -60,6 +61,9 @@ class TwoTower(Model):
     residual : correct the factorisation instead of replacing it: score = a·z/s + the network, where z is the
         factorisation's score and s its standard deviation over items (1 for `bce`). The scale a starts at 1 and the
         network at 0, so training starts at the factorisation's ranking.
+    history : numbers of items, such as (1, 5, 50): for each, the mean vector of a user's latest items, at most so many,
+        is one more input of the user's tower. A training row has those before it, what is ranked all that are known.
+    history_rows : what comes before a training row: `all` training rows, or those of the `sample` alone.
 
     Raises
     ------
@@ -93,9 +97,12 @@ class TwoTower(Model):
         popularity_correction: bool = True,
         margin: float = 1.0,
         residual: bool = False,
+        history: tuple[int, ...] = (),
+        history_rows: Source = "all",
     ) -> None:
         super().__init__()
         self.require_fields(schema)
+        require_at_least(1, "model", history=min(history, default=1))
         widths = {"hidden": min(hidden, default=1), "scorer_mlp": min(scorer_mlp, default=0)}
         require_at_least(1, "model", width=width, compression=compression, **widths)
         require_positive("model", temperature=temperature, margin=margin)
@@ -112,7 +119,10 @@ class TwoTower(Model):
         self.id_dot = id_dot
         self.starts_at_base = residual
 
-        n_fields = {side: len(towers[side].field_names) + (side == "user" and n_dense > 0) for side in towers}
+        self.history = tuple(history)
+        self.histories = ItemHistories(schema, history_rows) if history else None
+        n_fields = {side: len(towers[side].field_names) for side in towers}
+        n_fields["user"] += (n_dense > 0) + len(history)
         self.dense = DenseVector(n_dense, towers["user"].dim, generator) if n_dense else None
         of_users, of_items = (
             tower(n_fields[side] * towers[side].dim, hidden, width, generator, layer_norm=layer_norm, dropout=dropout)
@@ -141,8 +151,15 @@ class TwoTower(Model):
         """Count the items of the training rows (int64, shape [n]), which negatives are drawn from."""
         self.log = log
         self.negatives.begin(log.field_ids("item", rows).long())
+        if self.histories is not None:
+            self.histories.begin(log, rows)
         if self.factor_logit is not None and self.loss_name != "bce":
             self.spread.fill_(self._spread(self.factor_logit, log, rows))
+
+    def remember(self, log: InteractionLog, rows: Tensor) -> None:
+        """Note the histories of users before what is ranked, from these rows, shape [n]."""
+        if self.histories is not None:
+            self.histories.remember(log, rows)
 
     def _spread(self, logit: FactorLogit, log: InteractionLog, rows: Tensor) -> float:
         """Return the standard deviation of a user's factorisation scores over items, averaged over users."""
@@ -196,7 +213,7 @@ class TwoTower(Model):
 
     def _training_scores(self, batch: Batch, items: Batch, columns: Tensor | None) -> Tensor:
         """Return the scores of a batch; with cross-fitted tables, items have the vectors of the row's fold."""
-        users = self.users(batch)
+        users = self.users(batch, None if self.histories is None else self.histories.before_rows(batch))
         if batch.fold is None or not self.n_folds:
             return pair_scores(self.scorer, users, self.items(items), columns)
         order, parts = torch.argsort(batch.fold, stable=True), []
@@ -219,10 +236,22 @@ class TwoTower(Model):
         """Return a/s of a residual, and b = 0."""
         return (1.0 if self.factor_logit is None else float(self.a.detach()) / float(self.spread)), 0.0
 
-    def users(self, batch: Batch) -> Side:
-        """Return the user side of a batch, context included."""
+    def users(self, batch: Batch, before: Before | None = None) -> Side:
+        """Return the user side of a batch, context included.
+
+        Parameters
+        ----------
+        batch : the batch.
+        before : what comes before each row; None takes all that is known of its user.
+        """
         vectors = self.embeddings["user"](batch)
         inputs = vectors if self.dense is None else self.dense(vectors, batch.dense)
+        if self.histories is not None:
+            before = self.histories.of_users(batch) if before is None else before
+            items = self.embeddings["item"]
+            assert isinstance(items, EmbeddingCollection)
+            own = [items.pooled("item", before.latest(n), batch.fold) for n in self.history]
+            inputs = torch.cat([inputs, torch.stack(own, 1)], 1)
         outputs = self.scorer.users(self.towers["user"](inputs.flatten(1)))
         parts = [outputs if self.scorer.is_product else outputs[:, :0]]
         if self.id_dot:

@@ -37,6 +37,6 @@ class UsersSampler(Sampler):
         columns = [generator.permutation(log.n_entities("user"))[user]]
         if log.has_column("time"):
             columns.insert(0, log.column("time", "train"))
-        places = np.empty(len(user), np.int64)
+        places = np.empty(len(user))
         places[np.lexsort(columns)] = np.arange(len(user))
         return places

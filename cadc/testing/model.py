@@ -107,7 +107,7 @@ def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], se
     given: dict[str, Any] = {
         "embeddings": EmbeddingCollection(log.schema, Full(dim=DIM), start),
         "towers": {side: EmbeddingCollection(log.schema, Full(dim=DIM), start, own) for side, own in sides.items()},
-        "items": EmbeddingCollection(log.schema, Full(dim=DIM), start, ("item",), names=("item",)),
+        "items": EmbeddingCollection(log.schema, Full(dim=DIM), start, sides["item"], names=("item",)),
         "factors": factors,
         "views": made_up_views(log) if cls.needs_views else None,
         "schema": log.schema,

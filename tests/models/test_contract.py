@@ -18,12 +18,13 @@ CHOICES = {
     ),
     "deepfm": ({}, {"residual": True, "dropout": 0.1}),
     "dcn": ({}, {"residual": True}, {"rank": 4, "structure": "stacked", "linear": True, "embedding_dropout": 0.1}),
-    "sasrec": ({}, {"negatives": 5, "history": "sample", "length": 3, "heads": 4}),
+    "sasrec": ({}, {"negatives": 5, "history_rows": "sample", "length": 3, "heads": 4}),
     "two_tower": (
         {},
         {"residual": True, "scorer": "dot", "loss": "bpr"},
         {"scorer": "mlp", "loss": "bce", "id_dot": True, "random": 4},
         {"loss": "margin", "in_batch": 3, "layer_norm": True, "dropout": 0.1},
+        {"history": (1, 5), "history_rows": "sample"},
     ),
 }
 CASES = [(option, own) for option in groups()["model"] for own in CHOICES.get(option, ({},))]

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cadc.data.batch import Batch
+from cadc.data.batch import Bag, Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, Schema
 from cadc.errors import CadcError
@@ -33,6 +33,15 @@ class Before:
     first: Tensor
     end: Tensor
     last: Tensor
+
+    def latest(self, n: int) -> Bag:
+        """Return the latest items before each row, at most n of them, as a bag."""
+        first = torch.maximum(self.first, self.end - n)
+        lengths = self.end - first
+        offsets = lengths.cumsum(0) - lengths
+        owners = torch.repeat_interleave(torch.arange(len(first), device=first.device), lengths)
+        places = torch.arange(len(owners), device=first.device) + (first - offsets)[owners]
+        return Bag(self.items[places], offsets.int())
 
 
 class ItemHistories(nn.Module):

@@ -49,8 +49,8 @@ class SASRec(Model):
     dropout : probability that an input or an output of a layer is dropped in training.
     negatives : number of random items that a batch adds to its own items, whose sampled softmax is corrected for
         popular items being drawn more often; `all` takes all items of the sample.
-    history : what comes before a training row: `all` training rows, or those of the `sample` alone. What is ranked has
-        all rows before it in either case.
+    history_rows : what comes before a training row: `all` training rows, or those of the `sample` alone. What is ranked
+        has all rows before it in either case.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class SASRec(Model):
         hidden: int = 128,
         dropout: float = 0.2,
         negatives: int | Literal["all"] = "all",
-        history: Source = "all",
+        history_rows: Source = "all",
     ) -> None:
         super().__init__()
         self.require_fields(schema)
@@ -87,7 +87,7 @@ class SASRec(Model):
             )
         self.embeddings, self.length, self.scale = items, length, items.dim**0.5
         self.negatives = None if negatives == "all" else Negatives("all", negatives)
-        self.histories = ItemHistories(schema, history)
+        self.histories = ItemHistories(schema, history_rows)
         std = 0.05 * self.scale
         self.start = nn.Parameter(torch.empty(items.dim).normal_(0, std, generator=generator))
         self.positions = nn.Parameter(torch.empty(length, items.dim).normal_(0, std, generator=generator))

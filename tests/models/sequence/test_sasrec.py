@@ -51,7 +51,7 @@ def normed(token, norm):
 )
 def test_losses_are_those_of_a_naive_model_row_by_row(log, every, history, layers, heads):
     sample = log.rows("train")[::every]
-    model = model_of(log, sample, history=history, layers=layers, heads=heads, length=LENGTH)
+    model = model_of(log, sample, history_rows=history, layers=layers, heads=heads, length=LENGTH)
     table = model.embeddings.dense_tables(log.schema)["item"]
     rows = sample[torch.randperm(len(sample), generator=torch.Generator().manual_seed(0))[:40]]
     losses = model.loss(log.gather(rows))
