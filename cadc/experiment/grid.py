@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse_overrides
 from cadc.errors import UsageError, shown
+from cadc.experiment.checks import nearest
 from cadc.experiment.inapplicable_options import without_inapplicable_options
 from cadc.experiment.published import Published
 from cadc.experiment.references import Choosing, Reference
@@ -78,8 +78,7 @@ class Experiment:
         """
         for name in arms:
             if name not in self.arms:
-                near = get_close_matches(name[:100], self.arms, n=3) or list(self.arms)
-                raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {' or '.join(near)}?")
+                raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {nearest(name, self.arms)}?")
         choose = self.choose if self.choose is not None and self.choose.references[0].arm in arms else None
         return replace(self, wanted=tuple(arms), choose=choose)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cadc.configuration.casting import cast
 from cadc.errors import UsageError, shown
+from cadc.experiment.checks import require_arm, require_metric
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,7 @@ def _one(node: Any, arms: Collection[str], where: str) -> Published:
     found = Published(**{key: cast(value, TYPES[key], f"{where}.{key}") for key, value in node.items()})
     if found.arm is None and found.method is None:
         raise UsageError(f"{where} names neither arm nor method; say which method was published.")
-    if found.arm is not None and found.arm not in arms:
-        raise UsageError(f"{where}: {shown(found.arm)} is not an arm; the arms are {', '.join(arms)}.")
-    # Metrics are slow to import, and few commands need them.
-    from cadc.evaluation.metrics.lookup import metric
-
-    try:
-        metric(found.metric)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
+    if found.arm is not None:
+        require_arm(found.arm, arms, where)
+    require_metric(found.metric, where)
     return found

@@ -1,7 +1,6 @@
 """Reading `experiment.yaml`: every value of its type, and a message for unknown keys and invalid values."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +9,7 @@ from cadc.configuration.from_files import require_overrides_for_files
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.experiment.analysis import KEY, read_analysis
+from cadc.experiment.checks import nearest
 from cadc.experiment.grid import Experiment, FigureKind
 from cadc.experiment.published import read_published
 from cadc.experiment.references import read_choosing, read_references
@@ -74,8 +74,7 @@ def load_experiment(name: str) -> Experiment:
     """
     path = folder_of(name) / "experiment.yaml"
     if not path.exists():
-        near = get_close_matches(name[:100], names(), n=3) or names()
-        raise UsageError(f"there is no experiment {shown(name)}; did you mean {' or '.join(near)}?")
+        raise UsageError(f"there is no experiment {shown(name)}; did you mean {nearest(name, names())}?")
     content = _content(path)
     lender = content.pop("settings_of", None)
     if lender is None:

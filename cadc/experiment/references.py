@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from cadc.configuration.casting import cast
 from cadc.errors import UsageError, shown
+from cadc.experiment.checks import require_arm, require_metric
 
 Size: TypeAlias = Literal["embedding_bytes", "model_bytes"]
 
@@ -124,18 +124,10 @@ def _reference(node: Any, arms: Collection[str], where: str) -> Reference:
         raise UsageError(f"{where} is {shown(node)}; expected {{arm: NAME}}, and optionally others of {known}.")
     reference = Reference(**{key: cast(value, OF_A_REFERENCE[key], f"{where}.{key}") for key, value in node.items()})
     for arm in (reference.arm, *reference.arms):
-        if arm not in arms:
-            near = get_close_matches(arm[:100], arms, n=3) or list(arms)
-            raise UsageError(f"{where}: {shown(arm)} is not an arm; did you mean {' or '.join(near)}?")
+        require_arm(arm, arms, where)
     if not reference.margin >= 0:
         raise UsageError(f"{where}: margin is {reference.margin:g}; expected 0 or more.")
-    # Metrics are slow to import, and few commands need them.
-    from cadc.evaluation.metrics.lookup import comparable_metric
-
-    try:
-        comparable_metric(reference.metric)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
+    require_metric(reference.metric, where, comparable=True)
     return reference
 
 

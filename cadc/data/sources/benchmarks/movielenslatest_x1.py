@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from cadc.data.sources.benchmarks.published_parts import PublishedParts
-from cadc.data.sources.source import Source
-from cadc.data.sources.table import Table
+from cadc.data.sources.benchmarks.bars_parts import BARSParts
 
 
-class MovielensLatestX1(PublishedParts):
+class MovielensLatestX1(BARSParts):
     """Tags of MovieLens in the parts of AFN (Cheng et al. 2020), as BARS publishes them (Zhu et al. 2022).
 
     The label says whether a user gave a tag, the context, to a film; two of three rows are drawn at random. It goes
@@ -17,24 +15,11 @@ class MovielensLatestX1(PublishedParts):
 
     name: str = "movielenslatest_x1"
     url: ClassVar[str] = "https://huggingface.co/datasets/reczoo/MovielensLatest_x1"
-    files: ClassVar[tuple[str, ...]] = ("train.csv", "valid.csv", "test.csv")
     n_rows: ClassVar[Mapping[str, int]] = {"train": 1_404_801, "validation": 401_372, "test": 200_686}
     md5: ClassVar[Mapping[str, str]] = {
         "train.csv": "efc8bceeaa0e895d566470fc99f3f271",
         "valid.csv": "e1930223a5026e910ed5a48687de8af1",
         "test.csv": "54e8c6baff2e059fe067fb9b69e692d0",
     }
-
-    def layout(self) -> Source:
-        """Return the table of the three files."""
-        train, validation, test = (str(self.folder / name) for name in self.files)
-        return Table(
-            train,
-            validation_path=validation,
-            test_path=test,
-            name=self.name,
-            user="user_id",
-            item="item_id",
-            label="label",
-            context_fields=("tag_id",),
-        )
+    columns: ClassVar[Mapping[str, str]] = {"user": "user_id", "item": "item_id", "label": "label"}
+    context_fields: ClassVar[tuple[str, ...]] = ("tag_id",)

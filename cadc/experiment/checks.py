@@ -1,0 +1,46 @@
+"""Names in `experiment.yaml` that must exist: of an arm, and of a metric."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from cadc.errors import UsageError, shown
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return the known names that are most like an unknown one, or all of them, as a message lists them.
+
+    >>> nearest("fll", ["full", "few"])
+    'full'
+    >>> nearest("xyz", ["full", "few"])
+    'full or few'
+    """
+    return " or ".join(get_close_matches(name[:100], known, n=3) or known)
+
+
+def require_arm(name: str, arms: Collection[str], where: str) -> None:
+    """Raise a UsageError unless a name is that of an arm.
+
+    Parameters
+    ----------
+    name, arms : the name, and those that there are.
+    where : file and key, for the message.
+    """
+    if name not in arms:
+        raise UsageError(f"{where}: {shown(name)} is not an arm; did you mean {nearest(name, arms)}?")
+
+
+def require_metric(name: str, where: str, comparable: bool = False) -> None:
+    """Raise a UsageError unless a name is that of a metric, which says what it is near to.
+
+    Parameters
+    ----------
+    name, where : the name; file and key, for the message.
+    comparable : whether two arms are to be compared by it.
+    """
+    # Metrics are slow to import, and few commands need them.
+    from cadc.evaluation.metrics.lookup import comparable_metric, metric
+
+    try:
+        (comparable_metric if comparable else metric)(name)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
