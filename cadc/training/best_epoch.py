@@ -16,10 +16,15 @@ class BestEpoch:
     ----------
     monitor : the metric that epochs are compared by.
     patience : number of epochs without an improvement after which training is over; None never ends it.
+    grace_steps : steps up to which training goes on before an epoch is better than a prediction without information.
+    uninformed : metric of such a prediction, see `cadc.training.uninformed.uninformed_metric`.
     """
 
-    def __init__(self, monitor: Metric, patience: int | None) -> None:
+    def __init__(
+        self, monitor: Metric, patience: int | None, grace_steps: int = 0, uninformed: float | None = None
+    ) -> None:
         self.monitor, self.patience = monitor, patience
+        self.grace_steps, self.uninformed = grace_steps, uninformed
         self.epoch = 0
         self.metrics: dict[str, float] = {}
         self.weights: dict[str, Tensor] = {}
@@ -33,17 +38,31 @@ class BestEpoch:
         metrics : of the validation part.
         model : as it is after the epoch.
         """
-        sign, name = 1 if self.monitor.higher_is_better else -1, self.monitor.name
-        if not self.weights or sign * metrics[name] > sign * self.metrics[name]:
+        name = self.monitor.name
+        if not self.weights or self._is_better(metrics[name], self.metrics[name]):
             self.epoch, self.metrics = epoch, dict(metrics)
             # A copy, since training goes on changing the weights, and on the CPU to save memory of the GPU.
             self.weights = {
                 name: torch.empty_like(value, device="cpu").copy_(value) for name, value in model.state_dict().items()
             }
 
-    def is_over(self, epoch: int) -> bool:
-        """Tell whether training is over after an epoch."""
-        return bool(self.weights) and self.patience is not None and epoch - self.epoch >= self.patience
+    def is_over(self, epoch: int, n_steps: int = 0) -> bool:
+        """Tell whether training is over.
+
+        Parameters
+        ----------
+        epoch, n_steps : epochs and steps so far.
+        """
+        if not self.weights or self.patience is None or epoch - self.epoch < self.patience:
+            return False
+        return n_steps >= self.grace_steps or self._is_informed
+
+    @property
+    def _is_informed(self) -> bool:
+        return self.uninformed is None or self._is_better(self.metrics[self.monitor.name], self.uninformed)
+
+    def _is_better(self, value: float, other: float) -> bool:
+        return value > other if self.monitor.higher_is_better else value < other
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""

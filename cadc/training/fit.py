@@ -30,6 +30,7 @@ from cadc.training.optimizers import LazyTables, optimizer_of
 from cadc.training.remark import remark_on
 from cadc.training.resumption import Resumption
 from cadc.training.schedule import Schedule, Shape
+from cadc.training.uninformed import uninformed_metric
 
 
 class Fit:
@@ -54,6 +55,9 @@ class Fit:
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
         which training stops; None trains for `max_epochs`, and keeps the best epoch all the same.
+    grace_steps : steps up to which training does not stop before some epoch is better on validation than a prediction
+        without information, see `cadc.training.uninformed`; 0 stops by `patience` alone. Labels that depend on pairs of
+        columns alone take some epochs before anything is learned.
     averaging : `ema` evaluates, keeps and serves an average of the weights in place of the last ones, see
         `cadc.training.averaging.WeightAverage`.
     averaging_epochs : mean age of the averaged weights, in epochs: after n steps of an epoch, `ema` decays by
@@ -83,6 +87,7 @@ class Fit:
         least_steps: int = 0,
         max_epochs: int = 50,
         patience: int | None = 3,
+        grace_steps: int = 0,
         averaging: Averaging = "none",
         averaging_epochs: float = 0.25,
         validation_rate: float = 1.0,
@@ -96,7 +101,7 @@ class Fit:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=1 if patience is None else patience, fleet=fleet)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
-        require_at_least(0, "trainer", least_steps=least_steps)
+        require_at_least(0, "trainer", least_steps=least_steps, grace_steps=grace_steps)
         require_at_least(0, "trainer", checkpoint_minutes=checkpoint_minutes)
         require_positive("trainer", learning_rate=learning_rate, averaging_epochs=averaging_epochs)
         Schedule(schedule, warm_up, final_rate)  # which checks them
@@ -106,7 +111,7 @@ class Fit:
         self.learning_rate = learning_rate
         self.weight_decay_tables, self.weight_decay_mlp = weight_decay_tables, weight_decay_mlp
         self.batch_size, self.least_steps = batch_size, least_steps
-        self.max_epochs, self.patience = max_epochs, patience
+        self.max_epochs, self.patience, self.grace_steps = max_epochs, patience, grace_steps
         self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
         self.lazy_tables = lazy_tables
@@ -222,7 +227,7 @@ class Fit:
             objective,
             optimizer,
             held_out,
-            BestEpoch(held_out.monitor, self.patience),
+            BestEpoch(held_out.monitor, self.patience, self.grace_steps, uninformed_metric(held_out)),
             rate=lambda step: self.learning_rate * schedule.share(step, n_steps),
             average=None if self.averaging == "none" else WeightAverage(model, decay),
             decay=DecoupledDecay(model, objective.vectors) if self.weight_decay == "decoupled" else None,
@@ -230,7 +235,7 @@ class Fit:
 
     def is_over(self, state: FitState) -> bool:
         """Tell whether a fit has its last epoch."""
-        return state.epoch >= self.max_epochs or state.best.is_over(state.epoch)
+        return state.epoch >= self.max_epochs or state.best.is_over(state.epoch, state.n_steps)
 
     def _train(
         self,

@@ -62,12 +62,17 @@ class FitState:
     @property
     def rate(self) -> float:
         """Learning rate of the next step."""
-        return self._rate(self._steps_before + self._n_steps)
+        return self._rate(self.n_steps)
 
     @property
     def epoch(self) -> int:
         """Number of finished epochs."""
         return len(self.history)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps so far."""
+        return self._steps_before + self._n_steps
 
     def begin(self) -> None:
         """Let initial weights that already predict something compete as epoch 0."""

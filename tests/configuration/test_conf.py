@@ -24,7 +24,7 @@ OF_EACH_FILE = {
     "trainer": {"weight_decay_tables", "weight_decay_mlp"},
 }
 """Options that tell the files of a group apart where they have one class."""
-OF_OLD_RECORDS = {"constant", "lazy_tables", "cg_steps", "least_steps", "averaging"}
+OF_OLD_RECORDS = {"constant", "lazy_tables", "cg_steps", "least_steps", "averaging", "grace_steps"}
 """Options whose default in the class is that of old records."""
 OLD_OF_GROUP = {"factorization": {"seed", "l2", "l2_side", "l2_bias"}}
 """Likewise, where another group has an option of the same name."""

@@ -15,7 +15,7 @@ from tests.support.commands import TINY, cadc, closing, train
 OLD = Path(__file__).with_name("record_version_1.json")
 EXPERIMENT = {
     # Values that were defaults when it was written.
-    "common": ["data=ml-1m", "trainer.least_steps=0", "trainer.averaging=none"],
+    "common": ["data=ml-1m", "trainer.least_steps=0", "trainer.averaging=none", "trainer.grace_steps=0"],
     "seeds": [0],
     "arms": {"old": ["initializer=random", "sampler.rate=0.01", "model=dlrm_products", "trainer.lazy_tables=false"]},
 }

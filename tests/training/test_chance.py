@@ -29,13 +29,14 @@ def own_folder(tmp_path, monkeypatch):
 
 
 def write_log(kind, seed=0):
-    """Write a log whose label depends on its user, its item, on nothing, or on many rare users and items."""
+    """Write a log whose label depends on its user, item, their product, on nothing, or on many rare users and items."""
     rng = np.random.default_rng(seed)
     user, item = rng.integers(0, N_USERS, N_ROWS), rng.integers(0, N_ITEMS, N_ROWS)
     if kind == "rare":
         user, item = (np.minimum(rng.pareto(1.1, N_ROWS) * scale, 9_000).astype(int) for scale in (300, 200))
     by_user, by_item = rng.normal(size=(2, 10_000))
     odds = {"user": 3 * np.sign(by_user[user]), "item": 3 * np.sign(by_item[item]), "none": 0 * user}
+    odds["product"] = 3 * np.sign(by_user[user] * by_item[item])
     odds["rare"] = 2 * (by_user[user] + by_item[item])
     label = (rng.random(N_ROWS) < 1 / (1 + np.exp(-odds[kind]))).astype(int)
     pd.DataFrame({"user": user, "item": item, "label": label}).to_csv("log.csv", index=False)
@@ -56,6 +57,17 @@ def test_by_default_a_network_learns_labels_of_users_of_items_and_of_rare_ids(ki
     assert record["metrics"]["val/auc"] > least
     assert "remark" not in record
     assert "chance" not in said
+
+
+@pytest.mark.parametrize("model", ["deepfm", "dcn"])
+def test_patience_waits_for_a_network_that_learns_products_late(model):
+    write_log("product")
+    words = (f"model={model}", "trainer.patience=2", "trainer.max_epochs=8")
+    late, _ = train(*words)
+    assert late["metrics"]["val/auc"] > 0.9
+    early, said = train(*words, "trainer.grace_steps=0")
+    assert early["cost"]["epochs"] == 3
+    assert "no better than chance" in said
 
 
 @pytest.mark.parametrize(
