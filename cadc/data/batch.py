@@ -59,6 +59,7 @@ class Batch:
     real : 0 for rows that only fill the batch, else 1, float32, shape [B]; None where there are no others. A row that
         is not real has the weight 0, and bears no penalty.
     row : numbers of the rows in their log, int32 or int64, shape [B]; None where they are not rows of a log.
+    time : in ticks of the log, int64, shape [B]; None where nobody asked for it.
     """
 
     ids: Tensor
@@ -72,6 +73,7 @@ class Batch:
     views: Tensor | None = None
     real: Tensor | None = None
     row: Tensor | None = None
+    time: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device: itself where it is there already, else a copy."""
@@ -82,10 +84,7 @@ class Batch:
             {name: bag.to(device) for name, bag in self.bags.items()},
             self.dense.to(device),
             self.label.to(device),
-            *(
-                None if value is None else value.to(device)
-                for value in (self.oracle, self.weight, self.offset, self.fold, self.views, self.real, self.row)
-            ),
+            *(None if value is None else value.to(device) for value in self._optional()),
         )
 
     def split(self, size: int) -> "Iterator[Batch]":
@@ -99,14 +98,15 @@ class Batch:
             yield self
             return
         bags = {name: bag.split(size) for name, bag in self.bags.items()}
-        columns = [
-            None if column is None else column.split(size)
-            for column in (self.oracle, self.weight, self.offset, self.fold, self.views, self.real, self.row)
-        ]
+        columns = [None if column is None else column.split(size) for column in self._optional()]
         own = zip(self.ids.split(size), self.dense.split(size), self.label.split(size), strict=True)
         for number, (ids, dense, label) in enumerate(own):
             own_bags = {name: parts[number] for name, parts in bags.items()}
             yield Batch(ids, own_bags, dense, label, *(parts and parts[number] for parts in columns))
+
+    def _optional(self) -> tuple[Tensor | None, ...]:
+        """Return the columns that a batch may lack, in the order of its attributes."""
+        return self.oracle, self.weight, self.offset, self.fold, self.views, self.real, self.row, self.time
 
     def __len__(self) -> int:
         return len(self.label)

@@ -191,12 +191,17 @@ class InteractionLog:
         self._files.require_ratings()
         return self._columns["rating"].index_select(0, rows)
 
-    def gather(self, rows: Tensor) -> Batch:
+    def times(self, rows: Tensor) -> Tensor:
+        """Return the times of some rows (shape [B]) in ticks, int64, shape [B]; a DataError if the log has none."""
+        return torch.from_numpy(self.column("time")[rows.numpy()])
+
+    def gather(self, rows: Tensor, with_times: bool = False) -> Batch:
         """Return a batch of some rows, joined with the features of their users and items.
 
         Parameters
         ----------
         rows : row numbers, int32 or int64, shape [B].
+        with_times : whether the batch holds the times of the rows.
         """
         columns = self._columns
         try:
@@ -210,6 +215,8 @@ class InteractionLog:
         batch.row = rows
         if self._views is not None:
             batch.views = self._views(rows)
+        if with_times:
+            batch.time = self.times(rows)
         return batch
 
     def n_entities(self, side: EntitySide) -> int:

@@ -139,7 +139,7 @@ def _check_ignores_other_labels(view: View, fitted: dict[str, Tensor], log: Inte
 
 
 def _check_numbers(view: View, module: Views, log: InteractionLog) -> None:
-    name, batch = type(view).__name__, log.gather(log.rows("test")[:200])
+    name, batch = type(view).__name__, log.gather(log.rows("test")[:200], view.reads_times)
     numbers, n = module(batch), len(module.columns)
     expect(
         numbers.dtype == torch.float32 and tuple(numbers.shape) == (len(batch), n),
@@ -151,7 +151,7 @@ def _check_numbers(view: View, module: Views, log: InteractionLog) -> None:
         torch.equal(numbers, module(replace(batch, label=1 - batch.label))),
         f"{name}.numbers depend on the labels of the batch, which are what is predicted.",
     )
-    few = module(log.gather(log.rows("test")[5:8]))
+    few = module(log.gather(log.rows("test")[5:8], view.reads_times))
     expect(
         torch.allclose(numbers[5:8], few, atol=TOLERANCE, rtol=TOLERANCE),
         f"{name}.numbers of a row depend on the other rows of its batch.",
@@ -159,7 +159,7 @@ def _check_numbers(view: View, module: Views, log: InteractionLog) -> None:
     unknown = module(_with_unknown(batch))
     expect(unknown.isfinite().all(), f"{name}.numbers of unknown users and items are not all finite.")
     expect(
-        tuple(module(log.gather(log.rows("test")[:0])).shape) == (0, n),
+        tuple(module(log.gather(log.rows("test")[:0], view.reads_times)).shape) == (0, n),
         f"{name}.numbers of no rows have not the shape {(0, n)}.",
     )
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -90,7 +89,7 @@ class Evidence:
     @cached_property
     def times(self) -> Tensor:
         """Times, int64, shape [n], in ticks of the log."""
-        return self._column("time")
+        return self.log.times(self.rows)
 
     @property
     def has_times(self) -> bool:
@@ -163,7 +162,3 @@ class Evidence:
         self.seconds_in_factorizations += perf_counter() - start
         self.factorizations |= cost
         return factors
-
-    def _column(self, name: str) -> Tensor:
-        column: NDArray[Any] = self.log.column(name)
-        return torch.from_numpy(column[self.rows.numpy()])

@@ -69,6 +69,11 @@ class Views(nn.Module):
         """Names of the K numbers, such as `item_neighbours.support`."""
         return tuple(f"{name}.{key}" for name, view in self.views.items() for key in view.columns(self.arrays(name)))
 
+    @property
+    def reads_times(self) -> bool:
+        """Whether a view reads the times of the rows that it gives numbers for."""
+        return any(view.reads_times for view in self.views.values())
+
     def arrays(self, name: str, part: int = 0) -> dict[str, Tensor]:
         """Return what a view has fitted, by name."""
         return {key: self.get_buffer(_buffer(part, name, key)) for key in self._arrays[part][name]}
@@ -106,16 +111,19 @@ class Views(nn.Module):
         n_train = log.n_rows("train")
         for places in order.split(SCORED_ROWS):
             own = rows[places].long()
-            batch = replace(log.gather(own), views=None)
             if self.fold is None:
-                found[places] = self(batch)
+                found[places] = self(self._gather(log, own))
                 continue
             trained = own < n_train
-            found[places[~trained]] = self(replace(log.gather(own[~trained]), views=None))
+            found[places[~trained]] = self(self._gather(log, own[~trained]))
             for part in self.fold[own[trained]].unique().tolist():
                 chosen = trained.nonzero()[:, 0][self.fold[own[trained]] == part]
-                found[places[chosen]] = self._numbers(log.gather(own[chosen]), part)
+                found[places[chosen]] = self._numbers(self._gather(log, own[chosen]), part)
         return found
+
+    def _gather(self, log: InteractionLog, rows: Tensor) -> Batch:
+        """Return a batch of rows with all that the views read, and without numbers that were computed before."""
+        return replace(log.gather(rows, self.reads_times), views=None)
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to the numbers of these n items, float32, shape [b, n, K]."""

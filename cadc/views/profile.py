@@ -1,0 +1,147 @@
+"""Profile view: what users like by which items they rated at all, whatever the ratings; and likewise for items."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cadc.errors import require_at_least, require_positive
+from cadc.factorization.solvers.randomized_svd import truncated_svd
+from cadc.randomness import numpy_generator
+from cadc.views.base_logits import base_logits
+from cadc.views.evidence import Evidence
+from cadc.views.value_regressions import regress_by_value
+from cadc.views.view import RowsToScore, View
+
+POWER_ITERATIONS = 6
+"""Power iterations of the decomposition; exact singular vectors gain nothing."""
+
+
+class ProfileView(View):
+    """Regressions on who rated what (implicit feedback beside explicit, as in SVD++, Koren 2008).
+
+    Let M_ui = n_ui / √((n_u + s)(n_i + s)), where n_ui, n_u and n_i are the numbers of rows of a pair, a user and an
+    item, whatever their labels, and s is the shrinkage. Without it, the leading singular vectors of a sparse log belong
+    to the few users and items that hardly anything connects with the rest (Qin and Rohe 2013). With the truncated SVD
+    M ≈ U S Vᵀ, profiles are p_u = √n_users S U_u and q_i = √n_items S V_i. A ridge logistic regression for each user
+    predicts the labels from the profiles of the items, and one for each item from those of the users; both start from
+    the factorisation's logit, so that they learn what it leaves over. The numbers are [q_i, 1]·w_u and [p_u, 1]·w_i
+    with their weights w. Users and items with few rows have neither profile nor weights, and their numbers are 0.
+
+    Parameters
+    ----------
+    rank : number of singular vectors.
+    shrinkage : s.
+    l2_user : penalty on half the squared weights of each user.
+    l2_item : likewise of each item.
+    steps : steps of each regression, from 0.
+    min_rows : users and items with fewer rows have no profile.
+    seed : of the decomposition; None is for use outside runs, which fill in their own.
+
+    Raises
+    ------
+    UsageError : for a number that is too low.
+    """
+
+    needs_factors: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        rank: int = 48,
+        shrinkage: float = 10.0,
+        l2_user: float = 2.0,
+        l2_item: float = 20.0,
+        steps: int = 4,
+        min_rows: int = 3,
+        seed: int | None = None,
+    ) -> None:
+        require_at_least(1, "views.profile", rank=rank, steps=steps, min_rows=min_rows)
+        require_at_least(0, "views.profile", shrinkage=shrinkage)
+        require_positive("views.profile", l2_user=l2_user, l2_item=l2_item)
+        self.rank, self.shrinkage, self.l2_user, self.l2_item = rank, shrinkage, l2_user, l2_item
+        self.steps, self.min_rows, self.seed = steps, min_rows, seed
+
+    def fit(self, evidence: Evidence) -> dict[str, Tensor]:
+        """Return profiles and weights of users and items, float16, up to the last id that has any.
+
+        Ids are sorted by frequency, so that most of those without a profile take no memory.
+
+        Raises
+        ------
+        UsageError : if the factorisation returns scores that are not logits.
+        """
+        offset = base_logits(evidence, "profile")
+        counts = evidence.user_counts, evidence.item_counts
+        known = [own >= self.min_rows for own in counts]
+        for own in known:
+            own[0] = False
+        users, items = evidence.users, evidence.items
+        kept = (known[0][users] & known[1][items]).nonzero()[:, 0]
+        users, items, labels, offset = users[kept], items[kept], evidence.labels[kept], offset[kept]
+        user_profiles, item_profiles = self._profiles(evidence, kept)
+        of_users = (users, items, item_profiles, self.l2_user)
+        of_items = (items, users, user_profiles, self.l2_item)
+        user_weights, item_weights = (
+            regress_by_value(ids, others, labels, offset, profiles, len(own), l2, self.steps)
+            for (ids, others, profiles, l2), own in zip((of_users, of_items), known, strict=True)
+        )
+        arrays = {}
+        for side, own, profiles, weights in (
+            ("user", known[0], user_profiles, user_weights),
+            ("item", known[1], item_profiles, item_weights),
+        ):
+            n = int(own.nonzero().max()) + 1 if own.any() else 1
+            arrays[f"{side}_profiles"] = profiles[:n].half()
+            arrays[f"{side}_weights"] = weights[:n].half()
+            arrays[f"n_{side}s"] = torch.tensor(len(own))
+        return arrays
+
+    def _profiles(self, evidence: Evidence, kept: Tensor) -> list[Tensor]:
+        """Return p and q, float32, shape [vocabulary size, rank] each, from some rows of the evidence."""
+        shares = torch.zeros(len(evidence))
+        degrees = [
+            own[ids[kept]] + self.shrinkage
+            for own, ids in ((evidence.user_counts, evidence.users), (evidence.item_counts, evidence.items))
+        ]
+        shares[kept] = (degrees[0] * degrees[1]).rsqrt().float()
+        matrix = evidence.matrix(shares)
+        matrix.eliminate_zeros()
+        generator = numpy_generator(self.seed or 0, "profile")
+        left, values, right = truncated_svd(matrix, self.rank, POWER_ITERATIONS, generator)
+        n_rated = [len(ids[kept].unique()) for ids in (evidence.users, evidence.items)]
+        return [
+            torch.from_numpy(np.ascontiguousarray(side * (values * n**0.5), dtype=np.float32))
+            for side, n in zip((left, right), n_rated, strict=True)
+        ]
+
+    def columns(self, fitted: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Return `user` for the regression of each user, and `item` for that of each item."""
+        return ("user", "item")
+
+    def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
+        """Return [q_i, 1]·w_u and [p_u, 1]·w_i, float32, shape [B, 2]."""
+        found = []
+        for own, ids, other, others in (
+            ("user", rows.users, "item", rows.items),
+            ("item", rows.items, "user", rows.users),
+        ):
+            weights = _rows_of(fitted[f"{own}_weights"], ids)
+            profiles = _rows_of(fitted[f"{other}_profiles"], others)
+            found.append((weights[:, :-1] * profiles).sum(1) + weights[:, -1])
+        return torch.stack(found, 1)
+
+    def vectors(self, fitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the profiles of users and items."""
+        found = {}
+        for side in ("user", "item"):
+            profiles = fitted[f"{side}_profiles"].float()
+            n_rest = int(fitted[f"n_{side}s"]) - len(profiles)
+            found[side] = torch.cat([profiles, profiles.new_zeros(n_rest, profiles.shape[1])])
+        return found
+
+
+def _rows_of(table: Tensor, ids: Tensor) -> Tensor:
+    """Return the rows of ids in float32; those beyond the table are that of *unknown*, which is zero."""
+    return table.index_select(0, ids.where(ids < len(table), 0)).float()

@@ -1,0 +1,89 @@
+"""Statistics view: how often the values of fields occur, and how their labels and ratings differ from the mean."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from cadc.data.schema import ENTITY_FIELDS, Schema
+from cadc.errors import UsageError, require_positive
+from cadc.views.evidence import Evidence
+from cadc.views.view import RowsToScore, View
+
+
+class StatisticsView(View):
+    """Statistics of the single values of a row (target statistics, Micci-Barreca 2001).
+
+    For each field, of the value's n rows with m labels of 1: log(1 + n); the smoothed log-odds of label 1 less those of
+    all rows, log((m + s·p) / (n - m + s·(1 - p))) - log(p / (1 - p)) with the share p of all rows; and, if the log has
+    raw ratings, the shrunken mean Σ (r - mean) / (n + s).
+
+    Parameters
+    ----------
+    fields : names of single-valued fields; None takes `user` and `item` if the log has both, else all fields.
+    shrinkage : s, the number of rows with the log's mean that are added to those of each value.
+
+    Raises
+    ------
+    UsageError : if the shrinkage is not above 0.
+    """
+
+    def __init__(self, fields: Sequence[str] | None = None, shrinkage: float = 5.0) -> None:
+        require_positive("views.statistics", shrinkage=shrinkage)
+        self.fields = None if fields is None else tuple(fields)
+        self.shrinkage = shrinkage
+
+    @classmethod
+    def require_fields(cls, schema: Schema) -> None:
+        """Raise a UsageError for a log without single-valued fields."""
+        if not schema.single:
+            raise UsageError(
+                "the view statistics reads single-valued fields, and this log has none; leave it out of views."
+            )
+
+    def fit(self, evidence: Evidence) -> dict[str, Tensor]:
+        """Return the statistics of each field's values, float32, shape [vocabulary size, 2 or 3].
+
+        Raises
+        ------
+        UsageError : if a field is a bag.
+        DataError : if the log lacks a field.
+        """
+        log, s = evidence.log, self.shrinkage
+        labels = evidence.labels.double()
+        share = (labels.sum() + 0.5) / (len(labels) + 1)  # never 0 or 1
+        arrays = {}
+        for name in self._fields(log.schema):
+            n_values = log.schema[name].vocabulary_size
+            ids = log.field_ids(name, evidence.rows).long()
+            counts = torch.bincount(ids, minlength=n_values)
+            liked = torch.bincount(ids, labels, minlength=n_values)
+            odds = (liked + s * share) / (counts - liked + s * (1 - share))
+            found = [counts.log1p(), odds.log() - share.logit()]
+            if evidence.has_ratings:
+                rest = evidence.ratings.double() - evidence.ratings.double().mean()
+                found.append(torch.bincount(ids, rest, minlength=n_values) / (counts + s))
+            arrays[name] = torch.stack(found, 1).float()
+        return arrays
+
+    def _fields(self, schema: Schema) -> Sequence[str]:
+        if self.fields is None:
+            has_both = all(name in schema for name in ENTITY_FIELDS)
+            return ENTITY_FIELDS if has_both else [field.name for field in schema.single]
+        if bags := [name for name in self.fields if schema[name].bag]:
+            raise UsageError(
+                f"views.statistics.fields has {bags[0]}, which holds several values a row; choose some of "
+                f"{', '.join(field.name for field in schema.single)}."
+            )
+        return self.fields
+
+    def columns(self, fitted: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Return the names of the numbers, such as `user_count`, `user_label` and `user_rating`."""
+        said = ("count", "label", "rating")
+        return tuple(f"{field}_{what}" for field, table in sorted(fitted.items()) for what in said[: table.shape[1]])
+
+    def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
+        """Return the statistics of the values of each field, in alphabetical order of fields, float32, shape [B, K]."""
+        places = {field.name: place for place, field in enumerate(rows.schema.single)}
+        found = [table.index_select(0, rows.batch.ids[:, places[name]]) for name, table in sorted(fitted.items())]
+        return torch.cat(found, 1)
