@@ -28,7 +28,7 @@ class ProfileView(View):
     M ≈ U S Vᵀ, profiles are p_u = √n_users S U_u and q_i = √n_items S V_i. A ridge logistic regression for each user
     predicts the labels from the profiles of the items, and one for each item from those of the users; both start from
     the factorisation's logit, so that they learn what it leaves over. The numbers are [q_i, 1]·w_u and [p_u, 1]·w_i
-    with their weights w. Users and items with few rows have neither profile nor weights, and their numbers are 0.
+    with their weights w. Profile and weights of users and items with few rows are 0.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class ProfileView(View):
     l2_user : penalty on half the squared weights of each user.
     l2_item : likewise of each item.
     steps : steps of each regression, from 0.
-    min_rows : users and items with fewer rows have no profile.
+    min_rows : users and items with fewer rows have neither.
     seed : of the decomposition; None is for use outside runs, which fill in their own.
 
     Raises
