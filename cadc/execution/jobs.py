@@ -48,7 +48,9 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):
         log = open_log(settings)
-        data = {name: log.meta[name] for name in ("name", "content_hash", "rating_hash", "files") if name in log.meta}
+        data = {name: log.meta[name] for name in ("name", "content_hash", "files")}
+        if log.rating_hash:
+            data["rating_hash"] = log.rating_hash
         jobs.append(Job(tuple(overrides), settings, *run_identity(settings, log), data))
     return jobs
 

@@ -7,6 +7,7 @@ from cadc.errors import UsageError
 from cadc.execution.jobs import runnable_cells
 from cadc.experiment import load_experiment
 from cadc.experiment.analysis import Analysis, build_analysis
+from cadc.experiment.grid import Cell
 from cadc.experiment.reading import names
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
@@ -21,6 +22,18 @@ def test_a_quick_look_shortens_sweeps_and_leaves_single_values(tmp_path):
     assert rates(cells, "control") == [None]
     assert all({"seed=0", "trainer.max_epochs=1"} <= set(cell.overrides) for cell in cells)
     assert rates(quick.cells(["sampler.rate=0.3"], fast=True), "full") == ["0.3"]
+
+
+def test_arms_whose_views_read_ratings_are_left_out_on_data_that_has_none():
+    views = {"all": "views=[factorization,ordinal]", "labels": "views=[factorization]"}
+    words = ("model=stack", "factorization_rows=complement", "sampler.rate=0.5")
+    cells = [Cell(arm, (f"data={data}", *words, own)) for arm, own in views.items() for data in ("ml-1m", "criteo")]
+    said = []
+    kept = runnable_cells(cells, report=said.append)
+    assert [(cell.arm, cell.overrides[0]) for cell in kept] == [
+        *(("all", "data=ml-1m"), ("labels", "data=ml-1m"), ("labels", "data=criteo"))
+    ]
+    assert said == ["arm 'all' is left out: criteo has no column rating"]
 
 
 def test_an_arm_may_have_seeds_of_its_own(tmp_path):

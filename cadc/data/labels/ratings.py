@@ -43,7 +43,7 @@ def rated(block: Block, name: str, threshold: float) -> tuple[NDArray[np.float32
         reached = numbers >= ceiling(threshold)
     else:
         with np.errstate(over="ignore"):
-            reached = numbers >= own(threshold)
+            reached = numbers >= numbers.dtype.type(threshold)
     return reached.astype(np.float32), in_float32(_within_float32(block, name, numbers), reached, threshold)
 
 

@@ -42,7 +42,7 @@ class SessionSplit(Split):
     takes: ClassVar[tuple[str, ...]] = ("ticks_per_second",)
 
     def __init__(self, gap: float = 30.0, rows: int | None = None) -> None:
-        if not gap > 0:
+        if not 0 < gap < np.inf:
             raise UsageError(f"data.split.gap is {gap}; it must be a number of minutes above 0.")
         if rows is not None:
             require_at_least(1, "data.split", rows=rows)
@@ -70,7 +70,7 @@ class SessionSplit(Split):
                 "data/split=leave_one_out."
             )
         place = np.zeros(n_rows, np.uint8)
-        longest = self.gap * SECONDS * (ticks_per_second or 1)
+        longest = int(self.gap * SECONDS * (ticks_per_second or 1))
         for rows, from_end, count in rows_from_the_end(user, time, generator):
             if self.rows is None:
                 back, n_sessions = _sessions(time[rows], from_end, count, longest)
@@ -97,7 +97,7 @@ class SessionSplit(Split):
 
 
 def _sessions(
-    time: NDArray[np.int64], from_end: NDArray[np.int64], count: NDArray[np.int64], longest: float
+    time: NDArray[np.int64], from_end: NDArray[np.int64], count: NDArray[np.int64], longest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many sessions of its user follow that of each row, and how many there are, int64, shape [B] each.
 

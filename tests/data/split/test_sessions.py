@@ -70,7 +70,9 @@ def test_rows_may_make_sessions_where_times_only_order_them():
         assigned(SessionSplit(rows=3), user, time)
 
 
-@pytest.mark.parametrize("wrong", [{"gap": 0}, {"gap": -1.0}, {"gap": float("nan")}, {"rows": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"gap": 0}, {"gap": -1.0}, {"gap": float("nan")}, {"gap": float("inf")}, {"rows": 0}]
+)
 def test_options_that_make_no_session_are_usage_errors(wrong):
     with pytest.raises(UsageError, match=f"data.split.{next(iter(wrong))} is"):
         SessionSplit(**wrong)
