@@ -185,6 +185,10 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
     for override in parsed:
         key = str(override.key_or_group)
         if override not in chosen and key not in keys:
+            if (view := _view_of(key)) and view in known[VIEWS]:
+                return (
+                    f"there is no key {key}, since the view {view} is not chosen; add it to the list, views=[{view}]."
+                )
             near = get_close_matches(key, keys, n=3, cutoff=0.75)
             if not near:
                 last = key.rpartition(".")[2]
@@ -192,6 +196,12 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
             hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --dry-run` shows all keys."
             return f"there is no key {key}; {hint}"
     return None
+
+
+def _view_of(key: str) -> str | None:
+    """Return the view that a key such as `views.profile.rank` belongs to."""
+    parts = key.split(".")
+    return parts[1] if parts[0] == VIEWS and len(parts) > 1 else None
 
 
 def _without_choices(config: Mapping[str, Any]) -> dict[str, Any]:

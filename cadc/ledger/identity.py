@@ -140,7 +140,8 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
         "data.transform": transform,
     }
     for group, component in {**parts, **settings.used()}.items():
-        found[group.replace(".", "/")] = str(choices.get(group) or component.cls.__name__)
+        if not group.startswith("views."):
+            found[group.replace(".", "/")] = str(choices.get(group) or component.cls.__name__)
         outside = (
             "class",
             *getattr(component.cls, "without_effect", ()),
@@ -150,6 +151,8 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
         if group == "data":
             values = {**values, **(record["data"].get("options") or source_options(settings))}
         found |= {f"{group}.{key}": format_value(value) for key, value in values.items() if key not in outside}
+    if settings.views:
+        found["views"] = f"[{','.join(settings.views)}]"
     beside: dict[str, Any] = {"evaluate": settings.evaluated, "task": settings.task, "factor_dim": settings.factor_dim}
     if settings.reads_whole_log:
         beside |= {"factorization_rows": settings.factorized_rows, "factorization_folds": settings.n_folds}

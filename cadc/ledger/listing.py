@@ -23,6 +23,8 @@ def options(entry: Entry) -> dict[str, Any]:
     used = {"data", *uses} if isinstance(uses, list) and all(isinstance(group, str) for group in uses) else None
     found = leaves({key: value for key, value in config.items() if key != "choices"})
     found = {key: value for key, value in found.items() if not key.endswith("_target_")} | dict(choices)
+    if views := part(config, "views"):
+        found["views"] = list(views)
 
     def counts(key: str) -> bool:
         group = key.partition(".")[0].partition("/")[0]

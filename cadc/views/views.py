@@ -90,7 +90,7 @@ class Views(nn.Module):
         if batch.views is not None:
             return batch.views
         if self.n_parts == 1 or batch.fold is None:
-            return torch.stack([self._numbers(batch, part) for part in range(self.n_parts)]).mean(0)
+            return _mean([self._numbers(batch, part) for part in range(self.n_parts)])
         every = torch.stack([self._numbers(batch, part) for part in range(self.n_parts)])
         return every[batch.fold, torch.arange(len(batch), device=every.device)]
 
@@ -135,7 +135,7 @@ class Views(nn.Module):
                 asked = self._rows(users, part)
                 own = [view.item_numbers(self.arrays(name, part), asked, ids) for name, view in self.views.items()]
                 parts.append(torch.cat(own, 2))
-            return torch.stack(parts).mean(0)
+            return _mean(parts)
 
         return numbers
 
@@ -162,6 +162,11 @@ class Views(nn.Module):
             return torch.zeros(len(batch), dtype=torch.int64)
         ids = batch.ids[:, self._places[field]].long()
         return ids.where(ids < self._sizes[field], 0)
+
+
+def _mean(parts: Sequence[Tensor]) -> Tensor:
+    """Return the mean of tensors of one shape; unlike `torch.mean`, an element's bits do not depend on its place."""
+    return sum(parts[1:], parts[0]) / len(parts)
 
 
 def no_histories(n: int) -> Histories:
