@@ -71,5 +71,6 @@ def lightning(*overrides: str) -> tuple[RecommenderModule, InteractionDataModule
         seed=settings.seeds.weights,
         batch_size=fit.rows_per_step(len(sample.rows)),
         beside=batch_columns(sample, fitted),
+        shuffle_users=model.shuffles_users,
     )
     return module, data

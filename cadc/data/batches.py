@@ -34,6 +34,26 @@ def whole_tiles(rows: Tensor) -> Tensor:
     return torch.cat([rows, rows[-1:].expand(-len(rows) % TILE)])
 
 
+def shuffled(n_rows: int, generator: torch.Generator, groups: Tensor | None = None) -> Tensor:
+    """Return the places of n rows in random order, int64, shape [n].
+
+    Parameters
+    ----------
+    n_rows : n.
+    generator : of the order.
+    groups : a whole number from 0 on for each row, int32 or int64, shape [n]: the groups are shuffled, and the rows of
+        each follow one another in their order; None shuffles the rows.
+
+    >>> order = shuffled(4, torch.Generator().manual_seed(0), torch.tensor([0, 1, 0, 1]))
+    >>> order.tolist() in ([0, 2, 1, 3], [1, 3, 0, 2])
+    True
+    """
+    if groups is None:
+        return torch.randperm(n_rows, generator=generator)
+    n_groups = int(groups.max()) + 1 if n_rows else 0
+    return torch.randperm(n_groups, generator=generator)[groups].argsort(stable=True)
+
+
 class BatchLoader:
     """Iterates over some rows of a log in batches; an interrupted epoch can be resumed.
 
@@ -44,8 +64,7 @@ class BatchLoader:
     batch_size : rows of a batch; the last batch may be smaller.
     generator : shuffles the rows anew for each epoch; None keeps their order.
     beside : further parts of a `Batch` (`weight`, `offset`, `fold`), a value for each row, shape [n] each.
-    groups : a whole number from 0 on for each row, int32 or int64, shape [n]: the groups are shuffled, and the rows of
-        each follow one another in their order; None shuffles the rows.
+    groups : of the rows, which are shuffled as wholes, see `shuffled`.
     """
 
     def __init__(
@@ -106,10 +125,7 @@ class BatchLoader:
         """Return the places of the rows in the order of an epoch, int64, shape [n]."""
         if self.generator is None:
             return torch.arange(len(self.rows))
-        if self.groups is None:
-            return torch.randperm(len(self.rows), generator=self.generator)
-        n_groups = int(self.groups.max()) + 1 if len(self.groups) else 0
-        return torch.randperm(n_groups, generator=self.generator)[self.groups].argsort(stable=True)
+        return shuffled(len(self.rows), self.generator, self.groups)
 
     def _generator_state(self) -> Tensor | None:
         return None if self.generator is None else self.generator.get_state()

@@ -1,6 +1,6 @@
 """Rows of a log for a `pytorch_lightning.Trainer` of your own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Sampler as TorchSampler
 
 from cadc.data.batch import Batch
-from cadc.data.batches import EVALUATION_BATCH
+from cadc.data.batches import EVALUATION_BATCH, shuffled
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.sources.source import Source
@@ -66,6 +67,8 @@ class InteractionDataModule(pl.LightningDataModule):
     beside : further parts of each training batch, a value for each row of the sample; those of the sample where none
         are given.
     transform : what becomes of dense columns; the source's own default where none is given.
+    shuffle_users : whether users are shuffled in place of rows, so that a batch holds most rows of few users, see
+        `cadc.models.model.Model.shuffles_users`.
 
     >>> from cadc.data.sources import Synthetic
     >>> from cadc.sampling import UniformSampler
@@ -86,6 +89,7 @@ class InteractionDataModule(pl.LightningDataModule):
         num_workers: int = 0,
         beside: Mapping[str, Tensor] | None = None,
         transform: DenseTransform | None = None,
+        shuffle_users: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(sampler, Sampler) and sampler.needs_factors:
@@ -97,6 +101,7 @@ class InteractionDataModule(pl.LightningDataModule):
         self.sampler, self.seed = sampler or UniformSampler(), seed
         self.batch_size, self.num_workers = batch_size, num_workers
         self.beside, self.transform = beside, transform
+        self.shuffle_users = shuffle_users
 
     @cached_property
     def log(self) -> InteractionLog:
@@ -142,11 +147,31 @@ class InteractionDataModule(pl.LightningDataModule):
         return DataLoader(
             rows,
             batch_size=batch_size,
-            shuffle=shuffle is not None,
+            shuffle=shuffle is not None and not self.shuffle_users,
+            sampler=UserOrder(rows, shuffle) if shuffle is not None and self.shuffle_users else None,
             generator=shuffle,
             collate_fn=_as_it_is,
             num_workers=self.num_workers,
         )
+
+
+class UserOrder(TorchSampler[int]):
+    """A new random order of users at each epoch, whose rows follow one another.
+
+    Parameters
+    ----------
+    rows : of a log with the field `user`.
+    generator : of the order.
+    """
+
+    def __init__(self, rows: LogRows, generator: torch.Generator) -> None:
+        self.users, self.generator = rows.log.field_ids("user", rows.rows), generator
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(shuffled(len(self), self.generator, self.users).tolist())
 
 
 def _as_it_is(batch: Any) -> Any:

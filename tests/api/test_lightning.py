@@ -127,6 +127,17 @@ def test_training_rows_are_those_of_the_sample_each_once_in_a_new_order():
         assert sorted(map(tuple, found.tolist())) == sorted(map(tuple, expected.tolist()))
 
 
+def test_a_model_of_sequences_gets_batches_of_few_users():
+    _, data = cadc.lightning(*SMALL, "data/split=leave_one_out", "model=sasrec", "trainer=ranking")
+    column = [field.name for field in data.log.schema.single].index("user")
+    loader = data.train_dataloader()
+    first, second = (torch.cat([batch.ids[:, column] for batch in loader]) for _ in range(2))
+    assert not torch.equal(first, second)
+    for found in (first, second):
+        assert len(found) == data.log.n_rows("train")
+        assert len(torch.unique_consecutive(found)) == len(torch.unique(found))
+
+
 def test_weights_and_offset_of_a_sample_go_into_the_batches():
     _, data = cadc.lightning(*SMALL, "sampler=label_balanced", "sampler.rate=0.3")
     batch = next(iter(data.train_dataloader()))
