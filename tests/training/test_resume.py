@@ -158,16 +158,17 @@ def test_one_that_stopped_early_does_not_train_on(log, tmp_path):
 
 
 def test_patience_that_waits_does_so_after_every_checkpoint(log, tmp_path, monkeypatch, session_cache):
-    # Better than a model can be: patience waits for all its steps.
-    monkeypatch.setattr("cadc.training.fit.uninformed_metric", lambda held_out: 0.0)
     options = {"patience": 1, "max_epochs": 12, "grace_steps": 28}
-    plain = fit(log, **options)
-    assert len(plain[1].history) > len(fit(log, **(options | {"grace_steps": 0}))[1].history)
-    copies, outcome = all_checkpoints(log, tmp_path, monkeypatch, minutes=0.0, **options)
-    monkeypatch.setenv("CADC_CACHE", str(session_cache))
-    assert_same(outcome, plain)
-    for copy in copies[::3]:
-        assert_same(fit(log, copy, **options), plain)
+    with pytest.MonkeyPatch.context() as own:
+        # Better than a model can be: patience waits for all its steps.
+        own.setattr("cadc.training.fit.uninformed_metric", lambda held_out: 0.0)
+        plain = fit(log, **options)
+        assert len(plain[1].history) > len(fit(log, **(options | {"grace_steps": 0}))[1].history)
+        copies, outcome = all_checkpoints(log, tmp_path, monkeypatch, minutes=0.0, **options)
+        monkeypatch.setenv("CADC_CACHE", str(session_cache))
+        assert_same(outcome, plain)
+        for copy in copies[::3]:
+            assert_same(fit(log, copy, **options), plain)
 
 
 def test_one_whose_time_was_up_does_not_train_on(log, tmp_path):
