@@ -51,7 +51,7 @@ class BestEpoch:
 
         Parameters
         ----------
-        epoch, n_steps : epochs and steps so far.
+        epoch, n_steps : finished epochs, and their steps.
         """
         if not self.weights or self.patience is None or epoch - self.epoch < self.patience:
             return False

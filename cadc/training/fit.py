@@ -235,7 +235,7 @@ class Fit:
 
     def is_over(self, state: FitState) -> bool:
         """Tell whether a fit has its last epoch."""
-        return state.epoch >= self.max_epochs or state.best.is_over(state.epoch, state.n_steps)
+        return state.epoch >= self.max_epochs or state.is_over
 
     def _train(
         self,

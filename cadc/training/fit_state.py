@@ -62,7 +62,7 @@ class FitState:
     @property
     def rate(self) -> float:
         """Learning rate of the next step."""
-        return self._rate(self.n_steps)
+        return self._rate(self._steps_before + self._n_steps)
 
     @property
     def epoch(self) -> int:
@@ -70,9 +70,9 @@ class FitState:
         return len(self.history)
 
     @property
-    def n_steps(self) -> int:
-        """Number of steps so far."""
-        return self._steps_before + self._n_steps
+    def is_over(self) -> bool:
+        """Whether patience has run out; within an epoch it answers as it did at the end of the last one."""
+        return self.best.is_over(self.epoch, self._steps_before)
 
     def begin(self) -> None:
         """Let initial weights that already predict something compete as epoch 0."""
