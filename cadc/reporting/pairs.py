@@ -1,6 +1,6 @@
 """The pairs of a comparison: which points of a table are compared, and which of their runs are paired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cadc.experiment import Reference
@@ -40,28 +40,43 @@ def pairs(row: Point, other: Point) -> list[tuple[Record, Record]]:
 
     Splits are equal if their rows are: a split by time, which draws nothing, is the same for all seeds.
     """
+    varies = _has_several_factors(row.results), _has_several_factors(other.results)
     return [
         (mine, theirs)
         for mine in row.results
         for theirs in other.results
         if mine["data"]["content_hash"] == theirs["data"]["content_hash"]
-        and (not (_is_drawn(mine) and _is_drawn(theirs)) or _drawn_with(mine) == _drawn_with(theirs))
+        and _agree(_drawn_with(mine, varies[0]), _drawn_with(theirs, varies[1]))
     ]
 
 
-def _is_drawn(record: Record) -> bool:
-    """Tell whether a run depends on the seeds of sample or weights, or on that of a factorisation that follows them."""
-    return bool({"trainer", "sampler"} & set(record["uses"])) or _has_own_factors(record)
+def _agree(mine: Mapping[str, int], theirs: Mapping[str, int]) -> bool:
+    """Tell whether two runs draw with equal seeds.
+
+    What one of them draws and the other does not does not count, unless they have no part in common: a factorisation
+    alone meets the network of its seed.
+    """
+    common = set(mine) & set(theirs)
+    if common:
+        return all(mine[part] == theirs[part] for part in common)
+    return not mine or not theirs or {*mine.values()} == {*theirs.values()}
 
 
-def _has_own_factors(record: Record) -> bool:
-    """Tell whether a run has factors that were drawn with its seed; biases alone were not."""
-    is_drawn = "factorization" in record["uses"] and record["factor_dim"] != 0
-    return is_drawn and record["config"]["factorization"].get("seed", 0) is None
+def _has_several_factors(records: Sequence[Record]) -> bool:
+    """Tell whether runs of a point, on one split, have factors that were drawn with several seeds."""
+    seeds: dict[str, set[int]] = {}
+    for record in records:
+        seeds.setdefault(record["data"]["content_hash"], set()).add(seeds_of(record["config"]).factorization)
+    return any(len(own) > 1 for own in seeds.values())
 
 
-def _drawn_with(record: Record) -> tuple[int, int]:
-    seeds = seeds_of(record["config"])
+def _drawn_with(record: Record, has_several_factors: bool) -> dict[str, int]:
+    """Return the seeds of what a run draws; biases draw nothing, and factors of one seed are the same for all runs."""
+    seeds, drawn = seeds_of(record["config"]), {}
     if {"trainer", "sampler"} & set(record["uses"]):
-        return seeds.sample, seeds.weights
-    return seeds.factorization, seeds.factorization
+        drawn = {"sample": seeds.sample, "weights": seeds.weights}
+    if "factorization" in record["uses"] and record["factor_dim"] != 0:
+        follows = record["config"]["factorization"].get("seed", 0) is None
+        if has_several_factors or (follows and not drawn):
+            drawn["factorization"] = seeds.factorization
+    return drawn

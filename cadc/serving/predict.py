@@ -21,6 +21,7 @@ from cadc.ledger.store import Record
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.provenance.threads import threads
+from cadc.serving.line_of_names import refuse_names
 from cadc.serving.new_rows import NewRows
 from cadc.terminal.progress import say
 
@@ -58,7 +59,7 @@ class Prediction:
         path : CSV or Parquet file.
         quoting : how values of a CSV file are quoted; None takes what the run's own file has.
         header : whether a CSV file begins with the names of its columns, which have numbers from 1 otherwise; None
-            takes what the run's own file has.
+            takes what the run's own file has, and refuses a first line that looks like names where that has none.
 
         Raises
         ------
@@ -68,13 +69,17 @@ class Prediction:
         wanted = [*self.log.entities, *names.values(), *self.log.schema.dense]
         wanted += [field.name for field in self.log.schema.of("context", bag=False)]
         quoting = quoting or self.source.own_quoting()
+        is_told = header is not None
         if header is None:
             header = self.source.own_header() or format_of(path).is_parquet
         found = column_names(path, wanted, quoting, header)
         rows = NewRows(self.log, found, names, str(path))
         self._require_free(found, str(path))
         kept = _kept(path, found, rows.columns.values())
-        return [*kept, self.column], self._answered(rows, read_columns(path, kept, header, quoting))
+        blocks = read_columns(path, kept, header, quoting)
+        if not header and not is_told:
+            blocks = self._without_names(rows, blocks)
+        return [*kept, self.column], self._answered(rows, blocks)
 
     def of_frame(self, table: pd.DataFrame, name: str) -> pd.DataFrame:
         """Return a data frame with the answer as one more column; see `of_file`.
@@ -90,6 +95,13 @@ class Prediction:
         parts = list(self._answered(rows, [Block(name, 0, columns)]))
         answers = parts[0].columns[self.column].to_numpy() if len(table) else np.empty(0)
         return table.assign(**{self.column: answers})
+
+    def _without_names(self, rows: NewRows, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield blocks of a file whose lines are all rows, unless the first one looks like names of columns."""
+        for number, block in enumerate(blocks):
+            if number == 0:
+                refuse_names(block, rows.columns, {side: self.log.entity_keys(side) for side in self.log.entities})
+            yield block
 
     def _require_free(self, found: list[str], name: str) -> None:
         if self.column in found:

@@ -64,7 +64,7 @@ class Fit:
         1 - 1 / (1 + n · `averaging_epochs`).
     validation_rate : share of the validation part that is read, which can be much larger than a small sample.
     max_seconds : time after which training stops and the best epoch is kept; None for no limit. Meant for comparisons
-        at equal time; results then depend on the machine.
+        at equal time; results then depend on the machine. It does not shorten a schedule, which may hardly have fallen.
     accelerator : `auto` takes a GPU if there is one.
     checkpoint_minutes : minutes between checkpoints within an epoch; every epoch ends with one in any case.
     progress : whether to show a progress bar.

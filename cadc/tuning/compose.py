@@ -14,6 +14,7 @@ from cadc.configuration.override_text import to_overrides
 from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError
+from cadc.evaluation.prefixes import VALIDATION
 from cadc.ledger.identity import signature
 from cadc.paths import user_path
 from cadc.pipeline.compatibility import require_compatible
@@ -23,6 +24,8 @@ from cadc.tuning.tuning import Tuning
 
 GROUP = "tune"
 STORAGE = f"{GROUP}.storage"
+SPACES = {"ctr": "reference", "ranking": "ranking_reference"}
+"""Search space that suits a task."""
 
 
 def compose_tuning(overrides: Sequence[str]) -> tuple[Tuning, list[str]]:
@@ -72,6 +75,7 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
     ends = {leaf: _ends(distribution) for leaf, distribution in tuning.distributions.items()}
     first = {leaf: values[0] for leaf, values in ends.items() if not _depends(leaf, tuning)}
     trials = {leaf: _trials(leaf, values, first, ends, tuning, overrides) for leaf, values in ends.items()}
+    _require_one_task(tuning, Settings.compose(list(overrides)), trials)
     used = {group for found in trials.values() for settings in found for group in settings.uses}
     choices = next(iter(trials.values()))[0].config["choices"]
     for leaf, found in trials.items():
@@ -82,6 +86,21 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
             unused = group in choices and group not in (*used, "data")
             why = f" (this model and initializer do not use the group {group})" if unused else ""
             raise UsageError(f"tune.space.{leaf} changes nothing{why}; remove it.")
+
+
+def _require_one_task(tuning: Tuning, current: Settings, trials: Mapping[str, Sequence[Settings]]) -> None:
+    """Raise a UsageError if trials of another task than the current settings lack the metric that is tuned."""
+    if not any(name.startswith(VALIDATION) for name in tuning.metrics):
+        return
+    for leaf, found in trials.items():
+        for settings in found:
+            if settings.task != current.task:
+                said = [f"model={own.config['choices']['model']} (task={own.task})" for own in (current, settings)]
+                raise UsageError(
+                    f"tune.space.{leaf}: the current settings have {said[0]}, but this space chooses {said[1]}, whose "
+                    f"validation has other metrics; choose another space, such as tune={SPACES[current.task]}, or "
+                    "another model."
+                )
 
 
 def _depends(leaf: str, tuning: Tuning) -> bool:

@@ -11,7 +11,7 @@ import yaml
 from cadc.execution.jobs import plan
 from cadc.ledger import Ledger, store
 from cadc.storage.under_lease import put_folder
-from tests.support.commands import cadc, runs
+from tests.support.commands import TINY, cadc, runs
 from tests.tuning.helpers import TUNE
 
 SPACE = "tune.space={trainer.learning_rate:{low:0.001,high:0.03,log:true},model.top_mlp:{choices:[[8],[4]]}}"
@@ -180,6 +180,15 @@ def test_wrong_words_are_refused_in_one_sentence(words, said):
     assert "s3cret" not in answer.err + answer.out
     assert answer.out == ""
     assert [name for name in runs() if not name.startswith(".")] == []
+
+
+def test_a_space_of_models_of_another_task_is_refused_with_one_that_suits():
+    ranking = ("model=two_tower", "trainer=ranking", "trainer.max_epochs=1")
+    answer = cadc("tune", *TINY, *ranking, "tune=reference", "tune.metric=val/ndcg@10")
+    assert answer.status == 2
+    assert "have model=two_tower (task=ranking), but this space chooses model=d" in answer.sentence
+    assert "choose another space, such as tune=ranking_reference" in answer.sentence
+    assert not runs()
 
 
 @pytest.mark.parametrize(

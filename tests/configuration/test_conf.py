@@ -74,7 +74,9 @@ def test_yaml_reads_the_same_by_another_reader(file):
 @pytest.mark.parametrize("file", [file for file in FILES if file.startswith("tune/")])
 def test_every_search_space_is_one_of_the_configuration(file):
     name = Path(file).stem
-    words = ["initializer=mf"] if name == "factorization" else []
+    words = {"factorization": ["initializer=mf"], "ranking_reference": ["model=two_tower", "trainer=ranking"]}.get(
+        name, []
+    )
     tuning, rest = compose_tuning([f"tune={name}", *words])
     assert rest == words
     check_space(tuning, words)

@@ -42,6 +42,19 @@ def test_a_factorisation_that_follows_the_seed_meets_the_runs_of_its_seed(tmp_pa
     assert [(mine["config"]["seed"], theirs["config"]["seed"]) for mine, theirs in found] == list(enumerate(paired))
 
 
+@pytest.mark.parametrize("trained", [False, True])
+def test_swept_seeds_of_a_factorisation_are_paired(tmp_path, trained):
+    table, own = Table(tmp_path), [3, 4, 5]
+    for name in ("factors", "others"):
+        table.add(name, 0.1 if trained else None, 0.5, [(0, 0)] * len(own), trained=trained)
+        uses = [*table.points[-1].records[0]["uses"], "factorization"]
+        for record, seed in zip(table.points[-1].records, own, strict=True):
+            record.update(uses=uses, factor_dim=14)
+            record["config"]["factorization"] = {"seed": seed}
+    found = pairs(*table.points)
+    assert [[run["config"]["factorization"]["seed"] for run in pair] for pair in found] == [[seed] * 2 for seed in own]
+
+
 def test_without_a_rate_points_of_equal_rate_are_compared(table):
     found = table.compare("random")
     assert list(found["verdict"][:2]) == ["reference", "reference"]

@@ -131,6 +131,22 @@ def test_new_rows_without_names_are_scored_and_may_have_names(tmp_path):
     assert pd.read_csv(StringIO(answer.out), dtype=str)["probability"].tolist() == scored["probability"].tolist()
 
 
+def test_names_in_the_first_line_are_not_taken_for_a_row(tmp_path):
+    rows = "".join(f"{user},{user % 7},{user % 2}\n" for user in range(60))
+    (tmp_path / "log.csv").write_text(rows)
+    (tmp_path / "named.csv").write_text("who,what,bought\n" + rows)
+    log = f"data=table data.path={tmp_path / 'log.csv'} data.header=false data.user=1 data.item=2 data.label=3"
+    answer = cadc("train", *log.split(), "model=label_mean")
+    assert answer.status == 0, answer.err
+    run = Path(answer.out.splitlines()[-1]).parent.name
+    answer = cadc("predict", run, tmp_path / "named.csv")
+    assert answer.status == 1
+    assert "the first line has 'who', 'what' where the log has numbers" in answer.err
+    assert answer.out == ""
+    assert len(cadc("predict", run, tmp_path / "log.csv").out.splitlines()) == 61
+    assert len(cadc("predict", run, tmp_path / "named.csv", "--no-header").out.splitlines()) == 62
+
+
 @pytest.mark.parametrize(("line", "is_said"), [("1;2,5;3,0", True), ("1;2;5,0", False), ("a;b,c,0", False)])
 def test_a_line_that_two_separators_fit_is_said(tmp_path, capsys, line, is_said):
     (tmp_path / "log.csv").write_text(f"{line}\n" * 3)

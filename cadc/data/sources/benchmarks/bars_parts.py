@@ -1,6 +1,5 @@
 """Benchmarks for predicting clicks in the three files that BARS publishes for each."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from cadc.data.sources.benchmarks.published_parts import PublishedParts
@@ -12,8 +11,8 @@ class BARSParts(PublishedParts):
     """A data set as the benchmark BARS publishes it (Zhu et al., SIGIR 2022): a table for each part."""
 
     files: ClassVar[tuple[str, ...]] = ("train.csv", "valid.csv", "test.csv")
-    columns: ClassVar[Mapping[str, str]]
-    """Column of `user`, `item` and `label`."""
+    user_column: ClassVar[str]
+    item_column: ClassVar[str]
     context_fields: ClassVar[tuple[str, ...]]
     """Columns that describe neither the user nor the item."""
 
@@ -25,6 +24,8 @@ class BARSParts(PublishedParts):
             validation_path=validation,
             test_path=test,
             name=self.name,
+            user=self.user_column,
+            item=self.item_column,
+            label="label",
             context_fields=self.context_fields,
-            **self.columns,
         )

@@ -21,7 +21,8 @@ class FrappeX1(BARSParts):
         "valid.csv": "88d51bf2173505436d3a8f78f2a59da8",
         "test.csv": "3470f6d32713dc5f7715f198ca7c612a",
     }
-    columns: ClassVar[Mapping[str, str]] = {"user": "user", "item": "item", "label": "label"}
+    user_column: ClassVar[str] = "user"
+    item_column: ClassVar[str] = "item"
     context_fields: ClassVar[tuple[str, ...]] = (
         "daytime",
         "weekday",

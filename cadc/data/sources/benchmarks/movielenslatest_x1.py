@@ -21,5 +21,6 @@ class MovielensLatestX1(BARSParts):
         "valid.csv": "e1930223a5026e910ed5a48687de8af1",
         "test.csv": "54e8c6baff2e059fe067fb9b69e692d0",
     }
-    columns: ClassVar[Mapping[str, str]] = {"user": "user_id", "item": "item_id", "label": "label"}
+    user_column: ClassVar[str] = "user_id"
+    item_column: ClassVar[str] = "item_id"
     context_fields: ClassVar[tuple[str, ...]] = ("tag_id",)
