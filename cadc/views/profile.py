@@ -5,8 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
+from cadc.data.schema import UNKNOWN
 from cadc.errors import require_at_least, require_positive
 from cadc.factorization.solvers.randomized_svd import truncated_svd
 from cadc.randomness import numpy_generator
@@ -64,9 +66,7 @@ class ProfileView(View):
         self.steps, self.min_rows, self.seed = steps, min_rows, seed
 
     def fit(self, evidence: Evidence) -> dict[str, Tensor]:
-        """Return profiles and weights of users and items, float16, up to the last id that has any.
-
-        Ids are sorted by frequency, so that most of those without a profile take no memory.
+        """Return profiles and weights of users and items, float16, up to the last id that has any; and numbers of ids.
 
         Raises
         ------
@@ -76,44 +76,40 @@ class ProfileView(View):
         counts = evidence.user_counts, evidence.item_counts
         known = [own >= self.min_rows for own in counts]
         for own in known:
-            own[0] = False
-        users, items = evidence.users, evidence.items
-        kept = (known[0][users] & known[1][items]).nonzero()[:, 0]
-        users, items, labels, offset = users[kept], items[kept], evidence.labels[kept], offset[kept]
-        user_profiles, item_profiles = self._profiles(evidence, kept)
-        of_users = (users, items, item_profiles, self.l2_user)
-        of_items = (items, users, user_profiles, self.l2_item)
-        user_weights, item_weights = (
-            regress_by_value(ids, others, labels, offset, profiles, len(own), l2, self.steps)
-            for (ids, others, profiles, l2), own in zip((of_users, of_items), known, strict=True)
-        )
+            own[UNKNOWN] = False
+        kept = (known[0][evidence.users] & known[1][evidence.items]).nonzero()[:, 0]
+        ids = evidence.users[kept], evidence.items[kept]
+        # Ids are sorted by frequency, so that hardly any of those without a profile lies before the last one with one.
+        sizes = [int(own.nonzero().max()) + 1 if own.any() else 1 for own in known]
+        degrees = [own[ids[side]] + self.shrinkage for side, own in enumerate(counts)]
+        shares = (degrees[0] * degrees[1]).rsqrt().float()
+        profiles = self._profiles(ids, shares, sizes)
         arrays = {}
-        for side, own, profiles, weights in (
-            ("user", known[0], user_profiles, user_weights),
-            ("item", known[1], item_profiles, item_weights),
-        ):
-            n = int(own.nonzero().max()) + 1 if own.any() else 1
-            arrays[f"{side}_profiles"] = profiles[:n].half()
-            arrays[f"{side}_weights"] = weights[:n].half()
-            arrays[f"n_{side}s"] = torch.tensor(len(own))
+        for own, other, side, l2 in ((0, 1, "user", self.l2_user), (1, 0, "item", self.l2_item)):
+            weights = regress_by_value(
+                ids[own], ids[other], evidence.labels[kept], offset[kept], profiles[other], sizes[own], l2, self.steps
+            )
+            arrays[f"{side}_profiles"] = profiles[own].half()
+            arrays[f"{side}_weights"] = weights.half()
+            arrays[f"n_{side}s"] = torch.tensor(len(known[own]))
         return arrays
 
-    def _profiles(self, evidence: Evidence, kept: Tensor) -> list[Tensor]:
-        """Return p and q, float32, shape [vocabulary size, rank] each, from some rows of the evidence."""
-        shares = torch.zeros(len(evidence))
-        degrees = [
-            own[ids[kept]] + self.shrinkage
-            for own, ids in ((evidence.user_counts, evidence.users), (evidence.item_counts, evidence.items))
-        ]
-        shares[kept] = (degrees[0] * degrees[1]).rsqrt().float()
-        matrix = evidence.matrix(shares)
-        matrix.eliminate_zeros()
+    def _profiles(self, ids: tuple[Tensor, Tensor], shares: Tensor, sizes: list[int]) -> list[Tensor]:
+        """Return p and q, float32, shape [size, rank] each.
+
+        Parameters
+        ----------
+        ids : user and item of each row, int64, shape [n] each.
+        shares : what each row adds to M, float32, shape [n].
+        sizes : number of ids of users and of items.
+        """
+        pairs = ids[0].numpy(), ids[1].numpy()
+        matrix = csr_array((shares.numpy(), pairs), shape=tuple(sizes), dtype=np.float32)
         generator = numpy_generator(self.seed or 0, "profile")
         left, values, right = truncated_svd(matrix, self.rank, POWER_ITERATIONS, generator)
-        n_rated = [len(ids[kept].unique()) for ids in (evidence.users, evidence.items)]
         return [
-            torch.from_numpy(np.ascontiguousarray(side * (values * n**0.5), dtype=np.float32))
-            for side, n in zip((left, right), n_rated, strict=True)
+            torch.from_numpy(np.ascontiguousarray(side * (values * len(own.unique()) ** 0.5), dtype=np.float32))
+            for side, own in zip((left, right), ids, strict=True)
         ]
 
     def columns(self, fitted: Mapping[str, Tensor]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from cadc.factorization.blocks import blocks_of
-from cadc.factorization.solvers.majorize import curvature, moments, newton
+from cadc.factorization.solvers.majorize import cholesky, curvature, moments
 
 
 def regress_by_value(
@@ -59,12 +59,46 @@ def regress_by_value(
         shape, flat = block.rows.shape, block.rows.flatten()
         own_labels, own_offset = (column.index_select(0, flat).view(shape) for column in (labels, offset))
         x = table.index_select(0, others.index_select(0, flat)).view(*shape, dim + 2)
-        own = torch.zeros(len(block.values), dim + 1)
-        penalties = torch.full_like(own, l2)
-        for _ in range(n_steps):
-            logits = torch.bmm(x[..., :-1], own[..., None])[..., 0] + own_offset
-            probability = logits.sigmoid()
-            hessian, gradient = moments(x, curvature(logits, probability), own_labels - probability)
-            own += newton(hessian, gradient - l2 * own, penalties)[0]
-        weights[block.values] = own
+        solve = _by_rows if shape[1] <= dim else _by_weights
+        weights[block.values] = solve(x, own_labels, own_offset, l2, n_steps)
     return weights
+
+
+def _by_weights(x: Tensor, labels: Tensor, offset: Tensor, l2: float, n_steps: int) -> Tensor:
+    """Return the weights of m values with L rows each, shape [m, d + 1], by systems as large as the weights.
+
+    Parameters
+    ----------
+    x : features, one, and a column that is overwritten, shape [m, L, d + 2].
+    labels, offset : shape [m, L].
+    l2, n_steps : see `regress_by_value`.
+    """
+    weights = x.new_zeros(len(x), x.shape[2] - 1)
+    for _ in range(n_steps):
+        logits = torch.bmm(x[..., :-1], weights[..., None])[..., 0] + offset
+        probability = logits.sigmoid()
+        hessian, gradient = moments(x, curvature(logits, probability), labels - probability)
+        hessian.diagonal(dim1=1, dim2=2).add_(l2)
+        weights += torch.cholesky_solve((gradient - l2 * weights)[..., None], cholesky(hessian))[..., 0]
+    return weights
+
+
+def _by_rows(x: Tensor, labels: Tensor, offset: Tensor, l2: float, n_steps: int) -> Tensor:
+    """Return the same as `_by_weights` by systems as large as the number of rows, which is smaller where they are few.
+
+    The minimum of each bound has the form w = Xᵀa (representer theorem): with curvatures c, errors e and G = XXᵀ, it is
+    (G + l2 diag(1/c)) a = e/c + G a_before. The rows of padding are zero in X, and so have no part in w.
+    """
+    x = x[..., :-1]
+    products = torch.bmm(x, x.transpose(1, 2))
+    shares = torch.zeros_like(labels)
+    for _ in range(n_steps):
+        fitted = torch.bmm(products, shares[..., None])[..., 0]
+        logits = fitted + offset
+        probability = logits.sigmoid()
+        inverse = 1 / curvature(logits, probability)
+        system = products.clone()
+        system.diagonal(dim1=1, dim2=2).add_(l2 * inverse)
+        target = inverse * (labels - probability) + fitted
+        shares = torch.cholesky_solve(target[..., None], cholesky(system))[..., 0]
+    return torch.bmm(shares[:, None], x)[:, 0]
