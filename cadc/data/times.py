@@ -141,3 +141,22 @@ def in_ticks(times: NDArray[Any], ticks: int, target: int) -> None:
     if len(times) and max(int(times.max()), -int(times.min())) > np.iinfo(np.int64).max // factor:
         raise OverflowError
     times *= factor
+
+
+def whole_ticks(times: NDArray[np.int64], ticks: int, target: int) -> NDArray[np.int64]:
+    """Return times in other ticks per second, rounded up, so that whole ones before a time stay before it.
+
+    Raises
+    ------
+    OverflowError : if a time does not fit into 64 bits then.
+
+    Examples
+    --------
+    >>> whole_ticks(np.array([1000, 1001]), ticks=1000, target=1).tolist()
+    [1, 2]
+    """
+    if ticks > target:
+        return -(-times // (ticks // target))
+    found = times.copy()
+    in_ticks(found, ticks, target)
+    return found

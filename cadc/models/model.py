@@ -13,6 +13,7 @@ from cadc.data.schema import Schema
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
+from cadc.views.views import Views
 
 
 class Model(nn.Module, ABC):
@@ -69,6 +70,11 @@ class Model(nn.Module, ABC):
 
     n_validation: int | None = None
     """Rows of the validation part that `fit_sample` read; None where it reads none."""
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether it reads the time of each row, as some views do."""
+        return any(part.reads_times for part in self.modules() if isinstance(part, Views))
 
     @classmethod
     def reads_factors(cls, options: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from cadc.data.column_block import Block
 from cadc.data.known_values import KnownValues
 from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN, EntitySide
+from cadc.data.times import TimeColumn, whole_ticks
 from cadc.errors import DataError, shown
 from cadc.serving.unknown_values import UnknownValues
 from cadc.terminal.progress import say
@@ -29,25 +30,34 @@ class NewRows:
     ----------
     log : gives vocabularies and the side features.
     found : names of the columns that the rows have.
-    own_names : name that the log's own file gives to users and items, see `Source.own_names`. Either it or the name
-        `user` or `item` is read; where both are there, that of the file.
+    own_names : name that the log's own file gives to users, items and times, see `Source.own_names`. Either it or the
+        name `user`, `item` or `time` is read; where both are there, that of the file.
     name : of the rows, for messages.
+    reads_times : whether the model reads times.
 
     Raises
     ------
     DataError : for a column that is needed and not there.
     """
 
-    def __init__(self, log: InteractionLog, found: Sequence[str], own_names: Mapping[str, str], name: str) -> None:
+    def __init__(
+        self,
+        log: InteractionLog,
+        found: Sequence[str],
+        own_names: Mapping[str, str],
+        name: str,
+        reads_times: bool = False,
+    ) -> None:
         self.log, self.name = log, name
         self.context = [field.name for field in log.schema.of("context", bag=False)]
-        needed = [*log.entities, *self.context, *log.schema.dense]
+        needed = [*log.entities, *self.context, *log.schema.dense, *(["time"] if reads_times else [])]
         choices = {column: [own_names.get(column, column), column] for column in needed}
         self.columns = {
             column: next((choice for choice in names if choice in found), "") for column, names in choices.items()
         }
         self._require(choices, found)
         self._say_which(choices, found)
+        self._times = TimeColumn(self.columns["time"]) if reads_times else None
         known: dict[str, NDArray[Any]] = {side: log.entity_keys(side) for side in log.entities}
         known |= {field: log.vocabulary(field) for field in self.context}
         self._known = {column: KnownValues(values) for column, values in known.items()}
@@ -86,8 +96,8 @@ class NewRows:
 
         Raises
         ------
-        DataError : for a row without user or item, a value that cannot be a category, or a dense value that is not a
-            finite number.
+        DataError : for a row without user or item, a value that cannot be a category, a dense value that is not a
+            finite number, or what is not a time.
         """
         entities: dict[EntitySide, Tensor] = {side: self._entities(block, side) for side in self.log.entities}
         context = None
@@ -97,11 +107,29 @@ class NewRows:
         if self.log.schema.dense:
             columns = [block.numbers(self.columns[name], np.float64) for name in self.log.schema.dense]
             dense = torch.from_numpy(self.log.transform.apply(np.stack(columns, 1)))
+        times = self._read_times(block)
         label = torch.zeros(block.n_rows)
         for part in torch.arange(block.n_rows).split(EVALUATION_BATCH):
             rows = whole_tiles(part)
             own = {side: ids[rows] for side, ids in entities.items()}
-            yield self.log.join(own, None if context is None else context[rows], dense[rows], label[rows]), len(part)
+            batch = self.log.join(own, None if context is None else context[rows], dense[rows], label[rows])
+            batch.time = None if times is None else times[rows]
+            yield batch, len(part)
+
+    def _read_times(self, block: Block) -> Tensor | None:
+        """Return the times of a block in ticks of the log, int64, shape [B]; None where the model reads none."""
+        if self._times is None:
+            return None
+        times, ticks = self._times.read(block)
+        own = self.log.ticks_per_second
+        try:
+            times = whole_ticks(times, ticks, own)
+        except OverflowError as error:
+            raise DataError(
+                f"{block.path}: a time of column {self._times.name} is too far from the log's for 64 bits in steps of "
+                f"1/{own:,} second; expected times near those of the log."
+            ) from error
+        return torch.from_numpy(times)
 
     def _entities(self, block: Block, side: EntitySide) -> Tensor:
         """Return the row of the entity table of each row's user or item, int32, shape [B]."""

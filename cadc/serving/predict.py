@@ -43,6 +43,9 @@ class Prediction:
         settings = Settings.of(record["config"])
         self.log, self.model, self.threads = log, model, settings.threads
         self.source = settings.source.build()
+        self._names = self.source.own_names()
+        if not model.reads_times:
+            self._names.pop("time", None)
         self.ranks = record.get("task") == "ranking"
         self.column = column or ("score" if self.ranks else "probability")
 
@@ -65,15 +68,14 @@ class Prediction:
         ------
         DataError : for a file that cannot be read; as `NewRows` and its methods do, also while iterating.
         """
-        names = self.source.own_names()
-        wanted = [*self.log.entities, *names.values(), *self.log.schema.dense]
+        wanted = [*self.log.entities, *self._names.values(), *self.log.schema.dense]
         wanted += [field.name for field in self.log.schema.of("context", bag=False)]
         quoting = quoting or self.source.own_quoting()
         is_told = header is not None
         if header is None:
             header = self.source.own_header() or format_of(path).is_parquet
         found = column_names(path, wanted, quoting, header)
-        rows = NewRows(self.log, found, names, str(path))
+        rows = NewRows(self.log, found, self._names, str(path), self.model.reads_times)
         self._require_free(found, str(path))
         kept = _kept(path, found, rows.columns.values())
         blocks = read_columns(path, kept, header, quoting)
@@ -89,7 +91,7 @@ class Prediction:
         DataError : as `of_file` does, or for a column whose values are of different types.
         """
         found = [str(column) for column in table.columns]
-        rows = NewRows(self.log, found, self.source.own_names(), name)
+        rows = NewRows(self.log, found, self._names, name, self.model.reads_times)
         self._require_free(found, name)
         columns = {column: _as_arrow(table, column, name) for column in rows.columns.values()}
         parts = list(self._answered(rows, [Block(name, 0, columns)]))

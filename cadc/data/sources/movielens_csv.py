@@ -27,8 +27,8 @@ class MovieLensCsv(MovieRatings):
     first_line: ClassVar[int] = 2
 
     def own_names(self) -> dict[str, str]:
-        """Return the names of the columns of ids in `ratings.csv`."""
-        return {side: HEADER[side] for side in ("user", "item")}
+        """Return the names of the columns of ids and times in `ratings.csv`."""
+        return {column: HEADER[column] for column in ("user", "item", "time")}
 
     def read_ratings(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Yield the ratings in blocks of rows, with the columns `RATING_COLUMNS`."""

@@ -70,7 +70,7 @@ class Source(ABC):
         return True
 
     def own_names(self) -> dict[str, str]:
-        """Return the names that `user` and `item` have in the log's own file, where these differ.
+        """Return the names that `user`, `item` and `time` have in the log's own file, where these differ.
 
         New rows may use either, see `cadc predict`.
         """

@@ -160,7 +160,8 @@ class Table(Source):
 
     def own_names(self) -> dict[str, str]:
         """Return the columns that the options name."""
-        found = {side: name for side, name in (("user", self.user), ("item", self.item)) if name}
+        roles = (("user", self.user), ("item", self.item), ("time", self.time))
+        found = {role: name for role, name in roles if name}
         return found if self.header else found | {self.field_name(column): column for column in self.features()}
 
     def fingerprint(self) -> dict[str, str]:

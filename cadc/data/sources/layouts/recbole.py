@@ -74,8 +74,8 @@ class RecBole(PartFiles):
             raise UsageError("data.threshold is set and data.rating is not; name the column of ratings.")
 
     def own_names(self) -> dict[str, str]:
-        """Return the names of the columns of ids."""
-        return {"user": self.user, "item": self.item}
+        """Return the names of the columns of ids and times."""
+        return {"user": self.user, "item": self.item} | ({"time": self.time} if self.time else {})
 
     def _features(self) -> dict[EntitySide, Path | None]:
         """Return the file of features of users and of items, where there is one."""
