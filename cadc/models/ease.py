@@ -19,6 +19,7 @@ from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.models.model import Model
 from cadc.models.pair_fields import require_user_and_item
 from cadc.views.ease import ease_weights
+from cadc.views.next_item.decayed import require_decay
 from cadc.views.sparse_weights import largest_by_column
 from cadc.views.user_rows import taken_items
 
@@ -72,8 +73,7 @@ class EASE(Model):
         self.require_fields(schema)
         require_positive("model", l2=l2)
         require_at_least(1, "model", **({} if top_k is None else {"top_k": top_k}))
-        if not 0 < decay <= 1:
-            raise UsageError(f"model.decay is {decay}; expected a factor above 0, at most 1.")
+        require_decay("model", decay)
         self.l2, self.history, self.decay = l2, history, decay
         single = [field.name for field in schema.single]
         self.user_column, self.item_column = (single.index(name) for name in ENTITY_FIELDS)

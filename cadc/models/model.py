@@ -32,6 +32,7 @@ class Model(nn.Module, ABC):
     - `views`: `Views`, or None where none are chosen, for a model with `takes_views`;
     - `schema`: the log's;
     - `n_dense`: number of dense features;
+    - `run_task`: what the run is judged by, `ctr` or `ranking`;
     - `generator`: a `torch.Generator`, which all initial weights are drawn from.
     """
 

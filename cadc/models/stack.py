@@ -1,5 +1,6 @@
-"""The stack: a logistic regression on views, the reference that reads what a network reads, but is linear."""
+"""The stack: a linear model of views, the reference that reads what a network reads, but is linear."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -8,31 +9,40 @@ from torch import Tensor
 from cadc.data.batch import Batch
 from cadc.data.batches import EVALUATION_BATCH
 from cadc.data.log import InteractionLog
-from cadc.errors import require_at_least
+from cadc.errors import UsageError, require_at_least
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
 from cadc.models.ridge_logistic import ridge_logistic
+from cadc.models.ridge_softmax import ridge_softmax
+from cadc.models.stack_contests import contests_of
 from cadc.views.views import Views
+
+N_NUMBERS = 1 << 24
+"""Most numbers of views that are held at once when items are ranked."""
 
 
 class Stack(Model):
     """logit = w·x + c, where x are the numbers that views give for a row (stacked generalisation, Wolpert 1992).
 
-    Weights are fitted on the sample, whose rows no view has read. With the factorisation as its only view it is Platt
-    scaling with a penalty.
+    Weights are fitted on the sample, whose rows no view has read: for click prediction by logistic regression on the
+    labels; for ranking by softmax regression (conditional logit, McFadden 1974), in which the item of a row with label
+    1 is to stand out from all items that its user had not taken before.
+
+    With the factorisation as its only view it is Platt scaling with a penalty.
 
     Parameters
     ----------
     views : the views.
+    run_task : what the run is judged by.
     l2 : penalty on the squared weights of standardised numbers.
 
     Raises
     ------
-    UsageError : for a negative penalty.
+    UsageError : for a negative penalty, or views that cannot rank where items are ranked.
     """
 
     trainable: ClassVar[bool] = False
-    task: ClassVar[Task | None] = "ctr"
+    can_rank: ClassVar[bool] = True
     fits_sample: ClassVar[bool] = True
     takes_views: ClassVar[bool] = True
     needs_views: ClassVar[bool] = True
@@ -40,24 +50,38 @@ class Stack(Model):
     weights: Tensor
     bias: Tensor
 
-    def __init__(self, views: Views, l2: float = 1.0) -> None:
+    def __init__(self, views: Views, run_task: Task, l2: float = 1.0) -> None:
         super().__init__()
         require_at_least(0, "model", l2=l2)
-        self.views, self.l2 = views, l2
+        cannot = [name for name, view in views.views.items() if not view.can_rank]
+        if run_task == "ranking" and cannot:
+            raise UsageError(f"views that do not rank items: {', '.join(cannot)}; leave them out of views.")
+        self.views, self.run_task, self.l2 = views, run_task, l2
         self.register_buffer("weights", torch.zeros(len(views.columns), dtype=torch.float64))
         self.register_buffer("bias", torch.zeros((), dtype=torch.float64))
 
+    def remember(self, log: InteractionLog, rows: Tensor) -> None:
+        """Replace the histories that views read by those of these rows, shape [n]."""
+        self.views.remember(log, rows)
+
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
-        """Fit the weights by logistic regression on the labels of these rows.
+        """Fit the weights on these rows.
 
         Parameters
         ----------
         log : the log.
         rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         weights : of the rows, shape [n]; None for equal weights.
-        offset : logit that is added in the fit only, see `cadc.sampling.sampler.Sample`.
+        offset : logit that is added in the fit only, see `cadc.sampling.sampler.Sample`; without meaning in ranking.
+
+        Raises
+        ------
+        DataError : where items are ranked, if no row has label 1.
         """
         with torch.inference_mode():
+            if self.run_task == "ranking":
+                self.weights.copy_(ridge_softmax(contests_of(self.views, log, rows, weights), self.l2))
+                return
             numbers = torch.cat([self.views(log.gather(part)) for part in rows.split(EVALUATION_BATCH)])
             found = ridge_logistic(numbers, log.labels(rows), self.l2, weights, offset)
             self.weights.copy_(found.weights)
@@ -66,3 +90,9 @@ class Stack(Model):
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float64, shape [B]."""
         return (self.views(batch).double() * self.weights).sum(1) + self.bias
+
+    def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch of b users to their scores of these n items, float32, shape [b, n]."""
+        numbers = self.views.item_scorer(items)
+        size = max(1, N_NUMBERS // (len(items) * len(self.weights)))
+        return lambda users: torch.cat([numbers(part) @ self.weights.float() for part in users.split(size)])

@@ -144,6 +144,7 @@ def make_model(
         views=None if views is None else views.module,
         schema=log.schema,
         n_dense=len(log.schema.dense),
+        run_task=settings.task,
         generator=torch_generator(settings.seeds.weights, "network"),
     )
     model.begin(log, sample.rows)

@@ -112,6 +112,7 @@ def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], se
         "views": made_up_views(log) if cls.needs_views else None,
         "schema": log.schema,
         "n_dense": len(log.schema.dense),
+        "run_task": cls.task or "ctr",
         "generator": torch_generator(seed, "network"),
     }
     asked = parameters(cls)

@@ -51,7 +51,7 @@ class EASEView(View):
         weighed = by_count[evidence.item_counts[by_count] > 0].sort().values
         variance = float(np.square(residuals.data).mean()) if residuals.nnz else 0.0
         weights = ease_weights(residuals[:, weighed.numpy()], self.l2 * (variance or 1.0))
-        return arrays | pack_weights(_spread(weights, weighed, self.top_k, evidence.n_items))
+        return arrays | pack_weights(largest_weights(weights, weighed, self.top_k, evidence.n_items))
 
     def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
         """Return the score of each row, float32, shape [B, 1]."""
@@ -66,7 +66,7 @@ class EASEView(View):
         return weights.item_sums(values)[:, items].unsqueeze(2)
 
 
-def _spread(weights: Tensor, weighed: Tensor, top_k: int, n_items: int) -> csr_array:
+def largest_weights(weights: Tensor, weighed: Tensor, top_k: int, n_items: int) -> csr_array:
     """Return the largest weights towards some items as rows among all items, shape [n_items, n_items].
 
     Parameters

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS
+from cadc.views.user_rows import rows_by_user
 
 COLUMNS = ("label", "rating", "time")
 """What a history may hold beside its items."""
@@ -117,13 +118,41 @@ class KnownRows:
         """Return the histories of the users of a batch (ids, int64, shape [B]), each user's once."""
         different, of = torch.unique(users, return_inverse=True)
         first = self.arrays["first"]
-        lengths = (first[1:] - first[:-1])[different]
-        bounds = torch.zeros(len(different) + 1, dtype=torch.int64)
+        return self._cut(first[different], first[different + 1], of)
+
+    def _cut(self, begin: Tensor, end: Tensor, of: Tensor) -> Histories:
+        """Return the rows from `begin` to `end` (without it), int64, shape [U] each, as histories."""
+        lengths = end - begin
+        bounds = torch.zeros(len(lengths) + 1, dtype=torch.int64)
         bounds[1:] = lengths.cumsum(0)
-        places = torch.arange(int(bounds[-1])) + torch.repeat_interleave(first[different] - bounds[:-1], lengths)
+        places = torch.arange(int(bounds[-1])) + torch.repeat_interleave(begin - bounds[:-1], lengths)
         cut = {name: values[places] for name, values in self.arrays.items() if name != "first"}
         whole = {name: own if name == "time" else own.float() for name, own in cut.items() if name != "items"}
         return Histories(bounds, cut["items"].long(), of, **whole)
+
+    @classmethod
+    def before(cls, log: InteractionLog, rows: Tensor, columns: Collection[str] = ()) -> Histories:
+        """Return what users did before some training rows, each row with a history of its own, which ends before it.
+
+        Of rows of the same time, those that come first in the log are before others. A row of an *unknown* user or
+        item has an empty history.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : numbers of training rows, int32 or int64, shape [B].
+        columns : of `COLUMNS`, what is read beside the items.
+        """
+        log, every = log.plain, log.rows("train")
+        users, items = (log.field_ids(name, every).long() for name in ENTITY_FIELDS)
+        asked = torch.zeros(log.schema[ENTITY_FIELDS[0]].vocabulary_size, dtype=torch.bool)
+        asked[users[rows.long()]] = True
+        read = every[asked[users] & (users > 0) & (items > 0)]
+        known, (first, ordered) = cls.of_rows(log, read, columns), rows_by_user(log, read)
+        end = torch.zeros(len(every), dtype=torch.int64)
+        end[ordered.long()] = torch.arange(len(ordered))
+        end = end[rows.long()]
+        return known._cut(first[users[rows.long()]].minimum(end), end, torch.arange(len(rows)))
 
 
 def _column(log: InteractionLog, name: str, rows: Tensor) -> NDArray[Any]:

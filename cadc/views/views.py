@@ -74,6 +74,11 @@ class Views(nn.Module):
         """Whether a view reads the times of the rows that it gives numbers for."""
         return any(view.reads_times for view in self.views.values())
 
+    @property
+    def n_items(self) -> int:
+        """Number of ids of the field `item` that the views know."""
+        return self._sizes[ENTITY_FIELDS[1]]
+
     def arrays(self, name: str, part: int = 0) -> dict[str, Tensor]:
         """Return what a view has fitted, by name."""
         return {key: self.get_buffer(_buffer(part, name, key)) for key in self._arrays[part][name]}
@@ -130,14 +135,51 @@ class Views(nn.Module):
         ids = self._ids(items, ENTITY_FIELDS[1])
 
         def numbers(users: Batch) -> Tensor:
-            parts = []
-            for part in range(self.n_parts):
-                asked = self._rows(users, part)
-                own = [view.item_numbers(self.arrays(name, part), asked, ids) for name, view in self.views.items()]
-                parts.append(torch.cat(own, 2))
+            parts = [self._item_numbers(self._rows(users, part), ids, part) for part in range(self.n_parts)]
             return _mean(parts)
 
         return numbers
+
+    def of_items_at(self, log: InteractionLog, rows: Tensor, items: Tensor) -> Tensor:
+        """Return the numbers that items had for the users of training rows just before these rows.
+
+        Parameters
+        ----------
+        log : the log.
+        rows : numbers of training rows, outside the fitted ones or with a fold, int32 or int64, shape [b].
+        items : ids of the field `item`, int64, shape [n].
+
+        Returns
+        -------
+        float32, shape [b, n, K].
+        """
+        found = torch.empty(len(rows), len(items), len(self.columns))
+        of_part = torch.zeros(len(rows), dtype=torch.int64) if self.fold is None else self.fold[rows.long()]
+        for part in of_part.unique().tolist():
+            places = (of_part == part).nonzero()[:, 0]
+            own = rows[places]
+            asked = self._rows(replace(log.gather(own), views=None), part)
+            columns = self._history_columns(part)
+            if columns is not None:
+                asked = replace(asked, histories=KnownRows.before(log, own, columns))
+            found[places] = self._item_numbers(asked, items, part)
+        return found
+
+    def remember(self, log: InteractionLog, rows: Tensor) -> None:
+        """Replace the histories of users by those of some rows, shape [n]; nothing where no view reads histories."""
+        for part in range(self.n_parts):
+            columns = self._history_columns(part)
+            if columns is not None:
+                for key, array in KnownRows.of_rows(log, rows, columns).arrays.items():
+                    self.register_buffer(_buffer(part, "histories", key), array)
+
+    def _history_columns(self, part: int) -> list[str] | None:
+        keys = self._known[part]
+        return None if keys is None else [key for key in keys if key in COLUMNS]
+
+    def _item_numbers(self, asked: RowsToScore, items: Tensor, part: int) -> Tensor:
+        own = [view.item_numbers(self.arrays(name, part), asked, items) for name, view in self.views.items()]
+        return torch.cat(own, 2)
 
     def _numbers(self, batch: Batch, part: int) -> Tensor:
         asked = self._rows(batch, part)
