@@ -12,9 +12,9 @@ from cadc.data.log import InteractionLog
 from cadc.errors import UsageError, require_at_least
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
+from cadc.models.ranking_stack.contests import contests_of
+from cadc.models.ranking_stack.ridge_softmax import ridge_softmax
 from cadc.models.ridge_logistic import ridge_logistic
-from cadc.models.ridge_softmax import ridge_softmax
-from cadc.models.stack_contests import contests_of
 from cadc.views.views import Views
 
 N_NUMBERS = 1 << 24

@@ -1,0 +1,1 @@
+"""How a stack learns to rank: contests between items, and softmax regression."""
