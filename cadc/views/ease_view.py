@@ -34,7 +34,7 @@ class EASEView(View):
 
     can_rank: ClassVar[bool] = True
 
-    def __init__(self, of: Choice = "auto", l2: float = 1250.0, top_k: int = 100, most_items: int = 8000) -> None:
+    def __init__(self, of: Choice = "auto", l2: float = 1250.0, top_k: int = 100, most_items: int = 4000) -> None:
         require_choice(of, "views.ease.of")
         require_positive("views.ease", l2=l2)
         require_at_least(1, "views.ease", top_k=top_k, most_items=most_items)

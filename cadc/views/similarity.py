@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-TERMS = 1 << 22
+TERMS = 1 << 20
 """Most pairs of items, each counted for every user who has both, that are compared at once."""
 
 
