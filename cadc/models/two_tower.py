@@ -120,7 +120,7 @@ class TwoTower(Model):
         self.starts_at_base = residual
 
         self.history = tuple(history)
-        self.histories = ItemHistories(schema, history_rows) if history else None
+        self.histories = ItemHistories(schema, history_rows, max(history)) if history else None
         n_fields = {side: len(towers[side].field_names) for side in towers}
         n_fields["user"] += (n_dense > 0) + len(history)
         self.dense = DenseVector(n_dense, towers["user"].dim, generator) if n_dense else None

@@ -15,6 +15,9 @@ from cadc.views.user_rows import rows_by_user
 Source = Literal["all", "sample"]
 """Which rows the histories of training hold: all training rows, or those of the sample."""
 
+MOST = 1 << 31
+"""No limit to the items of a user."""
+
 
 @dataclass(frozen=True)
 class Before:
@@ -23,7 +26,8 @@ class Before:
     Parameters
     ----------
     users : ids of the field `user`, int64, shape [B].
-    items : of all users, one user after the other and each in order of time, ids of the field `item`, int32, shape [V].
+    items : of all users, one user after the other and each in order of time, ids of the field `item`, int16 or int32,
+        shape [V].
     first, end : int64, shape [B].
     last : last place at which an item of the user is predicted, int64, shape [B].
     """
@@ -41,18 +45,20 @@ class Before:
         offsets = lengths.cumsum(0) - lengths
         owners = torch.repeat_interleave(torch.arange(len(first), device=first.device), lengths)
         places = torch.arange(len(owners), device=first.device) + (first - offsets)[owners]
-        return Bag(self.items[places], offsets.int())
+        return Bag(self.items[places].int(), offsets.int())
 
 
 class ItemHistories(nn.Module):
     """Histories of users, of rows with label 1 whose user and item are known.
 
-    Those that serve are buffers, and saved; those of training are not. Rows of the same time have the order of the log.
+    Those that serve are buffers, and saved, in two bytes an item where there are few enough; those of training are not.
+    Rows of the same time have the order of the log.
 
     Parameters
     ----------
     schema : of the log.
     source : which rows the histories of training hold.
+    most : items of a user that serve, the latest.
     """
 
     first: Tensor
@@ -61,14 +67,14 @@ class ItemHistories(nn.Module):
     training_items: Tensor
     place: Tensor
 
-    def __init__(self, schema: Schema, source: Source = "all") -> None:
+    def __init__(self, schema: Schema, source: Source = "all", most: int = MOST) -> None:
         super().__init__()
-        self.source = source
+        self.source, self.most = source, most
         single = [field.name for field in schema.single]
         self.user_column = single.index(ENTITY_FIELDS[0])
-        n_users = schema[ENTITY_FIELDS[0]].vocabulary_size
+        n_users, n_items = (schema[name].vocabulary_size for name in ENTITY_FIELDS)
         self.register_buffer("first", torch.zeros(n_users + 1, dtype=torch.int32))
-        self.register_buffer("items", torch.zeros(0, dtype=torch.int32))
+        self.register_buffer("items", torch.zeros(0, dtype=torch.int16 if n_items <= 1 << 15 else torch.int32))
         for name in ("training_first", "training_items", "place"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.int32), persistent=False)
 
@@ -92,7 +98,10 @@ class ItemHistories(nn.Module):
     def remember(self, log: InteractionLog, rows: Tensor) -> None:
         """Note the histories that serve, those of some rows (int32 or int64, shape [n])."""
         first, items, *_ = _histories(log, rows, rows)
-        self.first, self.items = first.int().to(self.first.device), items.to(self.first.device)
+        lengths = first.diff()
+        n_later = torch.repeat_interleave(first[1:], lengths) - 1 - torch.arange(len(items))
+        first[1:] = lengths.clamp(max=self.most).cumsum(0)
+        self.first, self.items = first.to(self.first), items[n_later < self.most].to(self.items)
 
     def before_rows(self, batch: Batch) -> Before:
         """Return what comes before each training row of a batch.

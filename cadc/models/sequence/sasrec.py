@@ -87,7 +87,7 @@ class SASRec(Model):
             )
         self.embeddings, self.length, self.scale = items, length, items.dim**0.5
         self.negatives = None if negatives == "all" else Negatives("all", negatives)
-        self.histories = ItemHistories(schema, history_rows)
+        self.histories = ItemHistories(schema, history_rows, length)
         std = 0.05 * self.scale
         self.start = nn.Parameter(torch.empty(items.dim).normal_(0, std, generator=generator))
         self.positions = nn.Parameter(torch.empty(length, items.dim).normal_(0, std, generator=generator))

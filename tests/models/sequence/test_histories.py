@@ -23,8 +23,9 @@ def test_items_before_a_row_are_those_that_a_loop_finds(log, source):
         assert last - first == max(n_items - 1, 0)
 
 
-def test_what_is_remembered_replaces_what_was(log):
-    histories = ItemHistories(log.schema)
+@pytest.mark.parametrize("most", [1 << 31, 6])
+def test_what_is_remembered_replaces_what_was(log, most):
+    histories = ItemHistories(log.schema, most=most)
     histories.begin(log, log.rows("train")[:10])
     users = log.users(torch.arange(1, 20))
     of_training = histories.of_users(users)
@@ -35,7 +36,7 @@ def test_what_is_remembered_replaces_what_was(log):
     first_rows = [int((log.entity_rows("user", known) == user).nonzero()[0]) for user in range(1, 20)]
     expected = items_before(log, known[first_rows], known, now=1 << 40)
     for place, (items, _) in enumerate(expected):
-        assert found.items[int(found.first[place]) : int(found.end[place])].tolist() == items
+        assert found.items[int(found.first[place]) : int(found.end[place])].tolist() == items[-most:]
 
 
 def test_rows_that_are_not_of_the_log_have_no_history(log):
