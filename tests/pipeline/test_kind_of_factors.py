@@ -5,7 +5,7 @@ import pytest
 from tests.support.commands import TINY, cadc, runs
 
 
-@pytest.mark.parametrize("factorization", ["als", "bpr", "svd", "cooccurrence"])
+@pytest.mark.parametrize("factorization", ["als", "bpr", "svd", "cooccurrence", "transitions"])
 @pytest.mark.parametrize(
     ("model", "words"),
     [

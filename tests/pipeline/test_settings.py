@@ -43,7 +43,7 @@ def test_seeds_of_sample_weights_and_factorisation_follow_seed_unless_set():
     assert found.seeds == Seeds(split=6, sample=4, weights=5, factorization=7)
 
 
-@pytest.mark.parametrize("option", ["als", "bpr", "cooccurrence", "fm", "logistic", "svd"])
+@pytest.mark.parametrize("option", ["als", "bpr", "cooccurrence", "fm", "logistic", "svd", "transitions"])
 def test_every_factorisation_is_built_with_the_seed_of_the_run(option):
     words = [f"factorization={option}", "initializer=mf", "seed=3"]
     for own, seed in (([], 3), (["factorization.seed=2"], 2)):
