@@ -14,6 +14,7 @@ from cadc.factorization.factors import Factors
 from cadc.models.cross_layers import CrossLayer, CrossMixture
 from cadc.models.ctr_network import CTRNetwork
 from cadc.models.mlp import mlp, mlp_linear
+from cadc.views.views import Views
 
 
 class DCN(CTRNetwork):
@@ -29,6 +30,7 @@ class DCN(CTRNetwork):
     generator : draws the initial weights.
     factors : of the factorisation; only `residual` reads them.
     schema : of the log.
+    views : that the network corrects the stack of; None for none.
     cross_layers : number of cross layers.
     rank : of the matrices of cross layers, which are then a mixture of `experts`; None for full rank.
     experts : number of matrices of low rank in a cross layer, mixed by a gate.
@@ -53,6 +55,7 @@ class DCN(CTRNetwork):
         generator: torch.Generator,
         factors: Factors | CrossFitted | None,
         schema: Schema,
+        views: Views | None,
         cross_layers: int = 3,
         rank: int | None = None,
         experts: int = 4,
@@ -64,8 +67,15 @@ class DCN(CTRNetwork):
         residual: bool = False,
     ) -> None:
         super().__init__(
-            embeddings, factors, schema, linear=linear, embedding_dropout=embedding_dropout, residual=residual
+            embeddings,
+            factors,
+            schema,
+            linear=linear,
+            embedding_dropout=embedding_dropout,
+            residual=residual,
+            views=views,
         )
+        n_dense += self.n_numbers
         require_at_least(1, "model", cross_layers=cross_layers, rank=1 if rank is None else rank, experts=experts)
         require_at_least(1, "model", hidden=min(hidden, default=1))
         require_probability("model", dropout=dropout)

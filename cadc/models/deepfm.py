@@ -11,6 +11,7 @@ from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.ctr_network import CTRNetwork
 from cadc.models.mlp import mlp
+from cadc.views.views import Views
 
 DENSE_STD = 0.05
 """Standard deviation of the initial vectors of dense features: that of embedding tables by default."""
@@ -28,6 +29,7 @@ class DeepFM(CTRNetwork):
     generator : draws the initial weights.
     factors : of the factorisation; only `residual` reads them.
     schema : of the log.
+    views : that the network corrects the stack of; None for none.
     hidden : hidden widths of the MLP.
     dropout : probability that a hidden unit is dropped in training.
     embedding_dropout : probability that an entry of a field vector is dropped in training.
@@ -47,14 +49,22 @@ class DeepFM(CTRNetwork):
         generator: torch.Generator,
         factors: Factors | CrossFitted | None,
         schema: Schema,
+        views: Views | None,
         hidden: tuple[int, ...] = (128, 64),
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         residual: bool = False,
     ) -> None:
         super().__init__(
-            embeddings, factors, schema, linear=True, embedding_dropout=embedding_dropout, residual=residual
+            embeddings,
+            factors,
+            schema,
+            linear=True,
+            embedding_dropout=embedding_dropout,
+            residual=residual,
+            views=views,
         )
+        n_dense += self.n_numbers
         require_at_least(1, "model", hidden=min(hidden, default=1))
         require_probability("model", dropout=dropout)
         dim, n_fields = embeddings.dim, len(embeddings.field_names) + n_dense
@@ -63,7 +73,7 @@ class DeepFM(CTRNetwork):
             self.of_dense = nn.Parameter(torch.empty(n_dense, dim).normal_(0, DENSE_STD, generator=generator))
         self.deep = mlp((n_fields * dim, *hidden, 1), generator, last_relu=False, dropout=dropout)
         self.start_at_base(self.deep[-1])
-        self.gate = nn.Parameter(torch.zeros(())) if residual else None
+        self.gate = nn.Parameter(torch.zeros(())) if self.starts_at_base else None
 
     def network(self, batch: Batch) -> Tensor:
         """Return the sum of products and the MLP's output, shape [B]."""

@@ -14,6 +14,7 @@ from cadc.factorization.factors import Factors
 from cadc.models.ctr_network import CTRNetwork
 from cadc.models.interaction import PairwiseProducts
 from cadc.models.mlp import mlp
+from cadc.views.views import Views
 
 
 class DLRM(CTRNetwork):
@@ -30,6 +31,7 @@ class DLRM(CTRNetwork):
     generator : draws the initial weights.
     factors : of the factorisation; only `residual` reads them.
     schema : of the log.
+    views : that the network corrects the stack of; None for none.
     bottom_mlp : hidden widths of the bottom MLP, whose output has the tables' dimension.
     top_mlp : hidden widths of the top MLP, whose output is the logit.
     residual : correct the factorisation instead of replacing it: logit = a·z + f(x), where z is the factorisation's
@@ -55,6 +57,7 @@ class DLRM(CTRNetwork):
         generator: torch.Generator,
         factors: Factors | CrossFitted | None,
         schema: Schema,
+        views: Views | None,
         bottom_mlp: tuple[int, ...] = (64,),
         top_mlp: tuple[int, ...] = (128, 64),
         residual: bool = False,
@@ -65,8 +68,15 @@ class DLRM(CTRNetwork):
         embedding_dropout: float = 0.0,
     ) -> None:
         super().__init__(
-            embeddings, factors, schema, linear=linear, embedding_dropout=embedding_dropout, residual=residual
+            embeddings,
+            factors,
+            schema,
+            linear=linear,
+            embedding_dropout=embedding_dropout,
+            residual=residual,
+            views=views,
         )
+        n_dense += self.n_numbers
         require_at_least(1, "model", bottom_mlp=min(bottom_mlp, default=1), top_mlp=min(top_mlp, default=1))
         require_probability("model", dropout=dropout)
         dim, n_fields, has_dense = embeddings.dim, len(embeddings.field_names), n_dense > 0

@@ -82,10 +82,13 @@ class Stack(Model):
             if self.run_task == "ranking":
                 self.weights.copy_(ridge_softmax(contests_of(self.views, log, rows, weights), self.l2))
                 return
-            numbers = torch.cat([self.views(log.gather(part)) for part in rows.split(EVALUATION_BATCH)])
-            found = ridge_logistic(numbers, log.labels(rows), self.l2, weights, offset)
+            found = ridge_logistic(self.numbers(log, rows), log.labels(rows), self.l2, weights, offset)
             self.weights.copy_(found.weights)
             self.bias.fill_(found.bias)
+
+    def numbers(self, log: InteractionLog, rows: Tensor) -> Tensor:
+        """Return the numbers x of some rows of a log (int32 or int64, shape [n]), float32, shape [n, K]."""
+        return torch.cat([self.views(log.gather(part)) for part in rows.split(EVALUATION_BATCH)])
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float64, shape [B]."""

@@ -20,11 +20,16 @@ def require_compatible(settings: Settings) -> None:
         _require_logits(settings, settings.factorization)
     if settings.factorization is not None or settings.views:
         _require_rows(settings)
+    if settings.views and settings.task == "ctr" and settings.model_reads_factors:
+        raise UsageError(
+            "model.residual=true corrects the logit of the factorisation, and with views a network corrects their "
+            "stack; set model.residual=false, and choose the view factorization for that logit."
+        )
 
 
 def _require_logits(settings: Settings, factorization: Component[Factorization]) -> None:
     """Raise a UsageError if scores that only order rows would be taken for logits of label 1."""
-    reads_logits = settings.model_reads_factors and not settings.model.cls.fits_sample
+    reads_logits = settings.model_reads_factors and (settings.is_trained or not settings.model.cls.fits_sample)
     if settings.task == "ctr" and reads_logits and factorization.cls.kind == "score":
         raise UsageError(
             f"{factorization.cls.__name__} gives scores that only order rows, but {settings.model.cls.__name__} takes "

@@ -123,7 +123,7 @@ def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], se
         not missing,
         f"{cls.__name__} asks for {', '.join(missing)}, which the pipeline does not give; it gives {', '.join(given)}.",
     )
-    return cls(**{name: own for name, own in given.items() if name in asked}, **options)
+    return cls(**{**{name: own for name, own in given.items() if name in asked}, **options})
 
 
 def _logits(model: Model, batch: Batch) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cadc.evaluation.metrics.metric import Metric
+from cadc.training.trained_state import trained_state
 
 
 class BestEpoch:
@@ -43,7 +44,7 @@ class BestEpoch:
             self.epoch, self.metrics = epoch, dict(metrics)
             # A copy, since training goes on changing the weights, and on the CPU to save memory of the GPU.
             self.weights = {
-                name: torch.empty_like(value, device="cpu").copy_(value) for name, value in model.state_dict().items()
+                name: torch.empty_like(value, device="cpu").copy_(value) for name, value in trained_state(model).items()
             }
 
     def is_over(self, epoch: int, n_steps: int = 0) -> bool:

@@ -30,6 +30,7 @@ from cadc.training.optimizers import LazyTables, optimizer_of
 from cadc.training.remark import remark_on
 from cadc.training.resumption import Resumption
 from cadc.training.schedule import Schedule, Shape
+from cadc.training.trained_state import load_trained
 from cadc.training.uninformed import uninformed_metric
 
 
@@ -194,7 +195,7 @@ class Fit:
         start : length of some vectors before training, see `cadc.training.advice.length`.
         seconds, optimizer_bytes, fleet : see `FitResult`.
         """
-        state.model.to("cpu").load_state_dict(state.best.weights)
+        load_trained(state.model.to("cpu"), state.best.weights)
         return FitResult(
             seconds=seconds,
             epochs=state.epoch,

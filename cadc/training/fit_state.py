@@ -16,6 +16,7 @@ from cadc.training.best_epoch import BestEpoch
 from cadc.training.decoupled_decay import DecoupledDecay
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer
+from cadc.training.trained_state import load_trained, trained_state
 
 History = list[dict[str, float]]
 """One row per epoch: `epoch` (from 1), `train/loss`, and validation metrics such as `val/logloss`."""
@@ -160,7 +161,7 @@ class FitState:
             "n_steps": self._n_steps,
             "steps_before": self._steps_before,
             "average": None if self._average is None else self._average.state_dict(),
-            "weights": self.model.state_dict(),
+            "weights": trained_state(self.model),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best.state_dict(),
         }
@@ -172,7 +173,7 @@ class FitState:
         ------
         KeyError, RuntimeError, ValueError : if it is of another model.
         """
-        self.model.load_state_dict(state_dict["weights"])
+        load_trained(self.model, state_dict["weights"])
         self.optimizer.load_state_dict(state_dict["optimizer"])
         if self._average is not None:
             self._average.load_state_dict(state_dict["average"])

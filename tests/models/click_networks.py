@@ -15,7 +15,7 @@ def model_of(log, cls=DLRM, dim=4, n_dense=None, weight_seed=0, frozen=(), **opt
     targets = RandomInitializer(std=0.5).targets(log, dim, None, torch_generator(0, "tables"))
     embeddings = EmbeddingCollection(log.schema, Full(dim=dim), InitialValues(targets, frozen))
     n_dense = len(log.schema.dense) if n_dense is None else n_dense
-    options = {"factors": None} | options
+    options = {"factors": None, "views": None} | options
     return cls(embeddings, n_dense, torch_generator(weight_seed, "network"), schema=log.schema, **options)
 
 

@@ -7,6 +7,8 @@ from cadc.configuration.components import options_of
 from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups
 from cadc.testing import check_model
+from cadc.testing.logs import small_log
+from cadc.testing.view import made_up_views
 
 CHOICES = {
     "dlrm": (
@@ -19,6 +21,7 @@ CHOICES = {
     "deepfm": ({}, {"residual": True, "dropout": 0.1}),
     "dcn": ({}, {"residual": True}, {"rank": 4, "structure": "stacked", "linear": True, "embedding_dropout": 0.1}),
     "sasrec": ({}, {"negatives": 5, "history_rows": "sample", "length": 3, "heads": 4}),
+    "view_network": ({}, {"members": 1, "hidden": (8,), "dropout": 0.0}),
     "two_tower": (
         {},
         {"residual": True, "scorer": "dot", "loss": "bpr"},
@@ -34,3 +37,9 @@ CASES = [(option, own) for option in groups()["model"] for own in CHOICES.get(op
 def test_contract_is_kept(option, own):
     node = compose_config([f"model={option}"])["model"]
     check_model(load_class(node["_target_"]), **{**options_of(node, "model"), **own})
+
+
+@pytest.mark.parametrize("option", ["dlrm", "dlrm_products", "deepfm", "dcn"])
+def test_contract_is_kept_with_views(option):
+    node = compose_config([f"model={option}"])["model"]
+    check_model(load_class(node["_target_"]), views=made_up_views(small_log()), **options_of(node, "model"))

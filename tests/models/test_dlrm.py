@@ -90,7 +90,7 @@ def one_field():
 
 def test_a_single_field_has_the_product_with_the_constant_vector():
     schema, embeddings = one_field()
-    model = DLRM(embeddings, 0, torch_generator(0, "network"), None, schema, constant=True)
+    model = DLRM(embeddings, 0, torch_generator(0, "network"), None, schema, None, constant=True)
     ids = torch.arange(9, dtype=torch.int32).unsqueeze(1)
     batch = Batch(ids, {}, torch.empty(9, 0), torch.zeros(9))
     np.testing.assert_allclose(model(batch).detach().numpy(), naive_forward(model, batch), atol=1e-5)
@@ -99,12 +99,13 @@ def test_a_single_field_has_the_product_with_the_constant_vector():
 def test_a_single_field_without_another_vector_is_refused_in_a_sentence():
     schema, embeddings = one_field()
     with pytest.raises(UsageError, match=r"products of vectors, and this log has 1; set model\.constant=true"):
-        DLRM(embeddings, 0, torch_generator(0, "network"), None, schema)
+        DLRM(embeddings, 0, torch_generator(0, "network"), None, schema, None)
 
 
 def test_vectors_that_are_only_concatenated_need_no_second_one():
     schema, embeddings = one_field()
-    model = DLRM(embeddings, 0, torch_generator(0, "network"), None, schema, interaction="concatenate", constant=True)
+    generator = torch_generator(0, "network")
+    model = DLRM(embeddings, 0, generator, None, schema, None, interaction="concatenate", constant=True)
     assert model.top[0].in_features == 4
 
 

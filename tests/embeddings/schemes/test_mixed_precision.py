@@ -177,7 +177,7 @@ def fit_dlrm(log, folder=None):
         field.name: 0.05 * torch.randn(field.vocabulary_size, 4, generator=generator) for field in log.schema.fields
     }
     tables = EmbeddingCollection(log.schema, scheme, InitialValues(starts, statistics=Statistics.of(log)))
-    model = DLRM(tables, len(log.schema.dense), generator, None, log.schema, top_mlp=(8,))
+    model = DLRM(tables, len(log.schema.dense), generator, None, log.schema, None, top_mlp=(8,))
     fitting = Fit(max_epochs=3, batch_size=1000, learning_rate=0.01, progress=False)
     shuffle = torch.Generator().manual_seed(3)
     result = fit_after_search(fitting, model, log, log.rows("train"), shuffle, folder)
