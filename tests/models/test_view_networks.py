@@ -43,7 +43,7 @@ def fitted(model, log):
     ids=["view_network", "dlrm", "deepfm", "dcn"],
 )
 def test_training_starts_at_the_stack(log, make):
-    model, stack = fitted(make(log), log), fitted(Stack(made_up_views(log)), log)
+    model, stack = fitted(make(log), log), fitted(Stack(made_up_views(log), "ctr"), log)
     batch = log.gather(log.rows("test"))
     torch.testing.assert_close(model(batch), stack(batch).float())
     assert stack(batch).std() > 0.01
@@ -118,7 +118,7 @@ def test_what_a_number_is_worth_beside_another_is_learned(log, tmp_path):
     model.fit_sample(made, made.rows("train"))
     fit = Fit(learning_rate=0.01, max_epochs=6, patience=None)
     result = fit(model, made, made.rows("train"), torch.Generator().manual_seed(0))
-    start = fitted(Stack(made_up_views(made)), made)
+    start = fitted(Stack(made_up_views(made), "ctr"), made)
     batch = made.gather(made.rows("test"))
     with torch.no_grad():
         learned, linear = (binary_cross_entropy_with_logits(own(batch).float(), batch.label) for own in (model, start))

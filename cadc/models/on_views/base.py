@@ -34,7 +34,7 @@ class ViewBase(nn.Module):
 
     def __init__(self, views: Views) -> None:
         super().__init__()
-        self.stack = Stack(views)
+        self.stack = Stack(views, "ctr")
         self.n_numbers = len(views.columns)
         self.register_buffer("mean", torch.zeros(self.n_numbers))
         self.register_buffer("slope", torch.zeros(self.n_numbers))
