@@ -7,7 +7,7 @@ from cadc.evaluation.prefixes import VALIDATION
 MEASURED = ("rows_kept", "total_s", "embedding_bytes")
 """Columns of every table beside the metrics."""
 
-SECONDS = ("prepare_s", "sample_s", "factorize_s", "initialise_s", "train_s", "evaluate_s", "total_s")
+SECONDS = ("prepare_s", "sample_s", "factorize_s", "views_s", "initialise_s", "train_s", "evaluate_s", "total_s")
 PLACES = {
     **{name: ("cost", name) for name in (*SECONDS, "epochs", "best_epoch", "factorize_epochs", "peak_rss_mb")},
     "examples_per_s": ("cost", "examples_per_s"),

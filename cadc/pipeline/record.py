@@ -81,9 +81,10 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "rows": {
             "kept": len(done.sample.rows) if settings.sampler is not None else None,
             "full": log.n_rows("train"),
-            "factorized": max((found.n_rows for found in (*fitted, *views)), default=None),
+            "factorized": max([found.n_rows for found in fitted] + [found.n_rows for found in views], default=None),
             "validation": max(
-                [found.n_validation for found in (*fitted, *views)]
+                [found.n_validation for found in fitted]
+                + [found.n_validation for found in views]
                 + ([fit.n_validation] if fit else [])
                 + ([] if done.model.n_validation is None else [done.model.n_validation]),
                 default=None,

@@ -22,16 +22,17 @@ class StatisticsView(View):
     ----------
     fields : names of single-valued fields; None takes `user` and `item` if the log has both, else all fields.
     shrinkage : s, the number of rows with the log's mean that are added to those of each value.
+    ratings : whether mean ratings are among the numbers where the log has ratings.
 
     Raises
     ------
     UsageError : if the shrinkage is not above 0.
     """
 
-    def __init__(self, fields: Sequence[str] | None = None, shrinkage: float = 5.0) -> None:
+    def __init__(self, fields: Sequence[str] | None = None, shrinkage: float = 5.0, ratings: bool = True) -> None:
         require_positive("views.statistics", shrinkage=shrinkage)
         self.fields = None if fields is None else tuple(fields)
-        self.shrinkage = shrinkage
+        self.shrinkage, self.ratings = shrinkage, ratings
 
     @classmethod
     def require_fields(cls, schema: Schema) -> None:
@@ -60,7 +61,7 @@ class StatisticsView(View):
             liked = torch.bincount(ids, labels, minlength=n_values)
             odds = (liked + s * share) / (counts - liked + s * (1 - share))
             found = [counts.log1p(), odds.log() - share.logit()]
-            if evidence.has_ratings:
+            if self.ratings and evidence.has_ratings:
                 rest = evidence.ratings.double() - evidence.ratings.double().mean()
                 found.append(torch.bincount(ids, rest, minlength=n_values) / (counts + s))
             arrays[name] = torch.stack(found, 1).float()

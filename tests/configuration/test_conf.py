@@ -28,7 +28,11 @@ OF_OLD_RECORDS = {"constant", "lazy_tables", "cg_steps", "least_steps", "averagi
 """Options whose default in the class is that of old records."""
 OLD_OF_GROUP = {"factorization": {"seed", "l2", "l2_side", "l2_bias"}}
 """Likewise, where another group has an option of the same name."""
-OLD_OF_FILE = {"model/dlrm.yaml": {"interaction", "linear"}, "factorization/bpr.yaml": {"max_epochs", "patience"}}
+OLD_OF_FILE = {
+    "model/dlrm.yaml": {"interaction", "linear"},
+    "factorization/bpr.yaml": {"max_epochs", "patience"},
+    "model/ease.yaml": {"history"},
+}
 """Likewise, where another file of the group has."""
 
 
