@@ -74,8 +74,9 @@ class KnownRows:
 
     Parameters
     ----------
-    arrays : `first`, int64, shape [n_users + 1]; `items`, int32; and, where asked for, `label` (uint8), `rating`
-        (float16 where it holds all of them, else float32) and `time` (int64), shape [V] each.
+    arrays : `first`, int64, shape [n_users + 1]; `items`, int32 (uint16 `in_few_bytes`); and, where asked for, `label`
+        (uint8), `rating` (uint8, float16 or float32, the first that holds all of them) and `time` (int64), shape [V]
+        each.
     """
 
     arrays: dict[str, Tensor]
@@ -106,13 +107,15 @@ class KnownRows:
         if "label" in columns:
             arrays["label"] = log.labels(rows)[order].byte()
         if "rating" in columns:
-            ratings = log.ratings(rows)[order]
-            halves = ratings.half()
-            arrays["rating"] = halves if torch.equal(halves.float(), ratings) else ratings
+            arrays["rating"] = _smallest(log.ratings(rows)[order])
         if "time" in columns:
             assert times is not None, "the view has reads_times=True, so logs without times were refused"
             arrays["time"] = torch.from_numpy(times)[order]
         return cls(arrays)
+
+    def in_few_bytes(self, n_items: int) -> dict[str, Tensor]:
+        """Return the arrays as they serve: ids in 16 bits where a vocabulary of this size fits."""
+        return self.arrays | {"items": self.arrays["items"].to(torch.uint16 if n_items <= 1 << 16 else torch.int32)}
 
     def of_users(self, users: Tensor) -> Histories:
         """Return the histories of the users of a batch (ids, int64, shape [B]), each user's once."""
@@ -153,6 +156,19 @@ class KnownRows:
         end[ordered.long()] = torch.arange(len(ordered))
         end = end[rows.long()]
         return known._cut(first[users[rows.long()]].minimum(end), end, torch.arange(len(rows)))
+
+
+def _smallest(ratings: Tensor) -> Tensor:
+    """Return ratings in the fewest bytes that hold them.
+
+    >>> _smallest(torch.tensor([4.0, 5.0])).dtype, _smallest(torch.tensor([4.5])).dtype
+    (torch.uint8, torch.float16)
+    """
+    in_byte = ratings.clamp(0, 255).byte()
+    for found in (in_byte, ratings.half()):
+        if torch.equal(found.float(), ratings):
+            return found
+    return ratings
 
 
 def _column(log: InteractionLog, name: str, rows: Tensor) -> NDArray[Any]:

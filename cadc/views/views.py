@@ -58,8 +58,8 @@ class Views(nn.Module):
             for name, arrays in part.arrays.items():
                 for key, array in arrays.items():
                     self.register_buffer(_buffer(number, name, key), array)
-            for key, array in ({} if part.known is None else part.known.arrays).items():
-                self.register_buffer(_buffer(number, "histories", key), array)
+            if part.known is not None:
+                self._keep(part.known, number)
         single = [field.name for field in schema.single]
         self._places = {name: single.index(name) for name in ENTITY_FIELDS if name in single}
         self._sizes = {name: schema[name].vocabulary_size for name in self._places}
@@ -170,8 +170,12 @@ class Views(nn.Module):
         for part in range(self.n_parts):
             columns = self._history_columns(part)
             if columns is not None:
-                for key, array in KnownRows.of_rows(log, rows, columns).arrays.items():
-                    self.register_buffer(_buffer(part, "histories", key), array)
+                self._keep(KnownRows.of_rows(log, rows, columns), part)
+
+    def _keep(self, known: KnownRows, part: int) -> None:
+        n_items = self.schema[ENTITY_FIELDS[1]].vocabulary_size
+        for key, array in known.in_few_bytes(n_items).items():
+            self.register_buffer(_buffer(part, "histories", key), array)
 
     def _history_columns(self, part: int) -> list[str] | None:
         keys = self._known[part]
