@@ -36,12 +36,16 @@ def log_of(rows):
     return prepare(source, GivenSplit(tuple(part for *_, part in rows)))
 
 
-def naive_ranks(log, split, scores):
+def numbers_of(log):
+    """Number of each user and item in `log_of`, which are read once: a file each time costs more than the ranks."""
+    return log.entity_keys("user") - 100, log.entity_keys("item") - 200
+
+
+def naive_ranks(log, numbers, split, scores):
     """Rank in raw ids with a loop; `scores` [N_USERS, N_ITEMS] by raw user and item."""
     raw = {}
     for part in SPLITS:
-        users = log.entity_keys("user")[log.column("user", part) - 1] - 100
-        items = log.entity_keys("item")[log.column("item", part) - 1] - 200
+        users, items = (own[log.column(side, part) - 1] for side, own in zip(("user", "item"), numbers, strict=True))
         raw[part] = list(zip(users.tolist(), items.tolist(), log.column("label", part).tolist(), strict=True))
     before = raw["train"] + (raw["validation"] if split == "test" else [])
     warm = {item for _, item, _ in raw["train"]}
@@ -55,9 +59,9 @@ def naive_ranks(log, split, scores):
     return ranks
 
 
-def scorer_of(log, ranking, scores):
+def scorer_of(numbers, ranking, scores):
     table = torch.tensor(scores)
-    users, items = (torch.from_numpy(log.entity_keys(side) - base) for side, base in (("user", 100), ("item", 200)))
+    users, items = map(torch.from_numpy, numbers)
     return lambda asked: table[users[asked - 1]][:, items[ranking.candidates - 1]]
 
 
@@ -76,12 +80,14 @@ def test_ranks_of_a_part_equal_a_loop_over_users(train, validation, test, seed, 
     rows += [(*row, 2) for row in [*test, (1, 2, 1)]]
     log = log_of(rows)
     scores = np.random.default_rng(seed).integers(0, 3, (N_USERS, N_ITEMS)).astype(float)
+    numbers = numbers_of(log)
     for split in ("validation", "test"):
         ranking = HeldOutRanking(log, split)
-        found = ranking.ranks(scorer_of(log, ranking, scores), n_scores=n_scores)
-        check_of_some(ranking, scorer_of(log, ranking, scores), n_scores, found)
+        scorer = scorer_of(numbers, ranking, scores)
+        found = ranking.ranks(scorer, n_scores=n_scores)
+        check_of_some(ranking, scorer, n_scores, found)
         assert found.dtype == torch.float64
-        assert found.tolist() == naive_ranks(log, split, scores)
+        assert found.tolist() == naive_ranks(log, numbers, split, scores)
         assert ranking.is_cold.tolist() == np.isinf(found.numpy()).tolist()
 
 
@@ -109,13 +115,13 @@ class TestOfOneLog:
         log = log_of(TRAIN + HELD_OUT)
         ranking = HeldOutRanking(log, "validation")
         assert ranking.rows.tolist() == [len(TRAIN)]
-        assert ranking.ranks(scorer_of(log, ranking, self.scores)).tolist() == [1.0]
+        assert ranking.ranks(scorer_of(numbers_of(log), ranking, self.scores)).tolist() == [1.0]
 
     def test_a_repeated_pair_is_ranked_and_a_cold_one_is_a_miss(self):
         log = log_of(TRAIN + HELD_OUT)
         ranking = HeldOutRanking(log, "test")
         # User 0 met 0 and 1 in training and 2 and 3 in validation; 1 is held out again. Nobody trained on item 5.
-        assert ranking.ranks(scorer_of(log, ranking, self.scores)).tolist() == [1.0, 1.0, np.inf]
+        assert ranking.ranks(scorer_of(numbers_of(log), ranking, self.scores)).tolist() == [1.0, 1.0, np.inf]
         assert ranking.is_cold.double().mean() == pytest.approx(1 / 3)
         assert sorted(log.entity_keys("item")[ranking.candidates.numpy() - 1] - 200) == [0, 1, 2, 3, 4]
 
@@ -124,7 +130,7 @@ class TestOfOneLog:
         ranking = HeldOutRanking(log, "test")
         first = len(TRAIN) + 2
         assert ranking.rows.tolist() == [first, first + 1, first + 2, first + 6]
-        ranks = ranking.ranks(scorer_of(log, ranking, self.scores))
+        ranks = ranking.ranks(scorer_of(numbers_of(log), ranking, self.scores))
         assert ranks.tolist() == [1.0, 1.0, np.inf, 1.0 + 1.0]
         rows = pd.DataFrame({"rank": ranks.numpy(), "user": ranking.users.numpy()})
         assert all(metric(name).value(rows) <= 1 for name in ("hr@10", "ndcg@10", "recall@10", "mrr"))
