@@ -55,7 +55,7 @@ class ProfileView(View):
         shrinkage: float = 10.0,
         l2_user: float = 2.0,
         l2_item: float = 20.0,
-        steps: int = 4,
+        steps: int = 3,
         min_rows: int = 3,
         seed: int | None = None,
     ) -> None:
@@ -85,13 +85,13 @@ class ProfileView(View):
         shares = (degrees[0] * degrees[1]).rsqrt().float()
         profiles = self._profiles(ids, shares, sizes)
         arrays = {}
-        for own, other, side, l2 in ((0, 1, "user", self.l2_user), (1, 0, "item", self.l2_item)):
+        for this, other, side, l2 in ((0, 1, "user", self.l2_user), (1, 0, "item", self.l2_item)):
             weights = regress_by_value(
-                ids[own], ids[other], evidence.labels[kept], offset[kept], profiles[other], sizes[own], l2, self.steps
+                ids[this], ids[other], evidence.labels[kept], offset[kept], profiles[other], sizes[this], l2, self.steps
             )
-            arrays[f"{side}_profiles"] = profiles[own].half()
+            arrays[f"{side}_profiles"] = profiles[this].half()
             arrays[f"{side}_weights"] = weights.half()
-            arrays[f"n_{side}s"] = torch.tensor(len(known[own]))
+            arrays[f"n_{side}s"] = torch.tensor(len(known[this]))
         return arrays
 
     def _profiles(self, ids: tuple[Tensor, Tensor], shares: Tensor, sizes: list[int]) -> list[Tensor]:

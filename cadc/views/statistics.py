@@ -15,8 +15,9 @@ class StatisticsView(View):
     """Statistics of the single values of a row (target statistics, Micci-Barreca 2001).
 
     For each field, of the value's n rows with m labels of 1: log(1 + n); the smoothed log-odds of label 1 less those of
-    all rows, log((m + s·p) / (n - m + s·(1 - p))) - log(p / (1 - p)) with the share p of all rows; and, if the log has
-    raw ratings, the shrunken mean Σ (r - mean) / (n + s).
+    all rows, log((m + s·p) / (n - m + s·(1 - p))) - log(p / (1 - p)) with the share p of all rows. If the log has raw
+    ratings, so does their shrunken mean, Σ (r - mean) / (n + s), and their spread: the root of the shrunken mean square
+    of what is left over, which tells who rates everything alike.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class StatisticsView(View):
             )
 
     def fit(self, evidence: Evidence) -> dict[str, Tensor]:
-        """Return the statistics of each field's values, float32, shape [vocabulary size, 2 or 3].
+        """Return the statistics of each field's values, float32, shape [vocabulary size, 2 or 4].
 
         Raises
         ------
@@ -63,7 +64,12 @@ class StatisticsView(View):
             found = [counts.log1p(), odds.log() - share.logit()]
             if self.ratings and evidence.has_ratings:
                 rest = evidence.ratings.double() - evidence.ratings.double().mean()
-                found.append(torch.bincount(ids, rest, minlength=n_values) / (counts + s))
+                means = torch.bincount(ids, rest, minlength=n_values) / (counts + s)
+                squares = (rest - means[ids]).square()
+                found.append(means)
+                found.append(
+                    ((torch.bincount(ids, squares, minlength=n_values) + s * squares.mean()) / (counts + s)).sqrt()
+                )
             arrays[name] = torch.stack(found, 1).float()
         return arrays
 
@@ -79,8 +85,8 @@ class StatisticsView(View):
         return self.fields
 
     def columns(self, fitted: Mapping[str, Tensor]) -> tuple[str, ...]:
-        """Return the names of the numbers, such as `user_count`, `user_label` and `user_rating`."""
-        said = ("count", "label", "rating")
+        """Return the names of the numbers, such as `user_count`, `user_label`, `user_rating` and `user_spread`."""
+        said = ("count", "label", "rating", "spread")
         return tuple(f"{field}_{what}" for field, table in sorted(fitted.items()) for what in said[: table.shape[1]])
 
     def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
