@@ -26,7 +26,7 @@ class ProfileView(View):
 
     Let M_ui = n_ui / √((n_u + s)(n_i + s)), where n_ui, n_u and n_i are the numbers of rows of a pair, a user and an
     item, whatever their labels, and s is the shrinkage. Without it, the leading singular vectors of a sparse log belong
-    to the few users and items that hardly anything connects with the rest (Qin and Rohe 2013). With the truncated SVD
+    to the few users and items that hardly anything connects with the rest (Zhang and Rohe 2018). With the truncated SVD
     M ≈ U S Vᵀ, profiles are p_u = √n_users S U_u and q_i = √n_items S V_i. A ridge logistic regression for each user
     predicts the labels from the profiles of the items, and one for each item from those of the users; both start from
     the factorisation's logit, so that they learn what it leaves over. The numbers are [q_i, 1]·w_u and [p_u, 1]·w_i
