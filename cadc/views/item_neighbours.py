@@ -41,7 +41,7 @@ class ItemNeighbours(View):
         self,
         of: Choice = "auto",
         shrinkage: float = 100.0,
-        k: int = 200,
+        k: int = 100,
         min_common: int = 3,
         power: float = 3.0,
         prior: float = 0.02,
