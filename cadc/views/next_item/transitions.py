@@ -45,7 +45,7 @@ class Transitions(View):
 
     can_rank: ClassVar[bool] = True
 
-    def __init__(self, window: int = 5, decay: float = 0.8, shrinkage: float = 10.0) -> None:
+    def __init__(self, window: int = 8, decay: float = 0.7, shrinkage: float = 10.0) -> None:
         require_at_least(1, "views.transitions", window=window)
         require_at_least(0, "views.transitions", shrinkage=shrinkage)
         require_decay("views.transitions", decay)
