@@ -16,10 +16,12 @@ from cadc.errors import CadcError, UsageError, require_at_least, require_probabi
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
 from cadc.models.negatives import Negatives
+from cadc.models.on_views.ranking_base import RankingBase
 from cadc.models.pair_fields import require_user_and_item
 from cadc.models.ranking_losses import softmax
 from cadc.models.sequence.causal_attention import CausalBlock, Packing
 from cadc.models.sequence.histories import Before, ItemHistories, Source
+from cadc.views.views import Views
 
 SEQUENCES = 256
 """Sequences that are read at once where items are ranked."""
@@ -40,6 +42,7 @@ class SASRec(Model):
     Parameters
     ----------
     items : table of the field `item`.
+    views : views whose stack the model corrects: score = stack + g · network, where g starts at 0; None for none.
     schema : the fields; `user` and `item` must be among them.
     generator : draws the initial weights.
     layers : blocks of attention and feed-forward layer.
@@ -60,10 +63,13 @@ class SASRec(Model):
     task: ClassVar[Task | None] = "ranking"
     can_rank: ClassVar[bool] = True
     shuffles_users: ClassVar[bool] = True
+    takes_views: ClassVar[bool] = True
+    fits_sample: ClassVar[bool] = True
 
     def __init__(
         self,
         items: EmbeddingCollection,
+        views: Views | None,
         schema: Schema,
         generator: torch.Generator,
         layers: int = 2,
@@ -93,6 +99,8 @@ class SASRec(Model):
         self.positions = nn.Parameter(torch.empty(length, items.dim).normal_(0, std, generator=generator))
         self.blocks = nn.ModuleList([CausalBlock(items.dim, heads, hidden, dropout, generator) for _ in range(layers)])
         self.norm, self.dropout = nn.LayerNorm(items.dim), nn.Dropout(dropout)
+        self.starts_at_base = views is not None
+        self.base = None if views is None else RankingBase(views)
         self.n_fields = len(schema.single)
         self.item_column = [field.name for field in schema.single].index(ENTITY_FIELDS[1])
         self.n_items = schema[ENTITY_FIELDS[1]].vocabulary_size
@@ -114,15 +122,29 @@ class SASRec(Model):
     def remember(self, log: InteractionLog, rows: Tensor) -> None:
         """Note the histories of users before what is ranked, from these rows, shape [n]."""
         self.histories.remember(log, rows)
+        if self.base is not None:
+            self.base.remember(log, rows)
+
+    def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
+        """Fit the stack of views, if there are any; see `Stack.fit_sample`."""
+        if self.base is not None:
+            self.base.fit_sample(log, rows, weights)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the score of each row's item to come after its user's history, shape [B]."""
-        return (self._after(batch) * self._vectors(batch.ids[:, self.item_column])).sum(1)
+        scores = (self._after(batch) * self._vectors(batch.ids[:, self.item_column])).sum(1)
+        return scores if self.base is None else self.base.corrected(self.base(batch), scores)
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to their scores of these n items, shape [b, n]."""
         vectors = self._vectors(items.ids[:, self.item_column])
-        return lambda users: self._after(users) @ vectors.T
+        base = None if self.base is None else self.base.item_scorer(items)
+
+        def score(users: Batch) -> Tensor:
+            scores = self._after(users) @ vectors.T
+            return scores if base is None or self.base is None else self.base.corrected(base(users), scores)
+
+        return score
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of each row, shape [B]; 0 for rows with label 0.
@@ -138,16 +160,20 @@ class SASRec(Model):
         if self.negatives is None:
             items = self.catalogue.to(own.device)
             return (
-                cross_entropy(self._scores(outputs, items), torch.searchsorted(items, own), reduction="none")
+                cross_entropy(self._scores(batch, outputs, items), torch.searchsorted(items, own), reduction="none")
                 * batch.label
             )
         contest = self.negatives.draw(own)
-        scores = self._scores(outputs, contest.items)
+        scores = self._scores(batch, outputs, contest.items)
         return softmax(scores, contest.own, contest.weight, contest.log_expected) * batch.label
 
-    def _scores(self, outputs: Tensor, items: Tensor) -> Tensor:
-        """Return the scores of items (ids, shape [m]) at some outputs (shape [B, dim]), shape [B, m]."""
-        return outputs @ self.embeddings.of_values(ENTITY_FIELDS[1], items).T
+    def _scores(self, batch: Batch, outputs: Tensor, items: Tensor) -> Tensor:
+        """Return the scores of items (ids, shape [m]) at the outputs before rows (shape [B, dim]), shape [B, m]."""
+        scores = outputs @ self.embeddings.of_values(ENTITY_FIELDS[1], items).T
+        if self.base is None:
+            return scores
+        assert batch.row is not None, "before_rows of the histories refuses such batches"
+        return self.base.corrected(self.base.before_rows(batch.row, items), scores)
 
     def _before_rows(self, before: Before) -> Tensor:
         """Return the output at the last token before each training row, shape [B, dim]."""

@@ -18,10 +18,10 @@ def collection_of(log, scheme=None, frozen=(), folds=None):
     return EmbeddingCollection(log.schema, scheme or Full(dim=DIM), start, ("item",), names=("item",))
 
 
-def model_of(log, rows=None, scheme=None, frozen=(), **options):
+def model_of(log, rows=None, scheme=None, frozen=(), views=None, **options):
     generator = torch.Generator().manual_seed(3)
     options = {"hidden": 12, "dropout": 0.0, "length": 7} | options
-    model = SASRec(collection_of(log, scheme, frozen), log.schema, generator, **options)
+    model = SASRec(collection_of(log, scheme, frozen), views, log.schema, generator, **options)
     model.begin(log, log.rows("train") if rows is None else rows)
     return model.eval()
 

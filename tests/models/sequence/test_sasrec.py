@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_refused(log):
         model_of(log, layers=0)
     folds = collection_of(log, folds=2)
     with pytest.raises(UsageError, match="cross-fitted tables differ by row"):
-        SASRec(folds, log.schema, torch.Generator())
-    model = SASRec(collection_of(log), log.schema, torch.Generator())
+        SASRec(folds, None, log.schema, torch.Generator())
+    model = SASRec(collection_of(log), None, log.schema, torch.Generator())
     with pytest.raises(CadcError, match=r"call begin\(log, rows\)"):
         model.loss(log.gather(log.rows("train")[:3]))
