@@ -21,22 +21,25 @@ def _processor() -> str:
         return platform.processor()
 
 
+@cache
+def _version(name: str) -> str | None:
+    """Return the version of an installed package; those that are loaded do not change while a process lives."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
 def environment() -> dict[str, Any]:
     """Return versions, processor, number of threads and how they compute, as every record holds them."""
     import torch
 
     from cadc.provenance.threads import share_flushed
 
-    packages: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = None
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": packages,
+        "packages": {name: _version(name) for name in PACKAGES},
         "cpu": _processor(),
         "cpus": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
