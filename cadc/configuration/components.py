@@ -4,9 +4,9 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar
 
 from cadc.configuration.casting import cast
@@ -72,12 +72,13 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 
 def cast_options(cls: type, options: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Return options of a class, cast to the types of its signature."""
-    hints = _hints(cls, options)
+    hints = _hints(cls, tuple(options))
     prefix = f"{path}." if path else ""
     return {name: cast(value, hints.get(name, Any), prefix + name) for name, value in options.items()}
 
 
-def _hints(cls: type, names: Iterable[str]) -> dict[str, Any]:
+@lru_cache(maxsize=1024)
+def _hints(cls: type, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the types of some options; an argument given at run time may name one that only type checkers import."""
     init: Any = cls.__init__  # type: ignore[misc]
     try:

@@ -104,6 +104,7 @@ def code_hash(modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> str:
     return digest(sorted(set(seen.values()) - {NO_CODE}))
 
 
+@cache
 def can_change_results(module: str) -> bool:
     """Tell whether the code of a module can change a result.
 
@@ -114,7 +115,7 @@ def can_change_results(module: str) -> bool:
 
 
 def _is_inside(module: str, packages: Iterable[str]) -> bool:
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
+    return f"{module}.".startswith(tuple(f"{package}." for package in packages))
 
 
 @cache

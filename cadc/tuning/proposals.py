@@ -42,6 +42,7 @@ class Proposals:
         self.tuning, self.overrides = tuning, tuple(overrides)
         self._config = compose_config(overrides)
         self._runs: dict[int, str] = {}
+        self._ids: dict[tuple[str, ...], str] = {}
 
     def default(self) -> dict[str, Any]:
         """Return the choices of the space that equal the current settings; a leaf without one is left out."""
@@ -114,11 +115,13 @@ class Proposals:
 
     def _run(self, values: Mapping[str, Any]) -> str:
         """Return the id of the first run of a trial; its overrides where they are not valid together."""
-        overrides = to_overrides(self.tuning.settings_of(values))
-        try:
-            return trial_jobs([*self.overrides, *overrides], 1)[0].run_id
-        except CadcError:
-            return " ".join(overrides)
+        overrides = tuple(to_overrides(self.tuning.settings_of(values)))
+        if overrides not in self._ids:
+            try:
+                self._ids[overrides] = trial_jobs([*self.overrides, *overrides], 1)[0].run_id
+            except CadcError:
+                return " ".join(overrides)
+        return self._ids[overrides]
 
     def _current(self, key: str) -> Any:
         """Return the value of a key in the current settings; None if there is none."""

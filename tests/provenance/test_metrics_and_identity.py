@@ -38,7 +38,7 @@ def write(monkeypatch, tmp_path, forget_plugins):
 
 def ids():
     """Return the ids of a run that scores rows and of one that ranks items."""
-    log = SimpleNamespace(meta={"name": "synthetic"}, content_hash="x")
+    log = SimpleNamespace(meta={"name": "synthetic", "content_hash": "x"})
     return [run_identity(Settings.compose(words), log)[0] for words in (SCORED, RANKED)]
 
 
