@@ -103,7 +103,6 @@ class SASRec(Model):
         self.base = None if views is None else RankingBase(views)
         self.n_fields = len(schema.single)
         self.item_column = [field.name for field in schema.single].index(ENTITY_FIELDS[1])
-        self.n_items = schema[ENTITY_FIELDS[1]].vocabulary_size
         self.catalogue: Tensor | None = None
 
     @classmethod
@@ -159,13 +158,12 @@ class SASRec(Model):
         own = batch.ids[:, self.item_column].long()
         if self.negatives is None:
             items = self.catalogue.to(own.device)
-            return (
-                cross_entropy(self._scores(batch, outputs, items), torch.searchsorted(items, own), reduction="none")
-                * batch.label
-            )
-        contest = self.negatives.draw(own)
-        scores = self._scores(batch, outputs, contest.items)
-        return softmax(scores, contest.own, contest.weight, contest.log_expected) * batch.label
+            losses = cross_entropy(self._scores(batch, outputs, items), torch.searchsorted(items, own), reduction="none")
+        else:
+            contest = self.negatives.draw(own)
+            scores = self._scores(batch, outputs, contest.items)
+            losses = softmax(scores, contest.own, contest.weight, contest.log_expected)
+        return losses * batch.label
 
     def _scores(self, batch: Batch, outputs: Tensor, items: Tensor) -> Tensor:
         """Return the scores of items (ids, shape [m]) at the outputs before rows (shape [B, dim]), shape [B, m]."""
@@ -222,7 +220,8 @@ class SASRec(Model):
         owners = packing.owners
         number = torch.arange(len(owners), device=owners.device) + (start - packing.starts)[owners]
         is_start = number == 0
-        ids = torch.cat([items, items.new_zeros(1)])[torch.where(is_start, len(items), origin[owners] + number - 1)]
+        # What the start token looks up does not count; without any item there is nothing else.
+        ids = (items if len(items) else items.new_zeros(1))[(origin[owners] + number - 1).clamp(min=0)]
         inputs = torch.where(is_start.unsqueeze(1), self.start, self._vectors(ids) * self.scale)
         tokens = self.dropout(inputs + self.positions[number + shift[owners]])
         places = packing.padded_places()
