@@ -158,7 +158,8 @@ class SASRec(Model):
         own = batch.ids[:, self.item_column].long()
         if self.negatives is None:
             items = self.catalogue.to(own.device)
-            losses = cross_entropy(self._scores(batch, outputs, items), torch.searchsorted(items, own), reduction="none")
+            scores = self._scores(batch, outputs, items)
+            losses = cross_entropy(scores, torch.searchsorted(items, own), reduction="none")
         else:
             contest = self.negatives.draw(own)
             scores = self._scores(batch, outputs, contest.items)
