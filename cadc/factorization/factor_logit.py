@@ -102,6 +102,23 @@ class FactorLogit(nn.Module):
         vectors = [torch.cat([vectors, biases.unsqueeze(1)], 1) for vectors, biases in sums]
         return torch.cat(vectors, 1), torch.zeros_like(batch.label)
 
+    def pair_logits(self, users: Batch, items: Batch) -> Tensor:
+        """Return the logits of all pairs of b users and n items, shape [b, n]; dense columns are left out.
+
+        Parameters
+        ----------
+        users : a row for each user; context is part of it.
+        items : a row for each item.
+        """
+        sides = [[field for field in self.fields if (field.side == "item") == own] for own in (False, True)]
+        found = torch.zeros(len(users), len(items), device=users.label.device)
+        for part in range(self.n_parts):
+            (vectors, biases), (others, other_biases) = (
+                self._sums(batch, fields, part) for batch, fields in zip((users, items), sides, strict=True)
+            )
+            found = found + vectors @ others.T + biases.unsqueeze(1) + other_biases
+        return found / self.n_parts
+
     def factors(self) -> tuple[Factors, ...]:
         """Return a copy of the factors, in parts if they were cross-fitted; float32."""
         tables = {field.name: self.get_buffer(_name(field)) for field in self.fields}

@@ -1,6 +1,6 @@
 """The contract of views."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,7 +57,9 @@ def check_view(cls: type[View], log: InteractionLog | None = None, **options: An
     module = _module(view, fitted, log, rows)
     _check_numbers(view, module, log)
     if cls.can_rank:
-        _check_ranking(view, module, log)
+        _check_all_items(view, module, log, "item_numbers", module.item_scorer)
+    if cls.has_pairs or (cls.can_rank and not cls.reads_times):
+        _check_all_items(view, module, log, "pair_numbers", module.pair_scorer)
     for field, vectors in view.vectors(fitted).items():
         n_values = log.schema[field].vocabulary_size
         expect(
@@ -168,13 +170,19 @@ def _with_unknown(batch: Batch) -> Batch:
     return replace(batch, ids=torch.zeros_like(batch.ids))
 
 
-def _check_ranking(view: View, module: Views, log: InteractionLog) -> None:
-    name, users, items = type(view).__name__, torch.arange(1, 6), torch.arange(1, 12)
-    found = module.item_scorer(log.items(items))(log.users(users))
+def _check_all_items(
+    view: View,
+    module: Views,
+    log: InteractionLog,
+    method: str,
+    scorer: Callable[[Batch], Callable[[Batch], Tensor]],
+) -> None:
+    name, users, items = f"{type(view).__name__}.{method}", torch.arange(1, 6), torch.arange(1, 12)
+    found = scorer(log.items(items))(log.users(users))
     n = len(module.columns)
     expect(
         tuple(found.shape) == (5, 11, n) and found.isfinite().all(),
-        f"{name}.item_numbers have shape {tuple(found.shape)}; expected finite numbers of shape {(5, 11, n)}.",
+        f"{name} have shape {tuple(found.shape)}; expected finite numbers of shape {(5, 11, n)}.",
     )
     n_context = len(log.schema.of("context", bag=False))
     pairs = log.join(
@@ -185,7 +193,7 @@ def _check_ranking(view: View, module: Views, log: InteractionLog) -> None:
     )
     expect(
         torch.allclose(module(pairs).view(5, 11, n), found, atol=1e-3, rtol=1e-3),
-        f"{name}.item_numbers are not the numbers of the pairs of user and item.",
+        f"{name} are not the numbers of the pairs of user and item.",
     )
 
 

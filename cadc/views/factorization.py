@@ -17,6 +17,7 @@ class FactorizationView(View):
     """The logit of the run's factorisation, `factorization=…`, fitted on the rows that views read."""
 
     needs_factors: ClassVar[bool] = True
+    has_pairs: ClassVar[bool] = True
 
     @classmethod
     def require_fields(cls, schema: Schema) -> None:
@@ -29,6 +30,10 @@ class FactorizationView(View):
     def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
         """Return the logits, float32, shape [B, 1]."""
         return logits_of(fitted, rows).unsqueeze(1)
+
+    def pair_numbers(self, fitted: Mapping[str, Tensor], users: RowsToScore, items: RowsToScore) -> Tensor:
+        """Return the logits of all pairs of b users and n items, float32, shape [b, n, 1]."""
+        return pair_logits_of(fitted, users, items).unsqueeze(2)
 
     def vectors(self, fitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the vectors of each field, without biases."""
@@ -46,7 +51,16 @@ def arrays_of(factors: Factors) -> dict[str, Tensor]:
 
 def logits_of(fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
     """Return the logits of tables that `arrays_of` returned, float32, shape [B]."""
+    found: Tensor = _logit(fitted, rows)(rows.batch)
+    return found
+
+
+def pair_logits_of(fitted: Mapping[str, Tensor], users: RowsToScore, items: RowsToScore) -> Tensor:
+    """Return the logits of all pairs of b users and n items, float32, shape [b, n]; see `View.pair_numbers`."""
+    return _logit(fitted, users).pair_logits(users.batch, items.batch)
+
+
+def _logit(fitted: Mapping[str, Tensor], rows: RowsToScore) -> FactorLogit:
     tables = {name: table.unsqueeze(0) for name, table in fitted.items() if name != DENSE}
     dense = fitted[DENSE].unsqueeze(0) if DENSE in fitted else None
-    found: Tensor = FactorLogit.of_tables(tables, dense, rows.schema)(rows.batch)
-    return found
+    return FactorLogit.of_tables(tables, dense, rows.schema)

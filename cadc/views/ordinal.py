@@ -9,7 +9,7 @@ from torch import Tensor
 from cadc.data.schema import Schema
 from cadc.errors import DataError, require_at_least
 from cadc.views.evidence import Evidence
-from cadc.views.factorization import arrays_of, logits_of
+from cadc.views.factorization import arrays_of, logits_of, pair_logits_of
 from cadc.views.view import RowsToScore, View
 
 
@@ -28,6 +28,7 @@ class OrdinalView(View):
 
     needs_factors: ClassVar[bool] = True
     reads_ratings: ClassVar[bool] = True
+    has_pairs: ClassVar[bool] = True
 
     def __init__(self, thresholds: Sequence[float] | None = None, most: int = 4) -> None:
         require_at_least(1, "views.ordinal", most=most)
@@ -75,8 +76,18 @@ class OrdinalView(View):
 
     def numbers(self, fitted: Mapping[str, Tensor], rows: RowsToScore) -> Tensor:
         """Return the logits, float32, shape [B, number of thresholds]."""
-        found = []
-        for number in range(len(fitted["thresholds"])):
-            own = {name.removeprefix(f"{number}_"): a for name, a in fitted.items() if name.startswith(f"{number}_")}
-            found.append(logits_of(own, rows))
+        found = [logits_of(own, rows) for own in _tables(fitted)]
         return torch.stack(found, 1) if found else torch.zeros(len(rows), 0)
+
+    def pair_numbers(self, fitted: Mapping[str, Tensor], users: RowsToScore, items: RowsToScore) -> Tensor:
+        """Return the logits of all pairs of b users and n items, float32, shape [b, n, number of thresholds]."""
+        found = [pair_logits_of(own, users, items) for own in _tables(fitted)]
+        return torch.stack(found, 2) if found else torch.zeros(len(users), len(items), 0)
+
+
+def _tables(fitted: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Return the tables of each threshold's factorisation."""
+    return [
+        {name.removeprefix(f"{number}_"): own for name, own in fitted.items() if name.startswith(f"{number}_")}
+        for number in range(len(fitted["thresholds"]))
+    ]

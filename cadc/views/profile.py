@@ -48,6 +48,7 @@ class ProfileView(View):
     """
 
     needs_factors: ClassVar[bool] = True
+    has_pairs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -127,6 +128,14 @@ class ProfileView(View):
             profiles = _rows_of(fitted[f"{other}_profiles"], others)
             found.append((weights[:, :-1] * profiles).sum(1) + weights[:, -1])
         return torch.stack(found, 1)
+
+    def pair_numbers(self, fitted: Mapping[str, Tensor], users: RowsToScore, items: RowsToScore) -> Tensor:
+        """Return both numbers of all pairs of b users and n items, float32, shape [b, n, 2]."""
+        user_weights, user_profiles = (_rows_of(fitted[f"user_{own}"], users.users) for own in ("weights", "profiles"))
+        item_weights, item_profiles = (_rows_of(fitted[f"item_{own}"], items.items) for own in ("weights", "profiles"))
+        by_user = user_weights[:, :-1] @ item_profiles.T + user_weights[:, -1:]
+        by_item = user_profiles @ item_weights[:, :-1].T + item_weights[:, -1]
+        return torch.stack([by_user, by_item], 2)
 
     def vectors(self, fitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the profiles of users and items."""

@@ -1,6 +1,7 @@
 """Statistics view: how often the values of fields occur, and how their labels and ratings differ from the mean."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,8 @@ class StatisticsView(View):
     ------
     UsageError : if the shrinkage is not above 0.
     """
+
+    has_pairs: ClassVar[bool] = True
 
     def __init__(self, fields: Sequence[str] | None = None, shrinkage: float = 5.0, ratings: bool = True) -> None:
         require_positive("views.statistics", shrinkage=shrinkage)
@@ -94,3 +97,13 @@ class StatisticsView(View):
         places = {field.name: place for place, field in enumerate(rows.schema.single)}
         found = [table.index_select(0, rows.batch.ids[:, places[name]]) for name, table in sorted(fitted.items())]
         return torch.cat(found, 1)
+
+    def pair_numbers(self, fitted: Mapping[str, Tensor], users: RowsToScore, items: RowsToScore) -> Tensor:
+        """Return the statistics of all pairs of b users and n items, float32, shape [b, n, K]."""
+        places = {field.name: (place, field.side == "item") for place, field in enumerate(users.schema.single)}
+        shape, found = (len(users), len(items), -1), []
+        for name, table in sorted(fitted.items()):
+            place, of_item = places[name]
+            own = table.index_select(0, (items if of_item else users).batch.ids[:, place])
+            found.append((own.unsqueeze(0) if of_item else own.unsqueeze(1)).expand(*shape))
+        return torch.cat(found, 2)

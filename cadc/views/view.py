@@ -75,6 +75,9 @@ class View(ABC):
     can_rank: ClassVar[bool] = False
     """Whether it has `item_numbers`."""
 
+    has_pairs: ClassVar[bool] = False
+    """Whether it has `pair_numbers` of its own; a view that can rank has them anyway."""
+
     def history_columns(self, fitted: Mapping[str, Tensor]) -> tuple[str, ...] | None:
         """Return what `numbers` reads of the users' histories beside their items: `label`, `rating`, `time`.
 
@@ -129,6 +132,16 @@ class View(ABC):
         items : ids of the field `item`, int64, shape [n].
         """
         raise NotImplementedError(f"{type(self).__name__} has can_rank=False, so it has no item_numbers.")
+
+    def pair_numbers(self, fitted: Mapping[str, Tensor], users: RowsToScore, items: RowsToScore) -> Tensor:
+        """Return the numbers of all pairs of b users and n items, float32, shape [b, n, K].
+
+        Parameters
+        ----------
+        fitted : what `fit` returned.
+        users, items : a row for each, whose item or user is *unknown*, as are all fields that are not of its side.
+        """
+        return self.item_numbers(fitted, users, items.items)
 
     def vectors(self, fitted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return vectors by field, float32, shape [vocabulary size, d] each, that tables may start from."""

@@ -140,6 +140,19 @@ class Views(nn.Module):
 
         return numbers
 
+    def pair_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
+        """Return a function from a batch of b users to the numbers of their pairs with n items, shape [b, n, K]."""
+
+        def numbers(users: Batch) -> Tensor:
+            return _mean([self._pair_numbers(users, items, part) for part in range(self.n_parts)])
+
+        return numbers
+
+    def _pair_numbers(self, users: Batch, items: Batch, part: int) -> Tensor:
+        of_users, of_items = self._rows(users, part), self._rows(items, part)
+        own = [view.pair_numbers(self.arrays(name, part), of_users, of_items) for name, view in self.views.items()]
+        return torch.cat(own, 2)
+
     def of_items_at(self, log: InteractionLog, rows: Tensor, items: Tensor) -> Tensor:
         """Return the numbers that items had for the users of training rows just before these rows.
 

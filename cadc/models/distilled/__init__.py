@@ -1,0 +1,1 @@
+"""A stack of views distilled into one product of packed vectors."""
