@@ -37,7 +37,7 @@ class RecentEASE(View):
 
     can_rank: ClassVar[bool] = True
 
-    def __init__(self, l2: float = 200.0, decay: float = 0.9, top_k: int = 300, most_items: int = 8000) -> None:
+    def __init__(self, l2: float = 200.0, decay: float = 0.9, top_k: int = 300, most_items: int = 4000) -> None:
         require_positive("views.recent_ease", l2=l2)
         require_decay("views.recent_ease", decay)
         require_at_least(1, "views.recent_ease", top_k=top_k, most_items=most_items)
