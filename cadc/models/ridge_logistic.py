@@ -25,9 +25,9 @@ class LogitWeights:
 
 
 def ridge_logistic(
-    columns: Tensor, labels: Tensor, l2: float, weights: Tensor | None = None, offset: float | Tensor = 0.0
+    columns: Tensor, labels: Tensor, l2: float | Tensor, weights: Tensor | None = None, offset: float | Tensor = 0.0
 ) -> LogitWeights:
-    """Return the minimum of Σ w·logloss(σ(β·z + c + offset), label) + ½ l2 |β|², where z are standardised columns.
+    """Return the minimum of Σ w·logloss(σ(β·z + c + offset), label) + ½ Σ l2 β², where z are standardised columns.
 
     A column that is constant has the weight 0.
 
@@ -35,7 +35,7 @@ def ridge_logistic(
     ----------
     columns : x, shape [n, K].
     labels : 0 or 1, shape [n].
-    l2 : penalty, at least 0; as a prior it is worth about 4 · l2 rows.
+    l2 : penalty, at least 0, of all columns or of each (shape [K]); as a prior it is worth about 4 · l2 rows.
     weights : of the rows in the loss, shape [n]; None weighs all alike.
     offset : added to every logit, a number or shape [n].
 
@@ -58,8 +58,8 @@ def ridge_logistic(
     varies = scale > 1e-9 * (1 + mean.abs())
     z = torch.where(varies, (x - mean) / scale.where(varies, torch.ones_like(scale)), 0.0)
     z = torch.cat([z, torch.ones(len(z), 1, dtype=torch.float64)], 1)
-    penalty = torch.full((z.shape[1],), float(l2), dtype=torch.float64)
-    penalty[-1] = 0.0
+    penalty = torch.zeros(z.shape[1], dtype=torch.float64)
+    penalty[:-1] = l2
 
     def loss_at(point: Tensor) -> float:
         found = z @ point + offset

@@ -17,6 +17,8 @@ from cadc.models.ranking_stack.ridge_softmax import ridge_softmax
 from cadc.models.ridge_logistic import ridge_logistic
 from cadc.views.views import Views
 
+LARGEST = 4.0
+"""Standardised numbers are cut off here, so that rows far from those of the sample do not lead products astray."""
 N_NUMBERS = 1 << 24
 """Most numbers of views that are held at once when items are ranked."""
 
@@ -35,10 +37,12 @@ class Stack(Model):
     views : the views.
     run_task : what the run is judged by.
     l2 : penalty on the squared weights of standardised numbers.
+    pairs_l2 : also weigh the products of all pairs of standardised numbers, squares included, with this penalty; None
+        leaves the stack linear. Numbers are cut off at ±4 in products.
 
     Raises
     ------
-    UsageError : for a negative penalty, or views that cannot rank where items are ranked.
+    UsageError : for a negative penalty, views that cannot rank where items are ranked, or products there.
     """
 
     trainable: ClassVar[bool] = False
@@ -49,16 +53,29 @@ class Stack(Model):
 
     weights: Tensor
     bias: Tensor
+    mean: Tensor
+    slope: Tensor
 
-    def __init__(self, views: Views, run_task: Task, l2: float = 1.0) -> None:
+    def __init__(self, views: Views, run_task: Task, l2: float = 1.0, pairs_l2: float | None = None) -> None:
         super().__init__()
         require_at_least(0, "model", l2=l2)
         cannot = [name for name, view in views.views.items() if not view.can_rank]
         if run_task == "ranking" and cannot:
             raise UsageError(f"views that do not rank items: {', '.join(cannot)}; leave them out of views.")
-        self.views, self.run_task, self.l2 = views, run_task, l2
-        self.register_buffer("weights", torch.zeros(len(views.columns), dtype=torch.float64))
+        if pairs_l2 is not None:
+            require_at_least(0, "model", pairs_l2=pairs_l2)
+            if run_task == "ranking":
+                raise UsageError(
+                    "model.pairs_l2 weighs products of numbers of rows, not of ranked items; set it to null."
+                )
+        self.views, self.run_task, self.l2, self.pairs_l2 = views, run_task, l2, pairs_l2
+        n = len(views.columns)
+        self.pairs = torch.triu_indices(n, n) if pairs_l2 is not None else torch.zeros(2, 0, dtype=torch.int64)
+        self.register_buffer("weights", torch.zeros(n + self.pairs.shape[1], dtype=torch.float64))
         self.register_buffer("bias", torch.zeros((), dtype=torch.float64))
+        if pairs_l2 is not None:
+            self.register_buffer("mean", torch.zeros(n))
+            self.register_buffer("slope", torch.zeros(n))
 
     def remember(self, log: InteractionLog, rows: Tensor) -> None:
         """Replace the histories that views read by those of these rows, shape [n]."""
@@ -82,7 +99,14 @@ class Stack(Model):
             if self.run_task == "ranking":
                 self.weights.copy_(ridge_softmax(contests_of(self.views, log, rows, weights), self.l2))
                 return
-            found = ridge_logistic(self.numbers(log, rows), log.labels(rows), self.l2, weights, offset)
+            numbers = self.numbers(log, rows)
+            l2 = torch.full((len(self.weights),), self.l2)
+            if self.pairs_l2 is not None:
+                mean, slope = spread(numbers)
+                self.mean.copy_(mean)
+                self.slope.copy_(slope)
+                l2[numbers.shape[1] :] = self.pairs_l2
+            found = ridge_logistic(self.columns(numbers), log.labels(rows), l2, weights, offset)
             self.weights.copy_(found.weights)
             self.bias.fill_(found.bias)
 
@@ -90,12 +114,35 @@ class Stack(Model):
         """Return the numbers x of some rows of a log (int32 or int64, shape [n]), float32, shape [n, K]."""
         return torch.cat([self.views(log.gather(part)) for part in rows.split(EVALUATION_BATCH)])
 
+    def columns(self, numbers: Tensor) -> Tensor:
+        """Return what is weighed of some numbers (shape [..., K]): these, and the products of their pairs; float32."""
+        if self.pairs_l2 is None:
+            return numbers
+        z = ((numbers - self.mean) * self.slope).clamp(-LARGEST, LARGEST)
+        return torch.cat([numbers, z[..., self.pairs[0]] * z[..., self.pairs[1]]], -1)
+
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of a batch, float64, shape [B]."""
-        return (self.views(batch).double() * self.weights).sum(1) + self.bias
+        return (self.columns(self.views(batch)).double() * self.weights).sum(1) + self.bias
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to their scores of these n items, float32, shape [b, n]."""
         numbers = self.views.item_scorer(items)
         size = max(1, N_NUMBERS // (len(items) * len(self.weights)))
-        return lambda users: torch.cat([numbers(part) @ self.weights.float() for part in users.split(size)])
+        return lambda users: torch.cat(
+            [self.columns(numbers(part)) @ self.weights.float() for part in users.split(size)]
+        )
+
+
+def spread(numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of each number and 1 / its standard deviation, float64, shape [K] each.
+
+    The slope of a number that is the same in all rows is 0, since it says nothing of other values.
+
+    Parameters
+    ----------
+    numbers : shape [n, K].
+    """
+    wide = numbers.double()
+    mean, scale = wide.mean(0), wide.std(0, correction=0)
+    return mean, (1 / scale).where(scale > 1e-6 * (1 + mean.abs()), 0.0)

@@ -19,6 +19,7 @@ CHOICES = {
         {"embedding_dropout": 0.1},
     ),
     "deepfm": ({}, {"residual": True, "dropout": 0.1}),
+    "stack": ({}, {"pairs_l2": 10.0}),
     "dcn": ({}, {"residual": True}, {"rank": 4, "structure": "stacked", "linear": True, "embedding_dropout": 0.1}),
     "sasrec": ({}, {"negatives": 5, "history_rows": "sample", "length": 3, "heads": 4}),
     "view_network": ({}, {"members": 1, "hidden": (8,), "dropout": 0.0}),

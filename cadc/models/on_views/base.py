@@ -7,11 +7,8 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.models.stack import Stack
+from cadc.models.stack import LARGEST, Stack, spread
 from cadc.views.views import Views
-
-LARGEST = 4.0
-"""Standardised numbers are cut off here, so that rows far from those of the sample do not lead f astray."""
 
 
 class ViewBase(nn.Module):
@@ -43,10 +40,9 @@ class ViewBase(nn.Module):
         """Fit the stack, and note how its numbers are spread; see `Stack.fit_sample`."""
         self.stack.fit_sample(log, rows, weights, offset)
         with torch.inference_mode():
-            numbers = self.stack.numbers(log, rows).double()
-            mean, scale = numbers.mean(0), numbers.std(0, correction=0)
+            mean, slope = spread(self.stack.numbers(log, rows))
             self.mean.copy_(mean)
-            self.slope.copy_((1 / scale).where(scale > 1e-6 * (1 + mean.abs()), 0.0))
+            self.slope.copy_(slope)
 
     def noted(self, batch: Batch) -> Batch:
         """Return a batch that holds the numbers of its rows, so that they are computed once."""
