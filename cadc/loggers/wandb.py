@@ -16,7 +16,8 @@ from cadc.storage.run_files import CURVES, RECORD
 class WandbLogger(RunLogger):
     """Logs every finished run as a wandb run of the same id, and the table of an experiment as a run of its own.
 
-    What was logged is not logged again unless it changes, or joins an experiment.
+    What was logged is not logged again unless it changes, or joins an experiment. The server of wandb leaves out empty
+    dictionaries, so that a run without views has no key `views` there.
 
     Parameters
     ----------

@@ -24,7 +24,8 @@ DOCUMENTS = {
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 
 SMALL = ["data.n_rows=4000", "trainer.max_epochs=1", "factorization.max_epochs=2"]
-ALS_SMALL = [*SMALL[:2], "factorization.iterations=2"]
+OF_FACTORIZATION = {"factorization=als": ["factorization.iterations=2"], "factorization=transitions": []}
+"""What shortens a factorisation that has no `max_epochs`."""
 LANGUAGES = ("bash", "python", "yaml", "toml")
 
 
@@ -90,16 +91,21 @@ def on_less_data(overrides: list[str]) -> list[str]:
     if overrides[0] == "train":
         if any(word.startswith(("data=table", "data=coin", "data=recbole", "data=lightgcn")) for word in overrides):
             return [*overrides, "trainer.max_epochs=1"]
-        small = ALS_SMALL if "factorization=als" in overrides else SMALL
         own = [word for word in overrides if not word.startswith(("data.n_rows", "trainer.max_epochs"))]
-        return [*own, *small]
+        return [*own, *small_for(overrides)]
     if overrides[0] in ("ledger", "export"):
         ids = iter(Ledger().ids())
         return [next(ids) if word == "RUN" else word for word in overrides]
     if overrides[0] == "tune":
         own = [word for word in overrides if not word.startswith(("data.n_rows", "tune.trials"))]
-        return [*own, *(ALS_SMALL if "factorization=als" in overrides else SMALL), "tune.trials=1"]
+        return [*own, *small_for(overrides), "tune.trials=1"]
     return overrides
+
+
+def small_for(overrides: list[str]) -> list[str]:
+    """Return what makes a run short, by the factorisation that it chooses."""
+    own = [OF_FACTORIZATION[word] for word in overrides if word in OF_FACTORIZATION]
+    return [*SMALL[:2], *own[0]] if own else SMALL
 
 
 def run_document(path: Path, folder: Path) -> dict[str, object]:

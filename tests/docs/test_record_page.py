@@ -1,5 +1,6 @@
 """The page on records holds every key that records have, and no other."""
 
+import json
 import re
 
 import pytest
@@ -22,7 +23,16 @@ OPEN = (
     "data.rows",
 )
 """Keys whose inner keys depend on the run; the page says what they hold as a whole."""
-SOMETIMES = {"data.rating_hash", "data.split_remark", "data.remarks", "remark", "environment.fleet"}
+SOMETIMES = {
+    "data.rating_hash",
+    "data.split_remark",
+    "data.remarks",
+    "remark",
+    "environment.fleet",
+    "cost.views_s",
+}
+"""Keys that not every record has; the page says when."""
+ON_VIEWS = ("model=stack", "views=[statistics]", "factorization_rows=complement", "sampler.rate=0.3")
 
 
 def documented() -> set[str]:
@@ -39,12 +49,11 @@ def keys(record: dict, prefix: str = "") -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("model", [(), ("model=bias",), ("embedding=hashing", "initializer=mf")])
+@pytest.mark.parametrize("model", [(), ("model=bias",), ("embedding=hashing", "initializer=mf"), ON_VIEWS])
 def test_page_has_the_keys_of_a_real_record(model) -> None:
-    import json
-
     record = json.loads((train(*model) / "record.json").read_text())
     assert keys(record) - documented() == set()
+    assert ("cost.views_s" in keys(record)) == (model == ON_VIEWS)
     assert documented() - keys(record) - SOMETIMES == {"config.choices"}
 
 
