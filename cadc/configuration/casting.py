@@ -89,4 +89,7 @@ def _described(hint: Any) -> str:
         return " or ".join(_described(kind) for kind in get_args(hint))
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
+    if get_origin(hint) in (tuple, list, Sequence):
+        kinds = get_args(hint)
+        return f"a list such as {_example(kinds)}, each {_described(kinds[0])},"
     return names.get(hint, str(hint))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -93,6 +93,8 @@ class FittedViews:
             with torch.inference_mode():
                 found = self.module.of_rows(log, rows)
             seconds = perf_counter() - start
+            names = dict(zip(self.module.columns, found.unbind(1), strict=True))
+            _require_finite(names, f"views of the log {log.meta['name']} give rows numbers,")
             _write(folder, {"numbers": found}, {"seconds": seconds, "factorizations": {}})
 
         arrays, cost = _read(cached_folder("views", key, build))
@@ -126,7 +128,8 @@ def fit_views(
     Raises
     ------
     UsageError : if the complement has no rows, or a view does not fit the log.
-    DataError : if the log lacks what a view reads.
+    DataError : if the log lacks what a view reads, a view of it is not finite, has other numbers in each fold, or all
+        views together have none.
     """
     for name, view in views.items():
         _require(log, name, view)
@@ -152,7 +155,7 @@ def fit_views(
         arrays = {}
         for name, view in views.items():
             key = _key(view, log, rows, base)
-            arrays[name], cost = _fitted(key, view, evidence)
+            arrays[name], cost = _fitted(key, name, view, evidence)
             keys.append(key)
             seconds[key] = cost["seconds"]
             factorizations |= cost["factorizations"]
@@ -160,8 +163,28 @@ def fit_views(
         found.append(FittedPart(arrays, None if columns is None else KnownRows.of_rows(log, rows, columns)))
     key = digest([list(views), keys, log.content_hash, None if fold is None else _hash(fold)])
     n_rows = len(all_rows) if fold is not None else len(parts[0])
+    _require_numbers(views, found)
     module = Views(views, found, log.plain.schema, fold)
     return FittedViews(module, n_rows, n_validation, key, seconds, factorizations)
+
+
+def _require_numbers(views: Mapping[str, View], parts: Sequence[FittedPart]) -> None:
+    """Raise a DataError unless there are numbers, and those of all folds are the same ones."""
+    n = 0
+    for name, view in views.items():
+        columns, *others = (view.columns(part.arrays[name]) for part in parts)
+        for other in others:
+            if other != columns:
+                raise DataError(
+                    f"the view {name} has other numbers in one fold ({', '.join(other)}) than in another "
+                    f"({', '.join(columns)}); set an option that chooses them, such as views.ordinal.thresholds, or "
+                    "factorization_rows=complement."
+                )
+        n += len(columns)
+    if not n:
+        raise DataError(
+            f"the chosen views, {', '.join(views)}, have no numbers for the rows of this log; choose others beside."
+        )
 
 
 def _fit_on(base: Base, rows: Tensor) -> Callable[[InteractionLog], tuple[Factors, Costs]]:
@@ -187,17 +210,27 @@ def _key(view: View, log: InteractionLog, rows: Tensor, base: Base | None) -> st
     return digest(own | ({"base": base.key} if base is not None and view.needs_factors else {}))
 
 
-def _fitted(key: str, view: View, evidence: Evidence) -> tuple[dict[str, Tensor], Cost]:
+def _fitted(key: str, name: str, view: View, evidence: Evidence) -> tuple[dict[str, Tensor], Cost]:
     def build(folder: Path) -> None:
         evidence.factorizations, evidence.seconds_in_factorizations = {}, 0.0
         start = perf_counter()
         if view.needs_factors:
             _ = evidence.factors  # noted as read, even where another view has read it before
         arrays = view.fit(evidence)
+        _require_finite(arrays, f"the view {name} of the log {evidence.log.meta['name']} has fitted")
         seconds = perf_counter() - start - evidence.seconds_in_factorizations
         _write(folder, arrays, {"seconds": seconds, "factorizations": evidence.factorizations})
 
     return _read(cached_folder("views", key, build))
+
+
+def _require_finite(arrays: Mapping[str, Tensor], what: str) -> None:
+    broken = [name for name, array in arrays.items() if not array.isfinite().all()]
+    if broken:
+        raise DataError(
+            f"{what} {', '.join(broken)}, which are not finite; bring ratings and dense columns to a common scale, set "
+            "the options of the view nearer their defaults, or leave it out of views."
+        )
 
 
 def _write(folder: Path, arrays: Mapping[str, Tensor], cost: Cost) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cadc.data.schema import Schema
-from cadc.errors import DataError, require_at_least
+from cadc.errors import DataError, UsageError, require_at_least
 from cadc.views.evidence import Evidence
 from cadc.views.factorization import arrays_of, logits_of, pair_logits_of
 from cadc.views.view import RowsToScore, View
@@ -24,6 +24,10 @@ class OrdinalView(View):
     thresholds : t of each logit; null takes all ratings of the log but the lowest, and but the label's own threshold,
         which `factorization` has; of more than `most`, those that part the rows most evenly.
     most : thresholds at most.
+
+    Raises
+    ------
+    UsageError : for an empty list of thresholds, or fewer than one.
     """
 
     needs_factors: ClassVar[bool] = True
@@ -32,6 +36,8 @@ class OrdinalView(View):
 
     def __init__(self, thresholds: Sequence[float] | None = None, most: int = 4) -> None:
         require_at_least(1, "views.ordinal", most=most)
+        if thresholds is not None and not thresholds:
+            raise UsageError("views.ordinal.thresholds is empty; name one, or set it to null for those of the log.")
         self.thresholds = None if thresholds is None else tuple(thresholds)
         self.most = most
 

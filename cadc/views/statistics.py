@@ -28,13 +28,15 @@ class StatisticsView(View):
 
     Raises
     ------
-    UsageError : if the shrinkage is not above 0.
+    UsageError : if the shrinkage is not above 0, or the list of fields is empty.
     """
 
     has_pairs: ClassVar[bool] = True
 
     def __init__(self, fields: Sequence[str] | None = None, shrinkage: float = 5.0, ratings: bool = True) -> None:
         require_positive("views.statistics", shrinkage=shrinkage)
+        if fields is not None and not fields:
+            raise UsageError("views.statistics.fields is empty; name a field, or set it to null for user and item.")
         self.fields = None if fields is None else tuple(fields)
         self.shrinkage, self.ratings = shrinkage, ratings
 
@@ -62,17 +64,16 @@ class StatisticsView(View):
             n_values = log.schema[name].vocabulary_size
             ids = log.field_ids(name, evidence.rows).long()
             counts = torch.bincount(ids, minlength=n_values)
+            totals = counts.double() + s
             liked = torch.bincount(ids, labels, minlength=n_values)
             odds = (liked + s * share) / (counts - liked + s * (1 - share))
             found = [counts.log1p(), odds.log() - share.logit()]
             if self.ratings and evidence.has_ratings:
                 rest = evidence.ratings.double() - evidence.ratings.double().mean()
-                means = torch.bincount(ids, rest, minlength=n_values) / (counts + s)
+                means = torch.bincount(ids, rest, minlength=n_values) / totals
                 squares = (rest - means[ids]).square()
                 found.append(means)
-                found.append(
-                    ((torch.bincount(ids, squares, minlength=n_values) + s * squares.mean()) / (counts + s)).sqrt()
-                )
+                found.append(((torch.bincount(ids, squares, minlength=n_values) + s * squares.mean()) / totals).sqrt())
             arrays[name] = torch.stack(found, 1).float()
         return arrays
 
