@@ -18,9 +18,9 @@ from cadc.factorization.examples import read_examples
 from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.models.model import Model
 from cadc.models.pair_fields import require_user_and_item
-from cadc.views.ease import ease_weights
+from cadc.views.items.ease_weights import ease_weights
+from cadc.views.items.largest_by_column import largest_by_column
 from cadc.views.next_item.decayed import require_decay
-from cadc.views.sparse_weights import largest_by_column
 from cadc.views.user_rows import taken_items
 
 MOST_ITEMS = 20_000

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
-    from cadc.views.ease import ease_weights
-    from cadc.views.item_item import SparseItemWeights
-    from cadc.views.similarity import nearest_items
-    from cadc.views.sparse_weights import largest_by_column
+    from cadc.views.items.ease_weights import ease_weights
+    from cadc.views.items.item_weights import SparseItemWeights
+    from cadc.views.items.largest_by_column import largest_by_column
+    from cadc.views.items.similarity import nearest_items
 else:
     __getattr__, __dir__ = lazily(__name__)
 

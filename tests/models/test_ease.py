@@ -17,7 +17,7 @@ from cadc.serving.load import load_run
 from cadc.testing import check_model
 from cadc.views.user_rows import taken_items
 from tests.support.commands import TINY, cadc, folders, train
-from tests.views.test_ease import naive_weights
+from tests.views.items.test_ease_weights import naive_weights
 
 L2 = 20.0
 

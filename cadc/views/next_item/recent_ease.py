@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from cadc.errors import require_at_least, require_positive
-from cadc.views.ease import ease_weights
-from cadc.views.ease_view import largest_weights
 from cadc.views.evidence import Evidence
+from cadc.views.items.ease import largest_weights
+from cadc.views.items.ease_weights import ease_weights
+from cadc.views.items.packed_weights import pack_weights, unpack_weights
 from cadc.views.next_item.decayed import decayed, require_decay
-from cadc.views.packed_weights import pack_weights, unpack_weights
 from cadc.views.view import RowsToScore, View
 
 

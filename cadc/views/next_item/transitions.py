@@ -12,7 +12,7 @@ from torch import Tensor
 from cadc.errors import require_at_least
 from cadc.views.evidence import Evidence
 from cadc.views.histories import KnownRows
-from cadc.views.item_item import SparseItemWeights
+from cadc.views.items.item_weights import SparseItemWeights
 from cadc.views.next_item.decayed import decayed, require_decay
 from cadc.views.view import RowsToScore, View
 

@@ -12,7 +12,7 @@ from cadc.views.histories import KnownRows
 from cadc.views.next_item.recent_ease import RecentEASE
 from cadc.views.next_item.transitions import Transitions
 from cadc.views.views import FittedPart, Views
-from tests.views.test_ease import naive_weights
+from tests.views.items.test_ease_weights import naive_weights
 from tests.views.test_user_rows import naive_order
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from cadc.errors import CadcError, MachineTrouble
-from cadc.views import ease, ease_weights, largest_by_column
+from cadc.views import ease_weights, largest_by_column
+from cadc.views.items import ease_weights as module
 
 
 def interactions_of(n_users, n_items, seed, share=0.3):
@@ -36,7 +37,7 @@ def test_weights_equal_an_inverse_in_float64(n_users, n_items, l2, seed):
 def test_blocks_do_not_change_the_weights(monkeypatch, block):
     dense = interactions_of(50, 60, seed=3)
     expected = ease_weights(csr_array(dense), 20.0)
-    monkeypatch.setattr(ease, "BLOCK", block)
+    monkeypatch.setattr(module, "BLOCK", block)
     assert torch.equal(ease_weights(csr_array(dense), 20.0), expected)
 
 
@@ -73,7 +74,7 @@ def test_a_penalty_that_leaves_the_matrix_singular_is_refused():
 
 
 def test_more_items_than_memory_holds_are_refused_before_anything_is_made(monkeypatch):
-    monkeypatch.setattr(ease.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}[name])
+    monkeypatch.setattr(module.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}[name])
     with pytest.raises(MachineTrouble, match=r"EASE needs 0\.0 GB of memory for the 2000 items"):
         ease_weights(csr_array((3, 2000), dtype=np.float32), 1.0)
 

@@ -8,11 +8,11 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from cadc.errors import require_at_least, require_positive
-from cadc.views.ease import ease_weights
 from cadc.views.evidence import Evidence
-from cadc.views.packed_weights import pack_weights, unpack_weights
-from cadc.views.residuals import Choice, column_read, fit_residuals, history_residuals, require_choice
-from cadc.views.sparse_weights import largest_by_column
+from cadc.views.items.ease_weights import ease_weights
+from cadc.views.items.largest_by_column import largest_by_column
+from cadc.views.items.packed_weights import pack_weights, unpack_weights
+from cadc.views.items.residuals import Choice, column_read, fit_residuals, history_residuals, require_choice
 from cadc.views.view import RowsToScore, View
 
 

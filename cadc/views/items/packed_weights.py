@@ -6,7 +6,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from cadc.views.item_item import SparseItemWeights
+from cadc.views.items.item_weights import SparseItemWeights
 
 LARGEST = 127
 

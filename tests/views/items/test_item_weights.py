@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array
 
-from cadc.views import SparseItemWeights, item_item
+from cadc.views import SparseItemWeights
+from cadc.views.items import item_weights
 
 
 def case(n_items, n_histories, n_rows, seed, share=0.4):
@@ -39,7 +40,7 @@ def test_sums_of_pairs_and_of_all_items_equal_loops(n_items, n_histories, n_rows
     dense, histories, of, items = case(n_items, n_histories, n_rows, seed)
     expected = naive(dense, histories, of, items)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(item_item, "CELLS", cells)
+        patch.setattr(item_weights, "CELLS", cells)
         weights = SparseItemWeights.of(csr_array(dense))
         sums = weights.pair_sums(histories, of, items)
         of_all = weights.item_sums(histories)

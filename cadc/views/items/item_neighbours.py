@@ -8,10 +8,10 @@ from torch import Tensor
 
 from cadc.errors import require_at_least, require_positive
 from cadc.views.evidence import Evidence
-from cadc.views.item_item import SparseItemWeights
-from cadc.views.packed_weights import pack_weights, unpack_weights
-from cadc.views.residuals import Choice, column_read, fit_residuals, history_residuals, require_choice
-from cadc.views.similarity import nearest_items
+from cadc.views.items.item_weights import SparseItemWeights
+from cadc.views.items.packed_weights import pack_weights, unpack_weights
+from cadc.views.items.residuals import Choice, column_read, fit_residuals, history_residuals, require_choice
+from cadc.views.items.similarity import nearest_items
 from cadc.views.view import RowsToScore, View
 
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array
 
-from cadc.views import nearest_items, similarity
-from cadc.views.similarity import largest_by_row
+from cadc.views import nearest_items
+from cadc.views.items import similarity
+from cadc.views.items.similarity import largest_by_row
 
 
 def residuals_of(n_users, n_items, seed, levels):

@@ -10,13 +10,13 @@ from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split import RandomSplit
 from cadc.errors import DataError, UsageError
 from cadc.testing import small_log
-from cadc.views.ease import ease_weights
-from cadc.views.ease_view import EASEView
 from cadc.views.evidence import Evidence
 from cadc.views.histories import KnownRows
-from cadc.views.item_neighbours import ItemNeighbours
-from cadc.views.packed_weights import pack_weights, unpack_weights
-from cadc.views.residuals import column_read, fit_residuals, history_residuals
+from cadc.views.items.ease import EASEView
+from cadc.views.items.ease_weights import ease_weights
+from cadc.views.items.item_neighbours import ItemNeighbours
+from cadc.views.items.packed_weights import pack_weights, unpack_weights
+from cadc.views.items.residuals import column_read, fit_residuals, history_residuals
 from cadc.views.views import FittedPart, Views
 
 
