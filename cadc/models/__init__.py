@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from cadc.models.model import Model
     from cadc.models.oracle import OracleModel
     from cadc.models.platt import PlattModel
+    from cadc.models.ranking.two_tower import TwoTower
     from cadc.models.sequence.sasrec import SASRec
     from cadc.models.trees.boosted_trees import BoostedTrees
-    from cadc.models.two_tower import TwoTower
 else:
     __getattr__, __dir__ = lazily(__name__)
 

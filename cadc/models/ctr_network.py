@@ -27,8 +27,8 @@ class CTRNetwork(Model):
     """logit = base + l(x) + f(x), where a subclass is f, and l are linear terms.
 
     The first two terms are options. The base is a·z, where z is the factorisation's logit, or with views their stack
-    (see `cadc.models.stack.Stack`), whose numbers f then reads as further dense features. Where they are on, l and a
-    start at 0 and 1.
+    (see `cadc.models.stack.stack.Stack`), whose numbers f then reads as further dense features. Where they are on, l
+    and a start at 0 and 1.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from cadc.evaluation.saved_tables import Task
 from cadc.factorization.examples import read_examples
 from cadc.factorization.positives import positive_pairs, sparse_matrix
 from cadc.models.model import Model
-from cadc.models.pair_fields import require_user_and_item
+from cadc.models.ranking.pair_fields import require_user_and_item
 from cadc.views.items.ease_weights import ease_weights
 from cadc.views.items.largest_by_column import largest_by_column
 from cadc.views.next_item.decayed import require_decay

@@ -8,7 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from cadc.models import DCN, DLRM, DeepFM
 from cadc.models.on_views import ViewBase, ViewNetwork
 from cadc.models.on_views.mlp_ensemble import MLPEnsemble
-from cadc.models.stack import Stack
+from cadc.models.stack.stack import Stack
 from cadc.randomness import torch_generator
 from cadc.testing.logs import log_with, small_log
 from cadc.testing.view import made_up_views

@@ -15,7 +15,7 @@ from cadc.models.distilled.packed_columns import bytes_of, columns_of, pack_colu
 from cadc.models.distilled.rounded_product import rounded_product
 from cadc.models.model import Model
 from cadc.models.platt import fit_platt
-from cadc.models.stack import Stack
+from cadc.models.stack.stack import Stack
 from cadc.randomness import numpy_generator
 from cadc.views.views import Views
 

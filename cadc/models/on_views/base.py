@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.models.stack import LARGEST, Stack, spread
+from cadc.models.stack.stack import LARGEST, Stack, spread
 from cadc.views.views import Views
 
 

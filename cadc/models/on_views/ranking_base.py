@@ -9,7 +9,7 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS
 from cadc.errors import CadcError, UsageError
-from cadc.models.stack import Stack
+from cadc.models.stack.stack import Stack
 from cadc.views.views import Views
 
 MOST_BYTES = 1 << 30

@@ -15,10 +15,10 @@ from cadc.embeddings.schemes.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_probability
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
-from cadc.models.negatives import Negatives
 from cadc.models.on_views.ranking_base import RankingBase
-from cadc.models.pair_fields import require_user_and_item
-from cadc.models.ranking_losses import softmax
+from cadc.models.ranking.losses import softmax
+from cadc.models.ranking.negatives import Negatives
+from cadc.models.ranking.pair_fields import require_user_and_item
 from cadc.models.sequence.causal_attention import CausalBlock, Packing
 from cadc.models.sequence.histories import Before, ItemHistories, Source
 from cadc.views.views import Views

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from cadc.errors import UsageError
+from tests.models.ranking.two_towers import DIM, model_of
 from tests.models.sequence.sequences import items_before
-from tests.models.two_towers import DIM, model_of
 
 HISTORY = (1, 4)
 

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from cadc.errors import CadcError
 from cadc.evaluation.tasks import HeldOutRanks
 from cadc.ledger import Ledger
-from cadc.models.stack import Stack
+from cadc.models.stack.stack import Stack
 from cadc.serving.load import load_run
 from cadc.testing import made_up_views
 from tests.models.sequence.sequences import model_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cadc.models.pair_scorers import DotScorer, MLPScorer
+from cadc.models.ranking.pair_scorers import DotScorer, MLPScorer
 
 N_HIDDEN = 1 << 24
 """Hidden units of an MLP scorer held at a time: 64 MB of float32."""

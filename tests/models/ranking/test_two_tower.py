@@ -6,9 +6,9 @@ import torch
 
 from cadc.data.schema import Field, Schema
 from cadc.errors import CadcError, UsageError
-from cadc.models.two_tower import TwoTower
+from cadc.models.ranking.two_tower import TwoTower
 from cadc.randomness import torch_generator
-from tests.models.two_towers import SCORERS, factors_of, model_of, towers_of
+from tests.models.ranking.two_towers import SCORERS, factors_of, model_of, towers_of
 
 
 def naive_tower(tower, values):

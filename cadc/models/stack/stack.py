@@ -12,9 +12,9 @@ from cadc.data.log import InteractionLog
 from cadc.errors import UsageError, require_at_least
 from cadc.evaluation.saved_tables import Task
 from cadc.models.model import Model
-from cadc.models.ranking_stack.contests import contests_of
-from cadc.models.ranking_stack.ridge_softmax import ridge_softmax
-from cadc.models.ridge_logistic import ridge_logistic
+from cadc.models.stack.contests import contests_of
+from cadc.models.stack.ridge_logistic import ridge_logistic
+from cadc.models.stack.ridge_softmax import ridge_softmax
 from cadc.views.views import Views
 
 LARGEST = 4.0

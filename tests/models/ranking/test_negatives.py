@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.errors import UsageError
-from cadc.models.negatives import Negatives
+from cadc.models.ranking.negatives import Negatives
 
 ROWS = torch.tensor([3, 3, 3, 5, 5, 8, 9, 11])
 """Items of the training rows; ids in between occur in none."""

@@ -6,7 +6,7 @@ import torch
 from cadc.evaluation.ranking import DotProduct, HeldOutRanking
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
-from tests.models.two_towers import DIM, ENRICHED, SCORERS, factors_of, model_of
+from tests.models.ranking.two_towers import DIM, ENRICHED, SCORERS, factors_of, model_of
 
 
 @pytest.mark.parametrize("loss", ["softmax", "bce"])

@@ -18,13 +18,13 @@ from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
 from cadc.models.model import Model
-from cadc.models.negatives import Negatives
-from cadc.models.pair_fields import require_user_and_item
-from cadc.models.pair_scorers import CosineScorer, DotScorer, MLPScorer
-from cadc.models.pair_scores import Side, pair_scores
-from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
+from cadc.models.ranking.losses import bce, bpr, margin_ranking, softmax
+from cadc.models.ranking.negatives import Negatives
+from cadc.models.ranking.pair_fields import require_user_and_item
+from cadc.models.ranking.pair_scorers import CosineScorer, DotScorer, MLPScorer
+from cadc.models.ranking.pair_scores import Side, pair_scores
+from cadc.models.ranking.tower import DenseVector, start_at_zero, tower
 from cadc.models.sequence.histories import Before, ItemHistories, Source
-from cadc.models.tower import DenseVector, start_at_zero, tower
 
 N_USERS_FOR_SPREAD = 512
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, UNKNOWN
 from cadc.errors import DataError
-from cadc.models.ranking_stack.ridge_softmax import Contests
+from cadc.models.stack.ridge_softmax import Contests
 from cadc.views.histories import KnownRows
 from cadc.views.views import Views
 

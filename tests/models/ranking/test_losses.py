@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from cadc.models.ranking_losses import bce, bpr, margin_ranking, softmax
+from cadc.models.ranking.losses import bce, bpr, margin_ranking, softmax
 
 N_ROWS, N_COLUMNS = 5, 7
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
 from cadc.models.mlp import linear
-from cadc.models.tower import start_at_zero
+from cadc.models.ranking.tower import start_at_zero
 
 
 class DotScorer(nn.Module):

@@ -7,7 +7,7 @@ from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.initializers.random import RandomInitializer
 from cadc.embeddings.schemes.full import Full
 from cadc.factorization.factors import Factors
-from cadc.models.two_tower import TwoTower
+from cadc.models.ranking.two_tower import TwoTower
 from cadc.randomness import torch_generator
 
 SCORERS = ("dot", "cosine", "mlp")

@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from cadc.ledger import Ledger
-from cadc.models.ranking_stack.contests import contests_of
-from cadc.models.ranking_stack.ridge_softmax import Contests, ridge_softmax
+from cadc.models.stack.contests import contests_of
+from cadc.models.stack.ridge_softmax import Contests, ridge_softmax
 from cadc.serving.load import load_run
 from cadc.testing import made_up_views
 from cadc.views.histories import KnownRows

@@ -14,7 +14,7 @@ from cadc.data.split.leave_one_out import LeaveOneOutSplit
 from cadc.ledger import Ledger
 from cadc.serving.load import load_run
 from cadc.training.fit import Fit
-from tests.models.two_towers import factors_of, model_of
+from tests.models.ranking.two_towers import factors_of, model_of
 from tests.support.commands import TINY, cadc, folders, train
 
 LEAVE_ONE_OUT = "data/split=leave_one_out"

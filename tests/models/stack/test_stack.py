@@ -6,8 +6,8 @@ import torch
 from scipy.optimize import minimize
 
 from cadc.errors import UsageError
-from cadc.models.ridge_logistic import ridge_logistic
-from cadc.models.stack import LARGEST, Stack
+from cadc.models.stack.ridge_logistic import ridge_logistic
+from cadc.models.stack.stack import LARGEST, Stack
 from cadc.testing import made_up_views, small_log
 
 

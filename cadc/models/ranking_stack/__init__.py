@@ -1,1 +1,0 @@
-"""How a stack learns to rank: contests between items, and softmax regression."""

@@ -1,0 +1,1 @@
+"""The stack: a linear model of views, and the regressions that fit its weights."""
