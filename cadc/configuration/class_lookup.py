@@ -106,18 +106,21 @@ def _exists(module_name: str) -> bool:
 
 
 def _moved(module_name: str, name: str) -> str | None:
-    """Return the only module of a package that defines a class of this name; a file of the same name is preferred."""
+    """Return the only module of a package that defines a class of this name.
+
+    Of several, a file of the same name is preferred, then one in the same part of the package, such as `cadc.models`.
+    """
     package, _, rest = module_name.partition(".")
     spec = importlib.util.find_spec(package)
     roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec else []
-    defining = [
+    found = [
         (root, path)
         for root in roots
         for path in sorted(root.rglob("*.py"))
         if (text := path.read_text("utf-8", errors="replace")).find(f"class {name}") >= 0 and _defines(text, name)
     ]
-    same_file = [(root, path) for root, path in defining if path.stem == rest.rpartition(".")[2]]
-    found = same_file or defining
+    found = [(root, path) for root, path in found if path.stem == rest.rpartition(".")[2]] or found
+    found = [(root, path) for root, path in found if path.relative_to(root).parts[0] == rest.partition(".")[0]] or found
     if len(found) != 1:
         return None
     root, path = found[0]

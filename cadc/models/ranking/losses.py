@@ -1,6 +1,7 @@
 """Losses of a row's own item against its negatives, shape [B].
 
-`cadc.models.ranking.negatives.Contest` explains the arguments. A pairwise loss is the mean over the negatives of a row; it is 0 for a row without negatives.
+`cadc.models.ranking.negatives.Contest` explains the arguments. A pairwise loss is the mean over the negatives of a row;
+it is 0 for a row without negatives.
 """
 
 from typing import Any
