@@ -143,6 +143,18 @@ class RecommenderModule(pl.LightningModule):
         """Log the metrics of the test part."""
         self._log_metrics("test", self.trainer.test_dataloaders)
 
+    def on_predict_start(self) -> None:
+        """Have a model that ranks know what was known at the test."""
+        self._remember("test")
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the histories of the part whose sizes the checkpoint has, so that its own fit in their place."""
+        sizes = {name: value.shape for name, value in checkpoint["state_dict"].items()}
+        for split in ("validation", "test"):
+            self._remember(split)
+            if all(sizes.get(name) == value.shape for name, value in self.named_buffers() if name in sizes):
+                return
+
     def predict_step(self, batch: Batch, index: int) -> Tensor:
         """Return the probability of label 1 of each row, or a score where items are ranked: float64 on the CPU, [B]."""
         scores: Tensor = self(batch).cpu().double()
@@ -150,7 +162,7 @@ class RecommenderModule(pl.LightningModule):
 
     def _log_metrics(self, split: str, loaders: object) -> None:
         if self.ranked is not None:
-            self.model.remember(self.ranked, rows_before(self.ranked, split))
+            self._remember(split)
             found = HeldOutRanks(self.ranked, split).metrics(self.model)
         else:
             logits, labels = (self._gathered(torch.cat(part), loaders) for part in zip(*self._seen, strict=True))
@@ -160,6 +172,12 @@ class RecommenderModule(pl.LightningModule):
             found = {name: metric(name).value(rows) for name in SAVED["ctr"].each_epoch}
         self._seen = []
         self.log_dict(prefixed(split, found), prog_bar=True, sync_dist=True)
+
+    def _remember(self, split: str) -> None:
+        """Have a model that ranks know what was known at a part, with histories that a checkpoint can be read into."""
+        if self.ranked is not None:
+            with torch.inference_mode(False):
+                self.model.remember(self.ranked, rows_before(self.ranked, split))
 
     def _gathered(self, values: Tensor, loaders: object) -> Tensor:
         """Return the values of all rows on the CPU, those of other devices included, shape [n]."""

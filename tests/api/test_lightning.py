@@ -14,6 +14,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 import cadc
 from cadc.data.batches import BatchLoader
 from cadc.data.sources import Synthetic
+from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.tasks import HeldOutRanks, HeldOutRows
 from cadc.models import Model
 from cadc.sampling import LeverageSampler, UniformSampler
@@ -95,6 +96,46 @@ def test_a_model_that_ranks_is_judged_by_ranks():
         cadc.RecommenderModule(module.model)
 
 
+HISTORIES = {
+    "sequences": ("model=sasrec", "model.length=20"),
+    "two towers": ("model=two_tower", "model.history=[1,5]"),
+    "views": ("model=sasrec", "model.length=20", "views=[transitions,recent_ease]", "factorization_rows=complement"),
+}
+
+
+@pytest.fixture(params=HISTORIES)
+def ranking(request, tmp_path):
+    """A fit of a model with histories: trainer, module, data, overrides."""
+    words = (*SMALL, "data/split=leave_one_out", "trainer=ranking", "sampler.rate=0.5", *HISTORIES[request.param])
+    module, data = cadc.lightning(*words)
+    best = ModelCheckpoint(dirpath=tmp_path, monitor="val/ndcg@10", mode="max")
+    trainer = pl.Trainer(max_epochs=1, callbacks=[best], logger=False, **QUIET)
+    trainer.fit(module, data)
+    return trainer, module, data, words
+
+
+def test_new_scores_rest_on_what_was_known_at_the_test(ranking):
+    trainer, module, data, _ = ranking
+    found = torch.cat(trainer.predict(module, data))
+    module.model.remember(data.log, rows_before(data.log, "test"))
+    with torch.inference_mode():
+        expected = module.model.eval()(data.log.gather(data.log.rows("test")))
+    assert torch.equal(found, expected.double())
+
+
+def test_checkpoints_are_read_whichever_part_was_ranked_before(ranking, tmp_path):
+    trainer, module, data, words = ranking
+    before = trainer.validate(module, data, verbose=False)
+    trainer.save_checkpoint(tmp_path / "validation.ckpt")
+    tested = trainer.test(module, data, verbose=False)
+    trainer.save_checkpoint(tmp_path / "test.ckpt")
+    assert trainer.test(module, data, ckpt_path=tmp_path / "validation.ckpt", verbose=False) == tested
+    assert trainer.validate(module, data, ckpt_path=tmp_path / "test.ckpt", verbose=False) == before
+    fresh, _ = cadc.lightning(*words)
+    loaded = cadc.RecommenderModule.load_from_checkpoint(tmp_path / "test.ckpt", model=fresh.model, ranked=data.log)
+    assert pl.Trainer(**ALONE).test(loaded, data, verbose=False) == tested
+
+
 class Popularity(Model):
     """A model of one's own: a logit for each value of the first field."""
 
@@ -161,6 +202,7 @@ def test_what_no_trainer_can_fit_is_refused():
 
 TWO_DEVICES = """
 import cadc, pytorch_lightning as pl
+from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.tasks import HeldOutRows
 
 if __name__ == "__main__":
