@@ -109,7 +109,9 @@ def arm_signature(settings: Settings, options: Mapping[str, Any] | None = None) 
     options : of its data set, as the run found them; None reads them anew.
     """
     choices = _choices(settings)
-    choices["components"].get("factorization", {}).pop("seed", None)
+    for group, described in choices["components"].items():
+        if _follows_seed(group):
+            described.pop("seed", None)
     return digest(choices | {"data": _data(settings, options), "seeds": None})
 
 
@@ -145,7 +147,7 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
         outside = (
             "class",
             *getattr(component.cls, "without_effect", ()),
-            *(["seed"] if group == "factorization" else []),
+            *(["seed"] if _follows_seed(group) else []),
         )
         values = {**defaults(component.cls), **component.options}
         if group == "data":
@@ -159,6 +161,11 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
         if settings.factorized_rows != "full":
             beside["factorization_unit"] = settings.left_out
     return found | {key: format_value(value) for key, value in beside.items()}
+
+
+def _follows_seed(group: str) -> bool:
+    """Tell whether the option `seed` of a group, where it has one, is the run's unless it is set."""
+    return group == "factorization" or group.startswith("views.")
 
 
 def source_options(settings: Settings) -> dict[str, Any]:
@@ -196,10 +203,16 @@ def _choices(settings: Settings) -> dict[str, Any]:
 
 
 def _used_seeds(settings: Settings) -> dict[str, int] | None:
-    found = {"sample": settings.seeds.sample, "weight": settings.seeds.weights}
+    seeds, found = settings.seeds, {}
+    if settings.sampler is not None or settings.is_trained:
+        found["sample"] = seeds.sample
     if settings.is_trained:
-        return found
-    return {"sample": settings.seeds.sample} if settings.sampler is not None else None
+        found["weight"] = seeds.weights
+    # A factorisation holds the seed of the folds itself; records of views without one name it where it is another.
+    is_named = settings.factorization is not None or seeds.factorization == seeds.sample
+    if settings.views and settings.factorized_rows == "crossfit" and not is_named:
+        found["folds"] = seeds.factorization
+    return found or None
 
 
 def _unless_default(settings: Settings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from cadc.execution.jobs import plan
 from cadc.ledger import identity
-from cadc.ledger.identity import run_code, signature
+from cadc.ledger.identity import arm_signature, run_code, signature
 from cadc.pipeline.settings import Settings
 from tests.support.commands import TINY, train
 from tests.support.helpers import write_small_movielens
@@ -110,6 +110,17 @@ def test_content_of_the_files_changes_the_id_but_not_what_was_asked_for(monkeypa
         ids += [job.run_id for job in plan([words])]
     assert ids[0] == ids[1] != ids[2]
     assert len({signature(Settings.compose(words)) for _ in ids}) == 1
+
+
+def test_seeds_of_folds_and_of_views_count_in_ids_and_not_in_arms():
+    shared = ("sample_seed=0", "weight_seed=0", "factorization_rows=crossfit", "sampler.rate=1")
+    for views in ("views=[statistics]", "views=[profile]"):
+        words = [["model=stack", views, *shared, seed] for seed in ("seed=0", "seed=1")]
+        assert len({run_id(*own) for own in words}) == 2
+        assert len({arm_signature(Settings.compose([*TINY, *own])) for own in words}) == 1
+    assert run_id("model=stack", "views=[statistics]", "seed=1", *shared[2:]) == run_id(
+        "model=stack", "views=[statistics]", "seed=1", "factorization.seed=1", *shared[2:]
+    )
 
 
 def test_the_planned_id_is_that_of_the_record():
