@@ -118,8 +118,8 @@ class Model(nn.Module, ABC):
         """Note what is known of users when items are ranked, such as their histories; it replaces what was noted.
 
         It is called, where the run ranks items, with the training rows after `begin`, and with those of the validation
-        part too before the test part is ranked. What is noted is kept in buffers, which are saved and
-        serve; they stay on the device of the model.
+        part too before the test part is ranked. What is noted is kept in buffers, which are saved and serve; they stay
+        on the device of the model.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from torch import Tensor
 from cadc.errors import UsageError, require_at_least
 from cadc.views.base_logits import base_logits
 from cadc.views.evidence import Evidence
-from cadc.views.rows_before import TimedRows
+from cadc.views.timed_rows import TimedRows
 from cadc.views.view import RowsToScore, View
 
 

@@ -1,4 +1,4 @@
-"""Numbers of views for the rows of a log that a run reads, found by row number."""
+"""The numbers that views give for the rows of a run, computed before and looked up by place of the row in the log."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from cadc.data.split.split import SPLITS
 
 
 class RowNumbers:
-    """Returns the numbers of rows of the sample, of validation and of test.
+    """Looks up the numbers of views of rows of the sample, of validation and of test.
 
     Parameters
     ----------

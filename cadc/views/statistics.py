@@ -15,10 +15,11 @@ from cadc.views.view import RowsToScore, View
 class StatisticsView(View):
     """Statistics of the single values of a row (target statistics, Micci-Barreca 2001).
 
-    For each field, of the value's n rows with m labels of 1: log(1 + n); the smoothed log-odds of label 1 less those of
-    all rows, log((m + s·p) / (n - m + s·(1 - p))) - log(p / (1 - p)) with the share p of all rows. If the log has raw
-    ratings, so does their shrunken mean, Σ (r - mean) / (n + s), and their spread: the root of the shrunken mean square
-    of what is left over, which tells who rates everything alike.
+    Let n be the number of rows with the row's value of a field, and m the number of these with label 1. Each field has
+    log(1 + n), and the smoothed log-odds of label 1 less those of all rows, log((m + s·p) / (n - m + s·(1 - p))) -
+    log(p / (1 - p)) with the share p of label 1 in all rows. Where the log has raw ratings, each field also has their
+    shrunken mean Σ (r - mean) / (n + s), and their spread: the root of the shrunken mean square of what is left over,
+    which tells who rates everything alike.
 
     Parameters
     ----------

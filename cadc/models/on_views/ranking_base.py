@@ -22,8 +22,8 @@ class RankingBase(nn.Module):
     """Scores of the stack: for all items of a user who is served, and for those of the sample before each of its rows.
 
     A network corrects them: score = stack + g · network, where g is trained and starts at 0. The stack is fitted on the
-    sample before the first step and stays as it is. Its scores of the sample are computed
-    once, and kept as 16-bit numbers.
+    sample before the first step and stays as it is. Its scores of the sample are computed once, and kept as 16-bit
+    numbers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Weights between items, of which only the largest are kept."""
+"""The largest weights of each column of a matrix, such as those towards each item."""
 
 import torch
 from torch import Tensor

@@ -22,7 +22,7 @@ Choice = Literal["auto", "rating", "label"]
 
 
 def require_choice(of: str, option: str) -> None:
-    """Raise a UsageError if an option is no `Choice`."""
+    """Raise a UsageError if an option is not a `Choice`."""
     if of not in ("auto", "rating", "label"):
         raise UsageError(f"{option} is {of!r}; expected auto, rating or label.")
 

@@ -38,6 +38,10 @@ class TransitionFactors(Factorization):
     shift : the k of shifted PMI; 1 shifts nothing.
     power_iterations : power iterations of the randomised decomposition.
     seed : seed of the decomposition, see `Factorization`.
+
+    Raises
+    ------
+    UsageError : for options outside their range.
     """
 
     kind: ClassVar[Kind] = "score"

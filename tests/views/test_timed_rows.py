@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.views.rows_before import TimedRows
+from cadc.views.timed_rows import TimedRows
 
 N_USERS = 4
 ROWS = st.lists(st.tuples(st.integers(0, N_USERS - 1), st.integers(0, 9), st.integers(-8, 8)), max_size=40)

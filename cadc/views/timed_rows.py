@@ -1,4 +1,4 @@
-"""Running sums over the rows of each user that lie before a point in time."""
+"""Rows of users by time, with running sums: what lies before a point in time."""
 
 from dataclasses import dataclass
 
