@@ -83,6 +83,7 @@ class SASRec(Model):
         super().__init__()
         self.require_fields(schema)
         require_at_least(1, "model", layers=layers, heads=heads, length=length, hidden=hidden)
+        require_at_least(0, "model", negatives=0 if negatives == "all" else negatives)
         require_probability("model", dropout=dropout)
         if items.dim % heads:
             raise UsageError(f"embedding.dim is {items.dim}, which model.heads={heads} does not divide.")

@@ -125,7 +125,8 @@ def successors(first: NDArray[np.int64], items: NDArray[np.int32], n_items: int,
     """
     owners = np.repeat(np.arange(len(first) - 1), np.diff(first))
     found = csr_array((n_items, n_items), dtype=np.float32)
-    for distance in range(1, window + 1):
+    longest = int(np.diff(first).max(initial=0))
+    for distance in range(1, min(window + 1, longest)):
         same = owners[distance:] == owners[:-distance]
         pairs = items[:-distance][same], items[distance:][same]
         found += csr_array((np.full(same.sum(), 1 / distance, np.float32), pairs), shape=found.shape)

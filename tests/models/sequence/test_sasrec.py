@@ -167,6 +167,8 @@ def test_penalties_of_tables_reach_the_items_that_are_read(log):
 def test_what_does_not_fit_is_refused(log):
     with pytest.raises(UsageError, match=r"embedding\.dim is 8, which model\.heads=3 does not divide"):
         model_of(log, heads=3)
+    with pytest.raises(UsageError, match=r"model\.negatives is -1"):
+        model_of(log, negatives=-1)
     with pytest.raises(UsageError, match=r"model\.layers"):
         model_of(log, layers=0)
     folds = collection_of(log, folds=2)

@@ -10,7 +10,7 @@ from cadc.errors import UsageError
 from cadc.views.evidence import Evidence
 from cadc.views.histories import KnownRows
 from cadc.views.next_item.recent_ease import RecentEASE
-from cadc.views.next_item.transitions import Transitions
+from cadc.views.next_item.transitions import Transitions, successors
 from cadc.views.views import FittedPart, Views
 from tests.views.items.test_ease_weights import naive_weights
 from tests.views.test_user_rows import naive_order
@@ -93,3 +93,11 @@ def test_items_that_few_took_are_not_weighed(log):
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(UsageError, match=rf"views.transitions.{next(iter(options))} is"):
         Transitions(**options)
+
+
+def test_a_window_longer_than_all_histories_is_no_work():
+    first, items = np.array([0, 0, 1, 4]), np.array([1, 0, 2, 1])
+    expected = np.zeros((3, 3), np.float32)
+    expected[0, 2], expected[0, 1], expected[2, 1] = 1, 0.5, 1
+    assert np.array_equal(successors(first, items, 3, window=10**12).toarray(), expected)
+    assert successors(np.zeros(1, int), items[:0], 3, window=2).nnz == 0
