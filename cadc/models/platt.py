@@ -15,6 +15,7 @@ from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.models.factorization import FactorizationModel
+from cadc.models.stack.newton import damped_newton
 
 
 class PlattModel(FactorizationModel):
@@ -96,21 +97,12 @@ def fit_platt(
         each = -labels * logsigmoid(found) - (1 - labels) * logsigmoid(-found)
         return float(weights @ each + 0.5 * PRIOR * (point - prior).square().sum())
 
-    point, loss = prior, loss_at(prior)
-    for _ in range(MAX_STEPS):
+    def step_at(point: Tensor) -> Tensor:
         probability = (columns @ point + offset).sigmoid()
         gradient = columns.T @ (weights * (probability - labels)) + PRIOR * (point - prior)
         spread = (weights * probability * (1 - probability)).unsqueeze(1)
         curvature = columns.T @ (spread * columns) + PRIOR * torch.eye(2, dtype=torch.float64)
-        step = torch.linalg.solve(curvature, gradient)
-        if float(step.abs().max()) < TOLERANCE:
-            break
-        # Far from the minimum a full step can increase the loss.
-        length = 1.0
-        while length > TOLERANCE and loss_at(point - length * step) > loss:
-            length /= 2
-        if length <= TOLERANCE:
-            break
-        point = point - length * step
-        loss = loss_at(point)
-    return float(point[0]), float(point[1])
+        return torch.linalg.solve(curvature, gradient)
+
+    a, b = damped_newton(prior, loss_at, step_at, MAX_STEPS, TOLERANCE).tolist()
+    return a, b

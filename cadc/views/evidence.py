@@ -91,11 +91,6 @@ class Evidence:
         """Times, int64, shape [n], in ticks of the log."""
         return self.log.times(self.rows)
 
-    @property
-    def has_times(self) -> bool:
-        """Whether the log has times."""
-        return self.log.has_column("time")
-
     @cached_property
     def user_counts(self) -> Tensor:
         """Rows of each user, int64, shape [n_users]."""

@@ -2,11 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -93,24 +90,14 @@ class KnownRows:
         """
         log = log.plain
         users, items = (log.field_ids(name, rows).long() for name in ENTITY_FIELDS)
-        known = ((users > 0) & (items > 0)).nonzero()[:, 0]
-        rows, users, items = rows[known], users[known], items[known]
-        by = [rows.numpy(), users.numpy()]
-        times = _column(log, "time", rows) if log.has_column("time") else None
-        if times is not None:
-            by.insert(1, times)
-        order = torch.from_numpy(np.lexsort(by))
-        n_users = log.schema[ENTITY_FIELDS[0]].vocabulary_size
-        first = torch.zeros(n_users + 1, dtype=torch.int64)
-        first[1:] = torch.bincount(users, minlength=n_users).cumsum(0)
-        arrays = {"first": first, "items": items[order].int()}
+        first, ordered = rows_by_user(log, rows[(users > 0) & (items > 0)].sort().values)
+        arrays = {"first": first, "items": log.field_ids(ENTITY_FIELDS[1], ordered).int()}
         if "label" in columns:
-            arrays["label"] = log.labels(rows)[order].byte()
+            arrays["label"] = log.labels(ordered).byte()
         if "rating" in columns:
-            arrays["rating"] = _smallest(log.ratings(rows)[order])
+            arrays["rating"] = _smallest(log.ratings(ordered))
         if "time" in columns:
-            assert times is not None, "the view has reads_times=True, so logs without times were refused"
-            arrays["time"] = torch.from_numpy(times)[order]
+            arrays["time"] = log.times(ordered)
         return cls(arrays)
 
     def in_few_bytes(self, n_items: int) -> dict[str, Tensor]:
@@ -169,7 +156,3 @@ def _smallest(ratings: Tensor) -> Tensor:
         if torch.equal(found.float(), ratings):
             return found
     return ratings
-
-
-def _column(log: InteractionLog, name: str, rows: Tensor) -> NDArray[Any]:
-    return log.column(name)[rows.numpy()]

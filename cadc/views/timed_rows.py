@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cadc.views.user_rows import starts_of
+
 
 @dataclass(frozen=True)
 class TimedRows:
@@ -38,8 +40,7 @@ class TimedRows:
         known = users > 0
         users, times, values = users[known], times[known], values[known]
         order = torch.from_numpy(np.lexsort([times.numpy(), users.numpy()]))
-        first = torch.zeros(n_users + 1, dtype=torch.int64)
-        first[1:] = torch.bincount(users, minlength=n_users).cumsum(0)
+        first = starts_of(users, n_users)
         running = torch.zeros(len(order) + 1, dtype=torch.float64)
         running[1:] = values[order].double().cumsum(0)
         sums = (running[1:] - running[first[users[order]]]).float()

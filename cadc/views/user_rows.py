@@ -7,6 +7,28 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 
 
+def starts_of(users: Tensor, n_users: int) -> Tensor:
+    """Return where the rows of each user begin, and the last ones end, once they are in the order of their users.
+
+    Parameters
+    ----------
+    users : id of the user of each row, in any order, int32 or int64, shape [n].
+    n_users : number of ids.
+
+    Returns
+    -------
+    int64, shape [n_users + 1].
+
+    Examples
+    --------
+    >>> starts_of(torch.tensor([2, 0, 2]), n_users=4).tolist()
+    [0, 1, 1, 3, 3]
+    """
+    starts = torch.zeros(n_users + 1, dtype=torch.int64)
+    starts[1:] = torch.bincount(users, minlength=n_users).cumsum(0)
+    return starts
+
+
 def rows_by_user(log: InteractionLog, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return some rows in the order of their users, and those of a user in the order of time.
 
@@ -26,8 +48,7 @@ def rows_by_user(log: InteractionLog, rows: Tensor) -> tuple[Tensor, Tensor]:
     keys = [users.numpy()]
     if log.has_column("time"):
         keys.insert(0, log.column("time")[rows.numpy()])
-    first = torch.zeros(log.schema["user"].vocabulary_size + 1, dtype=torch.int64)
-    first[1:] = torch.bincount(users, minlength=len(first) - 1).cumsum(0)
+    first = starts_of(users, log.schema["user"].vocabulary_size)
     return first, rows[torch.from_numpy(np.lexsort(keys))]
 
 
@@ -53,6 +74,4 @@ def taken_items(log: InteractionLog, rows: Tensor) -> tuple[Tensor, Tensor]:
     last = len(pairs) - 1 - np.unique(pairs[::-1], return_index=True)[1]
     kept = torch.from_numpy(np.sort(last))
     kept = kept[(users[kept] > 0) & (items[kept] > 0)]
-    first = torch.zeros(n_users + 1, dtype=torch.int32)
-    first[1:] = torch.bincount(users[kept], minlength=n_users).cumsum(0)
-    return first, items[kept].int()
+    return starts_of(users[kept], n_users).int(), items[kept].int()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.models.stack.stack import LARGEST, Stack, spread
+from cadc.models.stack.stack import Stack, spread, standardised
 from cadc.views.views import Views
 
 
@@ -54,6 +54,6 @@ class ViewBase(nn.Module):
         return logits.float()
 
     def dense(self, batch: Batch) -> Tensor:
-        """Return the standardised numbers of rows, float32, shape [B, K], between ±`LARGEST`."""
+        """Return the standardised numbers of rows, float32, shape [B, K], see `standardised`."""
         numbers: Tensor = self.stack.views(batch)
-        return ((numbers - self.mean) * self.slope).clamp(-LARGEST, LARGEST)
+        return standardised(numbers, self.mean, self.slope)

@@ -10,7 +10,7 @@ from cadc.data.batch import Bag, Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, Schema
 from cadc.errors import CadcError
-from cadc.views.user_rows import rows_by_user
+from cadc.views.user_rows import rows_by_user, starts_of
 
 Source = Literal["all", "sample"]
 """Which rows the histories of training hold: all training rows, or those of the sample."""
@@ -147,7 +147,6 @@ def _histories(log: InteractionLog, rows: Tensor, held: Tensor) -> tuple[Tensor,
     counts = (log.labels(ordered) > 0) & (users > 0) & (items > 0)
     if held is not rows:
         counts &= torch.isin(ordered, held)
-    first = torch.zeros(log.schema[ENTITY_FIELDS[0]].vocabulary_size + 1, dtype=torch.int64)
-    first[1:] = torch.bincount(users[counts], minlength=len(first) - 1).cumsum(0)
+    first = starts_of(users[counts], log.schema[ENTITY_FIELDS[0]].vocabulary_size)
     place = counts.cumsum(0) - counts.long() - first[users.long()]
     return first, items[counts], ordered, place

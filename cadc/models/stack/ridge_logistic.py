@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from cadc.models.stack.newton import damped_newton
+
 MAX_STEPS = 100
 TOLERANCE = 1e-10
 
@@ -66,23 +68,15 @@ def ridge_logistic(
         each = -y * logsigmoid(found) - (1 - y) * logsigmoid(-found)
         return float(w @ each + 0.5 * penalty @ point.square())
 
-    point = torch.zeros(z.shape[1], dtype=torch.float64)
-    loss = loss_at(point)
-    for _ in range(MAX_STEPS):
+    def step_at(point: Tensor) -> Tensor:
         probability = (z @ point + offset).sigmoid()
         gradient = z.T @ (w * (probability - y)) + penalty * point
         curvature = z.T @ ((w * probability * (1 - probability))[:, None] * z)
         # Columns without a spread, and collinear ones without a penalty, leave the matrix singular.
         ridge = penalty + 1e-9 * curvature.diagonal().mean().clamp_min(1e-9)
-        step = torch.linalg.solve(curvature + torch.diag(ridge), gradient)
-        if float(step.abs().max()) < TOLERANCE:
-            break
-        length = 1.0
-        while length > TOLERANCE and loss_at(point - length * step) > loss:
-            length /= 2
-        if length <= TOLERANCE:
-            break
-        point = point - length * step
-        loss = loss_at(point)
+        return torch.linalg.solve(curvature + torch.diag(ridge), gradient)
+
+    start = torch.zeros(z.shape[1], dtype=torch.float64)
+    point = damped_newton(start, loss_at, step_at, MAX_STEPS, TOLERANCE)
     slopes = torch.where(varies, point[:-1] / scale.where(varies, torch.ones_like(scale)), 0.0)
     return LogitWeights(slopes, float(point[-1] - slopes @ mean))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cadc.models.stack.newton import damped_newton
+
 MAX_STEPS = 50
 TOLERANCE = 1e-5
 BLOCK = 1 << 22
@@ -90,24 +92,15 @@ def ridge_softmax(contests: Contests, l2: float) -> Tensor:
     varies = spread > 1e-9
     penalty = l2 * spread.square()
 
-    def objective(w: Tensor) -> float:
+    def loss_at(w: Tensor) -> float:
         return contests.derivatives(w)[0] + 0.5 * float(penalty @ w.square())
 
-    w = torch.zeros_like(spread)
-    for _ in range(MAX_STEPS):
-        loss, gradient, curvature = contests.derivatives(w)
-        loss += 0.5 * float(penalty @ w.square())
+    def step_at(w: Tensor) -> Tensor:
+        _, gradient, curvature = contests.derivatives(w)
         scale = spread.where(varies, 1.0)  # numbers of very different size leave the system badly conditioned
         system = (curvature + penalty.diag()) / scale / scale[:, None]
         system.diagonal().add_(1e-9 * system.diagonal().mean().clamp_min(1e-9))
         step = torch.linalg.solve(system, (gradient + penalty * w) / scale) / scale
-        step = step.where(varies, 0.0)
-        if float((step * spread).abs().max()) < TOLERANCE:
-            break
-        length = 1.0
-        while length > TOLERANCE and objective(w - length * step) > loss:
-            length /= 2
-        if length <= TOLERANCE:
-            break
-        w = w - length * step
-    return w
+        return step.where(varies, 0.0)
+
+    return damped_newton(torch.zeros_like(spread), loss_at, step_at, MAX_STEPS, TOLERANCE, spread)

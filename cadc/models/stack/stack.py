@@ -118,7 +118,7 @@ class Stack(Model):
         """Return what is weighed of some numbers (shape [..., K]): these, and the products of their pairs; float32."""
         if self.pairs_l2 is None:
             return numbers
-        z = ((numbers - self.mean) * self.slope).clamp(-LARGEST, LARGEST)
+        z = standardised(numbers, self.mean, self.slope)
         return torch.cat([numbers, z[..., self.pairs[0]] * z[..., self.pairs[1]]], -1)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -146,3 +146,8 @@ def spread(numbers: Tensor) -> tuple[Tensor, Tensor]:
     wide = numbers.double()
     mean, scale = wide.mean(0), wide.std(0, correction=0)
     return mean, (1 / scale).where(scale > 1e-6 * (1 + mean.abs()), 0.0)
+
+
+def standardised(numbers: Tensor, mean: Tensor, slope: Tensor) -> Tensor:
+    """Return numbers (shape [..., K]) in units of their `spread`, between ±`LARGEST`, float32."""
+    return ((numbers - mean) * slope).clamp(-LARGEST, LARGEST)
