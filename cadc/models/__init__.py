@@ -8,15 +8,18 @@ if TYPE_CHECKING:
     from cadc.models.ctr_network import CTRNetwork
     from cadc.models.dcn import DCN
     from cadc.models.deepfm import DeepFM
+    from cadc.models.distilled.distilled import Distilled
     from cadc.models.dlrm import DLRM
     from cadc.models.ease import EASE
     from cadc.models.factorization import BiasModel, FactorizationModel
     from cadc.models.label_mean import LabelMean
     from cadc.models.model import Model
+    from cadc.models.on_views.view_network import ViewNetwork
     from cadc.models.oracle import OracleModel
     from cadc.models.platt import PlattModel
     from cadc.models.ranking.two_tower import TwoTower
     from cadc.models.sequence.sasrec import SASRec
+    from cadc.models.stack.stack import Stack
     from cadc.models.trees.boosted_trees import BoostedTrees
 else:
     __getattr__, __dir__ = lazily(__name__)
@@ -29,11 +32,14 @@ __all__ = [
     "BoostedTrees",
     "CTRNetwork",
     "DeepFM",
+    "Distilled",
     "FactorizationModel",
     "LabelMean",
     "Model",
     "OracleModel",
     "PlattModel",
     "SASRec",
+    "Stack",
     "TwoTower",
+    "ViewNetwork",
 ]

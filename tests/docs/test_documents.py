@@ -17,6 +17,12 @@ def test_documents_show_every_command() -> None:
     assert shown == {"train", "experiment", "tune", "report", "data", "ledger", "sync", "export", "cache"}
 
 
+def test_no_entry_of_the_changelog_occurs_twice() -> None:
+    # Git joins the entries of two branches, and an entry that one of them moved is then there twice.
+    entries = re.split(r"^- ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert sorted(set(entries)) == sorted(entries)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in (PLUGIN, "README.md")])
 def test_page_runs(page, workplace, capsys) -> None:
     run_document(DOCUMENTS[page], workplace)
