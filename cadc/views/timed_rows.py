@@ -46,7 +46,7 @@ class TimedRows:
         sums = (running[1:] - running[first[users[order]]]).float()
         start = times.min().reshape(1) if len(times) else torch.zeros(1, dtype=torch.int64)
         since = times[order] - start
-        fits = not len(since) or int(since.max()) <= torch.iinfo(torch.int32).max
+        fits = not len(since) or (int(since.min()) >= 0 and int(since.max()) <= torch.iinfo(torch.int32).max)
         return cls(first, since.int() if fits else since, start, sums)
 
     def count_before(self, users: Tensor, times: Tensor) -> Tensor:
@@ -66,11 +66,12 @@ class TimedRows:
         [1, 3, 0]
         """
         low, high = self.first[users], self.first[users + 1]
-        begin, times = low, times - self.start
+        begin = low
         for _ in range(int((high - low).max()).bit_length() if len(users) else 0):
             middle = (low + high) // 2
             is_open = low < high
-            is_before = is_open & (self.times[middle.clamp(max=len(self.times) - 1)] < times)
+            # The start is added, and not taken from what is asked, which may lie more than 2**63 ticks before it.
+            is_before = is_open & (self.times[middle.clamp(max=len(self.times) - 1)] + self.start < times)
             low = torch.where(is_before, middle + 1, low)
             high = torch.where(is_open & ~is_before, middle, high)
         return low - begin

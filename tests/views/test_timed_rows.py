@@ -50,3 +50,12 @@ def test_times_take_four_bytes_where_they_fit():
 def test_no_rows_have_no_sums():
     own, users = timed([], 1), torch.tensor([0, 3])
     assert own.sum_of_last(users, own.count_before(users, torch.tensor([5, 5])), 3).tolist() == [0, 0]
+
+
+def test_times_that_are_far_from_those_of_the_rows_are_before_or_after_them():
+    day = 10**18
+    own = timed([(1, 1, 1), (1, 2, 1)], day)
+    asked = torch.tensor([-(2**63), -9 * day, 2 * day, 2**63 - 1])
+    assert own.count_before(torch.ones(4, dtype=torch.int64), asked).tolist() == [0, 0, 1, 2]
+    wide = timed([(1, -9, 1), (1, 0, 1), (1, 9, 1)], day)  # from one end of 64 bits to the other
+    assert wide.count_before(torch.ones(4, dtype=torch.int64), asked).tolist() == [0, 0, 2, 3]
