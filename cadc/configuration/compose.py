@@ -185,7 +185,7 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
     for override in parsed:
         key = str(override.key_or_group)
         if override not in chosen and key not in keys:
-            if (view := _view_of(key)) and view in known[VIEWS]:
+            if (view := _view_of(key)) in known[VIEWS] and f"{VIEWS}.{view}" not in keys:
                 return (
                     f"there is no key {key}, since the view {view} is not chosen; add it to the list, views=[{view}]."
                 )

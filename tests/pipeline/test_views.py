@@ -112,6 +112,10 @@ def test_order_and_repetition_of_views_do_not_make_another_run():
         ((), "none is chosen; choose some of"),
         (("views=[factorisation]",), "did you mean views=factorization?"),
         (("views=[factorization]", "views.ordinal.most=2"), "since the view ordinal is not chosen"),
+        (
+            ("views=[ordinal]", "views.ordinal.mst=2"),
+            "there is no key views.ordinal.mst; did you mean views.ordinal.most",
+        ),
         ((*BOTH, "views.ordinal.thresholds=[7]"), "which all or none of the ratings reach"),
         ((*BOTH, "views.ordinal.thresholds=[]"), "views.ordinal.thresholds is empty"),
         ((*BOTH, "views.ordinal.thresholds=3"), "expected a list such as [64, 32], each a finite number, or null"),
