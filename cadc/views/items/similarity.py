@@ -39,16 +39,17 @@ def nearest_items(residuals: csr_array, shrinkage: float, k: int, min_common: in
     """
     n_items = residuals.shape[1]
     # Products leave out sums that are 0. Theirs never are, so that all have the same places: each counts the common
-    # users, or adds for each of them a number larger than any product of two residuals.
-    shift = np.float32(2 * np.abs(residuals.data).max(initial=0.0) or 1.0)
+    # users, or adds for each of them a number larger than any product of two residuals. That is taken off again, in
+    # float64, so that products of small residuals are not lost beside the largest.
+    shift = 2 * float(np.abs(residuals.data).max(initial=0.0)) or 1.0
     ones = _with_data(residuals, np.ones_like(residuals.data))
     by_user = [
-        _with_data(residuals, residuals.data - 1j * shift),
+        _with_data(residuals, residuals.data.astype(float) - 1j * shift),
         ones,
         _with_data(residuals, np.square(residuals.data) + np.complex64(1j)),
     ]
     by_item = [
-        _with_data(residuals, residuals.data + 1j * shift).T.tocsr(),
+        _with_data(residuals, residuals.data.astype(float) + 1j * shift).T.tocsr(),
         by_user[2].T.tocsr(),
         ones.T.tocsr(),
     ]
@@ -60,7 +61,8 @@ def nearest_items(residuals: csr_array, shrinkage: float, k: int, min_common: in
         kept = (common >= min_common) & (own.indices != rows + start)
         common = common[kept]
         norms = np.sqrt(np.maximum(own.data.real[kept] * other.data.real[kept], np.float32(1e-9)))
-        found = (dots.data.real[kept] - shift**2 * common) / norms * (common / (common + np.float32(shrinkage)))
+        sums = (dots.data.real[kept] - shift**2 * common.astype(float)).astype(np.float32)
+        found = sums / norms * (common / (common + np.float32(shrinkage)))
         first = np.concatenate([[0], np.bincount(rows[kept], minlength=stop - start).cumsum()])
         block = csr_array((found, own.indices[kept], first), shape=(stop - start, n_items))
         parts.append(largest_by_row(block, k))

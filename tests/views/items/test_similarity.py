@@ -45,7 +45,7 @@ def naive_similarity(residuals, shrinkage, min_common):
     st.sampled_from([(), (-1, 1), (0,), (-2, 0, 1)]),
     st.integers(0, 999),
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=100)
 def test_similarities_equal_loops_over_pairs(n_users, n_items, shrinkage, min_common, levels, seed):
     residuals = residuals_of(n_users, n_items, seed, levels)
     expected = naive_similarity(residuals, shrinkage, min_common)
@@ -54,7 +54,15 @@ def test_similarities_equal_loops_over_pairs(n_users, n_items, shrinkage, min_co
         found = nearest_items(residuals, shrinkage, k=n_items, min_common=min_common)
     assert found.dtype == np.float32
     assert found.nnz == np.isfinite(expected).sum()
-    np.testing.assert_allclose(found.toarray(), np.nan_to_num(expected), atol=2e-5)
+    np.testing.assert_allclose(found.toarray(), np.nan_to_num(expected), atol=2e-6)
+
+
+def test_small_residuals_keep_their_digits_beside_large_ones():
+    rng = np.random.default_rng(0)
+    residuals = (rng.normal(size=(200, 4)) * [0.01, 0.01, 1, 100]).astype(np.float32)
+    found = nearest_items(csr_array(residuals), shrinkage=0, k=4)
+    expected = naive_similarity(csr_array(residuals), 0, 1)
+    np.testing.assert_allclose(found.toarray(), np.nan_to_num(expected), atol=1e-5)
 
 
 @given(st.integers(1, 8), st.integers(1, 9), st.integers(1, 5), st.booleans(), st.integers(0, 999))
