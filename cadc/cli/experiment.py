@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> str:
     from cadc.loggers.after import AfterRun
     from cadc.reporting.contents import require_names_of_their_own
     from cadc.reporting.results import write_results
-    from cadc.reporting.terminal import print_table
+    from cadc.reporting.written.terminal import print_table
     from cadc.storage.output_files import check_output_folder
 
     experiment = load_experiment(arguments.name)

@@ -26,7 +26,7 @@ def report(arguments: argparse.Namespace) -> str:
     from cadc.ledger import Ledger
     from cadc.reporting.lookup import find_runs
     from cadc.reporting.results import write_results
-    from cadc.reporting.terminal import print_table
+    from cadc.reporting.written.terminal import print_table
     from cadc.storage.output_files import check_output_folder
 
     experiment = load_experiment(arguments.name)

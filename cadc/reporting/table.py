@@ -11,10 +11,10 @@ from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.experiment.columns import MEASURED, PLACES
 from cadc.ledger.store import Record
 from cadc.reporting.columns import decimals, is_empty, metrics_of, shown_in
-from cadc.reporting.latex import latex
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.points import ARM_COLUMNS, Point, points
 from cadc.reporting.timing import timing, timing_notes
+from cadc.reporting.written.latex import latex
 from cadc.storage.csv_tables import csv_text
 
 

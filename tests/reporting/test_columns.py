@@ -9,7 +9,7 @@ from cadc.errors import UsageError
 from cadc.experiment.columns import check_column, check_metric
 from cadc.reporting.columns import shown
 from cadc.reporting.table import build_table, markdown, write_table
-from cadc.reporting.terminal import print_table
+from cadc.reporting.written.terminal import print_table
 from tests.reporting.made_up import record
 
 RANKING = {"hr@10": 0.08, "ndcg@10": 0.04, "mrr": 0.03, "cold_share": 0.01}

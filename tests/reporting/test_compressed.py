@@ -7,11 +7,11 @@ from cadc.experiment import Reference
 from cadc.reporting.drawn.figure import write_figure
 from cadc.reporting.drawn.palette import Palette
 from cadc.reporting.drawn.panels import PANELS
-from cadc.reporting.latex import latex
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import names_of, points
 from cadc.reporting.table import build_table, markdown
-from cadc.reporting.terminal import print_table
+from cadc.reporting.written.latex import latex
+from cadc.reporting.written.terminal import print_table
 from tests.reporting.made_up import record
 
 COLUMNS = [

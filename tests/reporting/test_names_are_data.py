@@ -22,8 +22,8 @@ from cadc.data.sources.table import Table
 from cadc.errors import CadcError, UsageError
 from cadc.ledger.record_schema import check_record
 from cadc.reporting.drawn.figure import save, write_figure
-from cadc.reporting.latex import latex
 from cadc.reporting.table import build_table, markdown, markdown_rows
+from cadc.reporting.written.latex import latex
 from cadc.storage.csv_tables import as_written, csv_text
 from tests.support.commands import TINY, cadc
 

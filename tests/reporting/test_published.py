@@ -6,11 +6,11 @@ import pytest
 from cadc.errors import UsageError
 from cadc.experiment import load_experiment
 from cadc.experiment.published import Published, read_published
-from cadc.reporting.latex import latex
 from cadc.reporting.points import points
 from cadc.reporting.published import add_published
 from cadc.reporting.table import build_table, markdown
-from cadc.reporting.terminal import print_table
+from cadc.reporting.written.latex import latex
+from cadc.reporting.written.terminal import print_table
 from tests.reporting.made_up import record
 
 FIGURES = (

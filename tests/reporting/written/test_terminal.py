@@ -3,7 +3,7 @@
 import pytest
 
 from cadc.reporting.table import build_table
-from cadc.reporting.terminal import print_table
+from cadc.reporting.written.terminal import print_table
 from tests.reporting.made_up import record
 
 

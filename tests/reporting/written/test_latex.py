@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
-from cadc.reporting.latex import escape, latex
 from cadc.reporting.points import ARM_COLUMNS
+from cadc.reporting.written.latex import escape, latex
 
 ROW = dict.fromkeys(ARM_COLUMNS) | {
     "dataset": "ml-1m",

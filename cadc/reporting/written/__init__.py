@@ -1,0 +1,1 @@
+"""Tables as texts: in a terminal, in Markdown, LaTeX and HTML, and which columns each shows."""
