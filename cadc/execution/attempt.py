@@ -9,6 +9,7 @@ from cadc.errors import Damaged, DamagedCheckpoint, Lost, NotWritable, Pruned, U
 from cadc.execution.epochs import saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
+from cadc.execution.observer import EpochObserver
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
@@ -85,6 +86,7 @@ class Attempt:
     ----------
     resumed : whether there are checkpoints of an earlier attempt.
     state : the final state, once the attempt is `recorded`.
+    observers : told of each epoch, and of the end.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Attempt:
     ) -> None:
         self.job, self.ledger, self.lease, self.after_epoch = job, ledger, lease, after_epoch
         self.state = "interrupted"
+        self.observers: list[EpochObserver] = []
         self._epochs: History = []
         self._checkpoints = CheckpointFolder(ledger.checkpoints(job.run_id), lease)
         is_retried = ledger.recorded(job.run_id) == "failed"
@@ -112,8 +115,10 @@ class Attempt:
     def tell(self, history: History) -> None:
         """Note the epochs so far, and raise an error if the run is to stop after them."""
         self._epochs[:] = history
-        check_interrupt()
         self.lease.require_held()
+        for observer in self.observers:
+            observer.tell(history)
+        check_interrupt()
         if self.after_epoch is not None:
             self.after_epoch(history)
 
@@ -134,6 +139,15 @@ class Attempt:
     @contextmanager
     def recorded(self) -> Iterator[None]:
         """Record how the run ends with a `with` block, which executes the last part of it."""
+        try:
+            with self._recorded():
+                yield
+        finally:
+            for observer in self.observers:
+                observer.end(self.state)
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
         try:
             yield
         except Pruned:
@@ -158,6 +172,7 @@ class Attempt:
             # A resumed attempt may fail before it reports the epochs of earlier ones.
             self.ledger.end(self.lease, ended, self._epochs or _saved(self._checkpoints))
             self.ledger.tidy(self.lease)
+            self.state = "failed"
         else:
             self.ledger.begin(self.lease, self._known | {"reason": str(as_cadc_error(error))})
 
