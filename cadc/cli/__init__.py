@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cadc import __version__
 from cadc.cli.limits import require_addresses
@@ -55,7 +55,7 @@ def _run(words: Sequence[str]) -> int:
         description="How little training data, and how few bytes of table, does a recommender need?",
     )
     parser.add_argument("--version", action="version", version=f"cadc {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     modules = {}
     for name in COMMANDS:
         module = modules[name] = importlib.import_module(f"cadc.cli.{name}")
@@ -64,6 +64,9 @@ def _run(words: Sequence[str]) -> int:
         subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
     try:
         arguments, rest = parser.parse_known_args(words)
+        if arguments.command is None:
+            parser.print_help()
+            return 0
         if any(text.startswith("-") for text in rest) or (rest and not hasattr(arguments, "overrides")):
             parser.error(f"{arguments.command} does not know {' '.join(rest)}")
     except SystemExit:
@@ -85,6 +88,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(one_line(message))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is not among the choices of an argument, with those that were meant."""
+        if action.choices is None or value in action.choices:
+            return
+        from cadc.configuration.suggestions import nearest
+
+        known = [str(choice) for choice in action.choices]
+        near = " or ".join(nearest(str(value), known))
+        hint = f"did you mean {near}?" if near else f"choose one of {', '.join(known)}."
+        what = "is not a command" if action.dest == "command" else "is not one of its values"
+        raise argparse.ArgumentError(None if action.dest == "command" else action, f"{shown(value)} {what}; {hint}")
 
 
 def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) -> int:

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = ACTIONS
-    parser.add_argument("action", choices=list(COMMANDS))
+    parser.add_argument("action", choices=list(COMMANDS), type=lambda word: ALIASES.get(word, word))
     # Arguments of this name may precede and follow an option.
     parser.add_argument("overrides", nargs="*", metavar="ARGUMENT", help="see below")
     parser.add_argument("--json", action="store_true", help="print JSON (show, diff)")
@@ -167,3 +167,6 @@ def _runs(n: int) -> str:
 
 
 COMMANDS = {"list": _list, "show": _show, "diff": _diff, "verify": _verify, "export": _export}
+
+ALIASES = {"ls": "list"}
+"""Other words for an action."""

@@ -53,7 +53,7 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     ------
     UsageError : for an unknown option, or a value of the wrong type.
     """
-    from difflib import get_close_matches
+    from cadc.configuration.suggestions import nearest
 
     cls = load_class(node[TARGET])
     known = defaults(cls)
@@ -63,7 +63,7 @@ def options_of(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
             continue
         where = f"{path}.{key}" if path else str(key)
         if key not in known:
-            near = " or ".join(get_close_matches(str(key), known, n=3) or sorted(known))
+            near = " or ".join(nearest(str(key), known) or sorted(known))
             hint = f"did you mean {near}?" if near else "it has no options."
             raise UsageError(f"{where} is not an option of {cls.__name__}; {hint}")
         given[str(key)] = value

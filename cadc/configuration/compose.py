@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal
 
@@ -16,9 +15,10 @@ from yaml import YAMLError
 from cadc.configuration.casting import cast
 from cadc.configuration.chosen_options import checked_plugin_files, chosen_options
 from cadc.configuration.components import TARGET, options_of
-from cadc.configuration.groups import groups
+from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.interpolation import check_interpolations, check_tree
 from cadc.configuration.overrides import parse_overrides
+from cadc.configuration.suggestions import nearest_keys, nearest_options
 from cadc.errors import UsageError, shown
 
 
@@ -170,7 +170,7 @@ def _wrong_group(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> 
                 continue
             option = unknown[0]
         if group in known and not isinstance(option, dict) and option not in known[group]:
-            near = get_close_matches(str(option)[:100], known[group], n=3)
+            near = nearest_options(group, str(option), known[group])
             written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
             hint = f"did you mean {_one_of(f'{group}={name}' for name in near)}?" if near else None
             return f"{group}={written} does not exist; {hint or 'choose one of ' + ', '.join(known[group]) + '.'}"
@@ -189,13 +189,21 @@ def _wrong_key(parsed: Sequence[Override]) -> str | None:
                 return (
                     f"there is no key {key}, since the view {view} is not chosen; add it to the list, views=[{view}]."
                 )
-            near = get_close_matches(key, keys, n=3, cutoff=0.75)
-            if not near:
-                last = key.rpartition(".")[2]
-                near = [other for other in keys if get_close_matches(last, [other.rpartition(".")[2]], cutoff=0.7)][:3]
-            hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --dry-run` shows all keys."
+            if owners := _owners(key, known):
+                return f"there is no key {key} with the options that are chosen; it belongs to {owners}."
+            near = nearest_keys(key, keys)
+            hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --help` lists all keys."
             return f"there is no key {key}; {hint}"
     return None
+
+
+def _owners(key: str, known: Mapping[str, list[str]]) -> str:
+    """Return the options of a group that have a key which the chosen one lacks, as a message lists them."""
+    group, _, name = key.rpartition(".")
+    group = group.replace(".", "/")
+    owners = [option for option in known.get(group, ()) if group != VIEWS and name in keys_of(group, option)]
+    more = f" and {len(owners) - 4} others" if len(owners) > 5 else ""
+    return f"{group}={', '.join(owners[:4] if more else owners)}{more}" if owners else ""
 
 
 def _view_of(key: str) -> str | None:

@@ -1,8 +1,8 @@
 """Names in `experiment.yaml` that must exist: of an arm, and of a metric."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
+from cadc.configuration import suggestions
 from cadc.errors import UsageError, shown
 
 
@@ -14,7 +14,7 @@ def nearest(name: str, known: Collection[str]) -> str:
     >>> nearest("xyz", ["full", "few"])
     'full or few'
     """
-    return " or ".join(get_close_matches(name[:100], known, n=3) or known)
+    return " or ".join(suggestions.nearest(name, known) or known)
 
 
 def require_arm(name: str, arms: Collection[str], where: str) -> None:

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from cadc.configuration.nested import leaves, part
+from cadc.configuration.suggestions import nearest_keys
 from cadc.errors import UsageError
 from cadc.evaluation.prefixes import TEST
 from cadc.ledger.safe_text import harmless, moment, number, value_text
@@ -56,7 +56,7 @@ def select(entries: Sequence[Entry], filters: Sequence[str]) -> list[Entry]:
     known = {key for _, found in asked for key in found}
     for key, _ in wanted:
         if known and key not in known:
-            near = get_close_matches(key, known, n=3)
+            near = nearest_keys(key, known)
             hint = f"did you mean {' or '.join(map(harmless, near))}?" if near else "`cadc ledger show RUN` shows keys."
             raise UsageError(f"no run has the key {key!r}; {hint}")
     return [

@@ -1,7 +1,6 @@
 """Settings of a tuning from overrides: `tune=NAME` or `tune=FILE.yaml`, then `tune.KEY=VALUE`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from cadc.configuration.groups import files_of
 from cadc.configuration.override_text import to_overrides
 from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.safe_yaml import load_yaml
+from cadc.configuration.suggestions import nearest
 from cadc.errors import UsageError
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.ledger.identity import signature
@@ -176,7 +176,7 @@ def _read(name: str) -> dict[str, Any]:
         # A user's file holds the search space and what differs from the default.
         return _load(known["default"]) | {"space": None} | _of_a_user(user_path(name), _load(known["default"]))
     if name not in known:
-        near = " or ".join(f"{GROUP}={other}" for other in get_close_matches(name, known, n=3) or sorted(known))
+        near = " or ".join(f"{GROUP}={other}" for other in nearest(name, known) or sorted(known))
         raise UsageError(f"{GROUP}={name} does not exist; did you mean {near}? A file of your own ends in .yaml.")
     return _load(known[name])
 

@@ -39,7 +39,27 @@ def test_version_is_that_of_the_package():
     assert cadc("--version").out == f"cadc {package.__version__}\n"
 
 
-@pytest.mark.parametrize("words", [[], ["frobnicate"], ["train", "--frobnicate"], ["predict"]])
+def test_no_command_at_all_is_answered_with_the_help():
+    assert cadc() == cadc("--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tain"], "'tain' is not a command; did you mean train?"),
+        (["Ledger"], "'Ledger' is not a command; did you mean ledger?"),
+        (["frobnicate"], "'frobnicate' is not a command; choose one of train, experiment, tune"),
+        (["ledger", "lst"], "'lst' is not one of its values; did you mean list?"),
+        (["export", "0", "--format", "Parquet"], "'Parquet' is not one of its values; did you mean parquet?"),
+    ],
+)
+def test_a_word_that_is_not_known_is_met_with_what_was_meant(words, said):
+    answer = cadc(*words)
+    assert answer.status == 2
+    assert said in answer.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["train", "--frobnicate"], ["predict"]])
 def test_words_that_are_no_command_show_the_usage(words):
     answer = cadc(*words)
     assert answer.status == 2
@@ -67,3 +87,7 @@ def test_a_run_loads_neither_lightning_nor_a_compiler_nor_what_draws():
     )
     answer = process(["-c", code])
     assert answer.out.splitlines()[-1] == "0 []", answer.err
+
+
+def test_ledger_ls_is_ledger_list():
+    assert cadc("ledger", "ls") == cadc("ledger", "list")
