@@ -22,7 +22,7 @@ from cadc.escape import without_passwords
 from cadc.terminal.interrupts import interrupting
 from cadc.terminal.streams import discard_output, standard_streams
 
-COMMANDS = ("train", "experiment", "tune", "report", "ledger", "sync", "predict", "export", "data", "cache")
+COMMANDS = ("train", "experiment", "tune", "report", "page", "ledger", "sync", "predict", "export", "data", "cache")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

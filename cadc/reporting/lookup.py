@@ -35,7 +35,7 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
     CadcError : if a run has no record.
     """
     known = _Known()
-    kept = [record for folder in committed for record in _committed(folder)]
+    kept = [record for folder in committed for record in committed_records(folder)]
     unreadable: list[CadcError] = []
     foreign: list[CadcError] = []
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
@@ -162,7 +162,13 @@ def _readable(ledger: Ledger, unreadable: list[CadcError]) -> Iterator[Record]:
             unreadable.append(error)
 
 
-def _committed(folder: Path) -> list[Record]:
+def committed_records(folder: Path) -> list[Record]:
+    """Return the records kept in a folder of results; none where it has no file of them.
+
+    Raises
+    ------
+    CadcError : if the file cannot be read, or a line is not a record.
+    """
     path = folder / RECORDS
     if not path.exists():
         return []

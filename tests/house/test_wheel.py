@@ -32,13 +32,13 @@ def installed(wheel, tmp_path_factory):
     return target
 
 
-def test_every_module_configuration_and_experiment_is_in_the_wheel(wheel):
+def test_every_file_of_package_configuration_and_experiments_is_in_the_wheel(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {"cadc/conf/config.yaml", "cadc/experiments/quickstart/experiment.yaml"} <= names
     for folder, inside in (("cadc", "cadc"), ("conf", "cadc/conf"), ("experiments", "cadc/experiments")):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".py", ".yaml"):
+            if path.is_file() and "__pycache__" not in path.parts:
                 assert f"{inside}/{path.relative_to(ROOT / folder).as_posix()}" in names
     assert not [name for name in names if name.startswith("tests") or "__pycache__" in name]
 

@@ -1,0 +1,21 @@
+"use strict";
+// Starts the page: theme, then every view.
+(() => {
+  const root = document.documentElement, button = document.getElementById("theme");
+  const stored = () => { try { return localStorage.getItem("cadc-theme"); } catch { return null; } };
+  const set = (theme) => {
+    root.dataset.theme = theme;
+    button.textContent = theme === "dark" ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Switch to the ${theme === "dark" ? "light" : "dark"} theme`);
+  };
+  set(stored() ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+  button.addEventListener("click", () => {
+    set(cadc.is_dark() ? "light" : "dark");
+    try { localStorage.setItem("cadc-theme", root.dataset.theme); } catch { /* a browser that stores nothing */ }
+    cadc.redraw();
+  });
+  let before = null;
+  addEventListener("beforeprint", () => { before = root.dataset.theme; if (before === "dark") { set("light"); cadc.redraw(); } });
+  addEventListener("afterprint", () => { if (before === "dark") { set("dark"); cadc.redraw(); } });
+  document.querySelectorAll("[data-part]").forEach((part) => cadc.results(part, cadc.data.experiments[Number(part.dataset.part)]));
+})();

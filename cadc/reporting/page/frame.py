@@ -1,0 +1,58 @@
+"""The HTML of a page: data, styles and scripts in one file that asks the network for nothing."""
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from cadc.reporting.page.data import as_text
+from cadc.reporting.page.vendored import manifest
+
+ASSETS = files("cadc.reporting.page") / "assets"
+TEMPLATE = "page.html.jinja"
+STYLE = "page.css"
+SCRIPTS = ("base.js", "table.js", "chart.js", "results.js", "start.js")
+"""Our scripts, in the order in which they are run."""
+
+
+def html(data: dict[str, Any]) -> str:
+    """Return a page as a whole; a browser runs no other scripts than its own, and connects to nothing.
+
+    Parameters
+    ----------
+    data : see `page_data`.
+    """
+    scripts = [*(script.text for script in manifest()), *(asset(name) for name in SCRIPTS)]
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(asset(TEMPLATE))
+    return template.render(
+        data=data,
+        json=as_text(data),
+        style=asset(STYLE),
+        scripts=scripts,
+        policy=policy(scripts),
+    )
+
+
+def policy(scripts: list[str]) -> str:
+    """Return the content security policy of a page: only these scripts are run, and nothing is fetched.
+
+    Charts set styles of their own, which cannot fetch anything either.
+    """
+    hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def asset(name: str) -> str:
+    """Return the text of a file of `assets/`."""
+    return (ASSETS / name).read_text("utf-8")
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

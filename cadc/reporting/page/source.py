@@ -1,0 +1,164 @@
+"""What a page shows: an experiment's results as they lie in their folder, or runs of the ledger."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cadc.errors import CadcError, one_line, shown
+from cadc.experiment import Reference
+from cadc.ledger.reading import Record
+from cadc.paths import regular_file, user_path
+from cadc.reporting.comparison import COLUMNS as COMPARED
+from cadc.reporting.comparison import FILE as COMPARISON
+from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.points import points
+from cadc.reporting.provenance import PROVENANCE
+from cadc.reporting.saved import read_kept
+from cadc.reporting.strata import FILE as STRATA
+from cadc.reporting.table import build_table
+from cadc.reporting.timing import timing_notes
+from cadc.reporting.verdicts import verdict_lines
+from cadc.storage.csv_tables import as_written
+
+TABLE = "table.csv"
+PLACES = ("results", "outputs")
+"""Folders in which the results of an experiment lie under its name."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One part of a page.
+
+    Parameters
+    ----------
+    name : of the experiment, or of the choice of runs.
+    title, claim, source, command : what was asked, see `Experiment`, and what made the results.
+    table : a line for each point; its attribute `metrics` names the metrics.
+    runs : arm and record of each run; empty for an analysis.
+    comparison, strata : see `compare_points` and `strata`; None where there are none.
+    verdicts, notes : sentences about the table.
+    """
+
+    name: str
+    title: str
+    table: pd.DataFrame
+    claim: str = ""
+    source: str = ""
+    command: str = ""
+    runs: Sequence[tuple[str, Record]] = ()
+    comparison: pd.DataFrame | None = None
+    strata: pd.DataFrame | None = None
+    verdicts: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+def results_folder(name: str) -> Path | None:
+    """Return the folder of the results of an experiment, by its name or path; None if it has none."""
+    for folder in (user_path(name), *(Path(place) / name for place in PLACES)):
+        if (folder / TABLE).is_file() and (folder / PROVENANCE).is_file():
+            return folder
+    return None
+
+
+def from_results(folder: Path) -> Source:
+    """Return the results in a folder, as `write_results` left them.
+
+    Raises
+    ------
+    CadcError : if a file cannot be read, or does not belong to the others.
+    """
+    known = _provenance(folder)
+    table = _table(folder / TABLE)
+    runs = _runs(folder, known)
+    found: dict[str, Any] = {key: str(known.get(key, "")) for key in ("title", "claim", "source", "command")}
+    if not runs:
+        return Source(folder.resolve().name, table=table, **found)
+    rows = points(runs)
+    if len(rows) != len(table):
+        raise CadcError(
+            f"{folder / TABLE} has {len(table)} rows, but {folder / RECORDS} holds {len(rows)} points; "
+            f"`cadc report {known.get('experiment')}` writes them again."
+        )
+    references = [Reference(**_tuples(one)) for one in known.get("references", ())]
+    comparison = read_kept(folder / COMPARISON, COMPARED, ["runs"])
+    return Source(
+        str(known.get("experiment", folder.resolve().name)),
+        table=table,
+        runs=runs,
+        comparison=comparison,
+        strata=_strata(folder / STRATA),
+        verdicts=verdict_lines(references, rows, table, comparison),
+        notes=timing_notes([record for _, record in runs]),
+        **found,
+    )
+
+
+def from_records(records: Sequence[Record], name: str, command: str = "") -> Source:
+    """Return runs as one part of a page; arms are what differs between them.
+
+    Raises
+    ------
+    DataError : if runs read different contents of one data set.
+    """
+    runs = [("runs", record) for record in records]
+    table = build_table(runs)
+    return Source(
+        name,
+        f"{len(records)} run{'s' * (len(records) != 1)}",
+        table,
+        command=command,
+        runs=runs,
+        notes=timing_notes(list(records)),
+    )
+
+
+def _provenance(folder: Path) -> dict[str, Any]:
+    path = folder / PROVENANCE
+    try:
+        found = json.loads(regular_file(path).read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("it is not an object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise CadcError(f"{path} cannot be read ({one_line(str(error))}); restore the file or report again.") from error
+    return found
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        table = as_written(pd.read_csv(regular_file(path), float_precision="round_trip"))
+    except (OSError, ValueError) as error:
+        reason = one_line(str(error))
+        raise CadcError(f"{path} cannot be read as a table ({reason}); restore it or report again.") from error
+    names = {str(name).removesuffix("_ci") for name in table if str(name).endswith("_ci")}
+    table.attrs["metrics"] = tuple(
+        str(name).removesuffix("_mean") for name in table if str(name).removesuffix("_mean") in names
+    )
+    return table
+
+
+def _runs(folder: Path, known: Mapping[str, Any]) -> list[tuple[str, Record]]:
+    """Return arm and record of each run, in the order of the table."""
+    by_id = {record["id"]: record for record in committed_records(folder)}
+    arms = known.get("runs", {})
+    if missing := [run for ids in arms.values() for run in ids if run not in by_id]:
+        raise CadcError(
+            f"{folder / PROVENANCE} names run {shown(missing[0])}, which {folder / RECORDS} does not hold; "
+            f"`cadc report {known.get('experiment')}` writes both again."
+        )
+    return [(arm, by_id[run]) for arm, ids in arms.items() for run in ids]
+
+
+def _tuples(reference: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in reference.items()}
+
+
+def _strata(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    return as_written(
+        pd.read_csv(regular_file(path), float_precision="round_trip", dtype={"runs": str, "stratum": str})
+    )
