@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 HELP = "list, show, compare, verify or export runs"
 
 ACTIONS = """\
-  list [STATUS ...] [KEY=VALUE ...]  one line per run, such as `list finished data=ml-1m sampler.rate=0.1,1`
+  list [STATUS ...] [KEY=VALUE ...]  a line a run, such as `list finished data=ml-1m sampler.rate=0.1,1`; also `ls`
+      --sort KEY                     by a metric such as test/auc, best first; by a key such as sampler.rate; or by
+                                     run, status, ended, seconds, epoch (default: as they ended, the newest last)
+      --reverse                      turn that order round
+      --limit N                      only the first N of that order; without --sort the N newest
+      --wide                         all columns and whole texts, also where the terminal is too narrow
   show RUN [--json]                  all that is known about a run
   diff RUN RUN [--json]              differences between two runs
   verify [RUN | FOLDER ...]          recompute hashes, ids and metrics, and compare them with the records;
@@ -25,6 +30,9 @@ ACTIONS = """\
 
 RUN is the id of a run, or its beginning.
 """
+
+FULL_IDS = 120
+"""Least width of a terminal on which ids are shown whole; narrower ones show beginnings that name one run each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Arguments of this name may precede and follow an option.
     parser.add_argument("overrides", nargs="*", metavar="ARGUMENT", help="see below")
     parser.add_argument("--json", action="store_true", help="print JSON (show, diff)")
+    parser.add_argument("--sort", metavar="KEY", help="order of the runs (list)")
+    parser.add_argument("--reverse", action="store_true", help="turn the order round (list)")
+    parser.add_argument("--limit", type=int, metavar="N", help="show at most so many runs (list)")
+    parser.add_argument("--wide", action="store_true", help="show all columns (list)")
     parser.add_argument("--status", help="of the runs to export (default finished; `all` for all)")
 
 
@@ -44,6 +56,12 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.json and arguments.action not in ("show", "diff"):
         raise UsageError(f"`cadc ledger {arguments.action}` does not have --json; only show and diff have it.")
+    if arguments.action not in ("list", "ls"):
+        for option in ("sort", "reverse", "limit", "wide"):
+            if vars(arguments)[option] not in (None, False):
+                raise UsageError(f"`cadc ledger {arguments.action}` does not have --{option}; only list has it.")
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UsageError(f"--limit is {arguments.limit}; expected a number of runs, at least 1.")
     if arguments.status and arguments.action != "export":
         raise UsageError(f"`cadc ledger {arguments.action}` does not have --status; only export has it.")
     COMMANDS[arguments.action](Ledger(), arguments.overrides, arguments)
@@ -51,14 +69,26 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _list(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:
-    from cadc.ledger.listing import counts, lines, select
+    from cadc.ledger.listing import counts, select
+    from cadc.ledger.order import in_order, limited
+    from cadc.ledger.run_columns import run_columns
     from cadc.ledger.status import entries_of
+    from cadc.terminal.aligned import aligned, terminal_width
 
-    entries = select(list(entries_of(ledger)), given)
-    for line in lines(entries):
-        show(line)
-    show(f"{counts(entries)} in {ledger.folder}")
-    _require_readable(entries)
+    entries = list(entries_of(ledger))
+    width = None if arguments.wide else terminal_width()
+    shortened = [entry.run_id for entry in entries] if width is not None and width < FULL_IDS else []
+    found = select(entries, given)
+    listed = limited(in_order(found, arguments.sort, arguments.reverse), arguments.sort, arguments.limit)
+    is_cut = False
+    if listed:
+        lines, is_cut = aligned(run_columns(listed, shortened), width)
+        show(*lines)
+    of = f" of {len(found)}" if len(listed) < len(found) else ""
+    show(f"{counts(listed, of)} in {ledger.folder}")
+    if is_cut:
+        say("Some columns or texts do not fit this terminal; --wide shows them.")
+    _require_readable(listed)
 
 
 def _show(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:

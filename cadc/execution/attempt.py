@@ -10,6 +10,7 @@ from cadc.execution.epochs import saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
 from cadc.execution.observer import EpochObserver
+from cadc.ledger.progress import ProgressNotes
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
@@ -19,6 +20,7 @@ from cadc.storage.lease import Lease
 from cadc.storage.manifest import damaged_since
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import say
+from cadc.terminal.work import followed_by
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit_state import History
 from cadc.training.search import SEARCH
@@ -85,6 +87,7 @@ class Attempt:
     Attributes
     ----------
     resumed : whether there are checkpoints of an earlier attempt.
+    progress : notes how far the run is, for who looks at it meanwhile.
     state : the final state, once the attempt is `recorded`.
     observers : told of each epoch, and of the end.
     """
@@ -108,6 +111,9 @@ class Attempt:
             "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         ledger.begin(lease, self._known)
+        fit = job.settings.fit
+        self.progress = ProgressNotes(lease, None if fit is None else int(fit.option("max_epochs")), self.resumed)
+        self.progress.enter("preparing")
         if is_retried:
             # From here on the run counts as interrupted, and resumes from its own checkpoints.
             ledger.forget_failure(lease)
@@ -116,6 +122,7 @@ class Attempt:
         """Note the epochs so far, and raise an error if the run is to stop after them."""
         self._epochs[:] = history
         self.lease.require_held()
+        self.progress.tell(history)
         for observer in self.observers:
             observer.tell(history)
         check_interrupt()
@@ -124,7 +131,8 @@ class Attempt:
 
     def run(self, folder: Path) -> None:
         """Execute the run into a folder."""
-        run(self.job.settings, self.job.run_id, self.job.code, folder, self._checkpoints, self.tell)
+        with followed_by(self.progress):
+            run(self.job.settings, self.job.run_id, self.job.code, folder, self._checkpoints, self.tell)
 
     def write(self, build: Callable[[Path], None]) -> None:
         """Let `build` fill the folder of the run, which appears whole or not at all."""

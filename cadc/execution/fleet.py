@@ -20,6 +20,7 @@ from cadc.provenance.threads import threads
 from cadc.randomness import torch_generator
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Report
+from cadc.terminal.work import followed_by
 from cadc.training.fit_result import FitResult
 from cadc.training.fleet import Arm, Fleet, NotTogether
 
@@ -101,7 +102,8 @@ class _Member:
         """Carry out the stages before the training; return False if the run ended in them."""
         settings = self.job.settings
         try:
-            self.begun = begun = begin(settings)
+            with followed_by(self.attempt.progress):
+                self.begun = begun = begin(settings)
             model, sample = begun.model, begun.sample
             model.fit_sample(begun.log, sample.rows, sample.weights, sample.offset)
             assert settings.fit is not None
@@ -131,7 +133,8 @@ class _Member:
                 if isinstance(fit, Exception):
                     raise fit
                 job = self.job
-                self.attempt.write(lambda folder: end(job.settings, job.run_id, job.code, folder, begun, fit))
+                with followed_by(self.attempt.progress):
+                    self.attempt.write(lambda folder: end(job.settings, job.run_id, job.code, folder, begun, fit))
             outcome = self.attempt.state
         except Exception as error:
             outcome = error
@@ -155,6 +158,8 @@ def _of_equal_shape(members: Sequence[_Member]) -> list[list[_Member]]:
 
 def _train(members: Sequence[_Member], ended: Ended, report: Report) -> None:
     by_arm = {id(member.arm): member for member in members}
+    for member in members:
+        member.attempt.progress.enter("training")
     try:
         for arm, fit in Fleet([member.arm for member in members if member.arm]).fit():
             by_arm[id(arm)].end(fit, ended)

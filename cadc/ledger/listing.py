@@ -1,14 +1,13 @@
-"""Lists runs, one line each, with the options in which they differ."""
+"""Which runs are asked for, and the options in which they differ."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cadc.configuration.nested import leaves, part
 from cadc.configuration.suggestions import nearest_keys
 from cadc.errors import UsageError
-from cadc.evaluation.prefixes import TEST
-from cadc.ledger.safe_text import harmless, moment, number, value_text
+from cadc.ledger.safe_text import harmless, number, value_text
 from cadc.ledger.status import STATUSES, Entry
 
 ALWAYS = ("data", "model")
@@ -56,9 +55,7 @@ def select(entries: Sequence[Entry], filters: Sequence[str]) -> list[Entry]:
     known = {key for _, found in asked for key in found}
     for key, _ in wanted:
         if known and key not in known:
-            near = nearest_keys(key, known)
-            hint = f"did you mean {' or '.join(map(harmless, near))}?" if near else "`cadc ledger show RUN` shows keys."
-            raise UsageError(f"no run has the key {key!r}; {hint}")
+            raise UsageError(f"no run has the key {key!r}; {near_keys(key, known)}")
     return [
         entry
         for entry, found in asked
@@ -68,6 +65,18 @@ def select(entries: Sequence[Entry], filters: Sequence[str]) -> list[Entry]:
             and all(key in found and _is(found[key], text) for key, text in wanted)
         )
     ]
+
+
+def near_keys(key: str, known: Collection[str]) -> str:
+    """Return what to write in place of a key that no run has, as the end of a message.
+
+    Parameters
+    ----------
+    key : that was given.
+    known : keys that runs have.
+    """
+    near = nearest_keys(key, known)
+    return f"did you mean {' or '.join(map(harmless, near))}?" if near else "`cadc ledger show RUN` shows keys."
 
 
 def _is(value: Any, text: str) -> bool:
@@ -98,48 +107,8 @@ def differing(entries: Sequence[Entry]) -> list[str]:
     return [key for key, found in values.items() if len(found) > 1 and key not in ALWAYS]
 
 
-def lines(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield a line for each run: id, status, end, seconds, metrics, options, process and failure."""
-    shown = (*ALWAYS, *differing(entries))
-    for entry in sorted(entries, key=_ended):
-        beginning = f"{harmless(entry.run_id, 80):16}  {entry.status:11}"
-        if entry.fault:
-            yield f"{beginning}  {entry.fault}"
-            continue
-        seconds = number(part(entry.known, "cost").get("total_s"))
-        found = options(entry)
-        cells = [
-            beginning,
-            f"{moment(_ended(entry)[1]):16}",
-            f"{seconds:9.1f} s" if seconds is not None else " " * 11,
-            metrics(entry),
-            " ".join(f"{harmless(key, 80)}={value_text(found[key])}" for key in shown if key in found),
-            entry.state,
-            harmless(entry.known["reason"], 160) if "reason" in entry.known else "",
-        ]
-        yield "  ".join(cell for cell in cells if cell).rstrip()
-
-
-def _ended(entry: Entry) -> tuple[bool, str, str]:
-    """Return the sort key of a run: by the time it ended, runs that have not ended last."""
-    ended = next((text for key in ("finished_at", "ended_at") if isinstance(text := entry.known.get(key), str)), "")
-    return not ended, ended, entry.run_id
-
-
-def metrics(entry: Entry) -> str:
-    """Return the test metrics of a run as text; all metrics if there are no test metrics."""
-    found = part(entry.known, "metrics")
-    shown = {name: value for name, value in found.items() if name.startswith(TEST)} or found
-    return " ".join(f"{harmless(name, 40)} {_decimals(value)}" for name, value in shown.items())
-
-
-def _decimals(value: Any) -> str:
-    found = number(value)
-    return "?" if found is None else f"{found:.4f}"
-
-
-def counts(entries: Sequence[Entry]) -> str:
-    """Return the number of runs of each status as text."""
+def counts(entries: Sequence[Entry], of: str = "") -> str:
+    """Return the number of runs, followed by `of`, and that of each status as text."""
     found = Counter(entry.status for entry in entries)
     parts = [f"{found[status]} {status}" for status in STATUSES if found[status]]
-    return f"{len(entries)} run{'s' * (len(entries) != 1)}{': ' * bool(parts)}{', '.join(parts)}"
+    return f"{len(entries)}{of} run{'s' * (len(entries) != 1)}{': ' * bool(parts)}{', '.join(parts)}"

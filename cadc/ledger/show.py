@@ -1,13 +1,16 @@
 """Shows one run: as text, or as JSON with all that is known of it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import yaml
 
+from cadc.ledger.progress import FIRST_COLUMNS, Progress
 from cadc.ledger.safe_text import dumped, harmless, moment
 from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
+from cadc.terminal.aligned import Column, aligned
 
 SECTIONS = {"config": "configuration", "bytes": "bytes", "uses": "groups used"}
 """Headings of keys whose name does not explain them."""
@@ -38,6 +41,11 @@ def as_text(ledger: Ledger, entry: Entry) -> Iterator[str]:
     folder = ledger.path(entry.run_id)
     if not entry.state:
         yield harmless(folder)
+    if entry.progress is not None:
+        yield entry.progress.text(entry.status == "running")
+        if entry.progress.epochs:
+            yield ""
+            yield from epoch_lines(entry.progress)
     sections = {SECTIONS.get(key, key): value for key, value in known.items() if key not in HEAD}
     for name, value in sections.items():
         yield ""
@@ -51,8 +59,21 @@ def as_text(ledger: Ledger, entry: Entry) -> Iterator[str]:
 
 def as_json(entry: Entry) -> str:
     """Return all that is known of a run, with its status, as JSON."""
-    lease = {"lease": entry.state} if entry.state else {}
+    lease: dict[str, Any] = {"lease": entry.state} if entry.state else {}
+    if entry.progress is not None:
+        lease["progress"] = asdict(entry.progress)
     return dumped({"id": entry.run_id, **entry.known, "status": entry.status, **lease})
+
+
+def epoch_lines(progress: Progress) -> list[str]:
+    """Return the finished epochs of a run as a table: steps and seconds so far, training loss, validation metrics."""
+    names = dict.fromkeys([*FIRST_COLUMNS, *(name for row in progress.epochs for name in row)])
+    columns = []
+    for name in names:
+        digits = {"epoch": 0, "step": 0, "seconds": 1}.get(name, 4)
+        cells = [f"{row[name]:.{digits}f}" if name in row else "" for row in progress.epochs]
+        columns.append(Column(harmless(name, 40), cells, is_number=True))
+    return aligned(columns)[0]
 
 
 def _cut(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cadc.configuration.nested import depth
 from cadc.errors import CadcError
+from cadc.ledger.progress import Progress, read_progress
 from cadc.ledger.safe_text import harmless, number, since
 from cadc.ledger.store import Ledger, Record
 from cadc.storage.lease import holder
@@ -32,6 +33,7 @@ class Entry:
     known : its record, or what is known about it while it is unfinished.
     fault : what is wrong with its record; empty if nothing is.
     state : the process that works on it, or when one last did; empty if it has ended.
+    progress : how far it is; None if it has ended, or has not said.
     """
 
     run_id: str
@@ -39,6 +41,7 @@ class Entry:
     known: Record
     fault: str = ""
     state: str = ""
+    progress: Progress | None = None
 
 
 def entries_of(ledger: Ledger) -> Iterator[Entry]:
@@ -77,7 +80,8 @@ def look_up(ledger: Ledger, run_id: str, begun: bool = True) -> Entry | None:
     known = ledger.about(run_id)
     if depth(known) > DEEPEST:
         known = {}
-    return Entry(run_id, status, known or record or {}, "", state(ledger, run_id))
+    progress = read_progress(ledger.workplace(run_id))
+    return Entry(run_id, status, known or record or {}, "", state(ledger, run_id), progress)
 
 
 def _check(record: Record) -> None:

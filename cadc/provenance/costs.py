@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cadc.terminal.interrupts import interrupts_held_back
+from cadc.terminal.work import stage as announced
 
 KEPT_BYTES = 1 << 27
 """Freed memory that a process keeps for its next arrays."""
@@ -18,6 +19,15 @@ LARGEST_KEPT = 1 << 25
 """Bytes of the largest array whose memory is kept."""
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of `mallopt`; in `malloc.h` their names begin with `M_`."""
+
+
+DOING = {
+    "sample_s": "sampling",
+    "initialise_s": "initialising",
+    "train_s": "training",
+    "evaluate_s": "evaluating",
+}
+"""What a run does in a stage, by the name of its seconds."""
 
 
 class Stopwatch:
@@ -35,10 +45,11 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the seconds of a `with` block to the stage `name`."""
+        """Add the seconds of a `with` block to the stage `name`, and tell whoever follows the run of it."""
         started = time.perf_counter()
         try:
-            yield
+            with announced(DOING.get(name, name)):
+                yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 

@@ -11,3 +11,5 @@ RANKS = "ranks.parquet"
 
 ABOUT = "about.json"
 """What is known about a run while it is unfinished, in its folder under `.unfinished`."""
+PROGRESS = "progress.json"
+"""How far an unfinished run is: stage, epochs and their metrics, seconds, beside `ABOUT`."""

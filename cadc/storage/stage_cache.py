@@ -14,11 +14,22 @@ from cadc.storage.lease import Lease, claim, holder, wait_for
 from cadc.storage.manifest import fault, write_manifest
 from cadc.storage.under_lease import clear, put_folder
 from cadc.terminal.progress import say
+from cadc.terminal.work import stage as announced
 
 BUILDING = ".building-"
 """Beginning of the name of the folder in which a process makes an entry."""
 
-STAGES = ("downloads", "raw", "prepared", "factors", "views", "scores")
+MAKING = {
+    "downloads": "downloading",
+    "raw": "downloading",
+    "prepared": "preparing data",
+    "factors": "factorising",
+    "views": "fitting views",
+    "scores": "scoring rows",
+}
+"""What a process does while it makes an entry of a stage, or waits for one that does."""
+
+STAGES = tuple(MAKING)
 
 
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
@@ -41,7 +52,8 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     if not fault(folder, entry):
         return folder
     try:
-        _build_once(folder, entry, build)
+        with announced(MAKING[stage]):
+            _build_once(folder, entry, build)
     except OSError as error:
         if not (is_lack(error) and is_about(error, cache_dir())):
             raise

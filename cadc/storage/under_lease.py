@@ -37,7 +37,7 @@ def fenced(lease: Lease) -> Iterator[None]:
         raise lease.lost() from error
 
 
-def put_file(lease: Lease, path: Path, content: str | Callable[[Path], object]) -> None:
+def put_file(lease: Lease, path: Path, content: str | Callable[[Path], object], *, durable: bool = True) -> None:
     """Write one file, on the disk of the lease; an existing one is replaced.
 
     Parameters
@@ -45,6 +45,7 @@ def put_file(lease: Lease, path: Path, content: str | Callable[[Path], object]) 
     lease : held by this process.
     path : file to write; its folder must exist.
     content : text (written as UTF-8), or a function that writes the file under the path that it is given.
+    durable : whether the content has reached the disk when this returns, so that it survives a power cut.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def put_file(lease: Lease, path: Path, content: str | Callable[[Path], object]) 
                 content(aside)
             else:
                 aside.write_text(content)
-            flush(aside)
+            if durable:
+                flush(aside)
             lease.require_held()
             aside.replace(path)
         finally:

@@ -1,16 +1,17 @@
-"""Progress bar of a fit, shown on terminals only."""
+"""Progress of a fit: a bar on terminals, and a word to whoever follows the run."""
 
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from cadc.terminal.progress import RunBar, display
+from cadc.terminal.work import follower
 
 
 class FitProgress:
     """Moves the bar of the run by the batches of an epoch, beside the validation metric of the epoch before.
 
-    The bar is removed at the end of a `with` block.
+    Whoever follows the run is told of each batch. The bar is removed at the end of a `with` block.
 
     Parameters
     ----------
@@ -22,6 +23,7 @@ class FitProgress:
         self._watched = watched
         self._bar = display().run() if is_shown else RunBar(None)
         self._moved = 0.0
+        self._follower = follower()
 
     def __enter__(self) -> "FitProgress":
         return self
@@ -39,6 +41,8 @@ class FitProgress:
         n_done, n_batches : batches of this epoch that are done, and in all.
         history : of the epochs before.
         """
+        if self._follower is not None:
+            self._follower.move(len(history) + 1, n_done, n_batches)
         now = time.monotonic()
         if now - self._moved > 0.2:
             self._moved = now

@@ -15,10 +15,17 @@ from tests.ledger.conftest import record
 from tests.support.commands import TINY, cadc, train
 
 
-def lines(*words, status=0):
+def table(*words, status=0):
+    """The whole list: a line of headings, a line a run, and a line that counts them."""
     answer = cadc("ledger", "list", *words)
     assert answer.status == status, answer.err
     return answer.out.splitlines()
+
+
+def lines(*words, status=0):
+    """The lines of the runs, and the line that counts them."""
+    found = table(*words, status=status)
+    return found[1:] if len(found) > 1 else found
 
 
 def listed(*words, status=0):
@@ -32,8 +39,13 @@ def test_a_line_has_id_status_end_seconds_metrics_and_what_tells_runs_apart(look
     line = by_id[looked_at["rate"]]
     assert line.split()[1] == "finished"
     assert found["finished_at"][:16].replace("T", " ") in line
-    assert f"{found['cost']['total_s']:.1f} s" in line
-    assert f"test/auc {found['metrics']['test/auc']:.4f}" in line
+    head = table()[0]
+    for name, value in {
+        "seconds": f"{found['cost']['total_s']:.1f}",
+        "test/auc": f"{found['metrics']['test/auc']:.4f}",
+    }.items():
+        end = head.index(name) + len(name)
+        assert line[:end].endswith(f" {value}"), "numbers end below their heading"
     assert "data=synthetic model=dlrm" in line
     assert "sampler.rate=0.5" in line and "sampler.rate=1 " in by_id[looked_at["base"]] + " "
     assert "seed=1" in by_id[looked_at["seed"]]
@@ -124,7 +136,7 @@ def test_a_damaged_record_is_a_line_and_an_exit_status(made_up):
     answer = cadc("ledger", "list")
     assert answer.status == 1
     assert answer.sentence == "cadc: 3 of 5 runs cannot be read; see the lines above."
-    out = answer.out.splitlines()
+    out = answer.out.splitlines()[1:]
     assert len(out) == 6
     by_id = {line.split()[0]: line for line in out[:-1]}
     assert "damaged" in by_id["x1"] and "is not a record" in by_id["x1"]
