@@ -9,8 +9,9 @@ import pandas as pd
 
 from cadc.errors import DataError
 from cadc.evaluation.metrics.lookup import metric
-from cadc.evaluation.statistics import Memory, compare, holm, verdict
+from cadc.evaluation.statistics import CrossedInterval, Memory, compare, judge_family
 from cadc.evaluation.statistics.delong import delong
+from cadc.evaluation.statistics.verdict import EQUAL
 from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import digest
@@ -38,6 +39,8 @@ COLUMNS = [
     "degrees_of_freedom",
     "low",
     "high",
+    "low_95",
+    "high_95",
     "p",
     "p_holm",
     "p_margin",
@@ -49,9 +52,17 @@ COLUMNS = [
     "delong_se",
     "runs",
 ]
-"""`p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or more; `share` the arm's
+"""`low` and `high` are the interval that belongs to the verdict, adjusted as its test is; `low_95` and `high_95` are that
+of this comparison alone. `p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or
+more; those ending in `_holm` are adjusted over the family, and empty where nothing was tested. `share` is the arm's
 metric over the reference's, for ranks only; `delong_se` DeLong's standard error of a difference in AUC over one seed's
 rows, which takes rows as independent and models as fixed; `runs` a hash."""
+
+ESTIMATED = ("difference", "standard_error", "degrees_of_freedom", "low_95", "high_95")
+JUDGED = ("low", "high", "p_holm", "p_margin_holm")
+
+LATER = ("low_95", "high_95", "delong_se")
+"""Columns that comparisons of earlier versions lack; their `low` and `high` were those of the comparison alone."""
 
 Pair: TypeAlias = tuple[Record, Record]
 Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
@@ -121,7 +132,7 @@ def compare_points(
         if both:
             line |= _compared(reference, row, both, saved, memory)
     frame = pd.DataFrame(lines, columns=COLUMNS)
-    return _typed(pd.concat([_judged(family) for _, family in frame.groupby("family", sort=False)]))
+    return _typed(judged(frame))
 
 
 def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
@@ -131,16 +142,28 @@ def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
         yield from ((record["id"], file) for pair in both for record in pair)
 
 
+def judged(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return a comparison with the verdict on each line, its interval, and p values adjusted over its family.
+
+    They follow from differences, standard errors and seeds. The verdict of a line of equal arms is `equal` before.
+    """
+    families = [family for _, family in comparison.groupby("family", sort=False)]
+    return pd.concat([_judged(family) for family in families]) if families else comparison
+
+
 def _judged(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison with one reference, with p values adjusted over the family, and verdicts."""
-    frame = frame.assign(p_holm=holm(frame["p"]), p_margin_holm=holm(frame["p_margin"]))
-    sign = 1 if metric(frame["metric"].iloc[0]).higher_is_better else -1
-    frame["verdict"] = [
-        verdict(sign * line["difference"], line["p_holm"], line["p_margin_holm"], int(line["seeds"]), line["margin"])
-        if pd.notna(line["p"])
-        else line["verdict"]
-        for line in frame.to_dict("records")
-    ]
+    """Return the comparison with one reference, judged."""
+    frame = frame.astype(dict.fromkeys(JUDGED, "float64"))
+    is_compared = frame["p"].notna()
+    lines = frame[is_compared].to_dict("records")
+    found = judge_family(
+        [CrossedInterval(*(line[name] for name in ESTIMATED), int(line["seeds"])) for line in lines],
+        [line["verdict"] == EQUAL for line in lines],
+        float(frame["margin"].iloc[0]),
+        metric(frame["metric"].iloc[0]).higher_is_better,
+    )
+    if found:
+        frame.loc[is_compared, ["verdict", *JUDGED]] = pd.DataFrame(found, frame.index[is_compared]).to_numpy()
     return frame
 
 
@@ -177,8 +200,9 @@ def _compared(
         "difference": found.interval.estimate,
         "standard_error": found.interval.standard_error,
         "degrees_of_freedom": found.interval.degrees_of_freedom,
-        "low": found.interval.low,
-        "high": found.interval.high,
+        "low_95": found.interval.low,
+        "high_95": found.interval.high,
+        "verdict": EQUAL if found.is_equal else None,
         "p": found.p_difference,
         "p_margin": found.p_margin,
     }
@@ -202,10 +226,20 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
     """Return a comparison of the same runs that is kept beside results."""
     for folder in committed:
-        frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"], later=["delong_se"])
+        frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"], later=LATER)
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
-            return _typed(frame)
+            return _typed(judged(_of_today(frame)))
     return None
+
+
+def _of_today(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a kept comparison with the columns that those of earlier versions lack, and equal arms told."""
+    if frame["low_95"].notna().any():
+        return frame
+    is_equal = (frame["difference"] == 0) & (frame["standard_error"] == 0)
+    frame = frame.assign(low_95=frame["low"], high_95=frame["high"])
+    frame.loc[is_equal, "verdict"] = EQUAL
+    return frame
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,11 @@
 """How a comparison is shown: as columns of the table, and as a list of all differences and shares."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
+from cadc.evaluation.statistics import LEVEL, interval_text, p_text
 from cadc.experiment import Reference
 from cadc.reporting.columns import is_empty, shown
 from cadc.reporting.table import markdown_rows
@@ -12,8 +14,9 @@ from cadc.reporting.table import markdown_rows
 def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Sequence[Reference]) -> pd.DataFrame:
     """Return the table with differences and verdicts, and a note that explains them.
 
-    With one reference its columns are `METRIC_difference`, `..._low`, `..._high`, `p_holm` and `verdict`; with several
-    they are `METRIC_difference to REFERENCE` and `verdict on FAMILY`, and the rest is in `comparison.md`.
+    With one reference its columns are `METRIC_difference`, `..._low`, `..._high`, `p_holm`, `p_margin_holm`,
+    `seeds_compared` and `verdict`; with several they are `METRIC_difference to REFERENCE` and `verdict on FAMILY`, and
+    the rest is in `comparison.md`.
 
     Parameters
     ----------
@@ -27,8 +30,10 @@ def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Se
     for reference, part in found.items():
         name = f"{reference.metric}_difference"
         if len(references) == 1:
-            columns = {name: "difference", f"{name}_low": "low", f"{name}_high": "high", "p_holm": "p_holm"}
+            columns = {name: "difference", f"{name}_low": "low", f"{name}_high": "high"}
+            columns |= {"p_holm": "p_holm", "p_margin_holm": "p_margin_holm"}
             wide = wide.assign(**{new: part[old].round(6).to_numpy() for new, old in columns.items()})
+            wide["seeds_compared"] = pd.array(part["seeds"], dtype="Int64")
             wide["verdict"] = part["verdict"].fillna("").to_numpy()
         else:
             wide[f"{name} to {reference}"] = part["difference"].round(6).to_numpy()
@@ -46,16 +51,33 @@ def _note(reference: Reference) -> str:
     at = f", at rates {', '.join(f'{rate:g}' for rate in reference.rates)}" if reference.rates else ""
     family = "these" if some or at else "the table"
     return (
-        f"Differences in {reference.metric} to {reference}{some}{at} with 95 % intervals over users and seeds; "
-        f"Holm over {family}; margin {reference.margin:g}."
+        f"Differences in {reference.metric} to {reference}{some}{at} over users and seeds, each with the interval that "
+        f"belongs to its verdict: 95 %, with Holm's correction over {family}; margin {reference.margin:g}. "
+        "One seed has the interval over users alone, and no verdict."
     )
 
 
-HEADS = ("data", "arm", "rate", "reference", "metric", "difference", "95 %", "p (Holm)", "verdict", "share", "95 %")
+HEADS = (
+    "data",
+    "arm",
+    "rate",
+    "reference",
+    "metric",
+    "seeds",
+    "difference",
+    "interval",
+    "p (Holm)",
+    "verdict",
+    "share",
+    "95 %, alone",
+)
 
 
 def comparison_markdown(comparison: pd.DataFrame) -> str:
-    """Return a comparison as a Markdown table: differences, verdicts and, for ranks, shares of the reference."""
+    """Return a comparison as a Markdown table: differences, verdicts and, for ranks, shares of the reference.
+
+    The interval, and the p value, are those of the test that decided: *of the margin* is one-sided.
+    """
     rows = []
     for row in comparison[comparison["p"].notna()].to_dict("records"):
         share, low, high = (row[name] for name in ("share", "share_low", "share_high"))
@@ -67,12 +89,25 @@ def comparison_markdown(comparison: pd.DataFrame) -> str:
             if is_empty(row["reference_rate"])
             else f"{row['reference']}, {100 * row['reference_rate']:g} %",
             row["metric"],
+            str(row["seeds"]),
             shown("_difference", row["difference"]),
-            f"[{row['low']:+.4f}, {row['high']:+.4f}]",
-            shown("p_holm", row["p_holm"]),
+            interval_of(row),
+            p_of(row),
             row["verdict"],
             "" if is_empty(share) else f"{100 * share:.1f} %",
             "" if is_empty(share) else f"[{100 * low:.1f}, {100 * high:.1f}]",
         ]
         rows.append(cells)
     return markdown_rows(HEADS, rows)
+
+
+def interval_of(line: Mapping[Hashable, Any]) -> str:
+    """Return the interval of a line of a comparison as text; its ends stay on their sides of 0 and the margin."""
+    return interval_text(line["low"], line["high"], (0.0, -line["margin"], line["margin"]))
+
+
+def p_of(line: Mapping[Hashable, Any]) -> str:
+    """Return the adjusted p value of the test that decided a line; empty where nothing was tested."""
+    if str(line["verdict"]).startswith("as good"):
+        return f"{p_text(line['p_margin_holm'], LEVEL / 2)} of the margin"
+    return "" if is_empty(line["p_holm"]) else p_text(line["p_holm"], LEVEL)

@@ -11,6 +11,7 @@ from cadc.experiment import Choosing, Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.reporting.columns import higher_is_better, is_empty, label, value_of
 from cadc.reporting.comparison import compare_points
+from cadc.reporting.comparison_columns import interval_of
 from cadc.reporting.model_bytes import ModelBytes
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.pareto import is_non_inferior, pareto_front, smallest
@@ -164,7 +165,7 @@ def _tested(tested: pd.DataFrame | None, dataset: str) -> str:
     several = len(own) > 1
     found = [
         f"{label(line['metric']) + ' ' if several else ''}{line['difference']:+.4f} "
-        f"[{line['low']:+.4f}, {line['high']:+.4f}], {line['verdict']}"
+        f"{interval_of(line)}, {line['verdict']}"
         for line in own.to_dict("records")
     ]
     return f"tested once: {'; '.join(found)}"

@@ -15,7 +15,7 @@ from cadc.reporting.points import Point, names_of
 
 FILE = "verdicts.md"
 
-ORDER = ("better", "as good", "divided", "worse", "undecided")
+ORDER = ("better", "as good", "equal", "divided", "worse", "undecided", "one seed")
 
 MORE_BYTES = 1.1
 """Share of a reference's bytes above which a row is said to serve more."""
@@ -24,13 +24,18 @@ MORE_BYTES = 1.1
 def together(verdicts: Sequence[str]) -> str:
     """Return the verdict on several metrics together: that of the worst, `divided` where one is better and one worse.
 
+    What is equal by one metric and better by another is as good.
+
     >>> together(["better", "as good (0.002)"]), together(["better", "worse"]), together(["as good (0)", "undecided"])
     ('as good', 'divided', 'undecided')
     """
     plain = {verdict.partition(" (")[0] for verdict in verdicts}
     if {"better", "worse"} <= plain:
         return "divided"
-    return next(verdict for verdict in ("worse", "undecided", "as good", "better") if verdict in plain)
+    if "equal" in plain and len(plain) > 1:
+        plain = plain - {"equal"} | {"as good"}
+    from_worst = ("worse", "one seed", "undecided", "as good", "better", "equal")
+    return next(verdict for verdict in from_worst if verdict in plain)
 
 
 def verdict_lines(

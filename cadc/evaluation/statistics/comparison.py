@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cadc.errors import DataError
+from cadc.errors import DataError, UsageError
 from cadc.evaluation.metrics.lookup import comparable_metric
 from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.statistics.crossed import CrossedInterval, crossed_interval
+from cadc.evaluation.statistics.printed import interval_text, p_text
 from cadc.evaluation.statistics.replicates import Memory, replicates
 from cadc.evaluation.statistics.share import Share, share
 from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
@@ -37,6 +38,8 @@ class Comparison:
     n_units : users in the bootstrap, or rows where there are no users.
     unit : `user` or `row`.
     share : share of the reference's metric that the arm reaches; None where lower is better.
+    is_equal : whether the metric of both is the same to the last bit, for every seed and every draw of users.
+    level : coverage of the interval; claims are made at 1 - level, two-sided.
     """
 
     metric: str
@@ -49,18 +52,27 @@ class Comparison:
     n_units: int
     unit: str
     share: Share | None = None
+    is_equal: bool = False
+    level: float = 0.95
 
     @property
     def verdict(self) -> str:
-        """Return `better`, `as good (margin)`, `worse` or `undecided`, by p values of this comparison alone."""
-        n_seeds = self.interval.n_seeds
-        return verdict(self.advantage, self.p_difference, self.p_margin, n_seeds, self.margin)
+        """Return the verdict by p values of this comparison alone, see `cadc.evaluation.statistics.verdict.verdict`."""
+        p, n_seeds = (self.p_difference, self.p_margin), self.interval.n_seeds
+        return verdict(self.advantage, *p, n_seeds, self.margin, round(1 - self.level, 12), self.is_equal)
 
     def __str__(self) -> str:
         low, high, n_seeds = self.interval.low, self.interval.high, self.interval.n_seeds
+        found, level = self.verdict, 1 - self.level
+        # The p value is that of the test which decided.
+        p = (
+            f"one-sided p = {p_text(self.p_margin, level / 2)} of the margin"
+            if found.startswith("as good")
+            else f"p = {p_text(self.p_difference, level)}"
+        )
         return (
-            f"{self.metric} {self.interval.estimate:+.4f} [{low:+.4f}, {high:+.4f}], p = {self.p_difference:.3g}, "
-            f"{n_seeds} seed{'s' * (n_seeds != 1)}, {self.n_units} {self.unit}s: {self.verdict}"
+            f"{self.metric} {self.interval.estimate:+.4f} {interval_text(low, high, (0, -self.margin, self.margin))}, "
+            f"{p}, {n_seeds} seed{'s' * (n_seeds != 1)}, {self.n_units} {self.unit}s: {found}"
         )
 
 
@@ -82,7 +94,7 @@ def compare(
         probability and, where there are users, user; ranks have user, item and rank. Rows may be in any order, and may
         differ between seeds, as they do where each seed draws its own split.
     metric : such as `auc` or `ndcg@10`, see `cadc.evaluation.metrics`.
-    margin : margin of non-inferiority, in the metric's unit.
+    margin : margin of non-inferiority, in the metric's unit, 0 or more.
     n_replicates : draws of users.
     generator : random generator of the draws; None takes one seeded with 0, so that tables are reproducible.
     level : coverage of the interval.
@@ -91,8 +103,10 @@ def compare(
     Raises
     ------
     DataError : if the rows of a pair differ, a column is missing, or the metric is undefined.
-    UsageError : for a metric that arms cannot be compared by.
+    UsageError : for a metric that arms cannot be compared by, or a negative margin.
     """
+    if not margin >= 0:
+        raise UsageError(f"margin is {margin:g}; expected 0 or more.")
     chosen = comparable_metric(metric) if isinstance(metric, str) else metric
     if len(arm) != len(reference) or not len(arm):
         raise DataError(f"{len(arm)} and {len(reference)} runs cannot be paired seed by seed.")
@@ -127,6 +141,8 @@ def compare(
         n_units=len(names),
         unit=unit,
         share=share(left[0], right[0], *draws, len(names), level) if sign == 1 else None,
+        is_equal=bool(np.array_equal(left[0], right[0]) and np.array_equal(*draws)),
+        level=level,
     )
 
 

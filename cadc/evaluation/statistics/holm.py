@@ -1,4 +1,4 @@
-"""Holm's correction for several tests."""
+"""Holm's correction for several tests, and the step at which it decided each."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,3 +24,26 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
     return adjusted
+
+
+def holm_steps(p: ArrayLike, level: float) -> NDArray[np.float64]:
+    """Return by how much the level was divided at the step of Holm's procedure that decided each test.
+
+    A rejected test of m was held against level / (m - number of smaller p values); the procedure ends with the first
+    test that it does not reject, whose step decides all the rest. An interval at this step's level excludes the value
+    that is tested if, and only if, the test is rejected (Serlin 1993, "Confidence intervals and the scientific method:
+    a case for Holm on the range").
+
+    Parameters
+    ----------
+    p : p values, shape [m]; NaN marks a test that was not made: it stays NaN and does not count.
+    level : significance level of the family.
+
+    >>> holm_steps([0.01, 0.04, 0.03], level=0.05)
+    array([3., 2., 2.])
+    """
+    values = np.asarray(p, np.float64)
+    known = np.sort(values[~np.isnan(values)])
+    steps = np.where(np.isnan(values), np.nan, len(known) - np.searchsorted(known, values).astype(np.float64))
+    is_kept = holm(values) >= level
+    return np.where(is_kept, steps[is_kept].max(initial=1.0), steps)

@@ -1,4 +1,4 @@
-"""The verdict on an arm that is compared with a reference: four outcomes and their rules."""
+"""The verdict on an arm that is compared with a reference: six outcomes and their rules."""
 
 DEFAULT_MARGIN = 0.002
 """Margin of non-inferiority, in the metric's unit."""
@@ -6,13 +6,23 @@ DEFAULT_MARGIN = 0.002
 LEVEL = 0.05
 """Two-sided significance level of every claim."""
 
+EQUAL = "equal"
+ONE_SEED = "one seed"
+
 
 def verdict(
-    advantage: float, p_difference: float, p_margin: float, n_seeds: int, margin: float, level: float = LEVEL
+    advantage: float,
+    p_difference: float,
+    p_margin: float,
+    n_seeds: int,
+    margin: float,
+    level: float = LEVEL,
+    is_equal: bool = False,
 ) -> str:
-    """Return `better`, `as good (margin)`, `worse` or `undecided`; the first rule that holds decides.
+    """Return the verdict on an arm; the first rule that holds decides.
 
-    - `undecided`: there is only one seed, so the noise of training is unknown.
+    - `equal`: the metric of both is the same to the last bit, for every seed and every draw of users.
+    - `one seed`: there is only one seed, so the noise of training is unknown.
     - `better`: the advantage is above 0 and `p_difference` below the level.
     - `as good (margin)`: `p_margin` is below half the level. For a single comparison this means that the lower end of
       the two-sided interval of the advantage lies above -margin (non-inferiority). A disadvantage that is certain, but
@@ -28,12 +38,15 @@ def verdict(
     n_seeds : seeds behind the comparison.
     margin : margin of non-inferiority, 0 or more.
     level : two-sided significance level.
+    is_equal : whether the metric of both is the same to the last bit.
 
     >>> verdict(-0.0005, p_difference=0.3, p_margin=0.001, n_seeds=5, margin=0.002)
     'as good (0.002)'
     """
+    if is_equal:
+        return EQUAL
     if n_seeds < 2:
-        return "undecided"
+        return ONE_SEED
     if advantage > 0 and p_difference < level:
         return "better"
     if p_margin < level / 2:
@@ -41,3 +54,8 @@ def verdict(
     if advantage < 0 and p_difference < level:
         return "worse"
     return "undecided"
+
+
+def is_tested(found: str) -> bool:
+    """Tell whether a verdict follows from a test, so that its p value counts in the family."""
+    return found not in (EQUAL, ONE_SEED)

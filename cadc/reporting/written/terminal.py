@@ -28,7 +28,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     compared = [
         str(name) for name in table if is_of_comparison(str(name)) and not str(name).endswith(("_low", "_high"))
     ]
-    compared = [name for name in compared if not name.startswith("p_holm")]
+    compared = [name for name in compared if not name.startswith("p_")]
     further = further_columns(table)
     printed = Table(title=Text(escape.terminal(title, LONGEST)))
     leading = leading_columns(table)
@@ -72,7 +72,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
 
 def is_of_comparison(column: str) -> bool:
     """Tell whether a column belongs to the comparison with a reference."""
-    return "_difference" in column or column.startswith(("p_holm", "verdict"))
+    return "_difference" in column or column.startswith(("p_holm", "p_margin_holm", "seeds_compared", "verdict"))
 
 
 def further_columns(table: pd.DataFrame) -> list[str]:
