@@ -29,7 +29,7 @@ def compare(
     """Compare an arm with a reference on the same test rows, paired by split and seeds.
 
     The interval comes from a bootstrap over users crossed with seeds, see `cadc.evaluation.statistics`. With a single
-    pair of runs the noise of training is unknown, and the verdict is `undecided`.
+    pair of runs the noise of training is unknown, and the verdict is `one seed`.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def compare(
 
     Returns
     -------
-    comparison : its `interval` is that of arm minus reference; its `verdict` says `better`, `as good`, `worse` or
-        `undecided`.
+    comparison : its `interval` is that of arm minus reference; its `verdict` says `better`, `as good`, `worse`,
+        `undecided`, `equal` or `one seed`.
 
     Raises
     ------

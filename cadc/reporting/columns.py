@@ -7,9 +7,13 @@ from typing import Any
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.prefixes import PREFIX, VALIDATION
 from cadc.evaluation.saved_tables import SAVED, Task
+from cadc.evaluation.statistics.printed import p_text
+from cadc.evaluation.statistics.verdict import LEVEL
 from cadc.experiment.columns import PLACES, is_metric_column
 
 HEADS = {
+    "p_holm": "p (Holm)",
+    "p_margin_holm": "p of the margin (Holm)",
     "rows_kept": "rows",
     "total_s_mean": "seconds",
     "embedding_bytes": "table bytes",
@@ -18,6 +22,9 @@ HEADS = {
     "lookup_ns_mean": "ns a look-up",
     "psnr_mean": "PSNR (dB)",
 }
+
+LEVELS = {"p_holm": LEVEL, "p_margin_holm": LEVEL / 2}
+"""Columns of p values, two-sided and one-sided, and the level that each is held against."""
 
 
 def metrics_of(asked: Iterable[str], records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -99,8 +106,8 @@ def shown(column: str, value: Any) -> str:
         return ""
     if "_difference" in column:
         return f"{value:+.4f}"
-    if column.startswith("p_holm"):
-        return "<0.001" if value < 0.001 else f"{value:.3f}"
+    if column in LEVELS:
+        return p_text(value, LEVELS[column])
     if is_metric_column(re.sub("_(mean|std|ci|published)$", "", column)):
         return f"{value:.4f}"
     if isinstance(value, bool):

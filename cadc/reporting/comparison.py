@@ -52,9 +52,9 @@ COLUMNS = [
     "delong_se",
     "runs",
 ]
-"""`low` and `high` are the interval that belongs to the verdict, adjusted as its test is; `low_95` and `high_95` are that
-of this comparison alone. `p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin or
-more; those ending in `_holm` are adjusted over the family, and empty where nothing was tested. `share` is the arm's
+"""`low` and `high` are the interval that belongs to the verdict, adjusted as its test is; `low_95` and `high_95` are
+that of this comparison alone. `p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin
+or more; those ending in `_holm` are adjusted over the family, and empty where nothing was tested. `share` is the arm's
 metric over the reference's, for ranks only; `delong_se` DeLong's standard error of a difference in AUC over one seed's
 rows, which takes rows as independent and models as fixed; `runs` a hash."""
 
@@ -226,15 +226,21 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
     """Return a comparison of the same runs that is kept beside results."""
     for folder in committed:
-        frame = read_kept(folder / file, COLUMNS, ["runs", "verdict"], later=LATER)
+        frame = kept_comparison(folder / file)
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
-            return _typed(judged(_of_today(frame)))
+            return _typed(judged(frame))
     return None
 
 
-def _of_today(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a kept comparison with the columns that those of earlier versions lack, and equal arms told."""
-    if frame["low_95"].notna().any():
+def kept_comparison(path: Path) -> pd.DataFrame | None:
+    """Return a comparison that is kept beside results, in the columns of today; None if there is none.
+
+    Raises
+    ------
+    CadcError : if the file is not a comparison, or was changed.
+    """
+    frame = read_kept(path, COLUMNS, ["runs", "verdict"], later=LATER)
+    if frame is None or frame["low_95"].notna().any():
         return frame
     is_equal = (frame["difference"] == 0) & (frame["standard_error"] == 0)
     frame = frame.assign(low_95=frame["low"], high_95=frame["high"])

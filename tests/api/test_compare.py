@@ -32,10 +32,10 @@ def test_ids_and_frames_name_the_same_runs(arms, swept, folder):
     assert cadc.compare([run.id for run in few], full, "logloss", 0.01, runs=folder).interval == found.interval
 
 
-def test_a_single_pair_is_undecided(arms):
+def test_a_single_pair_is_one_seed(arms):
     (first, *_), (other, *_) = arms
     found = cadc.compare(first, other)
-    assert found.verdict == "undecided"
+    assert found.verdict == "one seed"
     assert "1 seed," in str(found) and "undecided" in str(found)
 
 

@@ -10,7 +10,8 @@ from cadc.evaluation.statistics import compare, holm, verdict
 from cadc.experiment import Reference
 from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.comparison import COLUMNS, compare_points
-from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
+from cadc.reporting.comparison_columns import add_comparison, comparison_markdown, interval_of
+from tests.evaluation.statistics.verdict_rules import read
 from tests.reporting.scored_table import Table, expected
 
 
@@ -25,10 +26,12 @@ def test_every_point_is_compared_with_the_named_one(table, metric):
         line = found.loc[row]
         assert line["difference"] == pytest.approx(right.interval.estimate, abs=1e-12)
         assert line["p"] == pytest.approx(right.p_difference)
-        assert (line["low"], line["high"]) == pytest.approx((right.interval.low, right.interval.high))
+        assert (line["low_95"], line["high_95"]) == pytest.approx((right.interval.low, right.interval.high))
         assert (line["seeds"], line["n_units"], line["unit"]) == (3, 25, "user")
         assert pd.isna(line["delong_se"]) == (metric != "auc")
-    others = found.drop(index=1)
+    assert found.loc[3, "verdict"] == "equal"  # the very same scores
+    assert found.loc[3, ["p_holm", "p_margin_holm"]].isna().all()
+    others = found.drop(index=[1, 3])
     np.testing.assert_allclose(others["p_holm"], holm(others["p"]))
     np.testing.assert_allclose(others["p_margin_holm"], holm(others["p_margin"]))
     sign = -1 if metric == "logloss" else 1
@@ -37,7 +40,8 @@ def test_every_point_is_compared_with_the_named_one(table, metric):
         for line in others.to_dict("records")
     ]
     assert found.loc[0, "verdict"] == "worse"
-    assert found.loc[3, "verdict"] == "as good (0.002)"  # the very same scores
+    for line in others.to_dict("records"):
+        assert read(interval_of(line), sign, 0.002) == line["verdict"]
 
 
 def test_one_seed_decides_nothing(tmp_path):
@@ -46,18 +50,21 @@ def test_one_seed_decides_nothing(tmp_path):
     table.add("mf", 1.0, 3.0, [(0, 0)])
     found = table.compare("random")
     assert found.loc[1, "p"] < 0.01
-    assert found.loc[1, "verdict"] == "undecided"
+    assert found.loc[1, ["verdict", "seeds"]].tolist() == ["one seed", 1]
+    assert "| 1 |" in comparison_markdown(found)
 
 
 def test_the_table_says_what_it_is_compared_with(table):
     plain = pd.DataFrame([point.columns for point in table.points])
     reference = Reference("random", 1.0, "logloss", 0.01)
     wide = add_comparison(plain, table.compare("random", 1.0, "logloss", 0.01), [reference])
-    assert list(wide.columns[-5:]) == [
+    assert list(wide.columns[-7:]) == [
         "logloss_difference",
         "logloss_difference_low",
         "logloss_difference_high",
         "p_holm",
+        "p_margin_holm",
+        "seeds_compared",
         "verdict",
     ]
     assert "logloss to random at rate 1" in wide.attrs["note"]

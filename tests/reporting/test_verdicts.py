@@ -39,6 +39,9 @@ def lines_of(runs, comparison=None, references=REFERENCES):
         (["as good (0.002)", "worse"], "worse"),
         (["undecided", "worse"], "worse"),
         (["better", "worse"], "divided"),
+        (["equal", "equal"], "equal"),
+        (["equal", "better"], "as good"),
+        (["equal", "one seed"], "one seed"),
     ],
 )
 def test_an_arm_is_as_good_only_by_all_metrics(verdicts, expected):

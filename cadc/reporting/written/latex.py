@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.escape import latex as escape
-from cadc.reporting.columns import head, is_empty, label, shown
+from cadc.reporting.columns import LEVELS, head, is_empty, label, shown
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 
@@ -48,8 +48,8 @@ def _head(name: str) -> str:
     if "_difference" in name:
         metric, _, other = name.partition("_difference")
         return rf"$\Delta$ {escape(label(metric))}{escape(other)}"
-    if name.startswith("p_holm"):
-        return f"$p$ (Holm){escape(name.removeprefix('p_holm'))}"
+    if name in LEVELS:
+        return f"${head(name)[0]}${head(name)[1:]}"
     return {"dataset": "data", "dim": "$d$", "rate": r"rate (\%)"}.get(name, escape(head(name)))
 
 
@@ -72,6 +72,6 @@ def _cell(name: str, row: dict[str, Any]) -> str:
         return f"{int(value):,}".replace(",", r"\,")
     if name == "total_s_mean":
         return f"{value:.1f}"
-    if name.startswith("p_holm"):
-        return "$<0.001$" if value < 0.001 else f"{value:.3f}"
+    if name in LEVELS:
+        return f"${text}$" if (text := shown(name, value)).startswith("<") else text
     return escape(shown(name, value))

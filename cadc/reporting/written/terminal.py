@@ -28,7 +28,7 @@ def print_table(title: str, table: pd.DataFrame) -> None:
     compared = [
         str(name) for name in table if is_of_comparison(str(name)) and not str(name).endswith(("_low", "_high"))
     ]
-    compared = [name for name in compared if not name.startswith("p_")]
+    compared = [name for name in compared if not name.startswith(("p_", "seeds_"))]
     further = further_columns(table)
     printed = Table(title=Text(escape.terminal(title, LONGEST)))
     leading = leading_columns(table)

@@ -65,9 +65,10 @@ def test_no_seeds_or_nan_raise_data_error(values):
         (-0.0005, 0.001, 0.01, 3, "as good (0.002)"),  # certainly worse, and certainly within the margin
         (-0.01, 0.001, 1.0, 3, "worse"),
         (-0.01, 0.2, 0.9, 3, "undecided"),
-        (0.01, 0.001, 1e-9, 1, "undecided"),  # nothing is known of the noise of training
+        (0.01, 0.001, 1e-9, 1, "one seed"),  # nothing is known of the noise of training
         (0.0, 1.0, 0.0, 3, "as good (0.002)"),
     ],
 )
 def test_words_follow_their_rules(advantage, p_difference, p_margin, n_seeds, word):
     assert verdict(advantage, p_difference, p_margin, n_seeds, margin=0.002) == word
+    assert verdict(advantage, p_difference, p_margin, n_seeds, margin=0.002, is_equal=True) == "equal"
