@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from cadc.api.finished import Run
     from cadc.api.lightning import lightning
     from cadc.api.listing import runs
+    from cadc.api.module import RecommenderModule
     from cadc.api.plot import plot
     from cadc.api.run import run
     from cadc.api.sweep import sweep
     from cadc.errors import CadcError, UsageError
     from cadc.training.data_module import InteractionDataModule
-    from cadc.training.module import RecommenderModule
 else:
     __getattr__, __dir__ = lazily(__name__)
 

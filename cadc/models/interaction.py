@@ -48,4 +48,5 @@ class _Products(torch.autograd.Function):
         # The column of zeros stands for the diagonal, which is not a pair.
         padded = torch.nn.functional.pad(gradients[0], (0, 1))
         symmetric = padded.index_select(1, pair_of_cell).view(-1, n_vectors, n_vectors)
-        return torch.bmm(symmetric, vectors), None, None
+        # Under autocast the products have fewer bits than the vectors.
+        return torch.bmm(symmetric.to(vectors.dtype), vectors), None, None

@@ -1,4 +1,4 @@
-"""How a model is fitted: with a run's own early stopping and checkpoints, or in any Trainer of Lightning."""
+"""How a model is fitted, with a run's own early stopping and checkpoints; and its data for any Trainer of Lightning."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from cadc.training.data_module import InteractionDataModule
     from cadc.training.fit import Fit
     from cadc.training.fit_result import FitResult
-    from cadc.training.module import RecommenderModule
 else:
     __getattr__, __dir__ = lazily(__name__)
 
-__all__ = ["Fit", "FitResult", "InteractionDataModule", "RecommenderModule"]
+__all__ = ["Fit", "FitResult", "InteractionDataModule"]

@@ -102,6 +102,9 @@ class InteractionDataModule(pl.LightningDataModule):
         self.batch_size, self.num_workers = batch_size, num_workers
         self.beside, self.transform = beside, transform
         self.shuffle_users = shuffle_users
+        self._shuffle: torch.Generator | None = None
+        self._resumed: Tensor | None = None
+        """State of the generator of the order of rows in a checkpoint that is resumed from."""
 
     @cached_property
     def log(self) -> InteractionLog:
@@ -117,6 +120,14 @@ class InteractionDataModule(pl.LightningDataModule):
             return self.sampler
         return self.sampler(self.log, numpy_generator(self.seed, "sample"))
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the order of training rows, for a checkpoint."""
+        return {} if self._shuffle is None else {"shuffle": self._shuffle.get_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Have the next training go on with the order of rows that follows that of a checkpoint."""
+        self._resumed = state_dict.get("shuffle")
+
     def prepare_data(self) -> None:
         """Prepare the log, on one process of each machine."""
         _ = self.log
@@ -126,10 +137,13 @@ class InteractionDataModule(pl.LightningDataModule):
         _ = self.sample
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Return the rows of the sample, shuffled anew at each epoch."""
+        """Return the rows of the sample, shuffled anew at each epoch; the order goes on where a fit is resumed."""
         beside = self.sample.batch_columns() if self.beside is None else self.beside
-        shuffle = torch_generator(self.seed, "batches")
-        return self._loader(LogRows(self.log, self.sample.rows, beside), self.batch_size, shuffle)
+        self._shuffle = torch_generator(self.seed, "batches")
+        if self._resumed is not None:
+            self._shuffle.set_state(self._resumed.cpu())
+            self._resumed = None
+        return self._loader(LogRows(self.log, self.sample.rows, beside), self.batch_size, self._shuffle)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation rows in their order."""

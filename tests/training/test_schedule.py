@@ -4,13 +4,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pytorch_lightning.plugins import Precision
 from torch import nn
 
+from cadc import RecommenderModule
 from cadc.data.batches import BatchLoader
 from cadc.errors import UsageError
 from cadc.models.model import Model
 from cadc.training.fit import Fit
-from cadc.training.module import RecommenderModule
 from cadc.training.schedule import Schedule
 
 
@@ -134,6 +135,7 @@ def test_a_module_has_the_rates_of_the_schedule_over_the_steps_of_its_trainer():
 
     class Steps:
         estimated_stepping_batches = 20
+        precision_plugin = Precision()
 
     module.trainer = None
     module._trainer = Steps()

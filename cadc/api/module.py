@@ -1,21 +1,25 @@
 """The Lightning module for a `pytorch_lightning.Trainer` of your own."""
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.plugins import MixedPrecision
+from pytorch_lightning.utilities.rank_zero import rank_zero_warn
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
+from cadc.api.parts import parts_of
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.evaluation.metrics.lookup import metric
-from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.prefixes import VALIDATION, prefixed
 from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.saved_tables import SAVED
 from cadc.evaluation.tasks import HeldOutRanks, require_numbers
@@ -31,13 +35,17 @@ class RecommenderModule(pl.LightningModule):
 
     It logs `train/loss` once an epoch, and at each validation and test `auc` and `logloss` of all rows, such as
     `val/auc`, for `EarlyStopping("val/logloss")` or `ModelCheckpoint(monitor="val/auc", mode="max")`. With several
-    devices, scores are gathered before a metric is computed. `predict` gives probabilities.
+    devices, scores are gathered before a metric is computed. `predict` gives probabilities. Under mixed precision
+    weights, loss and metrics stay in float32.
+
+    A checkpoint holds the overrides that the model was made of: `RecommenderModule.load_from_checkpoint(path)` makes it
+    again, with the data at hand. A model of your own has none, and is given: `load_from_checkpoint(path, model=model)`.
 
     The runs of `cadc.run` are fitted by `cadc.training.Fit`, which keeps the best epoch, resumes and records them.
 
     Parameters
     ----------
-    model : maps a `cadc.data.Batch` to logits, shape [B], see `cadc.models.Model`.
+    model : maps a `cadc.data.Batch` to logits, shape [B], see `cadc.models.Model`; None makes that of `overrides`.
     learning_rate : of Adam.
     weight_decay_tables : L2 penalty on the vectors that a batch looks up, see `VectorPenalty`.
     weight_decay_mlp : L2 penalty added to the gradients of the other weights.
@@ -49,6 +57,11 @@ class RecommenderModule(pl.LightningModule):
         that of each batch.
     schedule, warm_up, final_rate : how the learning rate changes over all steps of the Trainer, see
         `cadc.training.schedule.Schedule`.
+    overrides : that the model is made of, such as `"data=ml-1m"`; not used where a model is given.
+
+    Raises
+    ------
+    UsageError : without model and overrides, for a wrong override, or for a model that ranks without its log.
 
     >>> import pytorch_lightning as pl  # doctest: +SKIP
     >>> module, data = cadc.lightning("data=ml-1m", "sampler.rate=0.1")  # doctest: +SKIP
@@ -59,7 +72,7 @@ class RecommenderModule(pl.LightningModule):
 
     def __init__(
         self,
-        model: Model,
+        model: Model | None = None,
         learning_rate: float = 3e-3,
         weight_decay_tables: float = 3e-4,
         weight_decay_mlp: float = 1e-4,
@@ -69,11 +82,21 @@ class RecommenderModule(pl.LightningModule):
         schedule: Shape = "constant",
         warm_up: float = 0.0,
         final_rate: float = 0.0,
+        overrides: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        overrides = list(overrides)
+        if model is None:
+            if not overrides:
+                raise UsageError(
+                    "there is neither a model nor overrides to make one of; give the model of a checkpoint without "
+                    "overrides: RecommenderModule.load_from_checkpoint(path, model=model)."
+                )
+            parts = parts_of(overrides)
+            model, ranked, shares = parts.model, parts.ranked, parts.shares()
         if model.task == "ranking" and ranked is None:
             raise UsageError(f"{type(model).__name__} ranks items; give the log whose items it ranks: ranked=data.log.")
-        # For loggers, and so that `load_from_checkpoint(path, model=model)` needs no more.
+        # Plain values, for loggers and for `load_from_checkpoint`.
         self.save_hyperparameters(ignore=["model", "ranked", "shares"])
         self.model, self.learning_rate = model, learning_rate
         self.weight_decay_mlp, self.lazy_tables = weight_decay_mlp, lazy_tables
@@ -90,8 +113,10 @@ class RecommenderModule(pl.LightningModule):
         """Return Adam with a group of weights that it decays, and one that it does not; and its schedule, if any."""
         if skips_rows(self.model, self.lazy_tables):
             with_sparse_gradients(self.model)
+        # A fused step would take the scaling of 16-bit gradients upon itself, which leaves out rows and cannot clip.
+        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)
         # Which is Adam where gradients are dense.
-        optimizer = LazyAdam(weight_groups(self.model, self.weight_decay_mlp), lr=self.learning_rate, fused=True)
+        optimizer = LazyAdam(weight_groups(self.model, self.weight_decay_mlp), lr=self.learning_rate, fused=fused)
         if self.schedule.is_constant:
             return optimizer
         n_steps = self.trainer.estimated_stepping_batches
@@ -102,6 +127,21 @@ class RecommenderModule(pl.LightningModule):
             )
         rate = LambdaLR(optimizer, lambda step: self.schedule.share(step, int(n_steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+    def on_fit_start(self) -> None:
+        """Warn of callbacks that would keep the worst epoch: Lightning compares by `mode="min"` unless it is told."""
+        modes = self._modes()
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, EarlyStopping | ModelCheckpoint) and callback.mode != modes.get(
+                callback.monitor or "", callback.mode
+            ):
+                name, right = f'{type(callback).__name__}("{callback.monitor}")', modes[str(callback.monitor)]
+                rank_zero_warn(f'{name} has mode="{callback.mode}" and looks for the worst epoch; set mode="{right}".')
+
+    def _modes(self) -> dict[str, str]:
+        """Return the mode of callbacks that suits each metric that is logged, by its name."""
+        logged = SAVED["ctr" if self.ranked is None else "ranking"].each_epoch
+        return {f"{VALIDATION}{name}": "max" if metric(name).higher_is_better else "min" for name in logged}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Copy a batch to the device, unless it is there already."""
@@ -130,7 +170,7 @@ class RecommenderModule(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Score a batch; the metrics are those of all rows."""
         if self.ranked is None:
-            self._seen.append((self(batch), batch.label))
+            self._seen.append((self(batch).float(), batch.label))
 
     test_step = validation_step
 
