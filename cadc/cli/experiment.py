@@ -97,15 +97,9 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
 
 def run(arguments: argparse.Namespace) -> str:
     """Run the grid of one experiment and write its results; return a line about them."""
-    from cadc.execution.jobs import plan, runnable_cells
-    from cadc.execution.sweep import execute
+    from cadc.configuration.precheck import precheck
     from cadc.experiment import load_experiment
     from cadc.launchers.launch import split_launcher
-    from cadc.ledger import Ledger
-    from cadc.loggers.after import AfterRun
-    from cadc.reporting.contents import require_names_of_their_own
-    from cadc.reporting.results import write_results
-    from cadc.reporting.written.terminal import print_table
     from cadc.storage.output_files import check_output_folder
 
     experiment = load_experiment(arguments.name)
@@ -116,6 +110,16 @@ def run(arguments: argparse.Namespace) -> str:
     arguments.overrides, launcher = split_launcher(arguments.overrides)
     cells, folder = wanted(experiment, arguments)
     check_output_folder(folder)
+    precheck([cell.overrides for cell in cells])
+    # These import PyTorch.
+    from cadc.execution.jobs import plan, runnable_cells
+    from cadc.execution.sweep import execute
+    from cadc.ledger import Ledger
+    from cadc.loggers.after import AfterRun
+    from cadc.reporting.contents import require_names_of_their_own
+    from cadc.reporting.results import write_results
+    from cadc.reporting.written.terminal import print_table
+
     cells = runnable_cells(cells)
     jobs = plan([cell.overrides for cell in cells])
     require_names_of_their_own([job.data for job in jobs])

@@ -32,17 +32,21 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.configuration.overrides import expand
-    from cadc.execution.jobs import plan
-    from cadc.execution.sweep import execute
+    from cadc.configuration.precheck import precheck
     from cadc.launchers.launch import split_launcher
-    from cadc.ledger import Ledger
-    from cadc.loggers.after import AfterRun
-    from cadc.storage.run_files import RECORD
 
     overrides, launcher = split_launcher(arguments.overrides)
     combinations = expand(overrides) if arguments.multirun else [overrides]
     if not combinations:
         raise UsageError("the sweep is empty: a key has no values; list some.")
+    precheck(combinations)
+
+    from cadc.execution.jobs import plan
+    from cadc.execution.sweep import execute
+    from cadc.ledger import Ledger
+    from cadc.loggers.after import AfterRun
+    from cadc.storage.run_files import RECORD
+
     jobs = plan(combinations)
     ledger = Ledger()
     if arguments.dry_run:

@@ -28,13 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    from cadc.configuration.precheck import precheck
     from cadc.launchers.launch import split_launcher
+
+    overrides, launcher = split_launcher(arguments.overrides)
+    precheck([[text for text in overrides if not text.lstrip("+").startswith(("tune=", "tune."))]])
+
     from cadc.ledger import Ledger
     from cadc.storage.output_files import check_output_folder
     from cadc.tuning.report import write_report
     from cadc.tuning.work import open_study, work
 
-    overrides, launcher = split_launcher(arguments.overrides)
     ledger = Ledger()
     study, base = open_study(overrides, ledger)
     folder = arguments.output or Path("outputs") / "tune" / study.name

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -26,10 +27,12 @@ class ChosenOptions:
     Parameters
     ----------
     config : all keys with the values of the files, interpolations unresolved.
+    plain : the same as dictionaries.
     names : the option of each group.
     """
 
     config: DictConfig
+    plain: Mapping[str, Any]
     names: Mapping[str, str]
 
 
@@ -48,7 +51,11 @@ def chosen_options(choices: tuple[str, ...], plugin_files: tuple[tuple[Path, int
     assert isinstance(names, dict)
     with open_dict(config):
         del config["hydra"]
-    return ChosenOptions(config, {str(key): name for key, name in names.items() if not str(key).startswith("hydra")})
+    plain = OmegaConf.to_container(config)
+    assert isinstance(plain, dict)
+    check_tree(plain, "the configuration")
+    own = {str(key): name for key, name in names.items() if not str(key).startswith("hydra")}
+    return ChosenOptions(config, {str(key): value for key, value in plain.items()}, own)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -18,6 +18,7 @@ from cadc.configuration.components import TARGET, options_of
 from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.interpolation import check_interpolations, check_tree
 from cadc.configuration.overrides import parse_overrides
+from cadc.configuration.plain_keys import with_keys
 from cadc.configuration.suggestions import nearest_keys, nearest_options
 from cadc.errors import UsageError, shown
 
@@ -79,45 +80,60 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
     """Compose, once for each list of overrides: grids are composed twice."""
     parsed = parse_overrides(overrides)
     for override in parsed:
-        if override.is_sweep_override():
-            key = override.get_key_element()
-            raise UsageError(
-                f"{shown(override.input_line)[1:-1]} gives several values; add -m (in Python: cadc.sweep) to run them "
-                f"all, or quote a text that holds a comma: \"{key}='...'\"."
-            )
+        require_single_value(override)
     return _compose(parsed)
+
+
+def require_single_value(override: Override) -> None:
+    """Raise a UsageError for an override that gives several values, of which a run takes one."""
+    if override.is_sweep_override():
+        key = override.get_key_element()
+        raise UsageError(
+            f"{shown(override.input_line)[1:-1]} gives several values; add -m (in Python: cadc.sweep) to run them "
+            f"all, or quote a text that holds a comma: \"{key}='...'\"."
+        )
+
+
+def composed_config(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of a run as `compose_config` does, but without loading its classes to check it."""
+    return deepcopy(_composed(tuple(overrides)))
 
 
 def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
     plugin_files, known = checked_plugin_files(), groups()
-    # Hydra would also accept the path of any file as an option.
-    if reason := _wrong_group(parsed, known):
-        raise UsageError(reason)
-    choosing = [override for override in parsed if _chooses(override, known)]
+    require_options(parsed, known)
+    choosing = [override for override in parsed if chooses(override, known)]
     try:
         options = chosen_options(tuple(override.input_line or "" for override in choosing), plugin_files)
-        composed = deepcopy(options.config)
         # Hydra, too, sets keys after it has merged the files.
-        ConfigLoaderImpl._apply_overrides_to_config([o for o in parsed if o not in choosing], composed)
-        if "choices" in composed:
-            raise UsageError("choices cannot be set; choose the option of each group with GROUP=OPTION.")
-        unfilled = OmegaConf.to_container(composed)
-        assert isinstance(unfilled, dict)
-        check_tree(unfilled, "the configuration")
-        check_interpolations({str(key): value for key, value in unfilled.items()})
-        config = OmegaConf.to_container(composed, resolve=True)
+        setting = [override for override in parsed if override not in choosing]
+        config = with_keys(options.plain, setting) or _set_by_hydra(options.config, setting)
     except (HydraException, OmegaConfBaseException, ValueError, YAMLError) as error:
         reason = (
-            _wrong_key(parsed) or f"{str(error).splitlines()[0].rstrip('.')}; `cadc train --dry-run` shows all keys."
+            wrong_key(parsed) or f"{str(error).splitlines()[0].rstrip('.')}; `cadc train --dry-run` shows all keys."
         )
         raise UsageError(reason) from error
-    assert isinstance(config, dict)
     # Hydra leaves out a list of no options.
     found = {VIEWS: {}} | {str(key): value for key, value in config.items()}
     return found | {"choices": {key: name for key, name in options.names.items() if key != VIEWS}}
 
 
-def _chooses(override: Override, known: Mapping[str, list[str]]) -> bool:
+def _set_by_hydra(config: DictConfig, overrides: Sequence[Override]) -> dict[str, Any]:
+    """Return a copy of a configuration with keys set and interpolations resolved."""
+    composed = deepcopy(config)
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), composed)
+    if "choices" in composed:
+        raise UsageError("choices cannot be set; choose the option of each group with GROUP=OPTION.")
+    unfilled = OmegaConf.to_container(composed)
+    assert isinstance(unfilled, dict)
+    check_tree(unfilled, "the configuration")
+    check_interpolations({str(key): value for key, value in unfilled.items()})
+    resolved = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def chooses(override: Override, known: Mapping[str, list[str]]) -> bool:
     """Tell whether an override chooses the option of a group, and does not set a key."""
     return str(override.key_or_group) in known and not isinstance(override.value(), dict)
 
@@ -159,8 +175,16 @@ BESIDE_GROUPS: dict[str, Any] = {
 """Keys beside the groups, and their types."""
 
 
-def _wrong_group(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> str | None:
-    """Return a message about the first override that names an unknown option of a group."""
+def require_options(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> None:
+    """Raise a UsageError for the first override that names an unknown option of a group.
+
+    Hydra would also accept the path of any file as an option.
+    """
+    if reason := _wrong_option(parsed, known):
+        raise UsageError(reason)
+
+
+def _wrong_option(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> str | None:
     for override in parsed:
         group, option = str(override.key_or_group), override.value()
         # A dictionary sets keys of the group; any other value names an option, or a list of options.
@@ -177,7 +201,7 @@ def _wrong_group(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> 
     return None
 
 
-def _wrong_key(parsed: Sequence[Override]) -> str | None:
+def wrong_key(parsed: Sequence[Override]) -> str | None:
     """Return a message about the first override of a key that the chosen options do not have."""
     known = groups()
     chosen = [override for override in parsed if str(override.key_or_group) in known]

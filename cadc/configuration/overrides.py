@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import lru_cache
 from itertools import product
 from math import ceil, inf, prod
 from typing import Any
@@ -96,23 +97,25 @@ def parse_overrides(overrides: Sequence[str]) -> list[Override]:
     >>> [override.value() for override in parse_overrides(["data.path=März (1).csv", "data.path='a,b.csv'"])]
     ['März (1).csv', 'a,b.csv']
     """
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        check_override(text)
-        override = _parsed(text, parser)
-        if not override.key_or_group:
-            raise UsageError(f"{shown(text)} has no key; write key=value, such as sampler.rate=0.1.")
-        if override.is_delete():
-            raise UsageError(f"{text!r} deletes a key, but every key is needed; choose another option or value.")
-        if str(override.key_or_group).startswith("hydra"):
-            raise UsageError(f"{text!r} configures Hydra itself, which is not supported; leave it out.")
-        if override.package is not None:
-            raise UsageError(f"{text!r} moves a group to another key, which is not supported; leave out the @.")
-        # Checked again, since quotes and backslashes are resolved now.
-        check_tree(_plain(override), f"the override {shown(text)}")
-        parsed.append(override)
-    return parsed
+    return [_parsed_once(text) for text in overrides]
+
+
+@lru_cache(maxsize=10_000)
+def _parsed_once(text: str) -> Override:
+    """Parse and check an override; the runs of a sweep share most of theirs."""
+    check_override(text)
+    override = _parsed(text, OverridesParser.create())
+    if not override.key_or_group:
+        raise UsageError(f"{shown(text)} has no key; write key=value, such as sampler.rate=0.1.")
+    if override.is_delete():
+        raise UsageError(f"{text!r} deletes a key, but every key is needed; choose another option or value.")
+    if str(override.key_or_group).startswith("hydra"):
+        raise UsageError(f"{text!r} configures Hydra itself, which is not supported; leave it out.")
+    if override.package is not None:
+        raise UsageError(f"{text!r} moves a group to another key, which is not supported; leave out the @.")
+    # Checked again, since quotes and backslashes are resolved now.
+    check_tree(_plain(override), f"the override {shown(text)}")
+    return override
 
 
 def _parsed(text: str, parser: OverridesParser) -> Override:
