@@ -127,7 +127,8 @@ def run(arguments: argparse.Namespace) -> str:
     ledger = Ledger()
     after = AfterRun(experiment.name)
     try:
-        outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after)
+        arms = {job.run_id: cell.arm for cell, job in zip(cells, jobs, strict=True)}
+        outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after, arms=arms)
     finally:
         with suppress(OSError):  # it has earlier results
             folder.rmdir()

@@ -73,6 +73,7 @@ def _list(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace)
     from cadc.ledger.order import in_order, limited
     from cadc.ledger.run_columns import run_columns
     from cadc.ledger.status import entries_of
+    from cadc.ledger.sweeps import sweep_line, sweeps
     from cadc.terminal.aligned import aligned, terminal_width
 
     entries = list(entries_of(ledger))
@@ -86,6 +87,9 @@ def _list(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace)
         show(*lines)
     of = f" of {len(found)}" if len(listed) < len(found) else ""
     show(f"{counts(listed, of)} in {ledger.folder}")
+    statuses = {entry.run_id: entry.status for entry in entries}
+    for sweep in sweeps(ledger):
+        show(sweep_line(sweep, statuses))
     if is_cut:
         say("Some columns or texts do not fit this terminal; --wide shows them.")
     _require_readable(listed)

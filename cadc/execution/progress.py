@@ -9,6 +9,7 @@ from cadc.execution.jobs import Job
 from cadc.execution.outcome import STATES, Outcome
 from cadc.execution.time_left import Estimate, own_seconds
 from cadc.ledger.store import Ledger, Record
+from cadc.ledger.sweeps import SweepNotes, SweepRun
 from cadc.loggers.after import AfterRun
 from cadc.terminal.progress import Display, Report
 
@@ -23,10 +24,17 @@ class Progress:
     display : whose bar is moved.
     report : takes a line about each run; the display if None.
     after : logs each run that this sweep finished; None logs nothing.
+    arms : of an experiment by run id.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], ledger: Ledger, display: Display, report: Report | None, after: AfterRun | None
+        self,
+        jobs: Sequence[Job],
+        ledger: Ledger,
+        display: Display,
+        report: Report | None,
+        after: AfterRun | None,
+        arms: Mapping[str, str] | None = None,
     ) -> None:
         self.jobs = jobs
         self.ledger = ledger
@@ -37,6 +45,9 @@ class Progress:
         self.estimate = Estimate(jobs)
         self.shared = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
         self.numbers = {job.run_id: number for number, job in enumerate(jobs, 1)}
+        name = (after.group if after else None) or ""
+        runs = [SweepRun(job.run_id, (arms or {}).get(job.run_id, ""), self._own(job)) for job in jobs]
+        self.notes = SweepNotes(ledger, name, runs)
 
     def end(self, job: Job, state: str, seconds: float | None = None) -> None:
         """Note the final state of a run and report it.
@@ -52,8 +63,7 @@ class Progress:
         CadcError : if the only run of the sweep failed before.
         """
         self.outcome.states[job.run_id] = state
-        own = " ".join(override for override in job.overrides if override not in self.shared)
-        label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {own}".rstrip()
+        label = f"[{self.numbers[job.run_id]}/{len(self.jobs)}] {job.run_id} {self._own(job)}".rstrip()
         if state in ("failed before", "unreachable") and job.run_id not in self.outcome.errors:
             reason = self.ledger.record(job.run_id).get("reason", "")
             self.outcome.errors[job.run_id] = CadcError(str(reason))
@@ -72,6 +82,7 @@ class Progress:
         if seconds is None or not is_new:
             seconds = own_seconds(record)
         self.estimate.add(job, seconds)
+        self.notes.left(self.estimate.seconds(self.outcome.states))
         how = f"{seconds:.1f} s" if is_new else STATES[state]
         also = f", {state}" if state in ("resumed", "skipped") else ""
         remaining = self.estimate.remaining(self.outcome.states)
@@ -82,6 +93,10 @@ class Progress:
         if self.after and state != "elsewhere":
             self.after.run(job.settings.logger, self.ledger.path(job.run_id))
 
+    def _own(self, job: Job) -> str:
+        """Return the overrides in which a run differs from others of the sweep."""
+        return " ".join(override for override in job.overrides if override not in self.shared)
+
     def _counts(self) -> str:
         counts = self.outcome.counts
         failed = counts.get("failed", 0) + counts.get("failed before", 0)
@@ -89,9 +104,15 @@ class Progress:
         return f"{n_ended - failed} done, {failed} failed, {len(self.jobs) - n_ended} left"
 
     def show(self, n_running: int) -> None:
-        """Move the bar of the sweep."""
+        """Move the bar of the sweep, and note what it intends to run while it runs something."""
+        if n_running and len(self.jobs) > 1:
+            self.notes.work()
         state = f"{self._counts()}, {n_running} running{self.estimate.remaining(self.outcome.states)}"
         self.display.sweep(len(self.outcome.states), state)
+
+    def close(self) -> None:
+        """Note that the sweep is over, unless runs of it are left."""
+        self.notes.end(len(self.outcome.states) == len(self.jobs) and "interrupted" not in self.outcome.counts)
 
 
 def metrics_text(record: Record) -> str:

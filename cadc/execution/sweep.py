@@ -6,7 +6,7 @@ Any number of processes may work on the same sweep in one ledger: a run belongs 
 import platform
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ def execute(
     report: Report | None = None,
     launcher: Sequence[str] = (),
     after: AfterRun | None = None,
+    arms: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run all jobs that are not finished yet, one after the other in this process, or through a launcher.
 
@@ -46,10 +47,11 @@ def execute(
     report : takes a line about each run; None prints it.
     launcher : overrides that choose a launcher, see `cadc.launchers.launch`; none runs the jobs in this process.
     after : logs each finished run; None logs nothing.
+    arms : of an experiment by run id, for who looks at the sweep while it works.
     """
     unique = list({job.run_id: job for job in jobs}.values())
     with Display(len(unique)) as display:
-        progress = Progress(unique, ledger, display, report, after)
+        progress = Progress(unique, ledger, display, report, after, arms)
         sweep = _Sweep(unique, ledger, retry_failed, progress)
         try:
             if launcher:
@@ -60,6 +62,7 @@ def execute(
             if len(unique) > 1:
                 for line in progress.outcome.summary(len(unique)):
                     progress.report(line)
+            progress.close()
     return progress.outcome
 
 

@@ -32,8 +32,8 @@ class Estimate:
         """Add the seconds of a run that ended."""
         self.took.setdefault(self.arms[job.run_id], []).append(seconds)
 
-    def remaining(self, states: Mapping[str, str]) -> str:
-        """Return the time left as text; empty if nothing is known yet or nothing is left.
+    def seconds(self, states: Mapping[str, str]) -> float | None:
+        """Return the seconds left; None if nothing is known yet or nothing is left.
 
         Parameters
         ----------
@@ -42,7 +42,11 @@ class Estimate:
         left = [arm for run_id, arm in self.arms.items() if run_id not in states]
         known = [seconds for values in self.took.values() for seconds in values]
         if not left or not known:
-            return ""
+            return None
         mean = sum(known) / len(known)
-        total = sum(sum(self.took[arm]) / len(self.took[arm]) if arm in self.took else mean for arm in left)
-        return f", about {clock(total)} to go"
+        return sum(sum(self.took[arm]) / len(self.took[arm]) if arm in self.took else mean for arm in left)
+
+    def remaining(self, states: Mapping[str, str]) -> str:
+        """Return the time left as text; empty if nothing is known yet or nothing is left."""
+        seconds = self.seconds(states)
+        return "" if seconds is None else f", about {clock(seconds)} to go"

@@ -14,6 +14,7 @@ from cadc.execution.epochs import recorded_history, saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
 from cadc.ledger.store import Ledger
+from cadc.ledger.sweeps import SweepNotes, SweepRun
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Display, Report
@@ -96,6 +97,16 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
     MachineTrouble : such as a full disk; the trial is resumed later.
     UsageError : for a metric that no run has.
     """
+    notes = SweepNotes(ledger, study.name, [], study.tuning.trials * study.tuning.repeats)
+    is_over = False
+    try:
+        _work(study, base, ledger, report, notes)
+        is_over = True
+    finally:
+        notes.end(is_over)
+
+
+def _work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report | None, notes: SweepNotes) -> None:
     with Display(study.tuning.trials) as shown:
         while True:
             check_interrupt()
@@ -110,9 +121,11 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
                 continue
             trial, lease = claimed
             started = time.perf_counter()
+            notes.work()
+            notes.add(runs_of_trials(study))
             with lease:
                 try:
-                    _work_on(trial, study, base, ledger)
+                    _work_on(trial, study, base, ledger, notes)
                 except (Lost, UpdateFinishedTrialError):
                     if lease.is_held():
                         raise
@@ -121,13 +134,23 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
             (report or shown.write)(f"[{len(study.done())}/{study.tuning.trials}] {line}{best_line(study)}")
 
 
-def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger) -> None:
+def runs_of_trials(study: SharedStudy) -> list[SweepRun]:
+    """Return the runs of the trials of a study that have ended, those of other processes included."""
+    return [
+        SweepRun(run_id, f"trial {trial.number}")
+        for trial in study.done()
+        for run_id in trial.user_attrs.get(RUNS, "").split()
+    ]
+
+
+def _work_on(trial: Trial, study: SharedStudy, base: Sequence[str], ledger: Ledger, notes: SweepNotes) -> None:
     jobs: list[Job] = []
     started = time.perf_counter()
     try:
         jobs = trial_jobs([*base, *study.tuning.overrides(trial)], study.tuning.repeats)
         with study.storage.reached():
             trial.set_user_attr(RUNS, " ".join(job.run_id for job in jobs))
+        notes.add([SweepRun(job.run_id, f"trial {trial.number}") for job in jobs])
         first = finished_record(jobs[0], ledger, epoch_reporter(trial, study, jobs[0].settings))
         records = [first, *(finished_record(job, ledger) for job in jobs[1:])]
         values = mean_values(study.tuning, records, ledger)
