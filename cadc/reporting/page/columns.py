@@ -52,8 +52,11 @@ def table_entries(table: pd.DataFrame) -> list[dict[str, Any]]:
         at_first |= set(leading_columns(table))
     else:
         at_first |= set(names)
-    at_first |= {name for name in names if "_difference" in name or name.startswith("verdict") or name == "chosen"}
-    at_first = {name for name in at_first if not name.endswith(("_low", "_high"))}
+    compared = [name for name in names if "_difference" in name or name.startswith("verdict")]
+    # Differences to several references have a table of their own.
+    if len([name for name in compared if name.startswith("verdict")]) < 2:
+        at_first |= {name for name in compared if not name.endswith(("_low", "_high"))}
+    at_first |= {"chosen", "front"} & set(names)
     entries = []
     for name in names:
         entry = {"name": name, "label": _head(name), "kind": kind(name, table[name]), "shown": name in at_first}

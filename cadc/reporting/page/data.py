@@ -9,16 +9,34 @@ import pandas as pd
 
 from cadc import __version__
 from cadc.ledger.store import Ledger
+from cadc.reporting.columns import higher_is_better
+from cadc.reporting.page.calibration import calibration
 from cadc.reporting.page.columns import metric_entries, plain_entries, rows_of, table_entries
 from cadc.reporting.page.runs import RunData
 from cadc.reporting.page.source import Source
+from cadc.reporting.pareto import pareto_front
 from cadc.reporting.points import names_of, points
+from cadc.reporting.saved import SavedRows
+from cadc.reporting.verdicts import ORDER
 
 SCHEMA_VERSION = 1
 
-SHOWN_OF_COMPARISON = ("dataset", "arm", "rate", "metric", "reference", "seeds", "difference", "p_holm", "verdict")
+SHOWN_OF_COMPARISON = (
+    "dataset",
+    "arm",
+    "rate",
+    "metric",
+    "reference",
+    "seeds",
+    "difference",
+    "low",
+    "high",
+    "p_holm",
+    "verdict",
+)
 LABELS = {
-    "rate": "rate",
+    "low": "95 % from",
+    "high": "to",
     "p_holm": "p (Holm)",
     "p_margin": "p of the margin",
     "p_margin_holm": "p of the margin (Holm)",
@@ -39,8 +57,8 @@ def page_data(sources: Sequence[Source], ledger: Ledger | None, command: str = "
     ledger : has the runs' curves and scores; None has none.
     command : that makes the page.
     """
-    runs = RunData(ledger)
-    experiments = [_experiment(source, runs) for source in sources]
+    runs, saved = RunData(ledger), SavedRows(ledger)
+    experiments = [_experiment(source, runs, saved) for source in sources]
     return {
         "schema_version": SCHEMA_VERSION,
         "made": {"at": datetime.now(UTC).isoformat(timespec="seconds"), "version": __version__, "command": command},
@@ -49,7 +67,7 @@ def page_data(sources: Sequence[Source], ledger: Ledger | None, command: str = "
     }
 
 
-def _experiment(source: Source, runs: RunData) -> dict[str, Any]:
+def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, Any]:
     rows = points(source.runs) if source.runs else []
     for point in rows:
         runs.add(point)
@@ -63,14 +81,41 @@ def _experiment(source: Source, runs: RunData) -> dict[str, Any]:
         "claim": source.claim,
         "source": source.source,
         "command": source.command,
+        "summary": _summary(source.comparison),
         "verdicts": list(source.verdicts),
         "notes": list(source.notes),
         "metrics": metric_entries(source.table.attrs["metrics"]),
         "table": {"columns": table_entries(source.table), "rows": rows_of(source.table)},
         "points": points_of,
+        "front": _front(source.table),
         "comparisons": _comparisons(source.comparison),
         "strata": _strata(source.strata),
+        "calibration": calibration(rows, saved),
     }
+
+
+def _front(table: pd.DataFrame) -> list[int]:
+    """Return the rows of a table that no other of their data set beats in the first metric, rows and bytes together."""
+    names = [f"{name}_mean" for name in table.attrs["metrics"][:1]]
+    if not names or not {"dataset", "rows_kept", "embedding_bytes"} <= set(table):
+        return []
+    directions = [higher_is_better(table.attrs["metrics"][0]), False, False]
+    values = table[[*names, "rows_kept", "embedding_bytes"]].astype("float64").reset_index(drop=True)
+    found: list[int] = []
+    for _, own in values.groupby(table["dataset"].to_numpy(), sort=False):
+        found += own.index[pareto_front(own.to_numpy(), directions)].tolist()
+    return sorted(found)
+
+
+def _summary(comparison: pd.DataFrame | None) -> str:
+    """Return in a sentence how many comparisons ended how; empty where nothing was compared."""
+    if comparison is None or not (n := int(comparison["difference"].notna().sum())):
+        return ""
+    found = comparison.loc[comparison["difference"].notna(), "verdict"].fillna("").str.partition(" (")[0]
+    counts = found.value_counts()
+    shown = sorted(counts.index, key=lambda verdict: (*ORDER, verdict).index(verdict))
+    parts = [f"{counts[verdict]} {verdict or 'without a verdict'}" for verdict in shown]
+    return f"Of {n} comparison{'s' * (n != 1)} with a reference: {', '.join(parts)}."
 
 
 def _comparisons(comparison: pd.DataFrame | None) -> dict[str, Any] | None:

@@ -13,7 +13,18 @@ from cadc.reporting.page.vendored import manifest
 ASSETS = files("cadc.reporting.page") / "assets"
 TEMPLATE = "page.html.jinja"
 STYLE = "page.css"
-SCRIPTS = ("base.js", "table.js", "chart.js", "results.js", "start.js")
+SCRIPTS = (
+    "base.js",
+    "table.js",
+    "chart.js",
+    "results.js",
+    "quality.js",
+    "front.js",
+    "comparisons.js",
+    "strata.js",
+    "runs.js",
+    "start.js",
+)
 """Our scripts, in the order in which they are run."""
 
 

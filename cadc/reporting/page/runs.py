@@ -1,5 +1,6 @@
 """The runs of a page: what differs between their configurations once for all, costs, bytes, curves."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,7 @@ from cadc.reporting.page.columns import plain
 from cadc.reporting.points import Point
 from cadc.storage.run_files import CURVES
 
-PARTS = ("metrics", "cost", "bytes", "rows", "tables")
+PARTS = ("metrics", "cost", "bytes", "rows")
 """Parts of a record that a run's part of the page shows as numbers."""
 
 LONGEST_CURVE = 200
@@ -50,7 +51,7 @@ class RunData:
     def as_json(self) -> dict[str, Any]:
         """Return the keys `configuration`, `environments` and `runs` of a page."""
         found = {run: _configuration(record) for run, record in self._records.items()}
-        keys = list(dict.fromkeys(key for config in found.values() for key in config))
+        keys = sorted(dict.fromkeys(key for config in found.values() for key in config), key=lambda key: "." in key)
         values = {key: _distinct(config.get(key) for config in found.values()) for key in keys}
         environments = _distinct(format_environment(record) for record in self._records.values())
         runs = {
@@ -69,7 +70,7 @@ class RunData:
 
     def _run(self, record: Record) -> dict[str, Any]:
         columns = self._points[record["id"]].columns
-        curves = self._curves(record)
+        curves, files = self._curves(record), list(_table_files(part(record, "tables")))
         return {
             "arm": columns["arm"],
             "dataset": columns["dataset"],
@@ -78,6 +79,8 @@ class RunData:
             "status": record.get("status", "finished"),
             "finished_at": record.get("finished_at"),
             **{name: _numbers(part(record, name)) for name in PARTS},
+            "tables": _numbers({key: value for key, value in part(record, "tables").items() if key != "files"}),
+            **({"table_files": files} if files else {}),
             **({"curves": curves} if curves else {}),
         }
 
@@ -115,6 +118,21 @@ def format_environment(record: Record) -> tuple[tuple[str, str], ...]:
     code = {f"code.{key}": value for key, value in part(record, "code").items() if key != "modules"}
     found = leaves(part(record, "environment")) | code
     return tuple((key, format_value(value)) for key, value in found.items())
+
+
+def _table_files(tables: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield fields, scheme and bytes of each table of a run, where its record names them."""
+    for name, file in part(tables, "files").items():
+        header = part(file, "header")
+        try:
+            fields = ", ".join(str(field[0]) for field in json.loads(header.get("fields", "")))
+        except (ValueError, TypeError, IndexError, KeyError):
+            fields = name  # an older record names its tables only
+        yield {
+            "fields": fields,
+            "scheme": str(header.get("class", "")).rpartition(".")[2],
+            **{key: plain(file.get(key)) for key in ("bytes", "index_bytes")},
+        }
 
 
 def _numbers(node: Mapping[str, Any]) -> dict[str, Any]:

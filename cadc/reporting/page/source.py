@@ -18,6 +18,7 @@ from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.points import points
 from cadc.reporting.provenance import PROVENANCE
 from cadc.reporting.saved import read_kept
+from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.table import build_table
 from cadc.reporting.timing import timing_notes
@@ -84,7 +85,9 @@ def from_results(folder: Path) -> Source:
             f"`cadc report {known.get('experiment')}` writes them again."
         )
     references = [Reference(**_tuples(one)) for one in known.get("references", ())]
-    comparison = read_kept(folder / COMPARISON, COMPARED, ["runs"])
+    # A point that validation chose is compared alone.
+    files = [folder / name for name in (COMPARISON, CHOICE)]
+    comparison = next((one for file in files if (one := read_kept(file, COMPARED, ["runs"])) is not None), None)
     return Source(
         str(known.get("experiment", folder.resolve().name)),
         table=table,

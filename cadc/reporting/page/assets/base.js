@@ -14,7 +14,9 @@ cadc.element = (tag, attributes = {}, ...children) => {
 };
 
 // Says something to a screen reader.
-cadc.say = (text) => { document.getElementById("said").textContent = text; };
+cadc.say = (text) => {
+  document.getElementById("said").textContent = text;
+};
 
 const fixed = (places) => (value) => value.toFixed(places).replace("-", "−");
 const grouped = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
@@ -35,6 +37,7 @@ cadc.formats = {
 // Returns a cell as text; an empty one is empty.
 cadc.shown = (kind, value) => {
   if (value === null || value === undefined) return "";
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "number" && cadc.formats[kind] ? cadc.formats[kind](value) : String(value);
 };
 
@@ -45,8 +48,12 @@ cadc.bytes = (value) => {
 };
 
 // Returns the rows of a table as objects by the names of its columns.
-cadc.objects = (table) => table.rows.map((row) => Object.fromEntries(table.columns.map((one, at) => [one.name, row[at]])));
+cadc.objects = (table) =>
+  table.rows.map((row) => Object.fromEntries(table.columns.map((one, at) => [one.name, row[at]])));
 
 // Draws a view now and whenever the theme or the width changes.
-cadc.show = (draw) => { cadc.views.push(draw); draw(); };
+cadc.show = (draw) => {
+  cadc.views.push(draw);
+  draw();
+};
 cadc.redraw = () => cadc.views.forEach((draw) => draw());

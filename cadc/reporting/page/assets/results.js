@@ -1,103 +1,219 @@
 "use strict";
-// The views of an experiment: its table, quality against cost, comparisons.
+// The parts of an experiment. Which metric is shown, what has the colours and which of these are drawn holds for all charts.
 cadc.results = (part, experiment) => {
-  const { element: el } = cadc;
   const place = (name) => part.querySelector(`[data-view="${name}"]`);
-  cadc.table(place("table"), experiment.table, { label: `results of ${experiment.title}` });
-  if (place("quality")) cadc.quality(place("quality"), experiment);
-  if (place("comparisons")) cadc.table(place("comparisons"), experiment.comparisons, { label: `comparisons of ${experiment.title}` });
-};
-
-cadc.X = [
-  { name: "rate", label: "Rate", title: "sampling rate", format: "~%" },
-  { name: "seconds", label: "Seconds", title: "total seconds", format: "~s" },
-  { name: "bytes", label: "Bytes", title: "bytes of the tables", format: "~s" },
-  { name: "rows", label: "Rows", title: "rows that the network read", format: "~s" },
-];
-
-// Returns the points of an experiment with the values of a metric, and those of their runs.
-cadc.points = (experiment, metric) => {
   const rows = cadc.objects(experiment.table);
-  return experiment.points.map((point, at) => {
-    const row = rows[at], mean = row[`${metric}_mean`], half = row[`${metric}_ci`];
-    const values = point.runs.map((id) => ({ id, seed: cadc.data.runs[id].seed, value: ["test/", "val/", ""].map((prefix) => cadc.data.runs[id].metrics[prefix + metric]).find((value) => value !== undefined) }));
-    return {
-      at, name: point.name, arm: row.arm, dataset: row.dataset, rate: row.rate, mean, low: half === null || half === undefined ? null : mean - half, high: half === null || half === undefined ? null : mean + half,
-      seeds: row.seeds, seconds: row.total_s_mean, bytes: row.embedding_bytes, rows: row.rows_kept, values: values.filter((one) => one.value !== undefined && one.value !== null),
-    };
-  }).filter((point) => point.mean !== null && point.mean !== undefined);
+  const view = {
+    experiment,
+    rows,
+    metric: experiment.metrics[0]?.name,
+    off: new Set(),
+    listeners: [],
+    by: "arm",
+    groups: [],
+    datasets: [...new Set(rows.map((row) => row.dataset))],
+    // Calls a function now, and whenever the metric, the arms or the theme change.
+    follow: (draw) => {
+      view.listeners.push(draw);
+      cadc.show(draw);
+    },
+    changed: () => view.listeners.forEach((draw) => draw()),
+    group: (row) =>
+      row[view.by] === null || row[view.by] === undefined
+        ? `no ${view.by}`
+        : view.by === "ratio"
+          ? `${row.ratio}x`
+          : String(row[view.by]),
+    colour_by: (name) => {
+      view.by = name;
+      view.groups = [...new Set(rows.map(view.group))];
+      view.off = new Set();
+    },
+  };
+  const n = (name) => new Set(rows.map((row) => row[name])).size;
+  view.columns = experiment.table.columns.filter(
+    (one) =>
+      one.name === "arm" ||
+      (["model", "embedding", "initializer", "sampler", "ratio", "dim"].includes(one.name) && n(one.name) > 1),
+  );
+  // Where arms are few and each has many schemes, the schemes are what is compared.
+  view.colour_by(n("embedding") > n("arm") ? "embedding" : "arm");
+  cadc.table(place("table"), experiment.table, { label: `results of ${experiment.title}` });
+  for (const [name, show] of Object.entries({
+    quality: cadc.quality,
+    front: cadc.front,
+    comparisons: cadc.comparisons,
+    strata: cadc.strata,
+    calibration: cadc.calibration,
+  })) {
+    if (place(name)) show(place(name), view);
+  }
 };
 
-cadc.choice = (name, legend, choices, first, change) => cadc.element("fieldset", { class: "choice" }, cadc.element("legend", {}, legend),
-  ...choices.map((one) => cadc.element("label", {}, cadc.element("input", { type: "radio", name, value: one.name, checked: one.name === first, onchange: () => change(one.name) }), one.label)));
+let groups = 0;
+// Returns radio buttons for a choice.
+cadc.choice = (legend, choices, first, change) => {
+  const name = `choice-${(groups += 1)}`;
+  return cadc.element(
+    "fieldset",
+    { class: "choice" },
+    cadc.element("legend", {}, legend),
+    ...choices.map((one) =>
+      cadc.element(
+        "label",
+        {},
+        cadc.element("input", {
+          type: "radio",
+          name,
+          value: one.name,
+          checked: one.name === first,
+          onchange: () => change(one.name),
+        }),
+        one.label,
+      ),
+    ),
+  );
+};
 
-let charts = 0;
-cadc.quality = (place, experiment) => {
+// Returns a list to choose from, with what it is for.
+cadc.select = (label, choices, first, change) =>
+  cadc.element(
+    "label",
+    { class: "select" },
+    `${label} `,
+    cadc.element(
+      "select",
+      { onchange: (event) => change(event.target.value) },
+      ...choices.map((one) => cadc.element("option", { value: one.name, selected: one.name === first }, one.label)),
+    ),
+  );
+
+cadc.metric_choice = (view) =>
+  view.experiment.metrics.length > 1
+    ? cadc.choice("Metric", view.experiment.metrics, view.metric, (name) => {
+        view.metric = name;
+        view.changed();
+      })
+    : null;
+
+cadc.colour_choice = (view) =>
+  view.columns.length > 1
+    ? cadc.select("Colours", view.columns, view.by, (name) => {
+        view.colour_by(name);
+        view.changed();
+      })
+    : null;
+
+// Returns the arms as buttons that leave an arm out of the charts, or put it back.
+cadc.arms = (view) => {
   const { element: el } = cadc;
-  const number = (charts += 1);
-  const arms = [...new Set(cadc.objects(experiment.table).map((row) => row.arm))];
-  const state = { metric: experiment.metrics[0]?.name, x: "rate", off: new Set() };
-  const has = (name) => cadc.points(experiment, state.metric).some((point) => point[name] !== null && point[name] !== undefined);
-  if (!has("rate")) state.x = "seconds";
-  const panels = el("div", { class: "panels" });
-  const legend = el("div", { class: "arms", role: "group", "aria-label": "Arms that are drawn" });
-  const toggle = (arm) => { state.off[state.off.has(arm) ? "delete" : "add"](arm); draw(); };
-  const draw_legend = () => legend.replaceChildren(
-    el("button", { type: "button", onclick: () => { state.off.clear(); draw(); } }, "All"),
-    el("button", { type: "button", onclick: () => { arms.forEach((arm) => state.off.add(arm)); draw(); } }, "None"),
-    ...arms.map((arm, at) => el("button", { type: "button", class: "arm", "data-arm": arm, "aria-pressed": String(!state.off.has(arm)), onclick: () => { toggle(arm); legend.querySelector(`[data-arm="${CSS.escape(arm)}"]`).focus(); } }, cadc.symbol(at), arm)));
-  const draw = () => {
-    draw_legend();
-    const drawn = cadc.points(experiment, state.metric).filter((point) => !state.off.has(point.arm));
-    const metric = experiment.metrics.find((one) => one.name === state.metric);
-    const x = cadc.X.find((one) => one.name === state.x);
-    const datasets = [...new Set(cadc.objects(experiment.table).map((row) => row.dataset))];
-    panels.replaceChildren(...datasets.map((dataset) => {
-      const own = drawn.filter((point) => point.dataset === dataset);
-      const chart = el("div", { class: "chart" });
-      const figure = el("figure", { class: "panel" }, chart);
-      queueMicrotask(() => cadc.draw(chart, cadc.quality_spec(own, metric, x, arms, dataset), `${metric.label} against ${x.title} on ${dataset}, ${own.length} points; the table above has their values.`).then(cadc.open_runs));
-      return figure;
-    }));
+  const place = el("div", { class: "arms", role: "group", "aria-label": "What is drawn" });
+  const set = (groups) => {
+    view.off = new Set(groups);
+    view.changed();
   };
-  place.append(
-    el("div", { class: "tools" },
-      experiment.metrics.length > 1 ? cadc.choice(`metric-${number}`, "Metric", experiment.metrics, state.metric, (name) => { state.metric = name; draw(); }) : null,
-      cadc.choice(`x-${number}`, "Against", cadc.X.filter((one) => has(one.name)), state.x, (name) => { state.x = name; draw(); })),
-    legend, panels,
-    el("p", { class: "note" }, "Large marks are means over seeds, bars their 95 % t intervals, small dots single runs. Dashed lines are arms that do not depend on the axis. Point at a mark for its values; click a dot to see its run."));
-  cadc.show(draw);
+  const toggle = (group) => {
+    set(view.off.has(group) ? [...view.off].filter((own) => own !== group) : [...view.off, group]);
+    place.querySelector(`[data-arm="${CSS.escape(group)}"]`).focus();
+  };
+  view.follow(() =>
+    place.replaceChildren(
+      el("button", { type: "button", onclick: () => set([]) }, "All"),
+      el("button", { type: "button", onclick: () => set(view.groups) }, "None"),
+      ...view.groups.map((group, at) =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: "arm",
+            "data-arm": group,
+            "aria-pressed": String(!view.off.has(group)),
+            onclick: () => toggle(group),
+          },
+          cadc.symbol(at),
+          group,
+        ),
+      ),
+    ),
+  );
+  return place;
 };
 
-// Follows a click on a run's dot.
-cadc.open_runs = (made) => made.view.addEventListener("click", (event, item) => {
-  if (item?.datum?.run) location.hash = `run=${item.datum.run}`;
+// Returns the points that are drawn, with the values of the metric, and those of their runs.
+cadc.points = (view) => {
+  const { experiment, rows, metric } = view;
+  return experiment.points
+    .map((point, at) => {
+      const row = rows[at],
+        mean = row[`${metric}_mean`],
+        half = row[`${metric}_ci`] ?? null;
+      const found = (id) =>
+        ["test/", "val/", ""]
+          .map((prefix) => cadc.data.runs[id].metrics[prefix + metric])
+          .find((value) => value !== undefined);
+      return {
+        at,
+        row,
+        name: point.name,
+        group: view.group(row),
+        dataset: row.dataset,
+        rate: row.rate,
+        mean,
+        low: half === null ? null : mean - half,
+        high: half === null ? null : mean + half,
+        seeds: row.seeds,
+        seconds: row.total_s_mean,
+        bytes: row.embedding_bytes,
+        rows: row.rows_kept,
+        values: point.runs
+          .map((id) => ({ id, seed: cadc.data.runs[id].seed, value: found(id) }))
+          .filter((one) => one.value !== undefined && one.value !== null),
+      };
+    })
+    .filter((point) => point.mean !== null && point.mean !== undefined && !view.off.has(point.group));
+};
+
+// Returns what a tooltip says of a point.
+cadc.told = (point) => ({
+  group: point.group,
+  Arm: point.name,
+  Data: point.dataset,
+  Mean:
+    cadc.shown("quality", point.mean) +
+    (point.low === null ? "" : ` ± ${cadc.shown("quality", point.high - point.mean)}`),
+  Seeds: point.seeds,
+  Rate: cadc.shown("rate", point.rate) || "–",
+  Seconds: cadc.shown("seconds", point.seconds) || "–",
+  Bytes: cadc.shown("count", point.bytes) || "–",
+  Rows: cadc.shown("count", point.rows) || "–",
 });
+cadc.tooltip = (...fields) => fields.map((field) => ({ field, type: "nominal" }));
+cadc.of_mean = cadc.tooltip("Arm", "Mean", "Seeds", "Rate", "Seconds", "Bytes", "Rows");
 
-cadc.quality_spec = (points, metric, x, arms, dataset) => {
-  const style = new Map(arms.map((arm, at) => [arm, cadc.style_of(at)]));
-  const at = (point) => point[x.name];
-  const placed = points.filter((point) => at(point) !== null && at(point) !== undefined && at(point) > 0);
-  const levels = points.filter((point) => !placed.includes(point));
-  const xs = placed.map(at);
-  const is_log = xs.length && Math.max(...xs) / Math.min(...xs) > 5;
-  const common = (point) => ({ arm: point.arm, Arm: point.name, Rate: cadc.shown("rate", point.rate), Seeds: point.seeds, Seconds: cadc.shown("seconds", point.seconds), Bytes: cadc.shown("count", point.bytes), Rows: cadc.shown("count", point.rows) });
-  const means = (some) => some.map((point) => ({ ...common(point), x: at(point), y: point.mean, low: point.low, high: point.high, series: point.name, Mean: `${cadc.shown("quality", point.mean)}${point.low === null ? "" : ` ± ${cadc.shown("quality", point.high - point.mean)}`}` }));
-  const runs = placed.flatMap((point) => point.values.map((one) => ({ arm: point.arm, x: at(point), y: one.value, Arm: point.name, Seed: one.seed, Value: one.value.toFixed(6), Run: one.id, run: one.id })));
-  const colour = { field: "arm", type: "nominal", scale: { domain: arms, range: arms.map((arm) => style.get(arm).colour) }, legend: null };
-  const shape = { field: "arm", type: "nominal", scale: { domain: arms, range: arms.map((arm) => style.get(arm).shape) }, legend: null };
-  const X = { field: "x", type: "quantitative", title: x.title, scale: is_log ? { type: "log", nice: false, padding: 14 } : { zero: false, nice: false, padding: 14 }, axis: { format: x.format, tickCount: 5, labelOverlap: true } };
-  const Y = { field: "y", type: "quantitative", title: metric.label, scale: { zero: false, padding: 8 } };
-  const tooltip = (...fields) => fields.map((field) => ({ field, type: "nominal" }));
-  const of_mean = tooltip("Arm", "Mean", "Seeds", "Rate", "Seconds", "Bytes", "Rows");
-  return {
-    width: "container", height: 300, title: dataset, autosize: { type: "fit", contains: "padding" },
-    layer: [
-      { data: { values: means(levels) }, mark: { type: "rule", strokeDash: [5, 4], strokeWidth: 1.5 }, encoding: { y: Y, color: colour, tooltip: of_mean } },
-      { data: { values: means(placed) }, mark: { type: "line", strokeWidth: 1.5, opacity: 0.6 }, encoding: { x: X, y: Y, color: colour, detail: { field: "series" } } },
-      { data: { values: means(placed).filter((one) => one.low !== null) }, mark: { type: "rule", strokeWidth: 1.5 }, encoding: { x: X, y: { ...Y, field: "low" }, y2: { field: "high" }, color: colour } },
-      { data: { values: runs }, mark: { type: "point", filled: true, size: 14, opacity: 0.45, cursor: "pointer" }, encoding: { x: X, y: Y, color: colour, tooltip: tooltip("Arm", "Seed", "Value", "Run") } },
-      { data: { values: means(placed) }, mark: { type: "point", filled: true, size: 70, opacity: 0.95 }, encoding: { x: X, y: Y, color: colour, shape, tooltip: of_mean } },
-    ],
-  };
+// Returns colour and mark of arms as channels of a chart.
+cadc.channels = (groups) => {
+  const style = groups.map((group, at) => cadc.style_of(at));
+  const channel = (name) => ({
+    field: "group",
+    type: "nominal",
+    scale: { domain: groups, range: style.map((one) => one[name]) },
+    legend: null,
+  });
+  return { color: channel("colour"), shape: channel("shape") };
 };
+
+// Follows a click on a mark to its run.
+cadc.open_runs = (made) =>
+  made.view.addEventListener("click", (event, item) => {
+    if (item?.datum?.run) location.hash = `run=${item.datum.run}`;
+  });
+
+// Draws a chart for each of several parts.
+cadc.panels = (place, parts, spec, label, after = () => {}) =>
+  place.replaceChildren(
+    ...parts.map((part) => {
+      const chart = cadc.element("div", { class: "chart" });
+      queueMicrotask(() => cadc.draw(chart, spec(part), label(part)).then(after));
+      return cadc.element("figure", { class: "panel" }, chart);
+    }),
+  );

@@ -1,0 +1,272 @@
+"use strict";
+// Metrics by stratum, and how well probabilities agree with what was observed.
+cadc.strata = (place, view) => {
+  const { element: el } = cadc;
+  const table = view.experiment.strata;
+  const rows = cadc.objects(table);
+  const kinds = [...new Set(rows.map((row) => row.by))].map((name) => ({ name, label: name }));
+  const rates = [...new Set(rows.filter((row) => row.rate !== null).map((row) => row.rate))]
+    .sort((a, b) => a - b)
+    .map((rate) => ({ name: String(rate), label: cadc.shown("rate", rate) }));
+  const state = { by: kinds[0].name, rate: rates[0]?.name };
+  const panels = el("div", { class: "panels" });
+  place.append(
+    el(
+      "div",
+      { class: "tools" },
+      cadc.select("Strata by", kinds, state.by, (name) => {
+        state.by = name;
+        draw();
+      }),
+      rates.length > 1
+        ? cadc.select("Arms at rate", rates, state.rate, (name) => {
+            state.rate = name;
+            draw();
+          })
+        : null,
+    ),
+    cadc.arms(view),
+    panels,
+    el(
+      "p",
+      { class: "note" },
+      "Means over seeds with 95 % t intervals. Arms without a rate, or with a single one, are always drawn.",
+    ),
+    el("details", {}, el("summary", {}, "The values as a table"), el("div", { "data-view": "strata-table" })),
+  );
+  cadc.table(place.querySelector('[data-view="strata-table"]'), table, { label: `strata of ${view.experiment.title}` });
+  const of_arm = new Map();
+  rows.forEach((row) => of_arm.set(row.arm, (of_arm.get(row.arm) ?? new Set()).add(row.rate)));
+  const draw = () => {
+    const metric =
+      view.experiment.metrics.find((one) => `${one.name}_mean` in rows[0] && one.name === view.metric) ??
+      view.experiment.metrics.find((one) => `${one.name}_mean` in rows[0]);
+    // A name may tell more than the arm: `lma, 16x`.
+    const group_of = (row) => {
+      const at = view.experiment.points.findIndex(
+        (point, at) =>
+          point.name === row.arm && view.rows[at].dataset === row.dataset && view.rows[at].rate === row.rate,
+      );
+      return at < 0 ? row.arm : view.group(view.rows[at]);
+    };
+    const own = rows.filter(
+      (row) =>
+        row.by === state.by &&
+        !view.off.has(group_of(row)) &&
+        (row.rate === null || of_arm.get(row.arm).size === 1 || String(row.rate) === state.rate) &&
+        row[`${metric.name}_mean`] !== null,
+    );
+    cadc.panels(
+      panels,
+      view.datasets.filter((dataset) => own.some((row) => row.dataset === dataset)),
+      (dataset) =>
+        cadc.strata_spec(
+          own.filter((row) => row.dataset === dataset),
+          metric,
+          view.groups,
+          group_of,
+          dataset,
+          state.by,
+        ),
+      (dataset) => `${metric.label} by ${state.by} on ${dataset}; the table below has the values.`,
+    );
+  };
+  view.follow(draw);
+};
+
+cadc.strata_spec = (rows, metric, groups, group_of, dataset, by) => {
+  const values = rows.map((row) => {
+    const mean = row[`${metric.name}_mean`],
+      half = row[`${metric.name}_ci`];
+    return {
+      group: group_of(row),
+      series: row.arm,
+      stratum: row.stratum,
+      y: mean,
+      low: half === null ? null : mean - half,
+      high: half === null ? null : mean + half,
+      Arm: row.arm,
+      Stratum: row.stratum,
+      Rate: cadc.shown("rate", row.rate) || "–",
+      Mean: cadc.shown("quality", mean) + (half === null ? "" : ` ± ${cadc.shown("quality", half)}`),
+      Seeds: row.seeds,
+      Rows: cadc.shown("count", row.n_rows),
+    };
+  });
+  const { color, shape } = cadc.channels(groups);
+  const domain = cadc.domain(
+    values.map((one) => one.y),
+    metric.higher_is_better,
+    false,
+  );
+  const X = {
+    field: "stratum",
+    type: "nominal",
+    sort: [...new Set(values.map((one) => one.stratum))].sort((a, b) => parseInt(a, 10) - parseInt(b, 10) || 0),
+    title: by,
+    axis: { labelAngle: 0, labelOverlap: true, grid: false },
+  };
+  const Y = {
+    field: "y",
+    type: "quantitative",
+    title: metric.label,
+    scale: { zero: false, nice: false, domain },
+    axis: { format: ".3~f" },
+  };
+  return {
+    width: "container",
+    height: 300,
+    title: dataset,
+    autosize: { type: "fit", contains: "padding" },
+    data: { values },
+    layer: [
+      {
+        mark: { type: "line", strokeWidth: 1.5, opacity: 0.6, clip: true },
+        encoding: { x: X, y: Y, color, detail: { field: "series" } },
+      },
+      {
+        transform: [{ filter: "isValid(datum.low)" }],
+        mark: { type: "rule", strokeWidth: 1.2, opacity: 0.6, clip: true },
+        encoding: { x: X, y: { ...Y, field: "low" }, y2: { field: "high" }, color },
+      },
+      {
+        mark: { type: "point", filled: true, size: 60, opacity: 0.95, clip: true },
+        encoding: {
+          x: X,
+          y: Y,
+          color,
+          shape,
+          tooltip: cadc.tooltip("Arm", "Stratum", "Mean", "Seeds", "Rate", "Rows"),
+        },
+      },
+    ],
+  };
+};
+
+cadc.calibration = (place, view) => {
+  const { element: el } = cadc;
+  const curves = view.experiment.calibration;
+  const rates = [...new Set(curves.map((one) => view.rows[one.point].rate).filter((rate) => rate !== null))]
+    .sort((a, b) => a - b)
+    .map((rate) => ({ name: String(rate), label: cadc.shown("rate", rate) }));
+  const state = { rate: rates[0]?.name };
+  const panels = el("div", { class: "panels" });
+  const several = new Map();
+  curves.forEach((one) => {
+    const row = view.rows[one.point];
+    several.set(row.arm, (several.get(row.arm) ?? new Set()).add(row.rate));
+  });
+  place.append(
+    el(
+      "div",
+      { class: "tools" },
+      rates.length > 1
+        ? cadc.select("Arms at rate", rates, state.rate, (name) => {
+            state.rate = name;
+            draw();
+          })
+        : null,
+    ),
+    cadc.arms(view),
+    panels,
+    el(
+      "p",
+      { class: "note" },
+      "Test rows of all seeds in 15 bins of equal size by predicted probability: the mean prediction of a bin, less the share of positive labels there. On the line at 0, predictions are right on average.",
+    ),
+    el("details", {}, el("summary", {}, "The values as a table"), el("div", { "data-view": "calibration-table" })),
+  );
+  const column = (name, label, kind) => ({ name, label, kind, shown: true });
+  cadc.table(
+    place.querySelector('[data-view="calibration-table"]'),
+    {
+      columns: [
+        column("dataset", "dataset", "text"),
+        column("arm", "arm", "text"),
+        column("rate", "rate", "rate"),
+        column("predicted", "mean prediction", "quality"),
+        column("observed", "share of positives", "quality"),
+        column("rows", "rows", "count"),
+      ],
+      rows: curves.flatMap((one) => {
+        const row = view.rows[one.point];
+        return one.bins.map(([predicted, observed, rows]) => [
+          row.dataset,
+          view.experiment.points[one.point].name,
+          row.rate,
+          predicted,
+          observed,
+          rows,
+        ]);
+      }),
+    },
+    { label: `calibration of ${view.experiment.title}` },
+  );
+  const draw = () => {
+    const own = curves
+      .map((one) => ({ ...one, row: view.rows[one.point], name: view.experiment.points[one.point].name }))
+      .filter(
+        (one) =>
+          !view.off.has(view.group(one.row)) &&
+          (one.row.rate === null || several.get(one.row.arm).size === 1 || String(one.row.rate) === state.rate),
+      );
+    const values = own.flatMap((one) =>
+      one.bins.map(([predicted, observed, rows]) => ({
+        group: view.group(one.row),
+        series: one.name,
+        dataset: one.row.dataset,
+        predicted,
+        excess: predicted - observed,
+        Arm: one.name,
+        Rate: cadc.shown("rate", one.row.rate) || "–",
+        Predicted: cadc.shown("quality", predicted),
+        Observed: cadc.shown("quality", observed),
+        Rows: cadc.shown("count", rows),
+      })),
+    );
+    const { color, shape } = cadc.channels(view.groups);
+    const X = {
+      field: "predicted",
+      type: "quantitative",
+      title: "mean prediction",
+      scale: { domain: [0, 1] },
+      axis: { tickCount: 6 },
+    };
+    const Y = { field: "excess", type: "quantitative", title: "prediction − observed", axis: { format: "+.2~f" } };
+    cadc.panels(
+      panels,
+      view.datasets.filter((dataset) => values.some((one) => one.dataset === dataset)),
+      (dataset) => ({
+        width: "container",
+        height: 300,
+        title: dataset,
+        autosize: { type: "fit", contains: "padding" },
+        layer: [
+          {
+            data: { values: [{ y: 0 }] },
+            mark: { type: "rule" },
+            encoding: { y: { field: "y", type: "quantitative" } },
+          },
+          {
+            data: { values: values.filter((one) => one.dataset === dataset) },
+            mark: { type: "line", strokeWidth: 1.5, opacity: 0.7 },
+            encoding: { x: X, y: Y, color, detail: { field: "series" } },
+          },
+          {
+            data: { values: values.filter((one) => one.dataset === dataset) },
+            mark: { type: "point", filled: true, size: 45, opacity: 0.95 },
+            encoding: {
+              x: X,
+              y: Y,
+              color,
+              shape,
+              tooltip: cadc.tooltip("Arm", "Rate", "Predicted", "Observed", "Rows"),
+            },
+          },
+        ],
+      }),
+      (dataset) => `Calibration on ${dataset}; the table below has the values.`,
+    );
+  };
+  view.follow(draw);
+};
