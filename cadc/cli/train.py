@@ -31,10 +31,12 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    from cadc.configuration.hydra_habits import answer_command
     from cadc.configuration.overrides import expand
     from cadc.configuration.precheck import precheck
     from cadc.launchers.launch import split_launcher
 
+    answer_command(arguments.overrides)
     overrides, launcher = split_launcher(arguments.overrides)
     combinations = expand(overrides) if arguments.multirun else [overrides]
     if not combinations:

@@ -28,11 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    from cadc.configuration.hydra_habits import answer_command
     from cadc.configuration.precheck import precheck
     from cadc.launchers.launch import split_launcher
+    from cadc.tuning.swept_space import ends_of, split_swept
 
+    answer_command(arguments.overrides)
     overrides, launcher = split_launcher(arguments.overrides)
-    precheck([[text for text in overrides if not text.lstrip("+").startswith(("tune=", "tune."))]])
+    # Addresses of databases, among them, are no overrides that Hydra could parse.
+    single, swept = split_swept([text for text in overrides if not text.lstrip("+").startswith(("tune=", "tune."))])
+    precheck([single, *([*single, *ends] for ends in ends_of(swept))])
 
     from cadc.ledger import Ledger
     from cadc.storage.output_files import check_output_folder

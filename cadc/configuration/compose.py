@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Literal
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,7 +17,7 @@ from cadc.configuration.chosen_options import checked_plugin_files, chosen_optio
 from cadc.configuration.components import TARGET, options_of
 from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.interpolation import check_interpolations, check_tree
-from cadc.configuration.overrides import parse_overrides
+from cadc.configuration.overrides import parse_overrides, search_instead
 from cadc.configuration.plain_keys import with_keys
 from cadc.configuration.suggestions import nearest_keys, nearest_options
 from cadc.errors import UsageError, shown
@@ -86,6 +86,8 @@ def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
 
 def require_single_value(override: Override) -> None:
     """Raise a UsageError for an override that gives several values, of which a run takes one."""
+    if isinstance(override.value(), IntervalSweep):
+        raise search_instead(override)
     if override.is_sweep_override():
         key = override.get_key_element()
         raise UsageError(

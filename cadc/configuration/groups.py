@@ -1,9 +1,10 @@
 """The options of each configuration group, plug-ins included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cadc.configuration.class_lookup import allowed_packages
@@ -31,6 +32,19 @@ def _options_in(folder: Path) -> Iterator[tuple[str, str]]:
         group = path.parent.relative_to(folder).as_posix()
         if group not in (".", "tune") and _is_option(path):
             yield group, path.stem
+
+
+@cache
+def default_options() -> Mapping[str, str]:
+    """Return the option of each group that is taken if none is chosen, as an override writes it.
+
+    >>> default_options()["sampler"]
+    'uniform'
+    """
+    nodes = load_yaml(conf_dir() / "config.yaml")["defaults"]
+    return MappingProxyType(
+        {group: str(name) for node in nodes if isinstance(node, dict) for group, name in node.items()}
+    )
 
 
 def files_of(group: str) -> dict[str, Path]:

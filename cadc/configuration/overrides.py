@@ -10,9 +10,11 @@ from math import ceil, inf, prod
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
+from cadc.configuration.groups import groups
+from cadc.configuration.hydra_habits import answer_to, answer_to_deletion, answer_to_experiment
 from cadc.configuration.interpolation import check_override, check_tree
 from cadc.errors import UsageError, shown
 
@@ -49,6 +51,9 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 def _values(override: Override) -> Iterator[str]:
     """Yield the values of a sweep as text."""
     value = override.value()
+    if isinstance(value, Glob):
+        yield from _globbed(override, value)
+        return
     if not isinstance(value, RangeSweep) or value.shuffle or isinstance(value.range(), range):
         yield from override.sweep_string_iterator()
         return
@@ -71,6 +76,8 @@ def _n_values(override: Override) -> int:
     value = override.value()
     if isinstance(value, ChoiceSweep):
         return len(value.list)
+    if isinstance(value, Glob):
+        return len(_globbed(override, value))
     if isinstance(value, RangeSweep) and value.step:
         assert value.start is not None and value.stop is not None
         try:
@@ -78,8 +85,28 @@ def _n_values(override: Override) -> int:
         except OverflowError:  # of a whole number with hundreds of digits
             steps = inf
         return ceil(max(0, steps)) if steps <= MAX_COMBINATIONS else MAX_COMBINATIONS + 1
-    # Intervals and patterns do not list values.
-    raise UsageError(f"{override.input_line} is not a supported sweep; list the values.")
+    raise search_instead(override)
+
+
+def search_instead(override: Override) -> UsageError:
+    """Return the error for an interval, which has values to search and not to list."""
+    text = override.input_line
+    return UsageError(
+        f"{text} is a range to search: `cadc tune '{text}'`; to run all values, list the values or write "
+        "range(start,stop,step)."
+    )
+
+
+def _globbed(override: Override, pattern: Glob) -> list[str]:
+    """Return the options of a group that a pattern such as `glob(d*)` names."""
+    group = str(override.key_or_group)
+    options = groups().get(group)
+    if options is None:
+        raise UsageError(f"{override.input_line} is a pattern of options, but {group} is not a group; list the values.")
+    found = pattern.filter(options)
+    if not found:
+        raise UsageError(f"{override.input_line} matches no option; choose among {', '.join(options)}.")
+    return found
 
 
 def key_of(override: str) -> str:
@@ -104,18 +131,29 @@ def parse_overrides(overrides: Sequence[str]) -> list[Override]:
 def _parsed_once(text: str) -> Override:
     """Parse and check an override; the runs of a sweep share most of theirs."""
     check_override(text)
-    override = _parsed(text, OverridesParser.create())
+    override = _parsed(_setting(text), OverridesParser.create())
     if not override.key_or_group:
         raise UsageError(f"{shown(text)} has no key; write key=value, such as sampler.rate=0.1.")
+    key = str(override.key_or_group)
     if override.is_delete():
-        raise UsageError(f"{text!r} deletes a key, but every key is needed; choose another option or value.")
-    if str(override.key_or_group).startswith("hydra"):
-        raise UsageError(f"{text!r} configures Hydra itself, which is not supported; leave it out.")
+        raise UsageError(answer_to_deletion(key, text))
+    if re.match(r"hydra\b", key):
+        raise UsageError(answer_to(key, text, text.partition("=")[2]))
+    if key == "experiment":
+        raise UsageError(answer_to_experiment(text))
     if override.package is not None:
         raise UsageError(f"{text!r} moves a group to another key, which is not supported; leave out the @.")
     # Checked again, since quotes and backslashes are resolved now.
     check_tree(_plain(override), f"the override {shown(text)}")
     return override
+
+
+def _setting(text: str) -> str:
+    """Return an override that sets what Hydra's `+key=value` adds: every group and key has a value already."""
+    if not text.startswith("+"):
+        return text
+    plain = text.lstrip("+")
+    return plain if plain.partition("=")[0] in groups() else f"++{plain}"
 
 
 def _parsed(text: str, parser: OverridesParser) -> Override:

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from cadc.configuration.groups import groups, keys_of
-from cadc.configuration.safe_yaml import load_yaml
-from cadc.paths import conf_dir
+from cadc.configuration.groups import default_options, groups, keys_of
 
 Overrides = tuple[str, ...]
 
@@ -42,10 +40,7 @@ class _Options:
     """Options of the components of each group, read once."""
 
     def __init__(self) -> None:
-        defaults = load_yaml(conf_dir() / "config.yaml")["defaults"]
-        self.defaults = {
-            group: str(name) for node in defaults if isinstance(node, dict) for group, name in node.items()
-        }
+        self.defaults = dict(default_options())
         self.groups = {group for group in groups() if "/" not in group}
         self._of: dict[tuple[str, str], set[str]] = {}
 

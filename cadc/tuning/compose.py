@@ -20,6 +20,7 @@ from cadc.paths import user_path
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.tuning.space import options_of
+from cadc.tuning.swept_space import space_of_swept, split_swept
 from cadc.tuning.tuning import Tuning
 
 GROUP = "tune"
@@ -45,6 +46,10 @@ def compose_tuning(overrides: Sequence[str]) -> tuple[Tuning, list[str]]:
             raise UsageError(f"{text} gives several values; write a list as [a,b].")
     names = [str(override.value()) for override, _ in own if _key(override) == GROUP]
     node = _read(names[-1] if names else "default")
+    single, swept = split_swept([text for override, text in parsed if _key(override).split(".")[0] != GROUP])
+    if swept:
+        # Beside a space that was chosen, these keys are searched, too; alone, they are the space.
+        node["space"] = (options_of(node["space"]) if names else {}) | space_of_swept(swept, single)
     for override, text in own:
         if _key(override) != GROUP:
             _set(node, _key(override).split(".")[1:], override.value(), text)
@@ -53,7 +58,7 @@ def compose_tuning(overrides: Sequence[str]) -> tuple[Tuning, list[str]]:
         node["storage"] = None if address == "null" else address.strip("'\"")
     _refuse_interpolations(node)
     tuning = Component.read(node, GROUP, Tuning).build()
-    return tuning, [text for override, text in parsed if _key(override).split(".")[0] != GROUP]
+    return tuning, single
 
 
 def _key(override: Any) -> str:
