@@ -9,6 +9,7 @@ from cadc.errors import Damaged, DamagedCheckpoint, Lost, NotWritable, Pruned, U
 from cadc.execution.epochs import saved_history
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job
+from cadc.execution.logged_epochs import LoggedEpochs
 from cadc.execution.observer import EpochObserver
 from cadc.ledger.progress import ProgressNotes
 from cadc.ledger.store import Ledger, Record
@@ -97,7 +98,7 @@ class Attempt:
     ) -> None:
         self.job, self.ledger, self.lease, self.after_epoch = job, ledger, lease, after_epoch
         self.state = "interrupted"
-        self.observers: list[EpochObserver] = []
+        self.observers: list[EpochObserver] = [LoggedEpochs(job)]
         self._epochs: History = []
         self._checkpoints = CheckpointFolder(ledger.checkpoints(job.run_id), lease)
         is_retried = ledger.recorded(job.run_id) == "failed"

@@ -44,7 +44,7 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     wanted = [Settings.compose(overrides) for overrides in combinations]
     for settings in wanted:
         require_compatible(settings)
-        Component.read(settings.config["logger"], "logger", RunLogger)
+        Component.read(settings.config["logger"], "logger", RunLogger).cls.require_installed()
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):
         log = open_log(settings)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cadc.configuration.components import Component
+from cadc.loggers.failures import failures
 from cadc.loggers.logger import RunLogger
 from cadc.terminal.progress import Report, display
 
@@ -23,6 +24,7 @@ class AfterRun:
         self.group = group
         self.report = report or (lambda line: display().write(line))
         self.gave_up = False
+        failures.clear()
 
     def run(self, logger: Component[RunLogger], folder: Path) -> None:
         """Log one finished run.
@@ -33,9 +35,10 @@ class AfterRun:
         folder : of the run, in its ledger.
         """
         self._try(
+            logger,
             lambda: logger.build().log_run(folder, self.group),
             f"run {folder.name} is finished but not logged, nor will later runs be",
-            "`cadc sync` sends it later.",
+            logger.cls.later,
         )
 
     def table(self, logger: Component[RunLogger], folder: Path) -> None:
@@ -50,13 +53,15 @@ class AfterRun:
         what, remedy = f"the table in {folder} is written but not logged", f"`cadc sync --experiment {group}` sends"
         if self.gave_up:
             self.report(f"{what} either; {remedy} all of it later.")
-        self._try(lambda: logger.build().log_results(folder, group), what, f"{remedy} it later.")
+        self._try(logger, lambda: logger.build().log_results(folder, group), what, f"{remedy} it later.")
 
-    def _try(self, log: Callable[[], None], what: str, remedy: str) -> None:
+    def _try(self, logger: Component[RunLogger], log: Callable[[], None], what: str, remedy: str) -> None:
         if self.gave_up:
             return
         try:
             log()
         except Exception as error:  # whatever it is, the run stays finished
             self.gave_up = True
-            self.report(f"{what}: {str(error).rstrip('.') or type(error).__name__}; {remedy}")
+            # It may have been said while the run was trained.
+            if reason := failures.note(logger, error):
+                self.report(f"{what}: {reason}; {remedy}")

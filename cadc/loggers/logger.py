@@ -1,14 +1,36 @@
-"""The base class of loggers: a place beside the ledger that finished runs are copied to."""
+"""The base class of loggers: a place beside the ledger that runs are copied to."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from cadc.loggers.curve import Curve
 
 
 class RunLogger(ABC):
-    """Copies finished runs, and the results of experiments, elsewhere.
+    """Copies runs, and the results of experiments, elsewhere; some already while a run is trained.
 
-    Whatever a logger raises, the run stays finished: the failure is reported, and nothing more is logged in that sweep.
+    Whatever a logger raises, the run goes on and stays finished: the failure is reported, and nothing more is logged.
     """
+
+    later: ClassVar[str] = "the same command logs it later."
+    """How a run is logged after a failure."""
+
+    @classmethod  # noqa: B027
+    def require_installed(cls) -> None:
+        """Raise a UsageError if a package is missing that this logger needs; called before anything is run."""
+
+    def follow(self, run_id: str, config: Mapping[str, Any]) -> "Curve | None":
+        """Return what takes the epochs of a run as they end; None if this logger waits for the finished run.
+
+        Parameters
+        ----------
+        run_id : of a run that begins or is resumed.
+        config : its configuration, as its record will hold it.
+        """
+        return None
 
     @abstractmethod
     def log_run(self, folder: Path, group: str | None) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from cadc.loggers.content import RESULT_FILES, digest_of_files, results_content, run_content
 from cadc.loggers.logger import RunLogger
@@ -26,6 +26,8 @@ class WandbLogger(RunLogger):
     folder : for the files of `offline`.
     entity : user or team that owns the project; None takes the owner of the key.
     """
+
+    later: ClassVar[str] = "`cadc sync` sends it later."
 
     def __init__(
         self,
