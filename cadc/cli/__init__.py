@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from cadc import __version__
 from cadc.cli.limits import require_addresses
+from cadc.cli.unknown_words import unknown_words
 from cadc.data.remarks.said import forget_remarks
 from cadc.errors import CadcError, UsageError, one_line, reason, shown
 from cadc.escape import without_passwords
@@ -23,6 +24,8 @@ from cadc.terminal.interrupts import interrupting
 from cadc.terminal.streams import discard_output, standard_streams
 
 COMMANDS = ("train", "experiment", "tune", "report", "page", "ledger", "sync", "predict", "export", "data", "cache")
+OWN_HELP = ("train",)
+"""Commands that print their help themselves, since it goes on with the configuration."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +62,9 @@ def _run(words: Sequence[str]) -> int:
     modules = {}
     for name in COMMANDS:
         module = modules[name] = importlib.import_module(f"cadc.cli.{name}")
-        subparser = subparsers.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
+        subparser = subparsers.add_parser(
+            name, help=module.HELP, description=module.HELP, allow_abbrev=False, add_help=name not in OWN_HELP
+        )
         module.add_arguments(subparser)
         subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
     try:
@@ -68,7 +73,8 @@ def _run(words: Sequence[str]) -> int:
             parser.print_help()
             return 0
         if any(text.startswith("-") for text in rest) or (rest and not hasattr(arguments, "overrides")):
-            parser.error(f"{arguments.command} does not know {' '.join(rest)}")
+            flags = [flag for own in subparsers.choices[arguments.command]._actions for flag in own.option_strings]
+            parser.error(unknown_words(arguments.command, rest, flags))
     except SystemExit:
         sys.stdout.flush()
         raise

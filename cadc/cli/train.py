@@ -17,10 +17,34 @@ HELP = "train and evaluate one configuration, or with -m all combinations of sev
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as data=ml-1m sampler.rate=0.1")
+    # The help goes on with the configuration, which is read only if it is asked for.
+    parser.add_argument(
+        "-h",
+        "--help",
+        nargs="?",
+        const="",
+        metavar="GROUP",
+        help="show this help, the groups and keys of the configuration; with a word, those of a group, option or key",
+    )
+    parser.set_defaults(format_help=parser.format_help)
     parser.add_argument("-m", "--multirun", action="store_true", help="run all combinations of comma-separated values")
     add_retry_failed(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="print the configuration, the run ids and which are finished"
+    )
+    parser.add_argument(
+        "-c", "--cfg", choices=("job", "hydra", "all"), help="print the composed configuration; no data is prepared"
+    )
+    parser.add_argument("-p", "--package", metavar="KEY", help="with --cfg: only what is below a key, such as trainer")
+    parser.add_argument("--resolve", action="store_true", help="with --cfg, for those used to it: values are resolved")
+    parser.add_argument(
+        "-i",
+        "--info",
+        nargs="?",
+        const="all",
+        metavar="WHAT",
+        choices=("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+        help="print the chosen options and their files, folders, plug-ins and launchers",
     )
 
 
@@ -31,6 +55,8 @@ def add_retry_failed(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.help is not None:
+        return _help(arguments)
     from cadc.configuration.hydra_habits import answer_command
     from cadc.configuration.overrides import expand
     from cadc.configuration.precheck import precheck
@@ -42,6 +68,10 @@ def main(arguments: argparse.Namespace) -> int:
     if not combinations:
         raise UsageError("the sweep is empty: a key has no values; list some.")
     precheck(combinations)
+    if arguments.cfg or arguments.info:
+        return _show_composed(arguments, combinations)
+    if arguments.package or arguments.resolve:
+        raise UsageError("--package and --resolve belong to --cfg; add --cfg job.")
 
     from cadc.execution.jobs import plan
     from cadc.execution.sweep import execute
@@ -59,6 +89,30 @@ def main(arguments: argparse.Namespace) -> int:
         if job.run_id in ledger:
             show(ledger.path(job.run_id) / RECORD)
     return outcome.exit_status
+
+
+def _help(arguments: argparse.Namespace) -> int:
+    """Print the help of the command and of the configuration, or of one part of it."""
+    from cadc.cli.configuration_help import configuration_help, help_on
+
+    if arguments.help:
+        show(*help_on(arguments.help))
+    else:
+        show(*arguments.format_help().splitlines(), "", *configuration_help(arguments.overrides))
+    return 0
+
+
+def _show_composed(arguments: argparse.Namespace, combinations: Sequence[Sequence[str]]) -> int:
+    """Print the composed configuration of each run, or what it is composed of."""
+    from cadc.cli.configuration_shown import configuration_lines, information
+
+    if arguments.cfg == "hydra":
+        raise UsageError("--cfg hydra was given, but Hydra only composes here; choose --cfg job.")
+    if arguments.info:
+        show(*information(combinations[0]))
+    if arguments.cfg:
+        show(*configuration_lines(combinations, arguments.package))
+    return 0
 
 
 def _show(jobs: "Sequence[Job]", ledger: "Ledger") -> None:

@@ -62,6 +62,11 @@ def split_launcher(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     return others, launcher
 
 
+def installed_launchers() -> list[str]:
+    """Return the names of the launchers whose plug-ins are installed."""
+    return [name for name in EXTRAS if _is_installed(name)]
+
+
 def _choices() -> str:
     return ", ".join(f"{LAUNCHER}={name}" for name in EXTRAS)
 

@@ -16,7 +16,8 @@ def help_of(*words: str) -> str:
     out = StringIO()
     with redirect_stdout(out), suppress(SystemExit), patch.dict(os.environ, COLUMNS="100"):
         main([*words, "--help"])
-    return out.getvalue().rstrip()
+    # What follows is the configuration, which has a page of its own.
+    return out.getvalue().partition("\n\ngroups, GROUP=OPTION")[0].rstrip()
 
 
 def markdown() -> str:
