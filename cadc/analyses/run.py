@@ -9,8 +9,8 @@ from cadc.experiment import Experiment
 from cadc.experiment.analysis import KEY, build_analysis, options_with
 from cadc.provenance.environment import environment
 from cadc.reporting.provenance import provenance_of, write_provenance
-from cadc.reporting.table import markdown
 from cadc.reporting.timing import timed_on
+from cadc.reporting.written.markdown import markdown_frame
 from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place
 
@@ -45,7 +45,7 @@ def run_analysis(experiment: Experiment, overrides: Sequence[str], folder: Path,
         tables.append(table)
         note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
         (aside / "table.csv").write_text(csv_text(table), encoding="utf-8")
-        (aside / "table.md").write_text(markdown(table) + note, encoding="utf-8")
+        (aside / "table.md").write_text(markdown_frame(table) + note, encoding="utf-8")
         provenance = provenance_of(experiment, command) | {KEY: options_with(node, overrides), "runs": {}}
         write_provenance(provenance, aside)
 

@@ -26,6 +26,13 @@ HEADS = {
 LEVELS = {"p_holm": LEVEL, "p_margin_holm": LEVEL / 2}
 """Columns of p values, two-sided and one-sided, and the level that each is held against."""
 
+UNITS = {"_s": " (s)", "_mb": " (MB)"}
+"""Ends of columns that tell the unit."""
+
+MISSING = "missing"
+"""Column of a table that lacks results: what became of each row's runs without one, such as `1 failed`. It is the key
+of a record that stands for such a run, see `cadc.reporting.missing`."""
+
 
 def metrics_of(asked: Iterable[str], records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the metrics of a table: those that are asked for, else the leading ones of its runs' tasks."""
@@ -75,7 +82,10 @@ def head(column: str) -> str:
     if column in HEADS:
         return HEADS[column]
     name = column.removesuffix("_mean")
-    return label(name) if is_metric_column(name) else name.replace("_", " ")
+    if is_metric_column(name):
+        return label(name)
+    end = next((end for end in UNITS if name.endswith(end)), "")
+    return name.removesuffix(end).replace("_", " ") + UNITS.get(end, "")
 
 
 def decimals(column: str) -> int | None:
@@ -94,14 +104,28 @@ def is_empty(value: Any) -> bool:
     return value is None or str(value) in ("nan", "<NA>")
 
 
+def is_count(column: str) -> bool:
+    """Tell whether a column counts rows or bytes, which hardly depend on seeds."""
+    return PLACES.get(column, ("",))[0] in ("rows", "bytes") or column in ("compressed_bytes", "index_bytes")
+
+
 def shown_in(row: Mapping[Any, Any], column: str) -> str:
-    """Return a cell of a row as a paper shows it; `n/a` for the metrics of a row that no run can have."""
+    """Return a cell of a row as people read it.
+
+    Metrics of a row without a result are `n/a` where no run can have one, else what became of its runs.
+    """
     is_mean = column.endswith("_mean") and is_metric_column(column.removesuffix("_mean"))
-    return "n/a" if is_mean and row.get("seeds") == 0 else shown(column, row[column])
+    if is_mean and row.get("seeds") == 0:
+        return "n/a" if is_empty(row.get(MISSING)) else re.sub(r"\d+ ", "", str(row[MISSING]))
+    return shown(column, row[column])
 
 
 def shown(column: str, value: Any) -> str:
-    """Return a cell of a table as a paper shows it; an empty text for an empty cell."""
+    """Return a cell of a table as people read it; an empty text for an empty cell.
+
+    >>> shown("rows_kept", 800167), shown("total_s_mean", 3.14), shown("auc_mean", 0.81234)
+    ('800,167', '3.1', '0.8123')
+    """
     if is_empty(value):
         return ""
     if "_difference" in column:
@@ -112,4 +136,10 @@ def shown(column: str, value: Any) -> str:
         return f"{value:.4f}"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str):
+        return value
+    if is_count(column):
+        return f"{int(value):,}"
+    if column.endswith(("_s", "_s_mean")):
+        return f"{value:,.1f}"
     return f"{value:g}" if isinstance(value, float) else str(value)

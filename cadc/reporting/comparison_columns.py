@@ -8,7 +8,7 @@ import pandas as pd
 from cadc.evaluation.statistics import LEVEL, interval_text, p_text
 from cadc.experiment import Reference
 from cadc.reporting.columns import is_empty, shown
-from cadc.reporting.table import markdown_rows
+from cadc.reporting.written.markdown import markdown_rows
 
 
 def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Sequence[Reference]) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def points(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, An
     rows: dict[str, dict[str, Any]] = {}
     arms: dict[str, str] = {}
     for arm, record in runs:
-        key = f"{arm} {recorded_arm(record)}"
+        key = f"{arm} {record['data']['name']} {recorded_arm(record)}"
         arms[key] = arm
         rows.setdefault(key, arm_columns(arm, record))
         groups.setdefault(key, {})[record["id"]] = record

@@ -27,7 +27,7 @@ from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
-from cadc.reporting.table import build_table, markdown, write_table
+from cadc.reporting.table import build_table, write_table
 from cadc.reporting.tuning_time import add_tuning_time
 from cadc.reporting.verdicts import FILE as VERDICTS
 from cadc.reporting.verdicts import verdict_lines
@@ -78,7 +78,7 @@ def write_results(
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str] | None]] = [
         (COMPUTED, values.frame() if values.computed else None, None),
         (COMPARISON, compared, comparison_markdown),
-        (STRATA, by_stratum, _strata_markdown),
+        (STRATA, by_stratum, None),
         (CHOICE, tested, comparison_markdown),
     ]
     said = verdict_lines(experiment.references, rows, table, compared)
@@ -108,10 +108,11 @@ def write_results(
 
     try:
         put_in_place(folder, write)
-        for file, frame, _ in kept:
+        for file, frame, text in kept:
             if frame is None:
                 # A file left over from other runs would seem to belong to this table.
                 remove_output(folder / file)
+            if frame is None or text is None:
                 remove_output((folder / file).with_suffix(".md"))
         if not said:
             remove_output(folder / VERDICTS)
@@ -129,7 +130,3 @@ def _ids_by_arm(runs: Sequence[tuple[str, Record]]) -> dict[str, list[str]]:
         if record["id"] not in ids.setdefault(arm, []):
             ids[arm].append(record["id"])
     return ids
-
-
-def _strata_markdown(found: pd.DataFrame) -> str:
-    return markdown(found.drop(columns="runs"))

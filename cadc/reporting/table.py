@@ -1,20 +1,20 @@
 """The table of an experiment: a row for each point; means, standard deviations and intervals over seeds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from cadc import escape
 from cadc.evaluation.statistics.seeds import seed_interval
-from cadc.experiment.columns import MEASURED, PLACES
+from cadc.experiment.columns import MEASURED
 from cadc.ledger.store import Record
-from cadc.reporting.columns import decimals, is_empty, metrics_of, shown_in
+from cadc.reporting.columns import decimals, is_count, is_empty, metrics_of
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.points import ARM_COLUMNS, Point, points
 from cadc.reporting.timing import timing, timing_notes
 from cadc.reporting.written.latex import latex
+from cadc.reporting.written.markdown import markdown_table
 from cadc.storage.csv_tables import csv_text
 
 
@@ -48,7 +48,7 @@ def build_table(
     table = pd.DataFrame([_row(point, metrics, extra, values) for point in rows])
     if table["ratio"].isna().all():
         table = table.drop(columns="ratio")
-    whole = dict.fromkeys(["dim", *filter(_is_whole, extra)], "Int64")
+    whole = dict.fromkeys(["dim", *filter(is_count, extra)], "Int64")
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
     table.attrs["metrics"] = metrics
@@ -67,16 +67,11 @@ def _row(point: Point, metrics: Sequence[str], extra: Sequence[str], value_of: M
         values = [value for record in point.results if not is_empty(value := value_of(record, name))]
         if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
             row[name] = ", ".join(dict.fromkeys(map(str, values)))
-        elif _is_whole(name):
+        elif is_count(name):
             row[name] = values[0] if values else None
         else:
             row[f"{name}_mean"] = _rounded(f"{name}_mean", sum(values) / len(values) if values else None)
     return row
-
-
-def _is_whole(name: str) -> bool:
-    """Tell whether a column counts rows or bytes, which hardly depend on seeds."""
-    return PLACES.get(name, ("",))[0] in ("rows", "bytes") or name in ("compressed_bytes", "index_bytes")
 
 
 def _over_seeds(metric: str, values: Sequence[Any]) -> dict[str, float | None]:
@@ -98,23 +93,8 @@ def _rounded(name: str, value: float | None) -> float | None:
 
 
 def write_table(table: pd.DataFrame, folder: Path) -> None:
-    """Write `table.csv`, `table.md` and `table.tex`, the notes below the table."""
+    """Write `table.csv` for machines, `table.md` and `table.tex` for people, the notes below the table."""
     note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
     (folder / "table.csv").write_text(csv_text(table), encoding="utf-8")
-    (folder / "table.md").write_text(markdown(table) + note, encoding="utf-8")
+    (folder / "table.md").write_text(markdown_table(table) + note, encoding="utf-8")
     (folder / "table.tex").write_text(latex(table), encoding="utf-8")
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Return a table in Markdown, with numbers formatted as in a paper."""
-    return markdown_rows(
-        table.columns, ([shown_in(row, str(name)) for name in row] for row in table.to_dict("records"))
-    )
-
-
-def markdown_rows(heads: Iterable[Any], rows: Iterable[Sequence[Any]]) -> str:
-    """Return heads and cells as a table in Markdown, whatever texts they are."""
-    columns = [escape.markdown(str(head)) for head in heads]
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(escape.markdown(str(cell)) for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"

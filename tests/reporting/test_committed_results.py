@@ -24,8 +24,9 @@ def test_a_report_from_committed_records_gives_the_committed_table(name, tmp_pat
     values = [column for column in kept if not column.startswith("verdict")]
     pd.testing.assert_frame_equal(made[values], kept[values])
     if name == "cadc_ml1m":
-        for file in ("table.csv", "table.md"):
-            assert (tmp_path / "made" / file).read_bytes() == (RESULTS / name / file).read_bytes()
+        assert (tmp_path / "made" / "table.csv").read_bytes() == (RESULTS / name / "table.csv").read_bytes()
+    lines = [line for line in (tmp_path / "made" / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert {line.count(" | ") for line in lines} <= set(range(5, 10))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from cadc.reporting.drawn.palette import Palette
 from cadc.reporting.drawn.panels import PANELS
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import names_of, points
-from cadc.reporting.table import build_table, markdown
+from cadc.reporting.table import build_table
 from cadc.reporting.written.latex import latex
+from cadc.reporting.written.markdown import markdown_table
 from cadc.reporting.written.terminal import print_table
 from tests.reporting.made_up import record
 
@@ -79,7 +80,7 @@ def test_what_no_budget_allows_is_n_a_in_every_form_of_the_table(capsys):
     gone = table[table["seeds"] == 0]
     assert gone["ratio"].tolist() == [64, 64]
     assert gone[["auc_mean", "auc_ci", "rows_kept", "total_s_mean", "embedding_bytes"]].isna().all(axis=None)
-    lines = [line for line in markdown(table).splitlines() if "| 64 |" in line]
+    lines = [line for line in markdown_table(table).splitlines() if "| 64 |" in line]
     assert [line.count("n/a") for line in lines] == [2, 2]  # AUC and logloss
     assert latex(table).count("n/a") == 4
     print_table("A title", table)

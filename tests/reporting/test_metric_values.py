@@ -10,7 +10,8 @@ from cadc.ledger import Ledger
 from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.metric_values import FILE, MetricValues, kept_metrics
 from cadc.reporting.saved import SavedRows
-from cadc.reporting.table import build_table, markdown, write_table
+from cadc.reporting.table import build_table, write_table
+from cadc.reporting.written.markdown import markdown_table
 from tests.reporting.made_up import record
 from tests.reporting.scored_table import test_rows
 
@@ -80,7 +81,7 @@ def test_what_cannot_be_computed_is_an_empty_cell_and_a_note_that_says_why(run, 
     assert all(part in validation for part in ("4 runs", "test part, not validation"))
     write_table(table, tmp_path)
     assert brier in (tmp_path / "table.md").read_text()
-    assert "nan" not in markdown(table).lower()
+    assert "nan" not in markdown_table(table).lower()
 
 
 def test_an_undefined_metric_is_a_note(run, values):
@@ -95,7 +96,7 @@ def test_computed_metrics_are_kept_for_when_the_scores_are_gone(run, values, tmp
     table = build_table(runs, ["auc", "brier"], [], values)
     values.frame().to_csv(tmp_path / FILE, index=False)
     again = build_table(runs, ["auc", "brier"], [], MetricValues(kept=kept_metrics([tmp_path / "none", tmp_path])))
-    assert markdown(again) == markdown(table)
+    assert markdown_table(again) == markdown_table(table)
     (tmp_path / FILE).write_text("run,metric\n")
     assert kept_metrics([tmp_path]) == {}
     (tmp_path / FILE).write_text("run,metric,value\nrun0,brier,much\n")

@@ -22,8 +22,9 @@ from cadc.data.sources.table import Table
 from cadc.errors import CadcError, UsageError
 from cadc.ledger.record_schema import check_record
 from cadc.reporting.drawn.figure import save, write_figure
-from cadc.reporting.table import build_table, markdown, markdown_rows
+from cadc.reporting.table import build_table
 from cadc.reporting.written.latex import latex
+from cadc.reporting.written.markdown import markdown_rows, markdown_table
 from cadc.storage.csv_tables import as_written, csv_text
 from tests.support.commands import TINY, cadc
 
@@ -213,7 +214,7 @@ def test_tables_take_all_names(record):
     table = build_table([(name, record) for name in PRINTABLE])
     read = as_written(pd.read_csv(io.StringIO(csv_text(table)), dtype={"arm": str}, keep_default_na=False))
     assert list(read["arm"]) == PRINTABLE
-    assert len(markdown(table).splitlines()) == 2 + len(PRINTABLE)
+    assert len(markdown_table(table).splitlines()) == 2 + len(PRINTABLE)
     assert latex(table).count(r"\\") == 1 + len(PRINTABLE)
 
 

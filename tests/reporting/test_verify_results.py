@@ -39,7 +39,7 @@ def copy(written, tmp_path):
     return Path(shutil.copytree(written, tmp_path / "copy"))
 
 
-FILES = ("comparison.csv", "figure.svg", "figure.png", "provenance.json", "records.jsonl", "strata.md", "table.csv")
+FILES = ("comparison.csv", "figure.svg", "figure.png", "provenance.json", "records.jsonl", "strata.csv", "table.md")
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
