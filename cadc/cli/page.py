@@ -2,11 +2,12 @@
 
 import argparse
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.output import show
-from cadc.errors import UsageError, shown
+from cadc.errors import CadcError, UsageError, shown
 from cadc.paths import user_path
 
 if TYPE_CHECKING:
@@ -19,7 +20,20 @@ NAMES = """\
 NAME is an experiment whose results lie in results/ or outputs/, a folder of results, the id of a run or its beginning,
 a status, or KEY=VALUE, which chooses runs of the ledger as `cadc ledger list` does. Without a name, the page shows all
 finished runs of the ledger.
+
+With --watch, the page follows the sweep, experiment or study that began last and still works (or NAME, an experiment or
+study), and ends with it: exit status 0 if all runs are done, 1 if some failed or the sweep was interrupted.
 """
+
+ENDS = {
+    "done": "all runs are done",
+    "failed": "the sweep ended, and runs failed; the page says why",
+    "interrupted": "the sweep was interrupted; the same command goes on",
+}
+"""What is said at the end of --watch."""
+
+WAIT = 60.0
+"""Seconds for which --watch waits for a sweep to begin."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = NAMES
     # Arguments of this name may precede and follow an option.
     parser.add_argument("overrides", nargs="*", metavar="NAME", help="what is shown, see below")
+    parser.add_argument("--watch", action="store_true", help="follow a sweep that works until it ends")
     parser.add_argument("--output", type=user_path, default=Path("page.html"), help="file of the page (page.html)")
 
 
@@ -40,11 +55,39 @@ def main(arguments: argparse.Namespace) -> int:
 
     check_output(arguments.output)
     ledger = Ledger()
+    if arguments.watch:
+        return watch(arguments, ledger)
     command = shlex.join(["cadc", "page", *arguments.overrides])
     data = page_data(sources(arguments.overrides, ledger), ledger, command)
     write_output(arguments.output, html(data))
     show(f"{len(data['runs'])} runs; written to {arguments.output}")
     return 0
+
+
+def watch(arguments: argparse.Namespace, ledger: "Ledger") -> int:
+    """Follow a sweep until it ends; return the exit status."""
+    from cadc.reporting.page.watch import Watch, sweep_to_watch
+    from cadc.terminal.progress import say
+
+    if len(arguments.overrides) > 1:
+        raise UsageError(
+            f"--watch follows one sweep, but got {len(arguments.overrides)} names; give one experiment or study, or "
+            "leave the name out."
+        )
+    name = arguments.overrides[0] if arguments.overrides else ""
+    began = time.monotonic()
+    while (sweep := sweep_to_watch(ledger, name)) is None:
+        if time.monotonic() - began > WAIT:
+            which = f"{shown(name)} does not work in {ledger.folder}" if name else f"nothing works in {ledger.folder}"
+            raise CadcError(f"{which}; begin a sweep, then watch it, or leave --watch out to see what is finished.")
+        if not time.monotonic() - began > 1.5:
+            say(f"waiting for {name or 'a sweep'} to begin in {ledger.folder}")
+        time.sleep(1.0)
+    show(f"open {arguments.output} in a browser; Ctrl-C ends the watching, not the sweep")
+    command = shlex.join(["cadc", "page", "--watch", *arguments.overrides])
+    end = Watch(ledger, sweep, arguments.output, command, say).until_it_ends()
+    show(f"{ENDS[end]}; written to {arguments.output}")
+    return 0 if end == "done" else 1
 
 
 def sources(names: list[str], ledger: "Ledger") -> "list[Source]":

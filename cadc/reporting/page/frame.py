@@ -26,6 +26,8 @@ SCRIPTS = (
     "start.js",
 )
 """Our scripts, in the order in which they are run."""
+LIVE_SCRIPTS = ("kept.js", "live.js")
+"""Those of a page that watches a sweep, after the others."""
 
 
 def html(data: dict[str, Any]) -> str:
@@ -33,30 +35,36 @@ def html(data: dict[str, Any]) -> str:
 
     Parameters
     ----------
-    data : see `page_data`.
+    data : see `page_data`; with `live` of `cadc.reporting.page.live` it watches a sweep.
     """
-    scripts = [*(script.text for script in manifest()), *(asset(name) for name in SCRIPTS)]
+    live = data.get("live")
+    ours = (*SCRIPTS, *(LIVE_SCRIPTS if live else ()))
+    scripts = [*(script.text for script in manifest()), *(asset(name) for name in ours)]
     template = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string(asset(TEMPLATE))
     return template.render(
-        data=data,
+        data={"live": None, **data},
         json=as_text(data),
         style=asset(STYLE),
         scripts=scripts,
-        policy=policy(scripts),
+        policy=policy(scripts, bool(live) and not live["end"]),
     )
 
 
-def policy(scripts: list[str]) -> str:
+def policy(scripts: list[str], is_live: bool = False) -> str:
     """Return the content security policy of a page: only these scripts are run, and nothing is fetched.
+
+    A page that watches a sweep may load the scripts that lie beside it, too.
 
     Charts set styles of their own, which cannot fetch anything either.
     """
     hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
+    # What 'self' means for a file that was opened without a server, browsers do not agree about.
+    beside = " 'self' file:" if is_live else ""
     return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; script-src {hashes}{beside}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 

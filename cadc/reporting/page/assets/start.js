@@ -39,13 +39,21 @@
       cadc.redraw();
     }
   });
-  document
-    .querySelectorAll("[data-part]")
-    .forEach((part) => cadc.results(part, cadc.data.experiments[Number(part.dataset.part)]));
   const all = document.querySelector('[data-view="runs"]'),
     one = document.querySelector('[data-view="run"]');
-  if (all) cadc.runs(all);
-  cadc.show(() => cadc.draw_run?.());
+  // Makes every view from the data; a page that watches a sweep does so again as results come.
+  cadc.build = () => {
+    cadc.views = [];
+    document
+      .querySelectorAll('[data-view]:not([data-view="live"]):not([data-view="run"])')
+      .forEach((view) => view.replaceChildren());
+    document
+      .querySelectorAll("[data-part]")
+      .forEach((part) => cadc.results(part, cadc.data.experiments[Number(part.dataset.part)]));
+    if (all) cadc.runs(all);
+    cadc.show(() => cadc.draw_run?.());
+  };
+  cadc.build();
   // The address of a run's part is #run=ID.
   const follow = () => {
     const id = decodeURIComponent(location.hash.replace(/^#run=/, ""));
