@@ -122,7 +122,7 @@ class Watch:
         runs = finished(self.sweep, self._entries)
         ids = [run.run_id for run, _ in runs]
         is_due = time.monotonic() - self._built_at > IDLE * self._took
-        if ids != self._shown_runs and (is_due or end):
+        if end or (ids != self._shown_runs and is_due):
             started = time.monotonic()
             self._results = page_data(self._sources(runs, end), self.ledger, self.command)
             self._shown_runs, self._version = ids, self._version + 1
