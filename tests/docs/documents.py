@@ -80,7 +80,12 @@ def is_sent(command: str) -> bool:
     return command.startswith("cadc sync") or "logger=wandb" in command
 
 
-RUN_ELSEWHERE = (is_real, is_on_own_table, is_launched, is_sent)
+def is_watching(command: str) -> bool:
+    """Whether it follows a sweep that works meanwhile; tests/reporting/page/test_watch.py runs those."""
+    return "--watch" in command
+
+
+RUN_ELSEWHERE = (is_real, is_on_own_table, is_launched, is_sent, is_watching)
 
 
 def on_less_data(overrides: list[str]) -> list[str]:

@@ -4,6 +4,9 @@ import json
 import re
 
 from cadc.cli import main
+from cadc.ledger import Ledger
+from cadc.ledger.sweeps import SweepNotes, SweepRun
+from cadc.reporting.page.watch import Watch, sweep_to_watch
 from tests.docs.documents import DOCUMENTS, ROOT
 from tests.support.commands import train
 
@@ -56,3 +59,12 @@ def test_a_run_names_its_configuration_and_environment_by_place(tmp_path):
     assert values["sampler.rate"] == "0.3" and values["data"] == "synthetic" and values["seed"] == "1"
     assert data["environments"][run["environment"]]["threads"] == "1"
     assert len(run["curves"]["epoch"]) == run["cost"]["epochs"]
+
+
+def test_page_has_the_keys_of_a_watched_sweep(tmp_path):
+    ledger = Ledger()
+    notes = SweepNotes(ledger, "", [SweepRun("a")])
+    notes.work()
+    Watch(ledger, sweep_to_watch(ledger), tmp_path / "page.html", "", lambda line: None).look()
+    assert set(data_of(tmp_path / "page.html")["live"]) == documented("key of `live`")
+    notes.end(is_over=True)
