@@ -26,6 +26,11 @@ def experiments_dir() -> Path:
     return _packaged("experiments")
 
 
+def results_dir() -> Path:
+    """Return the folder of the results that come with the source tree; it may not exist."""
+    return _packaged("results")
+
+
 def user_path(text: str | Path) -> Path:
     """Return a path that a user wrote, with `~` and `~user` as in a shell, which expands them only at a word's start.
 

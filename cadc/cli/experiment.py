@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.folders import RESULTS, output_folder
 from cadc.cli.output import show
 from cadc.cli.train import add_retry_failed
 from cadc.errors import CadcError, NotDownloadable, UsageError, one_line, reason
@@ -43,7 +44,8 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         type=user_path,
-        help="folder of table and figure (default results/NAME; outputs/NAME for --fast, --arm and overrides)",
+        help="folder of table and figure (default: for the whole grid of cadc experiment, and with --commit, "
+        "results/NAME; else one in outputs whose name carries what differs)",
     )
 
 
@@ -182,8 +184,8 @@ def tune(arguments: argparse.Namespace) -> str:
     if arguments.arm:
         experiment = replace(experiment.only(arguments.arm), tune=experiment.tune.only(arguments.arm))
     # Only the whole, unchanged grid is tuned for the settings in the experiment's folder.
-    is_own = arguments.overrides or arguments.fast or arguments.arm
-    folder = arguments.output or (Path("outputs") / experiment.name if is_own else folder_of(arguments.name))
+    is_own = is_part(arguments)
+    folder = arguments.output or (own_folder(experiment, arguments) if is_own else folder_of(arguments.name))
     check_output_folder(folder)
     found = tune_arms(experiment, arguments.overrides, Ledger(), arguments.fast)
     if is_own and folder.resolve() == folder_of(arguments.name).resolve():
@@ -200,11 +202,20 @@ def tune(arguments: argparse.Namespace) -> str:
 def wanted(experiment: "Experiment", arguments: argparse.Namespace) -> "tuple[list[Cell], Path]":
     """Return the runs that were asked for, and the folder of their results.
 
-    Only the whole, unchanged grid goes into `results`.
+    Only the whole, unchanged grid goes into `results`; every other has a folder of its own in `outputs`.
     """
-    is_own = arguments.overrides or arguments.fast or arguments.arm
-    default = Path("outputs" if is_own else "results") / experiment.name
+    default = own_folder(experiment, arguments) if is_part(arguments) else RESULTS / experiment.name
     return experiment.cells(arguments.overrides, arguments.fast), (arguments.output or default)
+
+
+def is_part(arguments: argparse.Namespace) -> bool:
+    """Tell whether another grid than the whole, unchanged one was asked for."""
+    return bool(arguments.overrides or arguments.fast or arguments.arm)
+
+
+def own_folder(experiment: "Experiment", arguments: argparse.Namespace) -> Path:
+    """Return the folder in `outputs` of the grid that was asked for."""
+    return output_folder(experiment.name, arguments.overrides, arguments.fast, arguments.arm)
 
 
 def command(arguments: argparse.Namespace) -> str:

@@ -1,10 +1,18 @@
-"""`cadc report`: rebuild table and figure of an experiment from the ledger."""
+"""`cadc report`: rebuild table and figure of an experiment from the ledger, or from results as they are."""
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cadc.cli.experiment import add_grid_arguments, command, for_each, wanted
-from cadc.errors import UsageError
+from cadc.cli.experiment import add_grid_arguments, command, for_each, is_part, own_folder
+from cadc.cli.folders import OUTPUTS, RESULTS
+from cadc.errors import UsageError, shown
+from cadc.paths import results_dir, user_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cadc.experiment import Experiment
 
 HELP = "rebuild the table and figure of an experiment from finished runs, without data"
 
@@ -12,21 +20,39 @@ HELP = "rebuild the table and figure of an experiment from finished runs, withou
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     add_grid_arguments(parser)
+    parser.add_argument(
+        "--commit",
+        action="store_true",
+        help="write to results/NAME, or to the folder of results that was named, instead of outputs",
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if arguments.commit and arguments.output:
+        raise UsageError("--commit and --output were both given; give one of the two.")
+    if arguments.commit and is_part(arguments):
+        raise UsageError("--commit is for the whole grid of an experiment; leave out --fast, --arm and overrides.")
     return for_each(arguments, report)
 
 
 def report(arguments: argparse.Namespace) -> str:
     """Write the results of one experiment again; return a line about them."""
+    from cadc.reporting.verify import is_results
+
+    named = user_path(arguments.name)
+    if is_results(named) and not (named / "experiment.yaml").exists():
+        return _report_results(named.resolve(), arguments)
+    return _report_experiment(arguments)
+
+
+def _report_experiment(arguments: argparse.Namespace) -> str:
+    """Write the results of an experiment again, from the ledger and committed records."""
     from cadc.execution.jobs import runnable_cells
     from cadc.experiment import load_experiment
     from cadc.ledger import Ledger
     from cadc.reporting.lookup import find_runs
     from cadc.reporting.results import write_results
-    from cadc.reporting.written.terminal import print_table
     from cadc.storage.output_files import check_output_folder
 
     experiment = load_experiment(arguments.name)
@@ -38,11 +64,40 @@ def report(arguments: argparse.Namespace) -> str:
         )
     if arguments.arm:
         experiment = experiment.only(arguments.arm)
-    cells, folder = wanted(experiment, arguments)
+    own = RESULTS / experiment.name if arguments.commit else own_folder(experiment, arguments)
+    folder = arguments.output or own
     check_output_folder(folder)
-    committed = list(dict.fromkeys([folder, Path("results") / experiment.name]))
+    places = [folder, RESULTS / experiment.name, results_dir() / experiment.name]
+    committed = list({place.resolve(): place for place in reversed(places)}.values())[::-1]
     ledger = Ledger()
-    runs = find_runs(runnable_cells(cells), ledger, committed)
-    table = write_results(experiment, runs, folder, command(arguments), ledger, committed)
+    cells = runnable_cells(experiment.cells(arguments.overrides, arguments.fast))
+    runs = find_runs(cells, ledger, committed, command(arguments))
+    return _written(experiment, write_results(experiment, runs, folder, command(arguments), ledger, committed), folder)
+
+
+def _report_results(results: Path, arguments: argparse.Namespace) -> str:
+    """Write results again from their own records, whatever the experiment asks for today."""
+    from cadc.ledger import Ledger
+    from cadc.reporting.committed import read_results
+    from cadc.reporting.results import write_results
+    from cadc.storage.output_files import check_output_folder
+
+    if is_part(arguments):
+        raise UsageError(
+            f"{shown(arguments.name)} is a folder of results, whose runs are given; leave out --fast, --arm and "
+            "overrides, or name the experiment."
+        )
+    experiment, runs = read_results(results)
+    folder = arguments.output or (results if arguments.commit else OUTPUTS / results.name)
+    check_output_folder(folder)
+    return _written(
+        experiment, write_results(experiment, runs, folder, command(arguments), Ledger(), [results]), folder
+    )
+
+
+def _written(experiment: "Experiment", table: "pd.DataFrame", folder: Path) -> str:
+    """Print a table; return a line about its folder."""
+    from cadc.reporting.written.terminal import print_table
+
     print_table(experiment.title, table)
     return f"written to {folder}"

@@ -1,10 +1,12 @@
 """`cadc sync`: send finished runs to wandb, unless they were sent before."""
 
 import argparse
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.folders import OUTPUTS, RESULTS
 from cadc.cli.output import show
 from cadc.errors import CadcError, UsageError, shown
 from cadc.paths import user_path
@@ -25,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--results",
         type=user_path,
         metavar="FOLDER",
-        help="its results (default results/NAME, else outputs/NAME)",
+        help="its results (default results/NAME, outputs/NAME or a part of the grid in outputs: which has most of its "
+        "runs here)",
     )
     parser.add_argument("--project", default="cadc", help="name of the wandb project (default cadc)")
     parser.add_argument("--entity", help="user or team that owns the project (default: the owner of the key)")
@@ -84,14 +87,15 @@ def _send_experiment(ledger: "Ledger", logger: "WandbLogger", arguments: argpars
     from cadc.experiment import load_experiment
 
     name = load_experiment(arguments.experiment).name
-    places = [arguments.results] if arguments.results else [Path("results") / name, Path("outputs") / name]
+    usual = [RESULTS / name, OUTPUTS / name]
+    places = [arguments.results] if arguments.results else [*usual, *sorted(OUTPUTS.glob(f"{glob.escape(name)}-*"))]
     made_of = {place: _runs_of(place) for place in places}
     here = {place: [run_id for run_id in ids if run_id in ledger] for place, ids in made_of.items()}
     # A clone has the table in `results`, but perhaps none of its runs.
     folder = max(places, key=lambda place: len(here[place]))
     if not here[folder]:
         raise CadcError(
-            f"none of the runs of the results in {' or '.join(map(str, places))} is in {ledger.folder}; "
+            f"none of the runs of the results in {' or '.join(map(str, places[:2]))} is in {ledger.folder}; "
             f"`cadc experiment {arguments.experiment}` runs them."
         )
     if len(here[folder]) < len(made_of[folder]):

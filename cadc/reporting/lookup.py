@@ -1,6 +1,7 @@
 """Records of the runs of an experiment, found by configuration without the data."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,30 @@ from cadc.terminal.progress import say
 RECORDS = "records.jsonl"
 
 
-def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) -> list[tuple[str, Record]]:
+def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path], again: str) -> list[tuple[str, Record]]:
     """Find the records of an experiment's cells by their configuration, without the data.
 
     Records come from the ledger and from results. Of several records of one configuration, the latest made by the
-    present code counts, else the latest.
+    present code counts, else the latest. Where they were found is printed on standard error.
 
     Parameters
     ----------
     cells : runs to find.
     ledger : ledger to look in.
     committed : folders of results whose records count as well.
+    again : command that carries out the runs, for messages.
 
     Raises
     ------
     CadcError : if a run has no record.
     """
     known = _Known()
-    kept = [record for folder in committed for record in committed_records(folder)]
+    places: dict[int, Path] = {}
+    kept: list[Record] = []
+    for folder in committed:
+        own = committed_records(folder)
+        kept += own
+        places |= dict.fromkeys(map(id, own), folder)
     unreadable: list[CadcError] = []
     foreign: list[CadcError] = []
     for record in sorted([*kept, *_readable(ledger, unreadable)], key=lambda record: str(record["finished_at"])):
@@ -58,15 +65,31 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path]) 
         bad = [*unreadable, *foreign]
         said = f" ({len(bad)} records cannot be used, the first: {bad[0]})" if bad else ""
         raise CadcError(
-            f"{n_missing} of {len(cells)} runs are not in {ledger.folder}{said}; `cadc experiment` runs them."
+            f"{n_missing} of {len(cells)} runs are not in {_listed([ledger.folder, *committed], 'or')}{said}; "
+            f"`{again}` runs them."
         )
     for reason in unreadable:
         say(f"left out: {one_line(str(reason))}")
+    of_places = Counter(places.get(id(record), ledger.folder) for _, record in runs)
+    read = [f"{count} run{'s' * (count != 1)} from {place}" for place, count in of_places.items()]
+    say(f"read {_listed(read, 'and')}")
     if n_old:
-        say(f"{n_old} of {len(cells)} runs were made by other code than the present one")
+        say(
+            f"{n_old} of {len(cells)} runs were made by other code than the present one; they are reported as they "
+            f"are, and `{again}` runs them with the present code"
+        )
     if n_stale:
-        say(f"{n_stale} of {len(cells)} runs read another content than the data has now")
+        say(
+            f"{n_stale} of {len(cells)} runs read another content than the data has now; `{again}` runs them on the "
+            "present data"
+        )
     return runs
+
+
+def _listed(names: Sequence[object], joined_by: str) -> str:
+    """Return names as a sentence lists them."""
+    *first, last = map(str, names)
+    return f"{', '.join(first)} {joined_by} {last}" if first else last
 
 
 class _Known:

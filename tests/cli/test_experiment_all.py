@@ -26,13 +26,13 @@ def test_one_that_fails_does_not_end_the_others_and_shows_in_status_and_summary(
     assert answer.status == 1
     assert answer.err.splitlines()[-1].startswith("cadc: 1 of 3 experiments failed")
     one, other, failed = answer.out.splitlines()[-3:]
-    assert one.split() == ["one", "1", "finished;", "written", "to", "outputs/one"]
+    assert one.split() == ["one", "1", "finished;", "written", "to", "outputs/one-fast"]
     assert other.split()[0] == "three"
     assert failed.startswith("two    failed: ")
     assert "lower trainer.learning_rate" in failed
-    assert Path("outputs/one/table.csv").exists()
-    assert Path("outputs/three/figure.png").exists()
-    assert not Path("outputs/two").exists()
+    assert Path("outputs/one-fast/table.csv").exists()
+    assert Path("outputs/three-fast/figure.png").exists()
+    assert not Path("outputs/two-fast").exists()
     assert "Traceback" not in answer.err
 
 
@@ -57,7 +57,10 @@ def test_all_that_succeed_give_status_0_and_are_reported_again(three):
     assert {record["config"]["data"]["n_rows"] for record in Ledger()} == {2500}
     again = cadc("report", "--all", "data.n_rows=2500")
     assert again.status == 0, again.err
-    assert [line.split()[-1] for line in again.out.splitlines()[-2:]] == ["outputs/one", "outputs/three"]
+    assert [line.split()[-1] for line in again.out.splitlines()[-2:]] == [
+        "outputs/one-data.n_rows=2500",
+        "outputs/three-data.n_rows=2500",
+    ]
 
 
 @pytest.mark.parametrize(

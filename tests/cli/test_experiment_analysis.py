@@ -28,8 +28,8 @@ def picture(experiments):
 def test_a_quick_look_goes_into_outputs_with_table_figure_and_provenance(picture):
     answer = cadc("experiment", "picture", "--fast", "analysis.steps=2")
     assert answer.status == 0, answer.err
-    assert answer.out.splitlines()[-1] == "written to outputs/picture"
-    folder = Path("outputs/picture")
+    assert answer.out.splitlines()[-1] == "written to outputs/picture-fast,analysis.steps=2"
+    folder = Path("outputs/picture-fast,analysis.steps=2")
     assert sorted(path.name for path in folder.iterdir()) == [
         "figure.png", "figure.svg", "provenance.json", "table.csv", "table.md",
     ]  # fmt: skip
@@ -60,7 +60,7 @@ def test_all_experiments_run_analyses_too_unless_overrides_are_for_runs(picture)
     write_experiment(picture, "one", common=[*TINY], seeds=[0], arms={"oracle": ["model=oracle"]}, fast=["seed=0"])
     answer = cadc("experiment", "--all", "--fast")
     assert answer.status == 0, answer.err
-    assert answer.out.splitlines()[-1].split() == ["picture", "written", "to", "outputs/picture"]
+    assert answer.out.splitlines()[-1].split() == ["picture", "written", "to", "outputs/picture-fast"]
     answer = cadc("experiment", "--all", "--fast", "data.n_rows=2000")
     assert answer.status == 0, answer.err
     assert answer.out.splitlines()[-1] == "picture  is an analysis, to which overrides of runs do not apply"

@@ -17,9 +17,10 @@ QUICK = {"common": [*TINY], "seeds": [0], "arms": {"biases": ["model=bias"], "or
 def test_only_the_whole_grid_goes_into_results(experiments, words):
     write_experiment(experiments, "quick", **QUICK, fast=["data.n_rows=2000"])
     assert cadc("experiment", "quick", *words).status == 0
-    assert Path("outputs/quick/table.csv").exists()
+    folder = Path("outputs") / f"quick-{words[0].removeprefix('--')}"
+    assert (folder / "table.csv").exists()
     assert not Path("results").exists()
-    command = json.loads(Path("outputs/quick/provenance.json").read_text())["command"]
+    command = json.loads((folder / "provenance.json").read_text())["command"]
     assert command == " ".join(["cadc experiment quick", *words])
     assert {record["config"]["data"]["n_rows"] for record in Ledger()} == {2000}
 
@@ -39,13 +40,14 @@ def test_some_arms_alone_do_not_go_into_results(experiments):
     answer = cadc("experiment", "quick", "--arm", "biases")
     assert answer.status == 0, answer.err
     assert "it is not in this table" in answer.err
-    assert list(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases"]
-    assert json.loads(Path("outputs/quick/provenance.json").read_text())["command"].endswith("quick --arm biases")
+    folder = Path("outputs/quick-arm=biases")
+    assert list(pd.read_csv(folder / "table.csv")["arm"]) == ["biases"]
+    assert json.loads((folder / "provenance.json").read_text())["command"].endswith("quick --arm biases")
     assert not Path("results").exists()
     assert len(Ledger().ids()) == 1
-    Path("outputs/quick/table.csv").unlink()
+    (folder / "table.csv").unlink()
     assert cadc("report", "quick", "--arm", "biases").status == 0
-    assert list(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases"]
+    assert list(pd.read_csv(folder / "table.csv")["arm"]) == ["biases"]
 
 
 def test_an_arm_alone_lacks_options_that_others_of_the_grid_have(experiments):
@@ -53,7 +55,7 @@ def test_an_arm_alone_lacks_options_that_others_of_the_grid_have(experiments):
     arms = {"random": ["initializer=random"], "biases": ["model=bias"], "table": ["embedding=hashing"]}
     write_experiment(experiments, "quick", **QUICK | {"common": [*common, "embedding.ratio=2,8"], "arms": arms})
     assert cadc("experiment", "quick", "--arm", "random", "--arm", "biases").status == 0
-    assert sorted(pd.read_csv("outputs/quick/table.csv")["arm"]) == ["biases", "random"]
+    assert sorted(pd.read_csv("outputs/quick-arm=random,arm=biases/table.csv")["arm"]) == ["biases", "random"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_the_output_may_be_named(experiments, tmp_path):
 
 def test_an_override_replaces_seeds_and_sweeps(experiments):
     assert cadc("experiment", "tiny", "seed=5", "sampler.rate=0.5", "model=bias").status == 0
-    table = pd.read_csv("outputs/tiny/table.csv")
+    table = pd.read_csv("outputs/tiny-model=bias,sampler.rate=0.5,seed=5/table.csv")
     assert (table["model"] == "bias").all()
     assert {record["seed"] for record in Ledger()} == {5}
 
@@ -92,7 +94,7 @@ def test_the_oracle_is_left_out_where_data_has_none(experiments, small_movielens
     answer = cadc("experiment", "quick", "data=ml-1m")
     assert answer.status == 0
     assert "arm 'oracle' is left out: ml-1m has no column oracle" in answer.err
-    table = pd.read_csv("outputs/quick/table.csv")
+    table = pd.read_csv("outputs/quick-data=ml-1m/table.csv")
     assert list(table["arm"]) == ["biases"]
     assert list(table["dataset"]) == ["ml-1m"]
     assert cadc("report", "quick", "data=ml-1m").status == 0

@@ -109,14 +109,14 @@ def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
                 l2 = chosen.get("factorization.l2")
                 assert record["config"]["factorization"]["l2"] == (float(l2) if l2 else DEFAULT_L2)
     assert cadc("report", "tunable").status == 0
-    table = pd.read_csv("results/tunable/table.csv")
+    table = pd.read_csv("outputs/tunable/table.csv")
     assert len(table) == 5
     points = [(arm, f"{rate:g}" if arm == "random" else None) for arm, rate in table[["arm", "rate"]].values]
     entries = [tuned.get(point) for point in points]
     shown = table["tune_s"].replace(float("nan"), None).tolist()
     assert shown == [entry and entry["seconds"] for entry in entries]
     assert shown.count(None) == 1  # the oracle has nothing to tune
-    assert "tune_s adds up the runs of a study" in Path("results/tunable/table.md").read_text()
+    assert "tune_s adds up the runs of a study" in Path("outputs/tunable/table.md").read_text()
 
 
 def test_started_again_it_goes_on_with_the_same_studies(tuned, experiments):
@@ -137,7 +137,7 @@ def test_overrides_do_not_choose_for_everyone(experiments):
     write_experiment(experiments, "tunable", **DESCRIPTION)
     assert cadc("experiment", "tunable", "--tune", "--fast", "tune.trials=1").status == 0
     assert not (experiments / "tunable" / "tuned.yaml").exists()
-    entries = yaml.safe_load(Path("outputs/tunable/tuned.yaml").read_text())
+    entries = yaml.safe_load(Path("outputs/tunable-fast,tune.trials=1/tuned.yaml").read_text())
     assert [(entry["arm"], entry["trials"]) for entry in entries] == [("random", 1), ("mf", 1), ("MF alone", 1)]
 
 
@@ -212,7 +212,7 @@ def test_an_arm_may_take_over_all_of_another_without_a_study(experiments):
     write_experiment(experiments, "tunable", **DESCRIPTION | {"arms": arms, "tune": tune})
     answer = cadc("experiment", "tunable", "--tune", "--arm", "mf")
     assert answer.status == 0, answer.err
-    mine, taken = yaml.safe_load(Path("outputs/tunable/tuned.yaml").read_text())
+    mine, taken = yaml.safe_load(Path("outputs/tunable-arm=mf/tuned.yaml").read_text())
     assert (mine["arm"], taken) == ("mf", mine | {"arm": "mf, trained on"})
     assert len(Ledger().ids()) == 2
 
@@ -229,7 +229,9 @@ def test_seconds_end_the_studies_of_all_arms_alike_and_the_table_says_which(expe
     answer = cadc("experiment", "tunable", "--tune", "tune.seconds=null", "tune.trials=9", "--arm", "MF alone")
     assert answer.status == 0, answer.err
     assert "all 2 settings of its space were tried" in answer.err
-    (entry,) = yaml.safe_load(Path("outputs/tunable/tuned.yaml").read_text())
+    (folder,) = Path("outputs").iterdir()
+    assert folder.name.startswith("tunable-arm=MF_alone,tune.seconds=null,tune.trials=9-")
+    (entry,) = yaml.safe_load((folder / "tuned.yaml").read_text())
     assert (entry["trials"], entry["ended_by"]) == (2, "space")
     assert cadc("experiment", "tunable").status == 0
     note = Path("results/tunable/table.md").read_text()

@@ -27,7 +27,8 @@ def assert_same(folder, expected):
 def test_the_ledger_alone_gives_the_same_table(finished, empty_cache):
     answer = cadc("report", "tiny")
     assert answer.status == 0
-    assert_same(Path("results/tiny"), finished)
+    assert_same(Path("outputs/tiny"), finished)
+    assert not Path("results").exists()
     assert not empty_cache.exists()  # nothing was prepared or factorised
 
 
@@ -36,9 +37,13 @@ def test_the_committed_records_alone_give_the_same_table(finished, empty_cache, 
     folder = Path("results/tiny")
     folder.mkdir(parents=True)
     shutil.copy(finished / "records.jsonl", folder)
+    before = (folder / "records.jsonl").stat()
     answer = cadc("report", "tiny")
     assert answer.status == 0, answer.err
-    assert_same(folder, finished)
+    assert_same(Path("outputs/tiny"), finished)
+    assert (folder / "records.jsonl").stat() == before
+    assert sorted(folder.iterdir()) == [folder / "records.jsonl"]
+    assert f"read {N_RUNS} runs from {folder}" in answer.err
     assert not empty_cache.exists()
     assert not (tmp_path / "no_runs").exists()
 
@@ -52,7 +57,7 @@ def test_split_seeds_that_come_to_the_same_split_share_a_record(experiments):
     table = (Path("results/split_alike") / "table.csv").read_bytes()
     answer = cadc("report", "split_alike")
     assert answer.status == 0, answer.err
-    assert (Path("results/split_alike") / "table.csv").read_bytes() == table
+    assert (Path("outputs/split_alike") / "table.csv").read_bytes() == table
     # An earlier record of the same run, under the other seed, makes no second run of it.
     records = Path("results/split_alike/records.jsonl")
     biases = json.loads(records.read_text().splitlines()[0])
@@ -61,8 +66,9 @@ def test_split_seeds_that_come_to_the_same_split_share_a_record(experiments):
     earlier |= {"code": biases["code"] | {"hash": "x"}}
     earlier["config"]["data"]["split_seed"] = 1 - biases["config"]["data"]["split_seed"]
     records.write_text(json.dumps(sealed(earlier)) + "\n")
+    shutil.rmtree("outputs")
     assert cadc("report", "split_alike").status == 0
-    assert (Path("results/split_alike") / "table.csv").read_bytes() == table
+    assert (Path("outputs/split_alike") / "table.csv").read_bytes() == table
 
 
 def test_a_report_goes_where_it_is_told(finished, tmp_path):
@@ -76,7 +82,7 @@ def test_a_report_goes_where_it_is_told(finished, tmp_path):
 def test_a_report_of_a_part_reads_the_same_runs(finished):
     answer = cadc("report", "tiny", "seed=0", "sampler.rate=1")
     assert answer.status == 0
-    lines = (Path("outputs/tiny") / "records.jsonl").read_text().splitlines()
+    lines = (Path("outputs/tiny-sampler.rate=1,seed=0") / "records.jsonl").read_text().splitlines()
     assert len(lines) == 5
     assert {json.loads(line)["seed"] for line in lines} == {0}
     assert not Path("results").exists()
@@ -86,7 +92,8 @@ def test_runs_that_are_missing_are_counted(finished, monkeypatch, tmp_path):
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
     answer = cadc("report", "tiny")
     assert answer.status == 1
-    assert f"{N_RUNS} of {N_RUNS} runs are not in {tmp_path / 'no_runs'}" in answer.sentence
+    assert f"{N_RUNS} of {N_RUNS} runs are not in {tmp_path / 'no_runs'}, outputs/tiny" in answer.sentence
+    assert answer.sentence.endswith("; `cadc experiment tiny` runs them.")
     assert not Path("results").exists()
 
 
@@ -98,8 +105,9 @@ def test_of_two_runs_of_one_configuration_the_latest_counts(finished, monkeypatc
     folder.mkdir(parents=True)
     (folder / "records.jsonl").write_text(json.dumps(sealed(later)) + "\n")
     assert cadc("report", "tiny").status == 0
-    assert "later" in (folder / "provenance.json").read_text()
-    assert first["id"] not in (folder / "provenance.json").read_text()
+    provenance = Path("outputs/tiny/provenance.json").read_text()
+    assert "later" in provenance
+    assert first["id"] not in provenance
 
 
 @pytest.mark.parametrize("text", ["{", "[]\n", '{"id": 1}\n'])
@@ -122,6 +130,7 @@ def test_runs_of_other_code_are_counted_aloud(finished, monkeypatch, tmp_path):
     answer = cadc("report", "tiny")
     assert answer.status == 0
     assert f"1 of {N_RUNS} runs were made by other code" in answer.err
+    assert "`cadc experiment tiny` runs them with the present code" in answer.err
 
 
 def test_the_present_code_counts_before_a_later_record_of_other_code(finished):
@@ -131,14 +140,14 @@ def test_the_present_code_counts_before_a_later_record_of_other_code(finished):
     folder.mkdir(parents=True)
     (folder / "records.jsonl").write_text(json.dumps(sealed(later)) + "\n")
     assert cadc("report", "tiny").status == 0
-    assert_same(folder, finished)
+    assert_same(Path("outputs/tiny"), finished)
 
 
 def test_an_experiment_of_ones_own_is_named_by_its_folder(finished, experiments):
     folder = experiments.rename(experiments.parent / "mine") / "tiny"
     answer = cadc("report", folder)
     assert answer.status == 0, answer.err
-    assert_same(Path("results/tiny"), finished)
+    assert_same(Path("outputs/tiny"), finished)
 
 
 def test_metrics_that_runs_did_not_record_are_computed_from_their_scores(finished, experiments, tmp_path, monkeypatch):
@@ -149,7 +158,7 @@ def test_metrics_that_runs_did_not_record_are_computed_from_their_scores(finishe
     answer = cadc("report", "tiny")
     assert answer.status == 0, answer.err
     assert set(Ledger().ids()) == before, "nothing was run"
-    folder = Path("results/tiny")
+    folder = Path("outputs/tiny")
     table = pd.read_csv(folder / "table.csv").set_index("arm")
     runs = [record["id"] for record in Ledger() if record["config"]["choices"]["model"] == "oracle"]
     oracle = [pd.read_parquet(Ledger().path(run_id) / "scores.parquet") for run_id in runs]

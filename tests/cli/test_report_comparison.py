@@ -13,7 +13,8 @@ from cadc.ledger import Ledger
 from tests.cli.conftest import TINY_EXPERIMENT, write_experiment
 from tests.support.commands import cadc
 
-ADDED = ["auc_difference", "auc_difference_low", "auc_difference_high", "p_holm", "verdict"]
+ADDED = [f"auc_difference{end}" for end in ("", "_low", "_high")]
+ADDED += ["p_holm", "p_margin_holm", "seeds_compared", "verdict"]
 FILES = ("table.csv", "table.md", "table.tex", "comparison.csv", "records.jsonl", "figure.svg")
 
 
@@ -39,7 +40,7 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
     answer = cadc("report", "tiny")
     assert answer.status == 0, answer.err
     assert "Differences in auc to random at rate 1" in " ".join(answer.out.split())
-    table, before = pd.read_csv("results/tiny/table.csv"), pd.read_csv(compared / "table.csv")
+    table, before = pd.read_csv("outputs/tiny/table.csv"), pd.read_csv(compared / "table.csv")
     assert list(table.columns) == [*before.columns, *ADDED]
     pd.testing.assert_frame_equal(table[before.columns], before)
     rows = table.set_index(["arm", "rate"])
@@ -50,7 +51,7 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
     assert tuple(row[ADDED[:3]]) == pytest.approx((frozen.estimate, frozen.low, frozen.high), abs=1e-6)
     oracle = compare(scores(model="oracle"), reference, margin=0.05).interval
     assert table.set_index("arm").loc["oracle", "auc_difference"] == pytest.approx(oracle.estimate, abs=1e-6)
-    assert json.loads(Path("results/tiny/provenance.json").read_text())["references"] == [
+    assert json.loads(Path("outputs/tiny/provenance.json").read_text())["references"] == [
         {
             "arm": "random",
             "rate": 1.0,
@@ -62,40 +63,40 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
             "embeddings": [],
         }
     ]
-    assert (Path("results/tiny") / "figure.svg").read_bytes() == (compared / "figure.svg").read_bytes()
+    assert (Path("outputs/tiny") / "figure.svg").read_bytes() == (compared / "figure.svg").read_bytes()
 
 
 def test_records_and_comparison_alone_give_the_same_files(compared, monkeypatch, tmp_path):
     assert cadc("report", "tiny").status == 0
-    shutil.move("results/tiny", tmp_path / "before")
-    Path("results/tiny").mkdir()
+    shutil.move("outputs/tiny", tmp_path / "before")
+    Path("outputs/tiny").mkdir()
     for name in ("records.jsonl", "comparison.csv"):
-        shutil.copy(tmp_path / "before" / name, "results/tiny")
+        shutil.copy(tmp_path / "before" / name, "outputs/tiny")
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
     answer = cadc("report", "tiny")
     assert answer.status == 0, answer.err
     for name in FILES:
-        assert (Path("results/tiny") / name).read_bytes() == (tmp_path / "before" / name).read_bytes(), name
+        assert (Path("outputs/tiny") / name).read_bytes() == (tmp_path / "before" / name).read_bytes(), name
 
 
 def test_a_comparison_kept_before_delong_was_beside_it_still_serves(compared, monkeypatch, tmp_path):
     assert cadc("report", "tiny").status == 0
-    table = Path("results/tiny/table.csv").read_bytes()
-    kept = pd.read_csv("results/tiny/comparison.csv", dtype=str).drop(columns="delong_se")
-    kept.to_csv("results/tiny/comparison.csv", index=False)
-    Path("results/tiny/provenance.json").unlink()  # which named no files then
+    table = Path("outputs/tiny/table.csv").read_bytes()
+    kept = pd.read_csv("outputs/tiny/comparison.csv", dtype=str).drop(columns="delong_se")
+    kept.to_csv("outputs/tiny/comparison.csv", index=False)
+    Path("outputs/tiny/provenance.json").unlink()  # which named no files then
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
     answer = cadc("report", "tiny")
     assert answer.status == 0, answer.err
     assert "left out" not in answer.err
-    assert Path("results/tiny/table.csv").read_bytes() == table
-    again = pd.read_csv("results/tiny/comparison.csv")
+    assert Path("outputs/tiny/table.csv").read_bytes() == table
+    again = pd.read_csv("outputs/tiny/comparison.csv")
     assert again["delong_se"].isna().all()
     assert not again["difference"].isna().all()
 
 
 def test_records_alone_give_the_table_without_a_comparison_and_a_sentence(compared, monkeypatch, tmp_path):
-    folder = Path("results/tiny")
+    folder = Path("outputs/tiny")
     folder.mkdir(parents=True)
     shutil.copy(compared / "records.jsonl", folder)
     (folder / "comparison.csv").write_text("of other runs\n")
@@ -112,14 +113,14 @@ def test_a_part_without_the_reference_is_reported_without_a_comparison(compared)
     answer = cadc("report", "tiny", "sampler.rate=0.2")
     assert answer.status == 0
     assert "is left out: it is not in this table" in answer.err
-    assert "verdict" not in pd.read_csv("outputs/tiny/table.csv")
+    assert "verdict" not in pd.read_csv("outputs/tiny-sampler.rate=0.2/table.csv")
 
 
 def test_without_a_reference_there_is_no_comparison(finished):
     assert cadc("report", "tiny").status == 0
-    assert not Path("results/tiny/comparison.csv").exists()
-    assert "references" not in json.loads(Path("results/tiny/provenance.json").read_text())
-    assert "verdict" not in Path("results/tiny/table.tex").read_text()
+    assert not Path("outputs/tiny/comparison.csv").exists()
+    assert "references" not in json.loads(Path("outputs/tiny/provenance.json").read_text())
+    assert "verdict" not in Path("outputs/tiny/table.tex").read_text()
 
 
 @pytest.mark.parametrize(

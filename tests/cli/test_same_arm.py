@@ -256,4 +256,4 @@ def test_records_of_earlier_versions_without_options_are_still_one_arm(here):
     (folder / "records.jsonl").write_text("".join(lines))
     shutil.rmtree(Ledger().folder)
     done("report", "ex")
-    assert rows(folder) == {"arm": ["A", "B"], "seeds": [2, 2]}
+    assert rows("outputs/ex") == {"arm": ["A", "B"], "seeds": [2, 2]}

@@ -37,10 +37,10 @@ def test_the_table_has_a_row_for_it_and_a_second_look_tries_it_no_more(table):
 def test_it_is_reported_without_the_ledger_too(table, tmp_path, monkeypatch):
     before = Path("results/compressed/table.csv").read_bytes()
     assert cadc("report", "compressed").status == 0
-    assert Path("results/compressed/table.csv").read_bytes() == before
+    assert Path("outputs/compressed/table.csv").read_bytes() == before
     monkeypatch.setenv("CADC_RUNS", str(tmp_path / "nowhere"))
     assert cadc("report", "compressed").status == 0
-    assert Path("results/compressed/table.csv").read_bytes() == before
+    assert Path("outputs/compressed/table.csv").read_bytes() == before
     records = [json.loads(line) for line in Path("results/compressed/records.jsonl").read_text().splitlines()]
     assert sum(bool(record.get("unreachable")) for record in records) == 2
 

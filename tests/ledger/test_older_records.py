@@ -47,7 +47,7 @@ def test_a_report_finds_an_old_record(old, experiments):  # noqa: F811
     answer = cadc("report", "old")
     assert answer.status == 0, answer.err
     assert "1 of 1 runs were made by other code than the present one" in answer.err
-    assert pd.read_csv("results/old/table.csv")["auc_mean"].item() == round(old["metrics"]["test/auc"], 6)
+    assert pd.read_csv("outputs/old/table.csv")["auc_mean"].item() == round(old["metrics"]["test/auc"], 6)
 
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, "4"])
