@@ -228,24 +228,25 @@ def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str)
     for folder in committed:
         frame = kept_comparison(folder / file)
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
-            return _typed(judged(frame))
+            return frame
     return None
 
 
 def kept_comparison(path: Path) -> pd.DataFrame | None:
-    """Return a comparison that is kept beside results, in the columns of today; None if there is none.
+    """Return a comparison that is kept beside results, judged by the rules of today; None if there is none.
 
     Raises
     ------
     CadcError : if the file is not a comparison, or was changed.
     """
     frame = read_kept(path, COLUMNS, ["runs", "verdict"], later=LATER)
-    if frame is None or frame["low_95"].notna().any():
-        return frame
-    is_equal = (frame["difference"] == 0) & (frame["standard_error"] == 0)
-    frame = frame.assign(low_95=frame["low"], high_95=frame["high"])
-    frame.loc[is_equal, "verdict"] = EQUAL
-    return frame
+    if frame is None:
+        return None
+    if frame["low_95"].isna().all():
+        is_equal = (frame["difference"] == 0) & (frame["standard_error"] == 0)
+        frame = frame.assign(low_95=frame["low"], high_95=frame["high"])
+        frame.loc[is_equal, "verdict"] = EQUAL
+    return _typed(judged(frame))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

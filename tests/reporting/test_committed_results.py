@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cadc.reporting.columns import higher_is_better
-from cadc.reporting.comparison import judged, kept_comparison
+from cadc.reporting.comparison import kept_comparison
 from cadc.reporting.comparison_columns import interval_of
 from tests.evaluation.statistics.verdict_rules import expected, read
 from tests.support.commands import cadc
@@ -34,7 +34,7 @@ def test_a_report_from_committed_records_gives_the_committed_table(name, tmp_pat
 )
 def test_verdicts_on_committed_comparisons_agree_with_interval_and_p_value(path):
     kept = pd.read_csv(path)
-    found = judged(kept_comparison(path))
+    found = kept_comparison(path)
     for name, family in found[found["p"].notna()].groupby("family"):
         margin, sign = family["margin"].iloc[0], 1 if higher_is_better(family["metric"].iloc[0]) else -1
         columns = family[["difference", "standard_error", "degrees_of_freedom", "seeds"]]

@@ -12,12 +12,11 @@ from cadc.errors import CadcError, one_line, shown
 from cadc.experiment import Reference
 from cadc.ledger.reading import Record
 from cadc.paths import regular_file, user_path
-from cadc.reporting.comparison import COLUMNS as COMPARED
 from cadc.reporting.comparison import FILE as COMPARISON
+from cadc.reporting.comparison import kept_comparison
 from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.points import points
 from cadc.reporting.provenance import PROVENANCE
-from cadc.reporting.saved import read_kept
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.table import build_table
@@ -87,7 +86,7 @@ def from_results(folder: Path) -> Source:
     references = [Reference(**_tuples(one)) for one in known.get("references", ())]
     # A point that validation chose is compared alone.
     files = [folder / name for name in (COMPARISON, CHOICE)]
-    comparison = next((one for file in files if (one := read_kept(file, COMPARED, ["runs"])) is not None), None)
+    comparison = next((one for file in files if (one := kept_comparison(file)) is not None), None)
     return Source(
         str(known.get("experiment", folder.resolve().name)),
         table=table,
