@@ -48,7 +48,11 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
     reference = scores(model="dlrm", rate=1, initializer="random")
     frozen = compare(scores(model="dlrm", rate=0.2, initializer="mf"), reference, margin=0.05).interval
     row = rows.loc[("mf frozen", 0.2)]
-    assert tuple(row[ADDED[:3]]) == pytest.approx((frozen.estimate, frozen.low, frozen.high), abs=1e-6)
+    comparison = pd.read_csv("outputs/tiny/comparison.csv").set_index(["arm", "rate"])
+    line = comparison.loc[("mf frozen", 0.2)]
+    assert tuple(line[["low_95", "high_95"]]) == pytest.approx((frozen.low, frozen.high))
+    assert tuple(row[ADDED[:3]]) == pytest.approx((frozen.estimate, line["low"], line["high"]), abs=1e-6)
+    assert line["low"] < frozen.low < frozen.high < line["high"]  # one of a family
     oracle = compare(scores(model="oracle"), reference, margin=0.05).interval
     assert table.set_index("arm").loc["oracle", "auc_difference"] == pytest.approx(oracle.estimate, abs=1e-6)
     assert json.loads(Path("outputs/tiny/provenance.json").read_text())["references"] == [
