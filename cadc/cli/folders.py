@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cadc.configuration.overrides import key_of
 from cadc.provenance.fingerprint import digest
 
 OUTPUTS = Path("outputs")
@@ -31,6 +30,8 @@ def output_folder(name: str, overrides: Sequence[str] = (), fast: bool = False, 
     >>> str(output_folder("samplers", ["seed=3", "data=ml-100k", "threads=2"], fast=True))
     'outputs/samplers-fast,data=ml-100k,seed=3'
     """
+    from cadc.configuration.overrides import key_of
+
     by_key = {key: f"{key}={text.partition('=')[2]}" for text in overrides if _counts(key := key_of(text))}
     own = [("fast", True)] if fast else []
     own += [(text, bool(ARM.fullmatch(text))) for text in (f"arm={arm}" for arm in dict.fromkeys(arms))]

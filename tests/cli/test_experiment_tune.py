@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cadc.experiment import reading
+from cadc.cli.folders import output_folder
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
 from tests.support.commands import TINY, cadc, folders
@@ -93,7 +94,8 @@ def test_what_is_chosen_is_the_best_trial_by_validation_alone_with_seeds_of_its_
 def test_the_grid_runs_with_the_settings_that_were_chosen(tuned):
     for words in ([], ["--fast"], ["trainer.learning_rate=0.005"]):
         assert cadc("experiment", "tunable", *words).status == 0
-        folder = Path("outputs" if words else "results") / "tunable"
+        folder = output_folder("tunable", [] if "--fast" in words else words, "--fast" in words)
+        folder = folder if words else Path("results/tunable")
         runs = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
         for record in runs:
             if "trainer" not in record["uses"]:
