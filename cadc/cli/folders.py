@@ -13,6 +13,13 @@ RESULTS = Path("results")
 LONGEST = 120
 """Most characters of a folder's name that tell what differs; a hash stands for the rest."""
 
+WITHOUT_EFFECT = (
+    "logger",
+    "threads",
+    *(f"trainer.{name}" for name in ("accelerator", "checkpoint_minutes", "progress", "fleet")),
+)
+"""Keys that change no result. The trainer's class names its own, but takes a second to import."""
+
 OVERRIDE = re.compile(r"[\w.]+=[\w.,+-]*", re.ASCII)
 ARM = re.compile(r"arm=[\w.+-]+", re.ASCII)
 
@@ -47,7 +54,4 @@ def output_folder(name: str, overrides: Sequence[str] = (), fast: bool = False, 
 
 def _counts(key: str) -> bool:
     """Tell whether a key can change a result."""
-    from cadc.training.fit_options import FitOptions
-
-    group, _, option = key.partition(".")
-    return group not in ("logger", "threads") and not (group == "trainer" and option in FitOptions.without_effect)
+    return key not in WITHOUT_EFFECT and not key.startswith("logger.")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from cadc.experiment import reading
 from cadc.cli.folders import output_folder
+from cadc.experiment import reading
 from cadc.ledger import Ledger
 from tests.cli.conftest import write_experiment
 from tests.support.commands import TINY, cadc, folders

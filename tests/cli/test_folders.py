@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadc.cli.folders import output_folder
+from cadc.cli.folders import WITHOUT_EFFECT, output_folder
+from cadc.training.fit_options import FitOptions
 from tests.cli.conftest import write_experiment
 from tests.support.commands import TINY, cadc
 
@@ -35,6 +36,11 @@ def test_no_grid_takes_the_place_of_another(experiments):
         assert cadc("report", "quick", *words).status == 0
     for folder, table in found.items():
         assert (folder / "table.csv").read_bytes() == table
+
+
+def test_options_of_the_trainer_without_effect_are_those_of_its_class():
+    named = {key for key in WITHOUT_EFFECT if key.startswith("trainer.")}
+    assert named == {f"trainer.{name}" for name in FitOptions.without_effect}
 
 
 def test_the_order_of_overrides_and_what_changes_no_result_are_not_in_the_name():
