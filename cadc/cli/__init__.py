@@ -23,7 +23,20 @@ from cadc.escape import without_passwords
 from cadc.terminal.interrupts import interrupting
 from cadc.terminal.streams import discard_output, standard_streams
 
-COMMANDS = ("train", "experiment", "tune", "report", "page", "ledger", "sync", "predict", "export", "data", "cache")
+COMMANDS = (
+    "train",
+    "experiment",
+    "tune",
+    "report",
+    "page",
+    "ledger",
+    "sync",
+    "predict",
+    "export",
+    "data",
+    "cache",
+    "completion",
+)
 OWN_HELP = ("train",)
 """Commands that print their help themselves, since it goes on with the configuration."""
 

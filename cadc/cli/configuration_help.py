@@ -27,19 +27,19 @@ def configuration_help(overrides: Sequence[str]) -> Iterator[str]:
     ------
     UsageError : for an option that does not exist.
     """
-    chosen = _chosen(overrides)
+    chosen = chosen_options_of(overrides)
     known = groups()
     yield "groups, GROUP=OPTION; the option in brackets is chosen:"
     for group, comment in group_comments().items():
         if group in known:
-            options = (f"[{own}]" if own in _listed(chosen.get(group, "")) else own for own in known[group])
+            options = (f"[{own}]" if own in listed(chosen.get(group, "")) else own for own in known[group])
             yield from _entry(f"{group}=", comment)
             yield from _wrapped(", ".join(options), 6)
     yield ""
     yield "keys, KEY=VALUE, with the defaults of the chosen options:"
     yield from _lines(commented_keys(conf_dir() / "config.yaml"), "")
     for group in group_comments():
-        for option in _listed(chosen.get(group, "")):
+        for option in listed(chosen.get(group, "")):
             yield from _lines(commented_keys(files_of(group)[option]), group.replace("/", "."))
     yield ""
     yield from _wrapped(
@@ -115,13 +115,13 @@ def _key(key: str, known: Mapping[str, Sequence[str]]) -> Iterator[str]:
         yield from _wrapped(f"of {', '.join(owners)}", 6)
 
 
-def _chosen(overrides: Sequence[str]) -> dict[str, str]:
+def chosen_options_of(overrides: Sequence[str]) -> dict[str, str]:
     """Return the option of each group, those inside a group included."""
     known = groups()
     pairs = [text.lstrip("+").partition("=")[::2] for text in overrides]
     asked = {group: option for group, option in pairs if group in known}
     for group, option in asked.items():
-        for own in _listed(option):
+        for own in listed(option):
             if own not in known[group]:
                 raise UsageError(f"{group}={own} does not exist; choose one of {', '.join(known[group])}.")
     chosen = {**default_options(), **asked}
@@ -129,7 +129,7 @@ def _chosen(overrides: Sequence[str]) -> dict[str, str]:
     return {**inside, **chosen}
 
 
-def _listed(option: str) -> list[str]:
+def listed(option: str) -> list[str]:
     """Return the options that an override chooses, of which views take a list."""
     return [name.strip() for name in option.strip("[]").split(",") if name.strip()]
 
