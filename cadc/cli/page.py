@@ -21,6 +21,9 @@ NAME is an experiment whose results lie in results/ or outputs/, a folder of res
 a status, or KEY=VALUE, which chooses runs of the ledger as `cadc ledger list` does. Without a name, the page shows all
 finished runs of the ledger.
 
+With --index, NAME is a folder of results of several experiments (results), and NAME/index.html says what each of them
+asked and what came out, and leads to its page, table and figure.
+
 With --watch, the page follows the sweep, experiment or study that began last and still works (or NAME, an experiment or
 study), and ends with it: exit status 0 if all runs are done, 1 if some failed or the sweep was interrupted.
 """
@@ -43,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Arguments of this name may precede and follow an option.
     parser.add_argument("overrides", nargs="*", metavar="NAME", help="what is shown, see below")
     parser.add_argument("--watch", action="store_true", help="follow a sweep that works until it ends")
-    parser.add_argument("--output", type=user_path, default=Path("page.html"), help="file of the page (page.html)")
+    parser.add_argument("--index", action="store_true", help="write the index of a folder of results")
+    parser.add_argument("--output", type=user_path, help="file of the page (page.html; with --index NAME/index.html)")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -53,6 +57,9 @@ def main(arguments: argparse.Namespace) -> int:
     from cadc.reporting.page.frame import html
     from cadc.storage.output_files import check_output, write_output
 
+    if arguments.index:
+        return index(arguments)
+    arguments.output = arguments.output or Path("page.html")
     check_output(arguments.output)
     ledger = Ledger()
     if arguments.watch:
@@ -61,6 +68,27 @@ def main(arguments: argparse.Namespace) -> int:
     data = page_data(sources(arguments.overrides, ledger), ledger, command)
     write_output(arguments.output, html(data))
     show(f"{len(data['runs'])} runs; written to {arguments.output}")
+    return 0
+
+
+def index(arguments: argparse.Namespace) -> int:
+    """Write the index of a folder of results; return the exit status."""
+    from cadc.reporting.page.index import index_html, result_folders
+    from cadc.storage.output_files import check_output, write_output
+
+    if arguments.watch:
+        raise UsageError("--index and --watch were both given; leave one of the two out.")
+    if len(arguments.overrides) > 1:
+        raise UsageError(
+            f"--index takes one folder of results, but got {len(arguments.overrides)}; leave out all but one."
+        )
+    folder = user_path(arguments.overrides[0]) if arguments.overrides else Path("results")
+    folders = result_folders(folder)
+    output = arguments.output or folder / "index.html"
+    check_output(output)
+    command = shlex.join(["cadc", "page", "--index", *arguments.overrides])
+    write_output(output, index_html(folders, output, command))
+    show(f"{len(folders)} experiment{'s' * (len(folders) != 1)}; written to {output}")
     return 0
 
 
