@@ -1,6 +1,6 @@
 # Makes .venv from requirements.lock and leaves it alone while nothing changed. Sourced by the other scripts.
-# extras=yes also installs requirements-cluster.lock and requirements-frameworks.lock, docs=yes requirements-docs.lock;
-# all stay until requirements.lock changes.
+# extras=yes also installs requirements-cluster.lock, requirements-frameworks.lock and requirements-browser.lock, docs=yes
+# requirements-docs.lock; all stay until requirements.lock changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
@@ -34,6 +34,7 @@ if [ "${extras:-no}" = yes ]; then
   add cluster "the extras"
   # Without what they ask for: LensKit wants an older pandas, and works with ours.
   add frameworks "other frameworks" --no-deps
+  add browser "what opens pages in a browser"
 fi
 if [ "${docs:-no}" = yes ]; then add docs "what builds the documentation"; fi
 export PATH="$PWD/.venv/bin:$PATH"

@@ -16,6 +16,7 @@ from cadc.configuration.public_names import homes_of
 from cadc.evaluation.metrics import lookup
 from cadc.loggers import wandb_process
 from cadc.provenance import fingerprint
+from tests.support.browser import missing_browser
 from tests.support.commands import closing
 from tests.support.forked_wandb import forking
 from tests.support.helpers import small_synthetic_log, write_small_movielens
@@ -79,6 +80,8 @@ def pytest_runtest_setup(item):
         for extra in marker.args:
             if not is_installed(extra):
                 pytest.skip(f"the extra [{extra}] is not installed; scripts/test --all installs it")
+    if item.get_closest_marker("browser") is not None and (missing := missing_browser()):
+        pytest.skip(f"{missing} is not installed; scripts/test --all installs it")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,10 @@ from cadc.reporting.points import leading_columns
 KINDS = {
     "rate": "rate",
     "reference_rate": "rate",
+    "interval": "interval",
+    "p_of_verdict": "interval",
     "seeds": "count",
+    "seeds_compared": "count",
     "dim": "count",
     "n_units": "count",
     "n_rows": "count",
@@ -25,6 +28,8 @@ KINDS = {
     "share_high": "share",
     "low": "difference",
     "high": "difference",
+    "low_95": "difference",
+    "high_95": "difference",
 }
 """Kinds of columns whose name does not tell them otherwise; numbers are `number`, all else `text`."""
 
@@ -82,7 +87,7 @@ def plain_entries(table: pd.DataFrame, shown: Collection[str], labels: Mapping[s
 
 
 def kind(name: str, values: "pd.Series[Any]") -> str:
-    """Return how a column is shown: as text, rate, count, seconds, quality, difference, p, share, verdict or number."""
+    """Return how a column is shown: one of the kinds that docs/reference/page.md lists."""
     if name in KINDS:
         return KINDS[name]
     if name.startswith("verdict"):

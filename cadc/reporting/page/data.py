@@ -10,6 +10,7 @@ import pandas as pd
 from cadc import __version__
 from cadc.ledger.store import Ledger
 from cadc.reporting.columns import higher_is_better
+from cadc.reporting.comparison_columns import interval_of, p_of
 from cadc.reporting.page.calibration import calibration
 from cadc.reporting.page.columns import metric_entries, plain_entries, rows_of, table_entries
 from cadc.reporting.page.runs import RunData
@@ -35,9 +36,13 @@ SHOWN_OF_COMPARISON = (
     "verdict",
 )
 LABELS = {
-    "low": "95 % from",
-    "high": "to",
-    "p_holm": "p (Holm)",
+    "interval": "interval (95 %, Holm)",
+    "p_of_verdict": "p (Holm)",
+    "low": "interval from",
+    "high": "interval to",
+    "low_95": "interval alone from",
+    "high_95": "interval alone to",
+    "p_holm": "p of no difference (Holm)",
     "p_margin": "p of the margin",
     "p_margin_holm": "p of the margin (Holm)",
     "n_units": "units",
@@ -125,6 +130,10 @@ def _comparisons(comparison: pd.DataFrame | None) -> dict[str, Any] | None:
     kept = comparison[comparison["difference"].notna()].drop(columns=["runs", "family"])
     if kept.empty:
         return None
+    lines = kept.to_dict("records")
+    place = list(kept).index("difference") + 1
+    kept.insert(place, "interval", [interval_of(line) for line in lines])
+    kept.insert(place + 1, "p_of_verdict", [p_of(line) for line in lines])
     entries = plain_entries(kept, SHOWN_OF_COMPARISON, LABELS)
     several = len(kept["dataset"].unique()) > 1
     return {

@@ -13,7 +13,7 @@ from cadc.experiment import Reference
 from cadc.ledger.reading import Record
 from cadc.paths import regular_file, user_path
 from cadc.reporting.comparison import FILE as COMPARISON
-from cadc.reporting.comparison import kept_comparison
+from cadc.reporting.comparison import judged, kept_comparison
 from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.points import points
 from cadc.reporting.provenance import PROVENANCE
@@ -85,8 +85,8 @@ def from_results(folder: Path) -> Source:
         )
     references = [Reference(**_tuples(one)) for one in known.get("references", ())]
     # A point that validation chose is compared alone.
-    files = [folder / name for name in (COMPARISON, CHOICE)]
-    comparison = next((one for file in files if (one := kept_comparison(file)) is not None), None)
+    kept = next((one for name in (COMPARISON, CHOICE) if (one := kept_comparison(folder / name)) is not None), None)
+    comparison = None if kept is None else judged(kept)
     return Source(
         str(known.get("experiment", folder.resolve().name)),
         table=table,

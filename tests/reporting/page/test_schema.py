@@ -28,7 +28,7 @@ def keys(data):
     found = {"schema_version"} | {f"made.{key}" for key in data["made"]} | {"environments[]"}
     for experiment in data["experiments"]:
         for key, value in experiment.items():
-            inner = key in ("metrics", "points")
+            inner = key in ("metrics", "points", "calibration")
             found |= {f"experiments[].{key}[].{name}" for one in value for name in one} if inner else set()
             found |= set() if inner else {f"experiments[].{key}"}
     found |= {f"configuration[].{name}" for one in data["configuration"] for name in one}
@@ -36,7 +36,7 @@ def keys(data):
 
 
 def test_page_has_the_keys_of_committed_and_new_results(tmp_path, monkeypatch):
-    train("sampler.rate=0.3")
+    train("sampler.rate=0.3", "embedding=hashing", "data.n_items=500")
     assert main(["page", "finished", str(ROOT / "results" / "samplers"), "--output", str(tmp_path / "page.html")]) == 0
     data = data_of(tmp_path / "page.html")
     assert keys(data) == documented("key")

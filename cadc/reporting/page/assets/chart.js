@@ -63,23 +63,33 @@ cadc.config = () => {
 };
 
 // Draws a specification; `label` is what a screen reader says of it.
+cadc.waiting = 0;
+const drawn = new WeakMap();
 cadc.draw = async (place, spec, label) => {
-  const made = await vegaEmbed(
-    place,
-    { $schema: "https://vega.github.io/schema/vega-lite/v6.json", ...spec },
-    {
-      ast: true,
-      renderer: "svg",
-      config: cadc.config(),
-      tooltip: { theme: cadc.is_dark() ? "dark" : "light" },
-      actions: { export: { svg: true, png: true }, source: false, compiled: false, editor: false },
-      downloadFileName: "figure",
-    },
-  );
-  const drawn = place.querySelector("svg.marks");
-  if (drawn) {
-    drawn.setAttribute("role", "img");
-    drawn.setAttribute("aria-label", label);
+  cadc.waiting += 1;
+  try {
+    cadc.forget(place);
+    const made = await vegaEmbed(
+      place,
+      { $schema: "https://vega.github.io/schema/vega-lite/v6.json", ...spec },
+      {
+        ast: true, // without it, Vega would compile expressions, which the policy of the page forbids
+        renderer: "svg",
+        config: cadc.config(),
+        tooltip: { theme: cadc.is_dark() ? "dark" : "light" },
+        actions: { export: { svg: true, png: true }, source: false, compiled: false, editor: false },
+        downloadFileName: "figure",
+      },
+    );
+    drawn.set(place, made);
+    const marks = place.querySelector("svg.marks");
+    marks?.setAttribute("role", "img");
+    marks?.setAttribute("aria-label", label);
+    return made;
+  } finally {
+    cadc.waiting -= 1;
   }
-  return made;
 };
+
+// Frees what a chart holds before it is drawn again, or goes away.
+cadc.forget = (place) => drawn.get(place)?.finalize();

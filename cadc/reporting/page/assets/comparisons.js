@@ -14,7 +14,7 @@ cadc.comparisons = (place, view) => {
     el(
       "p",
       { class: "note" },
-      "Bars are 95 % intervals of the difference over users and seeds; right of zero an arm has more of the metric. The shaded band is the margin within which an arm counts as good.",
+      "Bars are the intervals that belong to the verdicts: 95 %, over users and seeds, with Holm's correction; of one seed, over users alone. Right of zero an arm has more of the metric. The shaded band is the margin within which an arm counts as good.",
     ),
     el("div", { "data-view": "comparison-table" }),
   );
@@ -57,9 +57,9 @@ cadc.forest_spec = (rows, family, view) => {
     kind: kind(row),
     Arm: row.arm,
     Difference: cadc.shown("difference", row.difference),
-    Interval: `${cadc.shown("difference", row.low)} to ${cadc.shown("difference", row.high)}`,
+    Interval: row.interval,
     Seeds: row.seeds,
-    "p (Holm)": cadc.shown("p", row.p_holm),
+    "p (Holm)": row.p_of_verdict,
     Verdict: row.verdict,
   }));
   const margin = family.margin ?? 0;

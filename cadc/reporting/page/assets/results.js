@@ -209,11 +209,14 @@ cadc.open_runs = (made) =>
   });
 
 // Draws a chart for each of several parts.
-cadc.panels = (place, parts, spec, label, after = () => {}) =>
+cadc.panels = (place, parts, spec, label, after = () => {}) => {
+  place.querySelectorAll(".chart").forEach(cadc.forget);
   place.replaceChildren(
     ...parts.map((part) => {
       const chart = cadc.element("div", { class: "chart" });
+      // It has a width once it is on the page.
       queueMicrotask(() => cadc.draw(chart, spec(part), label(part)).then(after));
       return cadc.element("figure", { class: "panel" }, chart);
     }),
   );
+};
