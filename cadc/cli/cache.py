@@ -3,7 +3,7 @@
 import argparse
 
 from cadc.cli.output import show
-from cadc.storage.stage_cache import STAGES
+from cadc.storage.cache_entries import STAGES
 
 HELP = "list or remove downloads, prepared data and factors"
 
@@ -16,16 +16,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    from cadc.ledger.safe_text import harmless, since
     from cadc.paths import cache_dir
-    from cadc.storage.stage_cache import discard_entry, entries
+    from cadc.storage.cache_entries import discard_entry, entries
+    from cadc.terminal.aligned import Column, aligned, terminal_width
 
-    total = 0
-    for entry in entries():
-        if arguments.stage not in (None, entry.stage):
-            continue
-        if arguments.action == "clean" and not discard_entry(entry):
-            continue  # a process works on it
-        total += entry.size
-        show(f"{entry.size / 1e6:10.1f} MB  {entry.stage:10} {entry.key}")
-    show(f"{total / 1e6:10.1f} MB  {'removed from' if arguments.action == 'clean' else 'in'} {cache_dir()}")
+    found = entries(STAGES if arguments.stage is None else (arguments.stage,))
+    # Entries that a process is making stay.
+    kept = [entry for entry in found if arguments.action == "list" or discard_entry(entry)]
+    columns = [
+        Column("size", [f"{entry.size / 1e6:.1f} MB" for entry in kept], is_number=True, weight=4),
+        Column("stage", [entry.stage for entry in kept], weight=5),
+        Column("data", [harmless(entry.data, 80) for entry in kept], weight=3, least=12),
+        Column("rows", ["" if entry.n_rows is None else f"{entry.n_rows:,}" for entry in kept], True, 1),
+        Column("made", [since(entry.made_at) for entry in kept], is_number=True, weight=2),
+        Column("entry", [harmless(entry.key, 80) for entry in kept], weight=0, least=12),
+    ]
+    if kept:
+        show(*aligned(columns, terminal_width())[0])
+    total = sum(entry.size for entry in kept)
+    show(f"{total / 1e6:.1f} MB {'removed from' if arguments.action == 'clean' else 'in'} {cache_dir()}")
     return 0

@@ -20,16 +20,17 @@ _whole: dict[tuple[Path, str], _Signature] = {}
 """What the system said of the files of each folder, by folder and entry, when they were last found to be whole."""
 
 
-def write_manifest(folder: Path, entry: str) -> None:
+def write_manifest(folder: Path, entry: str, data: str = "") -> None:
     """Write the manifest of all files in a folder.
 
     Parameters
     ----------
     folder : the folder, without sub-folders.
     entry : name of what it holds, so that two folders whose names were exchanged are noticed.
+    data : name of the data set that it was made of, for who looks at the cache; empty if it is not known.
     """
     files = {file.name: {"bytes": file.stat().st_size, "sha256": _hash(file)} for file in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps({"entry": entry, "files": files}, indent=1))
+    (folder / MANIFEST).write_text(json.dumps({"entry": entry, "data": data, "files": files}, indent=1))
 
 
 def fault(folder: Path, entry: str) -> str:

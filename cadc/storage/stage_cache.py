@@ -1,35 +1,23 @@
 """The cache of stages: folders named after a hash of everything that their content depends on."""
 
 import os
-import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
 from cadc.errors import Lost, NotWritable, is_lack, reason
 from cadc.paths import cache_dir
-from cadc.storage.asides import remove
 from cadc.storage.atomic_files import is_about
-from cadc.storage.lease import Lease, claim, holder, wait_for
+from cadc.storage.cache_entries import BUILDING, MAKING, data_name
+from cadc.storage.lease import Lease, holder, wait_for
 from cadc.storage.manifest import fault, write_manifest
 from cadc.storage.under_lease import clear, put_folder
 from cadc.terminal.progress import say
+from cadc.terminal.work import follower
 from cadc.terminal.work import stage as announced
 
-BUILDING = ".building-"
-"""Beginning of the name of the folder in which a process makes an entry."""
-
-MAKING = {
-    "downloads": "downloading",
-    "raw": "downloading",
-    "prepared": "preparing data",
-    "factors": "factorising",
-    "views": "fitting views",
-    "scores": "scoring rows",
-}
-"""What a process does while it makes an entry of a stage, or waits for one that does."""
-
-STAGES = tuple(MAKING)
+_prepared: ContextVar[Path | None] = ContextVar("prepared", default=None)
+"""The prepared log that this thread opened last."""
 
 
 def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
@@ -40,7 +28,7 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
 
     Parameters
     ----------
-    stage : one of `STAGES`.
+    stage : one of `cadc.storage.cache_entries.STAGES`.
     key : hash of everything that the content depends on, or the name of a data set.
     build : writes the content into the empty folder that it is given.
 
@@ -49,6 +37,8 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
     NotWritable : if the cache folder is full or read-only.
     """
     folder, entry = cache_dir() / stage / key, f"{stage}/{key}"
+    if stage == "prepared":
+        _prepared.set(folder)
     if not fault(folder, entry):
         return folder
     try:
@@ -66,7 +56,9 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
 
 def _build_with_manifest(folder: Path, entry: str, build: Callable[[Path], None]) -> None:
     build(folder)
-    write_manifest(folder, entry)
+    # Outside of a run, as in a notebook, what is made now may be of another log than the one that was opened last.
+    log = _prepared.get() if follower() is not None else None
+    write_manifest(folder, entry, data_name(log) if log is not None else "")
 
 
 def _build_once(folder: Path, entry: str, build: Callable[[Path], None]) -> None:
@@ -99,49 +91,3 @@ def _claim(workplace: Path) -> Lease:
         say(f"waiting for process {other.get('process')} on {other.get('host')}, which makes {what}")
         lease = wait_for(workplace, what=what)
     return lease
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One cached folder, or a downloaded file.
-
-    Parameters
-    ----------
-    stage : one of `STAGES`.
-    key : name of the folder or file.
-    path : where it lies.
-    size : bytes on disk.
-    """
-
-    stage: str
-    key: str
-    path: Path
-    size: int
-
-
-def entries() -> Iterator[Entry]:
-    """Yield everything that the cache holds, including leftovers of killed processes."""
-    for stage in STAGES:
-        for path in sorted((cache_dir() / stage).glob("*")):
-            files = path.rglob("*") if path.is_dir() else [path]
-            yield Entry(stage, path.name, path, sum(map(_size, files)))
-
-
-def _size(file: Path) -> int:
-    try:
-        state = file.lstat()
-    except OSError:  # it was removed just now
-        return 0
-    return state.st_size if stat.S_ISREG(state.st_mode) else 0
-
-
-def discard_entry(entry: Entry) -> bool:
-    """Remove an entry; return False, and leave it, if a process is making it."""
-    if entry.key.startswith(BUILDING):
-        lease = claim(entry.path)
-        if lease is None:
-            return False
-        clear(lease)
-    else:
-        remove(entry.path)
-    return True

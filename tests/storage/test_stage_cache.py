@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from cadc.storage.cache_entries import entries
 from cadc.storage.lease import claim
 from cadc.storage.manifest import MANIFEST
-from cadc.storage.stage_cache import cached_folder, entries
+from cadc.storage.stage_cache import cached_folder
 from cadc.storage.under_lease import put_folder
 
 
