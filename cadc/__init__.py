@@ -3,7 +3,8 @@
 What a notebook needs is here; nothing heavy is imported before it is used.
 
 - `run` and `sweep` carry out one configuration, or all combinations of several values, as `cadc train` does.
-- `Run` is a finished run: metrics, scores, model, predictions. `runs` is the ledger as a data frame.
+- `Run` is a finished run: metrics, scores, model, predictions. `runs` is the ledger as a data frame,
+  and `table` has means and intervals of its runs, a row an arm.
 - `compare` says whether one arm is better than another, `plot` draws a metric with its intervals over seeds.
 - `lightning` gives the `RecommenderModule` and the `InteractionDataModule` of a configuration, for a
   `pytorch_lightning.Trainer` of your own.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cadc.api.plot import plot
     from cadc.api.run import run
     from cadc.api.sweep import sweep
+    from cadc.api.table import table
     from cadc.errors import CadcError, UsageError
     from cadc.training.data_module import InteractionDataModule
 else:
@@ -46,4 +48,5 @@ __all__ = [
     "run",
     "runs",
     "sweep",
+    "table",
 ]

@@ -28,6 +28,7 @@ COMMANDS = (
     "experiment",
     "tune",
     "report",
+    "table",
     "page",
     "ledger",
     "sync",

@@ -133,7 +133,7 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
     from cadc.data.schema import entity_sides
     from cadc.pipeline.build import open_log
     from cadc.pipeline.settings import Settings
-    from cadc.reporting.activity import write_activity_figure
+    from cadc.reporting.drawn.activity import write_activity_figure
     from cadc.storage.output_files import check_output_folder, put_in_place
 
     folder = user_path(output or Path("outputs", "data", name))
@@ -176,7 +176,7 @@ def _ratings(log: "InteractionLog") -> str:
     """Return the share of rows of each rating, or percentiles of many different ones."""
     import numpy as np
 
-    from cadc.reporting.activity import PERCENTILES
+    from cadc.reporting.drawn.activity import PERCENTILES
 
     rating = log.column("rating")
     values, counts = np.unique(rating, return_counts=True)
@@ -189,7 +189,7 @@ def _ratings(log: "InteractionLog") -> str:
 def _entities(log: "InteractionLog", sides: Sequence["EntitySide"]) -> Iterator[str]:
     import numpy as np
 
-    from cadc.reporting.activity import PERCENTILES, activity, cold_share
+    from cadc.reporting.drawn.activity import PERCENTILES, activity, cold_share
 
     listed = {side: len(log.entity_keys(side)) for side in sides}
     for side in sides:

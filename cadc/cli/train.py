@@ -9,6 +9,7 @@ from cadc.errors import UsageError
 
 if TYPE_CHECKING:
     from cadc.execution.jobs import Job
+    from cadc.execution.outcome import Outcome
     from cadc.ledger import Ledger
 
 HELP = "train and evaluate one configuration, or with -m all combinations of several values"
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(format_help=parser.format_help)
     parser.add_argument("-m", "--multirun", action="store_true", help="run all combinations of comma-separated values")
     add_retry_failed(parser)
+    add_wide(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="print the configuration, the run ids and which are finished"
     )
@@ -51,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_retry_failed(parser: argparse.ArgumentParser) -> None:
     """Add the option of all commands that run a sweep."""
     parser.add_argument("--retry-failed", action="store_true", help="run again what failed before, from the beginning")
+
+
+def add_wide(parser: argparse.ArgumentParser) -> None:
+    """Add the option of all commands that print a table."""
+    parser.add_argument("--wide", action="store_true", help="print all columns, however wide the terminal is")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -88,7 +95,29 @@ def main(arguments: argparse.Namespace) -> int:
     for job in jobs:
         if job.run_id in ledger:
             show(ledger.path(job.run_id) / RECORD)
+    if arguments.multirun:
+        _print_table(jobs, ledger, outcome, arguments.wide)
     return outcome.exit_status
+
+
+def _print_table(jobs: "Sequence[Job]", ledger: "Ledger", outcome: "Outcome", wide: bool) -> None:
+    """Print the table of a sweep; a run without a result has a cell that says so."""
+    from cadc.reporting.missing import without_result
+    from cadc.reporting.sweeps.runs_table import runs_table
+    from cadc.reporting.written.terminal import print_table
+
+    records = []
+    for job in {job.run_id: job for job in jobs}.values():
+        if job.run_id in ledger or ledger.is_unreachable(job.run_id):
+            records.append(ledger.record(job.run_id))
+        else:
+            state = outcome.states.get(job.run_id, "not run")
+            records.append(without_result(job.settings, state.removesuffix(" before"), job.data))
+    if not any(record["metrics"] for record in records):
+        return
+    shared = [override for override in jobs[0].overrides if all(override in job.overrides for job in jobs)]
+    show("")
+    print_table(" ".join(shared) or f"{len(records)} runs", runs_table(records, ledger), wide)
 
 
 def _help(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cadc.ledger.identity import recorded_arm, told_by
 from cadc.ledger.store import Record
+from cadc.reporting.columns import MISSING
 from cadc.reporting.contents import require_one_content
 
 ARM_COLUMNS = [
@@ -55,8 +56,8 @@ class Point:
 
     @property
     def results(self) -> list[Record]:
-        """Records of the runs that have a result; a run whose scheme cannot meet its budget has none."""
-        return [record for record in self.records if not record.get("unreachable")]
+        """Records of the runs that have a result; none where a run failed or its scheme cannot meet its budget."""
+        return [record for record in self.records if not record.get("unreachable") and MISSING not in record]
 
 
 def arm_columns(arm: str, record: Record) -> dict[str, Any]:
@@ -88,14 +89,14 @@ def points(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, An
 
     Parameters
     ----------
-    runs : arm and record of each run.
+    runs : arm and record of each run; a run without a result has a record of `cadc.reporting.missing`.
     present : parts `data` of the logs as they are now, see `require_one_content`.
 
     Raises
     ------
     DataError : if runs read different contents of one data set.
     """
-    require_one_content(runs, present)
+    require_one_content([(arm, record) for arm, record in runs if MISSING not in record], present)
     groups: dict[str, dict[str, Record]] = {}
     rows: dict[str, dict[str, Any]] = {}
     arms: dict[str, str] = {}
@@ -105,7 +106,11 @@ def points(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, An
         rows.setdefault(key, arm_columns(arm, record))
         groups.setdefault(key, {})[record["id"]] = record
     _tell_apart(rows, {key: next(iter(records.values())) for key, records in groups.items()})
-    found = [Point(arms[key], rows[key], list(records.values())) for key, records in groups.items()]
+    # A run with a result tells more of its point than one without.
+    found = [
+        Point(arms[key], rows[key], sorted(records.values(), key=lambda record: MISSING in record))
+        for key, records in groups.items()
+    ]
     datasets = list(dict.fromkeys(point.columns["dataset"] for point in found))
     return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
 

@@ -12,6 +12,7 @@ from cadc import escape
 from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
+from cadc.reporting.columns import MISSING
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
 from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
@@ -83,6 +84,7 @@ def write_results(
     ]
     said = verdict_lines(experiment.references, rows, table, compared)
     table.attrs["verdicts"] = said
+    runs = [(arm, record) for arm, record in runs if MISSING not in record]
     records = {record["id"]: record for _, record in runs}
     provenance = provenance_of(experiment, command) | {"runs": _ids_by_arm(runs)}
     if experiment.choose is not None:

@@ -9,8 +9,9 @@ import pandas as pd
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.experiment.columns import MEASURED
 from cadc.ledger.store import Record
-from cadc.reporting.columns import decimals, is_count, is_empty, metrics_of
+from cadc.reporting.columns import MISSING, decimals, is_count, is_empty, metrics_of
 from cadc.reporting.metric_values import MetricValues
+from cadc.reporting.missing import missing_note, states_of
 from cadc.reporting.points import ARM_COLUMNS, Point, points
 from cadc.reporting.timing import timing, timing_notes
 from cadc.reporting.written.latex import latex
@@ -27,14 +28,15 @@ def build_table(
 ) -> pd.DataFrame:
     """Return the table of (arm, record) pairs, one row for each point.
 
-    `seeds` counts the runs behind a row; one whose scheme cannot meet its budget has none. Of every metric there are
+    `seeds` counts the runs behind a row; one that failed, or whose scheme cannot meet its budget, has none. Where runs
+    failed or were not carried out, the column `missing` says how many of a row. Of every metric there are
     `NAME_mean`, `NAME_std`, the standard deviation of a sample (n - 1), and `NAME_ci`, half the width of the 95 % t
     interval; these two are empty for one run. The attribute `metrics` of the table names them, `timing` what its
     seconds were taken on, and `note` holds the lines that are shown below it.
 
     Parameters
     ----------
-    runs : arm and record of each.
+    runs : arm and record of each; a run without a result has a record of `cadc.reporting.missing`.
     metrics : metrics such as `auc` or `ndcg@10`; empty takes those of the task.
     columns : further columns, see `cadc.experiment.columns`.
     values : computes the metrics that records lack; None computes none. Where one cannot be computed, cells are empty
@@ -52,9 +54,12 @@ def build_table(
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
     table.attrs["metrics"] = metrics
-    records = [record for _, record in runs]
+    records = [record for _, record in runs if MISSING not in record]
     table.attrs["timing"] = tuple(timing(records))
-    if notes := [*values.notes, *timing_notes(records)]:
+    if missing := missing_note(rows):
+        table.attrs[MISSING] = missing
+        table.insert(list(table).index("seeds") + 1, MISSING, [states_of(point) for point in rows])
+    if notes := [*filter(None, [missing]), *values.notes, *timing_notes(records)]:
         table.attrs["note"] = "\n".join(notes)
     return table
 
@@ -94,7 +99,11 @@ def _rounded(name: str, value: float | None) -> float | None:
 
 def write_table(table: pd.DataFrame, folder: Path) -> None:
     """Write `table.csv` for machines, `table.md` and `table.tex` for people, the notes below the table."""
-    note = f"\n{table.attrs['note']}\n" if "note" in table.attrs else ""
     (folder / "table.csv").write_text(csv_text(table), encoding="utf-8")
-    (folder / "table.md").write_text(markdown_table(table) + note, encoding="utf-8")
+    (folder / "table.md").write_text(markdown_text(table), encoding="utf-8")
     (folder / "table.tex").write_text(latex(table), encoding="utf-8")
+
+
+def markdown_text(table: pd.DataFrame) -> str:
+    """Return a table in Markdown with the notes below it."""
+    return markdown_table(table) + (f"\n{table.attrs['note']}\n" if "note" in table.attrs else "")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from cadc.evaluation.metrics.lookup import metric as metric_named
+from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.statistics import interval_text
 from cadc.reporting.columns import MISSING, head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
@@ -59,8 +61,9 @@ def shown_columns(table: pd.DataFrame, joined: bool = False) -> list[ShownColumn
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     metrics, names = table.attrs["metrics"], [str(name) for name in table]
     found = [*_leading(table, rows)]
-    for place, metric in enumerate(metrics):
-        found += _of_metric(rows, metric, FIRST if place == 0 else SECOND + place, joined)
+    tasks = [metric_named(name.removeprefix(VALIDATION)).task for name in metrics]
+    for place, (metric, task) in enumerate(zip(metrics, tasks, strict=True)):
+        found += _of_metric(rows, metric, FIRST if task not in tasks[:place] else SECOND + place, joined)
     found += [
         ShownColumn(name, head(name), tuple(shown(name, row[name]) for row in rows), rank)
         for rank, name in enumerate(COSTS, COST)
@@ -89,7 +92,9 @@ def _leading(table: pd.DataFrame, rows: Sequence[Row]) -> Iterator[ShownColumn]:
         rank = TELLING if tells else SEEDS
         yield ShownColumn(name, head(name), cells, rank, name in (DATASET, ARM, "embedding"))
     if MISSING in table:
-        yield ShownColumn(MISSING, "missing", tuple(shown(MISSING, row[MISSING]) for row in rows), FIRST, True)
+        # A row without any result says so in the cells of its metrics.
+        cells = tuple(shown(MISSING, row[MISSING]) if row["seeds"] else "" for row in rows)
+        yield ShownColumn(MISSING, "missing", cells, FIRST, True)
 
 
 def _of_metric(rows: Sequence[Row], metric: str, rank: int, joined: bool) -> Iterator[ShownColumn]:

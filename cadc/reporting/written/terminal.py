@@ -27,8 +27,8 @@ GAP = 2
 MOST_LINES = 3
 """Lines of a head."""
 
-LEAST_ARM = 24
-"""Width, in letters, below which names of arms are not wrapped further."""
+LEAST_ARM, LONGEST_WORD = 24, 40
+"""Widths, in letters, below which names of arms are not wrapped, and up to which their words are kept whole."""
 
 
 def print_table(title: str, table: pd.DataFrame, wide: bool = False) -> None:
@@ -50,9 +50,10 @@ def print_table(title: str, table: pd.DataFrame, wide: bool = False) -> None:
     width = shutil.get_terminal_size((ELSEWHERE, 50)).columns
     names = [*columns[0].cells, *(section for section, _, _ in sections)]
     widths = {column.name: _width(column) for column in columns} | {ARM: _widest(["arm", *names])}
-    kept = columns if wide else _fitting(columns, widths, width)
+    least = _least_width(columns[0].cells)
+    kept = columns if wide else _fitting(columns, widths, width, least)
     if not wide:
-        widths[ARM] = max(min(LEAST_ARM, widths[ARM]), min(widths[ARM], widths[ARM] + width - _total(kept, widths)))
+        widths[ARM] = min(widths[ARM], max(least, widths[ARM] + width - _total(kept, widths)))
     printed = _table(kept, widths)
     for section, start, end in sections:
         if section:
@@ -94,7 +95,12 @@ def _wrapped(head: str, width: int) -> list[str]:
     return textwrap.wrap(head, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _fitting(columns: Sequence[ShownColumn], widths: dict[str, int], width: int) -> list[ShownColumn]:
+def _least_width(arms: Sequence[str]) -> int:
+    """Return the width to which names of arms may be wrapped."""
+    return min(max(LEAST_ARM, _widest([word for arm in arms for word in arm.split(" ")])), LONGEST_WORD, _widest(arms))
+
+
+def _fitting(columns: Sequence[ShownColumn], widths: dict[str, int], width: int, least: int) -> list[ShownColumn]:
     """Return the columns that fit; names of arms are wrapped for the costs, but for nothing that comes after them.
 
     What tells rows apart and the first metric are always there.
@@ -102,7 +108,7 @@ def _fitting(columns: Sequence[ShownColumn], widths: dict[str, int], width: int)
     needed = sum(column.rank <= 1 for column in columns)
     first = [column for column in columns if column.rank < SEEDS]
     of_all = _most(columns, widths, width, needed)
-    wrapped = _most(first, widths | {ARM: min(widths[ARM], LEAST_ARM)}, width, needed)
+    wrapped = _most(first, widths | {ARM: least}, width, needed)
     return wrapped if len(wrapped) > len(of_all) else of_all
 
 
