@@ -56,10 +56,13 @@ class InteractionLog:
     """
 
     def __init__(self, folder: Path, threshold: float | None = None) -> None:
-        self.folder = folder
-        self._files = LogFiles(folder) if threshold is None else RelabelledFiles(folder, threshold)
-        self.meta: dict[str, Any] = self._files.meta
-        self.schema: Schema = self._files.schema
+        self._read(LogFiles(folder) if threshold is None else RelabelledFiles(folder, threshold))
+
+    def _read(self, files: LogFiles) -> None:
+        self.folder = files.folder
+        self._files = files
+        self.meta: dict[str, Any] = files.meta
+        self.schema: Schema = files.schema
         bounds = np.cumsum([0, *(self.meta["rows"][split] for split in SPLITS)])
         self._views: Callable[[Tensor], Tensor] | None = None
         self._slices = {split: slice(int(a), int(b)) for split, (a, b) in zip(SPLITS, pairwise(bounds), strict=True)}
