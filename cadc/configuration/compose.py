@@ -54,12 +54,12 @@ def check_config(config: Mapping[str, Any], unchecked: Collection[str] = ()) -> 
     UsageError : for a missing group or seed, an unknown key, or an invalid value.
     """
     known = [group for group in groups() if "/" not in group and group != VIEWS]
-    missing = [key for key in (*known, *SEEDS) if key not in config and key not in unchecked]
+    missing = [key for key in (*known, *SEEDS) if key not in config and key not in (*unchecked, *OF_STREAMS)]
     if missing:
         raise UsageError(f"the configuration lacks {', '.join(missing)}; add them.")
     checked = dict(config)
     for key, value in config.items():
-        if key in unchecked:
+        if key in unchecked or (key == POLICY and value is None):
             continue
         if key in known:
             _check(value, key)
@@ -117,7 +117,8 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
         raise UsageError(reason) from error
     # Hydra leaves out a list of no options.
     found = {VIEWS: {}} | {str(key): value for key, value in config.items()}
-    return found | {"choices": {key: name for key, name in options.names.items() if key != VIEWS}}
+    named = {key: name for key, name in options.names.items() if key != VIEWS and name is not None}
+    return found | {"choices": named}
 
 
 def _set_by_hydra(config: DictConfig, overrides: Sequence[Override]) -> dict[str, Any]:
@@ -160,6 +161,10 @@ BESIDE_SOURCE = (*COMPONENTS_OF_DATA, "split_seed")
 
 VIEWS = "views"
 """The one group of which a run takes a list of options, each under its own name."""
+
+POLICY = "policy"
+OF_STREAMS = (POLICY, "stream")
+"""Groups that records from before there were streams lack; without a policy a run is none."""
 
 SEEDS = ("seed", "sample_seed", "weight_seed")
 

@@ -16,6 +16,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
 from cadc.pipeline.schema_version import SCHEMA_VERSION
+from cadc.pipeline.stream_run import run_stream
 from cadc.provenance.threads import threads
 from cadc.storage.lease import Lease
 from cadc.storage.manifest import damaged_since
@@ -132,8 +133,9 @@ class Attempt:
 
     def run(self, folder: Path) -> None:
         """Execute the run into a folder."""
+        carry_out = run if self.job.settings.policy is None else run_stream
         with followed_by(self.progress):
-            run(self.job.settings, self.job.run_id, self.job.code, folder, self._checkpoints, self.tell)
+            carry_out(self.job.settings, self.job.run_id, self.job.code, folder, self._checkpoints, self.tell)
 
     def write(self, build: Callable[[Path], None]) -> None:
         """Let `build` fill the folder of the run, which appears whole or not at all."""

@@ -20,6 +20,9 @@ COVERED_BY_CONTENT = ("cadc.data.prepare", "cadc.data.remarks", "cadc.data.trans
 FLEETS = "cadc.training.fleet"
 """Code that trains runs together, which the other code of a run does not import."""
 
+STREAMS = "cadc.pipeline.stream_run"
+"""Code of a run that is a stream, which that of others does not import."""
+
 NAMES_WITHOUT_PLACES = 4
 """Schema version since which ids name a class by its package and its own name; before, its file counted, too."""
 
@@ -80,6 +83,8 @@ def run_code(settings: Settings) -> str:
     chosen = [component.cls.__module__ for component in settings.used().values()]
     if not settings.is_trained:
         return code_hash(["cadc.pipeline.run", *chosen], leave_out=(*COVERED_BY_CONTENT, "cadc.training"))
+    if settings.policy is not None:
+        chosen.append(STREAMS)
     chosen.append(type(metric(SAVED[settings.task].monitor)).__module__)  # training stops by it
     # Whether a run is trained in a fleet is not in its id, so their code counts for each.
     return code_hash(["cadc.pipeline.run", FLEETS, *chosen], leave_out=COVERED_BY_CONTENT)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from cadc.configuration.components import defaults
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
@@ -87,6 +88,11 @@ class CTRNetwork(Model):
     def reads_factors(cls, options: Mapping[str, Any]) -> bool:
         """Return whether the network is a residual."""
         return bool(options.get("residual", False))
+
+    @classmethod
+    def numbers_beside(cls, options: Mapping[str, Any]) -> int:
+        """Return 1 with linear terms."""
+        return int(bool(options.get("linear", defaults(cls).get("linear", True))))
 
     def fit_sample(self, log: InteractionLog, rows: Tensor, weights: Tensor | None = None, offset: float = 0.0) -> None:
         """Fit the stack of views, if there are any; see `Model.fit_sample`."""

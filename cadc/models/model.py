@@ -88,6 +88,11 @@ class Model(nn.Module, ABC):
         return cls.needs_factors
 
     @classmethod
+    def numbers_beside(cls, options: Mapping[str, Any]) -> int:
+        """Return how many numbers a model keeps of each value of a field beside its vector."""
+        return 0
+
+    @classmethod
     def require_fields(cls, schema: Schema) -> None:
         """Raise a UsageError for a log that lacks a field which the model cannot do without.
 

@@ -19,10 +19,13 @@ from cadc.factorization.fitted_rows import FactorizedRows
 from cadc.factorization.solvers.penalties import AUTO
 from cadc.models.model import Model
 from cadc.pipeline.given_parts import choose_split, with_given_parts
+from cadc.pipeline.policy import policy_of
 from cadc.pipeline.seeds import Config, Seeds, seeds_of
 from cadc.pipeline.task import task_of
 from cadc.pipeline.views import views_of
 from cadc.sampling.sampler import Sampler
+from cadc.streams.policy import Policy
+from cadc.streams.protocol import Protocol
 from cadc.training.fit import Fit
 from cadc.views.view import View
 
@@ -51,6 +54,7 @@ class Settings:
         all their rows.
     n_folds : of cross-fitting.
     factor_dim : length of the factors' vectors; None without a factorisation.
+    policy, protocol : what makes the run a stream, and how it trains; None for a run on one log.
     evaluated : the part that the run is judged by.
     threads : CPU threads.
     """
@@ -72,6 +76,8 @@ class Settings:
     left_out: Unit
     n_folds: int
     factor_dim: int | None
+    policy: Component[Policy] | None
+    protocol: Component[Protocol] | None
     evaluated: Evaluated
     threads: int
 
@@ -119,6 +125,7 @@ class Settings:
         scores_with_factors = model.cls.reads_factors(model.options) or (is_trained and initializer.cls.needs_factors)
         uses_sampler = is_trained or model.cls.fits_sample or (scores_with_factors and factorized_rows == "complement")
         views = views_of(config, model, seeds_of(config))
+        policy = policy_of(config, is_trained)
         views_need_factors = any(view.cls.needs_factors for view in views.values())
         needs_factors = scores_with_factors or views_need_factors or (uses_sampler and sampler.cls.needs_factors)
         settings = cls(
@@ -143,6 +150,8 @@ class Settings:
             left_out=config.get("factorization_unit", "pair"),
             n_folds=config.get("factorization_folds", 5),
             factor_dim=None,
+            policy=policy,
+            protocol=None if policy is None else Component.read(config["stream"], "stream", Protocol),
             evaluated=config.get("evaluate", "test"),
             threads=config["threads"],
         )
@@ -212,6 +221,8 @@ class Settings:
             "embedding": self.scheme,
             "trainer": self.fit,
             "factorization": self.factorization,
+            "policy": self.policy,
+            "stream": self.protocol,
             **{f"views.{name}": view for name, view in self.views.items()},
         }
         return {group: component for group, component in found.items() if component is not None}

@@ -1,40 +1,49 @@
 """Weights that a model takes over from that of the segment before."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
+from cadc.data.schema import EntitySide
+from cadc.embeddings.coding.ragged import padded, places
+from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.embeddings.schemes.sized_rows import SizedTable
 
 
-def carry_over(before: nn.Module, model: nn.Module) -> None:
+def carry_over(before: Mapping[str, Tensor], n_before: Mapping[EntitySide, int], model: nn.Module) -> None:
     """Let a model go on where that of the segment before ended.
 
-    Tables keep of each known row the prefix that its old and its new length share; the rest starts as the new model
-    does. All other weights and buffers of the same shape are copied.
+    Tables keep of each known row the prefix that its old and its new length share; all else in them starts as the new
+    model does. All other weights and buffers of the same shape are copied.
 
     Parameters
     ----------
-    before, model : of the same classes; the tables of the second have the rows of the first, and more.
+    before : weights of the earlier model, of the same classes, by name.
+    n_before : rows that the tables of each side had.
+    model : has the rows of the earlier one, and more.
     """
-    inside = set()
+    inside = []
     for name, table in model.named_modules():
-        if isinstance(table, SizedTable):
-            inside.add(name)
-            _carry_rows(before.get_submodule(name), table)
-    own = dict(before.state_dict())
+        if isinstance(table, SizedTable | UncompressedTable):
+            inside.append(f"{name}.")
+            own = {key.removeprefix(f"{name}."): value for key, value in before.items() if key.startswith(f"{name}.")}
+            _carry_rows(own, [n_before["user" if field.name == "user" else "item"] for field in table.fields], table)
     with torch.no_grad():
         for name, value in model.state_dict().items():
-            if name.rpartition(".")[0] not in inside and name in own and own[name].shape == value.shape:
-                value.copy_(own[name])
+            if not name.startswith(tuple(inside)) and name in before and before[name].shape == value.shape:
+                value.copy_(before[name])
 
 
-def _carry_rows(before: nn.Module, table: SizedTable) -> None:
-    """Copy the prefixes of known rows, field by field."""
-    assert isinstance(before, SizedTable)
-    for field, earlier in zip(table.fields, before.fields, strict=True):
-        n = earlier.vocabulary_size
-        old = torch.arange(n) + before.first_row[field.name]
-        new = torch.arange(n) + table.first_row[field.name]
-        shared = torch.minimum(before.lengths[old].long(), table.lengths[new].long())
-        values: Tensor = before.eval().vectors(old).detach()
-        table.put(new, values, shared)
+def _carry_rows(before: Mapping[str, Tensor], lengths: list[int], table: SizedTable | UncompressedTable) -> None:
+    """Copy the known rows of a table, of which each field had so many."""
+    old = torch.arange(sum(lengths))
+    new = torch.cat([torch.arange(n) + table.first_row[name] for n, name in zip(lengths, table.names, strict=True)])
+    if isinstance(table, SizedTable):
+        sizes = before["lengths"].long()
+        owner, column, place = places(sizes.cumsum(0) - sizes, sizes)
+        vectors = padded(before["weight"][place], owner, column, len(old), table.dim)
+        table.put(new, vectors, torch.minimum(sizes, table.lengths[new].long()))
+    else:
+        with torch.no_grad():
+            table.weight[new] = before["weight"][old]

@@ -1,6 +1,5 @@
 """A log as a stream: segments one after the other, each of which knows its own past only."""
 
-from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +7,8 @@ from numpy.typing import NDArray
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
-from cadc.data.split.segments import TEST, TRAIN, VALIDATION, SegmentSplit
+from cadc.data.split.segments import SegmentSplit
+from cadc.data.split.split import SPLITS
 from cadc.data.streams.segment_files import SegmentFiles
 from cadc.errors import DataError
 from cadc.randomness import numpy_generator
@@ -78,7 +78,7 @@ class Stream:
         index : of the segment, from 0.
         replayed : training rows of earlier segments, as of the whole log, that train again, int64, shape [m].
         """
-        own = [self.rows(index, part) for part in (TRAIN, VALIDATION, TEST)]
+        own = [self.rows(index, part) for part in range(len(SPLITS))]
         train = own[0] if replayed is None else np.concatenate([replayed, own[0]])
         arrived = {side: self._arrivals[side][: self.n_arrived(index, side)] for side in ENTITY_FIELDS}
         return SegmentLog(SegmentFiles(self.log._files, [train, *own[1:]], arrived))
@@ -87,18 +87,27 @@ class Stream:
         """Return how many users or items have met a training row by the end of a segment's training part."""
         return int(np.searchsorted(self._first_segment[side], index, side="right"))
 
-    def skipped(self) -> Iterator[tuple[int, str]]:
-        """Yield the segments that cannot be judged, and why."""
+    def skipped(self) -> dict[int, str]:
+        """Return the segments that cannot be trained or judged, and why."""
+        found = {}
         for index in range(len(self)):
-            for part, name in ((TRAIN, "training"), (VALIDATION, "validation"), (TEST, "test")):
-                if not len(self.rows(index, part)):
-                    yield index, f"it has no {name} row"
-                    break
+            for part, name in enumerate(SPLITS):
+                labels = self.log.column("label")[self.rows(index, part)]
+                if not len(labels):
+                    found.setdefault(index, f"it has no {name} row")
+                elif not 0 < labels.sum() < len(labels):
+                    found.setdefault(index, f"all labels of its {name} rows are {int(labels[0])}")
+        return found
+
+    def judged(self) -> list[int]:
+        """Return the segments that are not `skipped`, ascending."""
+        skipped = self.skipped()
+        return [index for index in range(len(self)) if index not in skipped]
 
     @cached_property
     def _firsts(self) -> dict[EntitySide, tuple[NDArray[np.int64], NDArray[np.int32]]]:
         """Entities of each side by arrival, and the segment that each arrives in."""
-        trained = self._place == TRAIN
+        trained = self._place == SPLITS.index("train")
         found = {}
         for side in ENTITY_FIELDS:
             entities = self.log.column(side)[self._order[trained]]
