@@ -116,7 +116,7 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
         )
         raise UsageError(reason) from error
     # Hydra leaves out a list of no options.
-    found = {VIEWS: {}} | {str(key): value for key, value in config.items()}
+    found = {VIEWS: {}, POLICY: None} | {str(key): value for key, value in config.items()}
     named = {key: name for key, name in options.names.items() if key != VIEWS and name is not None}
     return found | {"choices": named}
 

@@ -1,0 +1,58 @@
+"""Policies of conf/policy keep their contract: sizes within the bounds that meet the budget."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cadc.configuration.components import build
+from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups
+from cadc.streams.policy import StreamState
+
+
+def state_of(users, items, total, most=16, seed=0, value_of=lambda sizes: 0.0):
+    counts = {"user": torch.tensor([0, *users]), "item": torch.tensor([0, *items])}
+    return StreamState(
+        segment=0,
+        counts=counts,
+        recent=counts,
+        before=None,
+        total=total,
+        most=most,
+        value_of=value_of,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def policy_of(name):
+    return build(compose_config([f"policy={name}"])["policy"], "policy")
+
+
+@pytest.mark.parametrize("name", groups()["policy"])
+@given(
+    st.lists(st.integers(1, 500), min_size=1, max_size=30),
+    st.lists(st.integers(1, 500), min_size=1, max_size=30),
+    st.data(),
+)
+@settings(deadline=None, max_examples=30)
+def test_sizes_meet_the_budget(name, users, items, data):
+    n = len(users) + len(items) + 2
+    state = state_of(users, items, total=data.draw(st.integers(n, 16 * n)))
+    sizes = policy_of(name).sizes(state)
+    assert {side: len(own) for side, own in sizes.items()} == {"user": len(users) + 1, "item": len(items) + 1}
+    assert sum(int(own.sum()) for own in sizes.values()) == state.total
+    assert all(int(own.min()) >= 1 and int(own.max()) <= state.most for own in sizes.values())
+
+
+def test_sizes_follow_frequencies():
+    sizes = policy_of("frequency").sizes(state_of([100, 4, 1], [25], total=40))
+    assert sizes["user"][1] > sizes["item"][1] > sizes["user"][2] > sizes["user"][3]
+
+
+def test_random_sizes_are_those_of_frequency_in_another_order():
+    state = state_of(range(1, 20), range(1, 15), total=150)
+    expected, found = policy_of("frequency").sizes(state), policy_of("random").sizes(state)
+    for side, own in found.items():
+        assert sorted(own.tolist()) == sorted(expected[side].tolist())
+        assert own.tolist() != expected[side].tolist()
