@@ -219,4 +219,4 @@ def test_keys_set_after_the_options_are_merged_give_what_hydra_alone_composes(ov
         expected = OmegaConf.to_container(hydra.compose("config", overrides), resolve=True)
     found = compose_config(overrides)
     found.pop("choices")
-    assert found == {"views": {}} | expected
+    assert found == {"views": {}, "policy": None} | expected
