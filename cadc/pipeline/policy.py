@@ -14,7 +14,7 @@ def policy_of(config: Config, is_trained: bool) -> Component[Policy] | None:
 
     Raises
     ------
-    UsageError : for a policy without segments, without tables, or beside tables that are compressed.
+    UsageError : for a policy without segments, without tables, or beside views or tables that are compressed.
     """
     if config.get("policy") is None:
         return None
@@ -28,4 +28,6 @@ def policy_of(config: Config, is_trained: bool) -> Component[Policy] | None:
             "a policy gives each row its size, and embedding is a scheme that compresses tables in another way; set "
             "embedding=full, whose dim is then the largest size."
         )
+    if config.get("views"):
+        raise UsageError("views are fitted on a whole log, and a stream has none; set views=[].")
     return found

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
-from torch import Tensor
+from torch import Tensor, int64, ones
 
 from cadc.configuration.components import Component
 from cadc.data.schema import EntitySide
@@ -17,6 +17,7 @@ from cadc.embeddings.measured import tables_in
 from cadc.embeddings.schemes.sized_rows import SizedRows
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import BY_TASK, metrics_of
+from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
 from cadc.pipeline.evaluate import score, with_activity
@@ -137,6 +138,16 @@ class StreamRun:
 
     def _trained(self, index: int, log: SegmentLog, sizes: Sizes) -> tuple[Model, Sample, FitResult]:
         """Return a model of the given sizes, fitted to a segment."""
+        settings, sample, fitted, model = self._made(index, log, sizes)
+        if self.protocol.carry and self.progress.weights is not None:
+            n_before = {side: len(counts) for side, counts in self.progress.counts.items()}
+            carry_over(self.progress.weights, n_before, model)
+        fit = train(settings, model, log, sample, fitted)
+        assert fit is not None
+        return model, sample, fit
+
+    def _made(self, index: int, log: SegmentLog, sizes: Sizes) -> tuple[Settings, Sample, Fitted | None, Model]:
+        """Return a model of the given sizes as it starts, and what it is made of."""
         weights = derive_seed(self.settings.seeds.weights, f"segment {index}")
         settings = replace(
             self.settings,
@@ -146,13 +157,14 @@ class StreamRun:
         with self.watch.stage("sample_s"):
             sample = draw_sample(settings, log)
         fitted = factorize_log(settings, log, sample)
-        model = make_model(settings, log, fitted, sample)
-        if self.protocol.carry and self.progress.weights is not None:
-            n_before = {side: len(counts) for side, counts in self.progress.counts.items()}
-            carry_over(self.progress.weights, n_before, model)
-        fit = train(settings, model, log, sample, fitted)
-        assert fit is not None
-        return model, sample, fit
+        return settings, sample, fitted, make_model(settings, log, fitted, sample)
+
+    def last_segment(self) -> tuple[SegmentLog, Model]:
+        """Return the log of the last segment, and a model of it with other weights and sizes, which serving loads."""
+        index = self.stream.judged()[-1]
+        log = self.stream.segment(index)
+        sizes = {field.name: ones(field.vocabulary_size, dtype=int64) for field in log.schema.fields}
+        return log, self._made(index, log, sizes)[-1]
 
     def _row(
         self, index: int, log: SegmentLog, model: Model, sizes: Sizes, fit: FitResult, table: pd.DataFrame

@@ -25,6 +25,7 @@ from cadc.pipeline.build import (
 )
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
+from cadc.pipeline.stream import StreamRun
 from cadc.provenance.fingerprint import file_hash
 from cadc.provenance.threads import threads
 from cadc.storage.run_files import MODEL, RECORD
@@ -54,9 +55,7 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
         say(f"the code has changed since run {run_id}; its scores may differ from those recorded")
     # Factors that are no longer in the cache have the run's bits for its number of threads alone.
     with threads(settings.threads):
-        sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
-        fitted, views = factorize_log(settings, log, sample), fit_log_views(settings, log, sample)
-        model = make_model(settings, log, fitted, sample, views)
+        log, model = _of_stream(settings) if settings.policy else _of_log(settings, log)
         if settings.task == "ranking":
             model.remember(log, rows_before(log, settings.evaluated))
     try:
@@ -70,6 +69,16 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise CadcError(f"{path} does not have the weights of this model ({reason}); train again.") from error
     return record, log, model.eval()
+
+
+def _of_log(settings: Settings, log: InteractionLog) -> tuple[InteractionLog, Model]:
+    sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
+    fitted, views = factorize_log(settings, log, sample), fit_log_views(settings, log, sample)
+    return log, make_model(settings, log, fitted, sample, views)
+
+
+def _of_stream(settings: Settings) -> tuple[InteractionLog, Model]:
+    return StreamRun(settings).last_segment()
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from cadc.ledger import Ledger
 from cadc.ledger.identity import run_identity
 from cadc.pipeline.build import open_log
+from cadc.pipeline.evaluate import score
 from cadc.pipeline.settings import Settings
 from cadc.pipeline.stream_run import run_stream
+from cadc.serving.load import load_run
 from cadc.training.checkpoints import CheckpointFolder
 from tests.support.commands import TINY, cadc, folders, train
 
@@ -48,6 +51,14 @@ def test_every_segment_keeps_within_its_budget(record):
         n_rows = sum(own["entities"].values()) + 2
         assert sum(own["numbers"].values()) == 4 * n_rows - n_rows  # one of the four is the linear term
         assert own["bytes"] <= 4 * 4 * n_rows + 8 * n_rows + 1024  # and the headers of two files
+
+
+def test_the_last_model_is_served_with_the_scores_that_it_had(finished):
+    _, log, model = load_run(Ledger(finished.parent), finished.name)
+    scores = pd.read_parquet(finished / "scores.parquet").query("segment == 2")
+    found = score(model, log, "test")
+    assert found["row"].tolist() == scores["row"].tolist()
+    assert (found["probability"].to_numpy() == scores["probability"].to_numpy()).all()
 
 
 class Interrupted(Exception):

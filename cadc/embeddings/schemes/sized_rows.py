@@ -104,10 +104,13 @@ class SizedTable(RoundedTable):
         return found | {"weight": found["weight"][: self.numbers]}
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the numbers as they were stored, and the lengths."""
-        weight = tensors["weight"]
+        """Take the numbers as they were stored, and the lengths, whatever these were before."""
+        weight, lengths = tensors["weight"], tensors["lengths"]
+        if weight.shape != self.weight[: self.numbers].shape:
+            self.numbers = len(weight)
+            self.weight = nn.Parameter(self.weight.new_zeros(self.numbers + self.dim))
         super().load_serving(dict(tensors) | {"weight": torch.cat([weight, weight.new_zeros(self.dim)])})
-        self.set_lengths(self.lengths)
+        self.set_lengths(lengths)
 
 
 @dataclass(kw_only=True, eq=False)
