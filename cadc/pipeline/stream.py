@@ -8,7 +8,7 @@ import pandas as pd
 from torch import Tensor, int64, ones
 
 from cadc.configuration.components import Component
-from cadc.data.schema import EntitySide
+from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.data.seen_ids import field_counts
 from cadc.data.split.segments import TRAIN, SegmentSplit
 from cadc.data.streams import SegmentLog, Stream
@@ -163,7 +163,7 @@ class StreamRun:
         """Return the log of the last segment, and a model of it with other weights and sizes, which serving loads."""
         index = self.stream.judged()[-1]
         log = self.stream.segment(index)
-        sizes = {field.name: ones(field.vocabulary_size, dtype=int64) for field in log.schema.fields}
+        sizes = {side: ones(log.schema[side].vocabulary_size, dtype=int64) for side in ENTITY_FIELDS}
         return log, self._made(index, log, sizes)[-1]
 
     def _row(

@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.errors import DataError
-from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.prefixes import VALIDATION, prefixed
 from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
@@ -50,9 +50,10 @@ def run_stream(
         table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
         (folder / MODEL).write_bytes(save(stored_state(stream.last.model)))
         pd.DataFrame(progress.history()).to_csv(folder / CURVES, index=False)
-        of_segments = pd.DataFrame([own["metrics"] for own in progress.segments])
+        each = [own["metrics"] for own in progress.segments]
         metrics = prefixed(settings.evaluated, metrics_of(table, settings.task))
-        metrics |= {name: float(of_segments[name].mean()) for name in of_segments if name.startswith("val/")}
+        on_validation = [name for name in each[0] if name.startswith(VALIDATION)]
+        metrics |= {name: sum(own[name] for own in each) / len(each) for name in on_validation}
         fit = replace(
             stream.last.fit,
             seconds=sum(own["seconds"] for own in progress.segments),

@@ -149,7 +149,7 @@ class SegmentSplit(Split):
         sides = [side for side in (user, item) if side is not None]
         if not sides:
             raise DataError("the log has neither users nor items, whose arrivals would make segments; set by=rows.")
-        arrived = sum(_is_first(side[order]) for side in sides).cumsum()
+        arrived = np.sum([_is_first(side[order]) for side in sides], axis=0).cumsum()
         share = self.arrivals or -(-int(arrived[-1]) // self.n)
         # The first two arrive together; a segment ends before the row that would bring more than its share.
         return np.maximum(arrived - 1, 0) // share

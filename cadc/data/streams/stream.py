@@ -89,7 +89,7 @@ class Stream:
 
     def skipped(self) -> dict[int, str]:
         """Return the segments that cannot be trained or judged, and why."""
-        found = {}
+        found: dict[int, str] = {}
         for index in range(len(self)):
             for part, name in enumerate(SPLITS):
                 labels = self.log.column("label")[self.rows(index, part)]

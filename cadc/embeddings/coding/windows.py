@@ -39,7 +39,7 @@ class _Windows(torch.autograd.Function):
         return overlapping.index_select(0, first).mul_(is_own)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (first, is_own), (gradient,) = context.saved_tensors, gradients
         place = first.unsqueeze(1) + torch.arange(is_own.shape[1], device=first.device)
         flat = gradient.new_zeros(context.n_numbers)
