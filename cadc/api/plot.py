@@ -17,9 +17,9 @@ from cadc.api.listing import AFTER, BEFORE
 from cadc.errors import UsageError
 from cadc.evaluation.prefixes import PREFIX
 from cadc.evaluation.statistics.seeds import seed_interval
-from cadc.reporting.drawn.figure import STYLE
 from cadc.reporting.drawn.palette import LINES, Palette
-from cadc.reporting.drawn.panel import limit
+from cadc.reporting.drawn.scales import limit
+from cadc.reporting.drawn.style import STYLE
 
 SEEDS = ("seed", "sample_seed", "weight_seed", "factorization.seed", "data.split_seed")
 """Keys over which means and intervals are taken."""

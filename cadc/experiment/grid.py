@@ -13,7 +13,7 @@ from cadc.experiment.references import Choosing, Reference
 from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned, with_tuned
 
-FigureKind: TypeAlias = Literal["rate", "time", "dim", "bars", "ratio", "heat"]
+FigureKind: TypeAlias = Literal["rate", "time", "dim", "bytes", "bars", "differences", "heat"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,9 @@ class Experiment:
     references : what the arms are compared with; empty compares nothing.
     metrics : metrics of table and figure; empty takes those of the task.
     columns : further columns of the table, see `cadc.experiment.columns`.
-    figure : x-axis of the figure: sampling `rate`, total `time`, `dim` of the tables or compression `ratio`;
-        `bars` puts arms side by side, `heat` shows rates by ratios.
+    figure : x-axis of the figure: sampling `rate`, total `time`, `dim` or measured `bytes` of the tables; `bars` puts
+        arms below one another, `differences` their differences to the references, `heat` shows rates by ratios.
+    figure_against : arms of the references whose differences the figure shows; empty shows all.
     choose : how the smallest pair of rows and bytes is chosen; None chooses none.
     tune : how its arms are tuned; None tunes none.
     tuned : the settings that tuning chose.
@@ -62,6 +63,7 @@ class Experiment:
     metrics: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     figure: FigureKind = "rate"
+    figure_against: tuple[str, ...] = ()
     choose: Choosing | None = None
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()

@@ -28,6 +28,7 @@ PLAIN: dict[str, Any] = {
     "metrics": TEXTS,
     "columns": TEXTS,
     "figure": FigureKind,
+    "figure_against": TEXTS,
 }
 """Keys that hold a value or a list, and the type of each."""
 
@@ -109,7 +110,13 @@ def _content(path: Path) -> dict[str, Any]:
     content["arms"] = arms = _arms(found["arms"], path)
     for name, overrides in (("common", content["common"]), ("fast", content["fast"]), *arms.items()):
         require_overrides_for_files(overrides, f"{path}: {name}")
-    content["references"] = read_references(found, arms, path)
+    content["references"] = references = read_references(found, arms, path)
+    for name in content.get("figure_against", ()):
+        if name not in (known := [reference.arm for reference in references]):
+            raise UsageError(
+                f"{path}: figure_against has {shown(name)}, which is not the arm of a reference; choose among "
+                f"{', '.join(dict.fromkeys(known)) or 'none: the file has no references'}."
+            )
     if found.get("choose") is not None:
         content["choose"] = read_choosing(found["choose"], arms, path)
     if found.get("published") is not None:

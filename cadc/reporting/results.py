@@ -16,6 +16,7 @@ from cadc.reporting.columns import MISSING
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import compare_points
 from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
+from cadc.reporting.drawn.difference_panel import drawn_differences
 from cadc.reporting.drawn.figure import write_figure
 from cadc.reporting.lookup import RECORDS
 from cadc.reporting.metric_values import FILE as COMPUTED
@@ -76,6 +77,7 @@ def write_results(
         choice = choose(experiment.choose, rows)
         tested = compare_choice(experiment.choose, choice, rows, ledger, committed)
         table = add_choice(table, experiment.choose, choice, rows, tested)
+    differences = None if compared is None else drawn_differences(compared, experiment.figure_against)
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str] | None]] = [
         (COMPUTED, values.frame() if values.computed else None, None),
         (COMPARISON, compared, comparison_markdown),
@@ -104,7 +106,7 @@ def write_results(
         if said:
             lines = (f"- {escape.markdown(line)}\n" for line in said)
             (aside / VERDICTS).write_text("".join(lines), encoding="utf-8")
-        write_figure(experiment.figure, experiment.title, table, aside)
+        write_figure(experiment.figure, experiment.title, table, aside, differences)
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
         write_provenance(provenance, aside)
 

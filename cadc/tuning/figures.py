@@ -10,7 +10,8 @@ from optuna.importance import get_param_importances
 from optuna.trial import TrialState
 
 from cadc import escape
-from cadc.reporting.drawn.figure import STYLE, save
+from cadc.reporting.drawn.figure import save
+from cadc.reporting.drawn.style import STYLE
 from cadc.tuning.study import SharedStudy
 
 mpl.use("Agg")

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.sections.growth import OF_ROWS, OF_VOCABULARY
-from cadc.reporting.drawn.figure import STYLE, save
-from cadc.reporting.drawn.palette import MARKERS
+from cadc.reporting.drawn.figure import save
+from cadc.reporting.drawn.palette import style_of
+from cadc.reporting.drawn.style import DPI, STYLE, WIDTH
 
 PANELS = {
     "processor µs a row": ("prepare, µs a row", "factorise, µs a row", "evaluate, µs a row"),
@@ -32,7 +33,7 @@ def write_growth_figure(rows: Sequence[Mapping[str, Any]], folder: Path) -> None
     folder : of the files.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure((12.6, 3.9), layout="constrained")
+        figure = Figure((WIDTH, 2.8), layout="constrained")
         panels = figure.subplots(1, 3)
         of_rows = [row for row in rows if row["case"].startswith(OF_ROWS)]
         for axes, (label, names) in zip(panels, PANELS.items(), strict=False):
@@ -49,12 +50,12 @@ def write_growth_figure(rows: Sequence[Mapping[str, Any]], folder: Path) -> None
         _finish(panels[2], "items of the vocabulary", "processor ms of a step")
         _log_scale(panels[2])
         save(figure, folder / "growth.svg", metadata={"Date": None})
-        save(figure, folder / "growth.png", dpi=160, metadata={"Software": None})
+        save(figure, folder / "growth.png", dpi=DPI, metadata={"Software": None})
 
 
 def _line(axes: Axes, points: Sequence[tuple[float, float]], label: str, number: int) -> None:
     x, y = zip(*points, strict=True)
-    axes.plot(x, y, marker=MARKERS[number], markersize=5, label=label)
+    axes.plot(x, y, label=label, **style_of(number))
 
 
 def _log_scale(axes: Axes) -> None:
@@ -69,7 +70,8 @@ def _finish(axes: Axes, x: str, y: str) -> None:
     axes.set_xscale("log")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.legend(frameon=False)
+    # Above the panel, so that it covers no line.
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(-0.1, 1.0), labelspacing=0.3)
 
 
 def _items(case: str) -> float:

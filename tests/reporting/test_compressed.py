@@ -1,12 +1,9 @@
 """Tables and figures of compressed runs: ratios tell points apart, what a scheme cannot reach is n/a."""
 
 import pytest
-from matplotlib import pyplot as plt
 
 from cadc.experiment import Reference
-from cadc.reporting.drawn.figure import write_figure
-from cadc.reporting.drawn.palette import Palette
-from cadc.reporting.drawn.panels import PANELS
+from cadc.reporting.drawn.figure import draw_figure, write_figure
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import names_of, points
 from cadc.reporting.table import build_table
@@ -110,18 +107,18 @@ def test_references_of_embeddings_have_a_name_of_their_own():
     assert (found.concerns("10 %", 0.1, "lma"), found.concerns("10 %", 0.1, "robe")) == (True, False)
 
 
-@pytest.mark.parametrize("kind", ["ratio", "heat"])
-def test_figures_of_ratios_name_schemes_and_ratios(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["bytes", "heat"])
+def test_figures_of_schemes_name_them_and_their_levels(kind, tmp_path):
     table = build_table(grid())
     write_figure(kind, "A title", table.assign(front=True, chosen=False) if kind == "heat" else table, tmp_path)
     svg = (tmp_path / "figure.svg").read_text()
-    n_parts = 2 if kind == "ratio" else 3
-    assert svg.count('id="axes_') == 2 * n_parts
+    # Two metrics: a panel for each scheme, or arms and front with a colour bar.
+    assert svg.count('id="axes_') == (2 if kind == "bytes" else 2 * (3 + 1))
     for text in ("10 % enriched", "hashing", "full table"):
-        assert (text in svg) == (kind == "ratio" or text != "full table")
+        assert (text in svg) == (kind == "bytes" or text != "full table")
 
 
-@pytest.mark.parametrize("kind", ["ratio", "heat"])
+@pytest.mark.parametrize("kind", ["bytes", "heat"])
 def test_a_grid_without_ratios_has_a_figure_all_the_same(kind, tmp_path):
     runs = [compressed("full table", "full", None, rate=rate) for rate in (0.1, 1)]
     write_figure(kind, "A title", build_table(runs), tmp_path)
@@ -129,20 +126,21 @@ def test_a_grid_without_ratios_has_a_figure_all_the_same(kind, tmp_path):
 
 
 def drawn(kind, table):
-    part = PANELS[kind].parts(table)[0]
-    figure, axes = plt.subplots()
-    part.panel(axes, part.rows[part.rows["auc_mean"].notna()], "auc", Palette(table, PANELS[kind].by), True)
-    plt.close(figure)
-    return axes
+    return draw_figure(kind, "A title", table).axes[0]
 
 
-def test_a_line_is_a_scheme_over_its_ratios_and_full_tables_are_levels():
-    axes = drawn("ratio", build_table(grid()))
-    assert axes.get_xscale() == "log"
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["4", "16"]
-    assert sorted(axes.get_legend_handles_labels()[1]) == ["full table", "hashing"]
-    low, high = axes.get_ylim()
-    assert low < 0.74 < 0.9 < high
+def test_a_panel_is_a_scheme_over_its_bytes_with_lines_of_arms_and_levels_of_full_tables():
+    table = build_table(grid())
+    table.loc[table["ratio"].notna(), "embedding_bytes"] = (2**20 / table["ratio"].dropna()).astype(int)
+    figure = draw_figure("bytes", "A title", table)
+    axes = figure.axes[0]
+    assert (axes.get_xscale(), axes.get_xlabel()) == ("log", "tables (KiB)")
+    assert axes.get_title() == "hashing"
+    names = axes.get_legend_handles_labels()[1]
+    assert {"10 %", "10 % enriched", "full table"} <= set(names)
+    assert sorted(container.lines[0].get_xdata()[0] for container in axes.containers) == pytest.approx([64, 64])
+    assert axes.get_ylim()[0] < 0.74 < axes.get_ylim()[1] < 0.9
+    assert [text.get_text() for text in axes.texts] == ["↑ full table 0.9"]
 
 
 def test_a_cell_is_a_rate_and_a_ratio_and_says_its_value():
@@ -153,5 +151,6 @@ def test_a_cell_is_a_rate_and_a_ratio_and_says_its_value():
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["10", "100"]
     shown = axes.images[0].get_array()
     assert shown[0].tolist() == pytest.approx([0.81, 0.756, 0.744])
-    assert {text.get_text() for text in axes.texts} >= {".744•", ".810•"}
+    assert {text.get_text() for text in axes.texts} >= {".744", ".810"}
+    assert len(axes.lines) == 6  # a dot in each cell of the front
     assert len(axes.patches) == 1

@@ -155,7 +155,7 @@ def test_a_name_is_text_in_markdown(name):
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_a_name_is_drawn_as_it_is(name, tmp_path):
-    figure = Figure((4, 3), layout="constrained")
+    figure = Figure((4, 3))
     axes = figure.subplots()
     drawn = escape.figure(name)
     axes.plot([1, 2], [1, 2], label=drawn)
@@ -199,13 +199,12 @@ def record(tmp_path_factory):
         yield json.loads(Path(answer.out.strip()).read_text())
 
 
-@pytest.mark.parametrize("kind", ["rate", "time", "dim", "bars", "ratio", "heat"])
+@pytest.mark.parametrize("kind", ["rate", "time", "dim", "bars", "bytes", "heat"])
 def test_all_kinds_of_figures_take_all_names(kind, record, tmp_path):
     runs = [(name, record | {"data": record["data"] | {"name": data}}) for name in PRINTABLE for data in OTHERS[:3]]
     table = build_table(runs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "constrained_layout|.*axes sizes collapsed|All-NaN|.*identical")
         write_figure(kind, " ".join(NAMES[:20]), table.iloc[:30], tmp_path)
     ET.parse(tmp_path / "figure.svg")
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from cadc import escape
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
-from cadc.reporting.drawn.figure import STYLE, save
+from cadc.reporting.drawn.figure import save
+from cadc.reporting.drawn.palette import COLOURS
+from cadc.reporting.drawn.style import DPI, STYLE, WIDTH
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 
@@ -39,16 +41,16 @@ def write_activity_figure(log: InteractionLog, sides: list[EntitySide], folder: 
     folder : where the file goes.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure((9.6, 4.0), layout="constrained")
+        figure = Figure((WIDTH, 2.9), layout="constrained")
         by_rank, by_share = figure.subplots(1, 2)
-        for side, line in zip(sides, ("-", "--"), strict=False):
+        for side, (line, colour) in zip(sides, (("-", COLOURS[0]), ("--", COLOURS[3])), strict=False):
             rows = activity(log, side)
             # At most a thousand points, evenly spaced on each axis, show the same curve.
             ranks = np.unique(np.geomspace(1, len(rows), 1000).round().astype(int))
-            by_rank.plot(ranks, rows[ranks - 1], line, label=f"{len(rows):,} {side}s")
+            by_rank.plot(ranks, rows[ranks - 1], line, color=colour, label=f"{len(rows):,} {side}s")
             places = np.unique(np.linspace(0, len(rows), 1000).round().astype(int))
             held = np.concatenate([[0], np.cumsum(rows)])[places]
-            by_share.plot(100 * places / len(rows), 100 * held / rows.sum(), line, label=f"{side}s")
+            by_share.plot(100 * places / len(rows), 100 * held / rows.sum(), line, color=colour, label=f"{side}s")
         by_rank.set_xscale("log")
         by_rank.set_yscale("log")
         # At least one decade, so that small logs have labels too.
@@ -65,4 +67,4 @@ def write_activity_figure(log: InteractionLog, sides: list[EntitySide], folder: 
         for axes in (by_rank, by_share):
             axes.legend(frameon=False)
         figure.suptitle(f"Activity in {escape.figure(log.meta['name'])}: {sum(log.meta['rows'].values()):,} rows")
-        save(figure, folder / "activity.png", dpi=160, metadata={"Software": None})
+        save(figure, folder / "activity.png", dpi=DPI, metadata={"Software": None})

@@ -1,11 +1,13 @@
 """Base class of panels: one metric of a part of a table."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.reporting.columns import label
@@ -22,28 +24,67 @@ class Panel(ABC):
 
     Attributes
     ----------
-    beside : width of the legend in inches.
-    sharey : whether panels of a row share their y axis.
-    by : column of the table whose values have a colour and a marker each.
-    columns : most parts side by side.
+    sharey, sharex : whether the panels of a block share their axes.
+    columns : most panels side by side.
+    stacked : whether blocks of a single panel are below one another, because their lines differ.
+    interval : what an interval is drawn as; empty draws none.
     """
 
-    beside: ClassVar[float] = 2.4
     sharey: ClassVar[bool] = False
-    by: ClassVar[str] = "arm"
-    columns: ClassVar[int] = 100
+    sharex: ClassVar[bool] = False
+    columns: ClassVar[int] = 3
+    stacked: ClassVar[bool] = False
+    interval: ClassVar[str] = "band"
+
+    def palette(self, table: pd.DataFrame) -> Palette:
+        """Return the colours of the arms."""
+        return Palette(table)
 
     def parts(self, table: pd.DataFrame) -> "list[Part]":
         """Return the parts of a table that have a panel for each metric: its data sets."""
         return [Part(str(name), rows, self) for name, rows in table.groupby("dataset", sort=False)]
 
-    def size(self, table: pd.DataFrame) -> tuple[float, float]:
-        """Return width and height of a panel in inches."""
-        return (4.8, 3.9) if len(table["dataset"].unique()) == 1 else (3.6, 3.3)
+    def blocks(self, table: pd.DataFrame) -> "list[Block]":
+        """Return the blocks of a figure, one below the other: a metric each."""
+        metrics = [name for name in table.attrs["metrics"] if table[f"{name}_mean"].notna().any()]
+        return [Block(name, self.parts(table)) for name in metrics]
+
+    def height(self, part: "Part", width: float) -> float:
+        """Return the height of a panel in inches, labels included."""
+        return 0.62 * width + 0.35
+
+    def names_width(self, table: pd.DataFrame) -> float:
+        """Return how wide the names at the left of a block are, in inches."""
+        return 0.5
+
+    def note(self, table: pd.DataFrame) -> str:
+        """Return what the marks are: means over how many seeds, and what their intervals are."""
+        counts = sorted({int(count) for count in table["seeds"].dropna() if count > 0})
+        if not counts or counts == [1]:
+            return "One seed each: no intervals."
+        several = [count for count in counts if count > 1]
+        over = f"{several[0]} seeds" if len(several) == 1 else f"{several[0]} to {several[-1]} seeds"
+        single = "" if counts[0] > 1 else ", or one seed"
+        none = " (one seed has none)" if single else ""
+        shown = f"; {self.interval}s are 95 % t intervals of the mean{none}" if self.interval else ""
+        return f"Means over {over}{single}{shown}."
 
     @abstractmethod
-    def __call__(self, axes: Axes, rows: pd.DataFrame, metric: str, palette: Palette, alone: bool) -> None:
-        """Draw the rows of one part; `alone` says whether this is the only panel."""
+    def __call__(self, axes: Axes, part: "Part", metric: str, palette: Palette, width: float) -> None:
+        """Draw one part.
+
+        Parameters
+        ----------
+        axes : of the panel.
+        part : what is drawn.
+        metric : name of the block.
+        palette : of the figure.
+        width : of the panel in inches.
+        """
+
+    def finish(self, figure: Figure, panels: Sequence[Axes], metric: str, palette: Palette) -> None:
+        """Add what the panels of a block have in common; nothing unless a kind has such a thing."""
+        return
 
 
 @dataclass(frozen=True)
@@ -55,26 +96,31 @@ class Part:
     title : title of the panel, shown if there are several parts.
     rows : rows of the table.
     panel : panel that draws them.
+    focus : value of the palette's column that the panel is about, where others are its background.
+    is_first : whether what stands once in a block stands here.
+    whole : rows of all panels that share the lines of this one; None stands for its own.
     """
 
     title: str
     rows: pd.DataFrame
     panel: Panel
+    focus: str | None = None
+    is_first: bool = True
+    whole: pd.DataFrame | None = None
 
 
-def limit(axes: Axes, ends: list[float], means: pd.Series) -> None:
-    """Set the y axis so that all means show; an interval much wider than their range does not flatten them."""
-    low, high = float(means.min()), float(means.max())
-    room = 0.3 * (high - low) or max(0.01, 0.05 * abs(high))
-    bottom, top = max(min(ends, default=low), low - room), min(max(ends, default=high), high + room)
-    margin = 0.05 * (top - bottom) or room
-    axes.set_ylim(bottom - margin, top + margin)
+@dataclass(frozen=True)
+class Block:
+    """Panels of one metric.
 
+    Parameters
+    ----------
+    metric : its name.
+    parts : a panel each.
+    """
 
-def is_near_to(level: float, means: pd.Series) -> bool:
-    """Tell whether a level is within the range of the lines, or at most half its width away."""
-    room = 0.5 * float(means.max() - means.min()) or 0.1 * abs(level)
-    return bool(means.min() - room <= level <= means.max() + room)
+    metric: str
+    parts: list[Part]
 
 
 def differ(values: pd.Series) -> bool:
