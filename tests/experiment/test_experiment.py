@@ -67,7 +67,8 @@ def test_references_metrics_and_figure_are_read(tmp_path):
     [
         ({"metrics": ["acc"]}, "there is no metric 'acc'"),
         ({"columns": ["secs"]}, "there is no column 'secs'"),
-        ({"figure": "pie"}, "figure is 'pie'; choose one of rate, time, dim, bars, ratio, heat"),
+        ({"figure_against": ["FM"]}, "figure_against has 'FM', which is not the arm of a reference"),
+        ({"figure": "pie"}, "figure is 'pie'; choose one of rate, time, dim, bytes, bars, differences, heat"),
         ({"references": {"arm": "full"}}, "references is {'arm': 'full'}; expected a list"),
         ({"references": [{"arm": "fll"}]}, "'fll' is not an arm; did you mean full?"),
         ({"references": [{"arm": "full", "arms": ["x"]}]}, "'x' is not an arm"),

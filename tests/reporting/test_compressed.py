@@ -140,7 +140,7 @@ def test_a_panel_is_a_scheme_over_its_bytes_with_lines_of_arms_and_levels_of_ful
     assert {"10 %", "10 % enriched", "full table"} <= set(names)
     assert sorted(container.lines[0].get_xdata()[0] for container in axes.containers) == pytest.approx([64, 64])
     assert axes.get_ylim()[0] < 0.74 < axes.get_ylim()[1] < 0.9
-    assert [text.get_text() for text in axes.texts] == ["↑ full table 0.9"]
+    assert [text.get_text() for text in axes.texts] == ["↑ full table 0.905"]
 
 
 def test_a_cell_is_a_rate_and_a_ratio_and_says_its_value():

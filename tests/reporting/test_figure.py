@@ -75,9 +75,13 @@ def check_print(figure):
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
-            ticks = [(tick.get_loc(), tick.label1) for tick in axis.get_major_ticks()]
+            ticks = [(tick.get_loc(), label) for tick in axis.get_major_ticks() for label in (tick.label1, tick.label2)]
             beyond += [label for place, label in ticks if not low <= place <= high]
-            boxes = [label.get_window_extent() for _, label in ticks if label.get_visible() and label not in beyond]
+            boxes = [
+                label.get_window_extent()
+                for _, label in ticks
+                if label.get_visible() and label.get_text() and label not in beyond
+            ]
             assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes)), ticks
     for text in texts_of(figure):
         assert text.get_fontsize() >= SMALL, text
@@ -101,8 +105,7 @@ def with_bytes(table):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("datasets", [("ml-1m",), ("ml-1m", "epinions", "movietweetings")], ids=len)
-@pytest.mark.parametrize("n_seeds", [1, 3])
+@pytest.mark.parametrize(("datasets", "n_seeds"), [(("ml-1m",), 1), (("ml-1m", "epinions", "movietweetings"), 3)])
 def test_a_figure_can_be_printed(kind, datasets, n_seeds):
     table = table_of(datasets, dims=(8, 16), n_seeds=n_seeds)
     figure = laid_out(kind, with_bytes(table) if kind in ("bytes", "heat") else table)
@@ -278,7 +281,8 @@ def differences(**columns):
             "difference": value,
             "low": value - 0.001,
             "high": value + 0.001,
-            "p": 0.5,
+            "low_95": value - 0.0005,
+            "high_95": value + 0.0005,
             "verdict": verdict,
         }
         for metric in ("auc", "logloss")
@@ -312,6 +316,6 @@ def test_differences_stand_beside_the_margin_and_far_ones_are_arrows():
 def test_differences_to_some_references_only_and_bars_where_there_are_none():
     found = differences(reference=["full data"] * 6 + ["FM"] * 6)
     assert set(drawn_differences(found, ["FM"])["reference"]) == {"FM"}
-    assert len(drawn_differences(found.assign(p=np.nan))) == 0
-    axes = laid_out("differences", table_of(), found.assign(p=np.nan).iloc[:0]).axes[0]
+    assert len(drawn_differences(found.assign(difference=np.nan))) == 0
+    axes = laid_out("differences", table_of(), found.iloc[:0]).axes[0]
     assert axes.get_xlabel() == "test AUC"

@@ -50,7 +50,10 @@ class DifferencePanel(Panel):
         seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
         margins = (table["margin"] > 0).any()
         band = " The grey band is the margin of an arm that is as good." if margins else ""
-        return f"Differences with 95 % intervals over users and seeds ({seeds}); hollow where undecided.{band}"
+        return (
+            f"Differences with 95 % intervals over users and seeds ({seeds}), adjusted for several comparisons as the "
+            f"verdicts are; hollow where undecided.{band}"
+        )
 
     def __call__(self, axes: Axes, part: Part, metric: str, palette: Palette, width: float) -> None:
         """Draw the differences of one data set."""
@@ -60,8 +63,8 @@ class DifferencePanel(Panel):
                 "arm": found["arm"],
                 "group": found["rate"].map(group_of, na_action=None),
                 "value": found["difference"],
-                "low": found["low"],
-                "high": found["high"],
+                "low": found["low"].fillna(found["low_95"]),
+                "high": found["high"].fillna(found["high_95"]),
                 "hollow": ~found["verdict"].str.startswith(DECIDED),
             }
         )
@@ -101,5 +104,5 @@ def drawn_differences(comparison: pd.DataFrame, against: Sequence[str] = ()) -> 
     comparison : as `compare_points` returns it.
     against : arms of the references that are drawn; empty takes all.
     """
-    found = comparison[comparison["p"].notna()]
+    found = comparison[comparison["difference"].notna()]
     return found[found["reference"].isin(against)] if against else found
