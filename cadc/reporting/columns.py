@@ -23,6 +23,9 @@ HEADS = {
     "psnr_mean": "PSNR (dB)",
 }
 
+MARGIN = "margin"
+"""Attribute of a table: the margin of its only reference, which intervals in print are held against."""
+
 LEVELS = {"p_holm": LEVEL, "p_margin_holm": LEVEL / 2}
 """Columns of p values, two-sided and one-sided, and the level that each is held against."""
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cadc.evaluation.statistics import LEVEL, interval_text, p_text
 from cadc.experiment import Reference
-from cadc.reporting.columns import is_empty, shown
+from cadc.reporting.columns import MARGIN, is_empty, shown
 from cadc.reporting.written.markdown import markdown_rows
 
 
@@ -33,14 +33,21 @@ def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Se
             columns = {name: "difference", f"{name}_low": "low", f"{name}_high": "high"}
             columns |= {"p_holm": "p_holm", "p_margin_holm": "p_margin_holm"}
             wide = wide.assign(**{new: part[old].round(6).to_numpy() for new, old in columns.items()})
-            wide["seeds_compared"] = pd.array(part["seeds"], dtype="Int64")
+            wide["seeds_compared"] = part["seeds"].astype("Int64").array
             wide["verdict"] = part["verdict"].fillna("").to_numpy()
+            wide.attrs[MARGIN] = reference.margin
         else:
             wide[f"{name} to {reference}"] = part["difference"].round(6).to_numpy()
             wide[f"verdict on {reference.family}"] = part["verdict"].fillna("").to_numpy()
     notes = [wide.attrs["note"]] if "note" in wide.attrs else []
-    wide.attrs["note"] = "\n".join([*notes, *(_note(reference) for reference in found)])
+    wide.attrs["note"] = "\n".join([*notes, *map(_note, found), *([ADJUSTED] if found else [])])
     return wide
+
+
+ADJUSTED = (
+    "Intervals of differences are 95 % intervals over users and seeds, adjusted as the verdict beside them; "
+    "those of one seed are over users alone."
+)
 
 
 def _note(reference: Reference) -> str:
@@ -51,9 +58,7 @@ def _note(reference: Reference) -> str:
     at = f", at rates {', '.join(f'{rate:g}' for rate in reference.rates)}" if reference.rates else ""
     family = "these" if some or at else "the table"
     return (
-        f"Differences in {reference.metric} to {reference}{some}{at} over users and seeds, each with the interval that "
-        f"belongs to its verdict: 95 %, with Holm's correction over {family}; margin {reference.margin:g}. "
-        "One seed has the interval over users alone, and no verdict."
+        f"Differences in {reference.metric} to {reference}{some}{at}; Holm over {family}; margin {reference.margin:g}."
     )
 
 

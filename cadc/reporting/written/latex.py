@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 
 from cadc.escape import latex as escape
-from cadc.reporting.columns import LEVELS, head, is_empty, label, shown
+from cadc.evaluation.statistics import interval_text
+from cadc.reporting.columns import LEVELS, MARGIN, head, is_empty, label, shown
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 
@@ -28,13 +29,13 @@ def latex(table: pd.DataFrame) -> str:
     is_text = [name in ("dataset", "arm", "embedding") or name.startswith("verdict") for name in chosen]
     lines = [rf"\begin{{tabular}}{{{''.join('l' if text else 'r' for text in is_text)}}}", r"\toprule"]
     lines += [" & ".join(map(_head, chosen)) + r" \\", r"\midrule"]
-    before = None
+    before, margin = None, table.attrs.get(MARGIN, 0.0)
     for row in table.to_dict("records"):
         values = {str(name): value for name, value in row.items()}
         if "dataset" in usual and before not in (None, values["dataset"]):
             lines.append(r"\midrule")
         before = values["dataset"]
-        lines.append(" & ".join(_cell(name, values) for name in chosen) + r" \\")
+        lines.append(" & ".join(_cell(name, values, margin) for name in chosen) + r" \\")
     note = [f"% {line}" for line in table.attrs.get("note", "").splitlines()]
     return "\n".join([*note, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -53,7 +54,7 @@ def _head(name: str) -> str:
     return {"dataset": "data", "dim": "$d$", "rate": r"rate (\%)"}.get(name, escape(head(name)))
 
 
-def _cell(name: str, row: dict[str, Any]) -> str:
+def _cell(name: str, row: dict[str, Any], margin: float) -> str:
     if f"{name}_mean" in row and f"{name}_ci" in row:
         half = "" if is_empty(row[f"{name}_ci"]) else rf" \pm {row[f'{name}_ci']:.4f}"
         if row.get("seeds") == 0:
@@ -64,8 +65,10 @@ def _cell(name: str, row: dict[str, Any]) -> str:
         return ""
     if "_difference" in name:
         low, high = (row.get(name.replace("_difference", f"_difference_{end}")) for end in ("low", "high"))
-        interval = "" if is_empty(low) else f" [${low:+.4f}$, ${high:+.4f}$]"
-        return f"${value:+.4f}${interval}"
+        if is_empty(low) or is_empty(high):
+            return f"${value:+.4f}$"
+        ends = interval_text(low, high, (0.0, margin, -margin)).strip("[]").split(", ")
+        return f"${value:+.4f}$ [${ends[0]}$, ${ends[1]}$]"
     if name == "rate":
         return f"{100 * value:g}"
     if name.startswith("rows_") or name.endswith("_bytes"):

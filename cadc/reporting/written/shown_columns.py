@@ -9,7 +9,7 @@ import pandas as pd
 from cadc.evaluation.metrics.lookup import metric as metric_named
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.statistics import interval_text
-from cadc.reporting.columns import MISSING, head, is_empty, label, shown, shown_in
+from cadc.reporting.columns import MARGIN, MISSING, head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 COSTS = ("rows_kept", "total_s_mean", "embedding_bytes")
@@ -77,7 +77,8 @@ def shown_columns(table: pd.DataFrame, joined: bool = False) -> list[ShownColumn
         ShownColumn(name, head(name), tuple(shown_in(row, name) for row in rows), _rank(name)) for name in further
     ]
     found += _published(rows, [name for name in compared if name.endswith(PUBLISHED)])
-    found += _compared(rows, [name for name in compared if not name.endswith(("published", PUBLISHED))])
+    own = [name for name in compared if not name.endswith(("published", PUBLISHED))]
+    found += _compared(rows, own, table.attrs.get(MARGIN, 0.0))
     return [column for column in found if any(column.cells)]
 
 
@@ -130,7 +131,7 @@ def _published(rows: Sequence[Row], names: Sequence[str]) -> Iterator[ShownColum
         yield ShownColumn(name, f"{label(metric)} published (difference)", texts, COMPARED)
 
 
-def _compared(rows: Sequence[Row], names: Sequence[str]) -> Iterator[ShownColumn]:
+def _compared(rows: Sequence[Row], names: Sequence[str], margin: float) -> Iterator[ShownColumn]:
     """Yield a column for each difference, with its interval and its verdict, then what is left over."""
     used = {name for name in names if "_difference_" in name}
     for name in names:
@@ -139,7 +140,9 @@ def _compared(rows: Sequence[Row], names: Sequence[str]) -> Iterator[ShownColumn
         metric, _, other = name.partition("_difference")
         verdict = f"verdict on {metric}{other}" if other else "verdict"
         used |= {name, verdict}
-        cells = (" ".join(filter(None, (_difference(row, name), shown(verdict, row.get(verdict))))) for row in rows)
+        cells = (
+            " ".join(filter(None, (_difference(row, name, margin), shown(verdict, row.get(verdict))))) for row in rows
+        )
         yield ShownColumn(name, f"{label(metric)} difference{other}", tuple(cells), COMPARED, verdict in names)
     for name in names:
         if name not in used:
@@ -147,10 +150,12 @@ def _compared(rows: Sequence[Row], names: Sequence[str]) -> Iterator[ShownColumn
             yield ShownColumn(name, head(name), tuple(cells), FURTHER, name.startswith("verdict"))
 
 
-def _difference(row: Row, name: str) -> str:
+def _difference(row: Row, name: str, margin: float) -> str:
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
     difference = shown(name, row[name])
-    return difference if is_empty(low) or is_empty(high) else f"{difference} {interval_text(low, high, (0.0,))}"
+    if is_empty(low) or is_empty(high):
+        return difference
+    return f"{difference} {interval_text(low, high, (0.0, margin, -margin))}"
 
 
 def first_columns(columns: Sequence[ShownColumn], count: int) -> list[ShownColumn]:

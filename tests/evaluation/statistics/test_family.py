@@ -1,5 +1,7 @@
 """A family of comparisons: the verdict, the interval and the p value beside it say the same."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +29,7 @@ LINE = st.tuples(
 ).map(lambda drawn: (drawn[0] * drawn[1], *drawn[2:5], drawn[5] and drawn[0] == 0))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(LINE, min_size=1, max_size=8),
     st.lists(st.integers(0, 7), max_size=3),
@@ -62,7 +64,7 @@ def test_verdict_interval_and_p_value_say_the_same(lines, again, margin, higher_
 
 
 @given(st.lists(LINE, min_size=1, max_size=8), st.sampled_from([0.0, 0.002]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_other_direction_turns_everything_round(lines, margin):
     ups = judge_family([crossed(*line[:4]) for line in lines], [line[4] for line in lines], margin, True)
     turned = [(-line[0], *line[1:]) for line in lines]
@@ -99,6 +101,30 @@ def test_a_test_is_rejected_at_its_step_if_holm_rejects_it(p, level):
         assert (one * step < level) == (place in rejected(dict(enumerate(p)), level))
     assert (steps <= len(p)).all() and (steps >= 1).all()
     assert np.unique(steps[holm(p) >= level]).size <= 1  # the procedure ends once
+
+
+@pytest.mark.parametrize("n_seeds", range(1, 9))
+@pytest.mark.parametrize("metric", ["auc", "logloss"])
+def test_a_comparison_of_saved_scores_says_the_same_in_print(metric, n_seeds):
+    sign = 1 if metric == "auc" else -1
+    rng = np.random.default_rng(n_seeds)
+    row, label = np.arange(400), rng.integers(0, 2, 400)
+    for noise, margin in ((0.0, 0.002), (0.02, 0.002), (0.02, 0.0), (0.2, 0.02), (1.5, 0.002)):
+        runs: list[list[pd.DataFrame]] = [[], []]
+        for _ in range(n_seeds):
+            scores = rng.normal(label, 1.0)
+            for side, own in enumerate((scores, scores + noise * rng.normal(size=400))):
+                columns = {"row": row, "label": label, "user": row % 40, "probability": 1 / (1 + np.exp(-own))}
+                runs[side].append(pd.DataFrame(columns))
+        found = compare(*runs, metric=metric, margin=margin, n_replicates=100)
+        assert (found.verdict == "equal") == (noise == 0)
+        assert (found.verdict == "one seed") == (noise > 0 and n_seeds == 1)
+        assert f" {n_seeds} seed" in str(found)
+        if noise and n_seeds > 1:
+            assert read(re.search(r"\[.*?\]", str(found))[0], sign, margin) == found.verdict
+            p = re.search(r"(one-sided )?p = <?([\d.]+)", str(found))
+            level = ALPHA / 2 if p[1] else ALPHA
+            assert (float(p[2]) < level) == (found.verdict != "undecided")
 
 
 @pytest.mark.parametrize("margin", [-0.002, float("nan")])

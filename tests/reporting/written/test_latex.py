@@ -5,8 +5,10 @@ import re
 import pandas as pd
 import pytest
 
+from cadc.reporting.columns import MARGIN
 from cadc.reporting.points import ARM_COLUMNS
 from cadc.reporting.written.latex import escape, latex
+from cadc.reporting.written.markdown import markdown_table
 
 ROW = dict.fromkeys(ARM_COLUMNS) | {
     "dataset": "ml-1m",
@@ -69,6 +71,16 @@ def test_a_comparison_adds_difference_interval_and_verdict():
     assert first[-3:] == ["$-0.0100$ [$-0.0200$, $+0.0000$]", "$<0.001$", "worse"]
     assert second[-3:] == ["", "", "reference"]
     assert len({text.splitlines()[2].count("&") + 1, len(first), len(second)}) == 1
+
+
+@pytest.mark.parametrize(("low", "shown"), [(-0.00204, "-0.00204"), (-0.00196, "-0.00196"), (-0.0031, "-0.0031")])
+def test_an_end_of_an_interval_near_the_margin_keeps_its_side_in_print(low, shown):
+    ends = {"auc_difference": 0.0005, "auc_difference_low": low, "auc_difference_high": 0.003, "verdict": "undecided"}
+    frame = table(ROW | ends)
+    frame.attrs |= {MARGIN: 0.002, "metrics": ("auc",)}
+    (cells,) = body(latex(frame))
+    assert cells[-2] == f"$+0.0005$ [${shown}$, $+0.0030$]"
+    assert f"+0.0005 [{shown}, +0.0030] undecided" in markdown_table(frame)
 
 
 @pytest.mark.parametrize("character", list("\\&%$#_{}~^<>"))
