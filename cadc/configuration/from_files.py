@@ -20,6 +20,7 @@ OF_A_TUNING = (
     "space",
     "trials",
     "seconds",
+    "timeout",
     "repeats",
     "metric",
     "direction",

@@ -78,7 +78,7 @@ def check_space(tuning: Tuning, overrides: Sequence[str]) -> None:
     if "evaluate" in keys:
         raise UsageError("tune.space has the key evaluate, but trials only read validation data; remove it.")
     ends = {leaf: _ends(distribution) for leaf, distribution in tuning.distributions.items()}
-    first = {leaf: values[0] for leaf, values in ends.items() if not _depends(leaf, tuning)}
+    first = {leaf: values[0] for leaf, values in ends.items() if not tuning.depends(leaf)}
     trials = {leaf: _trials(leaf, values, first, ends, tuning, overrides) for leaf, values in ends.items()}
     _require_one_task(tuning, Settings.compose(list(overrides)), trials)
     used = {group for found in trials.values() for settings in found for group in settings.uses}
@@ -108,12 +108,6 @@ def _require_one_task(tuning: Tuning, current: Settings, trials: Mapping[str, Se
                 )
 
 
-def _depends(leaf: str, tuning: Tuning) -> bool:
-    """Return whether a leaf is an option of a component that trials choose, which the chosen one may not have."""
-    group, _, option = leaf.partition(".")
-    return leaf not in tuning.bundles and bool(option) and group in tuning.components
-
-
 def _trials(
     leaf: str,
     values: Sequence[Any],
@@ -124,7 +118,7 @@ def _trials(
 ) -> list[Settings]:
     """Return the settings of a trial for each end of a leaf, below the first component that has the option."""
     group = leaf.partition(".")[0]
-    choosing = [name for name in first if _depends(leaf, tuning) and group in tuning.keys[name]]
+    choosing = [name for name in first if tuning.depends(leaf) and group in tuning.keys[name]]
     belows = [{**first, name: value} for name in choosing for value in ends[name]] or [dict(first)]
     for place, below in enumerate(belows):
         try:

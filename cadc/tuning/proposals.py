@@ -1,4 +1,4 @@
-"""What each trial of a study sets: the hand-set default, then points that cover the space, then what TPE proposes.
+"""What each trial of a study sets: the hand-set default, points that cover the space, then what the sampler proposes.
 
 No trial repeats the run of an earlier one, whether that has ended or not.
 """
@@ -17,6 +17,7 @@ from cadc.errors import CadcError
 from cadc.randomness import derive_seed, numpy_generator
 from cadc.tuning.covering import all_points, covering_point, n_points
 from cadc.tuning.repeats import trial_jobs
+from cadc.tuning.replay import Replay
 from cadc.tuning.tuning import DEFAULT, Tuning
 
 ATTEMPTS = 100
@@ -69,15 +70,19 @@ class Proposals:
         trials : all earlier ones, waiting ones included, in the order of their numbers.
         """
         taken = set(map(self._run_of, trials))
-        for values in self._draws(study, len(trials)):
+        for values in self._draws(study, trials):
             if self._run(values) not in taken:
                 return values
         return None
 
-    def _draws(self, study: Study, number: int) -> Iterator[dict[str, Any]]:
-        of = self.tuning.distributions
+    def _draws(self, study: Study, trials: Sequence[FrozenTrial]) -> Iterator[dict[str, Any]]:
+        of, number = self.tuning.distributions, len(trials)
+        learns_together = self.tuning.chooses_together and not self.tuning.covers(number)
+        replay = Replay(self.tuning, trials, self._together()) if learns_together else None
         for attempt in range(ATTEMPTS):
-            yield self._applicable(self._draw(study, number, attempt))
+            yield self._applicable(
+                self._draw(study, number, attempt) if replay is None else replay.ask(_choice(number, attempt))
+            )
         if n_points(of) <= MAX_POINTS:
             for values in all_points(of, numpy_generator(self.tuning.seed, f"trial/{number}/all")):
                 yield self._applicable(values)
@@ -87,12 +92,17 @@ class Proposals:
         if self.tuning.covers(number):
             # Trial 0 is the default.
             return covering_point(of, derive_seed(self.tuning.seed, f"covering/{attempt}"), number - 1)
-        again = f"/{attempt}" if attempt else ""
         trial = create_trial(state=TrialState.RUNNING)
         return {
-            key: self.tuning.sampler(f"{number}/{key}{again}").sample_independent(study, trial, key, distribution)
+            key: self.tuning.sampler(_choice(f"{number}/{key}", attempt)).sample_independent(
+                study, trial, key, distribution
+            )
             for key, distribution in of.items()
         }
+
+    def _together(self) -> list[str]:
+        """Return the leaves of the space that every trial has, whichever components it chooses."""
+        return [leaf for leaf in self.tuning.distributions if not self.tuning.depends(leaf)]
 
     def _applicable(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return values without options that only other components have than those that the trial chooses."""
@@ -100,9 +110,9 @@ class Proposals:
         return {key: value for key, value in values.items() if self._applies(key, chosen)}
 
     def _applies(self, leaf: str, chosen: Mapping[str, Any]) -> bool:
-        group, _, option = leaf.partition(".")
-        if leaf in self.tuning.bundles or group not in self.tuning.components or not option:
+        if not self.tuning.depends(leaf):
             return True
+        group, _, option = leaf.partition(".")
         component = str(chosen.get(group, self._config["choices"][group]))
         return option.partition(".")[0] in keys_of(group, component)
 
@@ -131,6 +141,11 @@ class Proposals:
         for name in key.split("."):
             node = node.get(name) if isinstance(node, Mapping) else None
         return node
+
+
+def _choice(of: int | str, attempt: int) -> str:
+    """Return the name of a draw, which its seed is derived from."""
+    return f"{of}/{attempt}" if attempt else str(of)
 
 
 def _inside(distribution: BaseDistribution, value: Any) -> Any:

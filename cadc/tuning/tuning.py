@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from optuna.distributions import CategoricalDistribution, distribution_to_json
 from optuna.pruners import BasePruner, NopPruner, PercentilePruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
 from cadc.configuration.groups import groups
@@ -18,6 +18,7 @@ from cadc.evaluation.prefixes import TEST, VALIDATION
 from cadc.provenance.fingerprint import digest
 from cadc.randomness import derive_seed
 from cadc.tuning.bracket import Hyperband
+from cadc.tuning.samplers import COVER_FIRST, TOGETHER, SamplerName, require_sampler, sampler_of_all, sampler_of_one
 from cadc.tuning.space import bundles, decimal_values, distributions, keys_of_space
 
 COSTS = {"bytes", "cost", "rows"}
@@ -45,16 +46,21 @@ class Tuning:
         other processes.
     seconds : of all trials together, as the records of their runs count them; after these no trial begins. None sets no
         limit.
+    timeout : seconds after which a process begins no further trial, as in Optuna's `optimize`; the same command goes on
+        later. None sets no limit.
     repeats : runs of each trial, with consecutive seeds; their mean is its value. Pruning only looks at the first.
     metric : of a record, such as `val/logloss`, `val/auc`, `bytes/embedding`, `cost/total_s`; several give a
         Pareto front.
     direction : of each metric; `auto` knows that of the usual metrics.
-    sampler : `tpe` (Bergstra et al., NIPS 2011) or `random`.
+    sampler : `tpe` (Bergstra et al., NIPS 2011); `random`; `qmc`, a scrambled Sobol sequence, as in `covering_point`;
+        `gp`, a Gaussian process with expected improvement; `cmaes` (Hansen, 2016), of ranges and a single metric;
+        `nsga2` (Deb et al., 2002), with `startup` + 1 trials a generation. These three learn the options that all
+        trials have, and draw others at random.
     pruner : `median` stops trials that are in the worse half after an epoch, `quartile` those in the worst quarter, so
         that schedules which gain late have their chance; `hyperband` is that of Li et al. (JMLR 2018). For a single
         metric only.
-    startup : trials that cover the space evenly before TPE starts to learn; None takes 10, or as many as have each
-        choice twice. The median pruner waits for as many, but at most 10.
+    startup : trials that cover the space evenly before the sampler starts to learn; None takes 10, or as many as have
+        each choice twice. The median pruner waits for as many, but at most 10.
     name : of the study; None derives one from what is tuned, so that the same overrides resume the same study.
     storage : address of a database that Optuna supports (`postgresql://…`); None keeps a journal file in the ledger.
     seed : of the sampler.
@@ -66,10 +72,11 @@ class Tuning:
         space: Any = None,
         trials: int = 50,
         seconds: float | None = None,
+        timeout: float | None = None,
         repeats: int = 1,
         metric: str | tuple[str, ...] = "val/logloss",
         direction: Literal["auto", "minimize", "maximize"] | tuple[Direction, ...] = "auto",
-        sampler: Literal["tpe", "random"] = "tpe",
+        sampler: SamplerName = "tpe",
         pruner: Literal["median", "quartile", "hyperband", "none"] = "median",
         startup: int | None = None,
         name: str | None = None,
@@ -80,12 +87,13 @@ class Tuning:
         require_at_least(1, "tune", trials=trials, repeats=repeats, workers=workers)
         if startup is not None:
             require_at_least(0, "tune", startup=startup)
-        if seconds is not None:
-            require_positive("tune", seconds=seconds)
+        for key, limit in (("seconds", seconds), ("timeout", timeout)):
+            if limit is not None:
+                require_positive("tune", **{key: limit})
         self.distributions = distributions(space)
         self.bundles, self.keys = bundles(space), keys_of_space(space)
         self._require_different_keys()
-        self.trials, self.seconds, self.repeats = trials, seconds, repeats
+        self.trials, self.seconds, self.timeout, self.repeats = trials, seconds, timeout, repeats
         self.metrics = (metric,) if isinstance(metric, str) else tuple(metric)
         if not self.metrics:
             raise UsageError("tune.metric is empty; name one, such as val/logloss.")
@@ -105,6 +113,7 @@ class Tuning:
                 f"tune.direction has {len(direction)} values for {len(self.metrics)} metrics; give as many."
             )
         self.directions = direction
+        require_sampler(sampler, len(self.metrics), self.distributions)
         self.sampler_name, self.pruner_name = sampler, pruner
         n_choices = [
             len(each.choices) for each in self.distributions.values() if isinstance(each, CategoricalDistribution)
@@ -119,7 +128,17 @@ class Tuning:
 
     def covers(self, number: int) -> bool:
         """Return whether a trial takes its point from the sequence that covers the space."""
-        return self.sampler_name == "tpe" and number <= self.startup
+        return self.sampler_name == "qmc" or (self.sampler_name in COVER_FIRST and number <= self.startup)
+
+    def depends(self, leaf: str) -> bool:
+        """Return whether a leaf is an option of a component that trials choose, which the chosen one may not have."""
+        group, _, option = leaf.partition(".")
+        return leaf not in self.bundles and bool(option) and group in self.components
+
+    @property
+    def chooses_together(self) -> bool:
+        """Whether the sampler chooses all options of a trial together."""
+        return self.sampler_name in TOGETHER
 
     @property
     def prunes(self) -> bool:
@@ -133,11 +152,19 @@ class Tuning:
         ----------
         choice : number of the trial, or `NUMBER/KEY` for one option of it.
         """
-        seed = derive_seed(self.seed, f"trial/{choice}") % (1 << 32)
-        if self.sampler_name == "random":
-            return RandomSampler(seed)
-        # Running trials count as bad, so that two processes do not try nearly the same options.
-        return TPESampler(seed=seed, n_startup_trials=1, constant_liar=True)
+        return sampler_of_one(self.sampler_name, self._seed(choice))
+
+    def sampler_of_all(self, choice: str) -> BaseSampler:
+        """Return the sampler for all options of a trial together.
+
+        Parameters
+        ----------
+        choice : number of the trial, and of the draw.
+        """
+        return sampler_of_all(self.sampler_name, self._seed(choice), self.startup + 1)
+
+    def _seed(self, choice: str) -> int:
+        return derive_seed(self.seed, f"trial/{choice}") % (1 << 32)
 
     def pruner(self, max_epochs: int) -> BasePruner:
         """Return the pruner for trials of at most `max_epochs` epochs."""

@@ -1,5 +1,6 @@
 """Working on a study: ask for a trial, run it on validation data alone, and tell its metrics."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def create_study(
 
 
 def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report | None = None) -> None:
-    """Work on a study until it has all its trials; other processes may work on it at the same time.
+    """Work on a study until it has all its trials, or until its timeout; other processes may work on it, too.
 
     Parameters
     ----------
@@ -100,23 +101,29 @@ def work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report
     notes = SweepNotes(ledger, study.name, [], study.tuning.trials * study.tuning.repeats)
     is_over = False
     try:
-        _work(study, base, ledger, report, notes)
-        is_over = True
+        is_over = _work(study, base, ledger, report, notes)
     finally:
         notes.end(is_over)
 
 
-def _work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report | None, notes: SweepNotes) -> None:
+def _work(study: SharedStudy, base: Sequence[str], ledger: Ledger, report: Report | None, notes: SweepNotes) -> bool:
+    """Return whether nothing is left to do, rather than the time over."""
+    ends = math.inf if study.tuning.timeout is None else time.monotonic() + study.tuning.timeout
     with Display(study.tuning.trials) as shown:
         while True:
             check_interrupt()
             shown.sweep(len(study.done()), progress_line(study))
+            if time.monotonic() >= ends:
+                is_over = len(study.done()) >= study.tuning.trials
+                if not is_over:
+                    shown.write(f"{progress_line(study)} when tune.timeout was over; the same command goes on")
+                return is_over
             claimed = study.next()
             if claimed is None:
                 if not study.others_work():
                     if study.is_exhausted:
                         shown.write(f"{study.name}: all {len(study.done())} settings of its space were tried")
-                    return
+                    return True
                 time.sleep(0.5)
                 continue
             trial, lease = claimed
