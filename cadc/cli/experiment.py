@@ -146,6 +146,7 @@ def run(arguments: argparse.Namespace) -> str:
     present = [job.data for job in jobs]
     table = write_results(experiment, runs, folder, command(arguments), ledger, present=present)
     print_table(experiment.title, table)
+    show(*table.attrs["seen"])
     after.table(jobs[0].settings.logger, folder)
     return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cadc.cli.experiment import add_grid_arguments, command, for_each, is_part, own_folder
 from cadc.cli.folders import OUTPUTS, RESULTS
+from cadc.cli.output import show
 from cadc.errors import UsageError, shown
 from cadc.paths import results_dir, user_path
 
@@ -100,4 +101,5 @@ def _written(experiment: "Experiment", table: "pd.DataFrame", folder: Path) -> s
     from cadc.reporting.written.terminal import print_table
 
     print_table(experiment.title, table)
+    show(*table.attrs["seen"])
     return f"written to {folder}"

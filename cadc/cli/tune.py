@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,8 @@ def main(arguments: argparse.Namespace) -> int:
     show(*lines)
     states = [trial.state.name.lower() for trial in study.done()]
     counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)
-    show(f"{counts}; written to {folder}", f"optuna-dashboard {study.storage.place}")
+    hint = "" if find_spec("optuna_dashboard") else "  # after pip install 'cadc[dashboard]'"
+    show(f"{counts}; written to {folder}", f"optuna-dashboard {study.storage.place}{hint}")
     if not lines:
         raise CadcError("no trial was complete; see the lines above.")
     return 0

@@ -25,6 +25,7 @@ from cadc.reporting.points import points
 from cadc.reporting.provenance import provenance_of, write_provenance
 from cadc.reporting.published import add_published
 from cadc.reporting.saved import SavedRows
+from cadc.reporting.seen import seen_lines
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
 from cadc.reporting.strata import FILE as STRATA
@@ -86,6 +87,7 @@ def write_results(
     ]
     said = verdict_lines(experiment.references, rows, table, compared)
     table.attrs["verdicts"] = said
+    table.attrs["seen"] = seen_lines(experiment.references, rows, table, compared)
     runs = [(arm, record) for arm, record in runs if MISSING not in record]
     records = {record["id"]: record for _, record in runs}
     provenance = provenance_of(experiment, command) | {"runs": _ids_by_arm(runs)}

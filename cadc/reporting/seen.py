@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from cadc.experiment import Reference
-from cadc.reporting.columns import is_empty, label
+from cadc.reporting.columns import higher_is_better, label
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.verdicts import at, has_network
 
-GOOD = ("better", "as good", "equal")
-"""Verdicts of rows that do as well as a reference."""
+GOOD = {"better": "better than", "as good": "as good as", "equal": "equal to"}
+"""Verdicts of rows that do as well as a reference, and how a sentence puts them."""
 
 
 def seen_lines(
@@ -29,26 +29,39 @@ def seen_lines(
         return []
     lines = comparison[comparison["family"] == reference.family].to_dict("records")
     names = [at(name, point.columns["rate"]) for name, point in zip(names_of(rows), rows, strict=True)]
+    # A run without a result leaves its row empty.
     shown = table.assign(
-        name=names, verdict=[line["verdict"] for line in lines], network=[has_network(point) for point in rows]
+        name=names,
+        verdict=[line["verdict"] for line in lines],
+        as_good=[_plain(line["verdict"]) in GOOD for line in lines],
+        network=[has_network(point) for point in rows],
     )
     return [
-        f"{dataset}: {_sentence(reference, own)}" for dataset, own in shown.groupby("dataset", sort=False) if len(lines)
+        f"{dataset}: {_sentence(reference, own)}"
+        for dataset, own in shown[table[f"{reference.metric}_mean"].notna()].groupby("dataset", sort=False)
+        if "reference" in set(own["verdict"])
     ]
 
 
+def _plain(verdict: object) -> str:
+    """Return a verdict without its margin."""
+    return str(verdict).partition(" (")[0]
+
+
 def _sentence(reference: Reference, own: pd.DataFrame) -> str:
-    metric = f"{reference.metric}_mean"
-    (full,) = own[own["verdict"] == "reference"].to_dict("records")
-    judged = own[[not is_empty(text) and str(text).startswith(GOOD) for text in own["verdict"]]]
-    value = f"{label(reference.metric)} {full[metric]:.4f} of {full['name']} ({full['rows_kept']:,} rows)"
-    if judged.empty:
-        said = f"no arm is seen to reach the {value}"
+    """Return the sentence about the rows of one data set, to which `seen_lines` added columns."""
+    metric, is_low_first = f"{reference.metric}_mean", not higher_is_better(reference.metric)
+    full = own[own["verdict"] == "reference"].iloc[0]
+    good = own[own["as_good"] & own["network"]].sort_values(["rows_kept", metric], ascending=[True, is_low_first])
+    of_reference = f"{full['name']} with {full[metric]:.4f}"
+    if good.empty:
+        said = f"by {label(reference.metric)}, no network is seen to do as well as {of_reference}"
     else:
-        best = judged.sort_values(["rows_kept", metric], na_position="first").iloc[0]
-        said = f"{best['name']} reaches {best[metric]:.4f} with {best['rows_kept']:,} rows, {best['verdict']} as the {value}"
-    controls = own[~own["network"] & (own["model"] != "oracle")].sort_values(metric, ascending=False)
+        best = good.iloc[0]
+        said = f"{best['name']} has {label(reference.metric)} {best[metric]:.4f} with {best['rows_kept']:,} rows"
+        said += f", {GOOD[_plain(best['verdict'])]} {of_reference} (margin {reference.margin:g})"
+    controls = own[~own["network"] & (own["model"] != "oracle")].sort_values(metric, ascending=is_low_first)
     if not controls.empty:
-        said += f". Without a network, {controls.iloc[0]['name']} reaches {controls.iloc[0][metric]:.4f}"
+        said += f"; without a network, {controls.iloc[0]['name']} has {controls.iloc[0][metric]:.4f}"
     oracle = own[own["model"] == "oracle"]
-    return said + (f"; no model can have more than {oracle.iloc[0][metric]:.4f} (oracle)." if len(oracle) else ".")
+    return said + (f"; the best possible is {oracle.iloc[0][metric]:.4f}." if len(oracle) else ".")

@@ -63,10 +63,11 @@ def verdict_lines(
 
 
 def _name(name: str, point: Point) -> str:
-    return _at(name, point.columns["rate"])
+    return at(name, point.columns["rate"])
 
 
-def _at(name: str, rate: float | None) -> str:
+def at(name: str, rate: float | None) -> str:
+    """Return a name with the sampling rate, `mf frozen at 10 %`."""
     return name if rate is None else f"{name} at {100 * rate:g} %"
 
 
@@ -89,7 +90,7 @@ def _verdicts(
                     cell = f"{names[place]} ({', '.join(_difference(line) for line in judged)})"
                     cells = found.setdefault(tuple(line["metric"] for line in judged), {})
                     cells.setdefault(together([line["verdict"] for line in judged]), []).append(cell)
-            against = _at(str(replace(own[0], rate=None)), own[0].rate)
+            against = at(str(replace(own[0], rate=None)), own[0].rate)
             for metrics, cells in sorted(found.items(), key=lambda item: -len(item[0])):
                 parts = [f"{verdict}: {'; '.join(cells[verdict])}" for verdict in ORDER if verdict in cells]
                 yield f"{dataset}, against {against} by {' and '.join(map(label, metrics))}: {'. '.join(parts)}."
@@ -107,7 +108,7 @@ def _beaten(
         beaten: dict[int, list[str]] = {}
         for place, point in enumerate(rows):
             other = counterpart(reference, point, rows)
-            if other is None or _has_network(point) or not _is_full(other):
+            if other is None or has_network(point) or not _is_full(other) or point.columns["model"] == "oracle":
                 continue
             gains = [(metric, _gain(metric, point, other)) for metric in metrics]
             if better := [f"{label(metric)} by {gain:.4f}" for metric, gain in gains if gain > 0]:
@@ -154,14 +155,15 @@ def _different(references: Sequence[Reference]) -> list[Reference]:
     return list(dict.fromkeys(Reference(one.arm, one.rate, embedding=one.embedding) for one in references))
 
 
-def _has_network(point: Point) -> bool:
+def has_network(point: Point) -> bool:
+    """Return whether the runs of a row train a network."""
     return "trainer" in point.records[0]["uses"]
 
 
 def _is_full(point: Point) -> bool:
     """Return whether a row has a network that trains on all rows, which others are to replace."""
     rows = point.records[0]["rows"]
-    return _has_network(point) and rows.get("kept") == rows.get("full")
+    return has_network(point) and rows.get("kept") == rows.get("full")
 
 
 def _mixed(rows: Sequence[Point], names: Sequence[str]) -> Iterator[str]:
