@@ -13,7 +13,7 @@ from cadc.configuration.override_text import to_values
 from cadc.configuration.safe_yaml import dump_yaml
 from cadc.storage.csv_tables import csv_text
 from cadc.storage.output_files import put_in_place, remove_output
-from cadc.tuning.figures import FIGURES, write_figures
+from cadc.tuning.figures.overview import FIGURES, write_figures
 from cadc.tuning.study import SharedStudy
 from cadc.tuning.trial_lines import metrics_text
 from cadc.tuning.work import RUNS

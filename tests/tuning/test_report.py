@@ -127,8 +127,12 @@ def test_figures_are_drawn(made_up, tmp_path, case):
     write_report(made_up(rows), [], tmp_path / "out")
     drawn = image.imread(tmp_path / "out" / "history.png")
     assert_nothing_touches_the_edge(drawn)
-    for path in (tmp_path / "out").glob("importance.png"):
+    for path in (tmp_path / "out").glob("*.png"):
         assert_nothing_touches_the_edge(image.imread(path))
+    of_the_space = {path.name for path in (tmp_path / "out").glob("*.png")} - {"history.png", "importance.png"}
+    # A single trial says nothing of the space.
+    few = case in ("1", "all pruned but one")
+    assert of_the_space == (set() if few else {"slice.png", "parallel.png", "contour.png", "rank.png"})
     assert (tmp_path / "out" / "importance.png").exists() == (case in ("50", "one hopeless", "with failures"))
 
 

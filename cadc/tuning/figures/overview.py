@@ -1,4 +1,4 @@
-"""Figures of a study: its history and the importance of options, or the Pareto front of two metrics."""
+"""Figures of a study: its history, the importance of options and where trials did well; or a Pareto front."""
 
 import warnings
 from pathlib import Path
@@ -12,6 +12,10 @@ from optuna.trial import TrialState
 from cadc import escape
 from cadc.reporting.drawn.figure import save
 from cadc.reporting.drawn.style import STYLE
+from cadc.tuning.figures.limits import limits
+from cadc.tuning.figures.pairs import draw_contours, draw_ranks
+from cadc.tuning.figures.slices import draw_parallel, draw_slices
+from cadc.tuning.figures.trials import Complete
 from cadc.tuning.study import SharedStudy
 
 mpl.use("Agg")
@@ -22,11 +26,26 @@ from matplotlib.ticker import MaxNLocator
 MIN_FOR_IMPORTANCE = 5
 """Complete trials that importances need at least."""
 
-FIGURES = ("history.png", "importance.png", "pareto.png")
+OF_THE_SPACE = {"slice.png": draw_slices, "parallel.png": draw_parallel}
+"""Figures of trials in the space of their options."""
+
+OF_PAIRS = {"contour.png": draw_contours, "rank.png": draw_ranks}
+"""Figures of trials over pairs of options."""
+
+FIGURES = ("history.png", "importance.png", "pareto.png", *OF_THE_SPACE, *OF_PAIRS)
 
 
 def write_figures(study: SharedStudy, folder: Path) -> None:
-    """Write `history.png` and `importance.png`, or `pareto.png` of the first two metrics if there are several."""
+    """Write the figures of a study.
+
+    With a single metric: `history.png`, `importance.png`, `slice.png`, `parallel.png`, `contour.png` and `rank.png`,
+    each if there are trials enough for it; with several, `pareto.png` of the first two.
+
+    Parameters
+    ----------
+    study : has at least one complete trial.
+    folder : where the files go.
+    """
     if len(study.tuning.metrics) > 1:
         _write(folder / "pareto.png", lambda axes: _pareto(study, axes))
         return
@@ -36,6 +55,13 @@ def write_figures(study: SharedStudy, folder: Path) -> None:
         _write(
             folder / "importance.png", lambda axes: _importance(importances, axes), height=1.6 + 0.4 * len(importances)
         )
+    complete = Complete(study, importances)
+    drawn = (OF_THE_SPACE if complete.scales else {}) | (OF_PAIRS if len(complete.scales) > 1 else {})
+    for name, draw in drawn.items():
+        with mpl.rc_context(STYLE):
+            figure = draw(complete)
+            figure.suptitle(f"{escape.figure(study.name)}: {_trials(len(complete.trials))}")
+            save(figure, folder / name, dpi=160, bbox_inches="tight", metadata={"Software": None})
 
 
 def _write(path: Path, draw: Any, height: float = 4.4) -> None:
@@ -56,7 +82,7 @@ def _history(study: SharedStudy, axes: Axes) -> None:
     }
     numbers, values = map(np.array, zip(*points[TrialState.COMPLETE], strict=True))
     best = np.minimum if direction == "minimize" else np.maximum
-    low, high = _limits([value for found in points.values() for _, value in found], direction)
+    low, high = limits([value for found in points.values() for _, value in found], direction)
     best_so_far = np.clip(best.accumulate(values), low, high)
     axes.step(numbers, best_so_far, where="post", color="tab:red", label="best so far")
     axes.plot(numbers, np.clip(values, low, high), "o", markersize=4, color="tab:blue", label="finished trial")
@@ -71,15 +97,6 @@ def _history(study: SharedStudy, axes: Axes) -> None:
     axes.set_ylabel(_label(metric))
     axes.set_title(f"{escape.figure(study.name)}: {_trials(len(done))}")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-
-
-def _limits(values: list[float], direction: str) -> tuple[float, float]:
-    """Return the limits of the axis; very bad trials, which would flatten the others, are drawn at its edge."""
-    sign = 1 if direction == "minimize" else -1
-    costs = sign * np.array(values)
-    low, usual = np.quantile(costs, [0, 0.9])
-    high = min(costs.max(), usual + 2 * (usual - low))
-    return (low, high) if sign == 1 else (-high, -low)
 
 
 def _importances(study: SharedStudy) -> dict[str, float]:
