@@ -73,7 +73,9 @@ def parts_of(overrides: Sequence[str]) -> Parts:
     if settings.fit is None:
         name = settings.config["choices"]["model"]
         raise UsageError(f"model={name} is not trained, so no Trainer can fit it; use cadc.run.")
-    fit = settings.fit.build()
+    if settings.callbacks:
+        raise UsageError("trainer/callbacks are called in runs; leave them out, and give callbacks to your Trainer.")
+    fit = settings.build_fit()
     if fit.weight_decay == "decoupled":
         raise UsageError(
             "trainer.weight_decay is decoupled, and a module for a Trainer has its penalties in the loss; set "

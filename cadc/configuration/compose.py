@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from cadc.configuration.callbacks_of_lightning import of_a_run
 from cadc.configuration.casting import cast
 from cadc.configuration.chosen_options import checked_plugin_files, chosen_options
 from cadc.configuration.components import TARGET, options_of
@@ -117,7 +118,7 @@ def _compose(parsed: Sequence[Override]) -> dict[str, Any]:
         raise UsageError(reason) from error
     # Hydra leaves out a list of no options.
     found = {VIEWS: {}, POLICY: None} | {str(key): value for key, value in config.items()}
-    named = {key: name for key, name in options.names.items() if key != VIEWS and name is not None}
+    named = {key: name for key, name in options.names.items() if key not in LISTS and name is not None}
     return found | {"choices": named}
 
 
@@ -145,11 +146,12 @@ def _check(node: Mapping[str, Any], path: str) -> None:
     """Check the options of a component and of the components inside it; `data` contains its split."""
     if not isinstance(node, Mapping) or TARGET not in node:
         raise UsageError(f"{path} has no {TARGET}; add the path of a class.")
-    options_of(
-        {key: value for key, value in node.items() if key not in (BESIDE_SOURCE if path == "data" else ())}, path
-    )
+    options_of({key: value for key, value in node.items() if key not in BESIDE_OPTIONS.get(path, ())}, path)
     for key, value in node.items():
-        if isinstance(value, Mapping) or (path == "data" and key in COMPONENTS_OF_DATA):
+        if f"{path}/{key}" == CALLBACKS:
+            for name, callback in (value or {}).items():
+                _check(callback, f"{path}.{key}.{name}")
+        elif isinstance(value, Mapping) or (path == "data" and key in COMPONENTS_OF_DATA):
             _check(value, f"{path}.{key}")
 
 
@@ -159,8 +161,12 @@ COMPONENTS_OF_DATA = ("split", "transform")
 BESIDE_SOURCE = (*COMPONENTS_OF_DATA, "split_seed")
 """Keys of the group `data` that are no options of its source."""
 
-VIEWS = "views"
-"""The one group of which a run takes a list of options, each under its own name."""
+BESIDE_OPTIONS = {"data": BESIDE_SOURCE, "trainer": ("callbacks",)}
+"""Keys of groups that are no options of the class that the group chooses."""
+
+VIEWS, CALLBACKS = "views", "trainer/callbacks"
+LISTS = (VIEWS, CALLBACKS)
+"""Groups of which a run takes a list of options, each under its own name."""
 
 POLICY = "policy"
 OF_STREAMS = (POLICY, "stream")
@@ -195,12 +201,14 @@ def _wrong_option(parsed: Sequence[Override], known: Mapping[str, list[str]]) ->
     for override in parsed:
         group, option = str(override.key_or_group), override.value()
         # A dictionary sets keys of the group; any other value names an option, or a list of options.
-        if group == VIEWS and isinstance(option, list):
+        if group in LISTS and isinstance(option, list):
             unknown = [one for one in option if one not in known[group]]
             if not unknown:
                 continue
             option = unknown[0]
         if group in known and not isinstance(option, dict) and option not in known[group]:
+            if group == CALLBACKS and (instead := of_a_run(str(option))):
+                return f"{group}={shown(option)[1:-1]} does not exist: {instead}."
             near = nearest_options(group, str(option), known[group])
             written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
             hint = f"did you mean {_one_of(f'{group}={name}' for name in near)}?" if near else None
@@ -220,6 +228,9 @@ def wrong_key(parsed: Sequence[Override]) -> str | None:
                 return (
                     f"there is no key {key}, since the view {view} is not chosen; add it to the list, views=[{view}]."
                 )
+            *path, name = key.split(".")[:3]
+            if path == ["trainer", "callbacks"] and f"trainer.callbacks.{name}" not in keys:
+                return f"there is no key {key}, since {name} is not chosen; add it to the list, {CALLBACKS}=[{name}]."
             if owners := _owners(key, known):
                 return f"there is no key {key} with the options that are chosen; it belongs to {owners}."
             near = nearest_keys(key, keys)

@@ -108,7 +108,7 @@ class _Member:
             model.fit_sample(begun.log, sample.rows, sample.weights, sample.offset)
             assert settings.fit is not None
             self.arm = Arm(
-                settings.fit.build(),
+                settings.build_fit(),
                 model,
                 begun.log,
                 sample.rows,

@@ -162,5 +162,5 @@ def train(
         return None
     beside = batch_columns(sample, fitted)
     shuffle = torch_generator(settings.seeds.weights, "batches")
-    fit = settings.fit.build()
+    fit = settings.build_fit()
     return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cadc.configuration.components import TARGET, Component, defaults
 from cadc.configuration.compose import BESIDE_SOURCE, check_config, compose_config
@@ -18,6 +18,7 @@ from cadc.factorization.factorization import Factorization
 from cadc.factorization.fitted_rows import FactorizedRows
 from cadc.factorization.solvers.penalties import AUTO
 from cadc.models.model import Model
+from cadc.pipeline.callbacks import callbacks_of
 from cadc.pipeline.given_parts import choose_split, with_given_parts
 from cadc.pipeline.policy import policy_of
 from cadc.pipeline.seeds import Config, Seeds, seeds_of
@@ -28,6 +29,9 @@ from cadc.streams.policy import Policy
 from cadc.streams.protocol import Protocol
 from cadc.training.fit import Fit
 from cadc.views.view import View
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback
 
 Evaluated = Literal["test", "validation"]
 
@@ -47,6 +51,7 @@ class Settings:
     model : what is trained and evaluated.
     sampler : which training rows are kept; None if nothing is fitted on a sample.
     initializer, scheme, fit : what tables start from, how they are stored, how a network is fitted; None without one.
+    callbacks : of the training by name; empty without a network.
     factorization : None if nothing in the run asks for factors.
     views : what the model reads of the whole log beside, by name in alphabetical order; empty for models without.
     factorized_rows : which training rows the factorisation and the views read.
@@ -70,6 +75,7 @@ class Settings:
     initializer: Component[Initializer] | None
     scheme: Component[Scheme] | None
     fit: Component[Fit] | None
+    callbacks: "Mapping[str, Component[Callback]]"
     factorization: Component[Factorization] | None
     views: Mapping[str, Component[View]]
     factorized_rows: FactorizedRows
@@ -142,7 +148,8 @@ class Settings:
             sampler=sampler if uses_sampler else None,
             initializer=initializer if is_trained else None,
             scheme=Component.read(config["embedding"], "embedding", Scheme) if is_trained else None,
-            fit=Component.read(config["trainer"], "trainer", Fit) if is_trained else None,
+            fit=Component.read(_without_callbacks(config["trainer"]), "trainer", Fit) if is_trained else None,
+            callbacks=callbacks_of(config) if is_trained else {},
             factorization=factorization if needs_factors else None,
             views=views,
             factorized_rows=factorized_rows,
@@ -166,6 +173,11 @@ class Settings:
         UsageError : if its class does not exist.
         """
         return Component.read(self.config["logger"], "logger", object)
+
+    def build_fit(self) -> Fit:
+        """Return the training of the network with its callbacks."""
+        assert self.fit is not None
+        return self.fit.build(callbacks={name: callback.build() for name, callback in self.callbacks.items()})
 
     @property
     def is_trained(self) -> bool:
@@ -224,6 +236,7 @@ class Settings:
             "policy": self.policy,
             "stream": self.protocol,
             **{f"views.{name}": view for name, view in self.views.items()},
+            **{f"trainer.callbacks.{name}": callback for name, callback in self.callbacks.items()},
         }
         return {group: component for group, component in found.items() if component is not None}
 
@@ -271,3 +284,7 @@ class Settings:
         if factorization.dim is not None:
             return factorization.dim
         return factorization.dim_for(self.config["embedding"]["dim"])
+
+
+def _without_callbacks(trainer: Config) -> dict[str, Any]:
+    return {key: value for key, value in trainer.items() if key != "callbacks"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -24,12 +25,15 @@ from cadc.training.fit_options import FitOptions
 from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import FitState, History
 from cadc.training.objective import Objective
-from cadc.training.optimizers import optimizer_of
+from cadc.training.optimizers import Optimizer, optimizer_of
 from cadc.training.remark import remark_on
 from cadc.training.resumption import Resumption
 from cadc.training.schedule import Schedule
 from cadc.training.trained_state import load_trained
 from cadc.training.uninformed import uninformed_metric
+
+if TYPE_CHECKING:
+    from cadc.training.callbacks.hooks import Hooks
 
 
 class Fit(FitOptions):
@@ -77,6 +81,7 @@ class Fit(FitOptions):
         with FitProgress(f"{VALIDATION}{held_out.monitor.name}", self.progress) as bar:
             if not resumption.resume():
                 state.begin()
+            state.start()
             self._train(state, loader, device, resumption, bar, tell)
         return self.result(state, rows, start, beside, resumption.seconds, state.optimizer_bytes())
 
@@ -99,6 +104,7 @@ class Fit(FitOptions):
         start : length of some vectors before training, see `cadc.training.advice.length`.
         seconds, optimizer_bytes, fleet : see `FitResult`.
         """
+        state.end()
         load_trained(state.model.to("cpu"), state.best.weights)
         return FitResult(
             seconds=seconds,
@@ -136,7 +142,18 @@ class Fit(FitOptions):
             rate=lambda step: self.learning_rate * schedule.share(step, n_steps),
             average=None if self.averaging == "none" else WeightAverage(model, decay),
             decay=DecoupledDecay(model, objective.vectors) if self.weight_decay == "decoupled" else None,
+            hooks=self._hooks(model, optimizer),
         )
+
+    def _hooks(self, model: Model, optimizer: Optimizer) -> "Hooks | None":
+        """Return what calls the callbacks; None without any."""
+        if not self.callbacks:
+            return None
+        # Lightning takes seconds to import.
+        from cadc.training.callbacks.hooks import Hooks
+        from cadc.training.callbacks.loop_view import LoopView
+
+        return Hooks(self.callbacks, model, LoopView(self.max_epochs, optimizer))
 
     def is_over(self, state: FitState) -> bool:
         """Tell whether a fit has its last epoch."""

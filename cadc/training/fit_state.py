@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from cadc.training.decoupled_decay import DecoupledDecay
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer
 from cadc.training.trained_state import load_trained, trained_state
+
+if TYPE_CHECKING:
+    from cadc.training.callbacks.hooks import Hooks
 
 History = list[dict[str, float]]
 """One row per epoch: `epoch` (from 1), `train/loss`, and validation metrics such as `val/logloss`."""
@@ -34,6 +37,7 @@ class FitState:
     rate : returns the learning rate of a step by its number, from 0.
     average : of the weights, which is evaluated and kept in place of them; None takes the weights themselves.
     decay : of looked up vectors, beside the gradients; None adds their penalty to the loss.
+    hooks : of callbacks that are called between epochs; None without any.
 
     Attributes
     ----------
@@ -49,11 +53,12 @@ class FitState:
         rate: Callable[[int], float],
         average: WeightAverage | None = None,
         decay: DecoupledDecay | None = None,
+        hooks: "Hooks | None" = None,
     ) -> None:
         self.objective, self.optimizer = objective, optimizer
         self.model = objective.model
         self.held_out, self.best = held_out, best
-        self._rate, self._average, self._decay = rate, average, decay
+        self._rate, self._average, self._decay, self._hooks = rate, average, decay, hooks
         self.history: History = []
         self._loss_sum: float | Tensor = 0.0
         self._n_steps = 0
@@ -72,13 +77,24 @@ class FitState:
 
     @property
     def is_over(self) -> bool:
-        """Whether patience has run out; within an epoch it answers as it did at the end of the last one."""
-        return self.best.is_over(self.epoch, self._steps_before)
+        """Whether patience has run out, or a callback ends the fit; within an epoch as at the end of the last one."""
+        is_ended = self._hooks is not None and self._hooks.should_stop
+        return is_ended or self.best.is_over(self.epoch, self._steps_before)
 
     def begin(self) -> None:
         """Let initial weights that already predict something compete as epoch 0."""
         if self.model.starts_at_base:
             self.best.compare(0, self._validate(), self.model)
+
+    def start(self) -> None:
+        """Call the callbacks before the first step, also of a fit that is resumed."""
+        if self._hooks is not None:
+            self._hooks.start()
+
+    def end(self) -> None:
+        """Call the callbacks after the last step."""
+        if self._hooks is not None:
+            self._hooks.end()
 
     def step(self, batch: Batch) -> None:
         """Take a step with a batch that is on the model's device."""
@@ -130,6 +146,8 @@ class FitState:
                 raise CadcError(f"the training loss is {mean} in epoch {number}; {advice}")
             self.history.append({"epoch": number, **prefixed("validation", metrics), "train/loss": mean})
             self.best.compare(number, metrics, self.model)
+            if self._hooks is not None:
+                self._hooks.end_epoch(self.history[-1], self._steps_before + self._n_steps)
         self._steps_before += self._n_steps
         self._loss_sum, self._n_steps = 0.0, 0
 
@@ -164,6 +182,7 @@ class FitState:
             "weights": trained_state(self.model),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best.state_dict(),
+            **({} if self._hooks is None else {"callbacks": self._hooks.state_dict()}),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -181,3 +200,5 @@ class FitState:
         self.history = state_dict["history"]
         self._loss_sum, self._n_steps = state_dict["loss_sum"], state_dict["n_steps"]
         self._steps_before = state_dict["steps_before"]
+        if self._hooks is not None:
+            self._hooks.load_state_dict(state_dict["callbacks"])

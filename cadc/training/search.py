@@ -46,6 +46,7 @@ def fit_after_search(
     start = {name: value.detach().clone() for name, value in _learned(model, settling)}
     state = generator.get_state()
     search, rest = copy(fit), copy(fit)
+    search.callbacks = {}  # they belong to the epochs that count
     search.max_epochs = max(table.search_epochs for table in trained)
     of_search = None if checkpoints is None else CheckpointFolder.of(checkpoints).below(SEARCH)
     # The listener may want to stop the fit, but the epochs of the search are not part of the curves.

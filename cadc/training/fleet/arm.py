@@ -109,6 +109,7 @@ class Arm:
         """Evaluate the initial weights where they compete."""
         with self._timed():
             self.state.begin()
+            self.state.start()
 
     def end_step(self, loss: Tensor, seconds: float) -> bool:
         """Note a step with its mean loss (shape []) and its share of seconds; return whether it ended the fit.
