@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from cadc.configuration.components import TARGET, Component, defaults
 from cadc.configuration.compose import BESIDE_SOURCE, check_config, compose_config
@@ -29,9 +29,6 @@ from cadc.streams.policy import Policy
 from cadc.streams.protocol import Protocol
 from cadc.training.fit import Fit
 from cadc.views.view import View
-
-if TYPE_CHECKING:
-    from pytorch_lightning import Callback
 
 Evaluated = Literal["test", "validation"]
 
@@ -75,7 +72,7 @@ class Settings:
     initializer: Component[Initializer] | None
     scheme: Component[Scheme] | None
     fit: Component[Fit] | None
-    callbacks: "Mapping[str, Component[Callback]]"
+    callbacks: Mapping[str, Component[Any]]
     factorization: Component[Factorization] | None
     views: Mapping[str, Component[View]]
     factorized_rows: FactorizedRows
@@ -177,7 +174,9 @@ class Settings:
     def build_fit(self) -> Fit:
         """Return the training of the network with its callbacks."""
         assert self.fit is not None
-        return self.fit.build(callbacks={name: callback.build() for name, callback in self.callbacks.items()})
+        fit = self.fit.build()
+        fit.callbacks = {name: callback.build() for name, callback in self.callbacks.items()}
+        return fit
 
     @property
     def is_trained(self) -> bool:

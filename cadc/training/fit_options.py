@@ -1,7 +1,7 @@
 """The options of a fit: what a user sets, and what follows from it for a number of rows."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from cadc.configuration.components import defaults
 from cadc.errors import UsageError, require_at_least, require_positive
@@ -9,9 +9,6 @@ from cadc.training.averaging import Averaging
 from cadc.training.decoupled_decay import WeightDecay
 from cadc.training.optimizers import LazyTables
 from cadc.training.schedule import Schedule, Shape
-
-if TYPE_CHECKING:
-    from pytorch_lightning import Callback
 
 
 class FitOptions:
@@ -51,7 +48,11 @@ class FitOptions:
     progress : whether to show a progress bar.
     fleet : most runs of a sweep that are trained together as one batched program, see `cadc.training.fleet`; 1 trains
         each alone. Together, sums are taken in another order, and scores differ in their last digits.
-    callbacks : of Lightning, called between epochs, by name, see `cadc.training.callbacks.hooks.Hooks`.
+
+    Attributes
+    ----------
+    callbacks : `pytorch_lightning.Callback`s that are called between epochs, by name; none to begin with. See
+        `cadc.training.callbacks.hooks.Hooks`.
     """
 
     without_effect = ("accelerator", "checkpoint_minutes", "progress", "fleet")
@@ -79,7 +80,6 @@ class FitOptions:
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
         fleet: int = 1,
-        callbacks: "Mapping[str, Callback] | None" = None,
     ) -> None:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=1 if patience is None else patience, fleet=fleet)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
@@ -100,7 +100,7 @@ class FitOptions:
         self.lazy_tables = lazy_tables
         self.checkpoint_minutes = checkpoint_minutes
         self.fleet = fleet
-        self.callbacks = dict(callbacks or {})
+        self.callbacks: Mapping[str, Any] = {}
         self.schedule, self.warm_up, self.final_rate = schedule, warm_up, final_rate
         self.weight_decay = weight_decay
         self.averaging, self.averaging_epochs = averaging, averaging_epochs

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, options_of
-from cadc.configuration.compose import BESIDE_SOURCE, compose_config
+from cadc.configuration.compose import BESIDE_SOURCE, LISTS, compose_config
 from cadc.configuration.groups import groups, keys_of
 from cadc.paths import conf_dir
 from cadc.tuning.compose import check_space, compose_tuning
@@ -39,7 +39,7 @@ OLD_OF_FILE = {
 def node_of(file):
     """Options of a YAML file that belong to its class."""
     group, _, option = file.removesuffix(".yaml").rpartition("/")
-    if group == "views":
+    if group in LISTS:
         return keys_of(group, option)[option]
     beside = BESIDE_SOURCE if group == "data" else ()
     return {key: value for key, value in keys_of(group, option).items() if key not in beside}
@@ -67,7 +67,11 @@ def test_every_option_composes(file):
     group, _, option = file.removesuffix(".yaml").rpartition("/")
     assert option in groups()[group]
     config = compose_config([f"{group}={option}"])
-    assert list(config["views"]) == [option] if group == "views" else config["choices"][group] == option
+    if group in LISTS:
+        first, _, rest = group.partition("/")
+        assert list(config[first][rest] if rest else config[first]) == [option]
+    else:
+        assert config["choices"][group] == option
 
 
 @pytest.mark.parametrize("file", [*ALL_FILES, "config.yaml"])

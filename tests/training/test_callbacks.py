@@ -145,7 +145,8 @@ class Noting(pl.Callback):
 
 def fitted(log, **callbacks):
     rows = log.rows("train")[:512]
-    fit = Fit(batch_size=128, max_epochs=5, patience=None, progress=False, accelerator="cpu", callbacks=callbacks)
+    fit = Fit(batch_size=128, max_epochs=5, patience=None, progress=False, accelerator="cpu")
+    fit.callbacks = callbacks
     return fit(Constant(), log, rows, torch.Generator().manual_seed(0))
 
 
@@ -188,7 +189,8 @@ def test_a_callback_that_waits_for_steps_is_refused():
 
 def test_a_state_that_no_checkpoint_holds_is_a_sentence(log, tmp_path):
     rows = log.rows("train")[:256]
-    fit = Fit(max_epochs=1, progress=False, accelerator="cpu", callbacks={"own": Keeping()})
+    fit = Fit(max_epochs=1, progress=False, accelerator="cpu")
+    fit.callbacks = {"own": Keeping()}
     with pytest.raises(UsageError, match=r"trainer\.callbacks\.own keeps more in its state_dict than tensors"):
         fit(Constant(), log, rows, torch.Generator().manual_seed(0), tmp_path)
 
