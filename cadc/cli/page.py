@@ -103,13 +103,14 @@ def watch(arguments: argparse.Namespace, ledger: "Ledger") -> int:
             "leave the name out."
         )
     name = arguments.overrides[0] if arguments.overrides else ""
-    began = time.monotonic()
+    began, is_said = time.monotonic(), False
     while (sweep := sweep_to_watch(ledger, name)) is None:
         if time.monotonic() - began > WAIT:
             which = f"{shown(name)} does not work in {ledger.folder}" if name else f"nothing works in {ledger.folder}"
             raise CadcError(f"{which}; begin a sweep, then watch it, or leave --watch out to see what is finished.")
-        if not time.monotonic() - began > 1.5:
+        if not is_said:
             say(f"waiting for {name or 'a sweep'} to begin in {ledger.folder}")
+            is_said = True
         time.sleep(1.0)
     show(f"open {arguments.output} in a browser; Ctrl-C ends the watching, not the sweep")
     command = shlex.join(["cadc", "page", "--watch", *arguments.overrides])

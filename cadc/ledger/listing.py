@@ -95,16 +95,21 @@ def _is_one(value: Any, text: str) -> bool:
         return False
 
 
-def differing(entries: Sequence[Entry]) -> list[str]:
+def differing(entries: Sequence[Entry], besides: Collection[str] = ALWAYS) -> list[str]:
     """Return the keys in which runs differ, besides those that are always shown.
 
     A key that is missing from an older record had its default there, which is not a difference.
+
+    Parameters
+    ----------
+    entries : the runs.
+    besides : keys that are left out.
     """
     values: dict[str, set[str]] = {}
     for entry in entries:
         for key, value in options(entry).items():
             values.setdefault(key, set()).add(value_text(value))
-    return [key for key, found in values.items() if len(found) > 1 and key not in ALWAYS]
+    return [key for key, found in values.items() if len(found) > 1 and key not in besides]
 
 
 def counts(entries: Sequence[Entry], of: str = "") -> str:

@@ -1,10 +1,10 @@
 """The columns in which runs are listed: how each stands, its metrics, and in what the runs differ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cadc.configuration.nested import part
-from cadc.evaluation.prefixes import TEST
+from cadc.evaluation.prefixes import TEST, VALIDATION
 from cadc.ledger.listing import ALWAYS, differing, options
 from cadc.ledger.safe_text import harmless, moment, number, value_text
 from cadc.ledger.status import Entry
@@ -13,8 +13,11 @@ from cadc.terminal.aligned import Column
 SHORTEST_ID = 8
 """Fewest characters to which an id is shortened."""
 
-LEADING = 2
-"""Number of metrics that are kept on a narrow terminal as long as their runs' options."""
+WEIGHTS = {TEST: (80, 60), VALIDATION: (78, 45)}
+"""Weights of the first metrics of a part, by its prefix; those of all others are less than any column's."""
+
+NARROWEST = 28
+"""Characters to which options and remarks may be cut."""
 
 
 def run_columns(entries: Sequence[Entry], ids: Sequence[str] = ()) -> list[Column]:
@@ -25,7 +28,9 @@ def run_columns(entries: Sequence[Entry], ids: Sequence[str] = ()) -> list[Colum
     entries : the runs.
     ids : of all runs of the ledger, among which the shown beginnings are unique; none leaves ids whole.
     """
-    shown = (*ALWAYS, *differing(entries))
+    apart = differing(entries, besides=())
+    # What all listed runs agree in comes last, where a narrow terminal cuts.
+    shown = dict.fromkeys([*(key for key in ALWAYS if key in apart), *apart, *ALWAYS])
     length = unique_length(ids)
     names = list(dict.fromkeys(name for entry in entries for name in metrics_of(entry)))
 
@@ -48,12 +53,21 @@ def run_columns(entries: Sequence[Entry], ids: Sequence[str] = ()) -> list[Colum
                 harmless(name, 40),
                 [_shown(metrics_of(entry).get(name), 4) for entry in entries],
                 True,
-                (80, 60)[place] if place < LEADING else 30 - place,
+                _weight(name, names),
             )
-            for place, name in enumerate(names)
+            for name in names
         ),
-        *(Column(head, cells, False, weight, 18) for head, (cells, weight) in texts.items()),
+        *(Column(head, cells, False, weight, NARROWEST) for head, (cells, weight) in texts.items()),
+        column("process", lambda entry: entry.state if entry.status == "running" else "", weight=20),
     ]
+
+
+def _weight(name: str, names: Sequence[str]) -> int:
+    """Return the weight of a metric's column; its place among those of its part counts."""
+    prefix = next((prefix for prefix in WEIGHTS if name.startswith(prefix)), "")
+    place = [other for other in names if other.startswith(prefix)].index(name)
+    leading = WEIGHTS.get(prefix, ())
+    return leading[place] if place < len(leading) else 10 - place
 
 
 def unique_length(ids: Sequence[str]) -> int | None:
@@ -105,14 +119,14 @@ def _stage(entry: Entry) -> str:
     return harmless(entry.progress.stage, 40) + done
 
 
-def _options(entry: Entry, keys: Sequence[str]) -> str:
+def _options(entry: Entry, keys: Iterable[str]) -> str:
     found = options(entry)
     return " ".join(f"{harmless(key, 80)}={value_text(found[key])}" for key in keys if key in found)
 
 
 def _remark(entry: Entry) -> str:
-    """Return what is wrong with a run, why it failed, or who works on it."""
+    """Return what is wrong with a run, why it failed, or when somebody last worked on it."""
     if entry.fault:
         return entry.fault
     reason = harmless(entry.known["reason"], 160) if "reason" in entry.known else ""
-    return ", ".join(filter(None, [reason, entry.state]))
+    return ", ".join(filter(None, [reason, entry.state if entry.status != "running" else ""]))

@@ -46,7 +46,7 @@ def test_a_line_has_id_status_end_seconds_metrics_and_what_tells_runs_apart(look
     }.items():
         end = head.index(name) + len(name)
         assert line[:end].endswith(f" {value}"), "numbers end below their heading"
-    assert "data=synthetic model=dlrm" in line
+    assert "model=dlrm" in line and line.endswith(" data=synthetic"), "what all agree in comes last"
     assert "sampler.rate=0.5" in line and "sampler.rate=1 " in by_id[looked_at["base"]] + " "
     assert "seed=1" in by_id[looked_at["seed"]]
     assert "data.n_rows=2000" in by_id[looked_at["smaller"]]
