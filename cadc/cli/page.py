@@ -146,4 +146,4 @@ def _of_runs(names: list[str], ledger: "Ledger") -> "Source":
     if not chosen:
         which = f"match {shown(' '.join(names))}" if names else "are finished"
         raise UsageError(f"no runs in {ledger.folder} {which}; `cadc ledger list` shows what there is.")
-    return from_records(chosen, " ".join(names) or "runs", shlex.join(["cadc", "page", *names]))
+    return from_records(chosen, " ".join(names) or "runs", shlex.join(["cadc", "page", *names]), ledger)

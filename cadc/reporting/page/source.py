@@ -10,7 +10,7 @@ import pandas as pd
 
 from cadc.errors import CadcError, one_line, shown
 from cadc.experiment import Reference
-from cadc.ledger.reading import Record
+from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file, user_path
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import judged, kept_comparison
@@ -19,6 +19,7 @@ from cadc.reporting.points import points
 from cadc.reporting.provenance import PROVENANCE
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
+from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table
 from cadc.reporting.timing import timing_notes
 from cadc.reporting.verdicts import verdict_lines
@@ -99,8 +100,15 @@ def from_results(folder: Path) -> Source:
     )
 
 
-def from_records(records: Sequence[Record], name: str, command: str = "") -> Source:
+def from_records(records: Sequence[Record], name: str, command: str = "", ledger: Ledger | None = None) -> Source:
     """Return runs as one part of a page; arms are what differs between them.
+
+    Parameters
+    ----------
+    records : of the runs.
+    name : what chose them.
+    command : that makes this part.
+    ledger : has the scores that strata are made of; None has none.
 
     Raises
     ------
@@ -114,6 +122,7 @@ def from_records(records: Sequence[Record], name: str, command: str = "") -> Sou
         table,
         command=command,
         runs=runs,
+        strata=strata(points(runs), table.attrs["metrics"], ledger),
         notes=timing_notes(list(records)),
     )
 

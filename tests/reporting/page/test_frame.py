@@ -7,13 +7,17 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from cadc.reporting.page import data as page_data_module
 from cadc.reporting.page.frame import html as page_html
-from cadc.reporting.page.source import Source
+from cadc.reporting.page.runs import thinned
+from cadc.reporting.page.source import Source, from_results
 from cadc.reporting.points import points
 from cadc.reporting.table import build_table
+from tests.docs.documents import ROOT
 from tests.reporting.made_up import record
 
 NAMES = (
@@ -84,6 +88,27 @@ def test_a_browser_runs_the_scripts_of_the_page_alone_and_connects_to_nothing():
     hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in run}
     assert set(rules["script-src"].split()) == hashes
     assert "unsafe" not in rules["script-src"]
+
+
+def test_a_page_of_500_runs_with_curves_of_50_epochs_has_at_most_3_mb():
+    sources = [from_results(ROOT / "results" / name) for name in ("two_axes", "samplers")]
+    data = page_data_module.page_data(sources, None)
+    assert len(data["runs"]) > 500
+    rng = np.random.default_rng(0)
+    history = pd.DataFrame({"epoch": range(1, 51)} | {name: rng.random(50) for name in ("auc", "logloss", "loss")})
+    for run in data["runs"].values():
+        run["curves"] = thinned(history)
+    assert len(page_html(data).encode()) <= 3_000_000
+
+
+def test_curves_are_thinned_to_200_epochs_with_the_last_and_keep_six_digits():
+    history = pd.DataFrame({"epoch": range(1, 1002), "loss": 1 / np.arange(1, 1002), "remark": "text"})
+    found = thinned(history)
+    assert list(found) == ["epoch", "loss"]
+    assert len(found["epoch"]) <= 200 and found["epoch"][-1] == 1001
+    assert found["loss"] == [float(f"{1 / epoch:.6g}") for epoch in found["epoch"]]
+    assert thinned(pd.DataFrame({"epoch": [1, 2], "auc": [np.nan, np.inf]})) == {"epoch": [1, 2], "auc": [None, None]}
+    assert thinned(pd.DataFrame({"epoch": []})) == {"epoch": []}
 
 
 def test_a_page_names_no_file_but_itself():

@@ -1,5 +1,6 @@
 "use strict";
 // The parts of an experiment. Which metric is shown, what has the colours and which of these are drawn holds for all charts.
+const MOST_COLOURS = 40;
 cadc.results = (part, experiment) => {
   const place = (name) => part.querySelector(`[data-view="${name}"]`);
   const rows = cadc.objects(experiment.table);
@@ -36,8 +37,11 @@ cadc.results = (part, experiment) => {
       one.name === "arm" ||
       (["model", "embedding", "initializer", "sampler", "ratio", "dim"].includes(one.name) && n(one.name) > 1),
   );
-  // Where arms are few and each has many schemes, the schemes are what is compared.
-  view.colour_by(n("embedding") > n("arm") ? "embedding" : "arm");
+  // Where arms are few and each has many schemes, the schemes are what is compared; of many arms, as of a study's
+  // trials, no colours tell all apart.
+  const few = view.columns.find((one) => one.name !== "arm" && n(one.name) <= MOST_COLOURS);
+  const of_many = n("arm") > MOST_COLOURS && few ? few.name : "arm";
+  view.colour_by(n("embedding") > n("arm") ? "embedding" : of_many);
   cadc.table(place("table"), experiment.table, { label: `results of ${experiment.title}` });
   for (const [name, show] of Object.entries({
     quality: cadc.quality,
@@ -131,7 +135,7 @@ cadc.arms = (view) => {
             onclick: () => toggle(group),
           },
           cadc.symbol(at),
-          group,
+          el("span", { title: group }, group),
         ),
       ),
     ),

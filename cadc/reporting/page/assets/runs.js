@@ -223,7 +223,7 @@ cadc.curve_spec = (values, name, best, runs) => ({
       data: { values },
       mark: { type: "line", point: { filled: true, size: 30 }, strokeWidth: 1.5 },
       encoding: {
-        x: { field: "epoch", type: "quantitative", title: "epoch", axis: { tickMinStep: 1, format: "d" } },
+        x: { field: "epoch", type: "quantitative", title: "epoch", scale: { zero: false, nice: false }, axis: { tickMinStep: 1, format: "d" } },
         y: { field: "y", type: "quantitative", title: null, scale: { zero: false } },
         color: {
           field: "run",
