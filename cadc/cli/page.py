@@ -65,9 +65,11 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.watch:
         return watch(arguments, ledger)
     command = shlex.join(["cadc", "page", *arguments.overrides])
-    data = page_data(sources(arguments.overrides, ledger), ledger, command)
+    found = sources(arguments.overrides, ledger)
+    data = page_data(found, ledger, command)
     write_output(arguments.output, html(data))
-    show(f"{len(data['runs'])} runs; written to {arguments.output}")
+    places = ", ".join(dict.fromkeys(source.place for source in found))
+    show(f"{len(data['runs'])} runs of {places}; written to {arguments.output}")
     return 0
 
 

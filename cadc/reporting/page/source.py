@@ -23,11 +23,12 @@ from cadc.reporting.strata import strata
 from cadc.reporting.table import build_table
 from cadc.reporting.timing import timing_notes
 from cadc.reporting.verdicts import verdict_lines
+from cadc.reporting.verify import is_results
 from cadc.storage.csv_tables import as_written
 
 TABLE = "table.csv"
 PLACES = ("results", "outputs")
-"""Folders in which the results of an experiment lie under its name."""
+"""Folders in which the results of the whole grid of an experiment lie under its name."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Source:
     runs : arm and record of each run; empty for an analysis.
     comparison, strata : see `compare_points` and `strata`; None where there are none.
     verdicts, notes : sentences about the table.
+    place : folder that it was read from.
     """
 
     name: str
@@ -55,14 +57,19 @@ class Source:
     strata: pd.DataFrame | None = None
     verdicts: Sequence[str] = ()
     notes: Sequence[str] = ()
+    place: str = ""
 
 
 def results_folder(name: str) -> Path | None:
-    """Return the folder of the results of an experiment, by its name or path; None if it has none."""
-    for folder in (user_path(name), *(Path(place) / name for place in PLACES)):
-        if (folder / TABLE).is_file() and (folder / PROVENANCE).is_file():
-            return folder
-    return None
+    """Return the folder of the results of an experiment, by its name or path; None if it has none.
+
+    Those of the whole grid come first, then the latest of grids that differ, such as `outputs/NAME-fast`.
+    """
+    whole = [user_path(name), *(Path(place) / name for place in PLACES)]
+    files = [path for path in Path("outputs").glob(f"*/{PROVENANCE}") if path.parent.name.startswith(f"{name}-")]
+    latest = [path.parent for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)]
+    found = (folder for folder in (*whole, *latest) if is_results(folder) and (folder / TABLE).is_file())
+    return next(found, None)
 
 
 def from_results(folder: Path) -> Source:
@@ -77,7 +84,7 @@ def from_results(folder: Path) -> Source:
     runs = _runs(folder, known)
     found: dict[str, Any] = {key: str(known.get(key, "")) for key in ("title", "claim", "source", "command")}
     if not runs:
-        return Source(folder.resolve().name, table=table, **found)
+        return Source(folder.resolve().name, table=table, place=str(folder), **found)
     rows = points(runs)
     if len(rows) != len(table):
         raise CadcError(
@@ -96,6 +103,7 @@ def from_results(folder: Path) -> Source:
         strata=_strata(folder / STRATA),
         verdicts=verdict_lines(references, rows, table, comparison),
         notes=timing_notes([record for _, record in runs]),
+        place=str(folder),
         **found,
     )
 
@@ -124,6 +132,7 @@ def from_records(records: Sequence[Record], name: str, command: str = "", ledger
         runs=runs,
         strata=strata(points(runs), table.attrs["metrics"], ledger),
         notes=timing_notes(list(records)),
+        place="" if ledger is None else str(ledger.folder),
     )
 
 
