@@ -8,6 +8,7 @@ import pytest
 from cadc.reporting.columns import higher_is_better
 from cadc.reporting.comparison import kept_comparison
 from cadc.reporting.comparison_columns import interval_of
+from cadc.reporting.page.source import from_results
 from tests.evaluation.statistics.verdict_rules import expected, read
 from tests.support.commands import cadc
 
@@ -44,3 +45,15 @@ def test_verdicts_on_committed_comparisons_agree_with_interval_and_p_value(path)
             if line["verdict"] not in ("one seed", "equal"):
                 assert read(interval_of(line), sign, margin) == line["verdict"]
     pd.testing.assert_series_equal(found["difference"], kept["difference"])
+
+
+@pytest.mark.parametrize("name", ["large_vocabulary", "paper_two_tower"])
+def test_the_page_of_committed_results_has_one_verdict_for_a_row(name):
+    source = from_results(RESULTS / name)
+    families = dict(tuple(source.comparison.groupby("family", sort=False)))
+    columns = [column for column in source.table if column.startswith("verdict")]
+    assert len(columns) == len(families)
+    for column, family in zip(columns, families.values(), strict=True):
+        assert list(source.table[column]) == list(family["verdict"].fillna(""))
+    found = {verdict for column in columns for verdict in source.table[column]}
+    assert ("one seed" if name == "large_vocabulary" else "equal") in found

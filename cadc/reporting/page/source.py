@@ -13,7 +13,8 @@ from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file, user_path
 from cadc.reporting.comparison import FILE as COMPARISON
-from cadc.reporting.comparison import judged, kept_comparison
+from cadc.reporting.comparison import kept_comparison
+from cadc.reporting.comparison_columns import add_comparison
 from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.points import points
 from cadc.reporting.provenance import PROVENANCE
@@ -92,9 +93,13 @@ def from_results(folder: Path) -> Source:
             f"`cadc report {known.get('experiment')}` writes them again."
         )
     references = [Reference(**_tuples(one)) for one in known.get("references", ())]
-    # A point that validation chose is compared alone.
-    kept = next((one for name in (COMPARISON, CHOICE) if (one := kept_comparison(folder / name)) is not None), None)
-    comparison = None if kept is None else judged(kept)
+    comparison = kept_comparison(folder / COMPARISON)
+    if comparison is None:
+        # A point that validation chose is compared alone.
+        comparison = kept_comparison(folder / CHOICE)
+    else:
+        # The table may have been written before the rules of verdicts became those of today.
+        table = add_comparison(table, comparison, references)
     return Source(
         str(known.get("experiment", folder.resolve().name)),
         table=table,
