@@ -23,6 +23,7 @@ extensions = [
     "docstrings",
     "command_reference",
     "configuration_reference",
+    "experiment_times",
     "package_pages",
 ]
 exclude_patterns = ["_build", "_extensions"]

@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tune every arm on validation data, as the experiment says, and write its tuned.yaml",
     )
     add_retry_failed(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print how many runs there are, how many are finished, and their time"
+    )
 
 
 def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +54,9 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    return for_each(arguments, tune if arguments.tune else run)
+    if arguments.dry_run and arguments.tune:
+        raise UsageError("--dry-run counts the runs of a grid, and --tune runs studies; give one of the two.")
+    return for_each(arguments, count if arguments.dry_run else tune if arguments.tune else run)
 
 
 def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], str]) -> int:
@@ -149,6 +154,39 @@ def run(arguments: argparse.Namespace) -> str:
     show(*table.attrs["seen"])
     after.table(jobs[0].settings.logger, folder)
     return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
+
+
+def count(arguments: argparse.Namespace) -> str:
+    """Print what the grid of one experiment would take; return a line about it. Nothing is prepared or written."""
+    from cadc.configuration.precheck import precheck
+    from cadc.experiment import load_experiment
+    from cadc.launchers.launch import split_launcher
+
+    experiment = load_experiment(arguments.name)
+    if experiment.analysis is not None:
+        return "is an analysis, which has no runs to count"
+    if arguments.arm:
+        experiment = experiment.only(arguments.arm)
+    overrides, _ = split_launcher(arguments.overrides)
+    cells = experiment.cells(overrides, arguments.fast)
+    precheck([cell.overrides for cell in cells])
+
+    from cadc.execution.forecast import duration, forecast
+    from cadc.execution.jobs import runnable_cells
+    from cadc.ledger import Ledger
+
+    found = forecast(runnable_cells(cells), Ledger(), experiment.name)
+    if arguments.all:
+        return "; ".join(found.summary()[:2])
+    width = max(map(len, found.arms))
+    show(f"{'arm':{width}}   runs  finished      time")
+    for arm, n_runs in found.arms.items():
+        seconds = found.seconds[arm]
+        time = "unknown" if seconds is None else duration(seconds)
+        show(f"{arm:{width}}  {n_runs:5}  {found.finished[arm]:8}  {time:>8}")
+    *first, last = found.summary()
+    show(*first)
+    return last
 
 
 def _analyse(experiment: "Experiment", arguments: argparse.Namespace) -> str:

@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="such as data=ml-1m tune=size tune.trials=30 tune.metric=val/auc",
     )
     parser.add_argument("--output", type=user_path, help="folder of the report (default outputs/tune/STUDY)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the search space, the number of trials and their time"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -39,6 +42,8 @@ def main(arguments: argparse.Namespace) -> int:
     # Addresses of databases, among them, are no overrides that Hydra could parse.
     single, swept = split_swept([text for text in overrides if not text.lstrip("+").startswith(("tune=", "tune."))])
     precheck([single, *([*single, *ends] for ends in ends_of(swept))])
+    if arguments.dry_run:
+        return _count(overrides)
 
     from cadc.ledger import Ledger
     from cadc.storage.output_files import check_output_folder
@@ -63,6 +68,29 @@ def main(arguments: argparse.Namespace) -> int:
     show(f"{counts}; written to {folder}", f"optuna-dashboard {study.storage.place}{hint}")
     if not lines:
         raise CadcError("no trial was complete; see the lines above.")
+    return 0
+
+
+def _count(overrides: Sequence[str]) -> int:
+    """Print what a study would search and take; nothing is prepared or begun."""
+    from cadc.execution.forecast import duration, forecast_run
+    from cadc.ledger import Ledger
+    from cadc.tuning.compose import check_space, compose_tuning
+    from cadc.tuning.space import searched
+
+    tuning, base = compose_tuning(overrides)
+    check_space(tuning, base)
+    show(*(f"{key}: {searched(own)}" for key, own in tuning.distributions.items()))
+    n_runs = tuning.trials * tuning.repeats
+    repeats = f" of {tuning.repeats} runs each" if tuning.repeats > 1 else ""
+    show(f"at most {tuning.trials} trials{repeats}, those of earlier starts included")
+    one, basis = forecast_run(base, Ledger())
+    if one is None:
+        show("time: unknown, since no record of runs like these was found; the first trial tells")
+        return 0
+    limit = f", but no trial begins after {duration(tuning.seconds)}" if tuning.seconds is not None else ""
+    show(f"time: about {duration(n_runs * one)}, if each run takes {duration(one)}{limit}")
+    show(basis)
     return 0
 
 

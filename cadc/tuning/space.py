@@ -90,6 +90,19 @@ def options_of(space: Mapping[str, Any]) -> dict[str, Any]:
     return leaves(space, lambda node: not node or bool({"low", "high", "choices"} & set(node)))
 
 
+def searched(distribution: BaseDistribution) -> str:
+    """Return what a distribution holds, in words.
+
+    >>> searched(FloatDistribution(0.001, 0.1, log=True)), searched(CategoricalDistribution(["a", None]))
+    ('0.001 to 0.1, log scale', 'a, null')
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        return ", ".join(map(format_value, distribution.choices))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    step = f", steps of {distribution.step}" if distribution.step not in (None, 1) else ""
+    return f"{distribution.low} to {distribution.high}{', log scale' if distribution.log else ''}{step}"
+
+
 def _distribution(leaf: Any, where: str) -> BaseDistribution:
     if not isinstance(leaf, Mapping):
         raise UsageError(f"{where} is {leaf!r}; expected {{low: 1, high: 10}} or {{choices: [a, b]}}.")

@@ -89,3 +89,11 @@ def test_descriptions_of_parameters_move_below_their_names() -> None:
     docstrings.describe_below(None, "function", "f", None, None, lines)
     assert lines[0] == r"Say \|M\| of ``a|b``\ s."
     assert lines[4:] == ["rate", "    share of ``rows``,", "    in (0, 1].", ""]
+
+
+def test_times_of_experiments_in_the_readme_are_those_of_the_records() -> None:
+    import experiment_times
+
+    said = " ".join((ROOT / "README.md").read_text().split())
+    assert experiment_times.sentence() in said
+    assert "| `two_axes` | 457 |" in experiment_times.markdown()
