@@ -116,7 +116,7 @@ def watch(arguments: argparse.Namespace, ledger: "Ledger") -> int:
         time.sleep(1.0)
     show(f"open {arguments.output} in a browser; Ctrl-C ends the watching, not the sweep")
     command = shlex.join(["cadc", "page", "--watch", *arguments.overrides])
-    end = Watch(ledger, sweep, arguments.output, command, say).until_it_ends()
+    end = Watch(ledger, sweep, arguments.output, command, say, goes_on=not name).until_it_ends()
     show(f"{ENDS[end]}; written to {arguments.output}")
     return 0 if end == "done" else 1
 

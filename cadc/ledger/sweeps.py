@@ -59,6 +59,7 @@ class Sweep:
     begun_at : in UTC, such as `2026-11-29T14:03:11+00:00`.
     seconds_left, noted_at : estimated time left when it was noted, in seconds since 1970; None if it is not known.
     is_running : whether a process works on it.
+    process : that works on it, as a lease names it; None if none does.
     """
 
     sweep_id: str
@@ -69,6 +70,7 @@ class Sweep:
     seconds_left: float | None
     noted_at: float
     is_running: bool
+    process: Mapping[str, Any] | None = None
 
     @property
     def remaining(self) -> float | None:
@@ -164,6 +166,8 @@ def _read(folder: Path) -> Sweep | None:
         n_runs = number(found["n_runs"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
+    held = holder(folder)
+    process = None if held is None else {key: value for key, value in held.items() if key != "token"}
     return Sweep(
         folder.name,
         str(found.get("name", "")),
@@ -172,7 +176,8 @@ def _read(folder: Path) -> Sweep | None:
         str(found.get("begun_at", "")),
         number(found.get("seconds_left")),
         number(found.get("noted_at")) or 0.0,
-        holder(folder) is not None,
+        process is not None,
+        process,
     )
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,13 @@ def is_alive(path: Path) -> bool:
         return age(path) < seconds_to_live()
     if content.get("released"):  # by an earlier version
         return False
-    if content.get("machine") == machine():
-        return start_time(content.get("process", 0)) == content.get("started")
-    return age(path) < seconds_to_live()
+    return lives(content) if content.get("machine") == machine() else age(path) < seconds_to_live()
+
+
+def lives(content: Mapping[str, Any]) -> bool:
+    """Tell whether a process that a lease names is one of this machine and lives."""
+    is_here = content.get("machine") == machine()
+    return is_here and start_time(content.get("process", 0)) == content.get("started")
 
 
 def age(path: Path) -> float:

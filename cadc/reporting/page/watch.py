@@ -7,6 +7,7 @@ stands, and is loaded every two seconds; `NAME.data.js` has the results, and is 
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cadc.reporting.page.live import Standings, finished, live_data, of_running
 from cadc.reporting.page.source import Source
 from cadc.reporting.table import build_table
 from cadc.reporting.timing import timing_notes
+from cadc.storage.lease_files import lives
 from cadc.storage.output_files import write_output
 
 PAUSE = 1.0
@@ -28,6 +30,9 @@ PAUSE = 1.0
 
 SILENCE = 5.0
 """Seconds without a process after which a sweep counts as interrupted; another process may be taking it over."""
+
+BETWEEN = 15.0
+"""Seconds for which a process that lives may take to begin its next sweep, such as the study of another arm."""
 
 IDLE = 10
 """The results are put together again at the earliest after so many times as long as that took."""
@@ -57,12 +62,22 @@ class Watch:
     output : file of the page.
     command : that made it.
     report : takes a line whenever the counts change.
+    goes_on : whether further sweeps of the same process are watched when this one has ended.
     """
 
-    def __init__(self, ledger: Ledger, sweep: Sweep, output: Path, command: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        sweep: Sweep,
+        output: Path,
+        command: str,
+        report: Callable[[str], None],
+        goes_on: bool = False,
+    ) -> None:
         self.ledger, self.sweep, self.output, self.command, self.report = ledger, sweep, output, command, report
         self._standings = Standings(ledger)
         self._entries: dict[str, Entry] = {}
+        self._goes_on, self._has_failed = goes_on, False
         self._last_seen = time.monotonic()
         self._results: dict[str, Any] = {}
         self._shown_runs: list[str] | None = None
@@ -90,9 +105,26 @@ class Watch:
         is_noted = self._find()
         self._entries = self._standings.entries(list(self.sweep.runs))
         end = self._end(is_noted)
+        if end in ("done", "failed") and self._goes_on:
+            end = self._after(end)
         if not end:
             self.write("")
         return end
+
+    def _after(self, end: str) -> str:
+        """Take up the next sweep of the process; return how all ended once it has no other."""
+        process = self.sweep.process
+        following = [
+            sweep for sweep in sweeps(self.ledger) if sweep.is_running and process and sweep.process == process
+        ]
+        if following:
+            self._has_failed = self._has_failed or end == "failed"
+            self.sweep, self._entries, self._shown_runs = following[-1], {}, None
+            self._last_seen = time.monotonic()
+            return ""
+        if process and lives(process) and time.monotonic() - self._last_seen < BETWEEN:
+            return ""
+        return "failed" if self._has_failed else end
 
     def _find(self) -> bool:
         """Take the newest note of the sweep; return whether it is still there."""
@@ -100,7 +132,8 @@ class Watch:
             return False
         found = [sweep for sweep in sweeps(self.ledger) if sweep.sweep_id == self.sweep.sweep_id]
         if found:
-            self.sweep = found[0]
+            # One that was interrupted just now names no process any more.
+            self.sweep = replace(found[0], process=found[0].process or self.sweep.process)
         return bool(found)
 
     def _end(self, is_noted: bool) -> str:

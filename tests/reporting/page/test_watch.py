@@ -10,6 +10,7 @@ import pytest
 from cadc.ledger import Ledger
 from cadc.ledger.sweeps import SweepNotes, SweepRun
 from cadc.reporting.page.watch import Watch, sweep_to_watch
+from tests.ledger.conftest import record
 from tests.support.commands import TINY, cadc
 from tests.support.processes import Command
 
@@ -136,3 +137,29 @@ def test_nothing_to_watch_is_a_sentence(monkeypatch):
     assert answer.status == 1
     assert "does not work in" in answer.sentence and "begin a sweep" in answer.sentence
     assert cadc("page", "--watch", "a", "b").status == 2
+
+
+def test_the_next_sweep_of_the_process_is_taken_up_and_a_failure_of_the_first_counts(tmp_path, monkeypatch):
+    ledger = Ledger()
+    for ended in (record("a", status="failed", reason="a NaN", metrics={}), record("b", status="pruned", metrics={})):
+        ledger.path(ended["id"]).mkdir(parents=True)
+        (ledger.path(ended["id"]) / "record.json").write_text(json.dumps(ended))
+    one, other = SweepNotes(ledger, "first", RUNS[:1]), SweepNotes(ledger, "second", RUNS[1:2])
+    one.work()
+    watch = Watch(ledger, sweep_to_watch(ledger), tmp_path / "page.html", "", lambda line: None, goes_on=True)
+    assert watch.look() == ""
+    one.end(is_over=True)
+    assert watch.look() == "", "its process lives, and may go on"
+    other.work()
+    assert watch.look() == ""
+    assert received(tmp_path / "page.live.js")["name"] == "second"
+    other.end(is_over=True)
+    monkeypatch.setattr("cadc.reporting.page.watch.BETWEEN", 0.0)
+    assert watch.look() == "failed"
+    # A sweep that is watched by its name ends alone.
+    one.work()
+    alone = Watch(ledger, sweep_to_watch(ledger, "first"), tmp_path / "page.html", "", lambda line: None)
+    one.end(is_over=True)
+    other.work()
+    assert alone.look() == "failed"
+    other.end(is_over=True)
