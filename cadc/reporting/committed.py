@@ -64,7 +64,9 @@ def _experiment(folder: Path, found: Mapping[str, Any], arms: Collection[str]) -
         known = Experiment(name, "", "", "", (), (), {}, (), metrics=_metrics(folder))
     return replace(
         known,
-        **{key: str(found[key]) for key in ("title", "claim", "source")},
+        title=str(found["title"]),
+        claim=str(found["claim"]),
+        source=str(found["source"]),
         arms=dict.fromkeys(arms, ()),
         references=read_references({"references": found.get("references", [])}, arms, path),
         published=read_published(found.get("published", []), arms, str(path)),

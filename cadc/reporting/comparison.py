@@ -58,7 +58,15 @@ or more; those ending in `_holm` are adjusted over the family, and empty where n
 metric over the reference's, for ranks only; `delong_se` DeLong's standard error of a difference in AUC over one seed's
 rows, which takes rows as independent and models as fixed; `runs` a hash."""
 
-ESTIMATED = ("difference", "standard_error", "degrees_of_freedom", "low_95", "high_95")
+ESTIMATED = {
+    "estimate": "difference",
+    "standard_error": "standard_error",
+    "degrees_of_freedom": "degrees_of_freedom",
+    "low": "low_95",
+    "high": "high_95",
+}
+"""Parts of the interval of a comparison alone, and their columns."""
+
 JUDGED = ("low", "high", "p_holm", "p_margin_holm")
 
 LATER = ("low_95", "high_95", "delong_se")
@@ -157,7 +165,10 @@ def _judged(frame: pd.DataFrame) -> pd.DataFrame:
     is_compared = frame["p"].notna()
     lines = frame[is_compared].to_dict("records")
     found = judge_family(
-        [CrossedInterval(*(line[name] for name in ESTIMATED), int(line["seeds"])) for line in lines],
+        [
+            CrossedInterval(**{name: line[own] for name, own in ESTIMATED.items()}, n_seeds=int(line["seeds"]))
+            for line in lines
+        ],
         [line["verdict"] == EQUAL for line in lines],
         float(frame["margin"].iloc[0]),
         metric(frame["metric"].iloc[0]).higher_is_better,

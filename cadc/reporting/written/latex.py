@@ -1,5 +1,6 @@
 """The table as LaTeX, in the style of booktabs."""
 
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -64,7 +65,7 @@ def _cell(name: str, row: dict[str, Any], margin: float) -> str:
     if is_empty(value):
         return ""
     if "_difference" in name:
-        low, high = (row.get(name.replace("_difference", f"_difference_{end}")) for end in ("low", "high"))
+        low, high = (row.get(name.replace("_difference", f"_difference_{end}"), nan) for end in ("low", "high"))
         if is_empty(low) or is_empty(high):
             return f"${value:+.4f}$"
         ends = interval_text(low, high, (0.0, margin, -margin)).strip("[]").split(", ")
