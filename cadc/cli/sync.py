@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--project", default="cadc", help="name of the wandb project (default cadc)")
     parser.add_argument("--entity", help="user or team that owns the project (default: the owner of the key)")
+    parser.add_argument("--tag", action="append", default=[], help="a tag of each run; may be given several times")
+    parser.add_argument("--group", help="group of the runs (default: the name of the experiment)")
+    parser.add_argument("--model", action="store_true", help="send weights and record along, as an artifact")
     parser.add_argument("--again", action="store_true", help="also send what was sent before")
 
 
@@ -45,7 +48,14 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.results and not arguments.experiment:
         raise UsageError("--results was given without --experiment; name the experiment too.")
     ledger = Ledger()
-    logger = WandbLogger(project=arguments.project, mode="online", entity=arguments.entity)
+    logger = WandbLogger(
+        project=arguments.project,
+        mode="online",
+        entity=arguments.entity,
+        tags=tuple(arguments.tag),
+        group=arguments.group,
+        model=arguments.model,
+    )
     if arguments.experiment:
         return _send_experiment(ledger, logger, arguments)
     ids = [ledger.find(prefix) for prefix in arguments.runs] if arguments.runs else ledger.ids()

@@ -10,7 +10,7 @@ from cadc.loggers.logger import RunLogger
 from cadc.loggers.sent import SentNotes, safe_name
 from cadc.loggers.wandb_process import server_name, talk
 from cadc.paths import user_path
-from cadc.storage.run_files import CURVES, RECORD
+from cadc.storage.run_files import CURVES, MODEL, RECORD
 
 
 class WandbLogger(RunLogger):
@@ -25,6 +25,9 @@ class WandbLogger(RunLogger):
     mode : `offline` writes wandb's files into `folder`, `online` sends them.
     folder : for the files of `offline`.
     entity : user or team that owns the project; None takes the owner of the key.
+    tags : of each run.
+    group : of the runs; None groups those of an experiment by its name.
+    model : whether the model's weights and the record go along, as an artifact of the type `model`.
     """
 
     later: ClassVar[str] = "`cadc sync` sends it later."
@@ -35,11 +38,17 @@ class WandbLogger(RunLogger):
         mode: Literal["offline", "online"] = "offline",
         folder: str = "outputs/wandb",
         entity: str | None = None,
+        tags: tuple[str, ...] = (),
+        group: str | None = None,
+        model: bool = False,
     ) -> None:
         self.project = project
         self.mode = mode
         self.folder = folder
         self.entity = entity
+        self.tags = tuple(tags)
+        self.group = group
+        self.model = model
 
     def log_run(self, folder: Path, group: str | None) -> None:
         """Log a finished run, unless it was logged before.
@@ -61,13 +70,25 @@ class WandbLogger(RunLogger):
         note = self._notes(folder.parent).read(folder.name)
         if note is None or note.get("digest") != _digest_of_run(folder):
             return False
-        return bool(note.get("group")) or not group
+        # What was asked for beside the record may have changed; who asks for nothing takes it as it is.
+        return (bool(note.get("group")) or not (self.group or group)) and self._beside in ({}, note.get("beside", {}))
 
     def send(self, folder: Path, group: str | None) -> str | None:
         """Log a finished run even if it was logged before; return its URL, if it has one."""
-        url = self._make(run_content(folder, group))
-        self._notes(folder.parent).write(folder.name, {"digest": _digest_of_run(folder), "group": group})
+        content = run_content(folder, self.group or group) | {"tags": list(self.tags)}
+        if self.model:
+            files = [str((folder / name).absolute()) for name in (MODEL, RECORD)]
+            content["model"] = {"name": safe_name(f"model-{folder.name}"), "files": files}
+        url = self._make(content)
+        note = {"digest": _digest_of_run(folder), "group": content["group"]}
+        self._notes(folder.parent).write(folder.name, note | ({"beside": self._beside} if self._beside else {}))
         return url
+
+    @property
+    def _beside(self) -> dict[str, Any]:
+        """What is asked for beside the record, as a note holds it."""
+        asked = {"tags": list(self.tags), "group": self.group, "model": self.model}
+        return {name: value for name, value in asked.items() if value}
 
     def log_results(self, folder: Path, group: str) -> None:
         """Log table and figure of an experiment, unless they were logged as they are now.
@@ -110,7 +131,7 @@ class WandbLogger(RunLogger):
     def _make(self, content: dict[str, Any]) -> str | None:
         """Create a wandb run; return its URL, if it has one."""
         content = content | {"id": safe_name(content["id"])}
-        init = {key: content.get(key) for key in ("id", "name", "group", "job_type", "config")}
+        init = {key: content.get(key) for key in ("id", "name", "group", "job_type", "config", "tags")}
         init |= {"project": self.project, "entity": self.entity, "mode": self.mode}
         if self.mode == "online":
             init["resume"] = "allow"

@@ -37,11 +37,15 @@ def send(init: dict[str, Any], settings: dict[str, Any], content: dict[str, Any]
             run.log(epoch, step=epoch["epoch"], commit=True)
     # After the curves, or wandb would replace these values by those of the last epoch.
     run.summary.update(content.get("summary", {}))
-    if "columns" in content:
-        artifact = _log_results(run, content)
-        if init["mode"] == "online":
-            # Otherwise a failure to send it would not be reported.
-            artifact.wait(int(settings["finish_timeout"]))
+    artifacts = [_log_results(run, content)] if "columns" in content else []
+    if "model" in content:
+        model = wandb.Artifact(content["model"]["name"], type="model")
+        for path in content["model"]["files"]:
+            model.add_file(path)
+        artifacts.append(run.log_artifact(model))
+    for artifact in artifacts if init["mode"] == "online" else ():
+        # Otherwise a failure to send it would not be reported.
+        artifact.wait(int(settings["finish_timeout"]))
     url: str | None = run.url
     run.finish()
     return url

@@ -124,6 +124,23 @@ def test_the_table_is_a_run_of_its_own_with_the_files(results, logger, place):
     assert path.stat().st_mtime_ns > before
 
 
+def test_tags_group_and_model_go_along_when_they_are_asked_for(trained, place, logger):
+    asking = WandbLogger(folder=str(place), entity="team", tags=("baseline", "small"), group="mine", model=True)
+    asking.log_run(trained, "study")
+    (path,) = run_files(place)
+    found = records(path)
+    (run,) = [each.run for each in found if each.HasField("run")]
+    assert (list(run.tags), run.run_group) == (["baseline", "small"], "mine")
+    kept = [each.request.log_artifact.artifact for each in found if each.HasField("request")]
+    kept += [each.artifact for each in found if each.HasField("artifact")]
+    (model,) = [artifact for artifact in kept if artifact.type == "model"]
+    assert model.name == f"model-{trained.name}"
+    assert sorted(entry.path for entry in model.manifest.contents) == ["model.safetensors", "record.json"]
+    # Asked for anew it is there; without any of it, too; with another tag it is sent again.
+    assert asking.is_logged(trained, "study") and logger.is_logged(trained, "study")
+    assert not WandbLogger(folder=str(place), entity="team", tags=("other",)).is_logged(trained, "study")
+
+
 def test_the_command_logs_each_run_of_a_sweep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["logger=wandb", f"logger.folder={tmp_path / 'offline'}", "model=bias", "data.split_seed=0,1"]

@@ -124,6 +124,15 @@ def test_the_table_arrives_as_an_artifact_and_to_be_seen(results, logger, wandb_
     assert len(wandb_server.asked) == n_asked
 
 
+def test_the_model_arrives_as_an_artifact(trained, wandb_server):
+    assert cadc("sync", "--model", "--tag", "baseline", "--group", "mine").status == 0
+    artifact = wandb_server.artifact(f"model-{trained.name}")
+    assert (artifact.type, artifact.run) == ("model", trained.name)
+    assert artifact.files["model.safetensors"] == (trained / "model.safetensors").read_bytes()
+    assert wandb_server.runs[trained.name].group == "mine"
+    assert "1 sent before" in cadc("sync").out
+
+
 def test_a_training_sends_its_run_when_it_is_finished(wandb_server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Here the process is started, not forked.
