@@ -180,6 +180,7 @@ BESIDE_GROUPS: dict[str, Any] = {
     "weight_seed": int | None,
     "threads": int,
     "evaluate": Literal["test", "validation"],
+    "energy": bool,
     "task": Literal["auto", "ctr", "ranking"],
     "factorization_rows": Literal["full", "complement", "crossfit"],
     "factorization_unit": Literal["row", "pair"],

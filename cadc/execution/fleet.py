@@ -16,6 +16,7 @@ from cadc.pipeline.build import batch_columns
 from cadc.pipeline.run import Begun, begin, end
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import separate_memory
+from cadc.provenance.energy import EnergyMeter
 from cadc.provenance.threads import threads
 from cadc.randomness import torch_generator
 from cadc.terminal.interrupts import check_interrupt
@@ -133,8 +134,12 @@ class _Member:
                 if isinstance(fit, Exception):
                     raise fit
                 job = self.job
+                # Of what arms use together none can be told.
+                unknown = EnergyMeter(is_whole=False) if job.settings.measures_energy else None
                 with followed_by(self.attempt.progress):
-                    self.attempt.write(lambda folder: end(job.settings, job.run_id, job.code, folder, begun, fit))
+                    self.attempt.write(
+                        lambda folder: end(job.settings, job.run_id, job.code, folder, begun, fit, unknown)
+                    )
             outcome = self.attempt.state
         except Exception as error:
             outcome = error

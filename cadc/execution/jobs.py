@@ -12,6 +12,7 @@ from cadc.loggers.logger import RunLogger
 from cadc.pipeline.build import open_log
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
+from cadc.provenance.energy import require_codecarbon
 from cadc.terminal.progress import Report, display
 
 
@@ -44,6 +45,8 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     wanted = [Settings.compose(overrides) for overrides in combinations]
     for settings in wanted:
         require_compatible(settings)
+        if settings.measures_energy:
+            require_codecarbon()
         Component.read(settings.config["logger"], "logger", RunLogger).cls.require_installed()
     jobs = []
     for overrides, settings in zip(combinations, wanted, strict=True):

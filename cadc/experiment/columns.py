@@ -9,7 +9,10 @@ MEASURED = ("rows_kept", "total_s", "embedding_bytes")
 
 SECONDS = ("prepare_s", "sample_s", "factorize_s", "views_s", "initialise_s", "train_s", "evaluate_s", "total_s")
 PLACES = {
-    **{name: ("cost", name) for name in (*SECONDS, "epochs", "best_epoch", "factorize_epochs", "peak_rss_mb")},
+    **{
+        name: ("cost", name)
+        for name in (*SECONDS, "epochs", "best_epoch", "factorize_epochs", "peak_rss_mb", "energy_kwh")
+    },
     "examples_per_s": ("cost", "examples_per_s"),
     **{f"rows_{name}": ("rows", name) for name in ("kept", "full", "factorized", "validation")},
     **{f"{name}_bytes": ("bytes", name) for name in ("embedding", "optimizer", "model")},

@@ -13,13 +13,13 @@ from cadc.ledger.record_hash import LOOKUP
 from cadc.ledger.safe_text import dumped, harmless, number, value_text
 from cadc.ledger.status import Entry
 
-TOP_LEVEL = {"evaluate": "test"}
+TOP_LEVEL = {"evaluate": "test", "energy": False}
 """Defaults of keys beside the groups, for older records that lack them."""
 
 PARTS = ("configuration", "data", "code", "environment", "metrics", "sizes", "files", "record", "cost")
 """Parts of a difference, in the order in which they are shown."""
 
-NOT_EXACT = ("examples_per_s", "peak_rss_mb", LOOKUP)
+NOT_EXACT = ("examples_per_s", "peak_rss_mb", "energy_kwh", LOOKUP)
 """Costs that differ whenever a run is repeated, besides seconds."""
 
 ABSENT = "-"

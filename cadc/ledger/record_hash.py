@@ -18,7 +18,7 @@ SEAL = "seal"
 Records of schema versions before 5 have none, so that a change of a time in them is not noticed.
 """
 
-TIMES = ("finished_at", "ended_at", "examples_per_s", "peak_rss_mb")
+TIMES = ("finished_at", "ended_at", "examples_per_s", "peak_rss_mb", "energy_kwh")
 """Keys that differ whenever a run is repeated, besides costs that end in `_s`."""
 
 LOOKUP = "lookup_ns"

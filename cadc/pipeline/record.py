@@ -14,6 +14,7 @@ from cadc.models.model import Model
 from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, peak_memory_mb
+from cadc.provenance.energy import EnergyMeter
 from cadc.provenance.environment import environment, source_version
 from cadc.provenance.fingerprint import file_hash
 from cadc.sampling.sampler import Sample
@@ -34,6 +35,7 @@ class Done:
     fit : of the network; None for a model that is not a network.
     metrics : by their name in the record.
     watch : seconds of the stages.
+    energy : of the run; None where nobody asked.
     """
 
     log: InteractionLog
@@ -44,6 +46,7 @@ class Done:
     fit: FitResult | None
     metrics: Mapping[str, float]
     watch: Stopwatch
+    energy: EnergyMeter | None = None
 
 
 def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Path) -> dict[str, Any]:
@@ -133,4 +136,5 @@ def _costs(done: Done) -> dict[str, Any]:
         "best_epoch": fit.best_epoch if fit else 0,
         "examples_per_s": fit.examples_per_s if fit else None,
         "peak_rss_mb": peak_memory_mb(),
+        **({"energy_kwh": done.energy.kwh()} if done.energy else {}),
     }

@@ -28,6 +28,7 @@ from cadc.pipeline.evaluate import evaluate, require_labels
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch, separate_memory
+from cadc.provenance.energy import EnergyMeter, metering
 from cadc.provenance.threads import threads
 from cadc.randomness import derive_seed, torch_generator
 from cadc.sampling.sampler import Sample
@@ -36,7 +37,7 @@ from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit_result import FitResult
 from cadc.training.fit_state import History
-from cadc.training.search import fit_after_search
+from cadc.training.search import SEARCH, fit_after_search
 from cadc.views.fitted_views import FittedViews
 
 
@@ -63,11 +64,12 @@ def run(
     ------
     CadcError : if data, options or numbers allow no result.
     """
-    with threads(settings.threads):
+    is_whole = checkpoints is None or not (checkpoints or checkpoints.below(SEARCH))
+    with threads(settings.threads), metering(settings.measures_energy, is_whole) as energy:
         begun = begin(settings)
         with begun.watch.stage("train_s"):
             fit = train(settings, begun.model, begun.log, begun.sample, begun.fitted, checkpoints, tell)
-        end(settings, run_id, code, folder, begun, fit)
+        end(settings, run_id, code, folder, begun, fit, energy)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,15 @@ def begin(settings: Settings) -> Begun:
     return Begun(log, sample, model, before_sampling, fitted, views, watch)
 
 
-def end(settings: Settings, run_id: str, code: str, folder: Path, begun: Begun, fit: FitResult | None) -> None:
+def end(
+    settings: Settings,
+    run_id: str,
+    code: str,
+    folder: Path,
+    begun: Begun,
+    fit: FitResult | None,
+    energy: EnergyMeter | None = None,
+) -> None:
     """Evaluate a run whose model is trained, and write its files.
 
     Parameters
@@ -119,6 +129,7 @@ def end(settings: Settings, run_id: str, code: str, folder: Path, begun: Begun, 
     settings, run_id, code, folder : see `run`.
     begun : the run before its training.
     fit : the result of its training; None for a model that is not a network.
+    energy : measures it since its begin; None where nobody asks.
     """
     if fit and fit.remark:
         say(f"run {run_id}: {fit.remark}")
@@ -131,7 +142,7 @@ def end(settings: Settings, run_id: str, code: str, folder: Path, begun: Begun, 
     if fit:
         pd.DataFrame(fit.history).to_csv(folder / CURVES, index=False)
     factorizations = [begun.before_sampling, begun.fitted]
-    done = Done(begun.log, begun.sample, begun.model, factorizations, begun.views, fit, metrics, begun.watch)
+    done = Done(begun.log, begun.sample, begun.model, factorizations, begun.views, fit, metrics, begun.watch, energy)
     record = record_of(settings, run_id, code, done, folder)
     (folder / RECORD).write_text(json.dumps(record, indent=1, allow_nan=False))
 

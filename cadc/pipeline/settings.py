@@ -179,6 +179,11 @@ class Settings:
         return fit
 
     @property
+    def measures_energy(self) -> bool:
+        """Whether the energy of the run is measured."""
+        return bool(self.config.get("energy", False))
+
+    @property
     def is_trained(self) -> bool:
         """Whether the model is a network that trains on the sample."""
         return self.fit is not None
