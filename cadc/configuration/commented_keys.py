@@ -17,6 +17,7 @@ BESIDE_CONFIG = {
     "data/split": "which rows train, validate and test",
     "data/transform": "what becomes of dense columns: fitted to the training part, applied to all parts and new rows",
     "tune": "search spaces of `cadc tune`; `tune=mine.yaml` takes a file that says what differs from `default`",
+    "trainer/callbacks": "callbacks of Lightning that are called between epochs; a list, [early_stopping]",
 }
 """Groups that `conf/config.yaml` does not list."""
 

@@ -30,6 +30,7 @@ SOMETIMES = {
     "remark",
     "environment.fleet",
     "cost.views_s",
+    "cost.energy_kwh",
 }
 """Keys that not every record has; the page says when."""
 ON_VIEWS = ("model=stack", "views=[statistics]", "factorization_rows=complement", "sampler.rate=0.3")

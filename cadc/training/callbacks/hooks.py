@@ -1,7 +1,6 @@
 """Calls the hooks of Lightning's callbacks between the epochs of a run, and keeps their state in its checkpoints."""
 
 import io
-import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -113,7 +112,7 @@ class Hooks:
             file.seek(0)
             try:
                 torch.load(file, weights_only=True)
-            except pickle.UnpicklingError as error:
+            except Exception as error:
                 raise UsageError(
                     f"trainer.callbacks.{name} keeps more in its state_dict than tensors, numbers, texts, lists and "
                     "dictionaries, which is all that a checkpoint of a run holds; leave out the rest."
