@@ -30,6 +30,7 @@ COMMANDS = (
     "report",
     "table",
     "page",
+    "plot",
     "ledger",
     "sync",
     "predict",

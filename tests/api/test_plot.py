@@ -95,3 +95,27 @@ def test_drawing_leaves_the_backend_and_pyplot_alone(frame, monkeypatch):
 def test_a_column_without_any_number_is_the_one_that_is_named(frame):
     with pytest.raises(cadc.UsageError, match="'test/auc'"):
         cadc.plot(frame.assign(**{"test/auc": float("nan")}))
+
+
+def test_a_facet_is_a_panel_and_panels_share_colours_and_limits(frame):
+    figure = cadc.plot(frame, facet="model", by=[])
+    assert [axes.get_title() for axes in figure.axes] == ["model = dlrm", "model = two_tower"]
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert len({axes.lines[0].get_color() for axes in figure.axes}) == 1
+
+
+def test_a_note_says_what_is_averaged(frame):
+    def note(**how):
+        return cadc.plot(frame, **how).legends[0].get_title().get_text().replace("\n", " ")
+
+    assert note() == "Means over 3 seeds; bands and bars are 95 % t intervals of the mean. Lines differ in model."
+    assert note(by=[]).startswith("Means over 6 runs, which also differ in model;")
+    only = frame[frame["seed"] == 0]
+    assert cadc.plot(only).legends[0].get_title().get_text().startswith("One run each: no intervals.")
+
+
+def test_costs_that_span_a_decade_have_a_log_axis_and_metrics_never(frame):
+    frame["train_s (s)"] = frame["sampler.rate"] * 100
+    assert cadc.plot(frame, y="train_s (s)").axes[0].get_yscale() == "log"
+    frame["test/auc"] *= frame["sampler.rate"]
+    assert cadc.plot(frame).axes[0].get_yscale() == "linear"

@@ -27,10 +27,9 @@ def write_figure(
     kind: str, title: str, table: pd.DataFrame, folder: Path, differences: pd.DataFrame | None = None
 ) -> None:
     """Write `figure.svg` and `figure.png`, see `draw_figure`."""
-    with mpl.rc_context(STYLE):
-        figure = draw_figure(kind, title, table, differences)
-        save(figure, folder / "figure.svg", metadata={"Date": None})
-        save(figure, folder / "figure.png", dpi=DPI, metadata={"Software": None})
+    figure = draw_figure(kind, title, table, differences)
+    for ending in (".svg", ".png"):
+        save_as(figure, folder / f"figure{ending}", ending)
 
 
 def draw_figure(kind: str, title: str, table: pd.DataFrame, differences: pd.DataFrame | None = None) -> Figure:
@@ -99,7 +98,7 @@ def _figure(draw: Panel, table: pd.DataFrame, title: str) -> Figure:
     title = wrapped(title, width - 0.2, SIZE + 1, 2)
     figure.suptitle(title)
     height = sum(heights) + height_of(title.count("\n") + 1, SIZE + 1)
-    figure.set_size_inches(width, height + _legend(figure, draw.note(table), width))
+    figure.set_size_inches(width, height + draw_legend(figure, draw.note(table), width))
     return figure
 
 
@@ -139,7 +138,7 @@ def _lines(draw: Panel, blocks: list[Block]) -> list[list[_Cell | None]]:
     return lines
 
 
-def _legend(figure: Figure, note: str, width: float) -> float:
+def draw_legend(figure: Figure, note: str, width: float) -> float:
     """Draw one legend below the panels, with each arm once, and the note; return its height in inches."""
     handles: dict[str, Any] = {}
     for axes in figure.axes:
@@ -183,3 +182,24 @@ def save(figure: Figure, path: Path, **options: Any) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(path, **options)
+
+
+METADATA: dict[str, dict[str, Any]] = {
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+}
+"""What each format would hold that differs at each writing, by the end of the file's name."""
+
+
+def save_as(figure: Figure, file: Path, kind: str) -> None:
+    """Write a figure to one file, the same bytes at each writing.
+
+    Parameters
+    ----------
+    figure : the figure.
+    file : where it goes.
+    kind : a key of `METADATA`.
+    """
+    with mpl.rc_context(STYLE):
+        save(figure, file, format=kind[1:], dpi=DPI, metadata=METADATA[kind])
