@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from cadc.cli.folders import RESULTS, output_folder
 from cadc.cli.output import show
-from cadc.cli.train import add_retry_failed
+from cadc.cli.table import require_complete
+from cadc.cli.train import add_retry_failed, add_wide, record_or_state
 from cadc.errors import CadcError, NotDownloadable, UsageError, one_line, reason
 from cadc.paths import user_path
 from cadc.terminal.progress import say
@@ -43,6 +44,7 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--arm", action="append", default=[], help="only this arm; may be repeated")
     parser.add_argument("--all", action="store_true", help="all experiments, one after the other")
+    add_wide(parser)
     parser.add_argument("--fast", action="store_true", help="a quick look: few rates, one seed, small data")
     parser.add_argument(
         "--output",
@@ -123,6 +125,7 @@ def run(arguments: argparse.Namespace) -> str:
     from cadc.execution.sweep import execute
     from cadc.ledger import Ledger
     from cadc.loggers.after import AfterRun
+    from cadc.reporting.columns import MISSING
     from cadc.reporting.contents import require_names_of_their_own
     from cadc.reporting.results import write_results
     from cadc.reporting.written.terminal import print_table
@@ -139,21 +142,25 @@ def run(arguments: argparse.Namespace) -> str:
     finally:
         with suppress(OSError):  # it has earlier results
             folder.rmdir()
-    errors = {run_id: error for run_id, error in outcome.errors.items() if outcome.states.get(run_id) != "unreachable"}
-    if len(outcome.errors) == len({job.run_id for job in jobs}):
-        errors = outcome.errors
-    if errors:
+    runs = [(cell.arm, record_or_state(job, ledger, outcome)) for cell, job in zip(cells, jobs, strict=True)]
+    if not any(record["metrics"] for _, record in runs):
+        n_runs = len(arms)
         raise CadcError(
-            f"{len(errors)} of {len(jobs)} runs have no result, so no table is written; "
-            f"the first: {next(iter(errors.values()))}"
+            f"{n_runs} of {n_runs} runs have no result, so no table is written; "
+            f"the first: {next(iter(outcome.errors.values()))}"
         )
-    runs = [(cell.arm, ledger.record(job.run_id)) for cell, job in zip(cells, jobs, strict=True)]
+    if arguments.output is None and any(MISSING in record for _, record in runs):
+        # In `results` there are whole tables.
+        folder = own_folder(experiment, arguments)
+        check_output_folder(folder)
     present = [job.data for job in jobs]
     table = write_results(experiment, runs, folder, command(arguments), ledger, present=present)
-    print_table(experiment.title, table)
+    print_table(experiment.title, table, arguments.wide)
     show(*table.attrs["seen"])
     after.table(jobs[0].settings.logger, folder)
-    return f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
+    done = f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
+    require_complete(table, done)
+    return done
 
 
 def count(arguments: argparse.Namespace) -> str:

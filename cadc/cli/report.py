@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from cadc.cli.experiment import add_grid_arguments, command, for_each, is_part, own_folder
 from cadc.cli.folders import OUTPUTS, RESULTS
 from cadc.cli.output import show
-from cadc.errors import UsageError, shown
+from cadc.cli.table import require_complete
+from cadc.errors import CadcError, UsageError, shown
 from cadc.paths import results_dir, user_path
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _report_experiment(arguments: argparse.Namespace) -> str:
     from cadc.execution.jobs import runnable_cells
     from cadc.experiment import load_experiment
     from cadc.ledger import Ledger
+    from cadc.reporting.columns import MISSING
     from cadc.reporting.lookup import find_runs
     from cadc.reporting.results import write_results
     from cadc.storage.output_files import check_output_folder
@@ -73,7 +75,13 @@ def _report_experiment(arguments: argparse.Namespace) -> str:
     ledger = Ledger()
     cells = runnable_cells(experiment.cells(arguments.overrides, arguments.fast))
     runs = find_runs(cells, ledger, committed, command(arguments))
-    return _written(experiment, write_results(experiment, runs, folder, command(arguments), ledger, committed), folder)
+    if arguments.commit and (n_missing := sum(MISSING in record for _, record in runs)):
+        raise CadcError(
+            f"{n_missing} of {len(runs)} runs have no result, and {folder} is for whole tables; run "
+            f"`{command(arguments)}` first, or leave out --commit."
+        )
+    table = write_results(experiment, runs, folder, command(arguments), ledger, committed)
+    return _written(experiment, table, folder, arguments.wide)
 
 
 def _report_results(results: Path, arguments: argparse.Namespace) -> str:
@@ -91,15 +99,16 @@ def _report_results(results: Path, arguments: argparse.Namespace) -> str:
     experiment, runs = read_results(results)
     folder = arguments.output or (results if arguments.commit else OUTPUTS / results.name)
     check_output_folder(folder)
-    return _written(
-        experiment, write_results(experiment, runs, folder, command(arguments), Ledger(), [results]), folder
-    )
+    table = write_results(experiment, runs, folder, command(arguments), Ledger(), [results])
+    return _written(experiment, table, folder, arguments.wide)
 
 
-def _written(experiment: "Experiment", table: "pd.DataFrame", folder: Path) -> str:
+def _written(experiment: "Experiment", table: "pd.DataFrame", folder: Path, wide: bool) -> str:
     """Print a table; return a line about its folder."""
     from cadc.reporting.written.terminal import print_table
 
-    print_table(experiment.title, table)
+    print_table(experiment.title, table, wide)
     show(*table.attrs["seen"])
-    return f"written to {folder}"
+    done = f"written to {folder}"
+    require_complete(table, done)
+    return done

@@ -63,14 +63,20 @@ def main(arguments: argparse.Namespace) -> int:
         show(f"{len(table)} rows written to {arguments.output}")
     else:
         print(_text(kind, title, table), end="")
-    require_complete(table)
+    require_complete(table, "the table shows the others")
     return 0
 
 
-def require_complete(table: "pd.DataFrame") -> None:
-    """Raise a CadcError where runs of a table have no result."""
+def require_complete(table: "pd.DataFrame", rest: str) -> None:
+    """Raise a CadcError where runs of a table have no result.
+
+    Parameters
+    ----------
+    table : which names these runs in its cells.
+    rest : what there is of the others, for the message.
+    """
     if missing := table.attrs.get("missing"):
-        raise CadcError(f"{missing.partition(':')[0]}; the table shows the others.")
+        raise CadcError(f"{missing.partition(':')[0]}; {rest}.")
 
 
 def _kind(arguments: argparse.Namespace) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cadc.execution.jobs import Job
     from cadc.execution.outcome import Outcome
     from cadc.ledger import Ledger
+    from cadc.ledger.store import Record
 
 HELP = "train and evaluate one configuration, or with -m all combinations of several values"
 
@@ -102,22 +103,24 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _print_table(jobs: "Sequence[Job]", ledger: "Ledger", outcome: "Outcome", wide: bool) -> None:
     """Print the table of a sweep; a run without a result has a cell that says so."""
-    from cadc.reporting.missing import without_result
     from cadc.reporting.sweeps.runs_table import runs_table
     from cadc.reporting.written.terminal import print_table
 
-    records = []
-    for job in {job.run_id: job for job in jobs}.values():
-        if job.run_id in ledger or ledger.is_unreachable(job.run_id):
-            records.append(ledger.record(job.run_id))
-        else:
-            state = outcome.states.get(job.run_id, "not run")
-            records.append(without_result(job.settings, state.removesuffix(" before"), job.data))
+    records = [record_or_state(job, ledger, outcome) for job in {job.run_id: job for job in jobs}.values()]
     if not any(record["metrics"] for record in records):
         return
     shared = [override for override in jobs[0].overrides if all(override in job.overrides for job in jobs)]
     show("")
     print_table(" ".join(shared) or f"{len(records)} runs", runs_table(records, ledger), wide)
+
+
+def record_or_state(job: "Job", ledger: "Ledger", outcome: "Outcome") -> "Record":
+    """Return the record of a run of a sweep, or what stands for it in a table where it has no result."""
+    from cadc.reporting.missing import without_result
+
+    if job.run_id in ledger or ledger.is_unreachable(job.run_id):
+        return ledger.record(job.run_id)
+    return without_result(job.settings, outcome.states.get(job.run_id, "missing").removesuffix(" before"), job.data)
 
 
 def _help(arguments: argparse.Namespace) -> int:

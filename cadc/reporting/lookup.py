@@ -13,6 +13,8 @@ from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.pipeline.settings import Settings
+from cadc.reporting.columns import MISSING
+from cadc.reporting.missing import without_result
 from cadc.storage.run_files import RECORD
 from cadc.terminal.progress import say
 
@@ -23,7 +25,8 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path], 
     """Find the records of an experiment's cells by their configuration, without the data.
 
     Records come from the ledger and from results. Of several records of one configuration, the latest made by the
-    present code counts, else the latest. Where they were found is printed on standard error.
+    present code counts, else the latest. Where they were found is printed on standard error. A cell without a record
+    has one of `cadc.reporting.missing`.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path], 
 
     Raises
     ------
-    CadcError : if a run has no record.
+    CadcError : if no run has a record.
     """
     known = _Known()
     places: dict[int, Path] = {}
@@ -60,17 +63,20 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path], 
         present = [record for record in found if record["code"]["hash"] == code]
         n_missing += not found
         n_old += bool(found) and not present
-        runs += [(cell.arm, (present or found)[-1])] if found else []
+        runs.append((cell.arm, (present or found or [without_result(settings, MISSING, known.data_of(settings))])[-1]))
     if n_missing:
         bad = [*unreadable, *foreign]
-        said = f" ({len(bad)} records cannot be used, the first: {bad[0]})" if bad else ""
-        raise CadcError(
+        said = f" ({len(bad)} records cannot be used, the first: {one_line(str(bad[0]))})" if bad else ""
+        sentence = (
             f"{n_missing} of {len(cells)} runs are not in {_listed([ledger.folder, *committed], 'or')}{said}; "
-            f"`{again}` runs them."
+            f"`{again}` runs them"
         )
+        if n_missing == len(cells):
+            raise CadcError(f"{sentence}.")
+        say(sentence)
     for reason in unreadable:
         say(f"left out: {one_line(str(reason))}")
-    of_places = Counter(places.get(id(record), ledger.folder) for _, record in runs)
+    of_places = Counter(places.get(id(record), ledger.folder) for _, record in runs if MISSING not in record)
     read = [f"{count} run{'s' * (count != 1)} from {place}" for place, count in of_places.items()]
     say(f"read {_listed(read, 'and')}")
     if n_old:
@@ -135,6 +141,11 @@ class _Known:
             if found:
                 return sorted(found, key=lambda record: str(record["finished_at"])), is_stale
         return [], False
+
+    def data_of(self, settings: Settings) -> Mapping[str, Any] | None:
+        """Return what a record holds of the data set of a configuration; None where no record read it."""
+        of_data = self.contents.get(data_signature(settings), {})
+        return next((record["data"] for record in of_data.values()), None)
 
     def _present(self, settings: Settings) -> list[str] | None:
         """Return the hashes of the files that a configuration names; None if it names none, or they are gone."""

@@ -13,7 +13,7 @@ from cadc.reporting.columns import MISSING
 from cadc.reporting.points import Point, names_of
 
 MOST_NAMED = 5
-"""Runs that a note names."""
+"""Arms that a note names."""
 
 
 def without_result(settings: Settings, state: str, data: Mapping[str, Any] | None = None) -> Record:
@@ -56,12 +56,15 @@ def missing_note(rows: Sequence[Point]) -> str | None:
     for point, name in zip(rows, names_of(rows), strict=True):
         rate = point.columns["rate"]
         where = name if rate is None else f"{name} at {100 * rate:g} %"
-        named += [
-            f"{where}, seed {record['seed']} ({record[MISSING]})" for record in point.records if MISSING in record
-        ]
+        seeds: dict[str, list[str]] = {}
+        for record in point.records:
+            if MISSING in record:
+                seeds.setdefault(record[MISSING], []).append(str(record["seed"]))
+        named += [f"{where}, seed{'s' * (len(own) > 1)} {', '.join(own)} ({state})" for state, own in seeds.items()]
     if not named:
         return None
+    n_missing = sum(MISSING in record for point in rows for record in point.records)
     n_runs = sum(len(point.records) for point in rows)
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    have = "has" if len(named) == 1 else "have"
-    return f"{len(named)} of {n_runs} runs {have} no result: {'; '.join(named[:MOST_NAMED])}{more}."
+    more = f" and {len(named) - MOST_NAMED} more arms" if len(named) > MOST_NAMED else ""
+    have = "has" if n_missing == 1 else "have"
+    return f"{n_missing} of {n_runs} runs {have} no result: {'; '.join(named[:MOST_NAMED])}{more}."

@@ -129,17 +129,23 @@ def test_an_unknown_name_is_answered_with_its_neighbours(experiments):
         assert "did you mean quick or tiny?" in cadc(command, "zzz").sentence
 
 
-def test_a_failing_run_does_not_end_the_others_but_no_table_is_written(experiments):
+def test_a_failing_run_withholds_no_table_and_leaves_results_alone(experiments):
     arms = {"wild": ["trainer.learning_rate=1e30"], "biases": ["model=bias"]}
     write_experiment(experiments, "quick", **QUICK | {"arms": arms})
     answer = cadc("experiment", "quick")
     assert answer.status != 0
     assert sorted(Ledger().statuses().values()) == ["failed", "finished"]
     last = answer.err.splitlines()[-1]
-    assert last.startswith("cadc: 1 of 2 runs have no result, so no table is written; the first: 300 scores")
-    assert "lower trainer.learning_rate" in last
-    assert "Traceback" not in answer.err
-    assert not Path("results/quick/table.csv").exists()
+    assert last == "cadc: 1 of 2 runs has no result; 1 finished, 1 failed; written to outputs/quick."
+    assert not Path("results/quick").exists()  # whole tables are there
+    table = pd.read_csv("outputs/quick/table.csv")
+    assert table["missing"].fillna("").tolist() == ["1 failed", ""]
+    assert table["auc_mean"].isna().tolist() == [True, False]
+    wild = next(line for line in answer.out.splitlines() if line.startswith("wild"))
+    assert wild.split()[-1] == "failed"
+    assert "wild at 100 %, seed 0 (failed)" in Path("outputs/quick/table.md").read_text()
+    ids = [json.loads(line)["id"] for line in Path("outputs/quick/records.jsonl").read_text().splitlines()]
+    assert ids == Ledger().ids()
 
 
 @pytest.mark.parametrize(
