@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cadc.cli.folders import output_folder
 from cadc.cli.output import show
 from cadc.errors import DataError, UsageError
 from cadc.paths import user_path
@@ -26,6 +27,8 @@ LAYOUTS = {
 """Class of each layout that is written."""
 MOST_RATINGS = 11
 """Different ratings whose shares are shown one by one."""
+DESCRIPTION = "description.txt"
+"""File of what describe prints."""
 OF_A_CONFIGURATION = ("describe", "export")
 """Actions that take overrides and write a folder."""
 
@@ -39,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        help="folder of describe's figure (default outputs/data/NAME), or of export (default outputs/data/NAME-LAYOUT)",
+        help="folder of describe's text and figure (default outputs/data/NAME, with overrides in its name), or of "
+        "export (default outputs/data/NAME-LAYOUT)",
     )
     parser.add_argument("--layout", choices=LAYOUTS, help="framework for which export writes parts and vectors")
     parser.add_argument("--positives", action="store_true", help="export only rows of the label 1")
@@ -136,7 +140,8 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
     from cadc.reporting.drawn.activity import write_activity_figure
     from cadc.storage.output_files import check_output_folder, put_in_place
 
-    folder = user_path(output or Path("outputs", "data", name))
+    # Two tables, or two thresholds of one log, have folders of their own.
+    folder = user_path(output or output_folder(f"data/{name}", overrides))
     check_output_folder(folder)
     log = open_log(Settings.compose([f"data={name}", *overrides]))
     sides = list(entity_sides(log.schema))
@@ -152,9 +157,15 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
         lines.append("dense       " + ", ".join(said))
     lines += [f"remark      {remark}" for remark in log.meta.get("remarks", [])]
     show(*lines)
-    if sides:
-        put_in_place(folder, lambda aside: write_activity_figure(log, sides, aside))
-        say(f"figure      {folder / 'activity.png'}")
+
+    def write(aside: Path) -> None:
+        (aside / DESCRIPTION).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        if sides:
+            write_activity_figure(log, sides, aside)
+
+    if sides or output:
+        put_in_place(folder, write)
+        say(f"written to  {folder}: {DESCRIPTION}{' and activity.png' if sides else ''}")
 
 
 def _rows(log: "InteractionLog") -> Iterator[str]:

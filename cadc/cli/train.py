@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cadc.cli.output import show
+from cadc.cli.result_lines import result_lines
 from cadc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def main(arguments: argparse.Namespace) -> int:
         _show(jobs, ledger)
         return 0
     outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
+    if not arguments.multirun and jobs[0].run_id in ledger:
+        show(*result_lines(ledger.record(jobs[0].run_id)))
     for job in jobs:
         if job.run_id in ledger:
             show(ledger.path(job.run_id) / RECORD)

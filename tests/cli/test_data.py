@@ -1,6 +1,7 @@
 """`cadc data`: which data sets there are, whether their files are whole, and what they hold."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ def inside(tmp_path, monkeypatch):
 def test_describe_draws_the_activity_curves(publishers, inside):
     answer = cadc("data", "describe", "ml-1m", "--output", inside / "mine")
     assert answer.status == 0
-    assert [path.name for path in (inside / "mine").iterdir()] == ["activity.png"]
+    assert sorted(path.name for path in (inside / "mine").iterdir()) == ["activity.png", "description.txt"]
     image = plt.imread(inside / "mine" / "activity.png")
     assert image.shape[1] > 1000
     assert image[..., :3].std() > 0.05, "not an empty picture"
@@ -183,6 +184,25 @@ def test_describe_counts_what_the_log_holds(publishers, inside):
     assert "repeated" not in lines
     assert "genres" in lines["fields"]
     assert "(bag)" in lines["fields"]
+
+
+def test_describe_keeps_two_tables_apart_and_writes_where_it_is_told(inside):
+    for name, n in (("sales", 200), ("rentals", 300)):
+        pd.DataFrame({"who": np.arange(n) % 9, "what": np.arange(n) % 7, "good": np.arange(n) % 2}).to_csv(
+            f"{name}.csv"
+        )
+    words = ("data.user=who", "data.item=what", "data.label=good")
+    answers = {
+        name: cadc("data", "describe", "table", f"data.path={name}.csv", *words) for name in ("sales", "rentals")
+    }
+    told = cadc("data", "describe", "table", "data.path=sales.csv", *words, "--output", "told")
+    assert [answer.status for answer in (*answers.values(), told)] == [0, 0, 0]
+    folders = sorted(path.parent for path in (inside / "outputs").rglob("activity.png"))
+    assert [next(name for name in answers if name in path.name) for path in folders] == ["rentals", "sales"]
+    for name, folder in zip(("rentals", "sales"), folders, strict=True):
+        assert (folder / "description.txt").read_text() == answers[name].out
+    assert sorted(path.name for path in Path("told").iterdir()) == ["activity.png", "description.txt"]
+    assert not Path("results").exists()
 
 
 def test_describe_shows_percentiles_of_ratings_of_many_values(inside):

@@ -198,3 +198,26 @@ def test_data_that_changed_since_is_refused(tmp_path):
     answer = cadc("predict", folder.name, log)
     assert answer.status == 1
     assert "has changed since" in answer.sentence
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_example_has_rows_that_the_same_command_scores(name, suffix, finished, ledger, tmp_path):
+    answer = cadc("predict", "--example", finished[name].name, "--output", tmp_path / f"rows.{suffix}")
+    assert answer.status == 0, answer.err
+    read = pd.read_csv if suffix == "csv" else pd.read_parquet
+    rows = read(tmp_path / f"rows.{suffix}")
+    assert list(rows) == list(raw_rows())
+    assert set(rows["user"]) <= set(raw_rows("train")["user"])
+    scored = cadc("predict", finished[name].name, tmp_path / f"rows.{suffix}", "--output", tmp_path / "scored.parquet")
+    assert scored.status == 0, scored.err
+    assert "unknown" not in scored.err
+    assert pd.read_parquet(tmp_path / "scored.parquet")["probability"].between(0, 1).all()
+
+
+def test_an_example_reads_no_file_and_scores_need_one(finished, ledger, tmp_path):
+    run = finished["bias"].name
+    both, neither = cadc("predict", "--example", run, tmp_path / "rows.csv"), cadc("predict", run)
+    assert (both.status, neither.status) == (2, 2)
+    assert "--example writes rows and reads none" in both.err
+    assert f"`cadc predict --example {run} --output rows.csv` writes a template" in neither.err

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from cadc.ledger import Ledger
@@ -24,6 +25,11 @@ def test_a_run_says_its_id_its_metrics_and_where_its_record_is():
     assert f"test/auc {record['metrics']['test/auc']:.4f}" in line
     assert f"test/logloss {record['metrics']['test/logloss']:.4f}" in line
     assert runs() == [record["id"]]
+    # The same on standard output, for people and scripts; the path is last.
+    shown = dict(line.split(maxsplit=1) for line in answer.out.splitlines()[:-1])
+    assert float(shown["test/auc"]) == pytest.approx(record["metrics"]["test/auc"], abs=1e-4)
+    assert shown["rows"] == f"{record['rows']['kept']:,} of {record['rows']['full']:,}"
+    assert answer.out.splitlines()[-1].endswith(f"{record['id']}/record.json")
 
 
 def test_the_same_words_again_run_nothing():
@@ -141,7 +147,7 @@ def test_a_run_that_another_process_finishes_just_before_its_lease_is_free_is_no
 
 
 def test_what_blocks_one_run_does_not_end_the_others():
-    blocked, broken = (cadc("train", *TINY, f"model={name}").out.strip() for name in ("bias", "oracle"))
+    blocked, broken = (cadc("train", *TINY, f"model={name}").out.splitlines()[-1] for name in ("bias", "oracle"))
     Path(blocked).unlink()
     Path(broken).write_text("{")
     answer = cadc("train", "-m", *TINY, "model=bias,oracle,dlrm")

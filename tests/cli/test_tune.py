@@ -56,7 +56,7 @@ def test_the_best_options_are_those_of_the_best_trial():
     assert job.run_id == run["id"]
     trained = cadc("train", f"@{best}")
     assert trained.status == 0, trained.err
-    record = Ledger().record(Path(trained.out.strip()).parent.name)
+    record = Ledger().record(Path(trained.out.splitlines()[-1]).parent.name)
     assert record["config"] == run["config"] | {"evaluate": "test"}
     assert record["metrics"]["val/logloss"] == run["metrics"]["val/logloss"]
     # What follows the file counts more.

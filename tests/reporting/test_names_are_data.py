@@ -196,7 +196,7 @@ def record(tmp_path_factory):
         patch.setenv("CADC_RUNS", str(folder))
         answer = cadc("train", *TINY, "model=bias")
         assert answer.status == 0
-        yield json.loads(Path(answer.out.strip()).read_text())
+        yield json.loads(Path(answer.out.splitlines()[-1]).read_text())
 
 
 @pytest.mark.parametrize("kind", ["rate", "time", "dim", "bars", "bytes", "heat"])

@@ -167,7 +167,7 @@ def test_train_says_it_also_when_the_log_comes_from_the_cache(tmp_path):
         answer = cadc("train", *words, "model=bias", f"data.split_seed={0}", f"seed={seed}")
         assert answer.status == 0, answer.err
         assert answer.err.count("exact copies of training rows") == 1
-    record = pd.read_json(answer.out.strip(), typ="series")
+    record = pd.read_json(answer.out.splitlines()[-1], typ="series")
     assert "exact copies" in record["data"]["remarks"][0]
     assert "remark      " in cadc("data", "describe", "table", *words[1:], "--output", tmp_path / "out").out
 
