@@ -35,12 +35,10 @@ def in_order(entries: Sequence[Entry], key: str | None = None, reverse: bool = F
         known = {name for entry in entries for name in (*metrics_of(entry), *options(entry))} | {*COLUMNS}
         raise UsageError(f"no run has {key!r} to sort by; {near_keys(key, known)}")
     best_is_high = "/" in key and _is_higher_better(key)
-    texts = sorted((pair for pair in found if isinstance(pair[1], str)), key=lambda pair: (pair[1], pair[0].run_id))
-    numbers = sorted(
-        (pair for pair in found if isinstance(pair[1], float)),
-        key=lambda pair: (-pair[1] if best_is_high else pair[1], pair[0].run_id),
-    )
-    ordered = [entry for entry, _ in (*numbers, *texts)]
+    sign = -1 if best_is_high else 1
+    numbers = sorted((sign * value, entry.run_id, entry) for entry, value in found if isinstance(value, float))
+    texts = sorted((value, entry.run_id, entry) for entry, value in found if isinstance(value, str))
+    ordered = [entry for *_, entry in (*numbers, *texts)]
     missing = sorted((entry for entry, value in found if value is None), key=lambda entry: entry.run_id)
     return [*(reversed(ordered) if reverse else ordered), *missing]
 

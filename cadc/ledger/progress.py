@@ -155,10 +155,10 @@ class ProgressNotes(Follower):
             row = {"epoch": epoch, **steps, "seconds": round(self.seconds, 3), **history[-1]}
             self._rows[epoch], self._texts[epoch] = row, json.dumps(row)
             self._shown = [int(row["epoch"]) for row in history]
-            for row in history[:-1]:
+            for earlier in history[:-1]:
                 # The process that trained it was killed between its checkpoint and its note.
-                if row["epoch"] not in self._texts:
-                    self._texts[int(row["epoch"])] = json.dumps(row)
+                if earlier["epoch"] not in self._texts:
+                    self._texts[int(earlier["epoch"])] = json.dumps(earlier)
         self._now = {}
         self._write()
 

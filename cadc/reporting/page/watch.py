@@ -195,11 +195,11 @@ class Watch:
         """
         if not runs:
             return []
-        asked = {"title": "Results so far"}
+        title, claim, source = "Results so far", "", ""
         with suppress(CadcError):
             if self.sweep.name:
                 experiment = load_experiment(self.sweep.name)
-                asked = {"title": experiment.title, "claim": experiment.claim, "source": experiment.source}
+                title, claim, source = experiment.title, experiment.claim, experiment.source
         records = [(run.arm or "runs", record) for run, record in runs]
         try:
             table = build_table(records)
@@ -208,4 +208,4 @@ class Watch:
             self.report(f"the results make no table yet: {one_line(str(error))}")
             return []
         name = self.sweep.name or "runs"
-        return [Source(name, **asked, table=table, runs=records, notes=notes)]
+        return [Source(name, title, table, claim, source, runs=records, notes=notes)]
