@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -151,7 +152,7 @@ def _compared(rows: Sequence[Row], names: Sequence[str], margin: float) -> Itera
 
 
 def _difference(row: Row, name: str, margin: float) -> str:
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    low, high = row.get(f"{name}_low", nan), row.get(f"{name}_high", nan)
     difference = shown(name, row[name])
     if is_empty(low) or is_empty(high):
         return difference
