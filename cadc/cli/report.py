@@ -10,6 +10,7 @@ from cadc.cli.output import show
 from cadc.cli.table import require_complete
 from cadc.errors import CadcError, UsageError, shown
 from cadc.paths import results_dir, user_path
+from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +44,14 @@ def report(arguments: argparse.Namespace) -> str:
     from cadc.reporting.verify import is_results
 
     named = user_path(arguments.name)
-    if is_results(named) and not (named / "experiment.yaml").exists():
+    is_own = (named / "experiment.yaml").exists()
+    if is_results(named) and not is_own:
         return _report_results(named.resolve(), arguments)
+    if "/" in arguments.name and not is_own:
+        raise UsageError(
+            f"{shown(arguments.name)} holds neither an experiment.yaml nor results; name an experiment, or a folder of "
+            "one of the two."
+        )
     return _report_experiment(arguments)
 
 
@@ -97,6 +104,7 @@ def _report_results(results: Path, arguments: argparse.Namespace) -> str:
             "overrides, or name the experiment."
         )
     experiment, runs = read_results(results)
+    say(f"read {len(runs)} runs from {results}")
     folder = arguments.output or (results if arguments.commit else OUTPUTS / results.name)
     check_output_folder(folder)
     table = write_results(experiment, runs, folder, command(arguments), Ledger(), [results])

@@ -38,6 +38,7 @@ def test_results_are_reported_by_their_path(results, experiments, is_known):
     answer = cadc("report", results)
     assert answer.status == 0, answer.err
     assert answer.out.splitlines()[-1] == "written to outputs/tiny"
+    assert f"read {N_RUNS} runs from {results}" in answer.err
     made = content(Path("outputs/tiny"))
     for name in (*SAME, "comparison.csv"):
         assert made[name] == before[name], name
@@ -82,6 +83,12 @@ def test_results_of_the_source_tree_are_found_from_any_folder(results, monkeypat
     answer = cadc("report", "tiny")
     assert answer.status == 0, answer.err
     assert f"read {N_RUNS} runs from {results}" in answer.err
+
+
+def test_a_folder_of_nothing_is_a_sentence(results):
+    answer = cadc("report", results.parent)
+    assert answer.status == 2
+    assert "holds neither an experiment.yaml nor results; name an experiment, or a folder of one" in answer.sentence
 
 
 def test_results_cannot_be_overridden(results):
