@@ -91,9 +91,9 @@ def _option(group: str, option: str) -> Iterator[str]:
 
 def _key(key: str, known: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield a key with the default and comment that each option has for it."""
-    own = [own for own in commented_keys(conf_dir() / "config.yaml") if own.name == key]
-    if own:
-        yield from _lines(own, "")
+    beside = [own for own in commented_keys(conf_dir() / "config.yaml") if own.name == key]
+    if beside:
+        yield from _lines(beside, "")
         return
     everything = [
         (f"{prefix}.{own.name}", group, option, own)

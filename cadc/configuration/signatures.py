@@ -189,6 +189,6 @@ def _evaluated(node: ast.AST, module: str) -> Any:
             return Literal[tuple(part.value for part in parts if isinstance(part, ast.Constant))]
         if node.value.id in LISTS:
             kind = LISTS[node.value.id]
-            item = _evaluated(parts[0], module)
-            return tuple[item, ...] if kind is tuple else kind[item]
+            item: Any = _evaluated(parts[0], module)
+            return kind[item, ...] if kind is tuple else kind[item]
     raise _Unknown

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-KEY_SYNONYMS = {
+KEY_SYNONYMS: dict[str, tuple[str, ...]] = {
     "accumulate_grad_batches": ("trainer.batch_size",),
     "batch": ("trainer.batch_size",),
     "bs": ("trainer.batch_size",),
@@ -44,7 +44,7 @@ KEY_SYNONYMS = {
 }
 """Keys by the names that other libraries give them, the last part of a key such as `optimizer.lr`."""
 
-OPTION_SYNONYMS = {
+OPTION_SYNONYMS: dict[str, dict[str, tuple[str, ...]]] = {
     "data": {"movielens": ("ml-1m", "ml-100k"), "csv": ("table",), "parquet": ("table",), "random": ("synthetic",)},
     "embedding": {
         "compositional": ("qr",),
