@@ -111,7 +111,7 @@ class Results:
 
     def markdown(self) -> str:
         """Return all sections, each with its machine, as Markdown."""
-        from cadc.reporting.table import markdown_rows
+        from cadc.reporting.written.markdown import markdown_rows
 
         parts = ["# Timings\n", NOTE]
         for name in sorted(self.sections):
