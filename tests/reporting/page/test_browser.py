@@ -212,8 +212,8 @@ def test_the_front_is_that_of_python_and_dragging_chooses_points(opened):
 
 def test_a_run_shows_its_configuration_curves_and_what_differs_from_another(opened):
     data = json.loads(opened.page.locator("#data").text_content())
-    with_curves = [run for run, known in data["runs"].items() if "curves" in known]
-    first, second = with_curves[0], next(run for run in with_curves if data["runs"][run]["rate"] == 1)
+    with_curves = {known["rate"]: run for run, known in data["runs"].items() if "curves" in known}
+    first, second = with_curves[0.3], with_curves[1]
     opened.page.locator(f'[data-view="runs"] a[href="#run={first}"]').click()
     opened.settle()
     part = opened.page.locator('[data-view="run"]')

@@ -85,6 +85,9 @@ cadc.draw = async (place, spec, label) => {
     const marks = place.querySelector("svg.marks");
     marks?.setAttribute("role", "img");
     marks?.setAttribute("aria-label", label);
+    // A chart is one image with a text; its values are in a table.
+    marks?.querySelectorAll(":scope > *").forEach((inside) => inside.setAttribute("aria-hidden", "true"));
+    place.querySelector("summary")?.setAttribute("aria-label", "Save this chart");
     return made;
   } finally {
     cadc.waiting -= 1;

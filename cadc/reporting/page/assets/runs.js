@@ -55,7 +55,7 @@ cadc.runs = (place) => {
         run.finished_at,
       ]),
     },
-    { label: "runs", link: (one, row) => (one.name === "run" ? `#run=${row[0]}` : null) },
+    { label: "all runs", link: (one, row) => (one.name === "run" ? `#run=${row[0]}` : null) },
   );
 };
 
@@ -223,7 +223,13 @@ cadc.curve_spec = (values, name, best, runs) => ({
       data: { values },
       mark: { type: "line", point: { filled: true, size: 30 }, strokeWidth: 1.5 },
       encoding: {
-        x: { field: "epoch", type: "quantitative", title: "epoch", scale: { zero: false, nice: false }, axis: { tickMinStep: 1, format: "d" } },
+        x: {
+          field: "epoch",
+          type: "quantitative",
+          title: "epoch",
+          scale: { zero: false, nice: false },
+          axis: { tickMinStep: 1, format: "d" },
+        },
         y: { field: "y", type: "quantitative", title: null, scale: { zero: false } },
         color: {
           field: "run",
