@@ -18,8 +18,8 @@ HELP = "show experiments or runs in a browser: one HTML file with table, charts 
 
 NAMES = """\
 NAME is an experiment whose results lie in results/ or outputs/, a folder of results, the id of a run or its beginning,
-a status, or KEY=VALUE, which chooses runs of the ledger as `cadc ledger list` does. Without a name, the page shows all
-finished runs of the ledger.
+a status, or KEY=VALUE, which chooses runs of the ledger as `cadc table` does. Without a name, the page shows all runs
+of the ledger.
 
 With --index, NAME is a folder of results of several experiments (results), and NAME/index.html says what each of them
 asked and what came out, and leads to its page, table and figure.
@@ -137,6 +137,7 @@ def _of_runs(names: list[str], ledger: "Ledger") -> "Source":
     from cadc.ledger.listing import select
     from cadc.ledger.status import STATUSES, entries_of
     from cadc.reporting.page.source import from_records
+    from cadc.reporting.sweeps.runs_table import records_of
 
     filters = [name for name in names if "=" in name or name in STATUSES]
     for name in names:
@@ -144,8 +145,11 @@ def _of_runs(names: list[str], ledger: "Ledger") -> "Source":
             raise UsageError(f"{name} has no results in results/ or outputs/; `cadc experiment {name}` makes them.")
     ids = {ledger.find(name) for name in names if name not in filters}
     entries = [entry for entry in entries_of(ledger) if not ids or entry.run_id in ids]
-    chosen = [entry.known for entry in select(entries, filters) if entry.status == "finished"]
+    chosen = select(entries, filters)
     if not chosen:
-        which = f"match {shown(' '.join(names))}" if names else "are finished"
-        raise UsageError(f"no runs in {ledger.folder} {which}; `cadc ledger list` shows what there is.")
-    return from_records(chosen, " ".join(names) or "runs", shlex.join(["cadc", "page", *names]), ledger)
+        raise UsageError(
+            f"no runs in {ledger.folder} match {shown(' '.join(names)) if names else 'anything'}; "
+            "`cadc ledger list` shows what there is."
+        )
+    records = records_of(chosen)
+    return from_records(records, ledger, " ".join(names) or "runs", shlex.join(["cadc", "page", *names]))

@@ -14,9 +14,9 @@ from cadc.reporting.comparison_columns import interval_of, p_of
 from cadc.reporting.page.calibration import calibration
 from cadc.reporting.page.columns import metric_entries, plain_entries, rows_of, table_entries
 from cadc.reporting.page.runs import RunData
-from cadc.reporting.page.source import Source
+from cadc.reporting.page.source import Source, without_runs
 from cadc.reporting.pareto import pareto_front
-from cadc.reporting.points import names_of, points
+from cadc.reporting.points import Point, names_of, points
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.verdicts import ORDER
 
@@ -76,10 +76,15 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
     rows = points(source.runs) if source.runs else []
     for point in rows:
         runs.add(point)
-    points_of = [
+    known = [
         {"name": name, "runs": [record["id"] for record in point.records]}
         for name, point in zip(names_of(rows), rows, strict=True)
     ]
+    # Rows of which no run has a result are rows all the same.
+    if rows and len(rows) < len(source.table):
+        for at in without_runs(source.table):
+            known.insert(at, {"name": str(source.table["arm"].iloc[at]), "runs": []})
+            rows.insert(at, Point(str(source.table["arm"].iloc[at]), {}, []))
     return {
         "name": source.name,
         "title": source.title or source.name,
@@ -91,7 +96,7 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
         "notes": list(source.notes),
         "metrics": metric_entries(source.table.attrs["metrics"]),
         "table": {"columns": table_entries(source.table), "rows": rows_of(source.table)},
-        "points": points_of,
+        "points": known,
         "front": _front(source.table),
         "comparisons": _comparisons(source.comparison),
         "strata": _strata(source.strata),

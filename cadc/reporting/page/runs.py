@@ -15,6 +15,7 @@ from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
+from cadc.reporting.columns import MISSING
 from cadc.reporting.page.columns import plain
 from cadc.reporting.points import Point
 from cadc.storage.run_files import CURVES
@@ -76,7 +77,7 @@ class RunData:
             "dataset": columns["dataset"],
             "rate": plain(columns["rate"]),
             "seed": record.get("seed"),
-            "status": record.get("status", "finished"),
+            "status": record.get(MISSING) or record.get("status", "finished"),
             "finished_at": record.get("finished_at"),
             **{name: _numbers(part(record, name)) for name in PARTS},
             "tables": _numbers({key: value for key, value in part(record, "tables").items() if key != "files"}),

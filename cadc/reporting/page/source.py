@@ -12,6 +12,7 @@ from cadc.errors import CadcError, one_line, shown
 from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file, user_path
+from cadc.reporting.columns import MISSING, is_empty
 from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import kept_comparison
 from cadc.reporting.comparison_columns import add_comparison
@@ -21,7 +22,7 @@ from cadc.reporting.provenance import PROVENANCE
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
-from cadc.reporting.table import build_table
+from cadc.reporting.sweeps.runs_table import named_runs, runs_table
 from cadc.reporting.timing import timing_notes
 from cadc.reporting.verdicts import verdict_lines
 from cadc.reporting.verify import is_results
@@ -87,7 +88,8 @@ def from_results(folder: Path) -> Source:
     if not runs:
         return Source(folder.resolve().name, table=table, place=str(folder), **found)
     rows = points(runs)
-    if len(rows) != len(table):
+    n_missing = len(without_runs(table))
+    if len(rows) + n_missing != len(table):
         raise CadcError(
             f"{folder / TABLE} has {len(table)} rows, but {folder / RECORDS} holds {len(rows)} points; "
             f"`cadc report {known.get('experiment')}` writes them again."
@@ -106,39 +108,43 @@ def from_results(folder: Path) -> Source:
         runs=runs,
         comparison=comparison,
         strata=_strata(folder / STRATA),
-        verdicts=verdict_lines(references, rows, table, comparison),
+        # Sentences speak of whole tables.
+        verdicts=[] if n_missing else verdict_lines(references, rows, table, comparison),
         notes=timing_notes([record for _, record in runs]),
         place=str(folder),
         **found,
     )
 
 
-def from_records(records: Sequence[Record], name: str, command: str = "", ledger: Ledger | None = None) -> Source:
+def from_records(records: Sequence[Record], ledger: Ledger, name: str, command: str = "") -> Source:
     """Return runs as one part of a page; arms are what differs between them.
 
     Parameters
     ----------
-    records : of the runs.
+    records : of the runs, see `records_of`.
+    ledger : has their scores.
     name : what chose them.
     command : that makes this part.
-    ledger : has the scores that strata are made of; None has none.
-
-    Raises
-    ------
-    DataError : if runs read different contents of one data set.
     """
-    runs = [("runs", record) for record in records]
-    table = build_table(runs)
+    runs = named_runs(records)
+    table = runs_table(records, ledger)
     return Source(
         name,
         f"{len(records)} run{'s' * (len(records) != 1)}",
         table,
         command=command,
         runs=runs,
-        strata=strata(points(runs), table.attrs["metrics"], ledger),
-        notes=timing_notes(list(records)),
-        place="" if ledger is None else str(ledger.folder),
+        strata=strata(points(runs), table.attrs["metrics"], ledger) if MISSING not in table else None,
+        notes=table.attrs.get("note", "").splitlines(),
+        place=str(ledger.folder),
     )
+
+
+def without_runs(table: pd.DataFrame) -> list[int]:
+    """Return the places of the rows of a table of which no run has a result yet."""
+    if MISSING not in table:
+        return []
+    return [at for at, row in enumerate(table.to_dict("records")) if row["seeds"] == 0 and not is_empty(row[MISSING])]
 
 
 def _provenance(folder: Path) -> dict[str, Any]:

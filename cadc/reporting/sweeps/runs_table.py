@@ -38,12 +38,16 @@ def runs_table(
     ledger : with their scores, for metrics that records lack.
     metrics, columns : see `build_table`; metrics of validation where that part alone was evaluated.
     """
-    records = _with_contents_apart(records)
     if not metrics and all(evaluated_on(record) == "validation" for record in records):
         tasks = dict.fromkeys(record["task"] for record in records)
         metrics = [f"{VALIDATION}{name}" for task in tasks for name in SAVED[task].leading]
-    runs = list(zip(arm_names(records), records, strict=True))
-    return build_table(runs, metrics, columns, MetricValues(SavedRows(ledger)))
+    return build_table(named_runs(records), metrics, columns, MetricValues(SavedRows(ledger)))
+
+
+def named_runs(records: Sequence[Record]) -> list[tuple[str, Record]]:
+    """Return arm and record of each run; names of data sets tell different contents of one apart."""
+    apart = _with_contents_apart(records)
+    return list(zip(arm_names(apart), apart, strict=True))
 
 
 def records_of(entries: Sequence[Entry]) -> list[Record]:

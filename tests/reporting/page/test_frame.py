@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cadc.pipeline.settings import Settings
+from cadc.reporting.missing import without_result
 from cadc.reporting.page import data as page_data_module
 from cadc.reporting.page.frame import html as page_html
 from cadc.reporting.page.runs import thinned
@@ -88,6 +90,19 @@ def test_a_browser_runs_the_scripts_of_the_page_alone_and_connects_to_nothing():
     hashes = {f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in run}
     assert set(rules["script-src"].split()) == hashes
     assert "unsafe" not in rules["script-src"]
+
+
+def test_a_row_of_which_no_run_has_a_result_stands_between_the_others():
+    failed = without_result(Settings.compose(["data=synthetic", "model=bias"]), "failed")
+    runs = [("one", record("data=synthetic", "seed=0")), ("two", record("data=synthetic", "model=bias", "seed=0"))]
+    table = build_table([runs[0], ("failed arm", failed), runs[1]])
+    data = page_data_module.page_data([Source("name", "title", table, runs=runs)], None)
+    assert data["experiments"][0]["points"] == [
+        {"name": "one", "runs": [runs[0][1]["id"]]},
+        {"name": "failed arm", "runs": []},
+        {"name": "two", "runs": [runs[1][1]["id"]]},
+    ]
+    assert page_html(data).count("<h1") == 2
 
 
 def test_a_page_of_500_runs_with_curves_of_50_epochs_has_at_most_3_mb():
