@@ -37,7 +37,7 @@ def html(data: dict[str, Any]) -> str:
     ----------
     data : see `page_data`; with `live` of `cadc.reporting.page.live` it watches a sweep.
     """
-    live = data.get("live")
+    live: dict[str, Any] = data.get("live") or {}
     ours = (*SCRIPTS, *(LIVE_SCRIPTS if live else ()))
     scripts = [*(script.text for script in manifest()), *(asset(name) for name in ours)]
     template = Environment(

@@ -172,7 +172,7 @@ cadc.calibration = (place, view) => {
     el(
       "p",
       { class: "note" },
-      "Test rows of all seeds in 15 bins of equal size by predicted probability: the mean prediction of a bin, less the share of positive labels there. On the line at 0, predictions are right on average.",
+      "Evaluated rows of all seeds in 15 bins of equal size by predicted probability: the mean prediction of a bin, less the share of positive labels there. On the line at 0, predictions are right on average.",
     ),
     el("details", {}, el("summary", {}, "The values as a table"), el("div", { "data-view": "calibration-table" })),
   );
