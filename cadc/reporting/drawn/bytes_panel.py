@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -49,9 +50,14 @@ class BytesPanel(Panel):
         lines = rows[_is_line(rows)]
         size, unit = _unit(rows)
         ends: list[float] = []
+        behind: list[tuple[float, float]] = []
         for _, others in lines[lines["embedding"] != part.focus].groupby("embedding"):
             for _, own in _lines(others):
-                axes.plot(own["embedding_bytes"].astype(float) / size, own[mean], color="0.85", linewidth=0.6, zorder=1)
+                # A gap ends each line: one artist is drawn faster than forty.
+                sizes = own["embedding_bytes"].astype(float) / size
+                behind += [*zip(sizes, own[mean], strict=True), (np.nan, np.nan)]
+        if behind:
+            axes.plot(*zip(*behind, strict=True), color="0.85", linewidth=0.6, zorder=1)
         for (arm, rest), own in _lines(lines[lines["embedding"] == part.focus]):
             spread = own[half].fillna(0)
             axes.errorbar(

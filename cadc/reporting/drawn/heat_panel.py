@@ -64,7 +64,7 @@ class HeatPanel(Panel):
         if not rates:
             axes.set_axis_off()
             return
-        colours = colours_of(palette.table, metric)
+        colours, normal = colours_of(palette.table, metric)
         for row in rows.to_dict("records"):
             y, x = rates.index(row["rate"]), ratios.index(row["at"])
             values[y, x] = row[mean]
@@ -76,7 +76,7 @@ class HeatPanel(Panel):
             if row.get("chosen") is True:
                 frame = Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, color=CHOSEN, linewidth=1.8, zorder=3)
                 axes.add_patch(frame)
-        axes.imshow(values, cmap=colours.cmap, norm=colours.norm, aspect="auto", origin="lower")
+        axes.imshow(values, cmap=colours.cmap, norm=normal, aspect="auto", origin="lower")
         axes.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
         axes.set_yticks(range(len(rates)), [f"{100 * rate:g}" for rate in rates])
         axes.set_xlim(-0.5, len(ratios) - 0.5)
@@ -92,9 +92,9 @@ class HeatPanel(Panel):
 
     def finish(self, figure: Figure, panels: Sequence[Axes], metric: str, palette: Palette) -> None:
         """Draw the colour bar of a metric, with points where values lie beyond it."""
-        colours = colours_of(palette.table, metric)
+        colours, normal = colours_of(palette.table, metric)
         values = palette.table[f"{metric}_mean"].dropna()
-        beyond = bool(values.min() < colours.norm.vmin), bool(values.max() > colours.norm.vmax)
+        beyond = bool(values.min() < normal.vmin), bool(values.max() > normal.vmax)
         ends: Any = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
         bar = figure.colorbar(colours, ax=list(panels), extend=ends[beyond], aspect=40, fraction=0.03, pad=0.01)
         bar.set_label(axis_label(metric))
@@ -109,16 +109,16 @@ class FrontPanel(Panel):
         rows = part.rows
         size = "model_bytes" if "model_bytes" in rows else "embedding_bytes"
         rows = rows[rows["rows_kept"].notna() & rows[size].notna()]
-        colours = colours_of(palette.table, metric)
+        colours, normal = colours_of(palette.table, metric)
         x, y = rows["rows_kept"].astype(float), rows[size].astype(float) / 1024
         on = rows["front"].fillna(False).astype(bool)
         axes.scatter(x[~on], y[~on], s=8, facecolors="none", edgecolors="0.6", linewidths=0.7, label="dominated")
         value = rows.loc[on, f"{metric}_mean"]
-        edge = {"edgecolors": "0.2", "linewidths": 0.4}
-        axes.scatter(x[on], y[on], s=18, c=value, cmap=colours.cmap, norm=colours.norm, label="on the front", **edge)
+        edge: dict[str, Any] = {"edgecolors": "0.2", "linewidths": 0.4}
+        axes.scatter(x[on], y[on], s=18, c=value, cmap=colours.cmap, norm=normal, label="on the front", **edge)
         chosen = rows["chosen"].fillna(False).astype(bool)
         if chosen.any():
-            ring = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.5}
+            ring: dict[str, Any] = {"facecolors": "none", "edgecolors": CHOSEN, "linewidths": 1.5}
             axes.scatter(x[chosen], y[chosen], s=70, label="chosen", **ring)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -132,8 +132,8 @@ class FrontPanel(Panel):
         axes.set_ylabel("model (KiB)" if size == "model_bytes" else "tables (KiB)")
 
 
-def colours_of(table: pd.DataFrame, metric: str) -> ScalarMappable:
-    """Return the colours of a metric, which all panels share: bright is better.
+def colours_of(table: pd.DataFrame, metric: str) -> tuple[ScalarMappable, Normalize]:
+    """Return the colours of a metric and their scale, which all panels share: bright is better.
 
     The scale covers the better half and as much again below it, so that a few bad cells do not flatten the others.
     """
@@ -144,7 +144,8 @@ def colours_of(table: pd.DataFrame, metric: str) -> ScalarMappable:
     ends = sorted((sign * worst, sign * float(good.max())))
     if ends[0] == ends[1]:
         ends = [ends[0] - 0.01, ends[1] + 0.01]
-    return ScalarMappable(Normalize(*ends), "viridis" if sign == 1 else "viridis_r")
+    normal = Normalize(ends[0], ends[1])
+    return ScalarMappable(normal, "viridis" if sign == 1 else "viridis_r"), normal
 
 
 def _short(value: float) -> str:

@@ -51,9 +51,11 @@ class Marks:
         groups : all groups of the figure, which have a style each.
         """
         names = {arm: wrapped(arm, MOST_WIDE, SMALL) for arm in dict.fromkeys(rows["arm"])}
-        middle, places, bounds = {}, {}, []
+        middle: dict[str, float] = {}
+        places: dict[tuple[str, str], float] = {}
+        bounds: list[tuple[float, float]] = []
         at = 0.0
-        for arm, own in rows.groupby("arm", sort=False):
+        for arm, own in ((str(arm), own) for arm, own in rows.groupby("arm", sort=False)):
             present = [group for group in groups if (own["group"] == group).any()]
             height = BETWEEN + max(STEP * len(present), height_of(names[arm].count("\n") + 1, SMALL))
             bounds.append((at, at + height))
@@ -88,10 +90,10 @@ class Marks:
         axes.set_xlim(low - margin, high + margin)
         for group, style in self.styles.items():
             axes.plot([], [], label=group, linestyle="none", **style)
-        for group, own in rows.groupby("group", sort=False):
-            style = self.styles[str(group)] | {"linestyle": "none"}
+        for name, own in rows.groupby("group", sort=False):
+            style = self.styles[str(name)] | {"linestyle": "none"}
             for row in own.to_dict("records"):
-                y, value = self.places[row["arm"], str(group)], row["value"]
+                y, value = self.places[row["arm"], str(name)], row["value"]
                 if low <= value <= high:
                     if pd.notna(row["low"]):
                         self._interval(axes, row["low"], row["high"], y, style["color"])

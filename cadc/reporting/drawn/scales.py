@@ -103,7 +103,10 @@ def edge_notes(
         if not beyond:
             continue
         room = (high - low) * min(0.4, height_of(len(beyond), SMALL) / height)
-        axes.set_ylim(**{"top": high + room} if is_above else {"bottom": low - room})
+        if is_above:
+            axes.set_ylim(top=high + room)
+        else:
+            axes.set_ylim(bottom=low - room)
         if not is_written:
             continue
         middle = np.sqrt(drawn["x"].min() * drawn["x"].max()) if drawn["x"].min() > 0 else drawn["x"].mean()
