@@ -5,9 +5,8 @@ from collections.abc import Callable
 from cadc.configuration.components import Component
 from cadc.execution.jobs import Job
 from cadc.execution.observer import EpochObserver
-from cadc.loggers.curve import Curve
 from cadc.loggers.failures import failures
-from cadc.loggers.logger import RunLogger
+from cadc.loggers.logger import Follower, RunLogger
 from cadc.terminal.progress import say
 from cadc.training.fit_state import History
 
@@ -23,7 +22,7 @@ class LoggedEpochs(EpochObserver):
     def __init__(self, job: Job) -> None:
         self.job = job
         self.logger = Component.read(job.settings.config["logger"], "logger", RunLogger)
-        self._curve: Curve | None = None
+        self._curve: Follower | None = None
         if job.settings.fit is not None and self.logger not in failures:
             self._try(self._begin)
 

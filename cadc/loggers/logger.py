@@ -1,12 +1,19 @@
 """The base class of loggers: a place beside the ledger that runs are copied to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
-if TYPE_CHECKING:
-    from cadc.loggers.curve import Curve
+
+class Follower(Protocol):
+    """Takes the epochs of one run while it is trained."""
+
+    def extend(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Take the epochs so far, a row each."""
+
+    def close(self, state: str) -> None:
+        """Take how the attempt at the run ended, such as `finished` or `interrupted`."""
 
 
 class RunLogger(ABC):
@@ -22,7 +29,7 @@ class RunLogger(ABC):
     def require_installed(cls) -> None:
         """Raise a UsageError if a package is missing that this logger needs; called before anything is run."""
 
-    def follow(self, run_id: str, config: Mapping[str, Any]) -> "Curve | None":
+    def follow(self, run_id: str, config: Mapping[str, Any]) -> Follower | None:
         """Return what takes the epochs of a run as they end; None if this logger waits for the finished run.
 
         Parameters

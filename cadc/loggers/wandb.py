@@ -2,12 +2,14 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from cadc.loggers.content import RESULT_FILES, digest_of_files, results_content, run_content
 from cadc.loggers.logger import RunLogger
 from cadc.loggers.sent import SentNotes, safe_name
+from cadc.loggers.wandb_live import WandbCurve
 from cadc.loggers.wandb_process import server_name, talk
 from cadc.paths import user_path
 from cadc.storage.run_files import CURVES, MODEL, RECORD
@@ -28,6 +30,7 @@ class WandbLogger(RunLogger):
     tags : of each run.
     group : of the runs; None groups those of an experiment by its name.
     model : whether the model's weights and the record go along, as an artifact of the type `model`.
+    live : whether `online` sends a run's epochs while it is trained, too.
     """
 
     later: ClassVar[str] = "`cadc sync` sends it later."
@@ -41,6 +44,7 @@ class WandbLogger(RunLogger):
         tags: tuple[str, ...] = (),
         group: str | None = None,
         model: bool = False,
+        live: bool = False,
     ) -> None:
         self.project = project
         self.mode = mode
@@ -49,6 +53,15 @@ class WandbLogger(RunLogger):
         self.tags = tuple(tags)
         self.group = group
         self.model = model
+        self.live = live
+
+    def follow(self, run_id: str, config: Mapping[str, Any]) -> WandbCurve | None:
+        """Return what sends the epochs of a run while it is trained; None unless that is asked for, and online."""
+        if not (self.live and self.mode == "online"):
+            return None
+        content = {"id": run_id, "name": run_id, "group": self.group, "job_type": "train", "config": dict(config)}
+        content["tags"] = list(self.tags)
+        return WandbCurve(lambda history: self._make(content | {"history": history}))
 
     def log_run(self, folder: Path, group: str | None) -> None:
         """Log a finished run, unless it was logged before.

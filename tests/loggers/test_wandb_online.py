@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cadc.loggers import wandb_process
+from cadc.loggers import wandb_live, wandb_process
 from cadc.loggers.wandb import WandbLogger
 from cadc.loggers.wandb_process import WandbError
 from tests.support.commands import TINY, cadc, runs
@@ -144,6 +144,24 @@ def test_a_training_sends_its_run_when_it_is_finished(wandb_server, tmp_path, mo
     assert_holds(wandb_server, Path(os.environ["CADC_RUNS"]) / run_id, None)
     assert not (tmp_path / "outputs").exists()
     assert not (tmp_path / "wandb").exists()
+
+
+def test_a_live_run_is_at_the_server_while_it_is_trained(wandb_server, monkeypatch):
+    monkeypatch.setattr(wandb_process, "subprocess", subprocess)
+    monkeypatch.setattr(wandb_live, "EVERY_S", 0.0)
+    seen = []
+    close = wandb_live.WandbCurve.close
+
+    def noting(self, state):
+        close(self, state)
+        seen.extend(len(run.history) for run in wandb_server.runs.values())
+
+    monkeypatch.setattr(wandb_live.WandbCurve, "close", noting)
+    answer = cadc("train", *TINY, *ONLINE, "logger.live=true")
+    assert (answer.status, len(answer.err.splitlines())) == (0, 1), answer.err
+    assert len(seen) == 1 and seen[0] >= 1
+    (run_id,) = [name for name in runs() if name[0] != "."]
+    assert_holds(wandb_server, Path(os.environ["CADC_RUNS"]) / run_id, None)
 
 
 def test_variables_of_another_run_do_not_matter(trained, logger, wandb_server, monkeypatch):
