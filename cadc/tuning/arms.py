@@ -67,9 +67,9 @@ def _tuned(task: Task, how: Tune, experiment: Experiment, ledger: Ledger) -> Tun
         task.space,
         how.trials,
         # What comes after another arm shares its seconds; trial 0 always has a turn.
-        None if how.seconds is None else max(how.seconds - spent, 0.001),
-        how.repeats,
-        _metric(how, experiment),
+        seconds=None if how.seconds is None else max(how.seconds - spent, 0.001),
+        repeats=how.repeats,
+        metric=_metric(how, experiment),
         pruner=how.pruner,
     )
     study, base = create_study(tuning, (*task.cell.overrides, *below), ledger, f"{experiment.name}-{slug}".strip("-"))

@@ -137,7 +137,6 @@ def test_a_metric_that_no_run_has_ends_the_study_after_one_trial():
         ("tune.trials=0", "tune.trials is 0; it must be at least 1"),
         ("tune.trials=1.5", "tune.trials is 1.5; expected a whole number"),
         ("tune.trials=1,2", "tune.trials=1,2 gives several values"),
-        ("seed=1,2", "seed=1,2 gives several values"),
         ("tune.sampler=tp", "tune.sampler is 'tp'; choose one of tpe, random"),
         ("tune.pruner=mean", "tune.pruner is 'mean'; choose one of median, quartile, hyperband, none"),
         ("tune.workers=2", "tune.workers needs a launcher"),
