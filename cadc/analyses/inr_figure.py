@@ -69,4 +69,4 @@ def _curve(
     axes.set_xlabel("GFLOP for the whole image")
     axes.set_ylabel("PSNR (dB, peak = range)")
     # Below the panel, so that it covers no point.
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(-0.15, -0.22), labelspacing=0.3)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(-0.15, -0.3), labelspacing=0.3)
