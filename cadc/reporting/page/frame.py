@@ -48,7 +48,7 @@ def html(data: dict[str, Any]) -> str:
         json=as_text(data),
         style=asset(STYLE),
         scripts=scripts,
-        policy=policy(scripts, live is not None and not live["end"]),
+        policy=policy(scripts, bool(live) and not live["end"]),
     )
 
 
