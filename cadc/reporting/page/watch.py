@@ -14,12 +14,12 @@ from typing import Any
 from cadc.errors import CadcError, one_line
 from cadc.experiment import load_experiment
 from cadc.ledger.status import Entry
-from cadc.ledger.store import Ledger
-from cadc.ledger.sweeps import Sweep, sweeps
+from cadc.ledger.store import Ledger, Record
+from cadc.ledger.sweeps import Sweep, SweepRun, sweeps
 from cadc.reporting.page.data import as_text, page_data
 from cadc.reporting.page.frame import html
 from cadc.reporting.page.live import Standings, finished, live_data, of_running
-from cadc.reporting.page.source import Source
+from cadc.reporting.page.source import Source, from_records
 from cadc.reporting.table import build_table
 from cadc.reporting.timing import timing_notes
 from cadc.storage.lease_files import lives
@@ -188,7 +188,7 @@ class Watch:
         said, self._said = self._said, counts + end
         return "" if said == self._said else counts
 
-    def _sources(self, runs: list[Any], end: str) -> list[Source]:
+    def _sources(self, runs: list[tuple[SweepRun, Record]], end: str) -> list[Source]:
         """Return the results so far as the part of a page; none before the first, or if they make no table.
 
         All that a reader's open page would have to be loaded anew for stays the same until the end.
@@ -200,12 +200,18 @@ class Watch:
             if self.sweep.name:
                 experiment = load_experiment(self.sweep.name)
                 title, claim, source = experiment.title, experiment.claim, experiment.source
-        records = [(run.arm or "runs", record) for run, record in runs]
+        name = self.sweep.name or "runs"
         try:
-            table = build_table(records)
-            notes = timing_notes([record for _, record in records]) if end else []
+            found = self._with_arms(name, runs) if runs[0][0].arm else self._of_runs(name, runs)
         except CadcError as error:
             self.report(f"the results make no table yet: {one_line(str(error))}")
             return []
-        name = self.sweep.name or "runs"
-        return [Source(name, title, table, claim, source, runs=records, notes=notes)]
+        return [replace(found, title=title, claim=claim, source=source, notes=found.notes if end else [])]
+
+    def _with_arms(self, name: str, runs: list[tuple[SweepRun, Record]]) -> Source:
+        records = [(run.arm, record) for run, record in runs]
+        notes = timing_notes([record for _, record in records])
+        return Source(name, name, build_table(records), runs=records, notes=notes, place=str(self.ledger.folder))
+
+    def _of_runs(self, name: str, runs: list[tuple[SweepRun, Record]]) -> Source:
+        return from_records([record for _, record in runs], self.ledger, name)

@@ -43,8 +43,10 @@ def expect(place):
 
 
 @pytest.fixture
-def sweep(tmp_path):
+def sweep(tmp_path, monkeypatch):
     """A ledger with three finished runs of a sweep of six, one that failed and one that runs; and its watch."""
+    # On a busy machine results are otherwise put together again only after a while.
+    monkeypatch.setattr("cadc.reporting.page.watch.IDLE", 0)
     ids = [train(f"sampler.rate={1 - seed / 10:.1f}").name for seed in range(4)]
     ledger = Ledger()
     held_back = ledger.path(ids[3])
