@@ -7,6 +7,7 @@ import pytest
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import _hints as hints_of
 from cadc.configuration.components import defaults
+from cadc.configuration.compose import LISTS
 from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.signatures import choices_of, signature_of
 
@@ -16,7 +17,7 @@ OPTIONS = [(group, option) for group, options in groups().items() for option in 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_the_source_of_each_option_tells_the_types_that_its_class_has(group, option):
     keys = keys_of(group, option)
-    target = (keys[option] if group == "views" else keys)["_target_"]  # each view stands under its name
+    target = (keys[option] if group in LISTS else keys)["_target_"]  # each of a list stands under its name
     cls = load_class(target)
     real = hints_of(cls, tuple(defaults(cls)))
     found = signature_of(target)
