@@ -130,8 +130,9 @@ def chosen_options_of(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def listed(option: str) -> list[str]:
-    """Return the options that an override chooses, of which views take a list."""
-    return [name.strip() for name in option.strip("[]").split(",") if name.strip()]
+    """Return the options that an override chooses: views take a list, and null chooses none."""
+    names = [name.strip() for name in option.strip("[]").split(",")]
+    return [name for name in names if name not in ("", "null")]
 
 
 def _lines(keys: Sequence[Key], prefix: str) -> Iterator[str]:

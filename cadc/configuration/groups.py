@@ -43,7 +43,12 @@ def default_options() -> Mapping[str, str]:
     """
     nodes = load_yaml(conf_dir() / "config.yaml")["defaults"]
     return MappingProxyType(
-        {group: str(name) for node in nodes if isinstance(node, dict) for group, name in node.items()}
+        {
+            group: "null" if name is None else str(name)
+            for node in nodes
+            if isinstance(node, dict)
+            for group, name in node.items()
+        }
     )
 
 
