@@ -63,5 +63,7 @@ def information(overrides: Sequence[str]) -> Iterator[str]:
     config = composed_config(overrides)
     chosen = config["choices"] | {f"views/{name}": name for name in config["views"]}
     for group, option in reversed(chosen.items()):
+        if option is None:
+            continue  # nothing is chosen
         own = group.removesuffix(f"/{option}") if group.startswith("views/") else group
         yield f"{own}={option}".ljust(29) + f" {files_of(own).get(option, '')}"
