@@ -59,8 +59,8 @@ class WandbLogger(RunLogger):
         """Return what sends the epochs of a run while it is trained; None unless that is asked for, and online."""
         if not (self.live and self.mode == "online"):
             return None
-        content = {"id": run_id, "name": run_id, "group": self.group, "job_type": "train", "config": dict(config)}
-        content["tags"] = list(self.tags)
+        content: dict[str, Any] = {"id": run_id, "name": run_id, "group": self.group, "job_type": "train"}
+        content |= {"config": dict(config), "tags": list(self.tags)}
         return WandbCurve(lambda history: self._make(content | {"history": history}))
 
     def log_run(self, folder: Path, group: str | None) -> None:
