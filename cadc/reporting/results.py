@@ -30,7 +30,7 @@ from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
-from cadc.reporting.table import build_table, write_table
+from cadc.reporting.table import table_of, write_table
 from cadc.reporting.tuning_time import add_tuning_time
 from cadc.reporting.verdicts import FILE as VERDICTS
 from cadc.reporting.verdicts import verdict_lines
@@ -66,7 +66,7 @@ def write_results(
     """
     rows = points(runs, present)
     values = MetricValues(SavedRows(ledger), kept_metrics(committed))
-    table = build_table(runs, experiment.metrics, experiment.columns, values, present)
+    table = table_of(rows, experiment.metrics, experiment.columns, values)
     table = add_published(table, experiment.published, rows)
     table = add_tuning_time(table, experiment.tuned, rows, experiment.tune)
     compared = compare_points(experiment.references, rows, ledger, committed)

@@ -26,7 +26,23 @@ def build_table(
     values: MetricValues | None = None,
     present: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
-    """Return the table of (arm, record) pairs, one row for each point.
+    """Return the table of (arm, record) pairs, one row for each point; see `table_of` for the other arguments.
+
+    Parameters
+    ----------
+    runs : arm and record of each; a run without a result has a record of `cadc.reporting.missing`.
+    present : parts `data` of the logs as they are now, see `require_one_content`.
+    """
+    return table_of(points(runs, present), metrics, columns, values)
+
+
+def table_of(
+    rows: Sequence[Point],
+    metrics: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    values: MetricValues | None = None,
+) -> pd.DataFrame:
+    """Return the table of points, one row for each.
 
     `seeds` counts the runs behind a row; one that failed, or whose scheme cannot meet its budget, has none. Where runs
     failed or were not carried out, the column `missing` says how many of a row. Of every metric there are
@@ -36,15 +52,14 @@ def build_table(
 
     Parameters
     ----------
-    runs : arm and record of each; a run without a result has a record of `cadc.reporting.missing`.
+    rows : the points; a run without a result has a record of `cadc.reporting.missing`.
     metrics : metrics such as `auc` or `ndcg@10`; empty takes those of the task.
     columns : further columns, see `cadc.experiment.columns`.
     values : computes the metrics that records lack; None computes none. Where one cannot be computed, cells are empty
         and the attribute `note` says why.
-    present : parts `data` of the logs as they are now, see `require_one_content`.
     """
-    rows = points(runs, present)
-    metrics = metrics_of(metrics, (record for _, record in runs))
+    records = [record for point in rows for record in point.records]
+    metrics = metrics_of(metrics, records)
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in metrics]
     values = values or MetricValues()
     table = pd.DataFrame([_row(point, metrics, extra, values) for point in rows])
@@ -54,12 +69,12 @@ def build_table(
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)
     table.attrs["metrics"] = metrics
-    records = [record for _, record in runs if MISSING not in record]
-    table.attrs["timing"] = tuple(timing(records))
+    with_result = [record for record in records if MISSING not in record]
+    table.attrs["timing"] = tuple(timing(with_result))
     if missing := missing_note(rows):
         table.attrs[MISSING] = missing
         table.insert(list(table).index("seeds") + 1, MISSING, [states_of(point) for point in rows])
-    if notes := [*filter(None, [missing]), *values.notes, *timing_notes(records)]:
+    if notes := [*filter(None, [missing]), *values.notes, *timing_notes(with_result)]:
         table.attrs["note"] = "\n".join(notes)
     return table
 

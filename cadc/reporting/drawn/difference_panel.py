@@ -87,10 +87,6 @@ def _whole(part: Part) -> pd.DataFrame:
     return part.rows if part.whole is None else part.whole
 
 
-def _several(rows: pd.DataFrame) -> bool:
-    return len(rows["reference_rate"].dropna().unique()) > 1
-
-
 def _marks(lines: pd.DataFrame, groups: Sequence[str]) -> Marks:
     rows = pd.DataFrame({"arm": lines["arm"], "group": lines["rate"].map(group_of, na_action=None)})
     return Marks.of(rows, groups or groups_of(lines))

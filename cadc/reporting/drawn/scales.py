@@ -78,12 +78,6 @@ def round_ticks(low: float, high: float, width: float) -> list[float]:
     return found[:: -(-len(found) // 3)]
 
 
-def number_axis(axes: Axes, values: Sequence[float], width: float) -> None:
-    """Scale x by its logarithm where its numbers, all above 0, span a decade; ticks are where their labels fit."""
-    if min(values) > 0 and max(values) >= 10 * min(values):
-        log_axis(axes, values, width)
-
-
 def edge_notes(
     axes: Axes, levels: Sequence[tuple[str, float]], drawn: pd.DataFrame, height: float, is_written: bool = True
 ) -> None:

@@ -16,7 +16,7 @@ from cadc.reporting.page.columns import metric_entries, plain_entries, rows_of, 
 from cadc.reporting.page.runs import RunData
 from cadc.reporting.page.source import Source, without_runs
 from cadc.reporting.pareto import pareto_front
-from cadc.reporting.points import Point, names_of, points
+from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.verdicts import ORDER
 
@@ -73,7 +73,7 @@ def page_data(sources: Sequence[Source], ledger: Ledger | None, command: str = "
 
 
 def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, Any]:
-    rows = points(source.runs) if source.runs else []
+    rows = list(source.points)
     for point in rows:
         runs.add(point)
     known = [

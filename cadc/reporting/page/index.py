@@ -83,7 +83,7 @@ def _entry(folder: Path, output: Path) -> dict[str, Any]:
     place = Path(os.path.relpath(folder.absolute(), output.absolute().parent)).as_posix()
     here = [name for name in FILES if (folder / name).is_file()]
     table = source.table
-    records = [record for _, record in source.runs]
+    records = [record for point in source.points for record in point.records]
     return {
         "name": folder.name,
         "title": experiment["title"],

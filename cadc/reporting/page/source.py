@@ -17,12 +17,12 @@ from cadc.reporting.comparison import FILE as COMPARISON
 from cadc.reporting.comparison import kept_comparison
 from cadc.reporting.comparison_columns import add_comparison
 from cadc.reporting.lookup import RECORDS, committed_records
-from cadc.reporting.points import points
+from cadc.reporting.points import Point, points
 from cadc.reporting.provenance import PROVENANCE
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
-from cadc.reporting.sweeps.runs_table import named_runs, runs_table
+from cadc.reporting.sweeps.runs_table import named_runs, points_table
 from cadc.reporting.timing import timing_notes
 from cadc.reporting.verdicts import verdict_lines
 from cadc.reporting.verify import is_results
@@ -42,7 +42,7 @@ class Source:
     name : of the experiment, or of the choice of runs.
     title, claim, source, command : what was asked, see `Experiment`, and what made the results.
     table : a line for each point; its attribute `metrics` names the metrics.
-    runs : arm and record of each run; empty for an analysis.
+    points : of each line but those without any result; empty for an analysis.
     comparison, strata : see `compare_points` and `strata`; None where there are none.
     verdicts, notes : sentences about the table.
     place : folder that it was read from.
@@ -54,7 +54,7 @@ class Source:
     claim: str = ""
     source: str = ""
     command: str = ""
-    runs: Sequence[tuple[str, Record]] = ()
+    points: Sequence[Point] = ()
     comparison: pd.DataFrame | None = None
     strata: pd.DataFrame | None = None
     verdicts: Sequence[str] = ()
@@ -105,7 +105,7 @@ def from_results(folder: Path) -> Source:
     return Source(
         str(known.get("experiment", folder.resolve().name)),
         table=table,
-        runs=runs,
+        points=rows,
         comparison=comparison,
         strata=_strata(folder / STRATA),
         # Sentences speak of whole tables.
@@ -126,15 +126,15 @@ def from_records(records: Sequence[Record], ledger: Ledger, name: str, command: 
     name : what chose them.
     command : that makes this part.
     """
-    runs = named_runs(records)
-    table = runs_table(records, ledger)
+    rows = points(named_runs(records))
+    table = points_table(rows, ledger)
     return Source(
         name,
         f"{len(records)} run{'s' * (len(records) != 1)}",
         table,
         command=command,
-        runs=runs,
-        strata=strata(points(runs), table.attrs["metrics"], ledger) if MISSING not in table else None,
+        points=rows,
+        strata=strata(rows, table.attrs["metrics"], ledger) if MISSING not in table else None,
         notes=table.attrs.get("note", "").splitlines(),
         place=str(ledger.folder),
     )

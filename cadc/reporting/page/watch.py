@@ -20,7 +20,8 @@ from cadc.reporting.page.data import as_text, page_data
 from cadc.reporting.page.frame import html
 from cadc.reporting.page.live import Standings, finished, live_data, of_running
 from cadc.reporting.page.source import Source, from_records
-from cadc.reporting.table import build_table
+from cadc.reporting.points import points
+from cadc.reporting.table import table_of
 from cadc.reporting.timing import timing_notes
 from cadc.storage.lease_files import lives
 from cadc.storage.output_files import write_output
@@ -209,9 +210,9 @@ class Watch:
         return [replace(found, title=title, claim=claim, source=source, notes=found.notes if end else [])]
 
     def _with_arms(self, name: str, runs: list[tuple[SweepRun, Record]]) -> Source:
-        records = [(run.arm, record) for run, record in runs]
-        notes = timing_notes([record for _, record in records])
-        return Source(name, name, build_table(records), runs=records, notes=notes, place=str(self.ledger.folder))
+        rows = points([(run.arm, record) for run, record in runs])
+        notes = timing_notes([record for _, record in runs])
+        return Source(name, name, table_of(rows), points=rows, notes=notes, place=str(self.ledger.folder))
 
     def _of_runs(self, name: str, runs: list[tuple[SweepRun, Record]]) -> Source:
         return from_records([record for _, record in runs], self.ledger, name)

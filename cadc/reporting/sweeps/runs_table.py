@@ -18,9 +18,10 @@ from cadc.reporting.columns import MISSING, evaluated_on
 from cadc.reporting.contents import content_labels
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.missing import without_result
+from cadc.reporting.points import Point, points
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.sweeps.arm_names import arm_names
-from cadc.reporting.table import build_table
+from cadc.reporting.table import table_of
 from cadc.terminal.progress import say
 
 WITHOUT_RESULT = ("failed", "interrupted", "running")
@@ -30,18 +31,31 @@ WITHOUT_RESULT = ("failed", "interrupted", "running")
 def runs_table(
     records: Sequence[Record], ledger: Ledger, metrics: Sequence[str] = (), columns: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return the table of runs, a row for each arm, rate and scheme, on each data set; see `build_table`.
+    """Return the table of runs, a row for each arm, rate and scheme, on each data set; see `points_table`.
 
     Parameters
     ----------
     records : of runs that are evaluated on the same part, and those that stand for runs without a result.
-    ledger : with their scores, for metrics that records lack.
-    metrics, columns : see `build_table`; metrics of validation where that part alone was evaluated.
     """
+    return points_table(points(named_runs(records)), ledger, metrics, columns)
+
+
+def points_table(
+    rows: Sequence[Point], ledger: Ledger, metrics: Sequence[str] = (), columns: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the table of the points of runs, see `table_of`.
+
+    Parameters
+    ----------
+    rows : the points of `named_runs`.
+    ledger : with their scores, for metrics that records lack.
+    metrics, columns : see `table_of`; metrics of validation where that part alone was evaluated.
+    """
+    records = [record for point in rows for record in point.records]
     if not metrics and all(evaluated_on(record) == "validation" for record in records):
         tasks = dict.fromkeys(record["task"] for record in records)
         metrics = [f"{VALIDATION}{name}" for task in tasks for name in SAVED[task].leading]
-    return build_table(named_runs(records), metrics, columns, MetricValues(SavedRows(ledger)))
+    return table_of(rows, metrics, columns, MetricValues(SavedRows(ledger)))
 
 
 def named_runs(records: Sequence[Record]) -> list[tuple[str, Record]]:

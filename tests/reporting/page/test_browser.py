@@ -11,6 +11,7 @@ from cadc.cli import main
 from cadc.reporting.page.data import page_data
 from cadc.reporting.page.frame import html
 from cadc.reporting.page.source import Source, from_results
+from cadc.reporting.points import points
 from cadc.reporting.table import build_table
 from tests.docs.documents import ROOT
 from tests.reporting.made_up import record
@@ -271,7 +272,7 @@ def test_names_are_texts_everywhere(browser, tmp_path):
         for seed in (0, 1)
     ]
     table = build_table(runs)
-    source = Source(NAMES[0], NAMES[0], table, claim=NAMES[1], source=NAMES[2], verdicts=NAMES, runs=runs)
+    source = Source(NAMES[0], NAMES[0], table, claim=NAMES[1], source=NAMES[2], verdicts=NAMES, points=points(runs))
     kept = from_results(SAMPLERS).comparison
     renamed = kept.assign(arm=NAMES[0], dataset=NAMES[1], reference=NAMES[2])
     path = tmp_path / "page.html"

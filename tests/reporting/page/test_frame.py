@@ -35,7 +35,7 @@ def source(name):
     table = build_table(runs)
     text = dict.fromkeys(("title", "claim", "source", "command"), name)
     assert len(points(runs)) == 1
-    return Source(name, table=table, runs=runs, verdicts=[name, name], notes=[name], **text)
+    return Source(name, table=table, points=points(runs), verdicts=[name, name], notes=[name], **text)
 
 
 class Elements(HTMLParser):
@@ -96,7 +96,7 @@ def test_a_row_of_which_no_run_has_a_result_stands_between_the_others():
     failed = without_result(Settings.compose(["data=synthetic", "model=bias"]), "failed")
     runs = [("one", record("data=synthetic", "seed=0")), ("two", record("data=synthetic", "model=bias", "seed=0"))]
     table = build_table([runs[0], ("failed arm", failed), runs[1]])
-    data = page_data_module.page_data([Source("name", "title", table, runs=runs)], None)
+    data = page_data_module.page_data([Source("name", "title", table, points=points(runs))], None)
     assert data["experiments"][0]["points"] == [
         {"name": "one", "runs": [runs[0][1]["id"]]},
         {"name": "failed arm", "runs": []},
