@@ -1,9 +1,9 @@
 """Composing the configuration of a run from overrides, with suggestions for unknown keys and options."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -13,9 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cadc.configuration.callbacks_of_lightning import of_a_run
-from cadc.configuration.casting import cast
+from cadc.configuration.checks import CALLBACKS, LISTS, POLICY, VIEWS, check_config
 from cadc.configuration.chosen_options import checked_plugin_files, chosen_options
-from cadc.configuration.components import TARGET, options_of
+from cadc.configuration.components import TARGET
 from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.interpolation import check_interpolations, check_tree
 from cadc.configuration.overrides import parse_overrides, search_instead
@@ -40,40 +40,6 @@ def compose_config(overrides: Sequence[str]) -> dict[str, Any]:
     UsageError : for an invalid override, an unknown group, option or key, and a value of the wrong type.
     """
     return check_config(deepcopy(_composed(tuple(overrides))))
-
-
-def check_config(config: Mapping[str, Any], unchecked: Collection[str] = ()) -> dict[str, Any]:
-    """Return a configuration, composed or from a record, with every option checked and seeds as whole numbers.
-
-    Parameters
-    ----------
-    config : groups, seeds and the keys beside them.
-    unchecked : groups that may be missing, or name classes that no longer exist.
-
-    Raises
-    ------
-    UsageError : for a missing group or seed, an unknown key, or an invalid value.
-    """
-    known = [group for group in groups() if "/" not in group and group != VIEWS]
-    missing = [key for key in (*known, *SEEDS) if key not in config and key not in (*unchecked, *OF_STREAMS)]
-    if missing:
-        raise UsageError(f"the configuration lacks {', '.join(missing)}; add them.")
-    checked = dict(config)
-    for key, value in config.items():
-        if key in unchecked or (key == POLICY and value is None):
-            continue
-        if key in known:
-            _check(value, key)
-        elif key == VIEWS:
-            for name, view in (value or {}).items():
-                _check(view, f"{VIEWS}.{name}")
-        elif key in BESIDE_GROUPS:
-            checked[key] = cast(value, BESIDE_GROUPS[key], key)
-        elif key != "choices":
-            raise UsageError(f"there is no key {key}; the groups are {', '.join(known)}.")
-    split_seed = cast(config["data"].get("split_seed"), int, "data.split_seed")
-    checked["data"] = {**config["data"], "split_seed": split_seed}
-    return checked
 
 
 @cache
@@ -140,53 +106,6 @@ def _set_by_hydra(config: DictConfig, overrides: Sequence[Override]) -> dict[str
 def chooses(override: Override, known: Mapping[str, list[str]]) -> bool:
     """Tell whether an override chooses the option of a group, and does not set a key."""
     return str(override.key_or_group) in known and not isinstance(override.value(), dict)
-
-
-def _check(node: Mapping[str, Any], path: str) -> None:
-    """Check the options of a component and of the components inside it; `data` contains its split."""
-    if not isinstance(node, Mapping) or TARGET not in node:
-        raise UsageError(f"{path} has no {TARGET}; add the path of a class.")
-    options_of({key: value for key, value in node.items() if key not in BESIDE_OPTIONS.get(path, ())}, path)
-    for key, value in node.items():
-        if f"{path}/{key}" == CALLBACKS:
-            for name, callback in (value or {}).items():
-                _check(callback, f"{path}.{key}.{name}")
-        elif isinstance(value, Mapping) or (path == "data" and key in COMPONENTS_OF_DATA):
-            _check(value, f"{path}.{key}")
-
-
-COMPONENTS_OF_DATA = ("split", "transform")
-"""Components inside the group `data`."""
-
-BESIDE_SOURCE = (*COMPONENTS_OF_DATA, "split_seed")
-"""Keys of the group `data` that are no options of its source."""
-
-BESIDE_OPTIONS = {"data": BESIDE_SOURCE, "trainer": ("callbacks",)}
-"""Keys of groups that are no options of the class that the group chooses."""
-
-VIEWS, CALLBACKS = "views", "trainer/callbacks"
-LISTS = (VIEWS, CALLBACKS)
-"""Groups of which a run takes a list of options, each under its own name."""
-
-POLICY = "policy"
-OF_STREAMS = (POLICY, "stream")
-"""Groups that records from before there were streams lack; without a policy a run is none."""
-
-SEEDS = ("seed", "sample_seed", "weight_seed")
-
-BESIDE_GROUPS: dict[str, Any] = {
-    "seed": int,
-    "sample_seed": int | None,
-    "weight_seed": int | None,
-    "threads": int,
-    "evaluate": Literal["test", "validation"],
-    "energy": bool,
-    "task": Literal["auto", "ctr", "ranking"],
-    "factorization_rows": Literal["full", "complement", "crossfit"],
-    "factorization_unit": Literal["row", "pair"],
-    "factorization_folds": int,
-}
-"""Keys beside the groups, and their types."""
 
 
 def require_options(parsed: Sequence[Override], known: Mapping[str, list[str]]) -> None:

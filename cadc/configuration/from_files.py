@@ -8,7 +8,7 @@ does. All readers of such files ask here.
 import re
 from collections.abc import Collection, Sequence
 
-from cadc.configuration.compose import BESIDE_GROUPS
+from cadc.configuration.checks import BESIDE_GROUPS
 from cadc.configuration.groups import groups
 from cadc.configuration.overrides import key_of
 from cadc.errors import UsageError, shown

@@ -10,9 +10,10 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from cadc.configuration.casting import cast
+from cadc.configuration.checks import BESIDE_GROUPS
 from cadc.configuration.chosen_options import checked_plugin_files, chosen_options
 from cadc.configuration.components import TARGET
-from cadc.configuration.compose import BESIDE_GROUPS, chooses, require_options, require_single_value, wrong_key
+from cadc.configuration.compose import chooses, require_options, require_single_value, wrong_key
 from cadc.configuration.groups import groups
 from cadc.configuration.overrides import parse_overrides
 from cadc.configuration.plain_keys import is_plain, node_at

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from cadc.configuration.checks import BESIDE_SOURCE, check_config
 from cadc.configuration.components import TARGET, Component, defaults
-from cadc.configuration.compose import BESIDE_SOURCE, check_config, compose_config
+from cadc.configuration.compose import compose_config
 from cadc.data.sources.source import Source
 from cadc.data.split.split import Split
 from cadc.data.transform.none import NoTransform

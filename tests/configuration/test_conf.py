@@ -7,9 +7,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from cadc.configuration.checks import BESIDE_SOURCE, LISTS
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import TARGET, options_of
-from cadc.configuration.compose import BESIDE_SOURCE, LISTS, compose_config
+from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups, keys_of
 from cadc.paths import conf_dir
 from cadc.tuning.compose import check_space, compose_tuning

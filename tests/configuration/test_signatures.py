@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import pytest
 
+from cadc.configuration.checks import LISTS
 from cadc.configuration.class_lookup import load_class
 from cadc.configuration.components import _hints as hints_of
 from cadc.configuration.components import defaults
-from cadc.configuration.compose import LISTS
 from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.signatures import choices_of, signature_of
 
