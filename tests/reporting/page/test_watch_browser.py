@@ -143,3 +143,28 @@ def test_the_first_result_brings_its_table(tmp_path, opened):
     watch.look()
     expect(page.locator('[data-part] [data-view="table"] tbody tr')).to_have_count(1, timeout=15_000)
     notes.end(is_over=True)
+
+
+def test_choices_that_come_with_new_results_start_as_their_own(tmp_path, monkeypatch, opened):
+    monkeypatch.setattr("cadc.reporting.page.watch.IDLE", 0)
+    ledger = Ledger()
+    ids = [train("sampler.rate=0.5", f"initializer={name}").name for name in ("random", "mf")]
+    held_back = ledger.path(ids[1])
+    held_back.rename(tmp_path / "later")
+    notes = SweepNotes(ledger, "", [*map(SweepRun, ids), SweepRun("b")])
+    notes.work()
+    watch = Watch(ledger, sweep_to_watch(ledger), tmp_path / "page.html", "", lambda line: None)
+    watch.look()
+    page = opened(watch.output)
+    # Of one arm there is nothing to choose colours by, so that the first list is another one.
+    strata = page.get_by_label("Strata by")
+    strata.select_option(index=1)
+    chosen = strata.input_value()
+    (tmp_path / "later").rename(held_back)
+    watch.look()
+    expect(page.locator('[data-part] [data-view="table"] tbody tr')).to_have_count(2, timeout=15_000)
+    quality = page.locator('[data-view="quality"]')
+    assert quality.get_by_label("Colours").input_value() == "arm"
+    assert quality.locator("[data-arm]").all_inner_texts() == ["initializer=random", "initializer=mf"]
+    assert strata.input_value() == chosen
+    notes.end(is_over=True)

@@ -92,21 +92,32 @@ cadc.select = (label, choices, first, change) =>
     ),
   );
 
-cadc.metric_choice = (view) =>
-  view.experiment.metrics.length > 1
-    ? cadc.choice("Metric", view.experiment.metrics, view.metric, (name) => {
-        view.metric = name;
-        view.changed();
-      })
-    : null;
+// A choice that several charts share stands beside each of them, and shows what was chosen in any.
+cadc.metric_choice = (view) => {
+  if (view.experiment.metrics.length < 2) return null;
+  const made = cadc.choice("Metric", view.experiment.metrics, view.metric, (name) => {
+    view.metric = name;
+    view.changed();
+  });
+  view.follow(() =>
+    made.querySelectorAll("input").forEach((one) => {
+      one.checked = one.value === view.metric;
+    }),
+  );
+  return made;
+};
 
-cadc.colour_choice = (view) =>
-  view.columns.length > 1
-    ? cadc.select("Colours", view.columns, view.by, (name) => {
-        view.colour_by(name);
-        view.changed();
-      })
-    : null;
+cadc.colour_choice = (view) => {
+  if (view.columns.length < 2) return null;
+  const made = cadc.select("Colours", view.columns, view.by, (name) => {
+    view.colour_by(name);
+    view.changed();
+  });
+  view.follow(() => {
+    made.querySelector("select").value = view.by;
+  });
+  return made;
+};
 
 // Returns the arms as buttons that leave an arm out of the charts, or put it back.
 cadc.arms = (view) => {
