@@ -106,6 +106,19 @@ class InteractionLog:
         """Return the number of rows of `train`, `validation` or `test`."""
         return int(self.meta["rows"][split])
 
+    def earlier_pairs(self, split: str | None = None) -> tuple[Tensor, Tensor]:
+        """Return users and items of rows before the log begins, which only a segment of a stream has.
+
+        Parameters
+        ----------
+        split : the part that the rows were in; None takes all.
+
+        Returns
+        -------
+        users, items : rows of the entity tables, 0 for one that has no row there, int64, shape [n] each.
+        """
+        return torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.int64)
+
     def rows(self, split: str) -> Tensor:
         """Return the row numbers of `train`, `validation` or `test`, int32, or int64 beyond 2^31 rows, shape [n]."""
         part = self._slices[split]

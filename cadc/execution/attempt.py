@@ -16,7 +16,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.build import open_log
 from cadc.pipeline.run import run
 from cadc.pipeline.schema_version import SCHEMA_VERSION
-from cadc.pipeline.stream_run import run_stream
+from cadc.pipeline.stream_run import STREAM, run_stream
 from cadc.provenance.threads import threads
 from cadc.storage.lease import Lease
 from cadc.storage.manifest import damaged_since
@@ -105,7 +105,7 @@ class Attempt:
         is_retried = ledger.recorded(job.run_id) == "failed"
         if is_retried:
             ledger.forget_checkpoints(lease)
-        self.resumed = bool(self._checkpoints or self._checkpoints.below(SEARCH))
+        self.resumed = any((self._checkpoints, *map(self._checkpoints.below, (SEARCH, STREAM))))
         self._known = {
             "id": job.run_id,
             "overrides": list(job.overrides),

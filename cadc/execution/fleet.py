@@ -173,7 +173,8 @@ def _train(members: Sequence[_Member], ended: Ended, report: Report) -> None:
 
 
 def _most(settings: Settings) -> int:
-    return 1 if settings.fit is None else int(settings.fit.option("fleet"))
+    # A stream trains a model for each segment, one after the other.
+    return 1 if settings.fit is None or settings.policy is not None else int(settings.fit.option("fleet"))
 
 
 def _in_common(settings: Settings) -> str:

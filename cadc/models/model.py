@@ -88,6 +88,11 @@ class Model(nn.Module, ABC):
         return cls.needs_factors
 
     @classmethod
+    def reads_histories(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether a model with these options reads the rows of a user before the one that is scored."""
+        return False
+
+    @classmethod
     def numbers_beside(cls, options: Mapping[str, Any]) -> int:
         """Return how many numbers a model keeps of each value of a field beside its vector."""
         return 0

@@ -47,6 +47,10 @@ def export_data(
     check_new_folder(folder)
     if settings.sampler is None:
         raise UsageError("this model does not train on a sample; leave the choice of model out, or choose model=dlrm.")
+    if settings.policy is not None:
+        raise UsageError(
+            "a stream has a training part for each segment, and files of other frameworks hold one; leave policy out."
+        )
     with threads(settings.threads):
         log = open_log(settings)
         _require(log, layout, without)

@@ -129,7 +129,7 @@ class Settings:
         scores_with_factors = model.cls.reads_factors(model.options) or (is_trained and initializer.cls.needs_factors)
         uses_sampler = is_trained or model.cls.fits_sample or (scores_with_factors and factorized_rows == "complement")
         views = views_of(config, model, seeds_of(config))
-        policy = policy_of(config, is_trained)
+        policy = policy_of(config, model)
         views_need_factors = any(view.cls.needs_factors for view in views.values())
         needs_factors = scores_with_factors or views_need_factors or (uses_sampler and sampler.cls.needs_factors)
         settings = cls(

@@ -19,7 +19,7 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
-from cadc.pipeline.build import draw_sample, factorize_log, make_model, open_log
+from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
 from cadc.pipeline.evaluate import score, with_activity
 from cadc.pipeline.run import train
 from cadc.pipeline.settings import Settings
@@ -31,6 +31,7 @@ from cadc.streams.policy import Sizes, StreamState
 from cadc.streams.progress import StreamProgress
 from cadc.streams.protocol import Protocol
 from cadc.streams.reservoir import Reservoir
+from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import say
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit_result import FitResult
@@ -38,11 +39,12 @@ from cadc.training.fit_state import History
 
 
 class Carried(NamedTuple):
-    """The model of a segment, the sample that it was fitted on, and how that went."""
+    """The model of a segment, the sample that it was fitted on, how that went, and its factorisations."""
 
     model: Model
     sample: Sample
     fit: FitResult
+    fitted: list[Fitted]
 
 
 class StreamRun:
@@ -72,17 +74,21 @@ class StreamRun:
         split = settings.split.build()
         assert isinstance(split, SegmentSplit)
         self.log = open_log(settings)
-        self.stream = Stream(self.log, split, settings.seeds.split)
+        self.stream = Stream(self.log, split, settings.seeds.split, settings.task == "ranking")
         self.progress = StreamProgress(settings.policy.build(), Reservoir(self.protocol.reservoir))
-        self.watch = Stopwatch()
         self.last: Carried | None = None
 
     def __call__(self) -> None:
         """Carry out all segments that are left."""
         if self.checkpoints is not None and (newest := self.checkpoints.newest()) is not None:
             self.progress.load(newest)
-        for index, why in self.stream.skipped().items():
-            say(f"segment {index + 1} of {self.log.meta['name']} is left out, since {why}.")
+        if (skipped := self.stream.skipped()) and (judged := self.stream.judged()):
+            first, why = next(iter(skipped.items()))
+            others = f", and {len(skipped) - 1} others alike" if len(skipped) > 1 else ""
+            say(
+                f"segment {first + 1} of {self.log.meta['name']} is left out, since {why}{others}; "
+                f"{len(judged)} of {len(self.stream)} segments are left."
+            )
         for index in (left := self.stream.judged()[len(self.progress.segments) :]):
             self._carry_out(index)
             if self.tell is not None:
@@ -101,9 +107,11 @@ class StreamRun:
         counts = self._counts(log, len(replayed))
         state = self._state(index, log, counts)
         sizes = progress.policy.sizes(state)
-        with self.watch.stage("train_s"):
-            model, sample, fit = self._trained(index, log, sizes)
-        with self.watch.stage("evaluate_s"):
+        state.require_within(sizes, type(progress.policy).__name__)
+        watch = Stopwatch()
+        last = self._trained(index, log, sizes, watch)
+        model, sample, fit, _ = last
+        with watch.stage("evaluate_s"):
             table = with_activity(score(model, log, settings.evaluated, settings.task), log, sample, settings.evaluated)
         monitor = BY_TASK[settings.task](log, "validation").monitor
         value = fit.validation[monitor.name]
@@ -112,8 +120,8 @@ class StreamRun:
         progress.tables.append(table.assign(segment=index))
         progress.weights = {name: weight.clone() for name, weight in model.state_dict().items()}
         progress.counts, progress.sizes = counts, sizes
-        progress.segments.append(self._row(index, log, model, sizes, fit, table))
-        self.last = Carried(model, sample, fit)
+        progress.segments.append(self._row(index, log, last, sizes, table, watch, len(replayed)))
+        self.last = last
 
     def _counts(self, log: SegmentLog, n_replayed: int) -> dict[EntitySide, Tensor]:
         """Return the training rows of each id so far; those that are replayed were counted before."""
@@ -130,23 +138,26 @@ class StreamRun:
             counts=counts,
             recent={side: field_counts(log, side, log.rows("train")) for side in counts},
             before=self.progress.sizes,
-            total=self.protocol.numbers(index, n_rows) - n_rows * model.cls.numbers_beside(model.options),
+            total=self.protocol.numbers(index, n_rows, model.cls.numbers_beside(model.options)),
             most=self.most,
-            value_of=lambda sizes: 0.0,
             generator=torch_generator(self.settings.seeds.weights, f"policy {index}"),
         )
 
-    def _trained(self, index: int, log: SegmentLog, sizes: Sizes) -> tuple[Model, Sample, FitResult]:
+    def _trained(self, index: int, log: SegmentLog, sizes: Sizes, watch: Stopwatch) -> Carried:
         """Return a model of the given sizes, fitted to a segment."""
-        settings, sample, fitted, model = self._made(index, log, sizes)
+        settings, sample, (before_sampling, fitted), model = self._made(index, log, sizes, watch)
         if self.protocol.carry and self.progress.weights is not None:
             n_before = {side: len(counts) for side, counts in self.progress.counts.items()}
             carry_over(self.progress.weights, n_before, model)
-        fit = train(settings, model, log, sample, fitted)
+        with watch.stage("train_s"):
+            # Epochs are not told, since what follows a run takes segments for its epochs.
+            fit = train(settings, model, log, sample, fitted, tell=lambda epochs: check_interrupt())
         assert fit is not None
-        return model, sample, fit
+        return Carried(model, sample, fit, [own for own in (before_sampling, fitted) if own is not None])
 
-    def _made(self, index: int, log: SegmentLog, sizes: Sizes) -> tuple[Settings, Sample, Fitted | None, Model]:
+    def _made(
+        self, index: int, log: SegmentLog, sizes: Sizes, watch: Stopwatch
+    ) -> tuple[Settings, Sample, tuple[Fitted | None, Fitted | None], Model]:
         """Return a model of the given sizes as it starts, and what it is made of."""
         weights = derive_seed(self.settings.seeds.weights, f"segment {index}")
         settings = replace(
@@ -154,32 +165,56 @@ class StreamRun:
             scheme=Component(SizedRows, {"dim": self.most, "sizes": sizes, "dtype": self.protocol.dtype}),
             seeds=replace(self.settings.seeds, weights=weights),
         )
-        with self.watch.stage("sample_s"):
-            sample = draw_sample(settings, log)
+        settings.model.cls.require_fields(log.schema)
+        before_sampling = factorize_for_sampler(settings, log)
+        with watch.stage("sample_s"):
+            sample = draw_sample(settings, log, before_sampling)
         fitted = factorize_log(settings, log, sample)
-        return settings, sample, fitted, make_model(settings, log, fitted, sample)
+        with watch.stage("initialise_s"):
+            model = make_model(settings, log, fitted, sample)
+        return settings, sample, (before_sampling, fitted), model
 
     def last_segment(self) -> tuple[SegmentLog, Model]:
         """Return the log of the last segment, and a model of it with other weights and sizes, which serving loads."""
         index = self.stream.judged()[-1]
         log = self.stream.segment(index)
         sizes = {side: ones(log.schema[side].vocabulary_size, dtype=int64) for side in ENTITY_FIELDS}
-        return log, self._made(index, log, sizes)[-1]
+        return log, self._made(index, log, sizes, Stopwatch())[-1]
 
     def _row(
-        self, index: int, log: SegmentLog, model: Model, sizes: Sizes, fit: FitResult, table: pd.DataFrame
+        self,
+        index: int,
+        log: SegmentLog,
+        last: Carried,
+        sizes: Sizes,
+        table: pd.DataFrame,
+        watch: Stopwatch,
+        n_replayed: int,
     ) -> dict[str, Any]:
         """Return what the record says of a segment."""
+        model, sample, fit, fitted = last
         tables = [table for _, table in tables_in(model)]
+        evaluated = self.settings.evaluated
+        costs = {key: cost for own in fitted for key, cost in own.cost.items()}.values()
         return {
             "segment": index,
-            "rows": dict(log.meta["rows"]),
+            "rows": dict(log.meta["rows"])
+            | {
+                "replayed": n_replayed,
+                # Those that are replayed were kept before.
+                "kept": int((sample.rows >= n_replayed).sum()),
+                "factorized": max((own.n_rows for own in fitted), default=None),
+                "read_validation": max([fit.n_validation, *(own.n_validation for own in fitted)]),
+            },
             "entities": {side: len(own) - 1 for side, own in sizes.items()},
             "numbers": {side: int(own.sum()) for side, own in sizes.items()},
             "bytes": sum(len(file_bytes(table)) for table in tables),
             "index_bytes": sum(table.index_bytes for table in tables),
-            "seconds": fit.seconds,
+            "cost": {"factorize_s": sum(cost["seconds"] for cost in costs)}
+            | watch.seconds
+            | {"sample_s": watch.seconds["sample_s"] + sample.seconds, "train_s": fit.seconds},
             "epochs": fit.epochs,
-            "metrics": prefixed(self.settings.evaluated, metrics_of(table, self.settings.task))
-            | prefixed("validation", fit.validation),
+            "factorize_epochs": sum(cost["epochs"] for cost in costs),
+            "metrics": prefixed(evaluated, metrics_of(table, self.settings.task))
+            | (prefixed("validation", fit.validation) if evaluated == "test" else {}),
         }

@@ -15,7 +15,8 @@ def carry_over(before: Mapping[str, Tensor], n_before: Mapping[EntitySide, int],
     """Let a model go on where that of the segment before ended.
 
     Tables keep of each known row the prefix that its old and its new length share; all else in them starts as the new
-    model does. All other weights and buffers of the same shape are copied.
+    model does. All other weights of the same shape are copied. Buffers are not: they hold what a model knows of its own
+    log, such as the factors that it corrects.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def carry_over(before: Mapping[str, Tensor], n_before: Mapping[EntitySide, int],
             own = {key.removeprefix(f"{name}."): value for key, value in before.items() if key.startswith(f"{name}.")}
             _carry_rows(own, [n_before["user" if field.name == "user" else "item"] for field in table.fields], table)
     with torch.no_grad():
-        for name, value in model.state_dict().items():
+        for name, value in model.named_parameters():
             if not name.startswith(tuple(inside)) and name in before and before[name].shape == value.shape:
                 value.copy_(before[name])
 

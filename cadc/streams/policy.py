@@ -1,13 +1,14 @@
 """Base class of policies: how large the rows of users and items are, segment by segment."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cadc.data.schema import EntitySide
+from cadc.errors import UsageError
 from cadc.streams.sizes import sizes_within
 
 Sizes = Mapping[EntitySide, Tensor]
@@ -26,8 +27,6 @@ class StreamState:
     before : the sizes of the segment before; None in the first. Ids that have arrived since are not among them.
     total : the budget: numbers of the rows of both sides together.
     most : numbers of a row at most.
-    value_of : trains a model of some sizes for a few steps, and returns its metric on the validation part, the larger
-        the better.
     generator : of all random choices.
     """
 
@@ -37,7 +36,6 @@ class StreamState:
     before: Sizes | None
     total: int
     most: int
-    value_of: Callable[[Sizes], float]
     generator: torch.Generator
 
     def sizes_by(self, weights: Mapping[EntitySide, Tensor]) -> Sizes:
@@ -46,6 +44,27 @@ class StreamState:
         lengths = [len(self.counts[side]) for side in sides]
         found = sizes_within(torch.cat([weights[side] for side in sides]), self.total, self.most)
         return dict(zip(sides, found.split(lengths), strict=True))
+
+    def require_within(self, sizes: Sizes, policy: str) -> None:
+        """Raise a UsageError for sizes, of the policy of a name, that are not one a row, or break bounds or budget."""
+        for side, counts in self.counts.items():
+            own = sizes.get(side)
+            if own is None or own.dtype != torch.int64 or own.shape != counts.shape:
+                found = "nothing" if own is None else f"{own.dtype} of shape {list(own.shape)}"
+                raise UsageError(
+                    f"{policy} gives {found} as the sizes of {side} rows; expected int64 of shape {list(counts.shape)}."
+                )
+            if int(own.min()) < 1 or int(own.max()) > self.most:
+                raise UsageError(
+                    f"{policy} gives {side} rows sizes from {int(own.min())} to {int(own.max())}; expected numbers "
+                    f"from 1 to {self.most}."
+                )
+        given = sum(int(sizes[side].sum()) for side in self.counts)
+        if given > self.total:
+            raise UsageError(
+                f"{policy} gives rows {given} numbers together; expected at most the budget, {self.total}. Have "
+                "sizes_by of the state turn weights into sizes."
+            )
 
 
 class Policy(ABC):

@@ -6,6 +6,9 @@ from cadc.configuration.components import require_choices
 from cadc.embeddings.coding.dtypes import TORCH_DTYPES, Dtype
 from cadc.errors import UsageError, require_at_least
 
+LINEAR_TERM_BYTES = 4
+"""Bytes of a linear term, which is stored in float32 whatever the type of the rows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
@@ -13,9 +16,10 @@ class Protocol:
 
     Parameters
     ----------
-    mean_size : numbers of a row on average, over users and items, at least 1; None goes by `budget`.
+    mean_size : numbers of a row on average, over users and items, at least 1, linear terms among them; None goes by
+        `budget`.
     budget : most bytes of all rows together, in every segment, instead of `mean_size`.
-    dtype : in which rows are stored.
+    dtype : in which rows are stored, linear terms left out, which are float32.
     replay : rows of earlier segments that train again, as a share of a segment's own, not negative.
     reservoir : most rows that are kept to be replayed; None keeps all.
     carry : whether a segment's model starts from that of the segment before.
@@ -48,25 +52,33 @@ class Protocol:
         if self.budget is None and self.mean_size is None:
             raise UsageError("stream.mean_size and stream.budget are both null; set one of them.")
 
-    def numbers(self, segment: int, n_rows: int) -> int:
-        """Return how many numbers the rows of a segment may have together.
+    def numbers(self, segment: int, n_rows: int, n_beside: int = 0) -> int:
+        """Return how many numbers the rows of a segment may have together, linear terms left out.
 
         Parameters
         ----------
         segment : its number, for messages.
         n_rows : users and items that are known, *unknown* of each side among them.
+        n_beside : linear terms of a row.
 
         Raises
         ------
         UsageError : if that is fewer than one number a row.
         """
-        each = TORCH_DTYPES[self.dtype].itemsize
+        least = "a number and a linear term" if n_beside else "a number"
         if self.budget is None:
             assert self.mean_size is not None
-            return int(self.mean_size * n_rows)
-        if self.budget // each < n_rows:
+            if self.mean_size < 1 + n_beside:
+                raise UsageError(
+                    f"stream.mean_size is {self.mean_size}; a row has {least} at least, so it must be at least "
+                    f"{1 + n_beside}."
+                )
+            return int(self.mean_size * n_rows) - n_rows * n_beside
+        each = TORCH_DTYPES[self.dtype].itemsize
+        of_terms = LINEAR_TERM_BYTES * n_beside * n_rows
+        if self.budget < n_rows * each + of_terms:
             raise UsageError(
-                f"stream.budget={self.budget} bytes hold {self.budget // each} numbers, and segment {segment + 1} has "
-                f"{n_rows} rows; one number a row up to there takes {n_rows * each} bytes."
+                f"stream.budget={self.budget} bytes do not hold segment {segment + 1}, which has {n_rows} rows; "
+                f"{least} of each take {n_rows * each + of_terms} bytes."
             )
-        return self.budget // each
+        return (self.budget - of_terms) // each

@@ -2,9 +2,12 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.torch import load_file
 from sklearn.metrics import log_loss, roc_auc_score
 
 from cadc.ledger import Ledger
@@ -24,6 +27,12 @@ STREAM = ("data/split=segments", "data.split.n=3", "policy=frequency", "embeddin
 def finished(session_cache, tmp_path_factory):
     with folders(session_cache, tmp_path_factory.mktemp("stream") / "runs"):
         return train(*STREAM)
+
+
+@pytest.fixture
+def own_folders(session_cache, tmp_path):
+    with folders(session_cache, tmp_path / "runs"):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +68,76 @@ def test_the_last_model_is_served_with_the_scores_that_it_had(finished):
     found = score(model, log, "test")
     assert found["row"].tolist() == scores["row"].tolist()
     assert (found["probability"].to_numpy() == scores["probability"].to_numpy()).all()
+
+
+def test_costs_and_rows_are_sums_over_segments(record):
+    rows = record["segments"]
+    assert record["rows"]["kept"] == record["rows"]["full"] == record["data"]["rows"]["train"]
+    assert record["cost"]["epochs"] == sum(own["epochs"] for own in rows)
+    stages = [seconds for own in rows for seconds in own["cost"].values()]
+    assert record["cost"]["total_s"] == pytest.approx(record["cost"]["prepare_s"] + sum(stages))
+
+
+@pytest.mark.usefixtures("own_folders")
+def test_a_stream_that_tunes_has_the_metrics_of_its_validation_rows():
+    folder = train(*STREAM, "evaluate=validation", "trainer.validation_rate=0.5")
+    found, scores = json.loads((folder / "record.json").read_text()), pd.read_parquet(folder / "scores.parquet")
+    assert len(scores) == found["data"]["rows"]["validation"]
+    assert roc_auc_score(scores["label"], scores["probability"]) == pytest.approx(found["metrics"]["val/auc"])
+    assert not [name for name in found["metrics"] if name.startswith("test")]
+
+
+@pytest.mark.usefixtures("own_folders")
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_files_of_rows_and_linear_terms_take_exactly_the_bytes_of_the_budget(dtype):
+    folder = train(*STREAM, "stream.budget=3000", f"stream.dtype={dtype}")
+    weights = load_file(folder / "model.safetensors")
+    rows = [own for name, own in weights.items() if name.startswith("embeddings.") and name.endswith(".weight")]
+    terms = [own for name, own in weights.items() if name.startswith("linear_terms.")]
+    assert {str(own.dtype) for own in rows} == {f"torch.{dtype}"}
+    assert sum(own.numel() * own.element_size() for own in [*rows, *terms]) == 3000
+
+
+@pytest.mark.usefixtures("own_folders")
+def test_streams_are_not_trained_together_as_a_fleet():
+    answer = cadc("train", *TINY, *STREAM, "trainer.fleet=2", "-m", "seed=4,5")
+    records = [json.loads(Path(line).read_text()) for line in answer.out.split() if line.endswith("record.json")]
+    assert [len(own["segments"]) for own in records] == [3, 3]
+
+
+@pytest.mark.usefixtures("own_folders")
+def test_a_sampler_that_reads_factors_reads_those_of_its_segment():
+    record = json.loads((train(*STREAM, "sampler=leverage", "sampler.rate=0.5") / "record.json").read_text())
+    assert record["rows"]["kept"] == pytest.approx(1200, rel=0.05)
+    assert record["rows"]["factorized"] == 960  # a fifth of the 800 of a segment replayed
+    assert record["cost"]["factorize_s"] > 0
+
+
+@pytest.mark.usefixtures("own_folders")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("model.residual=true", "factorization_rows=complement", "sampler.rate=0.5"),
+        ("model=two_tower", "initializer=mf"),
+    ],
+)
+def test_nothing_of_later_segments_changes_earlier_ones(tmp_path, words):
+    generator, n = np.random.default_rng(0), 2400
+    log = pd.DataFrame({"user": generator.integers(0, 40, n) + np.arange(n) // 60, "time": np.arange(n)})
+    log["item"] = generator.integers(0, 30, n) + np.arange(n) // 90
+    log["label"] = (generator.random(n) < 0.2 + 0.6 * ((log["user"] + log["item"]) % 3 == 0)).astype(int)
+    columns = ("data=table", *(f"data.{name}={name}" for name in log))
+    found = []
+    for n_segments in (2, 4):
+        path = tmp_path / f"{n_segments}.csv"
+        log[: n_segments * n // 4].to_csv(path, index=False)
+        options = (*STREAM, *columns, f"data.path={path}", f"data.split.n={n_segments}", "trainer.max_epochs=2", *words)
+        answer = cadc("train", *options)
+        assert answer.status == 0, answer.err
+        folder = Path(answer.out.splitlines()[-1]).parent
+        (saved,) = [path for path in folder.glob("*.parquet") if path.stem in ("scores", "ranks")]
+        found.append(pd.read_parquet(saved).query("segment < 2"))
+    pd.testing.assert_frame_equal(*found, check_exact=True)
 
 
 class Interrupted(Exception):
@@ -100,7 +179,14 @@ def test_other_sizes_are_another_run_and_the_protocol_of_a_plain_run_is_not():
         (("policy=equal",), "a policy follows the segments of a stream; add data/split=segments"),
         ((*STREAM, "model=bias"), "the model has none; choose model=dlrm, say"),
         ((*STREAM, "embedding=hashing"), "set embedding=full, whose dim is then the largest size"),
-        ((*STREAM, "stream.budget=100"), "bytes hold 25 numbers, and segment 1 has"),
+        (
+            (*STREAM, "stream.budget=100"),
+            "do not hold segment 1, which has 142 rows; a number and a linear term of each take",
+        ),
+        ((*STREAM, "stream.mean_size=1"), "a row has a number and a linear term at least, so it must be at least 2"),
+        ((*STREAM, "model=sasrec"), "the model of a segment does not know those of earlier segments"),
+        ((*STREAM, "model=two_tower", "model.history=[5]"), "TwoTower reads the histories of users"),
+        ((*STREAM, "embedding.dtype=float16"), "stored as stream.dtype says; set that instead"),
         ((*STREAM, "stream.mean_size=0.5"), "stream.mean_size is 0.5; it must be at least 1"),
     ],
 )

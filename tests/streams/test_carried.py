@@ -13,7 +13,7 @@ DIM = 4
 
 
 class Net(nn.Module):
-    """A table of sized rows, one of full rows, and a layer."""
+    """A table of sized rows, one of full rows, a layer, and what it knows of its log."""
 
     def __init__(self, users, items, seed):
         super().__init__()
@@ -26,6 +26,7 @@ class Net(nn.Module):
             table.initialise_from([None, None], generator=generator)
         self.layer = nn.Linear(3, 2)
         nn.init.normal_(self.layer.weight, generator=generator)
+        self.register_buffer("of_log", torch.tensor([seed]))
 
 
 def test_prefixes_are_kept_and_new_rows_start_anew():
@@ -48,3 +49,4 @@ def test_prefixes_are_kept_and_new_rows_start_anew():
             assert torch.equal(new_terms[row], start_terms[row])
         assert torch.equal(new[row, shared:], start[row, shared:])
     assert torch.equal(model.layer.weight, before.layer.weight)
+    assert model.of_log == 1

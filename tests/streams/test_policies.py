@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from cadc.configuration.components import build
 from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups
+from cadc.errors import UsageError
 from cadc.streams.policy import StreamState
 
 
-def state_of(users, items, total, most=16, seed=0, value_of=lambda sizes: 0.0):
+def state_of(users, items, total, most=16, seed=0):
     counts = {"user": torch.tensor([0, *users]), "item": torch.tensor([0, *items])}
     return StreamState(
         segment=0,
@@ -20,7 +21,6 @@ def state_of(users, items, total, most=16, seed=0, value_of=lambda sizes: 0.0):
         before=None,
         total=total,
         most=most,
-        value_of=value_of,
         generator=torch.Generator().manual_seed(seed),
     )
 
@@ -43,6 +43,21 @@ def test_sizes_meet_the_budget(name, users, items, data):
     assert {side: len(own) for side, own in sizes.items()} == {"user": len(users) + 1, "item": len(items) + 1}
     assert sum(int(own.sum()) for own in sizes.values()) == state.total
     assert all(int(own.min()) >= 1 and int(own.max()) <= state.most for own in sizes.values())
+
+
+@pytest.mark.parametrize(
+    ("users", "items", "message"),
+    [
+        ([8, 8, 8, 8], [8, 8], "Mine gives rows 48 numbers together; expected at most the budget, 40"),
+        ([0, 8, 8, 8], [8, 8], "Mine gives user rows sizes from 0 to 8; expected numbers from 1 to 16"),
+        ([8, 8, 8, 8], [17, 1], "Mine gives item rows sizes from 1 to 17"),
+        ([8, 8, 8], [8, 8], r"Mine gives torch.int64 of shape \[3\] as the sizes of user rows"),
+    ],
+)
+def test_sizes_of_a_policy_that_break_the_contract_are_named(users, items, message):
+    sizes = {"user": torch.tensor(users), "item": torch.tensor(items)}
+    with pytest.raises(UsageError, match=message):
+        state_of([100, 4, 1], [25], total=40).require_within(sizes, "Mine")
 
 
 def test_sizes_follow_frequencies():

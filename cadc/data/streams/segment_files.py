@@ -28,6 +28,7 @@ class SegmentFiles(LogFiles):
     log : files of the prepared log.
     parts : rows of the prepared log that train, validate and test, int64, shape [n] each.
     arrived : of each side, rows of the entity table of the log (int64), by arrival.
+    earlier : rows of the prepared log before the segment, in the parts that they were in, int64, shape [n] each.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class SegmentFiles(LogFiles):
         log: LogFiles,
         parts: Sequence[NDArray[np.int64]],
         arrived: Mapping[EntitySide, NDArray[np.int64]],
+        earlier: Sequence[NDArray[np.int64]],
     ) -> None:
         self.folder, self.log = log.folder, log
-        self._rows = np.concatenate(parts)
+        self._rows, self._earlier = np.concatenate(parts), earlier
         self._entities_of = {side: self._present(side, known) for side, known in arrived.items()}
         self._known = {side: len(known) for side, known in arrived.items()}
         fields = tuple(Field(side, side, len(known) + 1) for side, known in arrived.items())
@@ -68,13 +70,23 @@ class SegmentFiles(LogFiles):
     def _columns(self) -> dict[str, NDArray[Any]]:
         found = {name: self.log.array(name)[self._rows] for name in ROW_COLUMNS if self.has(name)}
         for side, entities in self._entities_of.items():
-            place = np.zeros(self.log.n_entities(side), np.int32)
-            place[entities] = np.arange(1, len(entities) + 1)
-            found[side] = place[found[side]]
+            found[side] = self._places(side)[found[side]]
             ids = np.arange(len(entities) + 1, dtype=np.int32)
             ids[self._known[side] + 1 :] = 0
             found[f"{side}_ids"] = ids[:, None]
         return found
+
+    def _places(self, side: EntitySide) -> NDArray[np.int32]:
+        """Return the row of each entity of the log in the table of this segment, 0 for none, int32, shape [n]."""
+        entities = self._entities_of[side]
+        place = np.zeros(self.log.n_entities(side), np.int32)
+        place[entities] = np.arange(1, len(entities) + 1)
+        return place
+
+    def earlier_entities(self, side: EntitySide, split: str | None) -> NDArray[np.int64]:
+        """Return users or items of rows before the segment, see `InteractionLog.earlier_pairs`."""
+        rows = np.concatenate(self._earlier) if split is None else self._earlier[SPLITS.index(split)]
+        return self._places(side)[self.log.array(side)[rows]].astype(np.int64)
 
     def raw_values(self, name: str, column: str, length: int) -> NDArray[Any]:
         """Return a table of raw values, see `LogFiles.raw_values`."""

@@ -3,7 +3,9 @@
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
@@ -19,6 +21,12 @@ class SegmentLog(InteractionLog):
 
     def __init__(self, files: SegmentFiles) -> None:
         self._read(files)
+        self._segment_files = files
+
+    def earlier_pairs(self, split: str | None = None) -> tuple[Tensor, Tensor]:
+        """Return users and items of rows of earlier segments, see `InteractionLog.earlier_pairs`."""
+        users, items = (torch.from_numpy(self._segment_files.earlier_entities(side, split)) for side in ENTITY_FIELDS)
+        return users, items
 
 
 class Stream:
@@ -31,6 +39,7 @@ class Stream:
     ----------
     log : the log, with times, users and items.
     split, split_seed : that it was prepared with.
+    ranks : whether items are ranked, which takes a positive row in each part of a segment, and no negative one.
 
     Raises
     ------
@@ -46,11 +55,11 @@ class Stream:
     [200, 200, 200, 200]
     """
 
-    def __init__(self, log: InteractionLog, split: SegmentSplit, split_seed: int) -> None:
+    def __init__(self, log: InteractionLog, split: SegmentSplit, split_seed: int, ranks: bool = False) -> None:
         missing = [side for side in ENTITY_FIELDS if side not in log.entities or side not in log.schema]
         if missing:
             raise DataError(f"{log.meta['name']} has no {missing[0]}s, so no tables follow them; a stream needs both.")
-        self.log = log
+        self.log, self.ranks = log, ranks
         raw = np.argsort(log.column("row"))
         columns = {name: log.column(name)[raw] for name in ("time", *ENTITY_FIELDS)}
         found = split.segmented(len(raw), numpy_generator(split_seed, "split"), **columns)
@@ -81,21 +90,30 @@ class Stream:
         own = [self.rows(index, part) for part in range(len(SPLITS))]
         train = own[0] if replayed is None else np.concatenate([replayed, own[0]])
         arrived = {side: self._arrivals[side][: self.n_arrived(index, side)] for side in ENTITY_FIELDS}
-        return SegmentLog(SegmentFiles(self.log._files, [train, *own[1:]], arrived))
+        before = slice(0, self._bounds[index])
+        earlier = [self._order[before][self._place[before] == part] for part in range(len(SPLITS))]
+        return SegmentLog(SegmentFiles(self.log._files, [train, *own[1:]], arrived, earlier))
 
     def n_arrived(self, index: int, side: EntitySide) -> int:
-        """Return how many users or items have met a training row by the end of a segment's training part."""
+        """Return how many users or items have met a training row by the end of a segment's training part.
+
+        Segments that are `skipped` train nothing, so nobody arrives in them.
+        """
         return int(np.searchsorted(self._first_segment[side], index, side="right"))
 
     def skipped(self) -> dict[int, str]:
         """Return the segments that cannot be trained or judged, and why."""
+        return self._skipped
+
+    @cached_property
+    def _skipped(self) -> dict[int, str]:
         found: dict[int, str] = {}
         for index in range(len(self)):
             for part, name in enumerate(SPLITS):
                 labels = self.log.column("label")[self.rows(index, part)]
                 if not len(labels):
                     found.setdefault(index, f"it has no {name} row")
-                elif not 0 < labels.sum() < len(labels):
+                elif not labels.any() or (labels.all() and not self.ranks):
                     found.setdefault(index, f"all labels of its {name} rows are {int(labels[0])}")
         return found
 
@@ -107,7 +125,7 @@ class Stream:
     @cached_property
     def _firsts(self) -> dict[EntitySide, tuple[NDArray[np.int64], NDArray[np.int32]]]:
         """Entities of each side by arrival, and the segment that each arrives in."""
-        trained = self._place == SPLITS.index("train")
+        trained = (self._place == SPLITS.index("train")) & ~np.isin(self._segment, list(self.skipped()))
         found = {}
         for side in ENTITY_FIELDS:
             entities = self.log.column(side)[self._order[trained]]

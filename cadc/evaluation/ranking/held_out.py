@@ -31,8 +31,9 @@ class HeldOutRanking:
 
     The candidates are the same for every arm, whatever rows it was trained on: items with at least one training row. A
     held-out item without one (a cold item) is a miss. The items of all training rows of a user are masked, and for the
-    test part those of the validation rows too, positive or not. A held-out pair is never masked, even if the user saw
-    the item before, and is ranked once, however many rows of the part it has. Ties share their mid rank.
+    test part those of the validation rows too, positive or not. In a segment of a stream, training rows of earlier
+    segments make candidates, and all their rows mask, too. A held-out pair is never masked, even if the user saw the
+    item before, and is ranked once, however many rows of the part it has. Ties share their mid rank.
 
     Parameters
     ----------
@@ -63,7 +64,8 @@ class HeldOutRanking:
         users, items = _pairs(log, split, self.rows - part[0])
         once = _first_of_each(users * n_items + items)
         self.rows, self.users, self.items = self.rows[once], users[once], items[once]
-        counts = torch.bincount(_pairs(log, "train")[1], minlength=n_items)
+        trained = torch.cat([_pairs(log, "train")[1], log.earlier_pairs("train")[1]])
+        counts = torch.bincount(trained[trained > 0], minlength=n_items)
         self.candidates = counts.nonzero().squeeze(1)
         self._column = torch.full((n_items,), -1)
         self._column[self.candidates] = torch.arange(len(self.candidates))
@@ -71,7 +73,7 @@ class HeldOutRanking:
 
     def _mask(self, log: InteractionLog) -> Masked:
         """Return the pairs of earlier parts, as (user, column of the scores), except held-out pairs."""
-        before = [_pairs(log, split) for split in BEFORE[self.split]]
+        before = [log.earlier_pairs(), *(_pairs(log, split) for split in BEFORE[self.split])]
         users, items = (torch.cat(parts) for parts in zip(*before, strict=True))
         columns = self._column[items]
         asked = torch.zeros(len(log.entities["user"].ids), dtype=torch.bool)

@@ -170,6 +170,11 @@ class TwoTower(Model):
         return spread or 1.0
 
     @classmethod
+    def reads_histories(cls, options: Mapping[str, Any]) -> bool:
+        """Return whether histories are inputs of the user's tower."""
+        return bool(options.get("history"))
+
+    @classmethod
     def reads_factors(cls, options: Mapping[str, Any]) -> bool:
         """Return whether the network is a residual."""
         return bool(options.get("residual", False))

@@ -1,7 +1,7 @@
 """SASRec: self-attention over the items that a user took (Kang and McAuley, ICDM 2018, arXiv 1808.09781)."""
 
-from collections.abc import Callable
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -118,6 +118,11 @@ class SASRec(Model):
         self.catalogue = torch.unique(items)
         if self.negatives is not None:
             self.negatives.begin(items)
+
+    @classmethod
+    def reads_histories(cls, options: Mapping[str, Any]) -> bool:
+        """Return that it reads histories."""
+        return True
 
     def remember(self, log: InteractionLog, rows: Tensor) -> None:
         """Note the histories of users before what is ranked, from these rows, shape [n]."""

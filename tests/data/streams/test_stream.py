@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
@@ -9,6 +10,7 @@ from cadc.data.sources.table import Table
 from cadc.data.split.segments import SegmentSplit
 from cadc.data.streams import Stream
 from cadc.errors import DataError
+from cadc.evaluation.ranking import HeldOutRanking
 
 SPLIT = SegmentSplit(n=4)
 
@@ -79,6 +81,39 @@ def test_replayed_rows_come_first_and_keep_their_ids(stream):
         earlier = before.field_ids(side, before.rows("train"))[[5, 3]]
         assert segment.field_ids(side, segment.rows("train"))[:2].tolist() == earlier.tolist()
     assert segment.content_hash != stream.segment(1).content_hash
+
+
+def test_all_items_that_have_arrived_are_ranked_but_those_that_the_user_met_in_any_earlier_row(stream, log):
+    segment = stream.segment(2, stream.rows(0, 0)[:50])
+    ranking = HeldOutRanking(segment, "test")
+    keys = {side: np.concatenate([[""], log.entity_keys(side).astype(str)]) for side in ("user", "item")}
+    own = {side: np.concatenate([[""], segment.entity_keys(side).astype(str)]) for side in ("user", "item")}
+    trained = np.concatenate([stream.rows(index, 0) for index in range(3)])
+    assert set(own["item"][ranking.candidates]) == set(keys["item"][log.column("item")[trained]])
+    known = [stream.rows(index, part) for index in range(2) for part in range(3)]
+    known = np.concatenate([*known, stream.rows(2, 0), stream.rows(2, 1)])
+    met = set(zip(*(keys[side][log.column(side)[known]] for side in ("user", "item")), strict=True))
+    scores = np.random.default_rng(0).permutation(len(own["item"])).astype(np.float32)
+    found = ranking.ranks(lambda users: torch.from_numpy(scores[ranking.candidates]).expand(len(users), -1))
+    held_out = set(zip(own["user"][ranking.users], own["item"][ranking.items], strict=True))
+    of_item = dict(zip(own["item"][ranking.candidates], scores[ranking.candidates], strict=True))
+    for user, item, rank in zip(own["user"][ranking.users], own["item"][ranking.items], found, strict=True):
+        rivals = [value for other, value in of_item.items() if (user, other) not in met or (user, other) in held_out]
+        assert rank == (1 + sum(value > of_item[item] for value in rivals) if item in of_item else np.inf)
+
+
+def test_nobody_arrives_in_a_segment_that_is_left_out(tmp_path):
+    path = tmp_path / "rows.csv"
+    labels = [1] * 20 + [0, 1] * 20
+    rows = [f"u{i // 20},i{i % 7},{own},{i}\n" for i, own in enumerate(labels)]
+    path.write_text("user,item,label,time\n" + "".join(rows))
+    split = SegmentSplit(n=3, train=0.6)
+    log = prepare(Table(str(path), label="label", user="user", item="item", time="time"), split)
+    stream = Stream(log, split, 0)
+    assert stream.judged() == [1, 2]
+    assert [stream.n_arrived(index, "user") for index in range(3)] == [0, 1, 2]
+    assert stream.segment(2).vocabulary("user").tolist() == ["u1", "u2"]
+    assert Stream(log, split, 0, ranks=True).judged() == [0, 1, 2]
 
 
 def test_segments_that_cannot_be_judged_are_named(tmp_path):
