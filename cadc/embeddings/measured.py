@@ -16,8 +16,8 @@ from cadc.embeddings.coding.shapes import shapes_of
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
 
-TABLES = ("embeddings.", "linear_terms.", "factor_logit.")
-"""Prefixes of the names of a model's tables: of its embeddings, of linear terms, and of a factorisation's logit."""
+TABLES = ("embeddings.", "linear_terms.", "factor_logit.", "view_base.")
+"""Prefixes of the names of a model's tables: of its embeddings, linear terms, a factorisation's logit, and views."""
 
 
 def measure_tables(model: nn.Module) -> dict[str, Any]:

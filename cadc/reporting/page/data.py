@@ -97,6 +97,7 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
         "metrics": metric_entries(source.table.attrs["metrics"]),
         "table": {"columns": table_entries(source.table), "rows": rows_of(source.table)},
         "points": known,
+        "bytes": _size(source.table),
         "front": _front(source.table),
         "comparisons": _comparisons(source.comparison),
         "strata": _strata(source.strata),
@@ -104,13 +105,20 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
     }
 
 
+def _size(table: pd.DataFrame) -> str:
+    """Return the column of the bytes that count: those of the whole model where every row tells them."""
+    whole = "model_bytes"
+    return whole if whole in table and table[whole].notna().all() else "embedding_bytes"
+
+
 def _front(table: pd.DataFrame) -> list[int]:
     """Return the rows of a table that no other of their data set beats in the first metric, rows and bytes together."""
     names = [f"{name}_mean" for name in table.attrs["metrics"][:1]]
-    if not names or not {"dataset", "rows_kept", "embedding_bytes"} <= set(table):
+    size = _size(table)
+    if not names or not {"dataset", "rows_kept", size} <= set(table):
         return []
     directions = [higher_is_better(table.attrs["metrics"][0]), False, False]
-    values = table[[*names, "rows_kept", "embedding_bytes"]].astype("float64").reset_index(drop=True)
+    values = table[[*names, "rows_kept", size]].astype("float64").reset_index(drop=True)
     found: list[int] = []
     for _, own in values.groupby(table["dataset"].to_numpy(), sort=False):
         found += own.index[pareto_front(own.to_numpy(), directions)].tolist()

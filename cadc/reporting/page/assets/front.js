@@ -66,7 +66,7 @@ cadc.front = (place, view) => {
     cadc
       .draw(
         charts,
-        cadc.front_spec(near, domain, metric, view.groups, charts.clientWidth || 800),
+        cadc.front_spec(near, domain, metric, view, charts.clientWidth || 800),
         `${metric.label} against rows and against bytes on ${state.dataset}; the table below has the values.`,
       )
       .then((made) =>
@@ -108,9 +108,9 @@ cadc.front_table = (metric, points) => (some) => ({
     .map((point) => [point.Arm, point.rate, point.mean, point.rows, point.bytes, point.Front]),
 });
 
-cadc.front_spec = (points, domain, metric, groups, width) => {
+cadc.front_spec = (points, domain, metric, view, width) => {
   const beside = width >= 700;
-  const { color, shape } = cadc.channels(groups);
+  const { color, shape } = cadc.channels(view.groups);
   const Y = {
     field: "mean",
     type: "quantitative",
@@ -146,7 +146,7 @@ cadc.front_spec = (points, domain, metric, groups, width) => {
     params: [{ name: "brush", select: { type: "interval", resolve: "global" }, views: ["by_rows", "by_bytes"] }],
     [beside ? "hconcat" : "vconcat"]: [
       panel("rows", "rows that the network read"),
-      panel("bytes", "bytes of the tables"),
+      panel("bytes", cadc.bytes_of(view.experiment)),
     ],
   };
 };

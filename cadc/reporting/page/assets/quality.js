@@ -3,14 +3,15 @@
 cadc.X = [
   { name: "rate", label: "Rate", title: "sampling rate", format: "~%" },
   { name: "seconds", label: "Seconds", title: "total seconds", format: "~s" },
-  { name: "bytes", label: "Bytes", title: "bytes of the tables", format: "~s" },
+  { name: "bytes", label: "Bytes", title: "bytes", format: "~s" },
   { name: "rows", label: "Rows", title: "rows that the network read", format: "~s" },
 ];
 
 cadc.quality = (place, view) => {
   const { element: el } = cadc;
   const has = (name) => cadc.points(view).some((point) => point[name] !== null && point[name] !== undefined);
-  const axes = cadc.X.filter((one) => has(one.name));
+  const named = (one) => (one.name === "bytes" ? { ...one, title: cadc.bytes_of(view.experiment) } : one);
+  const axes = cadc.X.filter((one) => has(one.name)).map(named);
   const state = { x: cadc.first_axis(view, axes), scale: "most" };
   const panels = el("div", { class: "panels" });
   place.append(
@@ -47,7 +48,7 @@ cadc.quality = (place, view) => {
   const draw = () => {
     const points = cadc.points(view);
     const metric = view.experiment.metrics.find((one) => one.name === view.metric);
-    const x = cadc.X.find((one) => one.name === state.x);
+    const x = axes.find((one) => one.name === state.x);
     cadc.panels(
       panels,
       view.datasets.filter((dataset) => points.some((point) => point.dataset === dataset)),

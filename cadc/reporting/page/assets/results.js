@@ -154,6 +154,9 @@ cadc.arms = (view) => {
   return place;
 };
 
+// Returns what the bytes of an experiment are of.
+cadc.bytes_of = (experiment) => `bytes of the ${experiment.bytes === "model_bytes" ? "whole model" : "tables"}`;
+
 // Returns the points that are drawn, with the values of the metric, and those of their runs.
 cadc.points = (view) => {
   const { experiment, rows, metric } = view;
@@ -178,7 +181,7 @@ cadc.points = (view) => {
         high: half === null ? null : mean + half,
         seeds: row.seeds,
         seconds: row.total_s_mean,
-        bytes: row.embedding_bytes,
+        bytes: row[experiment.bytes],
         rows: row.rows_kept,
         values: point.runs
           .map((id) => ({ id, seed: cadc.data.runs[id].seed, value: found(id) }))
