@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cadc.cli.experiment import add_grid_arguments, command, for_each, is_part, own_folder
 from cadc.cli.folders import OUTPUTS, RESULTS
+from cadc.cli.grid import add_grid_arguments, command, for_each, is_part, own_folder
 from cadc.cli.output import show
 from cadc.cli.table import require_complete
 from cadc.errors import CadcError, UsageError, shown

@@ -1,33 +1,19 @@
 """What a grid would take: which of its runs are finished, and the time of the others, from records. No data is read."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from cadc.configuration.nested import part
-from cadc.errors import CadcError, UsageError
-from cadc.execution.time_left import own_seconds
+from cadc.errors import CadcError
+from cadc.execution.recorded_costs import LIKENESS, RecordedCosts, with_settings
 from cadc.experiment import Cell
-from cadc.ledger.identity import arm_signature, run_code, signature
+from cadc.ledger.identity import run_code, signature
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import results_dir
 from cadc.pipeline.settings import Settings
 from cadc.reporting.lookup import RECORDS, committed_records
-
-SHARED = ("prepare_s", "factorize_s")
-"""Seconds of stages that runs share through the cache, where all records of a stage have those of its one making."""
-
-
-LIKENESS = (
-    "as other runs of their arms",
-    "as runs of the same options and rate",
-    "as runs of the same model and rate",
-    "as the average run on the same data",
-)
-"""What the time of a run rests on, the closest first."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +89,8 @@ def forecast(cells: Sequence[Cell], ledger: Ledger, experiment: str | None = Non
         signature(settings): (cell.arm, settings) for cell in cells for settings in [Settings.compose(cell.overrides)]
     }
     records = [(record, str(ledger.folder)) for record in _finished(ledger)]
-    done = {(signature(settings), record["code"]["hash"]) for record, settings in _read(records) if settings}
-    costs = _Costs([*records, *_committed(experiment)])
+    done = {(signature(settings), record["code"]["hash"]) for record, settings in with_settings(records) if settings}
+    costs = RecordedCosts([*records, *_committed(experiment)])
     arms = Counter(arm for arm, _ in runs.values())
     finished = dict.fromkeys(arms, 0)
     seconds: dict[str, float | None] = dict.fromkeys(arms, 0.0)
@@ -128,7 +114,7 @@ def forecast_run(overrides: Sequence[str], ledger: Ledger) -> tuple[float | None
     overrides : of the run.
     ledger : whose records count, beside those of all results.
     """
-    costs = _Costs([*((record, str(ledger.folder)) for record in _finished(ledger)), *_committed(None)])
+    costs = RecordedCosts([*((record, str(ledger.folder)) for record in _finished(ledger)), *_committed(None)])
     seconds, likeness = costs.expected(Settings.compose(overrides))
     return seconds, f"{_sources(sorted(costs.places), sorted(costs.machines))}: {likeness}"
 
@@ -149,85 +135,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def seconds_of_sweep(records: Iterable[Record]) -> float:
-    """Return the seconds of recorded runs one after the other, each stage that they share once."""
-    kept = list(records)
-    stages = {stage for record in kept for stage in _stages(record)}
-    return sum(map(own_seconds, kept)) + sum(seconds for _, seconds in stages)
-
-
-def _stages(record: Record) -> set[tuple[str, float]]:
-    """Return the stages of a run that other runs may share, told apart by their seconds."""
-    return {(stage, float(part(record, "cost").get(stage) or 0.0)) for stage in SHARED}
-
-
-class _Costs:
-    """Seconds of recorded runs, by how much they are like a run.
-
-    Parameters
-    ----------
-    records : each with the place where it was found.
-    """
-
-    def __init__(self, records: Sequence[tuple[Record, str]]) -> None:
-        self.seconds: dict[object, list[float]] = {}
-        self.shared: dict[object, set[tuple[str, float]]] = {}
-        self.origins: dict[object, set[tuple[str, str]]] = {}
-        self.used: set[object] = set()
-        for (record, place), (_, settings) in zip(records, _read(records), strict=True):
-            if settings is None:
-                continue
-            cpu = str(part(record, "environment").get("cpu") or "a processor without a name")
-            for key in _keys(settings):
-                self.seconds.setdefault(key, []).append(own_seconds(record))
-                self.shared.setdefault(key, set()).update(_stages(record))
-                self.origins.setdefault(key, set()).add((place, cpu))
-
-    def expected(self, settings: Settings) -> tuple[float | None, str]:
-        """Return the seconds that a run would take without the stages that it shares, and what they rest on."""
-        for key, basis in zip(_keys(settings), LIKENESS, strict=True):
-            if key in self.seconds:
-                self.used.add(key)
-                return fmean(self.seconds[key]), basis
-        return None, "unknown"
-
-    @property
-    def shared_seconds(self) -> float:
-        """Seconds of the stages that the runs share."""
-        return sum(seconds for _, seconds in {stage for key in self.used for stage in self.shared[key]})
-
-    @property
-    def places(self) -> set[str]:
-        """Folders of the records that were used."""
-        return {place for key in self.used for place, _ in self.origins[key]}
-
-    @property
-    def machines(self) -> set[str]:
-        """Processors of the records that were used."""
-        return {cpu for key in self.used for _, cpu in self.origins[key]}
-
-
-def _keys(settings: Settings) -> list[object]:
-    """Return what runs that take about as long agree in, the closest first."""
-    choices = settings.config["choices"]
-    rate = settings.sampler.option("rate") if settings.sampler else None
-    options = [choices.get(group) for group in ("model", "embedding", "initializer", "trainer")]
-    views = sorted(settings.views)
-    data = str((settings.source.cls.__name__, sorted(settings.source.options.items())))
-    return [arm_signature(settings), str((data, rate, options, views)), (data, choices.get("model"), rate), data]
-
-
-def _read(records: Iterable[tuple[Record, str]]) -> list[tuple[Record, Settings | None]]:
-    """Return each record with its settings; None for a run of components that are no longer installed."""
-    found: list[tuple[Record, Settings | None]] = []
-    for record, _ in records:
-        try:
-            found.append((record, Settings.of(record["config"])))
-        except UsageError:
-            found.append((record, None))
-    return found
 
 
 def _finished(ledger: Ledger) -> list[dict[str, Any]]:

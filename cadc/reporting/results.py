@@ -13,9 +13,9 @@ from cadc.errors import CadcError, reason
 from cadc.experiment import Experiment
 from cadc.ledger.store import Ledger, Record
 from cadc.reporting.columns import MISSING
-from cadc.reporting.comparison import FILE as COMPARISON
-from cadc.reporting.comparison import compare_points
-from cadc.reporting.comparison_columns import add_comparison, comparison_markdown
+from cadc.reporting.comparisons.columns import add_comparison, comparison_markdown
+from cadc.reporting.comparisons.comparison import compare_points
+from cadc.reporting.comparisons.kept import FILE as COMPARISON
 from cadc.reporting.drawn.difference_panel import drawn_differences
 from cadc.reporting.drawn.figure import write_figure
 from cadc.reporting.lookup import RECORDS

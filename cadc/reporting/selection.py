@@ -10,8 +10,8 @@ from cadc.evaluation.prefixes import VALIDATION
 from cadc.experiment import Choosing, Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.reporting.columns import higher_is_better, is_empty, label, value_of
-from cadc.reporting.comparison import compare_points
-from cadc.reporting.comparison_columns import interval_of
+from cadc.reporting.comparisons.columns import interval_of
+from cadc.reporting.comparisons.comparison import compare_points
 from cadc.reporting.model_bytes import ModelBytes
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.pareto import is_non_inferior, pareto_front, smallest

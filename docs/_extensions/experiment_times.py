@@ -8,7 +8,8 @@ from pathlib import Path
 from generated import add_directive, table
 from sphinx.application import Sphinx
 
-from cadc.execution.forecast import duration, seconds_of_sweep
+from cadc.execution.forecast import duration
+from cadc.execution.recorded_costs import seconds_of_sweep
 from cadc.experiment import load_experiment, names
 from cadc.reporting.lookup import committed_records
 

@@ -7,7 +7,7 @@ from cadc.evaluation.statistics import compare
 from cadc.experiment import Reference
 from cadc.ledger import Ledger
 from cadc.provenance.fingerprint import file_hash
-from cadc.reporting.comparison import compare_points
+from cadc.reporting.comparisons.comparison import compare_points
 from cadc.reporting.points import Point
 from tests.reporting.made_up import made_up_columns
 

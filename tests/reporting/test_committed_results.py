@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from cadc.reporting.columns import higher_is_better
-from cadc.reporting.comparison import kept_comparison
-from cadc.reporting.comparison_columns import interval_of
+from cadc.reporting.comparisons.columns import interval_of
+from cadc.reporting.comparisons.kept import kept_comparison
 from cadc.reporting.page.source import from_results
 from tests.evaluation.statistics.verdict_rules import expected, read
 from tests.support.commands import cadc

@@ -9,8 +9,9 @@ import pytest
 from cadc.evaluation.statistics import compare, holm, verdict
 from cadc.experiment import Reference
 from cadc.provenance.fingerprint import file_hash
-from cadc.reporting.comparison import COLUMNS, compare_points
-from cadc.reporting.comparison_columns import add_comparison, comparison_markdown, interval_of
+from cadc.reporting.comparisons.columns import add_comparison, comparison_markdown, interval_of
+from cadc.reporting.comparisons.comparison import compare_points
+from cadc.reporting.comparisons.kept import COLUMNS
 from tests.evaluation.statistics.verdict_rules import read
 from tests.reporting.scored_table import Table, expected
 

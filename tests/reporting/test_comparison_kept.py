@@ -6,7 +6,8 @@ import pytest
 from cadc.errors import CadcError, DataError
 from cadc.experiment import Reference
 from cadc.provenance.fingerprint import file_hash
-from cadc.reporting.comparison import FILE, compare_points
+from cadc.reporting.comparisons.comparison import compare_points
+from cadc.reporting.comparisons.kept import FILE
 from tests.reporting.scored_table import test_rows
 
 

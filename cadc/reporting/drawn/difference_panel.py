@@ -21,7 +21,7 @@ DECIDED = ("better", "as good", "worse", "equal")
 class DifferencePanel(Panel):
     """A forest plot: a line for each arm that is compared, a block for each metric and reference.
 
-    Its rows are those of a comparison, see `cadc.reporting.comparison`. What is undecided is hollow.
+    Its rows are those of a comparison, see `cadc.reporting.comparisons.comparison`. What is undecided is hollow.
     """
 
     stacked: ClassVar[bool] = True

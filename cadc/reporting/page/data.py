@@ -10,7 +10,7 @@ import pandas as pd
 from cadc import __version__
 from cadc.ledger.store import Ledger
 from cadc.reporting.columns import higher_is_better
-from cadc.reporting.comparison_columns import interval_of, p_of
+from cadc.reporting.comparisons.columns import interval_of, p_of
 from cadc.reporting.page.calibration import calibration
 from cadc.reporting.page.columns import metric_entries, plain_entries, rows_of, table_entries
 from cadc.reporting.page.runs import RunData

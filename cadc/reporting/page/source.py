@@ -13,9 +13,9 @@ from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file, user_path
 from cadc.reporting.columns import MISSING, is_empty
-from cadc.reporting.comparison import FILE as COMPARISON
-from cadc.reporting.comparison import kept_comparison
-from cadc.reporting.comparison_columns import add_comparison
+from cadc.reporting.comparisons.columns import add_comparison
+from cadc.reporting.comparisons.kept import FILE as COMPARISON
+from cadc.reporting.comparisons.kept import kept_comparison
 from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.points import Point, points
 from cadc.reporting.provenance import PROVENANCE

@@ -47,10 +47,10 @@ def sweep_to_watch(ledger: Ledger, name: str = "") -> Sweep | None:
     ledger : that is looked at.
     name : of an experiment or a study; empty for any sweep.
     """
+    # Looked for first: a sweep that begins meanwhile is noted before its first run.
+    alone = None if name else of_running(ledger)
     found = [sweep for sweep in sweeps(ledger) if sweep.is_running and name in ("", sweep.name)]
-    if found:
-        return found[-1]
-    return None if name else of_running(ledger)
+    return found[-1] if found else alone
 
 
 class Watch:

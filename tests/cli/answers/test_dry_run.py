@@ -12,6 +12,8 @@ from tests.support.commands import TINY, cadc, runs
 
 
 def test_a_grid_that_was_never_run_is_counted_and_nothing_is_written(experiments):
+    prepared = Path(os.environ["CADC_CACHE"]) / "prepared"
+    before = sorted(prepared.glob("*"))
     answer = cadc("experiment", "tiny", "--dry-run")
     assert answer.status == 0
     assert answer.out.splitlines()[-2:] == [
@@ -20,8 +22,7 @@ def test_a_grid_that_was_never_run_is_counted_and_nothing_is_written(experiments
     ]
     assert runs() == []
     assert not Path("results").exists() and not Path("outputs").exists()
-    prepared = Path(os.environ["CADC_CACHE"]) / "prepared"
-    assert not prepared.exists() or not list(prepared.iterdir())
+    assert sorted(prepared.glob("*")) == before
 
 
 def test_finished_runs_are_counted(finished):

@@ -9,68 +9,17 @@ import pandas as pd
 
 from cadc.errors import DataError
 from cadc.evaluation.metrics.lookup import metric
-from cadc.evaluation.statistics import CrossedInterval, Memory, compare, judge_family
+from cadc.evaluation.statistics import Memory, compare
 from cadc.evaluation.statistics.delong import delong
 from cadc.evaluation.statistics.verdict import EQUAL
 from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import digest
+from cadc.reporting.comparisons.kept import COLUMNS, FILE, judged, kept_comparison, typed
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point, names_of
-from cadc.reporting.saved import SavedRows, read_kept
+from cadc.reporting.saved import SavedRows
 from cadc.terminal.progress import say
-
-FILE = "comparison.csv"
-
-COLUMNS = [
-    "family",
-    "dataset",
-    "arm",
-    "rate",
-    "metric",
-    "margin",
-    "reference",
-    "reference_rate",
-    "seeds",
-    "unit",
-    "n_units",
-    "difference",
-    "standard_error",
-    "degrees_of_freedom",
-    "low",
-    "high",
-    "low_95",
-    "high_95",
-    "p",
-    "p_holm",
-    "p_margin",
-    "p_margin_holm",
-    "verdict",
-    "share",
-    "share_low",
-    "share_high",
-    "delong_se",
-    "runs",
-]
-"""`low` and `high` are the interval that belongs to the verdict, adjusted as its test is; `low_95` and `high_95` are
-that of this comparison alone. `p` is two-sided, of no difference; `p_margin` one-sided, of a disadvantage of the margin
-or more; those ending in `_holm` are adjusted over the family, and empty where nothing was tested. `share` is the arm's
-metric over the reference's, for ranks only; `delong_se` DeLong's standard error of a difference in AUC over one seed's
-rows, which takes rows as independent and models as fixed; `runs` a hash."""
-
-ESTIMATED = {
-    "estimate": "difference",
-    "standard_error": "standard_error",
-    "degrees_of_freedom": "degrees_of_freedom",
-    "low": "low_95",
-    "high": "high_95",
-}
-"""Parts of the interval of a comparison alone, and their columns."""
-
-JUDGED = ("low", "high", "p_holm", "p_margin_holm")
-
-LATER = ("low_95", "high_95", "delong_se")
-"""Columns that comparisons of earlier versions lack; their `low` and `high` were those of the comparison alone."""
 
 Pair: TypeAlias = tuple[Record, Record]
 Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
@@ -140,7 +89,7 @@ def compare_points(
         if both:
             line |= _compared(reference, row, both, saved, memory)
     frame = pd.DataFrame(lines, columns=COLUMNS)
-    return _typed(judged(frame))
+    return typed(judged(frame))
 
 
 def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
@@ -148,34 +97,6 @@ def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
     for reference, _, both in wanted:
         file = metric(reference.metric).table.file
         yield from ((record["id"], file) for pair in both for record in pair)
-
-
-def judged(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return a comparison with the verdict on each line, its interval, and p values adjusted over its family.
-
-    They follow from differences, standard errors and seeds. The verdict of a line of equal arms is `equal` before.
-    """
-    families = [family for _, family in comparison.groupby("family", sort=False)]
-    return pd.concat([_judged(family) for family in families]) if families else comparison
-
-
-def _judged(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison with one reference, judged."""
-    frame = frame.astype(dict.fromkeys(JUDGED, "float64"))
-    is_compared = frame["p"].notna()
-    lines = frame[is_compared].to_dict("records")
-    found = judge_family(
-        [
-            CrossedInterval(**{name: line[own] for name, own in ESTIMATED.items()}, n_seeds=int(line["seeds"]))
-            for line in lines
-        ],
-        [line["verdict"] == EQUAL for line in lines],
-        float(frame["margin"].iloc[0]),
-        metric(frame["metric"].iloc[0]).higher_is_better,
-    )
-    if found:
-        frame.loc[is_compared, ["verdict", *JUDGED]] = pd.DataFrame(found, frame.index[is_compared]).to_numpy()
-    return frame
 
 
 def _known(reference: Reference, row: Point, other: Point | None, both: Sequence[Pair]) -> dict[str, Any]:
@@ -241,29 +162,6 @@ def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str)
         if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
             return frame
     return None
-
-
-def kept_comparison(path: Path) -> pd.DataFrame | None:
-    """Return a comparison that is kept beside results, judged by the rules of today; None if there is none.
-
-    Raises
-    ------
-    CadcError : if the file is not a comparison, or was changed.
-    """
-    frame = read_kept(path, COLUMNS, ["runs", "verdict"], later=LATER)
-    if frame is None:
-        return None
-    if frame["low_95"].isna().all():
-        is_equal = (frame["difference"] == 0) & (frame["standard_error"] == 0)
-        frame = frame.assign(low_95=frame["low"], high_95=frame["high"])
-        frame.loc[is_equal, "verdict"] = EQUAL
-    return _typed(judged(frame))
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Set the types of columns that may have empty lines, so that a kept file is written again as it was."""
-    numbers = dict.fromkeys(["rate", "reference_rate", "share", "share_low", "share_high", "delong_se"], "float64")
-    return frame.astype({"seeds": "Int64", "n_units": "Int64"} | numbers)
 
 
 def _print_left_out(reference: Reference, reason: str) -> None:
