@@ -6,7 +6,7 @@ from cadc.configuration.components import Component
 from cadc.execution.jobs import Job
 from cadc.execution.observer import EpochObserver
 from cadc.loggers.failures import failures
-from cadc.loggers.logger import Follower, RunLogger
+from cadc.loggers.logger import EpochLog, RunLogger
 from cadc.terminal.progress import say
 from cadc.training.fit_state import History
 
@@ -22,7 +22,7 @@ class LoggedEpochs(EpochObserver):
     def __init__(self, job: Job) -> None:
         self.job = job
         self.logger = Component.read(job.settings.config["logger"], "logger", RunLogger)
-        self._curve: Follower | None = None
+        self._curve: EpochLog | None = None
         if job.settings.fit is not None and self.logger not in failures:
             self._try(self._begin)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 
-class Follower(Protocol):
+class EpochLog(Protocol):
     """Takes the epochs of one run while it is trained."""
 
     def extend(self, history: Sequence[Mapping[str, float]]) -> None:
@@ -29,7 +29,7 @@ class RunLogger(ABC):
     def require_installed(cls) -> None:
         """Raise a UsageError if a package is missing that this logger needs; called before anything is run."""
 
-    def follow(self, run_id: str, config: Mapping[str, Any]) -> Follower | None:
+    def follow(self, run_id: str, config: Mapping[str, Any]) -> EpochLog | None:
         """Return what takes the epochs of a run as they end; None if this logger waits for the finished run.
 
         Parameters

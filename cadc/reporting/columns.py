@@ -23,6 +23,9 @@ HEADS = {
     "psnr_mean": "PSNR (dB)",
 }
 
+COSTS = ("rows_kept", "total_s_mean", "embedding_bytes")
+"""Columns of costs that tables show beside their metrics, in this order."""
+
 MARGIN = "margin"
 """Attribute of a table: the margin of its only reference, which intervals in print are held against."""
 

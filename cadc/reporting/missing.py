@@ -10,7 +10,7 @@ from cadc.ledger.identity import signature
 from cadc.ledger.store import Record
 from cadc.pipeline.settings import Settings
 from cadc.reporting.columns import MISSING
-from cadc.reporting.points import Point, names_of
+from cadc.reporting.points import Point, at_rate, names_of
 
 MOST_NAMED = 5
 """Arms that a note names."""
@@ -54,8 +54,7 @@ def missing_note(rows: Sequence[Point]) -> str | None:
     """Return a sentence that names the runs without a result; None without any."""
     named = []
     for point, name in zip(rows, names_of(rows), strict=True):
-        rate = point.columns["rate"]
-        where = name if rate is None else f"{name} at {100 * rate:g} %"
+        where = at_rate(name, point.columns["rate"])
         seeds: dict[str, list[str]] = {}
         for record in point.records:
             if MISSING in record:

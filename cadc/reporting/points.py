@@ -119,6 +119,11 @@ SHOWN_AS = {"embedding": "{}", "ratio": "{:g}x", "dim": "d = {}"}
 """Columns besides the rate in which points of an arm may differ, and how names show them."""
 
 
+def at_rate(name: str, rate: float | None) -> str:
+    """Return a name with the sampling rate, `mf frozen at 10 %`."""
+    return name if rate is None else f"{name} at {100 * rate:g} %"
+
+
 def names_of(rows: Sequence[Point]) -> list[str]:
     """Return a name for each point: the arm, and what else than the rate tells it from the arm's others, `lma, 16x`."""
     values: dict[tuple[str, str], dict[str, set[Any]]] = {}

@@ -6,8 +6,8 @@ import pandas as pd
 
 from cadc.experiment import Reference
 from cadc.reporting.columns import higher_is_better, label
-from cadc.reporting.points import Point, names_of
-from cadc.reporting.verdicts import at, has_network
+from cadc.reporting.points import Point, at_rate, names_of
+from cadc.reporting.verdicts import has_network, without_margin
 
 GOOD = {"better": "better than", "as good": "as good as", "equal": "equal to"}
 """Verdicts of rows that do as well as a reference, and how a sentence puts them."""
@@ -28,12 +28,12 @@ def seen_lines(
     if reference is None or comparison is None or f"{reference.metric}_mean" not in table:
         return []
     lines = comparison[comparison["family"] == reference.family].to_dict("records")
-    names = [at(name, point.columns["rate"]) for name, point in zip(names_of(rows), rows, strict=True)]
+    names = [at_rate(name, point.columns["rate"]) for name, point in zip(names_of(rows), rows, strict=True)]
     # A run without a result leaves its row empty.
     shown = table.assign(
         name=names,
         verdict=[line["verdict"] for line in lines],
-        as_good=[_plain(line["verdict"]) in GOOD for line in lines],
+        as_good=[without_margin(line["verdict"]) in GOOD for line in lines],
         network=[has_network(point) for point in rows],
     )
     return [
@@ -41,11 +41,6 @@ def seen_lines(
         for dataset, own in shown[table[f"{reference.metric}_mean"].notna()].groupby("dataset", sort=False)
         if "reference" in set(own["verdict"])
     ]
-
-
-def _plain(verdict: object) -> str:
-    """Return a verdict without its margin."""
-    return str(verdict).partition(" (")[0]
 
 
 def _sentence(reference: Reference, own: pd.DataFrame) -> str:
@@ -59,7 +54,7 @@ def _sentence(reference: Reference, own: pd.DataFrame) -> str:
     else:
         best = good.iloc[0]
         said = f"{best['name']} has {label(reference.metric)} {best[metric]:.4f} with {best['rows_kept']:,} rows"
-        said += f", {GOOD[_plain(best['verdict'])]} {of_reference} (margin {reference.margin:g})"
+        said += f", {GOOD[without_margin(best['verdict'])]} {of_reference} (margin {reference.margin:g})"
     controls = own[~own["network"] & (own["model"] != "oracle")].sort_values(metric, ascending=is_low_first)
     if not controls.empty:
         said += f"; without a network, {controls.iloc[0]['name']} has {controls.iloc[0][metric]:.4f}"

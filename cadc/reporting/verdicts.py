@@ -11,7 +11,7 @@ from cadc.experiment import Reference
 from cadc.reporting.columns import higher_is_better, is_empty, label, value_of
 from cadc.reporting.model_bytes import ModelBytes
 from cadc.reporting.pairs import counterpart, pairs
-from cadc.reporting.points import Point, names_of
+from cadc.reporting.points import Point, at_rate, names_of
 
 FILE = "verdicts.md"
 
@@ -19,6 +19,15 @@ ORDER = ("better", "as good", "equal", "divided", "worse", "undecided", "one see
 
 MORE_BYTES = 1.1
 """Share of a reference's bytes above which a row is said to serve more."""
+
+
+def without_margin(verdict: object) -> str:
+    """Return a verdict without its margin.
+
+    >>> without_margin("as good (0.002)")
+    'as good'
+    """
+    return str(verdict).partition(" (")[0]
 
 
 def together(verdicts: Sequence[str]) -> str:
@@ -29,7 +38,7 @@ def together(verdicts: Sequence[str]) -> str:
     >>> together(["better", "as good (0.002)"]), together(["better", "worse"]), together(["as good (0)", "undecided"])
     ('as good', 'divided', 'undecided')
     """
-    plain = {verdict.partition(" (")[0] for verdict in verdicts}
+    plain = {without_margin(verdict) for verdict in verdicts}
     if {"better", "worse"} <= plain:
         return "divided"
     if "equal" in plain and len(plain) > 1:
@@ -53,22 +62,13 @@ def verdict_lines(
     rows, table : points and table of the same order.
     comparison : as `compare_points` returns it, for each reference a line for each row.
     """
-    names = [_name(name, point) for name, point in zip(names_of(rows), rows, strict=True)]
+    names = [at_rate(name, point.columns["rate"]) for name, point in zip(names_of(rows), rows, strict=True)]
     return [
         *(_verdicts(references, rows, names, comparison) if comparison is not None else ()),
         *_beaten(references, rows, names, table.attrs["metrics"]),
         *_larger(references, rows, names),
         *_mixed(rows, names),
     ]
-
-
-def _name(name: str, point: Point) -> str:
-    return at(name, point.columns["rate"])
-
-
-def at(name: str, rate: float | None) -> str:
-    """Return a name with the sampling rate, `mf frozen at 10 %`."""
-    return name if rate is None else f"{name} at {100 * rate:g} %"
 
 
 def _verdicts(
@@ -90,7 +90,7 @@ def _verdicts(
                     cell = f"{names[place]} ({', '.join(_difference(line) for line in judged)})"
                     cells = found.setdefault(tuple(line["metric"] for line in judged), {})
                     cells.setdefault(together([line["verdict"] for line in judged]), []).append(cell)
-            against = at(str(replace(own[0], rate=None)), own[0].rate)
+            against = at_rate(str(replace(own[0], rate=None)), own[0].rate)
             for metrics, cells in sorted(found.items(), key=lambda item: -len(item[0])):
                 parts = [f"{verdict}: {'; '.join(cells[verdict])}" for verdict in ORDER if verdict in cells]
                 yield f"{dataset}, against {against} by {' and '.join(map(label, metrics))}: {'. '.join(parts)}."

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.experiment.columns import is_metric_column
-from cadc.reporting.columns import head, higher_is_better, is_empty, label
+from cadc.reporting.columns import COSTS, head, higher_is_better, is_empty, label
 from cadc.reporting.points import leading_columns
 
 KINDS = {
@@ -33,9 +33,6 @@ KINDS = {
 }
 """Kinds of columns whose name does not tell them otherwise; numbers are `number`, all else `text`."""
 
-FIRST = ("rows_kept", "total_s_mean", "embedding_bytes")
-"""Costs that are shown at first."""
-
 DIGITS = 12
 """Significant digits of numbers; that of a table are rounded to six decimals."""
 
@@ -52,7 +49,7 @@ def table_entries(table: pd.DataFrame) -> list[dict[str, Any]]:
     """
     names = [str(name) for name in table]
     metrics = table.attrs["metrics"]
-    at_first = {*FIRST, *(f"{name}_mean" for name in metrics)}
+    at_first = {*COSTS, *(f"{name}_mean" for name in metrics)}
     if {"dataset", "arm", "rate"} <= set(names):
         at_first |= set(leading_columns(table))
     else:

@@ -22,6 +22,7 @@ SCRIPTS = (
     "front.js",
     "comparisons.js",
     "strata.js",
+    "calibration.js",
     "runs.js",
     "start.js",
 )
@@ -52,18 +53,23 @@ def html(data: dict[str, Any]) -> str:
     )
 
 
-def policy(scripts: list[str], is_live: bool = False) -> str:
+def policy(scripts: list[str], is_live: bool = False, has_figures: bool = False) -> str:
     """Return the content security policy of a page: only these scripts are run, and nothing is fetched.
 
-    A page that watches a sweep may load the scripts that lie beside it, too.
-
     Charts set styles of their own, which cannot fetch anything either.
+
+    Parameters
+    ----------
+    scripts : texts of the page's own scripts.
+    is_live : whether the page may load the scripts that lie beside it, too, as one that watches a sweep does.
+    has_figures : whether it may show pictures that lie beside it, and none that a script makes.
     """
     hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
     # What 'self' means for a file that was opened without a server, browsers do not agree about.
     beside = " 'self' file:" if is_live else ""
+    images = "'self' file: data:" if has_figures else "data: blob:"
     return (
-        f"default-src 'none'; script-src {hashes}{beside}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src {hashes}{beside}; style-src 'unsafe-inline'; img-src {images}; "
         "base-uri 'none'; form-action 'none'"
     )
 

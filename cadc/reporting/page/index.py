@@ -72,7 +72,7 @@ def index_html(folders: Sequence[Path], output: Path, command: str = "") -> str:
         json=as_text(data),
         style=asset(STYLE),
         scripts=scripts,
-        policy=policy(scripts).replace("img-src data: blob:", "img-src 'self' file: data:"),
+        policy=policy(scripts, has_figures=True),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cadc.escape import latex as escape
 from cadc.evaluation.statistics import interval_text
-from cadc.reporting.columns import LEVELS, MARGIN, head, is_empty, label, shown
+from cadc.reporting.columns import COSTS, LEVELS, MARGIN, head, is_empty, label, shown
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
 
 
@@ -23,7 +23,7 @@ def latex(table: pd.DataFrame) -> str:
     names = [str(name) for name in table.columns]
     metrics = [name.removesuffix("_ci") for name in names if name.endswith("_ci")]
     usual = leading_columns(table)
-    costs = [name for name in ("rows_kept", "total_s_mean", "embedding_bytes") if name in names]
+    costs = [name for name in COSTS if name in names]
     known = {*ARM_COLUMNS, "seeds", *costs, *(f"{m}_{kind}" for m in metrics for kind in ("mean", "std", "ci"))}
     further = [name for name in names if name not in known and not _is_end(name)]
     chosen = [*usual, *metrics, *costs, *further]

@@ -10,11 +10,8 @@ import pandas as pd
 from cadc.evaluation.metrics.lookup import metric as metric_named
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.statistics import interval_text
-from cadc.reporting.columns import MARGIN, MISSING, head, is_empty, label, shown, shown_in
+from cadc.reporting.columns import COSTS, MARGIN, MISSING, head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
-
-COSTS = ("rows_kept", "total_s_mean", "embedding_bytes")
-"""Columns of every table beside its metrics, in this order."""
 
 DATASET, ARM = "dataset", "arm"
 

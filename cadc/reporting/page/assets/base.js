@@ -47,6 +47,10 @@ cadc.bytes = (value) => {
   return `${Number((value / 1000 ** power).toPrecision(3))} ${units[power]}`;
 };
 
+// Returns a metric of a run, of the test part if it has that, or null.
+cadc.metric_of = (run, name) =>
+  ["test/", "val/", ""].map((prefix) => run.metrics[prefix + name]).find((value) => value !== undefined) ?? null;
+
 // Returns the rows of a table as objects by the names of its columns.
 cadc.objects = (table) =>
   table.rows.map((row) => Object.fromEntries(table.columns.map((one, at) => [one.name, row[at]])));

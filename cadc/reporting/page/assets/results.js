@@ -93,6 +93,19 @@ cadc.select = (label, choices, first, change) =>
   );
 
 // A choice that several charts share stands beside each of them, and shows what was chosen in any.
+// Returns the rates of rows as choices, the lowest first.
+cadc.rates_of = (rows) =>
+  [...new Set(rows.map((row) => row.rate).filter((rate) => rate !== null))]
+    .sort((a, b) => a - b)
+    .map((rate) => ({ name: String(rate), label: cadc.shown("rate", rate) }));
+
+// Returns whether a row is drawn at a rate; arms without a rate, or with a single one, always are.
+cadc.at_rate = (rows) => {
+  const rates = new Map();
+  rows.forEach((row) => rates.set(row.arm, (rates.get(row.arm) ?? new Set()).add(row.rate)));
+  return (row, rate) => row.rate === null || rates.get(row.arm).size === 1 || String(row.rate) === rate;
+};
+
 cadc.metric_choice = (view) => {
   if (view.experiment.metrics.length < 2) return null;
   const made = cadc.choice("Metric", view.experiment.metrics, view.metric, (name) => {
@@ -165,10 +178,6 @@ cadc.points = (view) => {
       const row = rows[at],
         mean = row[`${metric}_mean`],
         half = row[`${metric}_ci`] ?? null;
-      const found = (id) =>
-        ["test/", "val/", ""]
-          .map((prefix) => cadc.data.runs[id].metrics[prefix + metric])
-          .find((value) => value !== undefined);
       return {
         at,
         row,
@@ -184,8 +193,8 @@ cadc.points = (view) => {
         bytes: row[experiment.bytes],
         rows: row.rows_kept,
         values: point.runs
-          .map((id) => ({ id, seed: cadc.data.runs[id].seed, value: found(id) }))
-          .filter((one) => one.value !== undefined && one.value !== null),
+          .map((id) => ({ id, seed: cadc.data.runs[id].seed, value: cadc.metric_of(cadc.data.runs[id], metric) }))
+          .filter((one) => one.value !== null),
       };
     })
     .filter((point) => point.mean !== null && point.mean !== undefined && !view.off.has(point.group));

@@ -3,9 +3,8 @@
 cadc.configuration_of = (id) =>
   new Map(
     cadc.data.configuration
-      .map((one, at) => [one.key, cadc.data.runs[id].configuration[at]])
-      .filter(([, place]) => place >= 0)
-      .map(([key, place]) => [key, cadc.data.configuration.find((one) => one.key === key).values[place]]),
+      .map((one, at) => [one.key, one.values[cadc.data.runs[id].configuration[at]]])
+      .filter(([, value]) => value !== undefined),
   );
 cadc.run_name = (id) => {
   const run = cadc.data.runs[id];
@@ -17,8 +16,6 @@ cadc.run_name = (id) => {
 cadc.runs = (place) => {
   const { data } = cadc;
   const metrics = [...new Set(data.experiments.flatMap((one) => one.metrics.map((metric) => metric.name)))];
-  const value = (run, metric) =>
-    ["test/", "val/", ""].map((prefix) => run.metrics[prefix + metric]).find((found) => found !== undefined) ?? null;
   const several = new Set(Object.values(data.runs).map((run) => run.dataset)).size > 1;
   const column = (name, label, kind, shown = true) => ({ name, label, kind, shown });
   cadc.table(
@@ -49,7 +46,7 @@ cadc.runs = (place) => {
         run.rate,
         run.seed,
         run.status,
-        ...metrics.map((name) => value(run, name)),
+        ...metrics.map((name) => cadc.metric_of(run, name)),
         run.cost.total_s ?? null,
         run.bytes.embedding ?? null,
         run.finished_at,

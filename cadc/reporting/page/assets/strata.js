@@ -1,13 +1,11 @@
 "use strict";
-// Metrics by stratum, and how well probabilities agree with what was observed.
+// Metrics by stratum.
 cadc.strata = (place, view) => {
   const { element: el } = cadc;
   const table = view.experiment.strata;
   const rows = cadc.objects(table);
   const kinds = [...new Set(rows.map((row) => row.by))].map((name) => ({ name, label: name }));
-  const rates = [...new Set(rows.filter((row) => row.rate !== null).map((row) => row.rate))]
-    .sort((a, b) => a - b)
-    .map((rate) => ({ name: String(rate), label: cadc.shown("rate", rate) }));
+  const rates = cadc.rates_of(rows);
   const state = { by: kinds[0].name, rate: rates[0]?.name };
   const panels = el("div", { class: "panels" });
   place.append(
@@ -35,8 +33,7 @@ cadc.strata = (place, view) => {
     el("details", {}, el("summary", {}, "The values as a table"), el("div", { "data-view": "strata-table" })),
   );
   cadc.table(place.querySelector('[data-view="strata-table"]'), table, { label: `strata of ${view.experiment.title}` });
-  const of_arm = new Map();
-  rows.forEach((row) => of_arm.set(row.arm, (of_arm.get(row.arm) ?? new Set()).add(row.rate)));
+  const is_at = cadc.at_rate(rows);
   const draw = () => {
     const metric =
       view.experiment.metrics.find((one) => `${one.name}_mean` in rows[0] && one.name === view.metric) ??
@@ -53,7 +50,7 @@ cadc.strata = (place, view) => {
       (row) =>
         row.by === state.by &&
         !view.off.has(group_of(row)) &&
-        (row.rate === null || of_arm.get(row.arm).size === 1 || String(row.rate) === state.rate) &&
+        is_at(row, state.rate) &&
         row[`${metric.name}_mean`] !== null,
     );
     cadc.panels(
@@ -141,132 +138,4 @@ cadc.strata_spec = (rows, metric, groups, group_of, dataset, by) => {
       },
     ],
   };
-};
-
-cadc.calibration = (place, view) => {
-  const { element: el } = cadc;
-  const curves = view.experiment.calibration;
-  const rates = [...new Set(curves.map((one) => view.rows[one.point].rate).filter((rate) => rate !== null))]
-    .sort((a, b) => a - b)
-    .map((rate) => ({ name: String(rate), label: cadc.shown("rate", rate) }));
-  const state = { rate: rates[0]?.name };
-  const panels = el("div", { class: "panels" });
-  const several = new Map();
-  curves.forEach((one) => {
-    const row = view.rows[one.point];
-    several.set(row.arm, (several.get(row.arm) ?? new Set()).add(row.rate));
-  });
-  place.append(
-    el(
-      "div",
-      { class: "tools" },
-      rates.length > 1
-        ? cadc.select("Arms at rate", rates, state.rate, (name) => {
-            state.rate = name;
-            draw();
-          })
-        : null,
-    ),
-    cadc.arms(view),
-    panels,
-    el(
-      "p",
-      { class: "note" },
-      "Evaluated rows of all seeds in 15 bins of equal size by predicted probability: the mean prediction of a bin, less the share of positive labels there. On the line at 0, predictions are right on average.",
-    ),
-    el("details", {}, el("summary", {}, "The values as a table"), el("div", { "data-view": "calibration-table" })),
-  );
-  const column = (name, label, kind) => ({ name, label, kind, shown: true });
-  cadc.table(
-    place.querySelector('[data-view="calibration-table"]'),
-    {
-      columns: [
-        column("dataset", "dataset", "text"),
-        column("arm", "arm", "text"),
-        column("rate", "rate", "rate"),
-        column("predicted", "mean prediction", "quality"),
-        column("observed", "share of positives", "quality"),
-        column("rows", "rows", "count"),
-      ],
-      rows: curves.flatMap((one) => {
-        const row = view.rows[one.point];
-        return one.bins.map(([predicted, observed, rows]) => [
-          row.dataset,
-          view.experiment.points[one.point].name,
-          row.rate,
-          predicted,
-          observed,
-          rows,
-        ]);
-      }),
-    },
-    { label: `calibration of ${view.experiment.title}` },
-  );
-  const draw = () => {
-    const own = curves
-      .map((one) => ({ ...one, row: view.rows[one.point], name: view.experiment.points[one.point].name }))
-      .filter(
-        (one) =>
-          !view.off.has(view.group(one.row)) &&
-          (one.row.rate === null || several.get(one.row.arm).size === 1 || String(one.row.rate) === state.rate),
-      );
-    const values = own.flatMap((one) =>
-      one.bins.map(([predicted, observed, rows]) => ({
-        group: view.group(one.row),
-        series: one.name,
-        dataset: one.row.dataset,
-        predicted,
-        excess: predicted - observed,
-        Arm: one.name,
-        Rate: cadc.shown("rate", one.row.rate) || "–",
-        Predicted: cadc.shown("quality", predicted),
-        Observed: cadc.shown("quality", observed),
-        Rows: cadc.shown("count", rows),
-      })),
-    );
-    const { color, shape } = cadc.channels(view.groups);
-    const X = {
-      field: "predicted",
-      type: "quantitative",
-      title: "mean prediction",
-      scale: { domain: [0, 1] },
-      axis: { tickCount: 6 },
-    };
-    const Y = { field: "excess", type: "quantitative", title: "prediction − observed", axis: { format: "+.2~f" } };
-    cadc.panels(
-      panels,
-      view.datasets.filter((dataset) => values.some((one) => one.dataset === dataset)),
-      (dataset) => ({
-        width: "container",
-        height: 300,
-        title: dataset,
-        autosize: { type: "fit", contains: "padding" },
-        layer: [
-          {
-            data: { values: [{ y: 0 }] },
-            mark: { type: "rule" },
-            encoding: { y: { field: "y", type: "quantitative" } },
-          },
-          {
-            data: { values: values.filter((one) => one.dataset === dataset) },
-            mark: { type: "line", strokeWidth: 1.5, opacity: 0.7 },
-            encoding: { x: X, y: Y, color, detail: { field: "series" } },
-          },
-          {
-            data: { values: values.filter((one) => one.dataset === dataset) },
-            mark: { type: "point", filled: true, size: 45, opacity: 0.95 },
-            encoding: {
-              x: X,
-              y: Y,
-              color,
-              shape,
-              tooltip: cadc.tooltip("Arm", "Rate", "Predicted", "Observed", "Rows"),
-            },
-          },
-        ],
-      }),
-      (dataset) => `Calibration on ${dataset}; the table below has the values.`,
-    );
-  };
-  view.follow(draw);
 };
