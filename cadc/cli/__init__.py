@@ -135,8 +135,9 @@ def _run_and_report(run: Callable[[], int], received: list[int], debug: bool) ->
             raise
         print(f"cadc: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("cadc: interrupted; finished runs are kept. Run the same command again to resume.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        sentence = str(interrupt) or "interrupted; finished runs are kept. Run the same command again to resume."
+        print(f"cadc: {one_line(sentence)}", file=sys.stderr)
         return 128 + (received[0] if received else signal.SIGINT)
     except BrokenPipeError:
         # The reader of the output has ended (`cadc ... | head`).

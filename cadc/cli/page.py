@@ -69,7 +69,7 @@ def main(arguments: argparse.Namespace) -> int:
     data = page_data(found, ledger, command)
     write_output(arguments.output, html(data))
     places = ", ".join(dict.fromkeys(source.place for source in found))
-    show(f"{len(data['runs'])} runs of {places}; written to {arguments.output}")
+    show(f"{len(data['runs'])} run{'s' * (len(data['runs']) != 1)} of {places}; written to {arguments.output}")
     return 0
 
 
@@ -116,7 +116,12 @@ def watch(arguments: argparse.Namespace, ledger: "Ledger") -> int:
         time.sleep(1.0)
     show(f"open {arguments.output} in a browser; Ctrl-C ends the watching, not the sweep")
     command = shlex.join(["cadc", "page", "--watch", *arguments.overrides])
-    end = Watch(ledger, sweep, arguments.output, command, say, goes_on=not name).until_it_ends()
+    try:
+        end = Watch(ledger, sweep, arguments.output, command, say, goes_on=not name).until_it_ends()
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(
+            f"no longer watched; the sweep goes on, and {arguments.output} shows it so far."
+        ) from stopped
     show(f"{ENDS[end]}; written to {arguments.output}")
     return 0 if end == "done" else 1
 
@@ -134,8 +139,8 @@ def sources(names: list[str], ledger: "Ledger") -> "list[Source]":
 def _of_runs(names: list[str], ledger: "Ledger") -> "Source":
     """Return the runs that ids, statuses and values of keys choose."""
     from cadc.experiment import names as experiments
-    from cadc.ledger.listing import select
-    from cadc.ledger.status import STATUSES, entries_of
+    from cadc.ledger.listing import selected
+    from cadc.ledger.status import STATUSES
     from cadc.reporting.page.source import from_records
     from cadc.reporting.sweeps.runs_table import records_of
 
@@ -144,12 +149,10 @@ def _of_runs(names: list[str], ledger: "Ledger") -> "Source":
         if name not in filters and name in experiments():
             raise UsageError(f"{name} has no results in results/ or outputs/; `cadc experiment {name}` makes them.")
     ids = {ledger.find(name) for name in names if name not in filters}
-    entries = [entry for entry in entries_of(ledger) if not ids or entry.run_id in ids]
-    chosen = select(entries, filters)
+    chosen = [entry for entry in selected(ledger, filters) if not ids or entry.run_id in ids]
     if not chosen:
         raise UsageError(
-            f"no runs in {ledger.folder} match {shown(' '.join(names)) if names else 'anything'}; "
-            "`cadc ledger list` shows what there is."
+            f"no runs in {ledger.folder} match {shown(' '.join(names))}; `cadc ledger list` shows what there is."
         )
     records = records_of(chosen)
     return from_records(records, ledger, " ".join(names) or "runs", shlex.join(["cadc", "page", *names]))

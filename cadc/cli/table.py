@@ -38,8 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     kind = _kind(arguments)
     from cadc.experiment.columns import check_column, check_metric
     from cadc.ledger import Ledger
-    from cadc.ledger.listing import select
-    from cadc.ledger.status import entries_of
+    from cadc.ledger.listing import selected
     from cadc.reporting.sweeps.runs_table import records_of, runs_table
     from cadc.reporting.written.terminal import print_table
     from cadc.storage.output_files import check_output, write_output
@@ -52,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.output:
         check_output(arguments.output)
     ledger = Ledger()
-    records = records_of(select(list(entries_of(ledger)), arguments.overrides))
+    records = records_of(selected(ledger, arguments.overrides))
     table = runs_table(records, ledger, metrics, columns)
     title = f"{len(records)} run{'s' * (len(records) != 1)} in {ledger.folder}"
     title = ", ".join([title, *arguments.overrides])

@@ -8,7 +8,8 @@ from cadc.configuration.nested import leaves, part
 from cadc.configuration.suggestions import nearest_keys
 from cadc.errors import UsageError
 from cadc.ledger.safe_text import harmless, number, value_text
-from cadc.ledger.status import STATUSES, Entry
+from cadc.ledger.status import STATUSES, Entry, entries_of
+from cadc.ledger.store import Ledger
 
 ALWAYS = ("data", "model")
 """Choices that are always shown."""
@@ -30,6 +31,21 @@ def options(entry: Entry) -> dict[str, Any]:
         return used is None or group in used or group not in choices
 
     return {key: value for key, value in found.items() if counts(key)}
+
+
+def selected(ledger: Ledger, filters: Sequence[str]) -> list[Entry]:
+    """Return the runs of a ledger that match all filters, see `select`.
+
+    Raises
+    ------
+    UsageError : if the ledger has no runs at all, and as `select` does.
+    """
+    entries = list(entries_of(ledger))
+    if not entries:
+        raise UsageError(
+            f"there are no runs in {ledger.folder}; `cadc train` makes some, and CADC_RUNS names another folder."
+        )
+    return select(entries, filters)
 
 
 def select(entries: Sequence[Entry], filters: Sequence[str]) -> list[Entry]:

@@ -55,11 +55,14 @@ def missing_note(rows: Sequence[Point]) -> str | None:
     named = []
     for point, name in zip(rows, names_of(rows), strict=True):
         where = at_rate(name, point.columns["rate"])
-        seeds: dict[str, list[str]] = {}
+        seeds: dict[str, list[int]] = {}
         for record in point.records:
             if MISSING in record:
-                seeds.setdefault(record[MISSING], []).append(str(record["seed"]))
-        named += [f"{where}, seed{'s' * (len(own) > 1)} {', '.join(own)} ({state})" for state, own in seeds.items()]
+                seeds.setdefault(record[MISSING], []).append(record["seed"])
+        named += [
+            f"{where}, seed{'s' * (len(own) > 1)} {', '.join(map(str, sorted(own)))} ({state})"
+            for state, own in seeds.items()
+        ]
     if not named:
         return None
     n_missing = sum(MISSING in record for point in rows for record in point.records)

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from cadc.ledger import Ledger
 from tests.support.commands import TINY, cadc, runs
 
 SWEEP = ("train", "-m", *TINY, "model=bias,oracle", "seed=0,1", "data.split_seed=${seed}")
@@ -84,3 +85,10 @@ def test_what_cannot_be_shown_is_a_sentence(swept, words, part):
     assert answer.status == 2
     assert part in answer.sentence
     assert len(runs()) == 4
+
+
+@pytest.mark.parametrize("words", [("table",), ("table", "finished"), ("page",)])
+def test_an_empty_ledger_is_said_to_be_empty(words):
+    answer = cadc(*words)
+    assert answer.status == 2
+    assert f"there are no runs in {Ledger().folder}; `cadc train` makes some" in answer.sentence

@@ -237,6 +237,30 @@ def test_the_address_of_a_run_opens_its_part(browser, path):
     window.close()
 
 
+def test_the_page_of_a_single_run_shows_its_part_and_a_scale_to_read(browser, path, monkeypatch):
+    monkeypatch.setenv("CADC_RUNS", str(path.parent / "runs"))
+    run, single = next((path.parent / "runs").glob("*/record.json")).parent.name, path.with_name("single.html")
+    assert main(["page", run, "--output", str(single)]) == 0
+    window = Opened(browser, single)
+    assert window.page.locator('[data-view="run"] h2').inner_text() == f"Run {run}"
+    labels = window.page.locator('[data-view="quality"] svg.marks .role-axis-label').first.locator("text")
+    ticks = labels.all_text_contents()
+    assert ticks and all("m" not in tick for tick in ticks)  # milliseconds read as minutes
+    values = window.page.evaluate("cadc.domain([0.590512, 0.5905124], true, false)")
+    assert values[1] - values[0] > 0.01
+    assert window.page.locator('[data-view="table"] .n-rows').inner_text() == "1 row"
+    assert window.complaints == []
+    window.close()
+
+
+def test_a_choice_shared_by_charts_is_shown_beside_each(opened):
+    first, second = (opened.page.locator(f'[data-part="0"] [data-view="{view}"]') for view in ("quality", "front"))
+    first.locator('input[value="logloss"]').check()
+    assert second.locator('input[value="logloss"]').is_checked()
+    second.get_by_label("Colours").select_option("sampler")
+    assert first.get_by_label("Colours").input_value() == "sampler"
+
+
 def test_strata_and_calibration_of_kept_scores_are_drawn(opened):
     for part, view in ((0, "strata"), (1, "calibration")):
         assert opened.page.locator(f'[data-part="{part}"] [data-view="{view}"] svg.marks').count() == 1

@@ -90,7 +90,9 @@ def test_ctrl_c_ends_the_watching_alone_and_leaves_a_page(place):
     sweep, watching = Command(SWEEP, place), watch(place)
     seen_until(watching, place / "shown" / "page.live.js", lambda live: live["running"])
     watching.send(signal.SIGINT)
-    assert watching.answer().status == 130
+    answer = watching.answer()
+    assert answer.status == 130
+    assert "no longer watched; the sweep goes on, and shown/page.html shows it so far" in answer.err
     data = embedded(place / "shown" / "page.html")
     assert data["live"]["end"] == "stopped"
     assert (

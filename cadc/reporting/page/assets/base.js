@@ -18,6 +18,9 @@ cadc.say = (text) => {
   document.getElementById("said").textContent = text;
 };
 
+// Returns a number of things with the noun for it.
+cadc.counted = (n, noun) => `${grouped(n)} ${noun}${n === 1 ? "" : "s"}`;
+
 const fixed = (places) => (value) => value.toFixed(places).replace("-", "−");
 const grouped = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
 const general = (value) => String(Number(value.toPrecision(4))).replace("-", "−");

@@ -46,7 +46,7 @@ cadc.front = (place, view) => {
       Front: on_front[at] ? "yes" : "no",
     }));
     const without = own.length - known.length;
-    note.textContent = `Ringed points are on the front: no other has at least their ${metric.label} with as few rows and bytes. Drag over points to choose them in both charts and the table; click beside them to choose all.${without ? ` Left out: ${without} points without rows of their own or bytes.` : ""}`;
+    note.textContent = `Ringed points are on the front: no other has at least their ${metric.label} with as few rows and bytes. Drag over points to choose them in both charts and the table; click beside them to choose all.${without ? ` Left out: ${cadc.counted(without, "point")} without rows of their own or bytes.` : ""}`;
     const domain = points.length
       ? cadc.domain(
           points.map((point) => point.mean),
@@ -56,7 +56,7 @@ cadc.front = (place, view) => {
       : [0, 1];
     const near = points.filter((point) => point.mean >= domain[0] && point.mean <= domain[1]);
     const far = points.length - near.length;
-    if (far) note.textContent += ` Off the scale: ${far} points, which are in the table.`;
+    if (far) note.textContent += ` Off the scale: ${cadc.counted(far, "point")}, which the table has.`;
     const list = cadc.front_table(metric, points);
     const show = (some) => {
       table.replaceChildren();

@@ -2,7 +2,7 @@
 // Quality against what it costs: rate, seconds, bytes or rows.
 cadc.X = [
   { name: "rate", label: "Rate", title: "sampling rate", format: "~%" },
-  { name: "seconds", label: "Seconds", title: "total seconds", format: "~s" },
+  { name: "seconds", label: "Seconds", title: "total seconds", format: ",.4~r" },
   { name: "bytes", label: "Bytes", title: "bytes", format: "~s" },
   { name: "rows", label: "Rows", title: "rows that the network read", format: "~s" },
 ];
@@ -99,7 +99,8 @@ cadc.domain = (values, higher_is_better, all) => {
     all || reach === 0 || (higher_is_better ? value >= at(0.25) - reach : value <= at(0.75) + reach);
   const kept = sorted.filter(is_kept);
   const [least, most] = [kept[0], kept[kept.length - 1]];
-  const room = 0.06 * (most - least) || 0.01 * Math.abs(most) || 0.01;
+  // A mean is rounded to six decimals, so that values nearer than that are one.
+  const room = most - least > 2e-6 ? 0.06 * (most - least) : 0.01 * Math.abs(most) || 0.01;
   return [least - room, most + room];
 };
 

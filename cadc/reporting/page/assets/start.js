@@ -65,6 +65,9 @@
   };
   addEventListener("hashchange", follow);
   follow();
+  // Of a single run, its part is what was asked for.
+  const [only, ...others] = Object.keys(cadc.data.runs);
+  if (one && only && !others.length && !cadc.data.live && !location.hash) cadc.run(one, only);
   let width = innerWidth,
     waiting = 0;
   addEventListener("resize", () => {

@@ -94,7 +94,7 @@ cadc.strata_spec = (rows, metric, groups, group_of, dataset, by) => {
   const domain = cadc.domain(
     values.map((one) => one.y),
     metric.higher_is_better,
-    false,
+    true,
   );
   const X = {
     field: "stratum",

@@ -91,7 +91,7 @@ cadc.table = (place, table, options = {}) => {
     heads.replaceChildren(...columns().map(head));
     body.replaceChildren(...kept.map(line));
     count.textContent =
-      kept.length === table.rows.length ? `${kept.length} rows` : `${kept.length} of ${table.rows.length} rows`;
+      (kept.length === table.rows.length ? "" : `${kept.length} of `) + cadc.counted(table.rows.length, "row");
   };
 
   // What is copied: the columns and rows that are shown, an interval in a column of its own.
