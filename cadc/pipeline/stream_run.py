@@ -51,7 +51,11 @@ def run_stream(
         stream()
         progress = stream.progress
         if stream.last is None:
-            raise DataError(f"no segment of {stream.log.meta['name']} can be judged; set data.split.n lower.")
+            first, why = next(iter(stream.stream.skipped().items()))
+            raise DataError(
+                f"no segment of {stream.log.meta['name']} can be judged; segment {first + 1} is left out, since {why}; "
+                "set data.split.n lower, or choose other labels."
+            )
         table = pd.concat(progress.tables, ignore_index=True)
         table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
         (folder / MODEL).write_bytes(save(stored_state(stream.last.model)))
