@@ -113,7 +113,8 @@ class Attempt:
             "begun_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         ledger.begin(lease, self._known)
-        fit = job.settings.fit
+        # A stream tells segments for epochs, of which there may be more or fewer.
+        fit = job.settings.fit if job.settings.policy is None else None
         self.progress = ProgressNotes(lease, None if fit is None else int(fit.option("max_epochs")), self.resumed)
         self.progress.enter("preparing")
         if is_retried:
