@@ -91,7 +91,7 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
         "claim": source.claim,
         "source": source.source,
         "command": source.command,
-        "summary": _summary(source.comparison),
+        "summary": summary(source.comparison),
         "verdicts": list(source.verdicts),
         "notes": list(source.notes),
         "metrics": metric_entries(source.table.attrs["metrics"]),
@@ -125,7 +125,7 @@ def _front(table: pd.DataFrame) -> list[int]:
     return sorted(found)
 
 
-def _summary(comparison: pd.DataFrame | None) -> str:
+def summary(comparison: pd.DataFrame | None) -> str:
     """Return in a sentence how many comparisons ended how; empty where nothing was compared."""
     if comparison is None or not (n := int(comparison["difference"].notna().sum())):
         return ""

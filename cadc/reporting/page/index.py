@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from cadc import __version__
 from cadc.errors import UsageError
-from cadc.reporting.page.data import as_text, page_data
+from cadc.reporting.page.data import as_text, summary
 from cadc.reporting.page.frame import STYLE, asset, policy
 from cadc.reporting.page.source import TABLE, from_results
 from cadc.reporting.provenance import PROVENANCE
@@ -79,19 +79,18 @@ def index_html(folders: Sequence[Path], output: Path, command: str = "") -> str:
 def _entry(folder: Path, output: Path) -> dict[str, Any]:
     """Return what the index says of one experiment."""
     source = from_results(folder)
-    (experiment,) = page_data([source], None)["experiments"]
     place = Path(os.path.relpath(folder.absolute(), output.absolute().parent)).as_posix()
     here = [name for name in FILES if (folder / name).is_file()]
     table = source.table
     records = [record for point in source.points for record in point.records]
     return {
         "name": folder.name,
-        "title": experiment["title"],
-        "claim": experiment["claim"],
-        "source": experiment["source"],
-        "summary": experiment["summary"],
-        "verdicts": experiment["verdicts"],
-        "command": experiment["command"],
+        "title": source.title or source.name,
+        "claim": source.claim,
+        "source": source.source,
+        "summary": summary(source.comparison),
+        "verdicts": list(source.verdicts),
+        "command": source.command,
         "datasets": list(dict.fromkeys(map(str, table["dataset"]))) if "dataset" in table else [],
         "n_arms": int(table["arm"].nunique()) if "arm" in table else None,
         "n_runs": len(records) or None,
