@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from cadc import __version__
 from cadc.cli.limits import require_addresses
-from cadc.cli.unknown_words import unknown_words
+from cadc.cli.unknown_words import of_hydra, unknown_words
 from cadc.data.remarks.said import forget_remarks
 from cadc.errors import CadcError, UsageError, one_line, reason, shown
 from cadc.escape import without_passwords
@@ -83,13 +83,15 @@ def _run(words: Sequence[str]) -> int:
         module.add_arguments(subparser)
         subparser.add_argument("--debug", action="store_true", help="show the stack trace of an error")
     try:
+        if words[:1] == ["train"] and (misread := of_hydra(words)):
+            parser.error(unknown_words("train", misread, ()))
         arguments, rest = parser.parse_known_args(words)
         if arguments.command is None:
             parser.print_help()
             return 0
         if any(text.startswith("-") for text in rest) or (rest and not hasattr(arguments, "overrides")):
             flags = [flag for own in subparsers.choices[arguments.command]._actions for flag in own.option_strings]
-            parser.error(unknown_words(arguments.command, rest, flags))
+            parser.error(unknown_words(arguments.command, rest, flags, hasattr(arguments, "overrides")))
     except SystemExit:
         sys.stdout.flush()
         raise

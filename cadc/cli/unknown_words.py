@@ -15,7 +15,20 @@ OF_HYDRA = {
 """What does the same as an option of Hydra's own command line."""
 
 
-def unknown_words(command: str, words: Sequence[str], known: Sequence[str]) -> str:
+READ_AS_CFG = ("-cn", "-cp", "-cd")
+"""Options of Hydra that argparse takes for `-c` and a value."""
+
+
+def of_hydra(words: Sequence[str]) -> list[str]:
+    """Return the options of Hydra that argparse would take for others.
+
+    >>> of_hydra(["train", "-cn=other", "seed=1"])
+    ['-cn=other']
+    """
+    return [word for word in words if word.partition("=")[0] in READ_AS_CFG]
+
+
+def unknown_words(command: str, words: Sequence[str], known: Sequence[str], overrides: bool = False) -> str:
     """Return the message about words that a command does not take.
 
     Parameters
@@ -23,6 +36,7 @@ def unknown_words(command: str, words: Sequence[str], known: Sequence[str]) -> s
     command : its name.
     words : what it does not know.
     known : its options.
+    overrides : whether it takes overrides.
 
     >>> unknown_words("train", ["--dryrun"], ["--dry-run", "--debug"])
     'train does not know --dryrun; did you mean --dry-run?'
@@ -31,6 +45,24 @@ def unknown_words(command: str, words: Sequence[str], known: Sequence[str]) -> s
 
     first = next((word.partition("=")[0] for word in words if word.startswith("-")), words[0])
     answer = next((text for flags, text in OF_HYDRA.items() if first in flags), None)
+    if answer is None and overrides and first.startswith("--"):
+        answer = _without_dashes(next(word for word in words if word.startswith(first)))
     near = [] if answer else nearest(first, known)
     hint = answer or (f"did you mean {' or '.join(near)}?" if near else f"`cadc {command} --help` lists what it takes")
     return f"{command} does not know {' '.join(words)}; {hint}{'' if hint.endswith('?') else '.'}"
+
+
+def _without_dashes(word: str) -> str | None:
+    """Return the answer to an override that is written as an option, such as `--seed=3` or `--batch-size`."""
+    from cadc.configuration.compose import composed_config
+    from cadc.configuration.groups import groups
+    from cadc.configuration.nested import leaves
+    from cadc.configuration.suggestions import KEY_SYNONYMS
+
+    flag, equals, value = word.partition("=")
+    name = flag.lstrip("-").replace("-", "_").lower()
+    keys = [*groups(), *(key for key in leaves(composed_config([])) if not key.startswith("choices."))]
+    same_end = [key for key in keys if name == key.rpartition(".")[2]]
+    meant = [name] if name in keys else same_end or KEY_SYNONYMS.get(name, ())
+    written = [f"{key}={value if equals else 'VALUE'}" for key in meant]
+    return f"an override has no dashes: {' or '.join(written)}" if written else None

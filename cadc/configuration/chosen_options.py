@@ -1,6 +1,6 @@
 """The files of the chosen options, checked, and merged by Hydra once for each choice."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -46,7 +46,7 @@ def chosen_options(choices: tuple[str, ...], plugin_files: tuple[tuple[Path, int
     plugin_files : see `checked_plugin_files`.
     """
     with _hydra():
-        config = compose("config", [*plugin_paths(), *choices], return_hydra_config=True)
+        config = compose("config", [*plugin_paths(), *_without_null(choices)], return_hydra_config=True)
     names = OmegaConf.to_container(config.hydra.runtime.choices)
     assert isinstance(names, dict)
     with open_dict(config):
@@ -56,6 +56,22 @@ def chosen_options(choices: tuple[str, ...], plugin_files: tuple[tuple[Path, int
     check_tree(plain, "the configuration")
     own = {str(key): name for key, name in names.items() if not str(key).startswith("hydra")}
     return ChosenOptions(config, {str(key): value for key, value in plain.items()}, own)
+
+
+def _without_null(choices: Sequence[str]) -> list[str]:
+    """Return choices without those that `group=null` takes back: Hydra allows null in a file only.
+
+    >>> _without_null(["policy=equal", "model=bias", "policy=null"])
+    ['model=bias']
+    """
+    kept: list[str] = []
+    for text in choices:
+        group, _, option = text.partition("=")
+        if option.strip().lower() == "null":
+            kept = [own for own in kept if own.partition("=")[0] != group]
+        else:
+            kept.append(text)
+    return kept
 
 
 @contextmanager

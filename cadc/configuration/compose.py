@@ -16,8 +16,9 @@ from cadc.configuration.callbacks_of_lightning import of_a_run
 from cadc.configuration.checks import CALLBACKS, LISTS, POLICY, VIEWS, check_config
 from cadc.configuration.chosen_options import checked_plugin_files, chosen_options
 from cadc.configuration.components import TARGET
-from cadc.configuration.groups import groups, keys_of
+from cadc.configuration.groups import default_options, groups, keys_of
 from cadc.configuration.interpolation import check_interpolations, check_tree
+from cadc.configuration.override_text import format_value
 from cadc.configuration.overrides import parse_overrides, search_instead
 from cadc.configuration.plain_keys import with_keys
 from cadc.configuration.suggestions import nearest_keys, nearest_options
@@ -126,11 +127,15 @@ def _wrong_option(parsed: Sequence[Override], known: Mapping[str, list[str]]) ->
             if not unknown:
                 continue
             option = unknown[0]
+        if option is None and default_options().get(group) == "null":
+            continue
+        if option is None and group in LISTS:
+            return f"{group}=null does not exist; {group}=[] chooses nothing."
         if group in known and not isinstance(option, dict) and option not in known[group]:
             if group == CALLBACKS and (instead := of_a_run(str(option))):
                 return f"{group}={shown(option)[1:-1]} does not exist: {instead}."
             near = nearest_options(group, str(option), known[group])
-            written = shown(option)[1:-1] if isinstance(option, str) else shown(option)
+            written = shown(option)[1:-1] if isinstance(option, str) else format_value(option)
             hint = f"did you mean {_one_of(f'{group}={name}' for name in near)}?" if near else None
             return f"{group}={written} does not exist; {hint or 'choose one of ' + ', '.join(known[group]) + '.'}"
     return None
@@ -139,11 +144,10 @@ def _wrong_option(parsed: Sequence[Override], known: Mapping[str, list[str]]) ->
 def wrong_key(parsed: Sequence[Override]) -> str | None:
     """Return a message about the first override of a key that the chosen options do not have."""
     known = groups()
-    chosen = [override for override in parsed if str(override.key_or_group) in known]
+    chosen = [override for override in parsed if chooses(override, known)]
     keys = sorted({*_keys(_without_choices(_compose(chosen))), *known}) if len(chosen) < len(parsed) else []
-    for override in parsed:
-        key = str(override.key_or_group)
-        if override not in chosen and key not in keys:
+    for key in (key for override in parsed if override not in chosen for key in _set_by(override)):
+        if key not in keys:
             if (view := _view_of(key)) in known[VIEWS] and f"{VIEWS}.{view}" not in keys:
                 return (
                     f"there is no key {key}, since the view {view} is not chosen; add it to the list, views=[{view}]."
@@ -157,6 +161,14 @@ def wrong_key(parsed: Sequence[Override]) -> str | None:
             hint = f"did you mean {_one_of(near)}?" if near else "`cadc train --help` lists all keys."
             return f"there is no key {key}; {hint}"
     return None
+
+
+def _set_by(override: Override) -> Iterator[str]:
+    """Yield the keys that an override sets: those of its value, where that is a dictionary."""
+    key, value = str(override.key_or_group), override.value()
+    yield key
+    if isinstance(value, dict) and not override.is_force_add():
+        yield from (f"{key}.{name}" for name in value if name != TARGET)
 
 
 def _owners(key: str, known: Mapping[str, list[str]]) -> str:

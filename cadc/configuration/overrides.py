@@ -22,7 +22,7 @@ MAX_COMBINATIONS = 100_000
 """Most runs of a sweep; more are a mistake, and would be built in memory first."""
 KEY = re.compile(r"\+{0,2}[a-z_][\w-]*(?:[./][\w-]+)*", re.ASCII | re.IGNORECASE)
 """What precedes the `=` of an override."""
-LIST_OF_OPTIONS = re.compile(r"^(trainer)\.(callbacks)=(?!\s*\{)")
+INNER_GROUP = re.compile(r"^(\+{0,2})(trainer|data)\.(callbacks|split|transform)=(?!\s*\{)")
 """A group inside another one, written like the key that its options become."""
 MEANT_FOR_HYDRA = frozenset(",[]{}'\"$\\")
 """Characters that mean that a value is not a single plain text."""
@@ -133,7 +133,7 @@ def parse_overrides(overrides: Sequence[str]) -> list[Override]:
 def _parsed_once(text: str) -> Override:
     """Parse and check an override; the runs of a sweep share most of theirs."""
     check_override(text)
-    override = _parsed(LIST_OF_OPTIONS.sub(r"\1/\2=", _setting(text)), OverridesParser.create())
+    override = _parsed(_setting(INNER_GROUP.sub(r"\1\2/\3=", text)), OverridesParser.create())
     if not override.key_or_group:
         raise UsageError(f"{shown(text)} has no key; write key=value, such as sampler.rate=0.1.")
     key = str(override.key_or_group)

@@ -52,8 +52,11 @@ def precheck(combinations: Sequence[Sequence[str]]) -> None:
 def _check(choosing: Sequence[Override], setting: Sequence[Override], known: Mapping[str, list[str]]) -> None:
     """Check overrides of keys for one choice of options."""
     require_options([*choosing, *setting], known)
-    if any(isinstance(override.value(), dict) for override in setting):
-        # It may bring a class or keys of its own.
+    if dictionaries := [override for override in setting if isinstance(override.value(), dict)]:
+        for override in dictionaries:
+            if str(override.key_or_group) in known and (reason := wrong_key([*choosing, override])):
+                raise UsageError(reason)
+        # Any other may bring a class or keys of its own.
         return
     tree = chosen_options(tuple(override.input_line or "" for override in choosing), checked_plugin_files()).plain
     for override in setting:

@@ -9,6 +9,7 @@ from cadc.configuration.compose import compose_config
 from cadc.configuration.groups import groups
 from cadc.configuration.override_text import expand_files
 from cadc.configuration.overrides import expand, key_of
+from cadc.configuration.precheck import precheck
 from cadc.errors import UsageError
 from cadc.paths import conf_dir
 from cadc.randomness import numpy_generator
@@ -48,7 +49,7 @@ def test_a_changed_configuration_does_not_change_the_next_one():
     ("word", "hint"),
     [
         ("modle=bias", "there is no key modle; did you mean model?"),
-        ("smapler.rate=1", "there is no key smapler.rate; did you mean sampler.rate?"),
+        ("smapler.rate=1", "there is no key smapler.rate; did you mean sampler.rate"),
         ("sampler.rat=0.1", "there is no key sampler.rat; did you mean sampler.rate"),
         ("rate=0.1", "there is no key rate; did you mean sampler.rate?"),
         ("embeding.dim=8", "there is no key embeding.dim; did you mean embedding.dim"),
@@ -74,6 +75,10 @@ def test_a_changed_configuration_does_not_change_the_next_one():
         ("model={_target_:subprocess.Popen}", "'subprocess.Popen' is not allowed"),
         ("sampler.rate=0.1,0.2", "gives several values; add -m"),
         ("data.path=a,b.csv", "or quote a text that holds a comma: \"data.path='...'\"."),
+        ("model=[dlrm,bias]", "model=[dlrm,bias] does not exist"),
+        ("views=null", "views=[] chooses nothing"),
+        ("sampler={rate:0.1,rte:2}", "there is no key sampler.rte; did you mean sampler.rate"),
+        ("data.split=segmets", "data/split=segmets does not exist; did you mean data/split=segments?"),
         ("data.path=it's.csv", '"data.path=it\'s.csv" cannot be parsed; quote the value: "data.path=\'...\'".'),
         ("data.path=ä,b.csv", "'data.path=ä,b.csv' cannot be parsed; quote the value: \"data.path='...'\"."),
         ("model.top_mlp=[8,4", "cannot be parsed; quote the value: \"model.top_mlp='...'\"."),
@@ -91,6 +96,20 @@ def test_a_changed_configuration_does_not_change_the_next_one():
 )
 def test_word_that_is_wrong_gets_one_sentence_with_what_was_meant(word, hint):
     assert hint in message(word)
+
+
+def test_a_group_without_a_choice_may_be_written_as_null():
+    assert compose_config(["policy=null"]) == compose_config([])
+    runs = expand(["policy=null,equal", "data/split=segments"])
+    assert [compose_config(run)["policy"] is None for run in runs] == [True, False]
+    precheck(runs)
+    assert compose_config(["data/split=segments", "policy=equal", "policy=null"])["policy"] is None
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+def test_the_options_of_an_inner_group_may_be_written_like_a_key(prefix):
+    words = [f"{prefix}data.split=leave_one_out", f"{prefix}trainer.callbacks=[early_stopping]"]
+    assert compose_config(words) == compose_config(["data/split=leave_one_out", "trainer/callbacks=[early_stopping]"])
 
 
 @pytest.mark.parametrize(

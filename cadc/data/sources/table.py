@@ -203,7 +203,7 @@ class Table(Source):
 
     def _files(self) -> dict[str, Path]:
         """Return the file of each part, or one file by an empty text if it holds all parts."""
-        if self.path is None:
+        if not self.path:
             raise UsageError("data=table needs data.path, a .csv, .tsv or .parquet file; a description may set path.")
         given = {"train": self.path, "validation": self.validation_path, "test": self.test_path}
         found = {part: user_path(path) for part, path in given.items() if path is not None}

@@ -72,6 +72,11 @@ def test_what_is_not_there_is_met_with_what_is(words, said):
     [
         (["train", "--config-name", "mine"], "@FILE.yaml reads overrides"),
         (["train", "--hydra-help"], "`cadc train --help`"),
+        (["train", "model=bias", "-cn", "mine"], "train does not know -cn; @FILE.yaml reads overrides"),
+        (["train", "--config-dir=conf", "-m"], "train does not know --config-dir=conf"),
+        (["train", "--seed", "3"], "an override has no dashes: seed=VALUE."),
+        (["experiment", "quickstart", "--batch-size=64"], "factorization.batch_size=64 or trainer.batch_size=64."),
+        (["tune", "--lr=0.1"], "an override has no dashes: trainer.learning_rate=0.1."),
         (["train", "--dryrun"], "did you mean --dry-run?"),
         (["tune", "--multirun"], "run several values without it"),
         (["experiment", "quickstart", "--cfg", "job"], "prints a configuration"),

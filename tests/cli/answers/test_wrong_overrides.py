@@ -17,7 +17,7 @@ from tests.support.processes import Command
         ("sampler=unifrm", "sampler=unifrm does not exist; did you mean sampler=uniform?"),
         ("model=dlmr", "did you mean model=dlrm"),
         ("data/split=randm", "did you mean data/split=random"),
-        ("data.split=randm", "data.split"),
+        ("data.split=randm", "did you mean data/split=random"),
         ("model=5", "model"),
         ("model=null", "model"),
         ("+sampler.speed=1", "sampler.speed is not an option of UniformSampler"),

@@ -88,7 +88,7 @@ class PartFiles(Source):
         UsageError : if no path is given, or names of files beside the path of a file.
         DataError : if the folder lacks a file, or has several for a part.
         """
-        if self.path is None:
+        if not self.path:
             raise UsageError(f"data={self.option} needs data.path, a folder with {self._looks_like()}.")
         folder, named = user_path(self.path), dict(zip(SPLITS, (self.train, self.validation, self.test), strict=True))
         if not folder.is_dir():
