@@ -185,7 +185,7 @@ def test_other_sizes_are_another_run_and_the_protocol_of_a_plain_run_is_not():
         ),
         ((*STREAM, "stream.mean_size=1"), "a row has a number and a linear term at least, so it must be at least 2"),
         (
-            (*STREAM, "data.split.n=1000"),
+            (*STREAM, "data.split.n=300"),
             "no segment of synthetic can be judged; segment 1 is left out, since ",
         ),
         ((*STREAM, "model=sasrec"), "the model of a segment does not know those of earlier segments"),
