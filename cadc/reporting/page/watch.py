@@ -163,7 +163,7 @@ class Watch:
             self._built_at = time.monotonic()
             self._took = self._built_at - started
         live = live_data(self.sweep, self._entries, end) | {"version": self._version, "files": self._files}
-        if line := self._counts(live, end):
+        if line := self._counts(live):
             self.report(line)
         data = self._results | {"live": live}
         # The whole page is written as results come, so that it is of use however this process ends.
@@ -184,10 +184,10 @@ class Watch:
             self._written[name] = text
             write_output(self.output.with_name(name), text)
 
-    def _counts(self, live: dict[str, Any], end: str) -> str:
+    def _counts(self, live: dict[str, Any]) -> str:
         counts = ", ".join(f"{live[name]} {name}" for name in ("done", "running", "failed", "left"))
-        said, self._said = self._said, counts + end
-        return "" if said == self._said else counts
+        said, self._said = self._said, counts
+        return "" if said == counts else counts
 
     def _sources(self, runs: list[tuple[SweepRun, Record]], end: str) -> list[Source]:
         """Return the results so far as the part of a page; none before the first, or if they make no table.

@@ -61,6 +61,8 @@ def test_a_sweep_is_watched_from_its_first_epoch_to_its_end(place):
     answer = watching.answer()
     assert sweep.answer().status == answer.status == 1, answer.err
     assert "the sweep ended, and runs failed; the page says why; written to shown/page.html" in answer.out
+    counts = [line for line in answer.err.splitlines() if " done, " in line]
+    assert counts and counts == list(dict.fromkeys(counts)), "a state is said once"
     last = received(place / "shown" / "page.live.js")
     assert (last["done"], last["running"], last["failed"], last["left"], last["end"]) == (2, 0, 1, 0, "failed")
     (failure,) = last["failures"]
