@@ -82,12 +82,17 @@ def run_code(settings: Settings) -> str:
     """Return the hash of the code that can change the result of a run."""
     chosen = [component.cls.__module__ for component in settings.used().values()]
     if not settings.is_trained:
-        return code_hash(["cadc.pipeline.run", *chosen], leave_out=(*COVERED_BY_CONTENT, "cadc.training"))
-    if settings.policy is not None:
+        return code_hash(
+            ["cadc.pipeline.run", *chosen], leave_out=(*COVERED_BY_CONTENT, "cadc.training", "cadc.streams")
+        )
+    leave_out = COVERED_BY_CONTENT
+    if settings.policy is None:
+        leave_out = (*leave_out, "cadc.streams")  # settings import it
+    else:
         chosen.append(STREAMS)
     chosen.append(type(metric(SAVED[settings.task].monitor)).__module__)  # training stops by it
     # Whether a run is trained in a fleet is not in its id, so their code counts for each.
-    return code_hash(["cadc.pipeline.run", FLEETS, *chosen], leave_out=COVERED_BY_CONTENT)
+    return code_hash(["cadc.pipeline.run", FLEETS, *chosen], leave_out=leave_out)
 
 
 def signature(settings: Settings) -> str:

@@ -32,9 +32,12 @@ CAN_CHANGE_RESULTS = (
     "cadc.pipeline.evaluate",
     "cadc.pipeline.run",
     "cadc.pipeline.settings",
+    "cadc.pipeline.stream",
+    "cadc.pipeline.stream_run",
     "cadc.provenance.threads",
     "cadc.randomness",
     "cadc.sampling",
+    "cadc.streams",
     "cadc.training",
     "cadc.views",
 )

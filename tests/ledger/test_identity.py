@@ -8,6 +8,7 @@ from cadc.execution.jobs import plan
 from cadc.ledger import identity
 from cadc.ledger.identity import arm_signature, run_code, signature
 from cadc.pipeline.settings import Settings
+from cadc.provenance import fingerprint
 from tests.support.commands import TINY, train
 from tests.support.helpers import write_small_movielens
 
@@ -140,6 +141,20 @@ def test_code_that_trains_runs_together_counts_for_runs_that_are_trained(monkeyp
     before = run_code(trained), run_code(fitted)
     monkeypatch.setattr(identity, "FLEETS", "cadc.paths")
     assert (run_code(trained) == before[0], run_code(fitted) == before[1]) == (False, True)
+
+
+@pytest.mark.parametrize("module", ["cadc.streams.policies.frequency", "cadc.streams.sizes", "cadc.pipeline.stream"])
+def test_code_of_streams_counts_for_streams_alone(module, monkeypatch):
+    words = ["data=ml-100k", "data/split=segments"]
+    stream, whole = (Settings.compose([*words, *own]) for own in (["policy=frequency"], []))
+    before = run_code(stream), run_code(whole)
+    read = fingerprint._module
+
+    def changed(name):
+        return ("changed", read(name)[1]) if name == module else read(name)
+
+    monkeypatch.setattr(fingerprint, "_module", changed)
+    assert (run_code(stream) == before[0], run_code(whole) == before[1]) == (False, True)
 
 
 def test_rows_that_a_factorisation_leaves_out_count_where_it_leaves_any_out():
