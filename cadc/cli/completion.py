@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from cadc.cli.output import show
+from cadc.errors import UsageError
 
 HELP = "print what bash, zsh or fish needs to complete commands, overrides and runs"
 
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = INSTALL
-    asked = parser.add_mutually_exclusive_group(required=True)
+    asked = parser.add_mutually_exclusive_group()
     asked.add_argument("shell", nargs="?", choices=SCRIPTS)
     # What the scripts call; the words of a command line up to the cursor are read from standard input, a line each.
     asked.add_argument("--words", action="store_true", help=argparse.SUPPRESS)
@@ -83,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
+    if not (arguments.words or arguments.shell):
+        raise UsageError(f"no shell was given; name one of {', '.join(SCRIPTS)}.")
     if not arguments.words:
         show(*SCRIPTS[arguments.shell].strip().splitlines())
         return 0

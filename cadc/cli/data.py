@@ -1,13 +1,14 @@
 """`cadc data`: list data sets and their places, fetch and verify their files, describe and export their content."""
 
 import argparse
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.folders import output_folder
 from cadc.cli.output import show
-from cadc.errors import DataError, UsageError
+from cadc.errors import DataError, UsageError, shown
 from cadc.paths import user_path
 from cadc.terminal.progress import say
 
@@ -73,6 +74,12 @@ def main(arguments: argparse.Namespace) -> int:
         _list()
     elif arguments.name is None:
         raise UsageError(f"`cadc data {arguments.action}` needs a data set; `cadc data list` shows their names.")
+    elif "." in arguments.name and arguments.action in OF_A_CONFIGURATION:
+        override = f"data.path={arguments.name}"
+        raise UsageError(
+            f"{shown(arguments.name)} is not a data set; a file of your own is read by "
+            f"{shlex.join(['cadc', 'data', arguments.action, 'table', override])}."
+        )
     elif arguments.action == "describe":
         _describe(arguments.name, arguments.overrides, arguments.output)
     elif arguments.action == "export":

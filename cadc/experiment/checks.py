@@ -7,14 +7,15 @@ from cadc.errors import UsageError, shown
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return the known names that are most like an unknown one, or all of them, as a message lists them.
+    """Return the end of a message: the known names that are most like an unknown one, or else all of them.
 
     >>> nearest("fll", ["full", "few"])
-    'full'
+    'did you mean full?'
     >>> nearest("xyz", ["full", "few"])
-    'full or few'
+    'choose one of full, few.'
     """
-    return " or ".join(suggestions.nearest(name, known) or known)
+    near = suggestions.nearest(name, known)
+    return f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(known)}."
 
 
 def require_arm(name: str, arms: Collection[str], where: str) -> None:
@@ -26,7 +27,7 @@ def require_arm(name: str, arms: Collection[str], where: str) -> None:
     where : file and key, for the message.
     """
     if name not in arms:
-        raise UsageError(f"{where}: {shown(name)} is not an arm; did you mean {nearest(name, arms)}?")
+        raise UsageError(f"{where}: {shown(name)} is not an arm; {nearest(name, arms)}")
 
 
 def require_metric(name: str, where: str, comparable: bool = False) -> None:

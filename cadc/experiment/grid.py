@@ -80,7 +80,7 @@ class Experiment:
         """
         for name in arms:
             if name not in self.arms:
-                raise UsageError(f"{self.name} has no arm {shown(name)}; did you mean {nearest(name, self.arms)}?")
+                raise UsageError(f"{self.name} has no arm {shown(name)}; {nearest(name, self.arms)}")
         choose = self.choose if self.choose is not None and self.choose.references[0].arm in arms else None
         return replace(self, wanted=tuple(arms), choose=choose)
 

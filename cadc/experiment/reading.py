@@ -75,7 +75,7 @@ def load_experiment(name: str) -> Experiment:
     """
     path = folder_of(name) / "experiment.yaml"
     if not path.exists():
-        raise UsageError(f"there is no experiment {shown(name)}; did you mean {nearest(name, names())}?")
+        raise UsageError(f"there is no experiment {shown(name)}; {nearest(name, names())}")
     content = _content(path)
     lender = content.pop("settings_of", None)
     if lender is None:

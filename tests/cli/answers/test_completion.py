@@ -90,7 +90,7 @@ def test_completion_loads_neither_hydra_nor_pytorch():
 
 def test_a_shell_that_is_not_known_is_met_with_those_that_are():
     assert "did you mean zsh?" in cadc("completion", "zhs").err
-    assert cadc("completion").status == 2
+    assert cadc("completion").err == "cadc: no shell was given; name one of bash, zsh, fish.\n"
 
 
 class Terminal:
