@@ -85,7 +85,7 @@ def run_code(settings: Settings) -> str:
         return code_hash(
             ["cadc.pipeline.run", *chosen], leave_out=(*COVERED_BY_CONTENT, "cadc.training", "cadc.streams")
         )
-    leave_out = COVERED_BY_CONTENT
+    leave_out: tuple[str, ...] = COVERED_BY_CONTENT
     if settings.policy is None:
         leave_out = (*leave_out, "cadc.streams")  # settings import it
     else:

@@ -1,1 +1,1 @@
-"""Loggers: copies of finished runs elsewhere, such as Weights & Biases."""
+"""Loggers: copies of runs elsewhere, such as Weights & Biases; some take each epoch as it ends."""
