@@ -1,8 +1,11 @@
 """What is wrong with overrides is said before PyTorch is imported, in the words of the full check."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cadc.configuration.compose import compose_config
+from cadc.configuration.groups import groups, keys_of
 from cadc.configuration.overrides import expand
 from cadc.configuration.precheck import precheck
 from cadc.errors import UsageError
@@ -44,6 +47,23 @@ def test_a_wrong_override_gets_the_sentence_of_the_full_check(word):
 def test_what_composes_passes(overrides):
     compose_config(overrides)
     precheck([overrides])
+
+
+OPTIONS = [
+    (group, option) for group in groups() if group not in ("views", "trainer/callbacks") for option in groups()[group]
+]
+VALUES = ["null", "true", "1", "-0.5", "abc", "''", "[]", "[1,a]", "{a: 1}", "{}", "nan", "'1'", "${seed}", "9" * 20]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(OPTIONS), st.sampled_from(VALUES), st.sampled_from(["", "+"]), st.data())
+def test_what_the_precheck_refuses_the_full_check_refuses_in_the_same_words(chosen, value, prefix, data):
+    group, option = chosen
+    keys = [key for key in keys_of(group, option) if key != "defaults"]
+    key = data.draw(st.sampled_from([*keys, "nope"]))
+    overrides = [f"{group}={option}", f"{prefix}{group.replace('/', '.')}.{key}={value}"]
+    found = message(lambda own: precheck([own]), overrides)
+    assert found in (None, message(compose_config, overrides))
 
 
 def test_each_run_of_a_sweep_is_checked_for_its_own_options():
