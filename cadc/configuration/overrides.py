@@ -80,7 +80,9 @@ def _n_values(override: Override) -> int:
         return len(value.list)
     if isinstance(value, Glob):
         return len(_globbed(override, value))
-    if isinstance(value, RangeSweep) and value.step:
+    if isinstance(value, RangeSweep) and not value.step:
+        raise UsageError(f"{override.input_line} has steps of 0; expected range(start,stop,step) with another step.")
+    if isinstance(value, RangeSweep):
         assert value.start is not None and value.stop is not None
         try:
             steps = (value.stop - value.start) / value.step
@@ -152,7 +154,7 @@ def _parsed_once(text: str) -> Override:
 
 def _setting(text: str) -> str:
     """Return an override that sets what Hydra's `+key=value` adds: every group and key has a value already."""
-    if not text.startswith("+"):
+    if not text.startswith("+") or "=" not in text:
         return text
     plain = text.lstrip("+")
     return plain if plain.partition("=")[0] in groups() else f"++{plain}"

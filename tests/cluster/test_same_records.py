@@ -46,7 +46,7 @@ def test_a_launched_sweep_leaves_the_files_of_an_ordinary_one(ordinary, launcher
     answer = cadc(*WORDS, *words)
     assert answer.status == 0, answer.err
     assert files(Path(os.environ["CADC_RUNS"])) == files(ordinary)
-    assert len(answer.out.splitlines()) == len(runs()) == 2
+    assert len(answer.records) == len(runs()) == 2
     lines = answer.err.splitlines()
     assert lines[0] == f"2 runs go to {' '.join(words)}"
     said = sorted(re.sub(r", [\d.]+ s;.*", "", line) for line in lines[1:3])

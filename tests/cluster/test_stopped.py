@@ -115,7 +115,7 @@ def test_after_the_loss_of_a_worker_the_same_command_goes_on(launcher):
 def test_ray_replaces_a_lost_worker_by_itself():
     answer = stop_in_the_middle((*SWEEP, *LAUNCHERS["ray"]), kill_worker)
     assert answer.status == 0, answer.err
-    assert len(Ledger().ids()) == len(answer.out.splitlines()) == 2
+    assert len(Ledger().ids()) == len(answer.records) == 2
     assert "resumed" in answer.err
 
 

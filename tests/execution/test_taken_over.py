@@ -64,7 +64,9 @@ def test_a_run_that_another_process_took_over_is_left_to_it():
         run_job(job, ledger, lease, lambda history: others.append(take_over(lease)))
     assert ledger.recorded(job.run_id) is None
     left = sorted(path.name for path in lease.folder.iterdir())
-    assert left == ["about.json", "checkpoints", others[0].path.name], "what the other goes on from is not touched"
+    assert left == ["about.json", "checkpoints", others[0].path.name, "progress.json"], (
+        "what the other goes on from is not touched"
+    )
     assert others[0].is_held()
     assert run_job(job, ledger, others[0]) == "resumed"
     assert [path.name for path in ledger.folder.iterdir()] == [job.run_id]

@@ -80,7 +80,7 @@ def test_what_no_budget_allows_is_n_a_in_every_form_of_the_table(capsys):
     lines = [line for line in markdown_table(table).splitlines() if "| 64 |" in line]
     assert [line.count("n/a") for line in lines] == [2, 2]  # AUC and logloss
     assert latex(table).count("n/a") == 4
-    print_table("A title", table)
+    print_table("A title", table, wide=True)
     assert capsys.readouterr().out.count("n/a") == 4
 
 

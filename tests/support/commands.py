@@ -29,6 +29,11 @@ class Answer:
     err: str
 
     @property
+    def records(self) -> list[str]:
+        """The paths of records that it names, one a line."""
+        return [line for line in self.out.splitlines() if line.endswith("record.json")]
+
+    @property
     def sentence(self) -> str:
         """The one line on standard error, for a command that may say nothing else there."""
         lines = self.err.splitlines()
