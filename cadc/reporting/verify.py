@@ -14,6 +14,9 @@ from cadc.ledger.verify import SEALED_SINCE, Finding, file_faults
 from cadc.reporting.lookup import RECORDS
 from cadc.reporting.provenance import FILES, PROVENANCE, text_of
 
+PAGE = "page.html"
+"""A page of the results, which `cadc page` makes of the other files at any time."""
+
 
 def is_results(folder: Path) -> bool:
     """Tell whether a folder holds the results of an experiment."""
@@ -95,5 +98,5 @@ def _records(path: Path, finding: Finding) -> list[dict[str, Any]]:
 def _files(folder: Path, provenance: Mapping[str, Any]) -> Iterator[str]:
     """Yield faults of the files; only names from the folder are opened, never names from `provenance.json`."""
     hashes = part(provenance, FILES)
-    present = {path.name: path for path in sorted(folder.iterdir()) if path.name != PROVENANCE}
+    present = {path.name: path for path in sorted(folder.iterdir()) if path.name not in (PROVENANCE, PAGE)}
     yield from file_faults(present, hashes, (), hashes, PROVENANCE)

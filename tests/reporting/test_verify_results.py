@@ -59,6 +59,7 @@ def test_files_that_are_missing_or_that_nobody_wrote_are_noticed(copy):
     (copy / "table.tex").unlink()
     (copy / "more.csv").write_text("x")
     (copy / "folder").mkdir()
+    (copy / "page.html").write_text("made of the other files")
     assert verify_results(copy).faults == [
         "table.tex is missing",
         "folder is in its folder, but not in provenance.json",
