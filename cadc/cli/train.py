@@ -1,6 +1,7 @@
 """`cadc train`: one run, or all combinations of several values with -m."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
     if not arguments.multirun and jobs[0].run_id in ledger:
-        show(*result_lines(ledger.record(jobs[0].run_id)))
+        show(*result_lines(ledger.record(jobs[0].run_id), in_one=not sys.stdout.isatty()))
     for job in jobs:
         if job.run_id in ledger:
             show(ledger.path(job.run_id) / RECORD)
