@@ -7,19 +7,22 @@ from cadc.evaluation.prefixes import TEST
 
 
 def result_lines(record: Mapping[str, Any], in_one: bool = False) -> Iterator[str]:
-    r"""Yield a name and a number a line: metrics, rows, bytes and seconds of a run.
+    """Yield a name and a number a line: metrics, rows, bytes and seconds of a run.
 
     Parameters
     ----------
     record : of a finished run. Metrics of validation are shown where the run has none of the test part.
     in_one : whether all stand in one line, for what reads line by line.
 
+    Examples
+    --------
     >>> record = {"metrics": {"test/auc": 0.62, "val/auc": 0.61}, "rows": {}, "bytes": {}, "cost": {"total_s": 0.64}}
-    >>> print(*result_lines(record), sep="\n")
+    >>> for line in result_lines(record):
+    ...     print(line)
     test/auc  0.6200
     seconds   0.6
-    >>> print(*result_lines(record, in_one=True))
-    test/auc 0.6200, seconds 0.6
+    >>> list(result_lines(record, in_one=True))
+    ['test/auc 0.6200, seconds 0.6']
     """
     metrics = record["metrics"]
     of_test = {name: value for name, value in metrics.items() if name.startswith(TEST)}
