@@ -105,7 +105,7 @@ def test_commands_say_a_broken_record_in_a_sentence():
     answer = commands.cadc("export", folder.name)
     assert answer.status == 1
     assert str(folder / "record.json") in answer.sentence
-    answer = commands.cadc("report", "quickstart")
+    answer = commands.cadc("report", "memory_budget_clicks")
     assert answer.status == 1
     assert str(folder / "record.json") in answer.err.splitlines()[0]
 

@@ -74,7 +74,7 @@ WRONG = [
     ([{"data": "x", "metric": "auc", "value": 0.5, "source": "y"}], r"names neither arm nor method"),
     (
         [{"data": "x", "metric": "auc", "value": 0.5, "source": "y", "arm": "z"}],
-        r"'z' is not an arm; did you mean a or b\?",
+        r"'z' is not an arm; choose one of a, b",
     ),
     ([{"data": "x", "metric": "acu", "value": 0.5, "source": "y", "arm": "a"}], r"there is no metric 'acu'"),
     ([{"data": "x", "metric": "auc", "value": "high", "source": "y", "arm": "a"}], r"published\[0\].value"),

@@ -126,7 +126,7 @@ def test_an_unknown_name_is_answered_with_its_neighbours(experiments):
         answer = cadc(command, "tinny")
         assert answer.status == 2
         assert "there is no experiment 'tinny'; did you mean tiny?" in answer.sentence
-        assert "did you mean quick or tiny?" in cadc(command, "zzz").sentence
+        assert "choose one of quick, tiny." in cadc(command, "zzz").sentence
 
 
 def test_a_failing_run_withholds_no_table_and_leaves_results_alone(experiments):
