@@ -14,6 +14,9 @@ from tests.ledger.conftest import record
 from tests.support.commands import TINY, cadc
 from tests.support.processes import Command
 
+pytestmark = pytest.mark.slow
+"""Real sweeps are watched against the clock: on a machine that does other work they may end between two looks."""
+
 SWEEP = ("train", "-m", *TINY, "trainer.max_epochs=8", "trainer.patience=99", "trainer.learning_rate=0.003,1e30,0.01")
 
 
