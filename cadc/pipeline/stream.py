@@ -147,7 +147,7 @@ class StreamRun:
         """Return a model of the given sizes, fitted to a segment."""
         settings, sample, (before_sampling, fitted), model = self._made(index, log, sizes, watch)
         if self.protocol.carry and self.progress.weights is not None:
-            n_before = {side: len(counts) for side, counts in self.progress.counts.items()}
+            n_before: dict[str, int] = {side: len(counts) for side, counts in self.progress.counts.items()}
             carry_over(self.progress.weights, n_before, model)
         with watch.stage("train_s"):
             # Epochs are not told, since what follows a run takes segments for its epochs.

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from cadc.data.schema import EntitySide
 from cadc.embeddings.coding.ragged import padded, places
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.embeddings.schemes.sized_rows import SizedTable
 
 
-def carry_over(before: Mapping[str, Tensor], n_before: Mapping[EntitySide, int], model: nn.Module) -> None:
+def carry_over(before: Mapping[str, Tensor], n_before: Mapping[str, int], model: nn.Module) -> None:
     """Let a model go on where that of the segment before ended.
 
     Tables keep of each known row the prefix that its old and its new length share; all else in them starts as the new
@@ -21,7 +20,7 @@ def carry_over(before: Mapping[str, Tensor], n_before: Mapping[EntitySide, int],
     Parameters
     ----------
     before : weights of the earlier model, of the same classes, by name.
-    n_before : rows that the tables of each side had.
+    n_before : rows that the tables of each field had.
     model : has the rows of the earlier one, and more.
     """
     inside = []
@@ -29,7 +28,7 @@ def carry_over(before: Mapping[str, Tensor], n_before: Mapping[EntitySide, int],
         if isinstance(table, SizedTable | UncompressedTable):
             inside.append(f"{name}.")
             own = {key.removeprefix(f"{name}."): value for key, value in before.items() if key.startswith(f"{name}.")}
-            _carry_rows(own, [n_before["user" if field.name == "user" else "item"] for field in table.fields], table)
+            _carry_rows(own, [n_before[name] for name in table.names], table)
     with torch.no_grad():
         for name, value in model.named_parameters():
             if not name.startswith(tuple(inside)) and name in before and before[name].shape == value.shape:

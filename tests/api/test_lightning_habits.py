@@ -246,7 +246,8 @@ def test_a_callback_that_keeps_the_worst_epoch_is_warned_of(tmp_path, callback, 
     module, data = made()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pl.Trainer(max_epochs=1, callbacks=[callback(tmp_path)], logger=False, **QUIET).fit(module, data)
+        options = {"logger": False, "default_root_dir": tmp_path}  # where Lightning keeps checkpoints unasked
+        pl.Trainer(max_epochs=1, callbacks=[callback(tmp_path)], **options, **QUIET).fit(module, data)
     said = [str(each.message) for each in caught if "worst epoch" in str(each.message)]
     assert len(said) == is_wrong
     assert not is_wrong or said[0].endswith(('set mode="max".', 'set mode="min".'))

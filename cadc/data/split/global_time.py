@@ -42,19 +42,30 @@ class GlobalTimeSplit(Split):
         ------
         DataError : if all times are equal, or the times number each user's own rows.
         """
-        if user is not None and counts_own_rows(user, time):
-            raise DataError(
-                "the times number each user's own rows instead of telling the time on a clock that users share, so the "
-                "log cannot be split at a point in time; choose data/split=chronological."
-            )
-        if n_rows and time.min() == time.max():
-            raise DataError("all rows have the same time, so no row is later than another; choose data/split=random.")
+        require_clock(user, time, "the log cannot be split at a point in time; choose data/split=chronological.")
         n_validation, n_test = round(self.validation * n_rows), round(self.test * n_rows)
         held_out = latest(time, n_validation + n_test, generator)
         place = np.zeros(n_rows, np.uint8)
         place[held_out] = 1
         place[held_out[latest(time[held_out], n_test, generator)]] = 2
         return place
+
+
+def require_clock(user: NDArray[np.int32] | None, time: NDArray[np.int64], otherwise: str) -> None:
+    """Raise a DataError for times that are not of a clock that users share, or that are all equal.
+
+    Parameters
+    ----------
+    user, time : of each row, shape [n]; None for a log without users, whose times are taken as they are.
+    otherwise : what does not work with each user's own numbers, and what to do.
+    """
+    if user is not None and counts_own_rows(user, time):
+        raise DataError(
+            "the times number each user's own rows instead of telling the time on a clock that users share, so "
+            f"{otherwise}"
+        )
+    if len(time) and time.min() == time.max():
+        raise DataError("all rows have the same time, so no row is later than another; choose data/split=random.")
 
 
 def latest(time: NDArray[np.int64], n: int, generator: np.random.Generator) -> NDArray[np.intp]:

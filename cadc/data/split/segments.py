@@ -6,13 +6,13 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cadc.data.split.global_time import counts_own_rows
-from cadc.data.split.split import Split, require_shares
+from cadc.data.split.global_time import require_clock
+from cadc.data.split.split import SPLITS, Split, require_shares
 from cadc.errors import DataError, UsageError, require_at_least
 
 By = Literal["rows", "time", "arrivals"]
 """What segments have equal shares of."""
-TRAIN, VALIDATION, TEST = range(3)
+TRAIN = SPLITS.index("train")
 
 
 class Segmented(NamedTuple):
@@ -109,13 +109,11 @@ class SegmentSplit(Split):
         DataError : if the times are no clock that users share, all rows have one time, or there are fewer rows than
             segments.
         """
-        if user is not None and not self.own_clock and counts_own_rows(user, time):
-            raise DataError(
-                "the times number each user's own rows instead of telling the time on a clock that users share, so "
-                "there is no stream of all users; set data.split.own_clock=true to line users up by them all the same."
-            )
-        if n_rows and time.min() == time.max():
-            raise DataError("all rows have the same time, so no row is later than another; choose data/split=random.")
+        require_clock(
+            None if self.own_clock else user,
+            time,
+            "there is no stream of all users; set data.split.own_clock=true to line users up by them all the same.",
+        )
         if self.arrivals is None and n_rows < self.n:
             raise DataError(f"the log has {n_rows} rows, fewer than data.split.n={self.n} segments.")
         order = np.lexsort((generator.permutation(n_rows), time))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
-from cadc.data.split.segments import SegmentSplit
+from cadc.data.split.segments import TRAIN, SegmentSplit
 from cadc.data.split.split import SPLITS
 from cadc.data.streams.segment_files import SegmentFiles
 from cadc.errors import DataError
@@ -125,7 +125,7 @@ class Stream:
     @cached_property
     def _firsts(self) -> dict[EntitySide, tuple[NDArray[np.int64], NDArray[np.int32]]]:
         """Entities of each side by arrival, and the segment that each arrives in."""
-        trained = (self._place == SPLITS.index("train")) & ~np.isin(self._segment, list(self.skipped()))
+        trained = (self._place == TRAIN) & ~np.isin(self._segment, list(self.skipped()))
         found = {}
         for side in ENTITY_FIELDS:
             entities = self.log.column(side)[self._order[trained]]
