@@ -11,16 +11,9 @@ from cadc.embeddings.base.statistics import Statistics
 from cadc.errors import UsageError
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
-from cadc.pipeline.build import (
-    draw_sample,
-    factorize_for_sampler,
-    factorize_log,
-    fit_log_views,
-    make_model,
-    open_log,
-    with_numbers,
-)
+from cadc.pipeline.build import open_log
 from cadc.pipeline.compatibility import require_compatible
+from cadc.pipeline.run import made_of
 from cadc.pipeline.settings import Settings
 from cadc.provenance.threads import threads
 from cadc.sampling.sampler import Sample
@@ -82,10 +75,7 @@ def parts_of(overrides: Sequence[str]) -> Parts:
             "trainer.weight_decay=coupled, or use cadc.run."
         )
     with process_left_alone(), threads(settings.threads):
-        log = open_log(settings)
-        sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
-        fitted, views = factorize_log(settings, log, sample), fit_log_views(settings, log, sample)
-        log = with_numbers(settings, log, views, sample)
-        model = make_model(settings, log, fitted, sample, views)
-        model.fit_sample(log, sample.rows, sample.weights, sample.offset)
-    return Parts(own, settings, log, sample, fitted, model, fit)
+        made = made_of(settings, open_log(settings))
+        sample = made.sample
+        made.model.fit_sample(made.log, sample.rows, sample.weights, sample.offset)
+    return Parts(own, settings, made.log, sample, made.fitted, made.model, fit)

@@ -97,9 +97,14 @@ def begin(settings: Settings) -> Begun:
     """Carry out the stages of a run before the training of its model."""
     # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
     torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
-    watch = Stopwatch()
     log = open_log(settings)
     require_labels(log, settings.task)
+    return made_of(settings, log)
+
+
+def made_of(settings: Settings, log: InteractionLog) -> Begun:
+    """Carry out the stages of a run before the training of its model on a log that is open, or a segment of one."""
+    watch = Stopwatch()
     # Checked before a factorisation, which may take minutes, or miss the same field and give other advice.
     settings.model.cls.require_fields(log.schema)
     before_sampling = factorize_for_sampler(settings, log)

@@ -19,9 +19,9 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import BY_TASK, metrics_of
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
-from cadc.pipeline.build import draw_sample, factorize_for_sampler, factorize_log, make_model, open_log
+from cadc.pipeline.build import open_log
 from cadc.pipeline.evaluate import score, with_activity
-from cadc.pipeline.run import train
+from cadc.pipeline.run import Begun, made_of, train
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
@@ -39,12 +39,13 @@ from cadc.training.fit_state import History
 
 
 class Carried(NamedTuple):
-    """The model of a segment, the sample that it was fitted on, how that went, and its factorisations."""
+    """The model of a segment, its sample, how it was fitted, the factorisations, and the seconds of the stages."""
 
     model: Model
     sample: Sample
     fit: FitResult
     fitted: list[Fitted]
+    watch: Stopwatch
 
 
 class StreamRun:
@@ -108,9 +109,8 @@ class StreamRun:
         state = self._state(index, log, counts)
         sizes = progress.policy.sizes(state)
         state.require_within(sizes, type(progress.policy).__name__)
-        watch = Stopwatch()
-        last = self._trained(index, log, sizes, watch)
-        model, sample, fit, _ = last
+        last = self._trained(index, log, sizes)
+        model, sample, fit, _, watch = last
         with watch.stage("evaluate_s"):
             table = with_activity(score(model, log, settings.evaluated, settings.task), log, sample, settings.evaluated)
         monitor = BY_TASK[settings.task](log, "validation").monitor
@@ -120,7 +120,7 @@ class StreamRun:
         progress.tables.append(table.assign(segment=index))
         progress.weights = {name: weight.clone() for name, weight in model.state_dict().items()}
         progress.counts, progress.sizes = counts, sizes
-        progress.segments.append(self._row(index, log, last, sizes, table, watch, len(replayed)))
+        progress.segments.append(self._row(index, log, last, sizes, table, len(replayed)))
         self.last = last
 
     def _counts(self, log: SegmentLog, n_replayed: int) -> dict[EntitySide, Tensor]:
@@ -143,43 +143,36 @@ class StreamRun:
             generator=torch_generator(self.settings.seeds.weights, f"policy {index}"),
         )
 
-    def _trained(self, index: int, log: SegmentLog, sizes: Sizes, watch: Stopwatch) -> Carried:
+    def _trained(self, index: int, log: SegmentLog, sizes: Sizes) -> Carried:
         """Return a model of the given sizes, fitted to a segment."""
-        settings, sample, (before_sampling, fitted), model = self._made(index, log, sizes, watch)
+        settings, begun = self._made(index, log, sizes)
+        model, sample, watch = begun.model, begun.sample, begun.watch
         if self.protocol.carry and self.progress.weights is not None:
             n_before: dict[str, int] = {side: len(counts) for side, counts in self.progress.counts.items()}
             carry_over(self.progress.weights, n_before, model)
         with watch.stage("train_s"):
             # Epochs are not told, since what follows a run takes segments for its epochs.
-            fit = train(settings, model, log, sample, fitted, tell=lambda epochs: check_interrupt())
+            fit = train(settings, model, log, sample, begun.fitted, tell=lambda epochs: check_interrupt())
         assert fit is not None
-        return Carried(model, sample, fit, [own for own in (before_sampling, fitted) if own is not None])
+        fitted = [own for own in (begun.before_sampling, begun.fitted) if own is not None]
+        return Carried(model, sample, fit, fitted, watch)
 
-    def _made(
-        self, index: int, log: SegmentLog, sizes: Sizes, watch: Stopwatch
-    ) -> tuple[Settings, Sample, tuple[Fitted | None, Fitted | None], Model]:
-        """Return a model of the given sizes as it starts, and what it is made of."""
+    def _made(self, index: int, log: SegmentLog, sizes: Sizes) -> tuple[Settings, Begun]:
+        """Return a model of the given sizes as it starts, what it is made of, and the settings of the segment."""
         weights = derive_seed(self.settings.seeds.weights, f"segment {index}")
         settings = replace(
             self.settings,
             scheme=Component(SizedRows, {"dim": self.most, "sizes": sizes, "dtype": self.protocol.dtype}),
             seeds=replace(self.settings.seeds, weights=weights),
         )
-        settings.model.cls.require_fields(log.schema)
-        before_sampling = factorize_for_sampler(settings, log)
-        with watch.stage("sample_s"):
-            sample = draw_sample(settings, log, before_sampling)
-        fitted = factorize_log(settings, log, sample)
-        with watch.stage("initialise_s"):
-            model = make_model(settings, log, fitted, sample)
-        return settings, sample, (before_sampling, fitted), model
+        return settings, made_of(settings, log)
 
     def last_segment(self) -> tuple[SegmentLog, Model]:
         """Return the log of the last segment, and a model of it with other weights and sizes, which serving loads."""
         index = self.stream.judged()[-1]
         log = self.stream.segment(index)
         sizes = {side: ones(log.schema[side].vocabulary_size, dtype=int64) for side in ENTITY_FIELDS}
-        return log, self._made(index, log, sizes, Stopwatch())[-1]
+        return log, self._made(index, log, sizes)[1].model
 
     def _row(
         self,
@@ -188,11 +181,10 @@ class StreamRun:
         last: Carried,
         sizes: Sizes,
         table: pd.DataFrame,
-        watch: Stopwatch,
         n_replayed: int,
     ) -> dict[str, Any]:
         """Return what the record says of a segment."""
-        model, sample, fit, fitted = last
+        model, sample, fit, fitted, watch = last
         tables = [table for _, table in tables_in(model)]
         evaluated = self.settings.evaluated
         costs = {key: cost for own in fitted for key, cost in own.cost.items()}.values()

@@ -63,7 +63,7 @@ def run_stream(
         metrics = prefixed(settings.evaluated, metrics_of(table, settings.task))
         if settings.evaluated == "test":
             metrics |= _mean_on_validation(progress.segments)
-        model, sample, fit, fitted = stream.last
+        model, sample, fit, fitted, _ = stream.last
         watch = Stopwatch()
         watch.seconds["sample_s"] = 0.0
         done = Done(stream.log, sample, model, fitted, None, fit, metrics, watch, energy)
