@@ -8,6 +8,7 @@ import pandas as pd
 from torch import Tensor, int64, ones
 
 from cadc.configuration.components import Component
+from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.data.seen_ids import field_counts
 from cadc.data.split.segments import TRAIN, SegmentSplit
@@ -56,6 +57,7 @@ class StreamRun:
     settings : of the run.
     checkpoints : from which an interrupted stream goes on after its last whole segment; None keeps none.
     tell : called after each segment with a row for each so far; an exception that it raises ends the run.
+    log : of the settings; None opens it.
 
     Attributes
     ----------
@@ -67,6 +69,7 @@ class StreamRun:
         settings: Settings,
         checkpoints: CheckpointFolder | None = None,
         tell: Callable[[History], None] | None = None,
+        log: InteractionLog | None = None,
     ) -> None:
         assert settings.policy is not None and settings.protocol is not None and settings.scheme is not None
         self.settings, self.checkpoints, self.tell = settings, checkpoints, tell
@@ -74,7 +77,7 @@ class StreamRun:
         self.protocol: Protocol = settings.protocol.build()
         split = settings.split.build()
         assert isinstance(split, SegmentSplit)
-        self.log = open_log(settings)
+        self.log = open_log(settings) if log is None else log
         self.stream = Stream(self.log, split, settings.seeds.split, settings.task == "ranking")
         self.progress = StreamProgress(settings.policy.build(), Reservoir(self.protocol.reservoir))
         self.last: Carried | None = None

@@ -55,7 +55,7 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
         say(f"the code has changed since run {run_id}; its scores may differ from those recorded")
     # Factors that are no longer in the cache have the run's bits for its number of threads alone.
     with threads(settings.threads):
-        log, model = _of_stream(settings) if settings.policy else _of_log(settings, log)
+        log, model = StreamRun(settings, log=log).last_segment() if settings.policy else _of_log(settings, log)
         if settings.task == "ranking":
             model.remember(log, rows_before(log, settings.evaluated))
     try:
@@ -75,10 +75,6 @@ def _of_log(settings: Settings, log: InteractionLog) -> tuple[InteractionLog, Mo
     sample = draw_sample(settings, log, factorize_for_sampler(settings, log))
     fitted, views = factorize_log(settings, log, sample), fit_log_views(settings, log, sample)
     return log, make_model(settings, log, fitted, sample, views)
-
-
-def _of_stream(settings: Settings) -> tuple[InteractionLog, Model]:
-    return StreamRun(settings).last_segment()
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
