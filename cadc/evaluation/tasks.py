@@ -1,6 +1,6 @@
 """A held-out part of a log that a model is evaluated on: rows that are scored, or items that are ranked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -196,18 +196,26 @@ def metrics_of(rows: pd.DataFrame, task: Task) -> dict[str, float]:
     ------
     DataError : where one of the metrics that every record has is undefined.
     """
-    return dict(_defined(rows, SAVED[task]))
+    return defined_metrics(rows, SAVED[task].recorded, SAVED[task].leading)
 
 
-def _defined(rows: pd.DataFrame, saved: SavedTable) -> Iterator[tuple[str, float]]:
-    for name in saved.recorded:
-        found = metric(name)
-        if set(found.columns) <= set(rows):
+def defined_metrics(rows: pd.DataFrame, names: Sequence[str], required: Collection[str] = ()) -> dict[str, float]:
+    """Return those of some metrics that are defined on saved rows, by name.
+
+    Raises
+    ------
+    DataError : where a required one is undefined.
+    """
+    found: dict[str, float] = {}
+    for name in names:
+        own = metric(name)
+        if set(own.columns) <= set(rows):
             try:
-                yield name, found.value(rows)
+                found[name] = own.value(rows)
             except DataError:
-                if name in saved.leading:
+                if name in required:
                     raise
+    return found
 
 
 def keys_of(log: InteractionLog, side: EntitySide, rows: Tensor) -> NDArray[np.generic]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pandas as pd
 from torch import Tensor, int64, ones
 
 from cadc.configuration.components import Component
@@ -13,16 +12,14 @@ from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.data.seen_ids import field_counts
 from cadc.data.split.segments import TRAIN, SegmentSplit
 from cadc.data.streams import SegmentLog, Stream
-from cadc.embeddings.base.table_file import file_bytes
-from cadc.embeddings.measured import tables_in
 from cadc.embeddings.schemes.sized_rows import SizedRows
-from cadc.evaluation.prefixes import prefixed
-from cadc.evaluation.tasks import BY_TASK, metrics_of
+from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.build import open_log
 from cadc.pipeline.evaluate import score, with_activity
 from cadc.pipeline.run import Begun, made_of, train
+from cadc.pipeline.segment_row import metrics_of_segment, rows_and_costs, sizes_and_bytes, with_rows_before
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
@@ -113,9 +110,10 @@ class StreamRun:
         sizes = progress.policy.sizes(state)
         state.require_within(sizes, type(progress.policy).__name__)
         last = self._trained(index, log, sizes)
-        model, sample, fit, _, watch = last
+        model, sample, fit, fitted, watch = last
         with watch.stage("evaluate_s"):
             table = with_activity(score(model, log, settings.evaluated, settings.task), log, sample, settings.evaluated)
+            table = with_rows_before(table, log, settings.evaluated, progress.counts)
         monitor = BY_TASK[settings.task](log, "validation").monitor
         value = fit.validation[monitor.name]
         progress.policy.learn(state, sizes, value if monitor.higher_is_better else -value)
@@ -123,7 +121,12 @@ class StreamRun:
         progress.tables.append(table.assign(segment=index))
         progress.weights = {name: weight.clone() for name, weight in model.state_dict().items()}
         progress.counts, progress.sizes = counts, sizes
-        progress.segments.append(self._row(index, log, last, sizes, table, len(replayed)))
+        progress.segments.append(
+            {"segment": index}
+            | rows_and_costs(log, sample, fit, fitted, watch, n_replayed=len(replayed))
+            | sizes_and_bytes(settings, self.protocol, state, sizes, model, len(progress.reservoir.rows))
+            | metrics_of_segment(settings, table, fit.validation, log)
+        )
         self.last = last
 
     def _counts(self, log: SegmentLog, n_replayed: int) -> dict[EntitySide, Tensor]:
@@ -176,40 +179,3 @@ class StreamRun:
         log = self.stream.segment(index)
         sizes = {side: ones(log.schema[side].vocabulary_size, dtype=int64) for side in ENTITY_FIELDS}
         return log, self._made(index, log, sizes)[1].model
-
-    def _row(
-        self,
-        index: int,
-        log: SegmentLog,
-        last: Carried,
-        sizes: Sizes,
-        table: pd.DataFrame,
-        n_replayed: int,
-    ) -> dict[str, Any]:
-        """Return what the record says of a segment."""
-        model, sample, fit, fitted, watch = last
-        tables = [table for _, table in tables_in(model)]
-        evaluated = self.settings.evaluated
-        costs = {key: cost for own in fitted for key, cost in own.cost.items()}.values()
-        return {
-            "segment": index,
-            "rows": dict(log.meta["rows"])
-            | {
-                "replayed": n_replayed,
-                # Those that are replayed were kept before.
-                "kept": int((sample.rows >= n_replayed).sum()),
-                "factorized": max((own.n_rows for own in fitted), default=None),
-                "read_validation": max([fit.n_validation, *(own.n_validation for own in fitted)]),
-            },
-            "entities": {side: len(own) - 1 for side, own in sizes.items()},
-            "numbers": {side: int(own.sum()) for side, own in sizes.items()},
-            "bytes": sum(len(file_bytes(table)) for table in tables),
-            "index_bytes": sum(table.index_bytes for table in tables),
-            "cost": {"factorize_s": sum(cost["seconds"] for cost in costs)}
-            | watch.seconds
-            | {"sample_s": watch.seconds["sample_s"] + sample.seconds, "train_s": fit.seconds},
-            "epochs": fit.epochs,
-            "factorize_epochs": sum(cost["epochs"] for cost in costs),
-            "metrics": prefixed(evaluated, metrics_of(table, self.settings.task))
-            | (prefixed("validation", fit.validation) if evaluated == "test" else {}),
-        }

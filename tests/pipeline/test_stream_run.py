@@ -62,6 +62,67 @@ def test_every_segment_keeps_within_its_budget(record):
         assert own["bytes"] <= 4 * 4 * n_rows + 8 * n_rows + 1024  # and the headers of two files
 
 
+def test_bytes_are_counted_from_the_files_and_never_exceed_the_budget(finished, record):
+    for own in record["segments"]:
+        n_rows = sum(own["entities"].values()) + 2
+        assert own["budget_bytes"] == own["number_bytes"] == 4 * 4 * n_rows
+        assert own["over_budget"] == 0
+        assert own["index_bytes"] == n_rows
+    weights = load_file(finished / "model.safetensors")
+    names = [name for name in weights if name.endswith(".weight") and name.startswith(("embeddings.", "linear_terms."))]
+    assert record["segments"][-1]["number_bytes"] == sum(4 * weights[name].numel() for name in names)
+
+
+def test_rows_of_a_reservoir_are_counted(record):
+    rows = [own["rows"] for own in record["segments"]]
+    trained = np.cumsum([own["train"] - own["replayed"] for own in rows])
+    assert [own["reservoir_bytes"] for own in record["segments"]] == [9 * n for n in trained]
+
+
+def test_more_frequent_users_and_items_have_longer_rows(record):
+    for own in record["segments"]:
+        for side, groups in own["sizes"].items():
+            assert groups["frequency"] == sorted(groups["frequency"])
+            assert groups["size"] == sorted(groups["size"])
+            n = own["entities"][side]
+            sizes = [len(part) for part in np.array_split(np.arange(n), 10)]
+            # All rows but that of unknown ids are in a group.
+            assert 0 < own["numbers"][side] - np.dot(sizes, groups["size"]) < 17
+
+
+def test_new_users_and_items_are_those_without_a_row_in_an_earlier_segment(finished, record, session_cache):
+    with folders(session_cache, finished.parent):
+        log = open_log(Settings.compose([*TINY, *STREAM]))
+    order, scores = np.argsort(log.column("row")), pd.read_parquet(finished / "scores.parquet")
+    assert len(log.column("row")) == 3000
+    for own in record["segments"]:
+        part, met = scores[scores["segment"] == own["segment"]], {}
+        for side in ("user", "item"):
+            entities, trained = log.column(side)[order], []
+            for earlier in range(own["segment"]):
+                trained += entities[1000 * earlier : 1000 * earlier + 800].tolist()
+            met[side] = pd.Series(trained, dtype=np.int64).value_counts()
+            before = met[side].reindex(entities[part["row"]]).fillna(0).to_numpy(np.int64)
+            assert (part[f"{side}_rows_before"] == before).all()
+            for kind, kept in (("warm", before > 0), ("new", before == 0)):
+                stratum = own["strata"].get(f"{kind} {side}s", {"rows": 0})
+                assert stratum["rows"] == kept.sum()
+                if "logloss" in stratum:
+                    expected = log_loss(part["label"][kept], part["probability"][kept], labels=[0, 1])
+                    assert stratum["logloss"] == pytest.approx(expected)
+
+
+def test_the_best_possible_of_a_segment_is_that_of_true_probabilities(finished, record, session_cache):
+    with folders(session_cache, finished.parent):
+        log = open_log(Settings.compose([*TINY, *STREAM]))
+    truth = pd.Series(log.column("oracle"), index=log.column("row"))
+    scores = pd.read_parquet(finished / "scores.parquet")
+    for own in record["segments"]:
+        part = scores[scores["segment"] == own["segment"]]
+        assert own["oracle"]["test/auc"] == pytest.approx(roc_auc_score(part["label"], truth[part["row"]]))
+        assert own["oracle"]["test/logloss"] < own["metrics"]["test/logloss"]
+
+
 def test_the_last_model_is_served_with_the_scores_that_it_had(finished):
     _, log, model = load_run(Ledger(finished.parent), finished.name)
     scores = pd.read_parquet(finished / "scores.parquet").query("segment == 2")
