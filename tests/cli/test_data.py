@@ -95,7 +95,7 @@ def test_what_a_person_has_to_fetch_is_a_sentence(name, action):
     assert f"{name} must be fetched by hand" in answer.sentence
 
 
-NOT_FETCHED = ("synthetic", "table", "recbole", "lightgcn", "libfm")
+NOT_FETCHED = ("synthetic", "drifting", "table", "recbole", "lightgcn", "libfm")
 
 
 @pytest.mark.parametrize("name", [name for name in groups()["data"] if name not in NOT_FETCHED])

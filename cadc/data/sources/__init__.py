@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cadc.data.sources.benchmarks.yelp2018 import Yelp2018
     from cadc.data.sources.criteo import Criteo
     from cadc.data.sources.epinions import Epinions
+    from cadc.data.sources.generated.drifting import Drifting
     from cadc.data.sources.layouts.libfm import LibFM
     from cadc.data.sources.layouts.lightgcn import LightGCN
     from cadc.data.sources.layouts.recbole import RecBole
@@ -33,6 +34,7 @@ else:
 __all__ = [
     "Avazu",
     "Criteo",
+    "Drifting",
     "Epinions",
     "FrappeX1",
     "Gowalla",

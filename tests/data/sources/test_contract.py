@@ -20,7 +20,7 @@ WRITE = {
     "gowalla": small_sources.write_lightgcn_parts,
     "yelp2018": small_sources.write_lightgcn_parts,
 } | dict.fromkeys(("ml-20m", "ml-25m", "ml-latest", "ml-latest-small"), small_sources.write_movielens_csv)
-SMALL = {"synthetic": {"n_rows": 1000, "n_users": 40, "n_items": 50}}
+SMALL = {option: {"n_rows": 1000, "n_users": 40, "n_items": 50} for option in ("synthetic", "drifting")}
 
 
 OF_ONES_OWN = ("table", "recbole", "lightgcn", "libfm")

@@ -51,10 +51,10 @@ class Truth(NamedTuple):
 class Drifting(Source):
     """Generated sessions of users on one clock: what they like, what is popular, and who is there changes over time.
 
-    In a session a user is shown items one after the other, each drawn by its popularity at that time. The user takes an
-    item with a probability whose logit is a low-rank preference (user vector times item vector), a user bias and an item
-    bias. After each item the user leaves with probability 1 - `patience`; what is shown after that has label 0, whatever
-    the user likes. So a row that was not taken tells most if a later row of its session was.
+    In a session a user is shown items one after the other, each drawn by its popularity at that time. The user takes
+    an item with a probability whose logit is a low-rank preference (user vector times item vector), a user bias and an
+    item bias. After each item the user leaves with probability 1 - `patience`; what is shown after that has label 0,
+    whatever the user likes. So a row that was not taken tells most if a later row of its session was.
 
     The true probability of a row (`oracle`) is that of its user, item and time, whatever its place in the session. All
     times differ.
@@ -70,7 +70,7 @@ class Drifting(Source):
         independent of the first, at 0 they stay.
     popularity_drift : likewise of the biases of items, and of the order of their popularity.
     arrivals : share of users, and of items, that arrive after the first row.
-    half_life : days in which the activity of each user, and the popularity of each item, falls to half after its arrival;
+    half_life : days after its arrival in which the activity of a user, or the popularity of an item, falls to half;
         None lets them stay.
     shown : rows of a session.
     patience : probability with which a user looks at the next item of a session, too, in (0, 1].
@@ -87,19 +87,19 @@ class Drifting(Source):
     def __init__(
         self,
         n_rows: int = 100_000,
-        n_users: int = 1_500,
-        n_items: int = 1_000,
+        n_users: int = 600,
+        n_items: int = 500,
         days: float = 365,
         rank: int = 2,
-        preference_std: float = 1.5,
-        bias_std: float = 0.6,
+        preference_std: float = 2.0,
+        bias_std: float = 1.0,
         activity_exponent: float = 0.8,
         taste_drift: float = 1.0,
         popularity_drift: float = 1.0,
         arrivals: float = 0.5,
         half_life: float | None = 120,
         shown: int = 10,
-        patience: float = 0.9,
+        patience: float = 0.95,
         seed: int = 0,
     ) -> None:
         require_at_least(1, "data", n_rows=n_rows, n_users=n_users, n_items=n_items, rank=rank, shown=shown)
@@ -120,14 +120,20 @@ class Drifting(Source):
         # Half of the time is between sessions.
         if not (needed := -(-n_rows // shown) * shown * 2 / DAY) <= days < 1e6:
             raise UsageError(
-                f"data.days is {days}, and data.n_rows {n_rows}; rows that differ in their second take {needed:.3g} days "
-                "at least, and a log a million at most."
+                f"data.days is {days}, and data.n_rows {n_rows}; rows that differ in their second take {needed:.3g} "
+                "days at least, and a log a million at most."
             )
         if half_life is not None and not half_life >= days / 1000:
-            raise UsageError(f"data.half_life is {half_life}; it must be at least {days / 1000:g}, a thousandth of days.")
+            raise UsageError(
+                f"data.half_life is {half_life}; it must be at least {days / 1000:g}, a thousandth of days."
+            )
         self.n_rows, self.n_users, self.n_items, self.days, self.rank = n_rows, n_users, n_items, days, rank
         self.preference_std, self.bias_std = preference_std, bias_std
-        self.activity_exponent, self.taste_drift, self.popularity_drift = activity_exponent, taste_drift, popularity_drift
+        self.activity_exponent, self.taste_drift, self.popularity_drift = (
+            activity_exponent,
+            taste_drift,
+            popularity_drift,
+        )
         self.arrivals, self.half_life = arrivals, half_life
         self.shown, self.patience, self.seed = shown, patience, seed
 

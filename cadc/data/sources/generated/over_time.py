@@ -9,7 +9,7 @@ def turned(
 ) -> NDArray[np.float64]:
     """Return values on their way from `start` to `other`: cos(q·π/2)·start + sin(q·π/2)·other.
 
-    Of independent standard normal values they are standard normal at any time, and correlate with `start` by cos(q·π/2).
+    Of independent standard normal values they are standard normal at any time, with correlation cos(q·π/2) to `start`.
 
     Parameters
     ----------
