@@ -8,36 +8,28 @@ from cadc.data.log import InteractionLog
 from cadc.evaluation.metrics.logloss import cross_entropy
 from cadc.evaluation.metrics.lookup import metric
 
-METRICS = ("auc", "logloss")
+GAINS = ("auc", "logloss")
 EXPECTED = "expected_logloss"
 
 
-def regret_of_rows(table: pd.DataFrame, log: InteractionLog, split: str) -> dict[str, float]:
-    """Return the regret of a model on the rows of a part, see `regret`; nothing without true probabilities.
+def oracle_of_rows(table: pd.DataFrame, log: InteractionLog, split: str) -> NDArray[np.float64]:
+    """Return the true probability of each saved row of a part, in the order of the table, shape [n].
 
-    Parameters
-    ----------
-    table : scores as `HeldOutRows.table` returns them; ranks have no regret.
-    log : the log.
-    split : `validation` or `test`.
+    Raises
+    ------
+    DataError : if the log has no true probabilities.
     """
-    if "probability" not in table or not log.has_column("oracle"):
-        return {}
     place = pd.Index(log.column("row", split)).get_indexer(table["row"])
-    oracle = log.column("oracle", split)[place].astype(np.float64)
-    return regret(table["label"].to_numpy(), table["probability"].to_numpy(), oracle)
+    return np.asarray(log.column("oracle", split)[place], np.float64)
 
 
-def regret(
-    label: NDArray[np.floating], probability: NDArray[np.float64], oracle: NDArray[np.float64]
-) -> dict[str, float]:
+def regret(model: pd.DataFrame, oracle: pd.DataFrame) -> dict[str, float]:
     """Return how much better the true probabilities are than those of a model.
 
     Parameters
     ----------
-    label : 0 or 1, both of them, shape [n].
-    probability : of label 1, as the model gives it, shape [n].
-    oracle : the true probability, shape [n].
+    model : scores, with label (0 or 1, both of them) and probability.
+    oracle : the same rows with their true probabilities.
 
     Returns
     -------
@@ -47,18 +39,18 @@ def regret(
 
     Examples
     --------
-    >>> found = regret(np.array([0.0, 1.0]), np.array([0.5, 0.5]), np.array([0.25, 0.75]))
-    >>> {name: round(value, 3) for name, value in found.items()}
+    >>> model = pd.DataFrame({"label": [0.0, 1.0], "probability": [0.5, 0.5]})
+    >>> {name: round(value, 3) for name, value in regret(model, model.assign(probability=[0.25, 0.75])).items()}
     {'auc': 0.5, 'logloss': 0.405, 'expected_logloss': 0.131}
     """
     found = {}
-    of_model, of_oracle = (pd.DataFrame({"label": label, "probability": own}) for own in (probability, oracle))
-    for name in METRICS:
+    for name in GAINS:
         own = metric(name)
-        gain = own.value(of_oracle) - own.value(of_model)
+        gain = own.value(oracle) - own.value(model)
         found[name] = gain if own.higher_is_better else -gain
-    ones, zeros = np.ones(len(oracle)), np.zeros(len(oracle))
-    gain_if_one = cross_entropy(ones, probability) - cross_entropy(ones, oracle)
-    gain_if_zero = cross_entropy(zeros, probability) - cross_entropy(zeros, oracle)
+    said, true = (frame["probability"].to_numpy() for frame in (model, oracle))
+    ones, zeros = np.ones(len(true)), np.zeros(len(true))
+    gain_if_one = cross_entropy(ones, said) - cross_entropy(ones, true)
+    gain_if_zero = cross_entropy(zeros, said) - cross_entropy(zeros, true)
     # Rounding may leave less than nothing.
-    return found | {EXPECTED: max(float((oracle * gain_if_one + (1 - oracle) * gain_if_zero).mean()), 0.0)}
+    return found | {EXPECTED: max(float((true * gain_if_one + (1 - true) * gain_if_zero).mean()), 0.0)}

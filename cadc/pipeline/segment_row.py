@@ -11,6 +11,7 @@ from cadc.data.schema import EntitySide
 from cadc.embeddings.coding.dtypes import TORCH_DTYPES
 from cadc.evaluation.newcomers import column_before, metrics_of_newcomers
 from cadc.evaluation.prefixes import prefixed
+from cadc.evaluation.regret import oracle_of_rows, regret
 from cadc.evaluation.tasks import defined_metrics, metrics_of
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
@@ -110,7 +111,7 @@ def metrics_of_segment(
         "strata": metrics_of_newcomers(table, task),
     }
     if task == "ctr" and log.has_column("oracle"):
-        place = pd.Index(log.column("row", part)).get_indexer(table["row"])
-        best = table.assign(probability=log.column("oracle", part)[place].astype("float64"))
+        best = table.assign(probability=oracle_of_rows(table, log, part))
         found["oracle"] = prefixed(part, defined_metrics(best, ("auc", "logloss")))
+        found["regret"] = prefixed(part, regret(table, best))
     return found

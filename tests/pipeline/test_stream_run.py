@@ -121,6 +121,11 @@ def test_the_best_possible_of_a_segment_is_that_of_true_probabilities(finished, 
         part = scores[scores["segment"] == own["segment"]]
         assert own["oracle"]["test/auc"] == pytest.approx(roc_auc_score(part["label"], truth[part["row"]]))
         assert own["oracle"]["test/logloss"] < own["metrics"]["test/logloss"]
+        for name, sign in (("test/auc", 1), ("test/logloss", -1)):
+            assert own["regret"][name] == pytest.approx(sign * (own["oracle"][name] - own["metrics"][name]))
+        true, said = truth[part["row"]].to_numpy(float), part["probability"].to_numpy()
+        lost = true * np.log(true / said) + (1 - true) * np.log((1 - true) / (1 - said))
+        assert own["regret"]["test/expected_logloss"] == pytest.approx(lost.mean())
 
 
 def test_the_last_model_is_served_with_the_scores_that_it_had(finished):

@@ -122,3 +122,11 @@ def test_side_share_says_how_much_side_features_explain(share):
 def test_impossible_sizes_are_usage_errors(wrong):
     with pytest.raises(UsageError, match=f"data.{next(iter(wrong))} is"):
         Synthetic(**wrong)
+
+
+def test_a_probability_that_was_rounded_to_1_has_a_finite_logit(log):
+    batch = log.gather(log.rows("test")[:2])
+    batch.oracle = torch.tensor([1.0, 0.25])
+    found = OracleModel()(batch)
+    assert found.isfinite().all() and found[0] > 16
+    assert float(found[1]) == pytest.approx(np.log(1 / 3))
