@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Bag, Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
-from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of
+from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of, child
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.budget_split import tables_within
-from cadc.embeddings.initialization import InitialValues
+from cadc.embeddings.initialization import InitialValues, Start
 from cadc.embeddings.schemes.folds import FoldTables
 from cadc.embeddings.schemes.full import Full
 from cadc.embeddings.unknown import UnknownIds
@@ -54,7 +54,7 @@ class EmbeddingCollection(nn.Module):
         all_compressed = [field for field in schema.fields if scheme.is_compressed(field)]
         compressed = [field for field in own if field in all_compressed]
         groups = list(_groups(own, compressed, start))
-        self.dim = scheme.dim
+        self.dim, self.group = scheme.dim, scheme.group
         self.is_compressing = scheme.is_compressing
         self.compressed = tuple(field.name for field in compressed)
         self.budget = budget_of(scheme, compressed, all_compressed) if compressed else None
@@ -130,12 +130,12 @@ class _Group:
     """Fields that share a table."""
 
     fields: Sequence[Field]
-    targets: Sequence[Tensor | None]
+    targets: Sequence[Start | None]
     is_trained: bool
     is_compressed: bool
 
     @property
-    def folds(self) -> list[Tensor]:
+    def folds(self) -> list[Start]:
         """The targets that are a table for each fold of cross-fitting: those of all fields, or none."""
         return [target for target in self.targets if target is not None and target.ndim == 3]
 
@@ -179,7 +179,7 @@ def _tables(
         for group in compressed
     ]
     if len(specs) > 1:
-        specs = [replace(spec, generator=_child(generator)) for spec in specs]
+        specs = [replace(spec, generator=child(generator)) for spec in specs]
     empty = iter(tables_within(scheme, specs, budget))
     counts = start.statistics.counts
     for group in groups:
@@ -195,8 +195,3 @@ def _tables(
             weights = [counts[field.name] + 1 for field in group.fields] if counts else None
             table.initialise_from(group.targets, weights, start.std, generator)
         yield table.requires_grad_(group.is_trained)
-
-
-def _child(generator: torch.Generator) -> torch.Generator:
-    """Return a generator that the other one seeds."""
-    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))

@@ -2,17 +2,21 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.data.seen_ids import seen_ids
+from cadc.embeddings.base.row_blocks import RowBlocks
 from cadc.embeddings.base.scheme import Scheme
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.initializers.initializer import Initializer
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
+
+Start: TypeAlias = Tensor | RowBlocks
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class InitialValues:
     ----------
     targets : values that each field's table starts from, float32, shape [vocabulary size, dim], by field name; of
         frozen fields also [K, vocabulary size, dim], a table for each fold of cross-fitting; None for a random start.
+        For tables that several processes share, they come in blocks of rows.
     frozen : names of the fields whose vectors are not trained.
     enriched : names of the fields whose targets are more than random values.
     unknown_ids : ids that are looked up as *unknown*, bool, shape [vocabulary size], by field name.
@@ -32,7 +37,7 @@ class InitialValues:
     statistics : of the training rows.
     """
 
-    targets: Mapping[str, Tensor | None]
+    targets: Mapping[str, Start | None]
     frozen: Collection[str] = ()
     enriched: Collection[str] = ()
     unknown_ids: Mapping[str, Tensor] = field(default_factory=dict)
@@ -70,7 +75,11 @@ def initial_values(
     enriched = initializer.enriched_fields(log.schema, factors)
     scheme.require_start([name for name in compressed if name in enriched])
     rowless = () if scheme.table_class.holds_rows else compressed
-    targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
+    targets: Mapping[str, Start | None]
+    if scheme.group is None:
+        targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
+    else:
+        targets = initializer.blocks(log, scheme.dim, factors, generator, seen)
     statistics = Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN
     return InitialValues(
         targets=scheme.arranged(targets, enriched, initializer.extra_columns, statistics),

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from cadc.embeddings.base.scheme import FLOAT32
 from cadc.embeddings.base.table import EmbeddingTable, evaluating
 from cadc.embeddings.base.table_file import file_bytes, metadata_of, size_with
+from cadc.embeddings.base.weights_file import Part, size_of_file
 from cadc.embeddings.coding.shapes import shapes_of
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import CadcError
@@ -129,7 +129,7 @@ def _float32_bytes(header: Mapping[str, str]) -> int:
     return FLOAT32 * int(header["dim"]) * sum(size for _, size, _ in json.loads(header["fields"]))
 
 
-def table_bytes(weights: Mapping[str, Tensor]) -> int | None:
+def table_bytes(weights: Mapping[str, Part]) -> int | None:
     """Return the size of a model's tables when written to disk for serving, if it has any.
 
     Parameters
@@ -142,4 +142,4 @@ def table_bytes(weights: Mapping[str, Tensor]) -> int | None:
         for beginning in TABLES
         if name.startswith(beginning)
     } or dict(weights)
-    return len(save(tables)) if tables else None
+    return size_of_file(tables) if tables else None

@@ -75,6 +75,16 @@ class Factors:
         changed.vectors = dict(vectors)
         return changed
 
+    def rows(self, name: str, rows: slice) -> "Factors":
+        """Return factors that hold some rows of one field, and none of the others."""
+        kept = {own: rows if own == name else slice(0) for own in self.fields}
+        return Factors(
+            {own: self.vectors[own][kept[own]] for own in self.fields},
+            {own: self.biases[own][kept[own]] for own in self.fields},
+            self.dense,
+            self.kind,
+        )
+
     def logits(self, log: InteractionLog, rows: Tensor) -> Tensor:
         """Return the logits, or scores, of some rows of a log, float32, shape [n].
 

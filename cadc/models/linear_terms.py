@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
 
 from cadc.data.batch import Batch
 from cadc.data.schema import Schema
@@ -21,6 +22,7 @@ class LinearTerms(nn.Module):
     Parameters
     ----------
     schema : of the log.
+    group : processes that share the rows of the tables; None where each process holds all of them.
 
     Attributes
     ----------
@@ -28,10 +30,12 @@ class LinearTerms(nn.Module):
     dense : weights of the dense features, float32, shape [D]; None without any.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, group: ProcessGroup | None = None) -> None:
         super().__init__()
         zeros = {field.name: torch.zeros(field.vocabulary_size, 1) for field in schema.fields}
-        self.values = EmbeddingCollection(schema, Full(dim=1), InitialValues(zeros))
+        scheme = Full(dim=1)
+        scheme.group = group
+        self.values = EmbeddingCollection(schema, scheme, InitialValues(zeros))
         self.dense = nn.Parameter(torch.zeros(len(schema.dense))) if schema.dense else None
 
     def forward(self, batch: Batch) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.data.log import InteractionLog
-from cadc.embeddings.base.serving_state import stored_state
+from cadc.embeddings.base.weights_file import stored_parts
 from cadc.embeddings.measured import measure_tables, table_bytes
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
@@ -75,7 +75,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "metrics": dict(done.metrics),
         "cost": _costs(done),
         "bytes": {
-            "embedding": table_bytes(stored_state(done.model)),
+            "embedding": table_bytes(stored_parts(done.model)),
             "optimizer": fit.optimizer_bytes if fit else None,
             # Tables, indices, codebooks and network, as they are stored for serving.
             "model": (folder / MODEL).stat().st_size if (folder / MODEL).exists() else None,

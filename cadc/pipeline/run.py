@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from safetensors.torch import save
 
 from cadc.data.log import InteractionLog
-from cadc.embeddings.base.serving_state import stored_state
+from cadc.embeddings.base.weights_file import stored_parts, write_weights
 from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
@@ -142,8 +141,7 @@ def end(
         table, metrics = evaluate(settings, begun.model, begun.log, begun.sample, fit)
 
     table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
-    # Not by safetensors' own writer, whose error on a full disk is no OSError.
-    (folder / MODEL).write_bytes(save(stored_state(begun.model)))
+    write_weights(stored_parts(begun.model), folder / MODEL)
     if fit:
         pd.DataFrame(fit.history).to_csv(folder / CURVES, index=False)
     factorizations = [begun.before_sampling, begun.fitted]

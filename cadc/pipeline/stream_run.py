@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import save
 
-from cadc.embeddings.base.serving_state import stored_state
+from cadc.embeddings.base.weights_file import stored_parts, write_weights
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import VALIDATION, prefixed
 from cadc.evaluation.tasks import BY_TASK, metrics_of
@@ -58,7 +57,7 @@ def run_stream(
             )
         table = pd.concat(progress.tables, ignore_index=True)
         table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
-        (folder / MODEL).write_bytes(save(stored_state(stream.last.model)))
+        write_weights(stored_parts(stream.last.model), folder / MODEL)
         pd.DataFrame(progress.history()).to_csv(folder / CURVES, index=False)
         metrics = prefixed(settings.evaluated, metrics_of(table, settings.task))
         if settings.evaluated == "test":

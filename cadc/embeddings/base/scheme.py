@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
+from torch.distributed import ProcessGroup
 
 from cadc.configuration.components import require_choices
 from cadc.data.schema import Field
@@ -75,6 +76,8 @@ class Scheme(ABC):
     ratio: float | None = field(default=None, init=False, repr=False)
     budget: int | None = field(default=None, init=False, repr=False)
     small: int = field(default=0, init=False, repr=False)
+    group: ProcessGroup | None = field(default=None, init=False, repr=False)
+    """Processes that share the rows of each table; None where each process holds all of them."""
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -165,3 +168,8 @@ def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[
     if scheme.budget is None:
         return None
     return scheme.budget * own // sum(field.vocabulary_size for field in all_compressed)
+
+
+def child(generator: torch.Generator) -> torch.Generator:
+    """Return a generator that the other one seeds."""
+    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))

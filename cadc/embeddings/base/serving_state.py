@@ -11,7 +11,7 @@ from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 def stored_state(model: nn.Module) -> dict[str, Tensor]:
     """Return the weights of a model by name, those of each embedding table as its `serving` gives them."""
     state = dict(model.state_dict())
-    for prefix, table in _tables(model):
+    for prefix, table in tables_of(model):
         for key in table.state_dict():
             del state[f"{prefix}{key}"]
         state |= {f"{prefix}{key}": value for key, value in table.serving().items()}
@@ -30,7 +30,7 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{name} holds numbers that are not finite")
     rest = dict(weights)
     state = model.state_dict()
-    for prefix, table in _tables(model):
+    for prefix, table in tables_of(model):
         own = {key: rest.pop(key) for key in list(rest) if key.startswith(prefix)}
         try:
             table.load_serving({key.removeprefix(prefix): value for key, value in own.items()})
@@ -42,7 +42,7 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     model.load_state_dict(rest, strict=False)
 
 
-def _tables(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
+def tables_of(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:
     """Yield each table and how the names of its weights begin; one inside another belongs to that."""
     found: list[str] = []
     for name, module in model.named_modules():

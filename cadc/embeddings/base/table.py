@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cadc.data.bags import lengths, spread_to_values
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
+from cadc.embeddings.base.row_blocks import RowBlocks
 from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 from cadc.embeddings.coding.vmapped import is_vmapped
@@ -99,6 +100,10 @@ class EmbeddingTable(nn.Module, ABC):
     def serving(self) -> dict[str, Tensor]:
         """Return the tensors that are exported, as they are stored: all that a look-up needs beside the plan."""
         return {name: value.detach() for name, value in self.state_dict().items()}
+
+    def stored_blocks(self) -> RowBlocks | None:
+        """Return all rows of `weight` in blocks where several processes share them; None where `serving` has all."""
+        return None
 
     def load_serving(self, tensors: Mapping[str, Tensor]) -> None:
         """Load what `serving` returned; look-ups in evaluation then give the same bits.

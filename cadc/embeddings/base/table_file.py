@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import struct
 from collections.abc import Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +14,12 @@ from cadc.configuration.class_lookup import load_class
 from cadc.data.schema import Field
 from cadc.data.text import unreadable
 from cadc.embeddings.base.table import EmbeddingTable
+from cadc.embeddings.coding.file_header import LENGTH, header_of, in_order
+from cadc.embeddings.coding.file_header import size_of as file_size
 from cadc.embeddings.coding.shapes import Shapes, shapes_of
 from cadc.errors import CadcError, DataError, one_line
 from cadc.paths import regular_file
 
-TYPES = {
-    torch.int64: "I64",
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.int32: "I32",
-    torch.bfloat16: "BF16",
-    torch.float16: "F16",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
-"""Names of types in safetensors; wide types come first in a file, so that all are aligned."""
-
-LENGTH = struct.Struct("<Q")
-"""Length of the header in bytes; a file begins with it."""
-ALIGNMENT = 8
 DIGITS = 32
 MARK = b'"checksum":"'
 """Precedes the checksum in the header; names and plans cannot contain it, since quotes inside texts are escaped."""
@@ -50,7 +33,7 @@ def file_bytes(table: EmbeddingTable) -> bytes:
     tensors = {name: value.detach().contiguous().cpu() for name, value in table.serving().items()}
     shapes = shapes_of(tensors)
     header = _header(metadata_of(table), shapes)
-    content = header + b"".join(_raw(tensors[name]) for name in _in_order(shapes))
+    content = header + b"".join(_raw(tensors[name]) for name in in_order(shapes))
     return _with_checksum(content, checksum(content))
 
 
@@ -80,7 +63,7 @@ def size_of(
 
 def size_with(metadata: Mapping[str, str], shapes: Shapes) -> int:
     """Return how many bytes the file of tensors of these shapes has, the header made of what `metadata_of` gave."""
-    return len(_header(metadata, shapes)) + sum(prod(shape) * dtype.itemsize for dtype, shape in shapes.values())
+    return file_size(shapes, {**metadata, "checksum": "0" * DIGITS})
 
 
 def write_table(table: EmbeddingTable, path: Path) -> None:
@@ -163,20 +146,7 @@ def _format_name(cls: type[EmbeddingTable]) -> str:
 
 def _header(metadata: Mapping[str, str], shapes: Shapes) -> bytes:
     """Return the part of a file before the numbers, with zeros as the checksum."""
-    header: dict[str, Any] = {"__metadata__": {**metadata, "checksum": "0" * DIGITS}}
-    end = 0
-    for name in _in_order(shapes):
-        dtype, shape = shapes[name]
-        start, end = end, end + prod(shape) * dtype.itemsize
-        header[name] = {"dtype": TYPES[dtype], "shape": list(shape), "data_offsets": [start, end]}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
-    return LENGTH.pack(len(text)) + text
-
-
-def _in_order(shapes: Shapes) -> list[str]:
-    order = list(TYPES)
-    return sorted(shapes, key=lambda name: (order.index(shapes[name][0]), name))
+    return header_of(shapes, {**metadata, "checksum": "0" * DIGITS})
 
 
 def _raw(tensor: Tensor) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -27,6 +28,8 @@ class ContentInitializer(MFBiasInitializer):
     """
 
     covers_cold = True
+
+    lays_out_by_row: ClassVar[bool] = False
 
     l2: float = 10.0
     weighting: Weighting = "sqrt"

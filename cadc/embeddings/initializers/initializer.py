@@ -9,7 +9,9 @@ from torch import Tensor
 
 from cadc.configuration.components import require_choices
 from cadc.data.log import InteractionLog
-from cadc.data.schema import UNKNOWN, Schema
+from cadc.data.schema import Schema
+from cadc.embeddings.base.row_blocks import ComputedRows, DrawnRows, RowBlocks
+from cadc.embeddings.base.scheme import child
 from cadc.errors import UsageError, require_at_least
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
@@ -133,14 +135,51 @@ class Initializer:
         UsageError : where the factors do not fit the tables.
         """
         enriched = self.enriched_fields(log.schema, factors)
-        tables: dict[str, Tensor] = {}
-        for field in log.schema.fields:
-            own = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
-            if field.name in rowless and field.name not in enriched:
-                continue
-            table = self.std * torch.randn(field.vocabulary_size, dim, generator=own)
-            if seen and self.unseen != "random":
-                table[~seen[field.name]] = 0
-            table[UNKNOWN] = 0
-            tables[field.name] = table
+        tables = {
+            name: drawn.whole()
+            for name, drawn in self._drawn(log, dim, generator, seen).items()
+            if name not in rowless or name in enriched
+        }
         return dict.fromkeys(rowless) | tables | dict(self.enriched(log, dim, factors, tables))
+
+    def blocks(
+        self,
+        log: InteractionLog,
+        dim: int,
+        factors: Factors | CrossFitted | None,
+        generator: torch.Generator,
+        seen: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, RowBlocks]:
+        """Return what `targets` returns in blocks of rows, for tables of which a process holds a part.
+
+        Raises
+        ------
+        UsageError : where the factors do not fit the tables.
+        """
+        drawn = self._drawn(log, dim, generator, seen)
+        return drawn | dict(self.enriched_blocks(log, dim, factors, drawn))
+
+    def enriched_blocks(
+        self,
+        log: InteractionLog,
+        dim: int,
+        factors: Factors | CrossFitted | None,
+        start: Mapping[str, RowBlocks],
+    ) -> Mapping[str, RowBlocks]:
+        """Return what `enriched` returns in blocks of rows; by default they are cut from whole tables."""
+        names = self.enriched_fields(log.schema, factors)
+        if not names:
+            return {}
+        whole = self.enriched(log, dim, factors, {name: blocks.whole() for name, blocks in start.items()})
+        return {name: ComputedRows((len(table), dim), table.__getitem__) for name, table in whole.items()}
+
+    def _drawn(
+        self, log: InteractionLog, dim: int, generator: torch.Generator, seen: Mapping[str, Tensor] | None
+    ) -> dict[str, RowBlocks]:
+        """Return the random start of every field, with a generator of its own for each."""
+        zeroed = {} if seen is None or self.unseen == "random" else seen
+        drawn: dict[str, RowBlocks] = {}
+        for field in log.schema.fields:
+            shape, own = (field.vocabulary_size, dim), child(generator)
+            drawn[field.name] = DrawnRows(shape, self.std, own, zeroed.get(field.name))
+        return drawn

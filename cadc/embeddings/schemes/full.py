@@ -27,16 +27,24 @@ class UncompressedTable(RoundedTable):
     dim : columns.
     dtype : in which it is stored and, in evaluation, looked up.
     centred : see `EmbeddingTable`.
+    n_kept : rows that this process keeps, where others keep the rest; None keeps all.
     """
 
     holds_rows = True
 
-    def __init__(self, fields: Sequence[Field], dim: int = 16, dtype: Dtype = "float32", centred: bool = False) -> None:
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        dim: int = 16,
+        dtype: Dtype = "float32",
+        centred: bool = False,
+        n_kept: int | None = None,
+    ) -> None:
         super().__init__(fields, dim, centred)
         self.dtype = dtype
         self.sparse_gradient = False
         """Whether the gradient holds the rows that were looked up alone, as `LazyAdam` takes it."""
-        self.weight = nn.Parameter(torch.zeros(self.n_rows, dim))
+        self.weight = nn.Parameter(torch.zeros(self.n_rows if n_kept is None else n_kept, dim))
 
     def plan(self) -> dict[str, Any]:
         """Return the type of its numbers."""
@@ -108,4 +116,8 @@ class Full(Scheme):
 
     def table(self, spec: TableSpec) -> UncompressedTable:
         """Return a table of zeros."""
+        if self.group is not None:
+            from cadc.embeddings.sharded.table import ShardedTable  # which derives from that of this file
+
+            return ShardedTable(spec.fields, self.dim, self.group)
         return UncompressedTable(spec.fields, self.dim, self.dtype)
