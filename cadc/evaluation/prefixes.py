@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 TEST, VALIDATION = "test/", "val/"
+SEGMENTS = "segments/"
+"""Before the name of a metric: its mean over the segments of a stream, which records hold segment by segment."""
 
 PREFIX = {"test": TEST, "validation": VALIDATION}
 """By the name of the part, as the key `evaluate` of a run names it."""
@@ -15,6 +17,15 @@ def prefixed(part: str, metrics: Mapping[str, float]) -> dict[str, float]:
     {'val/auc': 0.7}
     """
     return {f"{PREFIX[part]}{name}": value for name, value in metrics.items()}
+
+
+def without_prefix(name: str) -> str:
+    """Return the metric in the name of a column.
+
+    >>> without_prefix("val/auc"), without_prefix("segments/auc"), without_prefix("auc")
+    ('auc', 'auc', 'auc')
+    """
+    return name.removeprefix(VALIDATION).removeprefix(SEGMENTS)
 
 
 def of_part(part: str, metrics: Mapping[str, float]) -> dict[str, float]:

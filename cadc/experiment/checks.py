@@ -40,8 +40,9 @@ def require_metric(name: str, where: str, comparable: bool = False) -> None:
     """
     # Metrics are slow to import, and few commands need them.
     from cadc.evaluation.metrics.lookup import comparable_metric, metric
+    from cadc.evaluation.prefixes import SEGMENTS
 
     try:
-        (comparable_metric if comparable else metric)(name)
+        (comparable_metric if comparable else metric)(name.removeprefix(SEGMENTS))
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error

@@ -2,7 +2,7 @@
 
 from cadc.errors import UsageError
 from cadc.evaluation.metrics.lookup import is_metric, metric
-from cadc.evaluation.prefixes import VALIDATION
+from cadc.evaluation.prefixes import without_prefix
 
 MEASURED = ("rows_kept", "total_s", "embedding_bytes")
 """Columns of every table beside the metrics."""
@@ -28,18 +28,18 @@ PLACES = {
 
 
 def is_metric_column(name: str) -> bool:
-    """Tell whether a column is a metric of the part that runs are evaluated on, or of validation.
+    """Tell whether a column is a metric of the part that runs are evaluated on, of its segments, or of validation.
 
     >>> is_metric_column("auc"), is_metric_column("val/ndcg@10"), is_metric_column("test/auc")
     (True, True, False)
     """
-    return is_metric(name.removeprefix(VALIDATION))
+    return is_metric(without_prefix(name))
 
 
 def check_metric(name: str) -> None:
     """Raise a UsageError for a metric that does not exist."""
     try:
-        metric(name.removeprefix(VALIDATION))
+        metric(without_prefix(name))
     except UsageError as error:
         raise UsageError(f"metrics: {error}") from error
 

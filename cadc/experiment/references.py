@@ -28,6 +28,9 @@ class Reference:
     embedding : embedding scheme of the reference, if its arm has several; None compares each point with the reference
         that has the same scheme, or its only one.
     embeddings : embedding schemes whose points are compared; empty takes all.
+    mean_size : mean size of the reference's rows, of streams; None compares each point with the reference of the same
+        mean size, or its only one.
+    mean_sizes : mean sizes at which streams are compared; empty takes all.
     """
 
     arm: str
@@ -38,20 +41,26 @@ class Reference:
     rates: tuple[float, ...] = ()
     embedding: str | None = None
     embeddings: tuple[str, ...] = ()
+    mean_size: float | None = None
+    mean_sizes: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         arm = self.arm if self.embedding is None else f"{self.arm} with {self.embedding}"
-        return arm if self.rate is None else f"{arm} at rate {self.rate:g}"
+        arm = arm if self.rate is None else f"{arm} at rate {self.rate:g}"
+        return arm if self.mean_size is None else f"{arm} at mean size {self.mean_size:g}"
 
     @property
     def family(self) -> str:
         """Name of what is compared; the comparisons of one family are tested together."""
         return f"{self.metric} to {self}"
 
-    def concerns(self, arm: str, rate: float | None, embedding: str | None = None) -> bool:
+    def concerns(
+        self, arm: str, rate: float | None, embedding: str | None = None, mean_size: float | None = None
+    ) -> bool:
         """Return whether a point of the table is compared."""
         is_named = (not self.arms or arm in self.arms) and (not self.embeddings or embedding in self.embeddings)
-        return is_named and (not self.rates or rate is None or rate in self.rates)
+        is_sized = not self.mean_sizes or mean_size in self.mean_sizes
+        return is_named and is_sized and (not self.rates or rate is None or rate in self.rates)
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,8 @@ OF_A_REFERENCE: dict[str, Any] = {
     "rates": tuple[float, ...],
     "embedding": str | None,
     "embeddings": tuple[str, ...],
+    "mean_size": float | None,
+    "mean_sizes": tuple[float, ...],
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cadc.evaluation.metrics.lookup import metric
-from cadc.evaluation.prefixes import PREFIX, VALIDATION
+from cadc.evaluation.prefixes import PREFIX, SEGMENTS, VALIDATION, without_prefix
 from cadc.evaluation.saved_tables import SAVED, Task
 from cadc.evaluation.statistics.printed import p_text
 from cadc.evaluation.statistics.verdict import LEVEL
@@ -41,9 +41,20 @@ of a record that stands for such a run, see `cadc.reporting.missing`."""
 
 
 def metrics_of(asked: Iterable[str], records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the metrics of a table: those that are asked for, else the leading ones of its runs' tasks."""
+    """Return the metrics of a table: those that are asked for, else the leading ones of its runs' tasks.
+
+    Where there are streams, means over segments follow those of all segments together.
+    """
+    records = list(records)
     tasks: dict[Task, None] = dict.fromkeys(record.get("task") or "ctr" for record in records)
-    return tuple(asked) or tuple(dict.fromkeys(name for task in tasks for name in SAVED[task].leading))
+    leading = tuple(dict.fromkeys(name for task in tasks for name in SAVED[task].leading))
+    of_streams = [f"{SEGMENTS}{name}" for name in leading] if any(map(is_stream, records)) else ()
+    return tuple(asked) or (*leading, *of_streams)
+
+
+def is_stream(record: Mapping[str, Any]) -> bool:
+    """Tell whether a run followed the segments of a log."""
+    return bool(record.get("segments"))
 
 
 def value_of(record: Mapping[str, Any], name: str) -> Any:
@@ -52,15 +63,29 @@ def value_of(record: Mapping[str, Any], name: str) -> Any:
     Parameters
     ----------
     record : of a run.
-    name : of a metric, which is that of the part that the run was evaluated on unless it begins with `val/`; a key of
-        `PLACES`; or keys of the record joined by dots.
+    name : of a metric, which is that of the part that the run was evaluated on unless it begins with `val/`, and its
+        mean over segments if it begins with `segments/`; a key of `PLACES`; or keys of the record joined by dots.
     """
+    if name.startswith(SEGMENTS) and is_metric_column(name):
+        return segment_mean(record, without_prefix(name))
     if is_metric_column(name):
         return record["metrics"].get(name if name.startswith(VALIDATION) else f"{PREFIX[evaluated_on(record)]}{name}")
     node: Any = record
     for key in PLACES.get(name) or name.split("."):
         node = node.get(key) if isinstance(node, Mapping) else None
     return node
+
+
+def by_segment(record: Mapping[str, Any], name: str) -> dict[int, float]:
+    """Return a metric of each segment of a stream, by the number of the segment; none where it is not recorded."""
+    key = f"{PREFIX[evaluated_on(record)]}{name}"
+    return {own["segment"]: own["metrics"][key] for own in record.get("segments", ()) if key in own["metrics"]}
+
+
+def segment_mean(record: Mapping[str, Any], name: str) -> float | None:
+    """Return the mean of a metric over the segments of a stream; None unless each of them has it."""
+    values = by_segment(record, name).values()
+    return sum(values) / len(values) if values and len(values) == len(record["segments"]) else None
 
 
 def evaluated_on(record: Mapping[str, Any]) -> str:
@@ -70,7 +95,7 @@ def evaluated_on(record: Mapping[str, Any]) -> str:
 
 def higher_is_better(name: str) -> bool:
     """Tell which way a metric is better, that of validation included."""
-    return metric(name.removeprefix(VALIDATION)).higher_is_better
+    return metric(without_prefix(name)).higher_is_better
 
 
 def label(name: str) -> str:
@@ -78,8 +103,12 @@ def label(name: str) -> str:
 
     >>> label("auc"), label("ndcg@10"), label("recall@20"), label("logloss"), label("val/auc")
     ('AUC', 'NDCG@10', 'Recall@20', 'logloss', 'validation AUC')
+    >>> label("segments/auc")
+    'AUC, mean of segments'
     """
-    shown = metric(name.removeprefix(VALIDATION)).label
+    shown = metric(without_prefix(name)).label
+    if name.startswith(SEGMENTS):
+        return f"{shown}, mean of segments"
     return f"validation {shown}" if name.startswith(VALIDATION) else shown
 
 

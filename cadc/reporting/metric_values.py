@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from pandas.api.types import is_numeric_dtype
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.metrics.metric import Metric
-from cadc.evaluation.prefixes import VALIDATION
+from cadc.evaluation.prefixes import SEGMENTS, VALIDATION, without_prefix
 from cadc.experiment.columns import is_metric_column
 from cadc.ledger.store import Record
 from cadc.reporting.columns import evaluated_on, value_of
@@ -48,7 +49,7 @@ class MetricValues:
         recorded = value_of(record, name)
         if recorded is not None or not is_metric_column(name):
             return recorded
-        found = metric(name.removeprefix(VALIDATION))
+        found = metric(without_prefix(name))
         if found.task != record.get("task", "ctr"):
             return None  # a table may show runs of both tasks
         key = (record["id"], name)
@@ -69,10 +70,12 @@ class MetricValues:
             self.computed[key] = self.kept[key]
             return None
         rows = self.saved.read(record, file)
-        if lacking := sorted(set(found.columns) - set(rows)):
+        columns = {*found.columns, *(["segment"] if name.startswith(SEGMENTS) else [])}
+        if lacking := sorted(columns - set(rows)):
             return f"{file} has no column {', '.join(lacking)}"
         try:
-            self.computed[key] = found.value(rows)
+            parts = [own for _, own in rows.groupby("segment")] if name.startswith(SEGMENTS) else [rows]
+            self.computed[key] = fmean(found.value(own) for own in parts)
         except DataError as error:
             return str(error).rstrip(".")
         return None

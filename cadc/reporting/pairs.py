@@ -13,19 +13,20 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
     """Return the row of the same data set that this row is compared with; the row itself if it is the reference."""
     found = [other for other in rows if other.arm == reference.arm]
     found = [other for other in found if _data(other) == _data(row)]
-    named = {"rate": reference.rate, "embedding": reference.embedding}
+    named = {"rate": reference.rate, "embedding": reference.embedding, "mean_size": reference.mean_size}
     for column, value in named.items():
         if value is not None:
             found = [other for other in found if other.columns[column] == value]
     if row.arm == reference.arm and not any(named.values()):
         return row
-    for column in ("rate", "dim", "embedding", "ratio"):
+    for column in ("rate", "model", "dim", "embedding", "ratio", "mean_size"):
         # A column in which all agree, such as the rate of full data, does not matter.
         if len({other.columns[column] for other in found}) > 1:
             found = [other for other in found if other.columns[column] == row.columns[column]]
     if len(found) != 1:
         return None
-    is_compared = found[0] is row or reference.concerns(row.arm, row.columns["rate"], row.columns["embedding"])
+    own = [row.columns[name] for name in ("rate", "embedding", "mean_size")]
+    is_compared = found[0] is row or reference.concerns(row.arm, *own)
     return found[0] if is_compared else None
 
 

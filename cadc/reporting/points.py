@@ -23,8 +23,14 @@ ARM_COLUMNS = [
     "embedding",
     "ratio",
     "dim",
+    "policy",
+    "mean_size",
 ]
-"""A table leaves out `ratio`, the compression that was asked for, if no run was asked for one."""
+"""A table leaves out `ratio`, the compression that was asked for, if no run was asked for one, and `policy` and
+`mean_size` if no run is a stream."""
+
+IF_ANY = ("ratio", "policy", "mean_size")
+"""Columns that a table leaves out where no row has a value."""
 
 
 def leading_columns(table: pd.DataFrame) -> list[str]:
@@ -33,7 +39,7 @@ def leading_columns(table: pd.DataFrame) -> list[str]:
     arms = [own for _, own in table.groupby(["dataset", "arm"], sort=False)]
     telling = [
         name
-        for name in ("embedding", "ratio", "dim")
+        for name in ("model", "embedding", "ratio", "dim", "mean_size")
         if name in table and any(len(own[name].dropna().unique()) > 1 for own in arms)
     ]
     return [*(["dataset"] if several else []), "arm", "rate", *telling, "seeds"]
@@ -76,7 +82,17 @@ def arm_columns(arm: str, record: Record) -> dict[str, Any]:
         "embedding": choices["embedding"] if has_tables else None,
         "ratio": config["embedding"].get("ratio") if has_tables and not config["embedding"].get("budget") else None,
         "dim": config["embedding"]["dim"] if has_tables else record["factor_dim"],
+        **_of_stream(record),
     }
+
+
+def _of_stream(record: Record) -> dict[str, Any]:
+    """Return policy and mean size of a stream; None for other runs, and without a mean size for one with a budget."""
+    if "policy" not in record["uses"]:
+        return {"policy": None, "mean_size": None}
+    stream = record["config"]["stream"]
+    mean_size = stream.get("mean_size") if stream.get("budget") is None else None
+    return {"policy": record["config"]["choices"]["policy"], "mean_size": mean_size}
 
 
 def _plain(value: Any) -> Any:
@@ -115,7 +131,7 @@ def points(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, An
     return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
 
 
-SHOWN_AS = {"embedding": "{}", "ratio": "{:g}x", "dim": "d = {}"}
+SHOWN_AS = {"model": "{}", "embedding": "{}", "ratio": "{:g}x", "dim": "d = {}", "mean_size": "mean size {:g}"}
 """Columns besides the rate in which points of an arm may differ, and how names show them."""
 
 

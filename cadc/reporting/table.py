@@ -12,7 +12,7 @@ from cadc.ledger.store import Record
 from cadc.reporting.columns import MISSING, decimals, is_count, is_empty, metrics_of
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.missing import missing_note, states_of
-from cadc.reporting.points import ARM_COLUMNS, Point, points
+from cadc.reporting.points import ARM_COLUMNS, IF_ANY, Point, points
 from cadc.reporting.timing import timing, timing_notes
 from cadc.reporting.written.latex import latex
 from cadc.reporting.written.markdown import markdown_table
@@ -63,8 +63,7 @@ def table_of(
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in metrics]
     values = values or MetricValues()
     table = pd.DataFrame([_row(point, metrics, extra, values) for point in rows])
-    if table["ratio"].isna().all():
-        table = table.drop(columns="ratio")
+    table = table.drop(columns=[name for name in IF_ANY if table[name].isna().all()])
     whole = dict.fromkeys(["dim", *filter(is_count, extra)], "Int64")
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = table.astype(whole | numbers)

@@ -91,7 +91,22 @@ def crossed_interval(
         between = covariance.sum() - np.trace(covariance)
         by_users = max(0.0, float(between / (n_seeds * (n_seeds - 1))))
         by_seeds = float(observed.var(ddof=1)) / n_seeds
-    variance = by_users + by_seeds
+    return of_parts(estimate, by_users, by_seeds, n_seeds, n_units, level)
+
+
+def of_parts(
+    estimate: float, by_units: float, by_seeds: float, n_seeds: int, n_units: float, level: float
+) -> CrossedInterval:
+    """Return the interval of a mean whose variance has a part of the units and one of the seeds.
+
+    Parameters
+    ----------
+    estimate : the mean.
+    by_units, by_seeds : the two parts of its variance.
+    n_seeds, n_units : independent seeds and units behind them.
+    level : coverage of the interval.
+    """
+    variance = by_units + by_seeds
     share = by_seeds / variance if variance else 0.0
     freedom = 1 / (share / max(1, n_seeds - 1) + (1 - share) / (n_units - 1))
     error = float(np.sqrt(variance))

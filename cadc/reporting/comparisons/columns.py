@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cadc.evaluation.prefixes import SEGMENTS
 from cadc.evaluation.statistics import LEVEL, interval_text, p_text
 from cadc.experiment import Reference
 from cadc.reporting.columns import MARGIN, is_empty, shown
@@ -40,14 +41,20 @@ def add_comparison(table: pd.DataFrame, comparison: pd.DataFrame, references: Se
             wide[f"{name} to {reference}"] = part["difference"].round(6).to_numpy()
             wide[f"verdict on {reference.family}"] = part["verdict"].fillna("").to_numpy()
     notes = [wide.attrs["note"]] if "note" in wide.attrs else []
-    wide.attrs["note"] = "\n".join([*notes, *map(_note, found), *([ADJUSTED] if found else [])])
+    wide.attrs["note"] = "\n".join([*notes, *map(_note, found), *([_adjusted(list(found))] if found else [])])
     return wide
 
 
-ADJUSTED = (
-    "Intervals of differences are 95 % intervals over users and seeds, adjusted as the verdict beside them; "
-    "those of one seed are over users alone."
-)
+def _adjusted(references: Sequence[Reference]) -> str:
+    units = " or ".join(dict.fromkeys(_unit(reference) for reference in references))
+    return (
+        f"Intervals of differences are 95 % intervals over {units} and seeds, adjusted as the verdict beside them; "
+        f"those of one seed are over {units} alone."
+    )
+
+
+def _unit(reference: Reference) -> str:
+    return "segments" if reference.metric.startswith(SEGMENTS) else "users"
 
 
 def _note(reference: Reference) -> str:
@@ -56,6 +63,7 @@ def _note(reference: Reference) -> str:
         f", of {n_named} arms named before" if n_named > 3 else f", of {'; '.join(reference.arms)}" if n_named else ""
     )
     at = f", at rates {', '.join(f'{rate:g}' for rate in reference.rates)}" if reference.rates else ""
+    at += f", at mean sizes {', '.join(f'{size:g}' for size in reference.mean_sizes)}" if reference.mean_sizes else ""
     family = "these" if some or at else "the table"
     return (
         f"Differences in {reference.metric} to {reference}{some}{at}; Holm over {family}; margin {reference.margin:g}."

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cadc.errors import DataError
 from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.prefixes import SEGMENTS
 from cadc.evaluation.statistics import Memory, compare
 from cadc.evaluation.statistics.delong import delong
 from cadc.evaluation.statistics.verdict import EQUAL
@@ -19,6 +20,7 @@ from cadc.reporting.comparisons.kept import COLUMNS, FILE, judged, kept_comparis
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import SavedRows
+from cadc.reporting.streams.comparison import compared_by_segment
 from cadc.terminal.progress import say
 
 Pair: TypeAlias = tuple[Record, Record]
@@ -34,10 +36,10 @@ def compare_points(
 ) -> pd.DataFrame | None:
     """Return the comparison of every row of a table with every reference, or None if there is none.
 
-    It is computed from the scores and ranks in the ledger. If these are gone, as on a clone with records only, it is
-    read from a comparison of the same runs that is kept beside results. The reason for leaving a reference out is
-    printed on standard error. Points are compared within their data set; the comparisons with one reference are one
-    family for Holm's correction.
+    It is computed from the scores and ranks in the ledger, means over segments from the records. If scores are gone, as
+    on a clone with records only, it is read from a comparison of the same runs that is kept beside results. The reason
+    for leaving a reference out is printed on standard error. Points are compared within their data set; the comparisons
+    with one reference are one family for Holm's correction.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def compare_points(
         return None
     needed = dict.fromkeys(_needed(wanted))
     missing = [run_id for run_id, file in needed if not saved.has(run_id, file)]
-    if missing or ledger is None:
+    if missing or (needed and ledger is None):
         kept = _kept(lines, committed, file)
         if kept is None:
             files = " and ".join(sorted({file for _, file in needed}))
@@ -95,6 +97,8 @@ def compare_points(
 def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
     """Yield run and file of everything that is compared."""
     for reference, _, both in wanted:
+        if reference.metric.startswith(SEGMENTS):
+            continue  # records hold it
         file = metric(reference.metric).table.file
         yield from ((record["id"], file) for pair in both for record in pair)
 
@@ -119,6 +123,8 @@ def _known(reference: Reference, row: Point, other: Point | None, both: Sequence
 def _compared(
     reference: Reference, row: Point, both: Sequence[Pair], saved: SavedRows, memory: Memory
 ) -> dict[str, Any]:
+    if reference.metric.startswith(SEGMENTS):
+        return compared_by_segment(reference, both)
     file = metric(reference.metric).table.file
     try:
         arm, other = ([saved.read(record, file) for record in runs] for runs in zip(*both, strict=True))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cadc.evaluation.metrics.lookup import metric
+from cadc.evaluation.prefixes import without_prefix
 from cadc.evaluation.statistics import CrossedInterval, judge_family
 from cadc.evaluation.statistics.verdict import EQUAL
 from cadc.reporting.saved import read_kept
@@ -100,7 +101,7 @@ def _judged(frame: pd.DataFrame) -> pd.DataFrame:
         ],
         [line["verdict"] == EQUAL for line in lines],
         float(frame["margin"].iloc[0]),
-        metric(frame["metric"].iloc[0]).higher_is_better,
+        metric(without_prefix(frame["metric"].iloc[0])).higher_is_better,
     )
     if found:
         frame.loc[is_compared, ["verdict", *JUDGED]] = pd.DataFrame(found, frame.index[is_compared]).to_numpy()

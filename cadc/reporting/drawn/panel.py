@@ -9,14 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cadc.evaluation.prefixes import VALIDATION
+from cadc.evaluation.prefixes import SEGMENTS, VALIDATION
 from cadc.reporting.columns import label
 from cadc.reporting.drawn.palette import Palette
 
 
 def axis_label(metric: str) -> str:
     """Return the label of a metric on an axis."""
-    return label(metric) if metric.startswith(VALIDATION) else f"test {label(metric)}"
+    return label(metric) if metric.startswith((VALIDATION, SEGMENTS)) else f"test {label(metric)}"
 
 
 class Panel(ABC):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from cadc.ledger.identity import told_by
 from cadc.ledger.store import Record
 
-COLUMNS_OF_THEIR_OWN = ("data", "sampler.rate", "embedding", "embedding.ratio", "embedding.dim")
+COLUMNS_OF_THEIR_OWN = ("data", "sampler.rate", "embedding", "embedding.ratio", "embedding.dim", "stream.mean_size")
 """Keys that a table shows in columns where they tell rows apart."""
 
 DERIVED = ("task", "factor_dim")

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cadc.evaluation.metrics.lookup import metric as metric_named
-from cadc.evaluation.prefixes import VALIDATION
+from cadc.evaluation.prefixes import without_prefix
 from cadc.evaluation.statistics import interval_text
 from cadc.reporting.columns import COSTS, MARGIN, MISSING, head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
@@ -59,7 +59,7 @@ def shown_columns(table: pd.DataFrame, joined: bool = False) -> list[ShownColumn
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     metrics, names = table.attrs["metrics"], [str(name) for name in table]
     found = [*_leading(table, rows)]
-    tasks = [metric_named(name.removeprefix(VALIDATION)).task for name in metrics]
+    tasks = [metric_named(without_prefix(name)).task for name in metrics]
     for place, (metric, task) in enumerate(zip(metrics, tasks, strict=True)):
         found += _of_metric(rows, metric, FIRST if task not in tasks[:place] else SECOND + place, joined)
     found += [

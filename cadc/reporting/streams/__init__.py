@@ -1,0 +1,1 @@
+"""Results of streams: comparisons, tables and regret segment by segment."""
