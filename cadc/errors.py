@@ -63,6 +63,10 @@ class NoDevice(MachineTrouble):
     """The GPU, or other device, that was asked for is not there, or does not work."""
 
 
+class NotTogether(UsageError, MachineTrouble):
+    """Several processes cannot train a run as one does; since a run's id does not tell them apart, nothing failed."""
+
+
 class NotWritable(MachineTrouble):
     """Nothing can be written to one of cadc's folders: the disk is full, or the folder is read-only."""
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
+from cadc.distributed.ranks import ALONE, Portion, Ranks
 
 EVALUATION_BATCH = 1 << 13
 """Rows scored at once if no gradient is needed; the arrays of more rows of forty fields do not fit into a cache."""
@@ -65,6 +66,12 @@ class BatchLoader:
     generator : shuffles the rows anew for each epoch; None keeps their order.
     beside : further parts of a `Batch` (`weight`, `offset`, `fold`), a value for each row, shape [n] each.
     groups : of the rows, which are shuffled as wholes, see `shuffled`.
+    ranks : that share each batch: a rank gets its portion of the rows, and the first row of a batch that has none for
+        it, so that it can take part in the step. The order, and the place in it, is that of whole batches.
+
+    Attributes
+    ----------
+    portion : the place of the last batch that was handed out in the whole one.
     """
 
     def __init__(
@@ -75,8 +82,11 @@ class BatchLoader:
         generator: torch.Generator | None = None,
         beside: Mapping[str, Tensor] | None = None,
         groups: Tensor | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.log = log
+        self.ranks = ranks
+        self.portion = Portion(0, 0, 0)
         self.groups = groups
         self.beside = dict(beside or {})
         self.rows = rows
@@ -101,12 +111,25 @@ class BatchLoader:
         order = self._order()
         n_batches = max(1, GATHERED_ROWS // self.batch_size)
         for part in order[self._position * self.batch_size :].split(n_batches * self.batch_size):
-            gathered = self.log.gather(self.rows[part])
+            own, portions = self._shared(part)
+            gathered = self.log.gather(self.rows[own])
             for name, values in self.beside.items():
-                setattr(gathered, name, values[part])
-            for batch in gathered.split(self.batch_size):
+                setattr(gathered, name, values[own])
+            for batch, self.portion in zip(gathered.split(max(1, portions[0].n)), portions, strict=True):
                 self._position += 1
                 yield batch
+
+    def _shared(self, part: Tensor) -> tuple[Tensor, list[Portion]]:
+        """Return the places of this rank in whole batches that follow one another, and its portion of each."""
+        firsts = range(0, max(1, len(part)), self.batch_size)
+        portions = [self.ranks.portion(min(self.batch_size, len(part) - first)) for first in firsts]
+        if self.ranks.is_alone:
+            return part, portions
+        own = [
+            batch[portion.first : portion.end] if portion.n else batch[:1]
+            for batch, portion in zip(part.split(self.batch_size), portions, strict=True)
+        ]
+        return torch.cat(own), portions
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position in the current epoch, and the state of the generator that shuffled it."""

@@ -14,6 +14,7 @@ from cadc.data.batches import EVALUATION_BATCH, whole_tiles
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
+from cadc.distributed.ranks import current_ranks
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.metrics.metric import Metric
@@ -37,6 +38,9 @@ class Scorer(Protocol):
 class HeldOutPart:
     """What both kinds of held-out part share.
 
+    Where several ranks work together, each scores its portion of the rows, or ranks for its portion of the users. The
+    first one gathers them, checks that every row is there once, and computes the metrics, which the others are told.
+
     Attributes
     ----------
     saved : the table that is saved of it.
@@ -48,6 +52,12 @@ class HeldOutPart:
     def monitor(self) -> Metric:
         """The metric that training keeps the best epoch by, and stops by."""
         return metric(self.saved.monitor)
+
+    def _each_epoch(self, rows: pd.DataFrame) -> dict[str, float]:
+        """Return the metrics of an epoch from scores or ranks that the first rank has."""
+        return current_ranks().numbers_of_first(
+            lambda: {name: metric(name).value(rows) for name in self.saved.each_epoch}
+        )
 
 
 class HeldOutRows(HeldOutPart):
@@ -83,26 +93,38 @@ class HeldOutRows(HeldOutPart):
         """
         label, probability = self.log.labels(self.rows).numpy(), self.probabilities(model)
         rows = pd.DataFrame({"label": label, "probability": probability})
-        return {name: metric(name).value(rows) for name in self.saved.each_epoch}
+        return self._each_epoch(rows)
 
     @torch.no_grad()
     def probabilities(self, model: Scorer) -> NDArray[np.float64]:
-        """Return the probability of label 1 of every row, float64, shape [n].
+        """Return the probability of label 1 of every row, float64, shape [n]; at other ranks than the first, of theirs.
 
         Raises
         ------
         CadcError : where a logit is NaN or infinite.
         """
+        ranks = current_ranks()
+        own = ranks.portion(len(self))
+        logits, probability = self._scored(model, self.rows[own.first : own.end])
+        if not ranks.is_alone:
+            scored = torch.stack([logits, probability], 1)
+            scored = ranks.in_place(torch.arange(own.first, own.end), scored, len(self))
+            logits, probability = scored.unbind(1)
+        if ranks.is_first:
+            require_numbers(logits.numpy(), self.split)
+        found: NDArray[np.float64] = probability.numpy()
+        return found
+
+    def _scored(self, model: Scorer, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and probabilities of some rows, float64, shape [n] each."""
         device = device_of(model)
-        logits, probabilities = [], []
-        for part in self.rows.split(EVALUATION_BATCH):
+        logits, probabilities = [torch.empty(0, dtype=torch.float64)], [torch.empty(0, dtype=torch.float64)]
+        for part in rows.split(EVALUATION_BATCH) if len(rows) else ():
             own = model(self.log.gather(whole_tiles(part)).to(device)).cpu().double()
             logits.append(own[: len(part)])
             # Of whole tiles as well: the exponential of what is left over has other bits.
             probabilities.append(own.sigmoid()[: len(part)])
-        require_numbers(torch.cat(logits).numpy(), self.split)
-        probability: NDArray[np.float64] = torch.cat(probabilities).numpy()
-        return probability
+        return torch.cat(logits), torch.cat(probabilities)
 
     def table(self, model: Scorer) -> pd.DataFrame:
         """Return row (place in the raw log), user, item, label and float64 probability of every row."""
@@ -148,11 +170,14 @@ class HeldOutRanks(HeldOutPart):
         CadcError : where a score is NaN or infinite.
         """
         rows = pd.DataFrame({"user": self.held_out.users[self.kept].numpy(), "rank": self.ranks(model)})
-        return {name: metric(name).value(rows) for name in self.saved.each_epoch}
+        return self._each_epoch(rows)
 
     @torch.no_grad()
     def ranks(self, model: Scorer) -> NDArray[np.float64]:
-        """Return the rank of every held-out item, from 1, infinite for one that cannot be found; float64, shape [n]."""
+        """Return the rank of every held-out item, from 1, infinite for one that cannot be found; float64, shape [n].
+
+        At other ranks of a process group than the first, those of the items of their users.
+        """
         device = device_of(model)
         candidates = self.log.items(self.held_out.candidates)
         score = model.item_scorer(candidates.to(device))
@@ -162,7 +187,18 @@ class HeldOutRanks(HeldOutPart):
             require_numbers(found.numpy(), self.split)
             return found
 
-        return self.held_out.ranks(scores_of, self.kept).numpy()
+        ranks = current_ranks()
+        if ranks.is_alone:
+            return self.held_out.ranks(scores_of, self.kept).numpy()
+        places = self._portion()
+        found = self.held_out.ranks(scores_of, self.kept[places])
+        return ranks.in_place(places, found.unsqueeze(1), len(self)).squeeze(1).numpy()
+
+    def _portion(self) -> Tensor:
+        """Return the places of the held-out items that this rank ranks, those of its users, int64, ascending."""
+        users, number = torch.unique(self.held_out.users[self.kept], return_inverse=True)
+        own = current_ranks().portion(len(users))
+        return ((number >= own.first) & (number < own.end)).nonzero().squeeze(1)
 
     def table(self, model: Scorer) -> pd.DataFrame:
         """Return row (place in the raw log), user, item and rank of every held-out item."""

@@ -107,6 +107,8 @@ def _uses_device(settings: Settings | None) -> bool:
         return False
     import torch
 
+    if settings.fit.option("devices") > 1:
+        return True
     chosen = settings.fit.option("accelerator")
     return chosen not in (None, "cpu") and (chosen != "auto" or torch.accelerator.is_available())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.data.log import InteractionLog
+from cadc.distributed.ranks import current_ranks
 from cadc.embeddings.base.weights_file import stored_parts
 from cadc.embeddings.measured import measure_tables, table_bytes
 from cadc.factorization.fitted_rows import Fitted
@@ -70,7 +71,9 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "data": {name: log.meta[name] for name in ("name", "edition", "content_hash", "files", "rows")}
         | {key: said for key in ("rating_hash", "options", "split_remark", "remarks") if (said := log.meta.get(key))},
         "code": source_version() | {"hash": code},
-        "environment": environment() | ({"fleet": fit.fleet} if fit and fit.fleet > 1 else {}),
+        "environment": environment()
+        | ({"fleet": fit.fleet} if fit and fit.fleet > 1 else {})
+        | ({} if (ranks := current_ranks()).is_alone else {"ranks": ranks.facts()}),
         "task": settings.task,
         "metrics": dict(done.metrics),
         "cost": _costs(done),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import torch
 
 from cadc.data.log import InteractionLog
+from cadc.distributed.ranks import current_ranks
 from cadc.embeddings.base.weights_file import stored_parts, write_weights
 from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.fitted_rows import Fitted
@@ -23,9 +25,10 @@ from cadc.pipeline.build import (
     open_log,
     with_numbers,
 )
-from cadc.pipeline.evaluate import evaluate, require_labels
+from cadc.pipeline.evaluate import evaluate, require_labels, score
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
+from cadc.pipeline.several import crew_of
 from cadc.provenance.costs import Stopwatch, separate_memory
 from cadc.provenance.energy import EnergyMeter, metering
 from cadc.provenance.threads import threads
@@ -64,11 +67,31 @@ def run(
     CadcError : if data, options or numbers allow no result.
     """
     is_whole = checkpoints is None or not (checkpoints or checkpoints.below(SEARCH))
-    with threads(settings.threads), metering(settings.measures_energy, is_whole) as energy:
+    with (
+        threads(settings.threads),
+        metering(settings.measures_energy, is_whole) as energy,
+        crew_of(settings, run_id) as crew,
+    ):
         begun = begin(settings)
-        with begun.watch.stage("train_s"):
-            fit = train(settings, begun.model, begun.log, begun.sample, begun.fitted, checkpoints, tell)
-        end(settings, run_id, code, folder, begun, fit, energy)
+        with crew.together():
+            with begun.watch.stage("train_s"):
+                fit = train(settings, begun.model, begun.log, begun.sample, begun.fitted, checkpoints, tell)
+            end(settings, run_id, code, folder, begun, fit, energy)
+
+
+def take_part(settings: Settings, join: Callable[[], AbstractContextManager[object]]) -> None:
+    """Do the part of a run that each rank but the first one has; see `cadc.pipeline.several`.
+
+    Parameters
+    ----------
+    settings : of the run.
+    join : joins the ranks once this process is ready to train.
+    """
+    with threads(settings.threads):
+        begun = begin(settings)
+        with join():
+            train(settings, begun.model, begun.log, begun.sample, begun.fitted)
+            score(begun.model, begun.log, settings.evaluated, settings.task)
 
 
 @dataclass(frozen=True)
@@ -177,4 +200,6 @@ def train(
     beside = batch_columns(sample, fitted)
     shuffle = torch_generator(settings.seeds.weights, "batches")
     fit = settings.build_fit()
+    if not current_ranks().is_first:
+        fit.callbacks, fit.progress = {}, False
     return fit_after_search(fit, model, log, sample.rows, shuffle, checkpoints, tell, beside, settings.task)

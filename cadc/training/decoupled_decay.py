@@ -1,11 +1,13 @@
 """Weight decay beside the gradients instead of in them (Loshchilov and Hutter, ICLR 2019), for vectors of tables."""
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from cadc.embeddings.collection import EmbeddingCollection
+from cadc.training.replicas import Replicas
 from cadc.training.vector_penalty import VectorPenalty
 
 WeightDecay: TypeAlias = Literal["coupled", "decoupled"]
@@ -32,19 +34,26 @@ class DecoupledDecay:
         collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
         found = {id(weight): weight for module in collections for weight in module.parameters() if weight.requires_grad}
         self._weights = list(found.values()) if penalty.strength else []
-        self._gradients: tuple[Tensor | None, ...] = ()
+        self._gradients: Sequence[Tensor | None] = ()
 
-    def note(self, loss: Tensor) -> None:
+    def note(self, loss: Tensor, share: float = 1.0) -> None:
         """Keep the gradients of the penalty of what was looked up last; that penalty is then no part of the loss.
 
         Parameters
         ----------
         loss : of the batch, without penalties, whose own gradients are computed after this.
+        share : of the batch that was looked up, where several ranks share it.
         """
-        penalty = self._penalty.added_to(torch.zeros_like(loss))
+        penalty = self._penalty.added_to(torch.zeros_like(loss)) * share
         self._gradients = ()
         if penalty.requires_grad:
             self._gradients = torch.autograd.grad(penalty, self._weights, retain_graph=True, allow_unused=True)
+
+    def sum_over(self, replicas: Replicas) -> None:
+        """Replace the gradients of all ranks that share a batch by their sum."""
+        if self._weights:
+            gradients = self._gradients or [None] * len(self._weights)
+            self._gradients, _ = replicas.summed(gradients, self._weights, self._weights[0].new_zeros(()))
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:

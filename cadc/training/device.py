@@ -5,12 +5,13 @@ import torch
 from cadc.errors import NoDevice
 
 
-def device_of_accelerator(accelerator: str) -> torch.device:
+def device_of_accelerator(accelerator: str, place: int | None = None) -> torch.device:
     """Return the device of an accelerator.
 
     Parameters
     ----------
     accelerator : `cpu`, `cuda`, `mps`, `gpu` for either of these two, or `auto` for the first that there is.
+    place : number of the device among those of this machine, from 0; None takes the current one.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def device_of_accelerator(accelerator: str) -> torch.device:
     wanted = {"auto": ("cuda", "mps", "cpu"), "gpu": ("cuda", "mps")}.get(accelerator, (accelerator,))
     for name in available:
         if name in wanted:
-            return torch.device(name)
+            return torch.device(name) if place is None or name != "cuda" else torch.device(name, place)
     raise NoDevice(
         f"trainer.accelerator={accelerator} is not available: torch finds {', '.join(available)} here; choose auto."
     )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cadc.data.batches import BatchLoader
 from cadc.data.log import InteractionLog
+from cadc.distributed.ranks import Ranks, current_ranks
 from cadc.embeddings.base.statistics import Statistics
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import Task
@@ -27,8 +28,10 @@ from cadc.training.fit_state import FitState, History
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer, optimizer_of
 from cadc.training.remark import remark_on
+from cadc.training.replicas import Replicas
 from cadc.training.resumption import Resumption
 from cadc.training.schedule import Schedule
+from cadc.training.shared_batches import require_rows, require_shareable
 from cadc.training.trained_state import load_trained
 from cadc.training.uninformed import uninformed_metric
 
@@ -52,6 +55,10 @@ class Fit(FitOptions):
     ) -> FitResult:
         """Fit a model in place; it ends with the weights of its best epoch.
 
+        Inside a `cadc.distributed.joined` block all ranks call it with the same arguments, but that the first one alone
+        has checkpoints, `tell` and callbacks. They share each batch, see `cadc.training.replicas`, and all end with the
+        same weights.
+
         Parameters
         ----------
         model : to be trained.
@@ -71,11 +78,15 @@ class Fit(FitOptions):
         NoDevice : if the accelerator is not available.
         """
         held_out = BY_TASK[task](log, "validation", self.validation_rate)
-        start = length(model, some_rows(log))
-        device = device_of_accelerator(self.accelerator)
+        start, ranks = length(model, some_rows(log)), current_ranks()
+        device = device_of_accelerator(self.accelerator) if ranks.is_alone else ranks.device
+        if not ranks.is_alone:
+            require_rows(ranks.size, len(rows), self.rows_per_step(len(rows)))
         state = self.begun(model.to(device), log, rows, held_out)
+        if not ranks.is_alone:
+            require_shareable(state.objective, log, rows, beside or {})
         groups = log.field_ids("user", rows) if model.shuffles_users else None
-        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside, groups)
+        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside, groups, ranks)
         kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
         resumption = Resumption(state, loader, kept, self.checkpoint_minutes)
         with FitProgress(f"{VALIDATION}{held_out.monitor.name}", self.progress) as bar:
@@ -128,6 +139,9 @@ class Fit(FitOptions):
         log, rows : numbers of the training rows in the log, int64, shape [n].
         held_out : the validation part.
         """
+        replicas = None if (ranks := current_ranks()).is_alone else Replicas(model, ranks)
+        if replicas is not None:
+            replicas.begin(rows)
         shares = Statistics.of(log, rows).shares(len(rows))
         optimizer = optimizer_of(model, self.learning_rate, self.weight_decay_mlp, self.lazy_tables, self.weight_decay)
         objective = Objective(model, self.weight_decay_tables, shares)
@@ -143,6 +157,7 @@ class Fit(FitOptions):
             average=None if self.averaging == "none" else WeightAverage(model, decay),
             decay=DecoupledDecay(model, objective.vectors) if self.weight_decay == "decoupled" else None,
             hooks=self._hooks(model, optimizer),
+            replicas=replicas,
         )
 
     def _hooks(self, model: Model, optimizer: Optimizer) -> "Hooks | None":
@@ -169,13 +184,13 @@ class Fit(FitOptions):
         tell: Callable[[History], None] | None,
     ) -> None:
         """Train until the fit is over."""
-        most = float("inf") if self.max_seconds is None else self.max_seconds
-        is_late = state.epoch > 0 and resumption.seconds >= most
-        while not (is_late or self.is_over(state)):
+        first_says = loader.ranks.first_says
+        is_late = state.epoch > 0 and self._is_late(resumption, loader.ranks)
+        while not (is_late or first_says(self.is_over(state))):
             for batch in loader:
-                state.step(batch.to(device))
+                state.step(batch.to(device), loader.portion)
                 bar.move(loader.position, len(loader), state.history)
-                is_late = resumption.seconds >= most
+                is_late = self._is_late(resumption, loader.ranks)
                 if is_late:
                     break
                 if loader.position < len(loader) and resumption.is_due:
@@ -184,3 +199,7 @@ class Fit(FitOptions):
             resumption.save()
             if tell is not None:
                 tell(state.history)
+
+    def _is_late(self, resumption: Resumption, ranks: Ranks) -> bool:
+        """Tell whether the time is up, by the clock of the first rank."""
+        return self.max_seconds is not None and ranks.first_says(resumption.seconds >= self.max_seconds)

@@ -44,6 +44,11 @@ class FitOptions:
     max_seconds : time after which training stops and the best epoch is kept; None for no limit. Meant for comparisons
         at equal time; results then depend on the machine. It does not shorten a schedule, which may hardly have fallen.
     accelerator : `auto` takes a GPU if there is one.
+    devices : processes on each machine that train one run together, each on a device of its own where these are GPUs;
+        see `cadc.training.replicas`. Sums are taken in another order, and scores differ in their last digits.
+    strategy : how they do so: `ddp` gives each the whole model and a share of every batch. `auto` does so where there
+        are several devices, or torchrun started several processes; those that srun started need `ddp` to be spelled
+        out, without which they work on the runs of a sweep side by side.
     checkpoint_minutes : minutes between checkpoints within an epoch; every epoch ends with one in any case.
     progress : whether to show a progress bar.
     fleet : most runs of a sweep that are trained together as one batched program, see `cadc.training.fleet`; 1 trains
@@ -55,7 +60,7 @@ class FitOptions:
         `cadc.training.callbacks.hooks.Hooks`.
     """
 
-    without_effect = ("accelerator", "checkpoint_minutes", "progress", "fleet")
+    without_effect = ("accelerator", "devices", "strategy", "checkpoint_minutes", "progress", "fleet")
 
     def __init__(
         self,
@@ -77,11 +82,14 @@ class FitOptions:
         max_seconds: float | None = None,
         lazy_tables: LazyTables = False,
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
+        devices: int = 1,
+        strategy: Literal["auto", "ddp"] = "auto",
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
         fleet: int = 1,
     ) -> None:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=1 if patience is None else patience, fleet=fleet)
+        require_at_least(1, "trainer", devices=devices)
         require_at_least(1, "trainer", batch_size=1 if batch_size == "auto" else batch_size)
         require_at_least(0, "trainer", weight_decay_tables=weight_decay_tables, weight_decay_mlp=weight_decay_mlp)
         require_at_least(0, "trainer", least_steps=least_steps, grace_steps=grace_steps)
@@ -97,6 +105,7 @@ class FitOptions:
         self.max_epochs, self.patience, self.grace_steps = max_epochs, patience, grace_steps
         self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
+        self.devices, self.strategy = devices, strategy
         self.lazy_tables = lazy_tables
         self.checkpoint_minutes = checkpoint_minutes
         self.fleet = fleet

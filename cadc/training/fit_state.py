@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cadc.data.batch import Batch
+from cadc.distributed.ranks import Portion
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import HeldOut
@@ -16,6 +17,7 @@ from cadc.training.best_epoch import BestEpoch
 from cadc.training.decoupled_decay import DecoupledDecay
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer
+from cadc.training.replicas import Replicas
 from cadc.training.trained_state import load_trained, trained_state
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class FitState:
     average : of the weights, which is evaluated and kept in place of them; None takes the weights themselves.
     decay : of looked up vectors, beside the gradients; None adds their penalty to the loss.
     hooks : of callbacks that are called between epochs; None without any.
+    replicas : of the model on several ranks, which share each batch; None for one process.
 
     Attributes
     ----------
@@ -54,11 +57,13 @@ class FitState:
         average: WeightAverage | None = None,
         decay: DecoupledDecay | None = None,
         hooks: "Hooks | None" = None,
+        replicas: Replicas | None = None,
     ) -> None:
         self.objective, self.optimizer = objective, optimizer
         self.model = objective.model
         self.held_out, self.best = held_out, best
         self._rate, self._average, self._decay, self._hooks = rate, average, decay, hooks
+        self._replicas = replicas
         self.history: History = []
         self._loss_sum: float | Tensor = 0.0
         self._n_steps = 0
@@ -96,20 +101,35 @@ class FitState:
         if self._hooks is not None:
             self._hooks.end()
 
-    def step(self, batch: Batch) -> None:
-        """Take a step with a batch that is on the model's device."""
-        loss = self.objective.mean_loss(batch)
+    def step(self, batch: Batch, portion: Portion | None = None) -> None:
+        """Take a step.
+
+        Parameters
+        ----------
+        batch : on the model's device.
+        portion : of the whole batch that this is, where several ranks share it.
+        """
+        with nullcontext() if portion is None or self._replicas is None else self._replicas.dropout.sharing(portion):
+            loss = self.objective.mean_loss(batch)
         self.optimizer.zero_grad()
+        share = 1.0 if portion is None else portion.share
         if self._decay is not None:
-            self._decay.note(loss)
-        self.objective.penalised(loss).backward()
+            self._decay.note(loss, share)
+        penalised = self.objective.penalised(loss)
+        # Without ranks the graph is the same as ever, and so are the bits.
+        (penalised if self._replicas is None else penalised * share).backward()
+        loss = loss.detach()
+        if self._replicas is not None:
+            loss = self._replicas.sum_gradients(loss * share)
+            if self._decay is not None:
+                self._decay.sum_over(self._replicas)
         if self._average is not None:
             self._average.before_step()
         if self._decay is not None:
             self._decay.step(self.rate)
         self.optimizer.set_rate(self.rate)
         self.optimizer.step()
-        self.note(loss.detach())
+        self.note(loss)
 
     def note(self, loss: Tensor) -> None:
         """Count a step that was taken, whose batch had this mean loss, shape []."""

@@ -11,7 +11,7 @@ from cadc.data.batches import BatchLoader
 from cadc.errors import DamagedCheckpoint
 from cadc.training.checkpoints import CheckpointFolder
 from cadc.training.fit_state import FitState
-from cadc.training.random_state import random_state, set_random_state
+from cadc.training.random_state import random_state, set_random_state, share_random_state
 
 
 class Resumption:
@@ -59,14 +59,18 @@ class Resumption:
         ------
         DamagedCheckpoint : if it is not what was written, or of another model.
         """
-        path = None if self.folder is None else self.folder.newest()
-        if path is None:
+        path, ranks = None if self.folder is None else self.folder.newest(), self.loader.ranks
+        # Others than the first rank may not reach the folder.
+        saved = None if ranks.is_alone else ranks.bytes_of_first(None if path is None else path.read_bytes())
+        if path is None and saved is None:
             return False
         try:
-            content = torch.load(path, weights_only=True, map_location="cpu")
+            content = torch.load(path or io.BytesIO(saved or b""), weights_only=True, map_location="cpu")
             self.state.load_state_dict(content)
             self.loader.load_state_dict(content["loader"])
             set_random_state(content["random"])
+            if not ranks.is_alone:
+                share_random_state(ranks)
             self._seconds_before = content["seconds"]
         except (KeyError, RuntimeError, AttributeError, TypeError, ValueError) as error:
             raise DamagedCheckpoint(

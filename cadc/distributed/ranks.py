@@ -1,0 +1,257 @@
+"""Ranks: processes that work on one model together, which part of it each one takes, and what they exchange.
+
+The process group is torch's default one, so that whatever builds on `torch.distributed`, such as
+`torch.distributed.device_mesh.init_device_mesh` and DTensor, finds it inside a `joined` block. `current_ranks()` returns it
+anywhere below, or a single rank outside. Who starts the processes is told in `cadc.distributed.leader`.
+"""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from cadc.errors import CadcError
+
+TIMEOUT = timedelta(minutes=30)
+"""Time that a rank waits for the others in an exchange, such as for the first one to write a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What a rank takes of some rows: `n` of them from the place `first` on, of `of` in all.
+
+    >>> [Portion.of_rank(rank, 3, 5) for rank in range(3)]
+    [Portion(first=0, n=2, of=5), Portion(first=2, n=2, of=5), Portion(first=4, n=1, of=5)]
+    """
+
+    first: int
+    n: int
+    of: int
+
+    @classmethod
+    def of_rank(cls, rank: int, size: int, n_rows: int) -> "Portion":
+        """Return the portion of one of `size` ranks: the portions differ by one row at most, the first are larger."""
+        least, n_larger = divmod(n_rows, size)
+        return cls(rank * least + min(rank, n_larger), least + (rank < n_larger), n_rows)
+
+    @property
+    def share(self) -> float:
+        """The portion's share of all rows."""
+        return self.n / self.of if self.of else 0.0
+
+    @property
+    def end(self) -> int:
+        """Place after its last row."""
+        return self.first + self.n
+
+
+class Ranks:
+    """The ranks of a process group, seen from one of them; one alone exchanges nothing.
+
+    Every method that exchanges something must be called by all ranks, in the same order.
+
+    Parameters
+    ----------
+    rank, size : number of this rank, from 0, and of all of them.
+    device : that this rank computes on.
+    hosts, devices : of each rank.
+    """
+
+    def __init__(
+        self,
+        rank: int = 0,
+        size: int = 1,
+        device: torch.device | None = None,
+        hosts: Sequence[str] = (),
+        devices: Sequence[str] = (),
+    ) -> None:
+        self.rank, self.size, self.device = rank, size, device or torch.device("cpu")
+        self.hosts, self.devices = list(hosts), list(devices)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no other rank."""
+        return self.size == 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the rank that leads the run: it alone writes, logs and decides."""
+        return self.rank == 0
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a record says of the ranks."""
+        return {
+            "strategy": "ddp",
+            "backend": "nccl" if self.device.type == "cuda" else "gloo",
+            "world_size": self.size,
+            "machines": len(set(self.hosts)),
+            "devices": list(self.devices),
+        }
+
+    def portion(self, n_rows: int) -> Portion:
+        """Return what this rank takes of `n_rows` rows."""
+        return Portion.of_rank(self.rank, self.size, n_rows)
+
+    def sum_(self, values: Tensor) -> Tensor:
+        """Replace values, of one shape on all ranks, by their sum over ranks, the same bits on each."""
+        if not self.is_alone:
+            dist.all_reduce(values)
+        return values
+
+    def first_says(self, is_so: bool) -> bool:
+        """Return the answer of the first rank to a question, as whether to stop."""
+        if self.is_alone:
+            return is_so
+        answer = torch.tensor([int(is_so)])
+        dist.broadcast(answer, 0)
+        return bool(answer)
+
+    def numbers_of_first(self, compute: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+        """Return numbers by name that the first rank alone computes."""
+        if self.is_alone:
+            return dict(compute())
+        found = [dict(compute()) if self.is_first else {}]
+        dist.broadcast_object_list(found, 0, device=torch.device("cpu"))
+        return found[0]
+
+    def bytes_of_first(self, data: bytes | None) -> bytes | None:
+        """Return what the first rank has: bytes, or None."""
+        if self.is_alone:
+            return data
+        size = torch.tensor([-1 if data is None else len(data)])
+        dist.broadcast(size, 0)
+        if int(size) < 0:
+            return None
+        content = torch.empty(int(size), dtype=torch.uint8)
+        if self.is_first:
+            content = torch.frombuffer(bytearray(data or b""), dtype=torch.uint8)
+        dist.broadcast(content, 0)
+        return content.numpy().tobytes()
+
+    def copy_first_(self, values: Sequence[Tensor]) -> None:
+        """Give all ranks the values of the first one, in place; their shapes must be the same."""
+        if not self.is_alone:
+            for value in values:
+                dist.broadcast(value, 0)
+
+    def all_rows(self, rows: Tensor) -> Tensor:
+        """Return the rows of all ranks, rank by rank; shape [n_rank, …] of each, and [Σ n_rank, …]."""
+        if self.is_alone:
+            return rows
+        n_each = self._lengths(len(rows))
+        padded = rows.new_zeros(max(n_each), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in n_each]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:n] for part, n in zip(parts, n_each, strict=True)])
+
+    def in_place(self, places: Tensor, values: Tensor, n_rows: int) -> Tensor:
+        """Return the values of all rows at the first rank, and those of its own rows, NaN elsewhere, at the others.
+
+        Parameters
+        ----------
+        places : of the rows of this rank, int64, shape [n].
+        values : of these rows, float64, on the CPU, shape [n, k].
+        n_rows : N, of all ranks.
+
+        Returns
+        -------
+        values : float64, shape [N, k].
+
+        Raises
+        ------
+        CadcError : if a row is missing, or is there twice.
+        """
+        found = values.new_full((n_rows, values.shape[1]), torch.nan)
+        if not self.is_alone:
+            # Numbers of rows are exact in float64, so that they travel with the values.
+            sent = self._at_first(torch.cat([places.double().unsqueeze(1), values], 1))
+            if self.is_first:
+                places, values = sent[:, 0].long(), sent[:, 1:]
+        if self.is_first and not torch.equal(places.sort().values, torch.arange(n_rows)):
+            n_found = len(torch.unique(places))
+            raise CadcError(
+                f"{self.size} processes scored {len(places)} rows, {n_found} of them different; expected each of "
+                f"{n_rows} once. This is an error of cadc; please report it."
+            )
+        found[places] = values
+        return found
+
+    def _at_first(self, rows: Tensor) -> Tensor:
+        """Return the rows of all ranks at the first one, shape [Σ n, k]; nothing at the others."""
+        n_each = self._lengths(len(rows))
+        padded = rows.new_zeros(max(n_each), rows.shape[1])
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in n_each] if self.is_first else None
+        dist.gather(padded, parts, 0)
+        return rows[:0] if parts is None else torch.cat([part[:n] for part, n in zip(parts, n_each, strict=True)])
+
+    def _lengths(self, n: int) -> list[int]:
+        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(lengths, torch.tensor([n]))
+        return [int(length) for length in lengths]
+
+
+def is_of_an_exchange(error: BaseException) -> bool:
+    """Tell whether an error says that ranks could not exchange something, as when one has ended."""
+    if isinstance(error, CadcError):
+        return False
+    words = ("gloo", "Connection closed", "Connection reset", "Broken pipe", "NCCL", "TCPStore")
+    is_like_it = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return isinstance(error, dist.DistError) or is_like_it
+
+
+ALONE = Ranks()
+
+_ranks: ContextVar[Ranks] = ContextVar("ranks", default=ALONE)
+
+
+def current_ranks() -> Ranks:
+    """Return the ranks that this process works with: one alone outside a `joined` block."""
+    return _ranks.get()
+
+
+@contextmanager
+def joined(store: dist.Store, rank: int, size: int, device: torch.device) -> Iterator[Ranks]:
+    """Make this process a rank of torch's default process group inside a `with` block.
+
+    Exchanges of CPU tensors go over gloo, those of CUDA tensors over NCCL.
+
+    Parameters
+    ----------
+    store : that all ranks reach, with a prefix that no earlier group had.
+    rank, size : of this process, and of all.
+    device : of this process; each rank on a machine has its own where it is a GPU.
+
+    Raises
+    ------
+    CadcError : if the process is part of another process group.
+    """
+    if dist.is_initialized():
+        raise CadcError(
+            "this process is part of a process group of torch.distributed already; end it with "
+            "torch.distributed.destroy_process_group() first."
+        )
+    backend = "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+    try:
+        told: list[Any] = [None] * size
+        dist.all_gather_object(told, (socket.gethostname(), str(device)))
+        found = Ranks(rank, size, device, [host for host, _ in told], [name for _, name in told])
+        before = _ranks.set(found)
+        try:
+            yield found
+        finally:
+            _ranks.reset(before)
+    finally:
+        dist.destroy_process_group()
