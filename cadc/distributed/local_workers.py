@@ -30,9 +30,8 @@ class LocalWorkers:
     def __init__(self, module: str, places: Sequence[Placement]) -> None:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._said: dict[int, IO[bytes]] = {}
-        self._told: set[int] = set()
         for place in places:
-            self._said[place.rank] = said = tempfile.TemporaryFile()
+            said = self._said[place.rank] = tempfile.TemporaryFile()  # noqa: SIM115, it is closed by `end`
             self._processes[place.rank] = subprocess.Popen(
                 [sys.executable, "-c", f"from {module} import main; main()"],
                 stdin=subprocess.PIPE,

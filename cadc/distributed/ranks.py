@@ -1,8 +1,9 @@
 """Ranks: processes that work on one model together, which part of it each one takes, and what they exchange.
 
-The process group is torch's default one, so that whatever builds on `torch.distributed`, such as
-`torch.distributed.device_mesh.init_device_mesh` and DTensor, finds it inside a `joined` block. `current_ranks()` returns it
-anywhere below, or a single rank outside. Who starts the processes is told in `cadc.distributed.leader`.
+The process group is torch's default one, so that whatever builds on `torch.distributed`, such as DTensor and
+`torch.distributed.device_mesh.init_device_mesh`, finds it inside a `joined` block. `current_ranks()` returns this
+process's view of it anywhere below, or a single rank outside. Who starts the processes is told in
+`cadc.distributed.leader`.
 """
 
 import socket

@@ -139,4 +139,3 @@ def device_of(settings: Settings, local_rank: int) -> torch.device:
 def _local_rank() -> int:
     place = own_placement()
     return 0 if place is None else place.local_rank
-

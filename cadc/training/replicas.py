@@ -1,8 +1,8 @@
 """Training steps that several ranks take together, each with its portion of the batch: DDP, exactly.
 
 Every rank has the whole model, the same weights and the same optimiser. The loss of a rank is that of its rows times
-their share of the batch, so that the sum of its gradients over ranks is the gradient of the mean over the batch, however
-many rows each rank has. The sums have the same bits on all ranks, and so have the weights after each step.
+their share of the batch, so that the sum of the gradients of all ranks is that of the mean over the batch, however many
+rows each rank has. The sums have the same bits on all ranks, and so have the weights after each step.
 
 This is a loop over the all-reduce of `torch.distributed` in place of `DistributedDataParallel`, which Lightning's
 strategy wraps as well: that one takes the mean over ranks, whose portions differ in the last batch; reduces while
@@ -120,7 +120,10 @@ class Replicas:
     def _summed_rows(self, weight: Tensor, gradient: Tensor | None) -> Tensor:
         """Return the sum over ranks of a gradient of rows, each row once, in ascending order."""
         if gradient is None:
-            rows, values = torch.empty(0, dtype=torch.int64, device=weight.device), weight.new_empty(0, *weight.shape[1:])
+            rows, values = (
+                torch.empty(0, dtype=torch.int64, device=weight.device),
+                weight.new_empty(0, *weight.shape[1:]),
+            )
         else:
             rows, values = gradient._indices()[0], gradient._values()
         rows, values = self.ranks.all_rows(rows), self.ranks.all_rows(values)
