@@ -1,4 +1,4 @@
-"""The program of one rank in tests: `python -m tests.distributed.rank_program FUNCTION RANK SIZE PORT FOLDER OPTIONS`."""
+"""The program of one rank in tests; its arguments are FUNCTION RANK SIZE PORT FOLDER OPTIONS."""
 
 import importlib
 import json
