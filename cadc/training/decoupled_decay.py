@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.training.replicas import Replicas
+from cadc.training.ddp.replicas import Replicas
 from cadc.training.vector_penalty import VectorPenalty
 
 WeightDecay: TypeAlias = Literal["coupled", "decoupled"]

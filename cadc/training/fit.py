@@ -20,6 +20,8 @@ from cadc.training.advice import length, some_rows
 from cadc.training.averaging import WeightAverage
 from cadc.training.best_epoch import BestEpoch
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.ddp.replicas import Replicas
+from cadc.training.ddp.shareable import require_rows, require_shareable
 from cadc.training.decoupled_decay import DecoupledDecay
 from cadc.training.device import device_of_accelerator
 from cadc.training.fit_options import FitOptions
@@ -28,10 +30,8 @@ from cadc.training.fit_state import FitState, History
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer, optimizer_of
 from cadc.training.remark import remark_on
-from cadc.training.replicas import Replicas
 from cadc.training.resumption import Resumption
 from cadc.training.schedule import Schedule
-from cadc.training.shared_batches import require_rows, require_shareable
 from cadc.training.trained_state import load_trained
 from cadc.training.uninformed import uninformed_metric
 
@@ -55,8 +55,8 @@ class Fit(FitOptions):
     ) -> FitResult:
         """Fit a model in place; it ends with the weights of its best epoch.
 
-        Inside a `cadc.distributed.joined` block all ranks call it with the same arguments, but that the first one alone
-        has checkpoints, `tell` and callbacks. They share each batch, see `cadc.training.replicas`, and all end with the
+        Inside a `cadc.distributed.joined` block all ranks call it with the same arguments, but the first one alone has
+        checkpoints, `tell` and callbacks. They share each batch, see `cadc.training.ddp.replicas`, and all end with the
         same weights.
 
         Parameters

@@ -45,7 +45,7 @@ class FitOptions:
         at equal time; results then depend on the machine. It does not shorten a schedule, which may hardly have fallen.
     accelerator : `auto` takes a GPU if there is one.
     devices : processes on each machine that train one run together, each on a device of its own where these are GPUs;
-        see `cadc.training.replicas`. Sums are taken in another order, and scores differ in their last digits.
+        see `cadc.training.ddp.replicas`. Sums are taken in another order, and scores differ in their last digits.
     strategy : how they do so: `ddp` gives each the whole model and a share of every batch. `auto` does so where there
         are several devices, or torchrun started several processes; those that srun started need `ddp` to be spelled
         out, without which they work on the runs of a sweep side by side.

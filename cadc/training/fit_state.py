@@ -14,10 +14,10 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import HeldOut
 from cadc.training.averaging import WeightAverage
 from cadc.training.best_epoch import BestEpoch
+from cadc.training.ddp.replicas import Replicas
 from cadc.training.decoupled_decay import DecoupledDecay
 from cadc.training.objective import Objective
 from cadc.training.optimizers import Optimizer
-from cadc.training.replicas import Replicas
 from cadc.training.trained_state import load_trained, trained_state
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from cadc.data.log import InteractionLog
 from cadc.errors import NotTogether
+from cadc.training.ddp.row_dropout import dropout_layers
 from cadc.training.objective import Objective
 from cadc.training.random_state import random_state, set_random_state
-from cadc.training.row_dropout import dropout_layers
 
 N_ROWS, N_TOGETHER = 64, 7
 """Rows that are tried, and how many at once."""

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from cadc.distributed.ranks import Ranks
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.errors import MachineTrouble
+from cadc.training.ddp.row_dropout import RowDropout
 from cadc.training.random_state import share_random_state
-from cadc.training.row_dropout import RowDropout
 
 LARGE = 1 << 20
 """Numbers of a gradient from which on it is summed by itself, not copied into a bucket with others."""

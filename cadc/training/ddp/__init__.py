@@ -1,0 +1,1 @@
+"""Training of one model by several ranks, which share each batch: what makes it exact, and what cannot be shared."""
