@@ -10,10 +10,10 @@ from cadc.api.carry_out import ledger_of
 from cadc.configuration.nested import part
 from cadc.configuration.override_text import format_value
 from cadc.errors import CadcError
+from cadc.ledger.identity import recorded_settings
 from cadc.ledger.listing import ALWAYS, differing, options, select
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.status import Entry, entries_of
-from cadc.pipeline.settings import Settings
 from cadc.reporting.contents import content_labels
 
 BEFORE = ("id", "status", "finished_at")
@@ -75,7 +75,7 @@ def _is_readable(entry: Entry) -> bool:
         return False
     try:
         check_record(entry.known, entry.run_id)
-        Settings.of(entry.known["config"])
+        recorded_settings(entry.known)
     except CadcError:
         return False
     return True

@@ -6,7 +6,7 @@ from statistics import fmean
 from cadc.configuration.nested import part
 from cadc.errors import UsageError
 from cadc.execution.time_left import own_seconds
-from cadc.ledger.identity import arm_signature
+from cadc.ledger.identity import arm_signature, recorded_settings
 from cadc.ledger.store import Record
 from cadc.pipeline.settings import Settings
 
@@ -95,7 +95,7 @@ def with_settings(records: Iterable[tuple[Record, str]]) -> list[tuple[Record, S
     found: list[tuple[Record, Settings | None]] = []
     for record, _ in records:
         try:
-            found.append((record, Settings.of(record["config"])))
+            found.append((record, recorded_settings(record)))
         except UsageError:
             found.append((record, None))
     return found

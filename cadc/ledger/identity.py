@@ -1,6 +1,8 @@
 """The id of a run: a hash of the configuration that matters, the data's content, the seeds and the code."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,21 @@ def run_identity(settings: Settings, log: InteractionLog) -> tuple[str, str]:
     return _id(_choices(settings), content_read(settings, log.meta), code), code
 
 
+def recorded_settings(record: Mapping[str, Any]) -> Settings:
+    """Return the settings of a record's configuration, which is read once however often they are asked for.
+
+    Raises
+    ------
+    UsageError : if a component that the record names does not exist here.
+    """
+    return _settings_of(json.dumps(record["config"]))
+
+
+@lru_cache(maxsize=4096)
+def _settings_of(config: str) -> Settings:
+    return Settings.of(json.loads(config))
+
+
 def recorded_identity(record: Mapping[str, Any]) -> str:
     """Return the id that follows from the configuration, data and code of a record; the data is not read.
 
@@ -53,7 +70,7 @@ def recorded_identity(record: Mapping[str, Any]) -> str:
     ------
     UsageError : if a component that the record names does not exist here.
     """
-    settings = Settings.of(record["config"])
+    settings = recorded_settings(record)
     choices = _choices(settings)
     if record.get("schema_version", 1) < NAMES_WITHOUT_PLACES:
         for group, described in choices["components"].items():
@@ -127,12 +144,12 @@ def arm_signature(settings: Settings, options: Mapping[str, Any] | None = None) 
 
 def recorded_arm(record: Mapping[str, Any]) -> str:
     """Return the `arm_signature` of a record: where files lay, or how values were written, does not count."""
-    return arm_signature(Settings.of(record["config"]), record["data"].get("options"))
+    return arm_signature(recorded_settings(record), record["data"].get("options"))
 
 
 def recorded_data(record: Mapping[str, Any]) -> str:
     """Return a hash of how a record's data set is read, split and transformed, but for the seed of the split."""
-    return digest(_data(Settings.of(record["config"]), record["data"].get("options")))
+    return digest(_data(recorded_settings(record), record["data"].get("options")))
 
 
 def told_by(record: Mapping[str, Any]) -> dict[str, str]:
@@ -140,7 +157,7 @@ def told_by(record: Mapping[str, Any]) -> dict[str, str]:
 
     Values at their default are among them, so that a name can say in what two arms differ.
     """
-    settings = Settings.of(record["config"])
+    settings = recorded_settings(record)
     choices = record["config"].get("choices", {})
     found: dict[str, str] = {}
     # Records from before there were transforms name none.

@@ -9,14 +9,13 @@ from cadc.configuration.components import TARGET
 from cadc.configuration.nested import part
 from cadc.errors import CadcError, UsageError, reason
 from cadc.evaluation.saved_tables import SAVED
-from cadc.ledger.identity import recorded_identity, run_code
+from cadc.ledger.identity import recorded_identity, recorded_settings, run_code
 from cadc.ledger.recompute import cost_faults, model_faults, score_faults
 from cadc.ledger.record_hash import KEY, SEAL, is_intact
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.status import Entry, look_up, state, workplaces
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.schema_version import SCHEMA_VERSION
-from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.run_files import CURVES, MODEL, RECORD
 
@@ -150,7 +149,7 @@ def file_faults(
 def _check_id(record: Record, is_sealed: bool, finding: Finding) -> None:
     try:
         computed = recorded_identity(record)
-        is_same_code = run_code(Settings.of(record["config"])) == record["code"]["hash"]
+        is_same_code = run_code(recorded_settings(record)) == record["code"]["hash"]
     except UsageError as error:
         if not _names_classes(record["config"]):
             finding.faults.append(f"its id cannot be computed from its record ({harmless(error, 200)})")

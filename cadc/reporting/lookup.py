@@ -8,7 +8,7 @@ from typing import Any
 
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.experiment import Cell
-from cadc.ledger.identity import content_signature, data_signature, run_code
+from cadc.ledger.identity import content_signature, data_signature, recorded_settings, run_code
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
@@ -114,7 +114,7 @@ class _Known:
         ------
         UsageError : if a component that it names does not exist here.
         """
-        settings, options = Settings.of(record["config"]), record["data"].get("options")
+        settings, options = recorded_settings(record), record["data"].get("options")
         content = record["data"]["content_hash"]
         self.records.setdefault(content_signature(settings, content), []).append(record)
         of_data = self.contents.setdefault(data_signature(settings, options), {})

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from cadc.errors import DataError
 
@@ -37,7 +37,7 @@ class CrossedInterval(NamedTuple):
         excess = sign * self.estimate - bound
         if self.standard_error == 0:
             return 0.0 if excess > 0 else 1.0
-        return float(student.sf(excess / self.standard_error, self.degrees_of_freedom))
+        return float(stdtr(self.degrees_of_freedom, -excess / self.standard_error))
 
 
 def crossed_interval(
@@ -110,5 +110,5 @@ def of_parts(
     share = by_seeds / variance if variance else 0.0
     freedom = 1 / (share / max(1, n_seeds - 1) + (1 - share) / (n_units - 1))
     error = float(np.sqrt(variance))
-    half = float(student.ppf((1 + level) / 2, freedom)) * error
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
     return CrossedInterval(estimate, error, freedom, estimate - half, estimate + half, n_seeds)

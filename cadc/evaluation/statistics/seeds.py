@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from cadc.errors import DataError
 
@@ -43,5 +43,5 @@ def seed_interval(values: ArrayLike, level: float = 0.95) -> SeedInterval:
     mean, n_seeds = float(array.mean()), len(array)
     if n_seeds == 1:
         return SeedInterval(mean, np.nan, np.nan, 1)
-    half = float(student.ppf((1 + level) / 2, n_seeds - 1) * array.std(ddof=1) / np.sqrt(n_seeds))
+    half = float(stdtrit(n_seeds - 1, (1 + level) / 2) * array.std(ddof=1) / np.sqrt(n_seeds))
     return SeedInterval(mean, mean - half, mean + half, n_seeds)

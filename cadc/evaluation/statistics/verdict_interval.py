@@ -2,7 +2,7 @@
 
 from math import inf, nextafter
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from cadc.evaluation.statistics.verdict import LEVEL
 
@@ -38,7 +38,7 @@ def verdict_interval(
     -------
     bad, good : lower and upper end of the advantage.
     """
-    half = [float(standard_error * student.isf(level / 2 / step, degrees_of_freedom)) for step in steps]
+    half = [float(-standard_error * stdtrit(degrees_of_freedom, level / 2 / step)) for step in steps]
     bad, good = advantage - half[1], advantage + half[0]
     # The next number beyond a bound stands in where rounding would put an end on the other side.
     if rejects_zero and advantage > 0:

@@ -9,7 +9,7 @@ from cadc.configuration.nested import part
 from cadc.errors import CadcError, UsageError, one_line
 from cadc.evaluation.prefixes import VALIDATION
 from cadc.evaluation.saved_tables import SAVED
-from cadc.ledger.identity import content_signature, run_code, signature
+from cadc.ledger.identity import content_signature, recorded_settings, run_code, signature
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger, Record
@@ -115,10 +115,10 @@ def _read(entry: Entry) -> tuple[Settings, Record]:
     """Return settings and record of a run."""
     if entry.status == "finished" or entry.known.get("unreachable"):
         check_record(entry.known, entry.run_id)
-        return Settings.of(entry.known["config"]), entry.known
+        return recorded_settings(entry.known), entry.known
     if not part(entry.known, "config"):
         raise CadcError("its configuration is not known.")
-    settings = Settings.of(entry.known["config"])
+    settings = recorded_settings(entry.known)
     return settings, without_result(settings, entry.status)
 
 
