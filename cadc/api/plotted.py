@@ -8,12 +8,12 @@ import pandas as pd
 from cadc.api.listing import table_of
 from cadc.api.plot import SEEDS, shown_value
 from cadc.configuration.suggestions import nearest
-from cadc.errors import CadcError, UsageError, shown
+from cadc.errors import UsageError, shown
 from cadc.evaluation.metrics.lookup import known_forms
 from cadc.evaluation.prefixes import PREFIX
 from cadc.experiment.columns import PLACES, is_metric_column
-from cadc.ledger.listing import ALWAYS, differing, options, select
-from cadc.ledger.status import Entry, entries_of
+from cadc.ledger.listing import ALWAYS, differing, options, selected
+from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
 from cadc.reporting.columns import evaluated_on
 from cadc.reporting.metric_values import MetricValues
@@ -39,13 +39,13 @@ def plotted(
 
     Raises
     ------
-    UsageError : for a name that no run has, a `y` without numbers, or an `x` that is the same in all runs.
-    CadcError : where no run that matches is finished.
+    UsageError : where no run that matches is finished, for a name that no run has, a `y` without numbers, or an `x`
+        that is the same in all runs.
     """
-    entries = [entry for entry in select(list(entries_of(ledger)), filters) if entry.status == "finished"]
+    entries = [entry for entry in selected(ledger, filters) if entry.status == "finished"]
     if not entries:
         which = f" that match {' '.join(filters)}" if filters else ""
-        raise CadcError(f"{ledger.folder} has no finished runs{which}; `cadc ledger list` shows what there is.")
+        raise UsageError(f"{ledger.folder} has no finished runs{which}; `cadc ledger list` shows what there is.")
     counting = {record["id"]: record for record in records_of(entries)}
     entries = [entry for entry in entries if entry.run_id in counting]
     values = MetricValues(SavedRows(ledger))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cadc.cli.output import require_output, show
 from cadc.errors import CadcError, UsageError
 from cadc.paths import user_path
+from cadc.terminal.counted import counted
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
 
 def _counted(n_runs: int, n_folders: int) -> str:
     parts = [_runs(n_runs)] if n_runs or not n_folders else []
-    return " and ".join([*parts, *([f"{n_folders} folder{'s' * (n_folders != 1)} of results"] if n_folders else [])])
+    return " and ".join([*parts, *([f"{counted(n_folders, 'folder')} of results"] if n_folders else [])])
 
 
 def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -197,7 +198,7 @@ def _require_readable(entries: "Sequence[Entry]") -> None:
 
 
 def _runs(n: int) -> str:
-    return f"{n} run{'s' * (n != 1)}"
+    return counted(n, "run")
 
 
 COMMANDS = {"list": _list, "show": _show, "diff": _diff, "verify": _verify, "export": _export}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cadc.cli.output import show
 from cadc.errors import CadcError, UsageError, shown
 from cadc.paths import user_path
+from cadc.terminal.counted import counted
 
 if TYPE_CHECKING:
     from cadc.ledger.store import Ledger
@@ -69,7 +70,7 @@ def main(arguments: argparse.Namespace) -> int:
     data = page_data(found, ledger, command)
     write_output(arguments.output, html(data))
     places = ", ".join(dict.fromkeys(source.place for source in found))
-    show(f"{len(data['runs'])} run{'s' * (len(data['runs']) != 1)} of {places}; written to {arguments.output}")
+    show(f"{counted(len(data['runs']), 'run')} of {places}; written to {arguments.output}")
     return 0
 
 
@@ -90,7 +91,7 @@ def index(arguments: argparse.Namespace) -> int:
     check_output(output)
     command = shlex.join(["cadc", "page", "--index", *arguments.overrides])
     write_output(output, index_html(folders, output, command))
-    show(f"{len(folders)} experiment{'s' * (len(folders) != 1)}; written to {output}")
+    show(f"{counted(len(folders), 'experiment')}; written to {output}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """`cadc plot`: a metric, cost or byte count of the ledger's runs against a key, as a figure."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from cadc.cli.output import show
@@ -20,7 +21,7 @@ WORDS = """\
 Points are means over seeds with 95 % t intervals. An axis whose numbers span a decade is logarithmic.
 """
 
-FORMATS = (".png", ".svg", ".pdf")
+FORMATS = (".png", ".svg", ".pdf", ".html")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # Arguments of this name may precede and follow an option.
     parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="what is drawn, see below")
     parser.add_argument(
-        "--output", type=user_path, help="file of the figure: .png, .svg or .pdf (default outputs/plots/Y-by-X.png)"
+        "--output",
+        type=user_path,
+        help="file of the figure: .png, .svg, .pdf or .html (default outputs/plots/Y-by-X.png)",
     )
 
 
@@ -52,13 +55,12 @@ def main(arguments: argparse.Namespace) -> int:
     path = arguments.output or Path("outputs", "plots", f"{_plain(asked['y'])}-by-{_plain(asked['x'])}.png")
     kind = path.suffix.lower()
     if kind not in FORMATS:
-        raise UsageError(
-            f"--output ends in {path.suffix!r}; expected one of {', '.join(FORMATS)}. `cadc page` writes HTML."
-        )
+        raise UsageError(f"--output ends in {path.suffix!r}; expected one of {', '.join(FORMATS)}.")
     from cadc.api.plot import plot
     from cadc.api.plotted import plotted
     from cadc.ledger.store import Ledger
     from cadc.reporting.drawn.figure import save_as
+    from cadc.reporting.drawn.html import figure_html
     from cadc.storage.output_files import check_output, write_output
 
     if arguments.output:
@@ -68,7 +70,11 @@ def main(arguments: argparse.Namespace) -> int:
     figure = plot(frame, asked["x"], column, by, asked["facet"] or None)
     if not arguments.output:
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_output(path, lambda file: save_as(figure, file, kind))
+    if kind == ".html":
+        title = f"{column} against {asked['x']}"
+        write_output(path, figure_html(figure, title, shlex.join(["cadc", "plot", *arguments.overrides])))
+    else:
+        write_output(path, lambda file: save_as(figure, file, kind))
     show(f"{int(frame[column].notna().sum())} runs; written to {path}")
     return 0
 

@@ -8,6 +8,7 @@ from cadc.cli.output import show
 from cadc.cli.train import add_wide
 from cadc.errors import CadcError, UsageError
 from cadc.paths import user_path
+from cadc.terminal.counted import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def main(arguments: argparse.Namespace) -> int:
     ledger = Ledger()
     records = records_of(selected(ledger, arguments.overrides))
     table = runs_table(records, ledger, metrics, columns)
-    title = f"{len(records)} run{'s' * (len(records) != 1)} in {ledger.folder}"
+    title = f"{counted(len(records), 'run')} in {ledger.folder}"
     title = ", ".join([title, *arguments.overrides])
     if kind == "terminal":
         print_table(title, table, arguments.wide)

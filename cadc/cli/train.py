@@ -97,9 +97,9 @@ def main(arguments: argparse.Namespace) -> int:
     outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=AfterRun())
     if not arguments.multirun and jobs[0].run_id in ledger:
         show(*result_lines(ledger.record(jobs[0].run_id), in_one=not sys.stdout.isatty()))
-    for job in jobs:
-        if job.run_id in ledger:
-            show(ledger.path(job.run_id) / RECORD)
+    for run_id in dict.fromkeys(job.run_id for job in jobs):  # spellings of one run are jobs of their own
+        if run_id in ledger:
+            show(ledger.path(run_id) / RECORD)
     if arguments.multirun:
         _print_table(jobs, ledger, outcome, arguments.wide)
     return outcome.exit_status

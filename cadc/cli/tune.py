@@ -46,7 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
         return _count(overrides)
 
     from cadc.ledger import Ledger
-    from cadc.storage.output_files import check_output_folder
+    from cadc.storage.output_files import check_output_folder, write_output
+    from cadc.tuning.page import study_page
     from cadc.tuning.report import write_report
     from cadc.tuning.work import open_study, work
 
@@ -61,6 +62,8 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         work(study, base, ledger)
     lines = write_report(study, base, folder)
+    if page := study_page(study, ledger):
+        write_output(folder / "page.html", page)
     show(*lines)
     states = [trial.state.name.lower() for trial in study.done()]
     counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)

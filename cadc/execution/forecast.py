@@ -14,6 +14,7 @@ from cadc.ledger.store import Ledger, Record
 from cadc.paths import results_dir
 from cadc.pipeline.settings import Settings
 from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.terminal.counted import counted
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Forecast:
         """Return lines that say how many runs are left, how long they would take, and what that rests on."""
         n_runs, n_arms = sum(self.arms.values()), len(self.arms)
         lines = [
-            f"{n_runs} run{'s' * (n_runs != 1)} of {n_arms} arm{'s' * (n_arms != 1)}: {sum(self.finished.values())} "
+            f"{counted(n_runs, 'run')} of {counted(n_arms, 'arm')}: {sum(self.finished.values())} "
             f"finished, {self.n_left} to run"
         ]
         if self.n_left and self.total_seconds is None:

@@ -10,6 +10,7 @@ from cadc.errors import UsageError
 from cadc.ledger.safe_text import harmless, number, value_text
 from cadc.ledger.status import STATUSES, Entry, entries_of
 from cadc.ledger.store import Ledger
+from cadc.terminal.counted import counted
 
 ALWAYS = ("data", "model")
 """Choices that are always shown."""
@@ -132,4 +133,4 @@ def counts(entries: Sequence[Entry], of: str = "") -> str:
     """Return the number of runs, followed by `of`, and that of each status as text."""
     found = Counter(entry.status for entry in entries)
     parts = [f"{found[status]} {status}" for status in STATUSES if found[status]]
-    return f"{len(entries)}{of} run{'s' * (len(entries) != 1)}{': ' * bool(parts)}{', '.join(parts)}"
+    return f"{counted(f'{len(entries)}{of}', 'run')}{': ' * bool(parts)}{', '.join(parts)}"

@@ -18,6 +18,7 @@ from cadc.ledger.safe_text import harmless, number
 from cadc.storage.lease import Lease
 from cadc.storage.run_files import PROGRESS
 from cadc.storage.under_lease import put_file
+from cadc.terminal.counted import counted
 from cadc.terminal.progress import clock
 from cadc.terminal.work import Follower
 
@@ -81,7 +82,7 @@ class Progress:
         parts = [harmless(self.stage, 80)]
         if self.epoch:
             n, _, most = self.epoch.partition("/")
-            parts.append(f"{n} of {most} epochs" if most else f"{n} epoch{'s' * (n != '1')}")
+            parts.append(f"{n} of {most} epochs" if most else f"{counted(n, 'epoch')}")
         if self.share is not None and self.stage == "training":
             parts.append(f"{100 * self.share:.0f} % of epoch {self.now['epoch']}")
         return ", ".join([*parts, clock(self.elapsed(is_running))])

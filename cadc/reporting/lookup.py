@@ -16,6 +16,7 @@ from cadc.pipeline.settings import Settings
 from cadc.reporting.columns import MISSING
 from cadc.reporting.missing import without_result
 from cadc.storage.run_files import RECORD
+from cadc.terminal.counted import counted
 from cadc.terminal.progress import say
 
 RECORDS = "records.jsonl"
@@ -77,7 +78,7 @@ def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path], 
     for reason in unreadable:
         say(f"left out: {one_line(str(reason))}")
     of_places = Counter(places.get(id(record), ledger.folder) for _, record in runs if MISSING not in record)
-    read = [f"{count} run{'s' * (count != 1)} from {place}" for place, count in of_places.items()]
+    read = [f"{counted(count, 'run')} from {place}" for place, count in of_places.items()]
     say(f"read {_listed(read, 'and')}")
     if n_old:
         say(

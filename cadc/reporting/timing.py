@@ -10,6 +10,7 @@ import numpy as np
 from cadc.configuration.nested import part
 from cadc.ledger.safe_text import harmless, number
 from cadc.ledger.store import Record
+from cadc.terminal.counted import counted
 
 OWN_STAGES = ("initialise_s", "train_s", "evaluate_s")
 """Stages that never come from the cache, so that they took their seconds right before the run ended."""
@@ -32,7 +33,7 @@ def timed_on(environment: Mapping[str, Any], on_gpu: bool = True) -> str:
         [
             harmless(environment.get("cpu") or "a processor that is not recorded", 80),
             f" and {harmless(gpu, 80)}" if gpu else "",
-            "" if threads is None else f" with {threads:g} thread{'s' * (threads != 1)}",
+            "" if threads is None else f" with {counted(f'{threads:g}', 'thread')}",
             ", denormal numbers taken for 0" if environment.get("denormals_flushed") else "",
             f", in fleets of {harmless(environment['fleet'], 20)}" if "fleet" in environment else "",
         ]
@@ -68,7 +69,7 @@ def timing_notes(records: Sequence[Record]) -> list[str]:
     if len(found) == 1:
         notes = [f"Seconds were taken on {next(iter(found))}."]
     else:
-        taken = "; ".join(f"on {where} ({n} run{'s' * (n != 1)})" for where, n in found.items())
+        taken = "; ".join(f"on {where} ({counted(n, 'run')})" for where, n in found.items())
         notes = [f"Seconds were taken {taken}: they do not compare between these."]
     if n_in_fleets := sum(_is_in_fleet(record) for record in timed):
         notes.append(

@@ -34,7 +34,7 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
 
     Raises
     ------
-    NotWritable : if the cache folder is full or read-only.
+    NotWritable : if the cache folder is full, read-only or no folder.
     """
     folder, entry = cache_dir() / stage / key, f"{stage}/{key}"
     if stage == "prepared":
@@ -45,11 +45,13 @@ def cached_folder(stage: str, key: str, build: Callable[[Path], None]) -> Path:
         with announced(MAKING[stage]):
             _build_once(folder, entry, build)
     except OSError as error:
-        if not (is_lack(error) and is_about(error, cache_dir())):
+        is_no_folder = isinstance(error, NotADirectoryError | FileExistsError)
+        if not ((is_lack(error) or is_no_folder) and is_about(error, cache_dir())):
             raise
+        remedy = "" if is_no_folder else "make room or make it writable, or "
         raise NotWritable(
-            f"{stage} data cannot be written to the cache {cache_dir()} ({reason(error)}); make room or make it "
-            "writable, or set CADC_CACHE to another folder."
+            f"{stage} data cannot be written to the cache {cache_dir()} ({reason(error)}); {remedy}set CADC_CACHE to "
+            "another folder."
         ) from error
     return folder
 

@@ -1,5 +1,6 @@
 """Rows of text in aligned columns that fit a terminal: what matters least is left out, long texts are cut."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -30,8 +31,8 @@ class Column:
 
 
 def terminal_width() -> int | None:
-    """Return the width of the terminal that standard output goes to; None if it goes elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    """Return `$COLUMNS`, or the width of the terminal that standard output goes to; None if it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
 
 
 def aligned(columns: Sequence[Column], width: int | None = None) -> tuple[list[str], bool]:

@@ -31,6 +31,12 @@ def test_a_run_says_its_id_its_metrics_and_where_its_record_is():
     assert answer.out.splitlines()[-1].endswith(f"{record['id']}/record.json")
 
 
+def test_spellings_of_one_run_name_its_record_once():
+    answer = cadc("train", "-m", *TINY, "model=bias", "sampler.rate=1,1.0", "seed=0,0")
+    assert answer.status == 0
+    assert len(records(answer)) == len(runs()) == 1
+
+
 def test_the_same_words_again_run_nothing():
     first = cadc("train", *TINY, "model=bias")
     again = cadc("train", *TINY, "model=bias")

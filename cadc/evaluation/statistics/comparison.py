@@ -15,6 +15,7 @@ from cadc.evaluation.statistics.printed import interval_text, p_text
 from cadc.evaluation.statistics.replicates import Memory, replicates
 from cadc.evaluation.statistics.share import Share, share
 from cadc.evaluation.statistics.verdict import DEFAULT_MARGIN, verdict
+from cadc.terminal.counted import counted
 
 N_REPLICATES = 1000
 
@@ -72,7 +73,7 @@ class Comparison:
         )
         return (
             f"{self.metric} {self.interval.estimate:+.4f} {interval_text(low, high, (0, -self.margin, self.margin))}, "
-            f"{p}, {n_seeds} seed{'s' * (n_seeds != 1)}, {self.n_units} {self.unit}s: {found}"
+            f"{p}, {counted(n_seeds, 'seed')}, {self.n_units} {self.unit}s: {found}"
         )
 
 

@@ -13,6 +13,7 @@ from cadc.reporting.drawn.marks import Marks, group_of, groups_of
 from cadc.reporting.drawn.palette import Palette
 from cadc.reporting.drawn.panel import Block, Panel, Part
 from cadc.reporting.drawn.style import SIZE
+from cadc.terminal.counted import counted
 
 DECIDED = ("better", "as good", "worse", "equal")
 """Beginnings of verdicts that say something; marks of others are hollow."""
@@ -47,7 +48,7 @@ class DifferencePanel(Panel):
     def note(self, table: pd.DataFrame) -> str:
         """Return what the marks are."""
         counts = sorted({int(count) for count in table["seeds"].dropna()})
-        seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else f"{counts[0]} seed{'s' * (counts[0] > 1)}"
+        seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else f"{counted(counts[0], 'seed')}"
         margins = (table["margin"] > 0).any()
         band = " The grey band is the margin of an arm that is as good." if margins else ""
         return (

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from cadc import __version__
+from cadc.ledger.listing import differing
+from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
-from cadc.reporting.columns import higher_is_better
+from cadc.reporting.columns import evaluated_on, higher_is_better
 from cadc.reporting.comparisons.columns import interval_of, p_of
 from cadc.reporting.page.calibration import calibration
 from cadc.reporting.page.columns import metric_entries, plain_entries, rows_of, table_entries
@@ -19,8 +21,12 @@ from cadc.reporting.pareto import pareto_front
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.verdicts import ORDER
+from cadc.terminal.counted import counted
 
 SCHEMA_VERSION = 1
+
+FEWEST_TRIALS = 5
+"""Runs of a search below which no chart of its options is drawn."""
 
 SHOWN_OF_COMPARISON = (
     "dataset",
@@ -99,6 +105,7 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
         "points": known,
         "bytes": _size(source.table),
         "front": _front(source.table),
+        "searched": _searched(source),
         "comparisons": _comparisons(source.comparison),
         "strata": _strata(source.strata),
         "calibration": calibration(rows, saved),
@@ -125,6 +132,15 @@ def _front(table: pd.DataFrame) -> list[int]:
     return sorted(found)
 
 
+def _searched(source: Source) -> list[str]:
+    """Return the options in which the trials of a search differ; none where runs were tested, or are few."""
+    records = [record for point in source.points for record in point.records]
+    if len(records) < FEWEST_TRIALS or any(evaluated_on(record) == "test" for record in records):
+        return []
+    entries = [Entry(record["id"], "finished", record) for record in records]
+    return [key for key in differing(entries, ()) if not key.rpartition(".")[2].endswith("seed")]
+
+
 def summary(comparison: pd.DataFrame | None) -> str:
     """Return in a sentence how many comparisons ended how; empty where nothing was compared."""
     if comparison is None or not (n := int(comparison["difference"].notna().sum())):
@@ -133,7 +149,7 @@ def summary(comparison: pd.DataFrame | None) -> str:
     counts = found.value_counts()
     shown = sorted(counts.index, key=lambda verdict: (*ORDER, verdict).index(verdict))
     parts = [f"{counts[verdict]} {verdict or 'without a verdict'}" for verdict in shown]
-    return f"Of {n} comparison{'s' * (n != 1)} with a reference: {', '.join(parts)}."
+    return f"Of {counted(n, 'comparison')} with a reference: {', '.join(parts)}."
 
 
 def _comparisons(comparison: pd.DataFrame | None) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ SCRIPTS = (
     "results.js",
     "quality.js",
     "front.js",
+    "options.js",
     "comparisons.js",
     "strata.js",
     "calibration.js",

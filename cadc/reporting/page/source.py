@@ -27,6 +27,7 @@ from cadc.reporting.timing import timing_notes
 from cadc.reporting.verdicts import verdict_lines
 from cadc.reporting.verify import is_results
 from cadc.storage.csv_tables import as_written
+from cadc.terminal.counted import counted
 
 TABLE = "table.csv"
 PLACES = ("results", "outputs")
@@ -130,7 +131,7 @@ def from_records(records: Sequence[Record], ledger: Ledger, name: str, command: 
     table = points_table(rows, ledger)
     return Source(
         name,
-        f"{len(records)} run{'s' * (len(records) != 1)}",
+        counted(len(records), "run"),
         table,
         command=command,
         points=rows,

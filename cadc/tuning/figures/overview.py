@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from cadc import escape
 from cadc.reporting.drawn.figure import save
 from cadc.reporting.drawn.style import STYLE
+from cadc.terminal.counted import counted
 from cadc.tuning.figures.limits import limits
 from cadc.tuning.figures.pairs import draw_contours, draw_ranks
 from cadc.tuning.figures.slices import draw_parallel, draw_slices
@@ -138,7 +139,7 @@ def _pareto(study: SharedStudy, axes: Axes) -> None:
 
 
 def _trials(number: int) -> str:
-    return f"{number} trial{'s' if number != 1 else ''}"
+    return counted(number, "trial")
 
 
 def _label(metric: str) -> str:

@@ -211,6 +211,30 @@ def test_the_front_is_that_of_python_and_dragging_chooses_points(opened):
     assert 0 < len(chosen) < len(on_front)
 
 
+def test_runs_of_a_search_are_drawn_over_their_options(browser, tmp_path, monkeypatch):
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    space = ["trainer.learning_rate=tag(log,interval(1e-4,1e-2))", "model=choice(dlrm,deepfm)"]
+    assert main(["tune", *TINY, *space, "tune.trials=6", "--output", "study"]) == 0
+    window = Opened(browser, tmp_path / "study" / "page.html")
+    part = window.page.locator('[data-view="searched"]')
+    part.scroll_into_view_if_needed()
+    window.settle()
+    runs = json.loads(window.page.locator("#data").text_content())["runs"]
+    titles = part.locator(".role-axis-title text").all_text_contents()
+    assert {"trainer.learning_rate", "model", "validation AUC"} <= set(titles)
+    n_runs = [chart.locator("g.mark-symbol.role-mark path").count() for chart in part.locator(".chart").all()]
+    assert n_runs == [len(runs)] * 2 + [0, len(runs)]
+    assert part.locator(".chart").nth(2).locator("g.mark-line path").count() == len(runs)
+    part.get_by_label("Across").select_option("model")
+    window.settle()
+    assert part.locator(".chart").nth(3).locator(".role-axis-title text").all_text_contents()[0] == "model"
+    part.locator(".chart").nth(0).locator("g.mark-symbol.role-mark path").first.click()
+    assert window.page.evaluate("location.hash").removeprefix("#run=") in runs
+    assert window.complaints == []
+    window.close()
+
+
 def test_a_run_shows_its_configuration_curves_and_what_differs_from_another(opened):
     data = json.loads(opened.page.locator("#data").text_content())
     with_curves = {known["rate"]: run for run, known in data["runs"].items() if "curves" in known}

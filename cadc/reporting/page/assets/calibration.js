@@ -11,12 +11,7 @@ cadc.calibration = (place, view) => {
     el(
       "div",
       { class: "tools" },
-      rates.length > 1
-        ? cadc.select("Arms at rate", rates, state.rate, (name) => {
-            state.rate = name;
-            draw();
-          })
-        : null,
+      cadc.rate_select(rates, state, () => draw()),
     ),
     cadc.arms(view),
     panels,

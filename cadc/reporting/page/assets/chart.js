@@ -57,6 +57,7 @@ cadc.config = () => {
     },
     title: { color: ink, fontSize: 14, fontWeight: 600, anchor: "start" },
     view: { stroke: null },
+    legend: { labelColor: faint, titleColor: ink },
     text: { color: ink },
     rule: { color: faint },
   };

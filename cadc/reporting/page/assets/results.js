@@ -46,6 +46,7 @@ cadc.results = (part, experiment) => {
   for (const [name, show] of Object.entries({
     quality: cadc.quality,
     front: cadc.front,
+    searched: cadc.options,
     comparisons: cadc.comparisons,
     strata: cadc.strata,
     calibration: cadc.calibration,
@@ -98,6 +99,15 @@ cadc.rates_of = (rows) =>
   [...new Set(rows.map((row) => row.rate).filter((rate) => rate !== null))]
     .sort((a, b) => a - b)
     .map((rate) => ({ name: String(rate), label: cadc.shown("rate", rate) }));
+
+// A choice of the rate of `state`, where there is more than one.
+cadc.rate_select = (rates, state, draw) =>
+  rates.length > 1
+    ? cadc.select("Arms at rate", rates, state.rate, (name) => {
+        state.rate = name;
+        draw();
+      })
+    : null;
 
 // Returns whether a row is drawn at a rate; arms without a rate, or with a single one, always are.
 cadc.at_rate = (rows) => {

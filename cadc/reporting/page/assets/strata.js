@@ -16,12 +16,7 @@ cadc.strata = (place, view) => {
         state.by = name;
         draw();
       }),
-      rates.length > 1
-        ? cadc.select("Arms at rate", rates, state.rate, (name) => {
-            state.rate = name;
-            draw();
-          })
-        : null,
+      cadc.rate_select(rates, state, () => draw()),
     ),
     cadc.arms(view),
     panels,
