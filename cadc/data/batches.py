@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
+from cadc.data.orders.row_blocks import RowBlocks
 from cadc.distributed.ranks import ALONE, Portion, Ranks
 
 EVALUATION_BATCH = 1 << 13
@@ -68,6 +69,7 @@ class BatchLoader:
     groups : of the rows, which are shuffled as wholes, see `shuffled`.
     ranks : that share each batch: a rank gets its portion of the rows, and the first row of a batch that has none for
         it, so that it can take part in the step. The order, and the place in it, is that of whole batches.
+    in_blocks : whether rows are shuffled in blocks, see `cadc.data.orders.row_blocks.RowBlocks`, rather than singly.
 
     Attributes
     ----------
@@ -83,11 +85,13 @@ class BatchLoader:
         beside: Mapping[str, Tensor] | None = None,
         groups: Tensor | None = None,
         ranks: Ranks = ALONE,
+        in_blocks: bool = False,
     ) -> None:
         self.log = log
         self.ranks = ranks
         self.portion = Portion(0, 0, 0)
         self.groups = groups
+        self.in_blocks = in_blocks
         self.beside = dict(beside or {})
         self.rows = rows
         self.batch_size = batch_size
@@ -108,9 +112,7 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         self._position, self._resume_at = self._resume_at, 0
         self._at_start = self._generator_state()
-        order = self._order()
-        n_batches = max(1, GATHERED_ROWS // self.batch_size)
-        for part in order[self._position * self.batch_size :].split(n_batches * self.batch_size):
+        for part in self._parts(max(1, GATHERED_ROWS // self.batch_size) * self.batch_size):
             own, portions = self._shared(part)
             gathered = self.log.gather(self.rows[own])
             for name, values in self.beside.items():
@@ -143,6 +145,15 @@ class BatchLoader:
         self._at_start = state_dict["generator"]
         if self.generator is not None:
             self.generator.set_state(state_dict["generator"])
+
+    def _parts(self, n_rows: int) -> Iterator[Tensor]:
+        """Yield the places of the rows of an epoch from its position on, in parts of some rows."""
+        first = self._position * self.batch_size
+        if self.in_blocks and self.generator is not None:
+            order = RowBlocks(len(self.rows), self.generator)
+            yield from (order.places(at, at + n_rows) for at in range(first, len(order), n_rows))
+        else:
+            yield from self._order()[first:].split(n_rows)
 
     def _order(self) -> Tensor:
         """Return the places of the rows in the order of an epoch, int64, shape [n]."""

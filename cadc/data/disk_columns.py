@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from cadc.data.in_threads import in_threads
-from cadc.data.raw import RawLog
+from cadc.data.raw import EntityTable, RawLog
 from cadc.data.times import in_ticks
-from cadc.data.vocabulary import codes_of, raw_values
 from cadc.errors import DataError
 
+BLOCK_ROWS = 1 << 20
 RAW_RATING = "raw rating"
 """Name of the column of ratings; a field may be called `rating`, but no name of a field holds a blank."""
 
@@ -46,12 +47,12 @@ class DiskColumns:
         return len(self["label"]) if "label" in self and (self.folder / "label").stat().st_size else 0
 
 
-def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDArray[Any]]]:
+def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDArray[Any] | pa.Array]]:
     """Write the chunks of a log to disk as columns.
 
     Parameters
     ----------
-    raw : the log; its chunks are iterated over once.
+    raw : the log; its chunks are iterated over once. Its entities get a table for each side that chunks hold ids of.
     folder : receives one file for each column.
 
     Returns
@@ -63,13 +64,16 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
     ------
     DataError : if times with fractions of a second are too far apart for 64 bits.
     """
-    codes: dict[str, dict[Any, int]] = {field.name: {} for field in raw.schema.of("context", bag=False)}
+    numberings = {field.name: raw.numbering(folder, field.name) for field in raw.schema.of("context", bag=False)}
     files: dict[str, Any] = {}
     shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
     ticks: list[tuple[int, int]] = []
     try:
         for chunk in raw.chunks:
-            context = in_threads(lambda item: codes_of(item[1], codes[item[0]]), chunk.context.items())
+            for side in chunk.ids.keys() - numberings.keys():
+                numberings[side] = raw.numbering(folder, side)
+            categories = {**chunk.ids, **chunk.context}
+            numbers = in_threads(lambda item: numberings[item[0]].add(item[1]), categories.items())
             parts: dict[str, NDArray[Any] | None] = {
                 "label": chunk.label,
                 "dense": chunk.dense,
@@ -78,7 +82,7 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
                 "part": chunk.part,
                 RAW_RATING: chunk.rating,
                 **{str(side): rows for side, rows in chunk.entities.items()},
-                **dict(zip(chunk.context, context, strict=True)),
+                **dict(zip(categories, numbers, strict=True)),
             }
             for name, values in parts.items():
                 if values is None:
@@ -92,7 +96,30 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
         for file in files.values():
             file.close()
     ticks_per_second = _in_common_ticks(folder / "time", ticks) if "time" in shapes else 1
-    return DiskColumns(folder, shapes, ticks_per_second), {name: raw_values(known) for name, known in codes.items()}
+    numbered = {name: numbering.finish() for name, numbering in numberings.items()}
+    for name, found in numbered.items():
+        if found.of_places is not None and name in shapes:
+            shapes[name] = _with_numbers(folder / name, shapes[name][0], found.of_places)
+    for side in numbered.keys() & raw.entities.keys():
+        raw.entities[side] = EntityTable(numbered[side].values)
+    context = {field.name: numbered[field.name].values for field in raw.schema.of("context", bag=False)}
+    return DiskColumns(folder, shapes, ticks_per_second), context
+
+
+def _with_numbers(
+    path: Path, dtype: np.dtype[Any], of_places: NDArray[np.int32]
+) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Write numbers in place of the places of a column, block by block, and return the type and shape of a row."""
+    aside = path.with_name(f"{path.name}.places")
+    path.rename(aside)
+    places = np.memmap(aside, dtype, "r")
+    with path.open("wb") as file:
+        for first in range(0, len(places), BLOCK_ROWS):
+            block = places[first : first + BLOCK_ROWS]
+            # A missing value has the place -1, and the number -1.
+            file.write(np.where(block >= 0, of_places[block], np.int32(-1)).data)
+    aside.unlink()
+    return np.dtype(np.int32), ()
 
 
 def _in_common_ticks(path: Path, ticks: list[tuple[int, int]]) -> int:

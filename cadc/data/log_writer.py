@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cadc.data.disk_columns import DiskColumns
 from cadc.data.raw import EntityTable, RawLog
 from cadc.data.schema import UNKNOWN, Field, Schema, Side
 from cadc.data.transform.fitted import TRANSFORM, FittedTransform
-from cadc.data.vocabulary import encode, in_order, rank_by_frequency
+from cadc.data.vocabulary import encode, encode_distinct, in_order, listed, rank_by_frequency, taken
 
 BLOCK_ROWS = 1 << 20
 """Rows of a column that are in memory at once."""
@@ -129,11 +130,14 @@ class LogWriter:
     def _blocks(order: NDArray[Any]) -> Iterator[NDArray[Any]]:
         return (order[first : first + BLOCK_ROWS] for first in range(0, len(order), BLOCK_ROWS))
 
-    def _raw_values(self, name: str, column: str, values: NDArray[Any]) -> None:
-        self.content.update("\0".join([name, *map(str, values.tolist())]).encode())
-        pd.DataFrame({column: values}).to_parquet(self.folder / f"{name}.parquet")
+    def _raw_values(self, name: str, column: str, values: NDArray[Any] | pa.Array) -> None:
+        self.content.update(name.encode())
+        # In blocks, since a list has an object for each text.
+        for first in range(0, len(values), BLOCK_ROWS):
+            self.content.update("".join(f"\0{value}" for value in listed(values[first : first + BLOCK_ROWS])).encode())
+        pq.write_table(pa.table({column: values}), self.folder / f"{name}.parquet")
 
-    def _vocabulary(self, field: Field, values: NDArray[Any]) -> None:
+    def _vocabulary(self, field: Field, values: NDArray[Any] | pa.Array) -> None:
         self._raw_values(f"vocabulary_{field.name}", "value", values)
         self.sizes[field.name] = len(values) + 1
 
@@ -142,7 +146,7 @@ class LogWriter:
         fields = tuple(replace(field, vocabulary_size=self.sizes[field.name]) for field in self.schema.fields)
         return Schema(fields, self.schema.dense)
 
-    def context(self, columns: DiskColumns, values: dict[str, NDArray[Any]]) -> None:
+    def context(self, columns: DiskColumns, values: dict[str, NDArray[Any] | pa.Array]) -> None:
         """Write the context fields and their vocabularies.
 
         Parameters
@@ -154,7 +158,7 @@ class LogWriter:
         ids_of_codes = {}
         for field in fields:
             counts = self._counts(columns[field.name], len(values[field.name]))
-            ids, vocabulary = encode(values[field.name], np.where(counts < self.min_count, 0, counts))
+            ids, vocabulary = encode_distinct(values[field.name], np.where(counts < self.min_count, 0, counts))
             ids_of_codes[field.name] = np.append(ids, np.int32(UNKNOWN))
             self._vocabulary(field, vocabulary)
 
@@ -183,7 +187,7 @@ class LogWriter:
         ranks = rank_by_frequency(counts, in_order(table.keys))
         self.column(side, np.int32, (), lambda raw_rows: ranks[column[raw_rows]])
         by_rank = np.argsort(ranks)
-        counts, keys = counts[by_rank], table.keys[by_rank]
+        counts, keys = counts[by_rank], taken(table.keys, by_rank)
         self._raw_values(f"entities_{side}", "key", keys)
         n_known = int((counts > 0).sum())
         columns = []

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cadc.data.numbering.in_memory import InMemory
+from cadc.data.numbering.numbering import Numbering
 from cadc.data.schema import Schema, Side
 
 
@@ -31,12 +33,12 @@ class EntityTable:
 
     Parameters
     ----------
-    keys : raw ids, integers or strings, all different, shape [n].
+    keys : raw ids, integers or strings, all different, shape [n]; many texts may be an Arrow array.
     fields : raw values of each single-valued side field by name, shape [n] each; an empty string is a missing value.
     bags : raw values of each multi-valued side field by name.
     """
 
-    keys: NDArray[Any]
+    keys: NDArray[Any] | pa.Array
     fields: dict[str, NDArray[Any]] = field(default_factory=dict)
     bags: dict[str, RaggedValues] = field(default_factory=dict)
 
@@ -60,6 +62,8 @@ class Chunk:
     ticks_per_second : of `time`: 1, 10^3, 10^6 or 10^9. Chunks may differ; the log keeps the finest.
     part : part that the data itself gives each row, as its index in `cadc.data.split.SPLITS` (0 train, 1 validation,
         2 test), uint8, shape [B]; only `GivenSplit` reads it.
+    ids : raw ids of the sides whose entities have no side features and are not numbered yet, as `context` holds values,
+        shape [B] each; such a side is among the entities of the log, but not of its chunks.
     """
 
     label: NDArray[np.float32]
@@ -71,6 +75,7 @@ class Chunk:
     ticks_per_second: int = 1
     part: NDArray[np.uint8] | None = None
     rating: NDArray[np.float32] | None = None
+    ids: dict[Side, pa.Array] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,6 +91,7 @@ class RawLog:
     min_count : a value of a context field with fewer training rows counts as unknown.
     remarks : sentences about the rows for the user; a source may fill this list, too, while its chunks are iterated
         over.
+    numbering : numbers the raw values of context fields and the ids of chunks.
 
     Examples
     --------
@@ -102,3 +108,4 @@ class RawLog:
     chunks: Iterable[Chunk]
     min_count: int = 1
     remarks: list[str] = field(default_factory=list)
+    numbering: type[Numbering] = InMemory

@@ -51,12 +51,14 @@ def rank_by_frequency(counts: NDArray[np.float64], order: NDArray[np.intp]) -> N
     return ranks
 
 
-def in_order(values: NDArray[Any]) -> NDArray[np.intp]:
+def in_order(values: NDArray[Any] | pa.Array) -> NDArray[np.intp]:
     """Return the permutation that sorts different raw values: numbers by size, texts by code points, shape [n].
 
     >>> in_order(np.array(["b", "é", "a"], object)).tolist()
     [2, 0, 1]
     """
+    if isinstance(values, pa.Array):
+        return pc.sort_indices(values).to_numpy().astype(np.intp)
     if values.dtype != object:
         return np.argsort(values, kind="stable")
     try:
@@ -98,6 +100,40 @@ def encode(values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> 
     ids[present] = ids_of_codes[codes[present]]
     vocabulary = uniques[np.argsort(ranks)][: int((counts > 0).sum())]
     return ids, vocabulary
+
+
+def encode_distinct(
+    values: NDArray[Any] | pa.Array, counts: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[Any] | pa.Array]:
+    """Return what `encode` does for different values, none of which is missing; only those that count are sorted.
+
+    Parameters
+    ----------
+    values : different integers or strings, shape [n].
+    counts : number of training rows that hold each value, shape [n].
+
+    Examples
+    --------
+    >>> ids, vocabulary = encode_distinct(pa.array(["b", "c", "a"]), np.array([2.0, 0.0, 2.0]))
+    >>> ids.tolist(), vocabulary.to_pylist()
+    ([2, 0, 1], ['a', 'b'])
+    """
+    kept = np.flatnonzero(counts > 0)
+    found = taken(values, kept)
+    ranks = rank_by_frequency(counts[kept], in_order(found))
+    ids = np.full(len(values), UNKNOWN, np.int32)
+    ids[kept] = ranks
+    return ids, taken(found, np.argsort(ranks))
+
+
+def taken(values: NDArray[Any] | pa.Array, places: NDArray[np.integer[Any]]) -> NDArray[Any] | pa.Array:
+    """Return the values at some places, an array of the same kind, shape [B]."""
+    return values.take(pa.array(places)) if isinstance(values, pa.Array) else values[places]
+
+
+def listed(values: NDArray[Any] | pa.Array) -> list[Any]:
+    """Return the values of an array as a list."""
+    return values.to_pylist() if isinstance(values, pa.Array) else values.tolist()
 
 
 def raw_values(known: Mapping[Any, int]) -> NDArray[Any]:

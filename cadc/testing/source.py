@@ -78,7 +78,8 @@ def _read(source: Source) -> str:
     rows, largest = [], dict.fromkeys(raw.entities, -1)
     for chunk in raw.chunks:
         _check_chunk(name, chunk, raw, source)
-        rows.append(digest([chunk.label.tolist(), {key: own.tolist() for key, own in chunk.entities.items()}]))
+        sides = {key: own.tolist() for key, own in (*chunk.entities.items(), *chunk.ids.items())}
+        rows.append(digest([chunk.label.tolist(), sides]))
         for side, own in chunk.entities.items():
             largest[side] = max(largest[side], int(own.max(initial=-1)))
     expect(rows, f"{name} has no chunk of rows.")
@@ -97,8 +98,8 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
     strange = chunk.label[(chunk.label != 0) & (chunk.label != 1)]
     expect(not len(strange), f"{name}: the label {strange[:1]} is neither 0 nor 1.")
     expect(
-        set(chunk.entities) == set(raw.entities),
-        f"{name}: a chunk has {sorted(chunk.entities)}, but there are tables of {sorted(raw.entities)}.",
+        sorted([*chunk.entities, *chunk.ids]) == sorted(raw.entities),
+        f"{name}: a chunk has {sorted([*chunk.entities, *chunk.ids])}, but there are tables of {sorted(raw.entities)}.",
     )
     context = {field.name for field in schema.of("context", bag=False)}
     expect(
@@ -112,7 +113,7 @@ def _check_chunk(name: str, chunk: Chunk, raw: RawLog, source: Source) -> None:
         "part": chunk.part,
         "rating": chunk.rating,
     }
-    for column, values in (*chunk.entities.items(), *chunk.context.items(), *optional.items()):
+    for column, values in (*chunk.entities.items(), *chunk.ids.items(), *chunk.context.items(), *optional.items()):
         if values is not None:
             expect(len(values) == n_rows, f"{name}: a chunk of {n_rows} labels has {len(values)} values of {column}.")
     for side, own in chunk.entities.items():

@@ -86,7 +86,8 @@ class Fit(FitOptions):
         if not ranks.is_alone:
             require_shareable(state.objective, log, rows, beside or {})
         groups = log.field_ids("user", rows) if model.shuffles_users else None
-        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside, groups, ranks)
+        in_blocks = self.shuffle == "blocks"
+        loader = BatchLoader(log, rows, self.rows_per_step(len(rows)), generator, beside, groups, ranks, in_blocks)
         kept = None if checkpoints is None else CheckpointFolder.of(checkpoints)
         resumption = Resumption(state, loader, kept, self.checkpoint_minutes)
         with FitProgress(f"{VALIDATION}{held_out.monitor.name}", self.progress) as bar:

@@ -10,6 +10,8 @@ from cadc.training.decoupled_decay import WeightDecay
 from cadc.training.optimizers import LazyTables
 from cadc.training.schedule import Schedule, Shape
 
+Shuffle = Literal["rows", "blocks"]
+
 
 class FitOptions:
     """Options of the training of a network, checked.
@@ -29,6 +31,9 @@ class FitOptions:
     lazy_tables : whether a step skips the rows of uncompressed tables that its batch does not look up; `auto` skips
         them in tables of more than 100,000 rows, where this is faster, see `cadc.training.optimizers.skips_rows`.
     batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
+    shuffle : how the rows are ordered in each epoch: `rows` shuffles them singly, which reads a log everywhere at once
+        and takes 8 bytes a row; `blocks` reads it in blocks of rows, as suits logs larger than memory, see
+        `cadc.data.orders.row_blocks.RowBlocks`.
     least_steps : steps of an epoch for whose sake `auto` is halved, down to 256 rows; 0 halves nothing.
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after
@@ -87,6 +92,7 @@ class FitOptions:
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
         fleet: int = 1,
+        shuffle: Shuffle = "rows",
     ) -> None:
         require_at_least(1, "trainer", max_epochs=max_epochs, patience=1 if patience is None else patience, fleet=fleet)
         require_at_least(1, "trainer", devices=devices)
@@ -106,7 +112,10 @@ class FitOptions:
         self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
         self.devices, self.strategy = devices, strategy
+        if shuffle not in ("rows", "blocks"):
+            raise UsageError(f"trainer.shuffle is {shuffle!r}; it must be rows or blocks.")
         self.lazy_tables = lazy_tables
+        self.shuffle: Shuffle = shuffle
         self.checkpoint_minutes = checkpoint_minutes
         self.fleet = fleet
         self.callbacks: Mapping[str, Any] = {}

@@ -11,8 +11,8 @@ from cadc.data.column_block import Block
 from cadc.data.columns import read_columns
 from cadc.data.raw import Chunk, RawLog
 from cadc.data.schema import Field, Schema
-from cadc.data.sources.published import PublishedFiles
-from cadc.errors import DataError, require_at_least
+from cadc.data.sources.layouts.click_files import ClickFiles
+from cadc.errors import DataError
 
 CATEGORIES = (
     *("C1", "banner_pos", "site_id", "site_domain", "site_category", "app_id", "app_domain", "app_category"),
@@ -21,44 +21,42 @@ CATEGORIES = (
 )
 
 
-class Avazu(PublishedFiles):
+class Avazu(ClickFiles):
     """Avazu's `train.csv`: the click, the hour as YYMMDDHH, and 21 categorical columns; `id` is not read.
 
     The hour becomes the fields `hour` (0 to 23) and `weekday` (Monday is 0), and the time of the row.
 
     Parameters
     ----------
-    min_count : a category with fewer training rows counts as unknown.
+    min_count, path, engine : see `ClickFiles`.
     """
 
     name: str = "avazu"
     url: ClassVar[str] = "https://www.kaggle.com/c/avazu-ctr-prediction"
-    by_hand: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("train.csv",)
-
-    def __init__(self, min_count: int = 10) -> None:
-        require_at_least(1, "data", min_count=min_count)
-        self.min_count = min_count
+    columns: ClassVar[tuple[str, ...]] = ("click", "hour", *CATEGORIES)
+    header: ClassVar[bool] = True
 
     def read(self) -> RawLog:
         """Return the log, whose rows are read chunk by chunk on demand."""
         fields = tuple(Field(name, "context") for name in ("hour", "weekday", *CATEGORIES))
-        return RawLog(Schema(fields), {}, self._chunks(), self.min_count)
+        return RawLog(Schema(fields), {}, self._chunks(), self.min_count, numbering=self.numbering())
 
     def _chunks(self) -> Iterator[Chunk]:
-        for block in read_columns(self.folder / self.files[0], ("click", "hour", *CATEGORIES)):
-            time = times_of(block)
-            # The first of January 1970 was a Thursday.
-            weekday = (time // 86400 + 3) % 7
-            yield Chunk(
-                label=block.labels("click"),
-                context={
-                    "hour": time // 3600 % 24,
-                    "weekday": weekday,
-                    **{name: block.texts(name) for name in CATEGORIES},
-                },
-                time=time,
-            )
+        for path in self.table_files().files:
+            for block in read_columns(path, self.columns, file_format=self.format_of_file(path)):
+                time = times_of(block)
+                # The first of January 1970 was a Thursday.
+                weekday = (time // 86400 + 3) % 7
+                yield Chunk(
+                    label=block.labels("click"),
+                    context={
+                        "hour": time // 3600 % 24,
+                        "weekday": weekday,
+                        **{name: block.texts(name) for name in CATEGORIES},
+                    },
+                    time=time,
+                )
 
 
 def times_of(block: Block) -> NDArray[np.int64]:

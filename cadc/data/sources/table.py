@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cadc.configuration.components import cast_options
-from cadc.data.columns import column_names, require_columns
 from cadc.data.files.formats import Quoting, require_quoting
+from cadc.data.files.places import TableFiles
+from cadc.data.files.stores import is_in_store
+from cadc.data.numbering.engine import Engine, numbering_of, require_engine
+from cadc.data.numbering.in_memory import InMemory
 from cadc.data.raw import RawLog
 from cadc.data.schema import Field, Schema, Side
 from cadc.data.sources.description import read_description
 from cadc.data.sources.entities_from_rows import EntitiesFromRows
-from cadc.data.sources.part_hashes import part_hashes
+from cadc.data.sources.part_hashes import require_different
 from cadc.data.sources.side_values import Conflict, require_conflict
 from cadc.data.sources.source import Source
 from cadc.data.sources.table_roles import require_parts, require_roles
@@ -20,9 +23,12 @@ from cadc.data.sources.table_rows import TableRows
 from cadc.errors import CadcError, DataError, UsageError, require_at_least, shown
 from cadc.paths import user_path
 
+PLACES = ("path", "validation_path", "test_path")
+"""Options that say where rows are."""
+
 
 class Table(Source):
-    """A log of interactions, such as clicks, ratings or purchases: a file with a row for each, or a file of each part.
+    """A log of interactions, such as clicks, ratings or purchases: files with a row for each, or files of each part.
 
     Ids and categories are read as texts, and whole numbers of any type as their digits, see
     `cadc.data.canonical.canonical_texts`. A side feature of a user or an item must be the same in all its rows unless
@@ -31,9 +37,11 @@ class Table(Source):
     Parameters
     ----------
     path : a file .csv, .tsv or .txt, each also compressed (.csv.gz, .bz2, .zst), or .parquet. A CSV file begins with
-        the names of its columns, which are separated by commas, semicolons, tabs or pipes.
-    validation_path, test_path : further files with the same columns, each in any format; then `path` holds the training
-        rows alone, see `cadc.data.split.given.GivenSplit`.
+        the names of its columns, which are separated by commas, semicolons, tabs or pipes. Or a folder of such files
+        with the same columns, or the address of either in a store, such as `s3://bucket/log/`; see
+        `cadc.data.files.places.TableFiles`.
+    validation_path, test_path : further places with the same columns, each in any format; then `path` holds the
+        training rows alone, see `cadc.data.split.given.GivenSplit`.
     description : a YAML file that sets any of the other options; an option that is also given here wins. Its paths
         start from its own folder.
     name : name of the data set in records and tables.
@@ -56,6 +64,7 @@ class Table(Source):
     on_conflict : what counts if the rows of a user or item hold several values of a side feature: none, as that is an
         `error`; the `first`; the most frequent one (`most`; of equals the first); or all, each once (`bag`, which makes
         bags of all side features).
+    engine : what numbers ids and categories, see `cadc.data.numbering.engine`; ids with side features stay in memory.
 
     Raises
     ------
@@ -64,7 +73,7 @@ class Table(Source):
     """
 
     extra_columns: ClassVar[tuple[str, ...]] = ("rating",)
-    without_effect: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path", "description")
+    without_effect: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path", "description", "engine")
 
     def __init__(
         self,
@@ -91,6 +100,7 @@ class Table(Source):
         dense: Sequence[str] = (),
         min_count: int = 1,
         on_conflict: Conflict = "error",
+        engine: Engine = "auto",
     ) -> None:
         self.path, self.validation_path, self.test_path = path, validation_path, test_path
         self.description, self.name = description, name
@@ -102,6 +112,7 @@ class Table(Source):
         self.quoting: Quoting = quoting
         self.dense, self.min_count = dense, min_count
         self.on_conflict: Conflict = on_conflict
+        self.engine: Engine = engine
         if description is not None:
             self._complete(user_path(description))
         if not (self.name.strip() and self.name.isprintable()):
@@ -109,6 +120,7 @@ class Table(Source):
         require_at_least(1, "data", min_count=self.min_count)
         require_quoting(self.quoting)
         require_conflict(self.on_conflict)
+        require_engine(self.engine)
         require_parts(self)
 
     @staticmethod
@@ -128,8 +140,8 @@ class Table(Source):
             raise DataError(f"{path}: {error}") from error
         for key, value in options.items():
             if getattr(self, key) == known[key]:
-                is_place = key in self.without_effect and value is not None
-                setattr(self, key, str(path.parent / user_path(value)) if is_place else value)
+                is_path = key in PLACES and value is not None and not is_in_store(value)
+                setattr(self, key, str(path.parent / user_path(value)) if is_path else value)
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,8 +159,8 @@ class Table(Source):
         return any(options.get(name) is not None for name in ("part", "validation_path", "test_path"))
 
     def place(self) -> str:
-        """Say which option names the file."""
-        return "your own file, data.path=FILE"
+        """Say which option names the files."""
+        return "your own file or folder of files, data.path=FILE"
 
     def own_quoting(self) -> Quoting:
         """Return the option `quoting`."""
@@ -165,15 +177,15 @@ class Table(Source):
         return found if self.header else found | {self.field_name(column): column for column in self.features()}
 
     def fingerprint(self) -> dict[str, str]:
-        """Return SHA-256 of the file, or of that of each part.
+        """Return SHA-256 of the file or folder, or of that of each part.
 
         Raises
         ------
-        DataError : if a file cannot be read, or two parts have the same file.
+        DataError : if a file cannot be read, or two parts have the same content.
         """
-        files = self._files()
-        hashes = part_hashes(files)
-        return {f"{part}: {files[part].name}" if part else files[part].name: own for part, own in hashes.items()}
+        named = {part: files.fingerprint() for part, files in self._files().items()}
+        require_different({part: own for part, (_, own) in named.items()}, self._files())
+        return {f"{part}: {name}" if part else name: own for part, (name, own) in named.items()}
 
     def edition(self, fingerprint: dict[str, str]) -> str:
         """Return `local`."""
@@ -183,9 +195,10 @@ class Table(Source):
         """Check the options against the columns of the files, and return the log, whose rows are read on demand."""
         files = self._files()
         require_roles(self)
-        for path in files.values():
-            require_columns(path, self.columns(), column_names(path, self.columns(), self.quoting, self.header))
-        sides: dict[Side, EntitiesFromRows] = {}
+        for own_files in files.values():
+            own_files.require(self.columns(), self.quoting, self.header)
+        numbering = numbering_of(self.engine, sum(own_files.n_bytes for own_files in files.values()))
+        sides: dict[Side, EntitiesFromRows | None] = {}
         fields: list[Field] = []
         named: tuple[tuple[Side, str | None, Sequence[str], Sequence[str]], ...] = (
             ("user", self.user, self.user_fields, self.user_bags),
@@ -194,19 +207,21 @@ class Table(Source):
         for side, column, own, bags in named:
             if column:
                 own, bags = [*map(self.field_name, own)], [*map(self.field_name, bags)]
-                sides[side] = EntitiesFromRows(side, own, bags, None, self.bag_separator, self.on_conflict)
+                sides[side] = None
+                if own or bags or numbering is InMemory:
+                    sides[side] = EntitiesFromRows(side, own, bags, None, self.bag_separator, self.on_conflict)
                 fields += side_fields(side, *(((), (*own, *bags)) if self.on_conflict == "bag" else (own, bags)))
         fields += [Field(self.field_name(column), "context") for column in self.context_fields]
         rows = TableRows(self, files, sides)
         schema = Schema(tuple(fields), tuple(map(self.field_name, self.dense)))
-        return RawLog(schema, rows.entities, rows, self.min_count, rows.remarks)
+        return RawLog(schema, rows.entities, rows, self.min_count, rows.remarks, numbering)
 
-    def _files(self) -> dict[str, Path]:
-        """Return the file of each part, or one file by an empty text if it holds all parts."""
+    def _files(self) -> dict[str, TableFiles]:
+        """Return the files of each part, or those of all parts by an empty text."""
         if not self.path:
             raise UsageError("data=table needs data.path, a .csv, .tsv or .parquet file; a description may set path.")
         given = {"train": self.path, "validation": self.validation_path, "test": self.test_path}
-        found = {part: user_path(path) for part, path in given.items() if path is not None}
+        found = {part: TableFiles(path) for part, path in given.items() if path is not None}
         return found if len(found) > 1 else {"": found["train"]}
 
     def columns(self) -> list[str]:

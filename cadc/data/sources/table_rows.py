@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from cadc.data.column_block import Block
 from cadc.data.columns import read_columns
+from cadc.data.files.places import TableFiles
 from cadc.data.files.row_bags import RowBags
 from cadc.data.in_threads import in_threads
 from cadc.data.labels.ratings import rated, unlabelled
@@ -35,15 +35,18 @@ class TableRows:
     Parameters
     ----------
     table : names the columns.
-    files : file of each part of the log, or one file of all parts by an empty text.
-    sides : users and items, which are collected while the chunks are iterated over.
+    files : files of each part of the log, or those of all parts by an empty text.
+    sides : users and items, which are collected while the chunks are iterated over; None leaves the ids of a side to
+        the preparation of the log.
 
     Attributes
     ----------
     entities, remarks : of the log, complete after the last chunk; see `RawLog`.
     """
 
-    def __init__(self, table: "Table", files: Mapping[str, Path], sides: Mapping[Side, EntitiesFromRows]) -> None:
+    def __init__(
+        self, table: "Table", files: Mapping[str, TableFiles], sides: Mapping[Side, EntitiesFromRows | None]
+    ) -> None:
         self.table, self.files, self.sides = table, files, sides
         self.entities: dict[Side, EntityTable] = {side: EntityTable(np.empty(0, object)) for side in sides}
         self.remarks: list[str] = []
@@ -58,16 +61,21 @@ class TableRows:
         table = self.table
         times = TimeColumn(table.time) if table.time else None
         bags = (*table.user_bags, *table.item_bags)
-        for part, path in self.files.items():
+        for part, files in self.files.items():
             n_rows = 0
-            for block in read_columns(path, table.columns(), table.header, table.quoting, bags):
-                n_rows += block.n_rows
-                yield self._chunk(block, times, part)
+            for path in files.files:
+                for block in read_columns(path, table.columns(), table.header, table.quoting, bags):
+                    n_rows += block.n_rows
+                    yield self._chunk(block, times, part)
             if part and not n_rows:
-                raise DataError(f"{path}, the file of the {part} part, holds no rows; add rows, or leave it out.")
+                what = "folder" if files.path.is_dir() else "file"
+                raise DataError(
+                    f"{files.path}, the {what} of the {part} part, holds no rows; add rows, or leave it out."
+                )
         for side, entity in self.sides.items():
-            self.entities[side] = entity.table()
-            self.remarks += entity.remarks()
+            if entity is not None:
+                self.entities[side] = entity.table()
+                self.remarks += entity.remarks()
 
     def _chunk(self, block: Block, times: TimeColumn | None, part: str) -> Chunk:
         table = self.table
@@ -78,7 +86,8 @@ class TableRows:
         return Chunk(
             label=label,
             rating=rating,
-            entities={side: self._positions(block, side, entity) for side, entity in self.sides.items()},
+            entities={side: self._positions(block, side, entity) for side, entity in self.sides.items() if entity},
+            ids={side: self._ids(block, side) for side, entity in self.sides.items() if entity is None},
             context={table.field_name(name): block.texts(name) for name in table.context_fields},
             dense=np.stack(dense, 1) if dense else None,
             time=time,
@@ -89,12 +98,15 @@ class TableRows:
     def _positions(self, block: Block, side: Side, entity: EntitiesFromRows) -> NDArray[np.int32]:
         table = self.table
         if side == "user":
-            column, fields, bags = table.user, table.user_fields, table.user_bags
+            fields, bags = table.user_fields, table.user_bags
         else:
-            column, fields, bags = table.item, table.item_fields, table.item_bags
+            fields, bags = table.item_fields, table.item_bags
         features: dict[str, pa.Array | RowBags] = {table.field_name(name): block.texts(name) for name in fields}
         features |= {table.field_name(name): RowBags.read(block, name, table.bag_separator) for name in bags}
-        return entity.positions(block.texts(str(column), required=True), features, block.first_row, block.path)
+        return entity.positions(self._ids(block, side), features, block.first_row, block.path)
+
+    def _ids(self, block: Block, side: Side) -> pa.Array:
+        return block.texts(str(self.table.user if side == "user" else self.table.item), required=True)
 
     def _labels(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return labels, and ratings if the table has any."""

@@ -87,6 +87,8 @@ class Arm:
             return "its tables search for their structure first"
         if self.model.shuffles_users:
             return "its batches hold users, whose numbers of rows differ"
+        if self.fit.shuffle == "blocks":
+            return "its rows are shuffled in blocks (trainer.shuffle), as suits logs of many rows"
         if any(isinstance(module, Views) for module in self.model.modules()):
             return "its batches hold numbers of views"
         if any(isinstance(module, nn.Dropout) and module.p for module in self.model.modules()):

@@ -110,9 +110,9 @@ def test_faulty_row_of_a_compressed_table_is_named(path, monkeypatch):
     assert sentence(faulty).endswith("faulty.csv.gz, row 201: column price 'dear' is not a number.")
 
 
-def test_folder_in_place_of_a_file_is_named(tmp_path):
+def test_folder_without_files_is_named(tmp_path):
     (tmp_path / "t.csv").mkdir()
-    assert "cannot be read: is a directory" in sentence(tmp_path / "t.csv")
+    assert "t.csv is a folder without files; expected" in sentence(tmp_path / "t.csv")
 
 
 def test_truncated_parquet_is_named(path, tmp_path):

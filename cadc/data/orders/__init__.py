@@ -1,0 +1,1 @@
+"""Orders in which the rows of a log are read."""
