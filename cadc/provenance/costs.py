@@ -65,7 +65,7 @@ def separate_memory() -> Iterator[None]:
     # Objects that exist before are not searched: for those of the imported libraries alone it takes 0.2 s.
     gc.freeze()
     try:
-        _forget_peak()
+        forget_peak()
         yield
     finally:
         with interrupts_held_back():
@@ -87,7 +87,8 @@ def _keep_freed_memory() -> None:
         pass
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
+    """Measure peak memory from here on; only Linux can forget a peak."""
     try:
         # Memory that the allocator keeps would count, too.
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -6,50 +6,16 @@ It has one thread, and its log 100 rows a user and 20,000 items. Memory is what 
 beyond pages of files, which the system drops when it needs them; its peak is read every few milliseconds.
 """
 
-import ctypes
 import json
-import re
 import sys
-import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from cadc.provenance.peak import Peak, anonymous_bytes
 
 USERS, ITEMS, DIM, RATE = 100, 20_000, 16, 0.001
 """Rows of a user, number of items, length of the vectors and share of the rows that the network is trained on."""
 PASSES = 4
-
-
-class Peak:
-    """Processor seconds and the peak of anonymous memory of a `with` block."""
-
-    def __enter__(self) -> "Peak":
-        # Memory that the allocator keeps of an earlier stage would count, too.
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-        self.bytes, self._is_over = anonymous_bytes(), threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
-        self._started = time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.process_time() - self._started
-        self._is_over.set()
-        self._watcher.join()
-
-    def _watch(self) -> None:
-        while not self._is_over.wait(0.005):
-            self.bytes = max(self.bytes, anonymous_bytes())
-
-
-def anonymous_bytes() -> int:
-    """Return the resident memory of this process that is not of files."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    match = re.search(r"RssAnon:\s+(\d+) kB", status)
-    if match is None:
-        sys.exit("/proc/self/status does not tell RssAnon; growth is measured on Linux.")
-    return int(match[1]) * 1024
 
 
 def measure(n_rows: int, factorization: str = "logistic", split: str = "random") -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cadc.data.disk_columns import RAW_RATING, DiskColumns
 from cadc.data.split.split import SPLITS
+from cadc.randomness import mixed
 
 SAMPLE_ROWS = 1 << 20
 """Rows that are compared; of more, about so many are, chosen by their content: equal rows are all chosen, or none."""
@@ -177,12 +178,5 @@ def row_hashes(columns: DiskColumns, inputs: Sequence[str], rows: NDArray[Any]) 
         for own in values.T:
             # Zero is added so that -0.0 and 0.0 are equal.
             bits = (own.astype(np.float64) + 0.0).view(np.uint64) if own.dtype.kind == "f" else own.astype(np.uint64)
-            hashes = _mixed(hashes + np.uint64(0x9E3779B97F4A7C15) ^ bits)
+            hashes = mixed(hashes + np.uint64(0x9E3779B97F4A7C15) ^ bits)
     return hashes
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scatter numbers over 64 bits, one to one (splitmix64; Steele, Lea and Flood 2014)."""
-    values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return values ^ values >> np.uint64(31)

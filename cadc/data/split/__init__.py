@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cadc.data.split.chronological import ChronologicalSplit
     from cadc.data.split.given import GivenSplit
     from cadc.data.split.global_time import GlobalTimeSplit
+    from cadc.data.split.hashed import HashedSplit
     from cadc.data.split.leave_one_out import LeaveOneOutSplit
     from cadc.data.split.random import RandomSplit
     from cadc.data.split.sessions import SessionSplit
@@ -20,6 +21,7 @@ __all__ = [
     "ChronologicalSplit",
     "GivenSplit",
     "GlobalTimeSplit",
+    "HashedSplit",
     "LeaveOneOutSplit",
     "RandomSplit",
     "SessionSplit",
