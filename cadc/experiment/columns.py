@@ -27,6 +27,12 @@ PLACES = {
 """Columns that are not metrics: part and key of a record."""
 
 
+OF_STREAMS = ("over_budget", "reservoir_bytes", "held_bytes", "regret", "regret_to_truth")
+"""Columns of streams: the most bytes by which a segment exceeds its budget, as they are counted from exported files;
+the bytes of the reservoir at the end; the most bytes of tables and reservoir together; and what
+`cadc.reporting.streams.regret` returns of the last segment."""
+
+
 def is_metric_column(name: str) -> bool:
     """Tell whether a column is a metric of the part that runs are evaluated on, of its segments, or of validation.
 
@@ -46,8 +52,9 @@ def check_metric(name: str) -> None:
 
 def check_column(name: str) -> None:
     """Raise a UsageError for a column that is neither a metric, a cost, rows or bytes, nor the place of a value."""
-    if not is_metric_column(name) and name not in PLACES and "." not in name:
+    known = (*PLACES, *OF_STREAMS)
+    if not is_metric_column(name) and name not in known and "." not in name:
         raise UsageError(
-            f"columns: there is no column {name!r}; there are the metrics, {', '.join(PLACES)}, and places in a "
+            f"columns: there is no column {name!r}; there are the metrics, {', '.join(known)}, and places in a "
             "record such as sample.effective_size."
         )

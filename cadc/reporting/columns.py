@@ -21,6 +21,9 @@ HEADS = {
     "model_ratio_mean": "ratio of all tables",
     "lookup_ns_mean": "ns a look-up",
     "psnr_mean": "PSNR (dB)",
+    "over_budget": "bytes over budget",
+    "held_bytes": "most bytes held",
+    "regret_to_truth": "regret to the truth",
 }
 
 COSTS = ("rows_kept", "total_s_mean", "embedding_bytes")
@@ -34,6 +37,9 @@ LEVELS = {"p_holm": LEVEL, "p_margin_holm": LEVEL / 2}
 
 UNITS = {"_s": " (s)", "_mb": " (MB)"}
 """Ends of columns that tell the unit."""
+
+COUNTED = ("compressed_bytes", "index_bytes", "over_budget", "reservoir_bytes", "held_bytes")
+"""Columns of bytes that are neither in the part `bytes` nor `rows` of a record."""
 
 MISSING = "missing"
 """Column of a table that lacks results: what became of each row's runs without one, such as `1 failed`. It is the key
@@ -104,11 +110,11 @@ def label(name: str) -> str:
     >>> label("auc"), label("ndcg@10"), label("recall@20"), label("logloss"), label("val/auc")
     ('AUC', 'NDCG@10', 'Recall@20', 'logloss', 'validation AUC')
     >>> label("segments/auc")
-    'AUC, mean of segments'
+    'segment AUC'
     """
     shown = metric(without_prefix(name)).label
     if name.startswith(SEGMENTS):
-        return f"{shown}, mean of segments"
+        return f"segment {shown}"
     return f"validation {shown}" if name.startswith(VALIDATION) else shown
 
 
@@ -141,7 +147,7 @@ def is_empty(value: Any) -> bool:
 
 def is_count(column: str) -> bool:
     """Tell whether a column counts rows or bytes, which hardly depend on seeds."""
-    return PLACES.get(column, ("",))[0] in ("rows", "bytes") or column in ("compressed_bytes", "index_bytes")
+    return PLACES.get(column, ("",))[0] in ("rows", "bytes") or column in COUNTED
 
 
 def shown_in(row: Mapping[Any, Any], column: str) -> str:

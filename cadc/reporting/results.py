@@ -17,7 +17,8 @@ from cadc.reporting.comparisons.columns import add_comparison, comparison_markdo
 from cadc.reporting.comparisons.comparison import compare_points
 from cadc.reporting.comparisons.kept import FILE as COMPARISON
 from cadc.reporting.drawn.difference_panel import drawn_differences
-from cadc.reporting.drawn.figure import write_figure
+from cadc.reporting.drawn.figure import ENDINGS, write_figure
+from cadc.reporting.drawn.panels import STREAM_KINDS
 from cadc.reporting.lookup import RECORDS
 from cadc.reporting.metric_values import FILE as COMPUTED
 from cadc.reporting.metric_values import MetricValues, kept_metrics
@@ -30,6 +31,8 @@ from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.selection import add_choice, choose, compare_choice
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
+from cadc.reporting.streams.by_segment import SEGMENTS, SIZES, segments_table, sizes_table
+from cadc.reporting.streams.drawn import stream_tables
 from cadc.reporting.table import table_of, write_table
 from cadc.reporting.tuning_time import add_tuning_time
 from cadc.reporting.verdicts import FILE as VERDICTS
@@ -78,11 +81,15 @@ def write_results(
         choice = choose(experiment.choose, rows)
         tested = compare_choice(experiment.choose, choice, rows, ledger, committed)
         table = add_choice(table, experiment.choose, choice, rows, tested)
+    segments, sizes = segments_table(rows, table.attrs["metrics"]), sizes_table(rows)
+    streams = stream_tables(segments, sizes)
     differences = None if compared is None else drawn_differences(compared, experiment.figure_against)
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str] | None]] = [
         (COMPUTED, values.frame() if values.computed else None, None),
         (COMPARISON, compared, comparison_markdown),
         (STRATA, by_stratum, None),
+        (SEGMENTS, segments, None),
+        (SIZES, sizes, None),
         (CHOICE, tested, comparison_markdown),
     ]
     said = verdict_lines(experiment.references, rows, table, compared)
@@ -108,7 +115,9 @@ def write_results(
         if said:
             lines = (f"- {escape.markdown(line)}\n" for line in said)
             (aside / VERDICTS).write_text("".join(lines), encoding="utf-8")
-        write_figure(experiment.figure, experiment.title, table, aside, differences)
+        write_figure(experiment.figure, experiment.title, table, aside, differences, streams)
+        for kind in streams:
+            write_figure(kind, experiment.title, table, aside, streams=streams, name=f"figure_{kind}")
         (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
         write_provenance(provenance, aside)
 
@@ -122,6 +131,9 @@ def write_results(
                 remove_output((folder / file).with_suffix(".md"))
         if not said:
             remove_output(folder / VERDICTS)
+        for kind in STREAM_KINDS:
+            for ending in ENDINGS if kind not in streams else ():
+                remove_output(folder / f"figure_{kind}{ending}")
     except OSError as error:
         raise CadcError(
             f"results cannot be written to {folder} ({reason(error)}); make it writable or "

@@ -140,8 +140,8 @@ class SizedRows(Scheme):
     dtype: Dtype = "float32"
 
     def table(self, spec: TableSpec) -> SizedTable:
-        """Return the table of the lengths of its fields."""
+        """Return the table of the lengths of its fields; mean vectors kept apart would be beyond the budget."""
         lengths = torch.cat([self.sizes[field.name] for field in spec.fields])
-        table = SizedTable(spec.fields, self.dim, int(lengths.sum()), self.dtype, spec.centred)
+        table = SizedTable(spec.fields, self.dim, int(lengths.sum()), self.dtype)
         table.set_lengths(lengths)
         return table

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cadc.evaluation.metrics.lookup import metric as metric_of
+from cadc.evaluation.prefixes import SEGMENTS
 from cadc.reporting.columns import label
 from cadc.reporting.drawn.lettering import wrapped
 from cadc.reporting.drawn.marks import Marks, group_of, groups_of
@@ -51,9 +52,11 @@ class DifferencePanel(Panel):
         seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else f"{counted(counts[0], 'seed')}"
         margins = (table["margin"] > 0).any()
         band = " The grey band is the margin of an arm that is as good." if margins else ""
+        of_segments = table["metric"].astype(str).str.startswith(SEGMENTS)
+        units = "segments" if of_segments.all() else "users, or segments," if of_segments.any() else "users"
         return (
-            f"Differences with 95 % intervals over users and seeds ({seeds}), adjusted for several comparisons as the "
-            f"verdicts are; hollow where undecided.{band}"
+            f"Differences with 95 % intervals over {units} and seeds ({seeds}), adjusted for several comparisons as "
+            f"the verdicts are; hollow where undecided.{band}"
         )
 
     def __call__(self, axes: Axes, part: Part, metric: str, palette: Palette, width: float) -> None:

@@ -1,6 +1,7 @@
 """The figure of an experiment: blocks of panels, a metric each, one legend, and a note on what the marks are."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from matplotlib.lines import Line2D
 from cadc import escape
 from cadc.reporting.drawn.lettering import height_of, width_of, wrapped
 from cadc.reporting.drawn.panel import Block, Panel, Part
-from cadc.reporting.drawn.panels import PANELS
+from cadc.reporting.drawn.panels import PANELS, STREAM_KINDS
 from cadc.reporting.drawn.style import COLUMN, DPI, SIZE, SMALL, STYLE, WIDTH
 
 HANDLE = 0.45
@@ -23,16 +24,32 @@ LEAST = 1.0
 """Least width of a panel in inches."""
 
 
+ENDINGS = (".svg", ".png")
+"""Of the files of a figure."""
+
+
 def write_figure(
-    kind: str, title: str, table: pd.DataFrame, folder: Path, differences: pd.DataFrame | None = None
+    kind: str,
+    title: str,
+    table: pd.DataFrame,
+    folder: Path,
+    differences: pd.DataFrame | None = None,
+    streams: Mapping[str, pd.DataFrame] | None = None,
+    name: str = "figure",
 ) -> None:
-    """Write `figure.svg` and `figure.png`, see `draw_figure`."""
-    figure = draw_figure(kind, title, table, differences)
-    for ending in (".svg", ".png"):
-        save_as(figure, folder / f"figure{ending}", ending)
+    """Write `figure.svg` and `figure.png`, or files of another name, see `draw_figure`."""
+    figure = draw_figure(kind, title, table, differences, streams)
+    for ending in ENDINGS:
+        save_as(figure, folder / f"{name}{ending}", ending)
 
 
-def draw_figure(kind: str, title: str, table: pd.DataFrame, differences: pd.DataFrame | None = None) -> Figure:
+def draw_figure(
+    kind: str,
+    title: str,
+    table: pd.DataFrame,
+    differences: pd.DataFrame | None = None,
+    streams: Mapping[str, pd.DataFrame] | None = None,
+) -> Figure:
     """Return a figure: panels for each metric and part of the table, one legend, and a note on what the marks are.
 
     It is as wide as the text of a page, or as one column where it has a single panel; no letter is below 7 points.
@@ -40,12 +57,16 @@ def draw_figure(kind: str, title: str, table: pd.DataFrame, differences: pd.Data
     Parameters
     ----------
     kind : a key of `PANELS`: quality against `rate`, `time`, `dim` or `bytes`, arms as `bars`, rates by ratios as a
-        `heat` map, or `differences` to the references.
+        `heat` map, `differences` to the references, or one of the kinds of streams.
     title : title of the figure.
     table : as `build_table` returns it.
     differences : lines of a comparison, see `drawn_differences`, for the kind `differences`; where there are none, arms
         are `bars`.
+    streams : of each kind of streams, what it draws, see `stream_tables`; where there is none, arms are `bars`.
     """
+    if kind in STREAM_KINDS:
+        found = (streams or {}).get(kind)
+        kind, table = ("bars", table) if found is None else (kind, found)
     if kind == "differences":
         if differences is None or differences.empty:
             kind = "bars"
@@ -122,6 +143,8 @@ def _lines(draw: Panel, blocks: list[Block]) -> list[list[_Cell | None]]:
     if all(len(block.parts) == 1 for block in blocks) and not draw.stacked:
         parts = [(block.metric, block.parts[0]) for block in blocks]
         cells: list[_Cell | None] = [_Cell(name, part, part.title if part.focus else "") for name, part in parts]
+        if len(cells) > draw.columns:
+            cells += [None] * (-len(cells) % draw.columns)
         return [cells[place : place + draw.columns] for place in range(0, len(cells), draw.columns)]
     n_beside = max(min(len(block.parts), draw.columns) for block in blocks)
     lines: list[list[_Cell | None]] = []

@@ -2,6 +2,7 @@
 
 from cadc.reporting.drawn.bar_panel import BarPanel
 from cadc.reporting.drawn.bytes_panel import BytesPanel
+from cadc.reporting.drawn.curve_panel import CurvePanel
 from cadc.reporting.drawn.difference_panel import DifferencePanel
 from cadc.reporting.drawn.heat_panel import HeatPanel
 from cadc.reporting.drawn.line_panel import LinePanel
@@ -16,5 +17,12 @@ PANELS: dict[str, Panel] = {
     "differences": DifferencePanel(),
     "bytes": BytesPanel(),
     "heat": HeatPanel(),
+    "segments": CurvePanel("segment", "segment"),
+    "regret": CurvePanel("segment", "segment", {"regret": "regret so far", "regret_to_truth": "regret to the truth"}),
+    "held": CurvePanel("segment", "segment", {"bytes": "tables (KiB)", "reservoir_bytes": "reservoir (KiB)"}),
+    "sizes": CurvePanel("frequency", "training rows of a user or item", {"size": "numbers of a row"}, is_log=True),
 }
 """By the key `figure` of an experiment."""
+
+STREAM_KINDS = ("segments", "sizes", "held", "regret")
+"""Those that draw what streams came to in their segments."""

@@ -12,6 +12,7 @@ from cadc.evaluation.prefixes import without_prefix
 from cadc.evaluation.statistics import interval_text
 from cadc.reporting.columns import COSTS, MARGIN, MISSING, head, is_empty, label, shown, shown_in
 from cadc.reporting.points import ARM_COLUMNS, leading_columns
+from cadc.reporting.streams.columns import ALWAYS
 
 DATASET, ARM = "dataset", "arm"
 
@@ -110,7 +111,7 @@ def _of_metric(rows: Sequence[Row], metric: str, rank: int, joined: bool) -> Ite
 
 def _rank(name: str) -> int:
     """Return the rank of a further column; what a table was made for comes before what else was measured."""
-    return COMPARED if name in ("front", "chosen") else FURTHER
+    return COMPARED if name in ("front", "chosen", *ALWAYS) else FURTHER
 
 
 def is_of_comparison(column: str) -> bool:
