@@ -6,25 +6,22 @@ from typing import NamedTuple
 
 from torch import Tensor, int64, ones
 
-from cadc.configuration.components import Component
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.data.seen_ids import field_counts
 from cadc.data.split.segments import TRAIN, SegmentSplit
 from cadc.data.streams import SegmentLog, Stream
-from cadc.embeddings.schemes.sized_rows import SizedRows
-from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.build import open_log
 from cadc.pipeline.evaluate import score, with_activity
-from cadc.pipeline.run import Begun, made_of, train
+from cadc.pipeline.run import train
+from cadc.pipeline.segment_models import Before, SegmentModels
 from cadc.pipeline.segment_row import metrics_of_segment, rows_and_costs, sizes_and_bytes, with_rows_before
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample
-from cadc.streams.carried import carry_over
 from cadc.streams.policy import Sizes, StreamState
 from cadc.streams.progress import StreamProgress
 from cadc.streams.protocol import Protocol
@@ -106,17 +103,20 @@ class StreamRun:
         replayed = progress.reservoir.draw(n_replayed, numpy_generator(seeds.sample, f"replay {index}"))
         log = self.stream.segment(index, replayed)
         counts = self._counts(log, len(replayed))
-        state = self._state(index, log, counts)
-        sizes = progress.policy.sizes(state)
+        models = self._models(index, log)
+        state, of_policy = self._state(index, log, counts, models), Stopwatch()
+        with of_policy.stage("policy_s"):
+            sizes = progress.policy.sizes(state)
         state.require_within(sizes, type(progress.policy).__name__)
-        last = self._trained(index, log, sizes)
+        of_policy.seconds["policy_s"] -= models.seconds
+        last = self._trained(models, sizes)
         model, sample, fit, fitted, watch = last
+        with of_policy.stage("policy_s"):
+            progress.policy.learn(state, sizes, models.judged(model, fit.validation))
+        watch.seconds |= of_policy.seconds
         with watch.stage("evaluate_s"):
             table = with_activity(score(model, log, settings.evaluated, settings.task), log, sample, settings.evaluated)
             table = with_rows_before(table, log, settings.evaluated, progress.counts)
-        monitor = BY_TASK[settings.task](log, "validation").monitor
-        value = fit.validation[monitor.name]
-        progress.policy.learn(state, sizes, value if monitor.higher_is_better else -value)
         progress.reservoir.add(own, numpy_generator(seeds.sample, f"reservoir {index}"))
         progress.tables.append(table.assign(segment=index))
         progress.weights = {name: weight.clone() for name, weight in model.state_dict().items()}
@@ -137,45 +137,50 @@ class StreamRun:
             found[side][: len(before)] += before
         return found
 
-    def _state(self, index: int, log: SegmentLog, counts: Mapping[EntitySide, Tensor]) -> StreamState:
+    def _models(self, index: int, log: SegmentLog) -> SegmentModels:
+        """Return what makes the models of a segment, each from that of the segment before."""
+        progress, seeds = self.progress, self.settings.seeds
+        own = replace(seeds, weights=derive_seed(seeds.weights, f"segment {index}"))
+        before = None
+        if progress.weights is not None and progress.sizes is not None:
+            before = Before(progress.weights, progress.sizes)
+        settings = replace(self.settings, seeds=own)
+        return SegmentModels(
+            settings, log, self.protocol.dtype, self.most, before, progress.policy, self.protocol.carry
+        )
+
+    def _state(
+        self, index: int, log: SegmentLog, counts: Mapping[EntitySide, Tensor], models: SegmentModels
+    ) -> StreamState:
         n_rows, model = sum(map(len, counts.values())), self.settings.model
+        users, items = (log.field_ids(side, log.rows("train")).long() for side in ENTITY_FIELDS)
         return StreamState(
             segment=index,
             counts=counts,
             recent={side: field_counts(log, side, log.rows("train")) for side in counts},
             before=self.progress.sizes,
+            pairs=(users, items),
             total=self.protocol.numbers(index, n_rows, model.cls.numbers_beside(model.options)),
             most=self.most,
+            vectors=models.vectors,
+            value_of=models.value_of,
             generator=torch_generator(self.settings.seeds.weights, f"policy {index}"),
         )
 
-    def _trained(self, index: int, log: SegmentLog, sizes: Sizes) -> Carried:
-        """Return a model of the given sizes, fitted to a segment."""
-        settings, begun = self._made(index, log, sizes)
+    def _trained(self, models: SegmentModels, sizes: Sizes) -> Carried:
+        """Return a model of the given sizes, fitted to its segment."""
+        begun, settings = models(sizes), models.settings_of(sizes)
         model, sample, watch = begun.model, begun.sample, begun.watch
-        if self.protocol.carry and self.progress.weights is not None:
-            n_before: dict[str, int] = {side: len(counts) for side, counts in self.progress.counts.items()}
-            carry_over(self.progress.weights, n_before, model)
         with watch.stage("train_s"):
             # Epochs are not told, since what follows a run takes segments for its epochs.
-            fit = train(settings, model, log, sample, begun.fitted, tell=lambda epochs: check_interrupt())
+            fit = train(settings, model, models.log, sample, begun.fitted, tell=lambda epochs: check_interrupt())
         assert fit is not None
         fitted = [own for own in (begun.before_sampling, begun.fitted) if own is not None]
         return Carried(model, sample, fit, fitted, watch)
-
-    def _made(self, index: int, log: SegmentLog, sizes: Sizes) -> tuple[Settings, Begun]:
-        """Return a model of the given sizes as it starts, what it is made of, and the settings of the segment."""
-        weights = derive_seed(self.settings.seeds.weights, f"segment {index}")
-        settings = replace(
-            self.settings,
-            scheme=Component(SizedRows, {"dim": self.most, "sizes": sizes, "dtype": self.protocol.dtype}),
-            seeds=replace(self.settings.seeds, weights=weights),
-        )
-        return settings, made_of(settings, log)
 
     def last_segment(self) -> tuple[SegmentLog, Model]:
         """Return the log of the last segment, and a model of it with other weights and sizes, which serving loads."""
         index = self.stream.judged()[-1]
         log = self.stream.segment(index)
         sizes = {side: ones(log.schema[side].vocabulary_size, dtype=int64) for side in ENTITY_FIELDS}
-        return log, self._made(index, log, sizes)[1].model
+        return log, self._models(index, log)(sizes).model

@@ -22,6 +22,7 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
 
 DOING = {
+    "policy_s": "choosing sizes",
     "sample_s": "sampling",
     "initialise_s": "initialising",
     "train_s": "training",

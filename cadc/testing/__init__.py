@@ -12,6 +12,7 @@ from cadc.testing.initializer import check_initializer
 from cadc.testing.logs import made_up_factors, small_log
 from cadc.testing.metric import check_metric
 from cadc.testing.model import check_model
+from cadc.testing.policy import check_policy, made_up_state
 from cadc.testing.sampler import check_sampler
 from cadc.testing.scheme import check_scheme
 from cadc.testing.source import check_source
@@ -24,6 +25,7 @@ __all__ = [
     "check_initializer",
     "check_metric",
     "check_model",
+    "check_policy",
     "check_sampler",
     "check_scheme",
     "check_source",
@@ -31,6 +33,7 @@ __all__ = [
     "check_transform",
     "check_view",
     "made_up_factors",
+    "made_up_state",
     "made_up_views",
     "small_log",
 ]
