@@ -76,8 +76,8 @@ class SegmentModels:
 
     def settings_of(self, sizes: Sizes) -> Settings:
         """Return the settings of a model of the given sizes."""
-        scheme = Component(SizedRows, {"dim": self._most, "sizes": sizes, "dtype": self._dtype})
-        return replace(self._settings, scheme=scheme)
+        options = {"dim": self._most, "sizes": sizes, "dtype": self._dtype}
+        return replace(self._settings, scheme=Component(SizedRows, options))
 
     def __call__(self, sizes: Sizes) -> Begun:
         """Return a model of the given sizes as it starts, and what it is made of."""

@@ -2,7 +2,7 @@
 
 import optuna
 import torch
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import Trial, create_trial
 from torch import Tensor
@@ -11,7 +11,7 @@ from cadc.errors import require_at_least
 from cadc.streams.action_search import N_NUMBERS, ActionSearch
 from cadc.streams.policy import Sizes, StreamState
 
-SPACE = {f"number_{number}": FloatDistribution(0, 1) for number in range(N_NUMBERS)}
+SPACE: dict[str, BaseDistribution] = {f"number_{number}": FloatDistribution(0, 1) for number in range(N_NUMBERS)}
 
 
 class SearchTPE(ActionSearch):
