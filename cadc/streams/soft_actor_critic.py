@@ -100,7 +100,7 @@ class SoftActorCritic:
 
     def state(self) -> dict[str, Tensor]:
         """Return weights and the optimisers' state."""
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, part in self._networks():
             found |= {f"{name}/{key}": value.clone() for key, value in part.state_dict().items()}
         for name, optimizer in self._optimizers():
