@@ -65,3 +65,9 @@ class CurvePanel(Panel):
             log_axis(axes, [value for value in part.rows[self.column].astype(float) if value > 0], width)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(max(2, min(8, int(width / 0.35))), integer=True))
+
+
+class PlainCurvePanel(CurvePanel):
+    """Lines that have no interval."""
+
+    interval: ClassVar[str] = ""

@@ -2,7 +2,7 @@
 
 from cadc.reporting.drawn.bar_panel import BarPanel
 from cadc.reporting.drawn.bytes_panel import BytesPanel
-from cadc.reporting.drawn.curve_panel import CurvePanel
+from cadc.reporting.drawn.curve_panel import CurvePanel, PlainCurvePanel
 from cadc.reporting.drawn.difference_panel import DifferencePanel
 from cadc.reporting.drawn.heat_panel import HeatPanel
 from cadc.reporting.drawn.line_panel import LinePanel
@@ -19,8 +19,8 @@ PANELS: dict[str, Panel] = {
     "heat": HeatPanel(),
     "segments": CurvePanel("segment", "segment"),
     "regret": CurvePanel("segment", "segment", {"regret": "regret so far", "regret_to_truth": "regret to the truth"}),
-    "held": CurvePanel("segment", "segment", {"bytes": "tables (KiB)", "reservoir_bytes": "reservoir (KiB)"}),
-    "sizes": CurvePanel("frequency", "training rows of a user or item", {"size": "numbers of a row"}, is_log=True),
+    "held": PlainCurvePanel("segment", "segment", {"bytes": "tables (KiB)", "reservoir_bytes": "reservoir (KiB)"}),
+    "sizes": PlainCurvePanel("frequency", "training rows of a user or item", {"size": "numbers of a row"}, is_log=True),
 }
 """By the key `figure` of an experiment."""
 

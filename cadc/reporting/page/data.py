@@ -1,7 +1,7 @@
 """The data of a page, as JSON that docs/reference/page.md describes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from cadc.reporting.page.source import Source, without_runs
 from cadc.reporting.pareto import pareto_front
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import SavedRows
+from cadc.reporting.streams.by_segment import segments_table, sizes_table
 from cadc.reporting.verdicts import ORDER
 from cadc.terminal.counted import counted
 
@@ -56,7 +57,15 @@ LABELS = {
     "by": "stratum by",
     "n_rows": "rows",
     "n_users": "users",
+    "regret_mean": "regret",
+    "regret_ci": "regret, half the 95 % interval",
+    "regret_to_truth_mean": "regret to the truth",
+    "regret_to_truth_ci": "regret to the truth, half the 95 % interval",
 }
+
+OF_SEGMENTS = ("model", "policy", "mean_size", "index_bytes", "number_bytes", "budget_bytes", "rows_train")
+OF_SIZES = ("model", "policy", "mean_size")
+"""Columns of the tables of streams that are not shown at first."""
 
 
 def page_data(sources: Sequence[Source], ledger: Ledger | None, command: str = "") -> dict[str, Any]:
@@ -108,6 +117,8 @@ def _experiment(source: Source, runs: RunData, saved: SavedRows) -> dict[str, An
         "searched": _searched(source),
         "comparisons": _comparisons(source.comparison),
         "strata": _strata(source.strata),
+        "segments": _of_streams(segments_table(source.points, source.table.attrs["metrics"]), OF_SEGMENTS),
+        "sizes": _of_streams(sizes_table(source.points), OF_SIZES),
         "calibration": calibration(rows, saved),
     }
 
@@ -177,6 +188,14 @@ def _strata(strata: pd.DataFrame | None) -> dict[str, Any] | None:
     kept = strata.drop(columns="runs")
     entries = plain_entries(kept, [str(name) for name in kept if not str(name).endswith("_ci")], LABELS)
     return {"columns": entries, "rows": rows_of(kept)}
+
+
+def _of_streams(table: pd.DataFrame | None, hidden: Collection[str]) -> dict[str, Any] | None:
+    """Return a table of streams, its columns shown but the hidden ones and intervals; None without streams."""
+    if table is None:
+        return None
+    shown = [str(name) for name in table if name not in hidden and not str(name).endswith("_ci")]
+    return {"columns": plain_entries(table, shown, LABELS), "rows": rows_of(table)}
 
 
 def as_text(data: dict[str, Any]) -> str:

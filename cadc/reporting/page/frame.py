@@ -22,6 +22,7 @@ SCRIPTS = (
     "front.js",
     "options.js",
     "comparisons.js",
+    "segments.js",
     "strata.js",
     "calibration.js",
     "runs.js",

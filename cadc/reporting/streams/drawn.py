@@ -60,7 +60,7 @@ def _short(row: dict[str, object]) -> str:
 
 def _held(segments: pd.DataFrame) -> pd.DataFrame:
     """Return bytes of tables and reservoir by segment: the mean of all arms of a mean size, which share a budget."""
-    own = _parts(segments)
+    own = _parts(segments.sort_values("mean_size", kind="stable") if "mean_size" in segments else segments)
     sizes = own["mean_size"].map("mean size {:g}".format, na_action="ignore") if "mean_size" in own else own["arm"]
     keys = ["dataset", "part", "arm", "segment"]
     grouped = own.assign(arm=sizes).groupby(keys, sort=False, as_index=False)

@@ -75,7 +75,7 @@ cadc.first_axis = (view, axes) => {
     view.rows.some((row) =>
       view.rows.some((other) => other.arm === row.arm && other.dataset === row.dataset && other[name] !== row[name]),
     );
-  const wanted = varies("rate") ? "rate" : varies("ratio") || varies("dim") ? "bytes" : "seconds";
+  const wanted = varies("rate") ? "rate" : varies("ratio") || varies("dim") || varies("mean_size") ? "bytes" : "seconds";
   return (axes.find((one) => one.name === wanted) ?? axes[0])?.name;
 };
 

@@ -35,7 +35,7 @@ cadc.results = (part, experiment) => {
   view.columns = experiment.table.columns.filter(
     (one) =>
       one.name === "arm" ||
-      (["model", "embedding", "initializer", "sampler", "ratio", "dim"].includes(one.name) && n(one.name) > 1),
+      (["model", "policy", "embedding", "initializer", "sampler", "ratio", "dim"].includes(one.name) && n(one.name) > 1),
   );
   // Where arms are few and each has many schemes, the schemes are what is compared; of many arms, as of a study's
   // trials, no colours tell all apart.
@@ -48,6 +48,7 @@ cadc.results = (part, experiment) => {
     front: cadc.front,
     searched: cadc.options,
     comparisons: cadc.comparisons,
+    segments: cadc.segments,
     strata: cadc.strata,
     calibration: cadc.calibration,
   })) {
