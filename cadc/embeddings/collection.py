@@ -54,7 +54,7 @@ class EmbeddingCollection(nn.Module):
         all_compressed = [field for field in schema.fields if scheme.is_compressed(field)]
         compressed = [field for field in own if field in all_compressed]
         groups = list(_groups(own, compressed, start))
-        self.dim, self.group = scheme.dim, scheme.group
+        self.dim, self.ranks = scheme.dim, scheme.ranks
         self.is_compressing = scheme.is_compressing
         self.compressed = tuple(field.name for field in compressed)
         self.budget = budget_of(scheme, compressed, all_compressed) if compressed else None

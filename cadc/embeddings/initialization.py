@@ -76,7 +76,7 @@ def initial_values(
     scheme.require_start([name for name in compressed if name in enriched])
     rowless = () if scheme.table_class.holds_rows else compressed
     targets: Mapping[str, Start | None]
-    if scheme.group is None:
+    if scheme.ranks is None:
         targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
     else:
         targets = initializer.blocks(log, scheme.dim, factors, generator, seen)

@@ -71,7 +71,7 @@ class CTRNetwork(Model):
         require_probability("model", embedding_dropout=embedding_dropout)
         self.embeddings = embeddings
         self.embedding_dropout = nn.Dropout(embedding_dropout)
-        self.linear_terms = LinearTerms(schema, embeddings.group) if linear else None
+        self.linear_terms = LinearTerms(schema, embeddings.ranks) if linear else None
         self.starts_at_base = residual or views is not None
         self.view_base = None if views is None else ViewBase(views)
         self.n_numbers = 0 if self.view_base is None else self.view_base.n_numbers

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.distributed import ProcessGroup
 
 from cadc.data.batch import Batch
 from cadc.data.schema import Schema
+from cadc.distributed.ranks import Ranks
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import InitialValues
 from cadc.embeddings.schemes.full import Full
@@ -22,7 +22,7 @@ class LinearTerms(nn.Module):
     Parameters
     ----------
     schema : of the log.
-    group : processes that share the rows of the tables; None where each process holds all of them.
+    ranks : that share the rows of the tables; None where each process holds all of them.
 
     Attributes
     ----------
@@ -30,11 +30,11 @@ class LinearTerms(nn.Module):
     dense : weights of the dense features, float32, shape [D]; None without any.
     """
 
-    def __init__(self, schema: Schema, group: ProcessGroup | None = None) -> None:
+    def __init__(self, schema: Schema, ranks: Ranks | None = None) -> None:
         super().__init__()
         zeros = {field.name: torch.zeros(field.vocabulary_size, 1) for field in schema.fields}
         scheme = Full(dim=1)
-        scheme.group = group
+        scheme.ranks = ranks
         self.values = EmbeddingCollection(schema, scheme, InitialValues(zeros))
         self.dense = nn.Parameter(torch.zeros(len(schema.dense))) if schema.dense else None
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch.distributed import ProcessGroup
 
 from cadc.configuration.components import require_choices
 from cadc.data.schema import Field
+from cadc.distributed.ranks import Ranks
 from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.errors import UsageError, require_at_least
@@ -76,8 +76,8 @@ class Scheme(ABC):
     ratio: float | None = field(default=None, init=False, repr=False)
     budget: int | None = field(default=None, init=False, repr=False)
     small: int = field(default=0, init=False, repr=False)
-    group: ProcessGroup | None = field(default=None, init=False, repr=False)
-    """Processes that share the rows of each table; None where each process holds all of them."""
+    ranks: Ranks | None = field(default=None, init=False, repr=False)
+    """Ranks that share the rows of each table; None where each process holds all of them."""
 
     def __post_init__(self) -> None:
         """Check the options."""

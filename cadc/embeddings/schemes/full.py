@@ -116,8 +116,8 @@ class Full(Scheme):
 
     def table(self, spec: TableSpec) -> UncompressedTable:
         """Return a table of zeros."""
-        if self.group is not None:
+        if self.ranks is not None:
             from cadc.embeddings.sharded.table import ShardedTable  # which derives from that of this file
 
-            return ShardedTable(spec.fields, self.dim, self.group)
+            return ShardedTable(spec.fields, self.dim, self.ranks)
         return UncompressedTable(spec.fields, self.dim, self.dtype)

@@ -4,14 +4,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed import ProcessGroup, all_to_all_single
+from torch.distributed import all_to_all_single
 
 from cadc.embeddings.coding.rows import summed_by_row
 from cadc.embeddings.sharded.placement import Placement
 
 
 class Exchange:
-    """Fetches rows from all processes of a group, which call it together, each for rows of its own.
+    """Fetches rows from all processes of torch's default group, which call it together, each for rows of its own.
 
     A process asks for each row once, however often its batch holds it, and sends one gradient for it. So bytes grow
     with the different rows of a batch, and not with the number of processes, as they do where every process sees the
@@ -20,18 +20,15 @@ class Exchange:
     Parameters
     ----------
     placement : of the table's rows.
-    group : the processes.
+    rank : number of this process.
 
     Attributes
     ----------
     n_bytes : bytes that this process sent to others so far.
-    scale : factor of the gradients that are sent back, 1 where a process's loss is its part of the sum of all.
     """
 
-    def __init__(self, placement: Placement, group: ProcessGroup) -> None:
-        self.placement, self.group = placement, group
-        self.rank = group.rank()
-        self.n_bytes, self.scale = 0, 1.0
+    def __init__(self, placement: Placement, rank: int) -> None:
+        self.placement, self.rank, self.n_bytes = placement, rank, 0
 
     def fetch(self, shard: Tensor, places: Tensor, sparse: bool) -> Tensor:
         """Return the vectors at some places of the table, shape [n, d].
@@ -48,7 +45,7 @@ class Exchange:
     def swap(self, sent: Tensor, n_sent: list[int], n_received: list[int]) -> Tensor:
         """Return what the processes send to this one, which sends its parts to them, shape [Σ n_received, …]."""
         received = sent.new_empty(sum(n_received), *sent.shape[1:])
-        all_to_all_single(received, sent.contiguous(), n_received, n_sent, group=self.group)
+        all_to_all_single(received, sent.contiguous(), n_received, n_sent)
         own = n_sent[self.rank]
         self.n_bytes += (len(sent) - own) * (sent[:1].numel() * sent.itemsize if len(sent) else 0)
         return received
@@ -74,10 +71,11 @@ class _Fetch(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         exchange, (wanted,) = context.exchange, context.saved_tensors
-        received = exchange.swap(gradients[0], context.n_asked, context.n_wanted)
-        if exchange.scale != 1:
-            received = received * exchange.scale
-        # Those of a row are added in the order of the processes, so that the same run has the same bits.
+        gradient = gradients[0]
+        # A sparse one holds every row, since each was looked up.
+        dense = gradient.coalesce().values() if gradient.is_sparse else gradient
+        received = exchange.swap(dense, context.n_asked, context.n_wanted)
+        # Each process sends its part of the sum. They are added in the order of processes, so that bits repeat.
         rows, sums = summed_by_row(wanted, received)
         if context.sparse:
             found = torch.sparse_coo_tensor(

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
-from torch.distributed import ProcessGroup
+from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
+from cadc.distributed.ranks import Ranks
 from cadc.embeddings.base.row_blocks import ComputedRows, DrawnRows, RowBlocks
 from cadc.embeddings.base.scheme import child
 from cadc.embeddings.coding.look_up import looked_up
@@ -22,13 +22,13 @@ class ShardedTable(UncompressedTable):
     """The rows of several fields, stacked, of which each process holds a part, its own state of the optimiser with it.
 
     A look-up of all fields of a batch is one exchange: vectors of the different rows that the batch holds come from
-    their processes, and one gradient for each goes back in the backward pass. All processes of the group look up
+    their processes, and one gradient for each goes back in the backward pass. All processes look up
     together and equally often, one with nothing to look up an empty batch.
 
     Parameters
     ----------
     fields, dim : see `UncompressedTable`; numbers are float32.
-    group : the processes that share the rows.
+    ranks : that share the rows; they look up over torch's default process group.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class ShardedTable(UncompressedTable):
 
     served_by = UncompressedTable
 
-    def __init__(self, fields: Sequence[Field], dim: int, group: ProcessGroup) -> None:
-        placement = Placement(sum(field.vocabulary_size for field in fields), group.size())
-        super().__init__(fields, dim, n_kept=len(placement.held(group.rank())))
-        self.placement, self.group = placement, group
-        self.exchange = Exchange(placement, group)
+    def __init__(self, fields: Sequence[Field], dim: int, ranks: Ranks) -> None:
+        placement = Placement(sum(field.vocabulary_size for field in fields), ranks.size)
+        super().__init__(fields, dim, n_kept=len(placement.held(ranks.rank)))
+        self.placement = placement
+        self.exchange = Exchange(placement, ranks.rank)
 
     @property
     def held_rows(self) -> Tensor:
@@ -105,7 +105,8 @@ class ShardedTable(UncompressedTable):
         matrix, place = self._fetched(torch.cat(parts))
         of_ids, *of_bags = place.split([len(part) for part in parts])
         own = [Bag(values, bag.offsets) for values, bag in zip(of_bags, bags.values(), strict=True)]
-        return looked_up(matrix, of_ids.view(ids.shape), own)
+        # On GPUs the sums of a dense gradient would depend on chance.
+        return looked_up(matrix, of_ids.view(ids.shape), own, sparse=ids.device.type != "cpu")
 
     def forward(self, ids: Tensor, fold: Tensor | None = None) -> Tensor:
         """Look up the single-valued fields: ids [B, F] to vectors [B, F, dim]."""
@@ -131,3 +132,13 @@ class ShardedTable(UncompressedTable):
         """Return the vectors of the different rows among some, shape [m, dim], and the place of each row in them."""
         places, place = torch.unique(self.placement.places(rows), return_inverse=True)
         return self.exchange.fetch(self.weight, places, self.sparse_gradient and self.training), place
+
+
+def sharded_tables(model: nn.Module) -> dict[str, ShardedTable]:
+    """Return the tables of a model that several processes share, by the name of their weight in it."""
+    return {f"{name}.weight": module for name, module in model.named_modules() if isinstance(module, ShardedTable)}
+
+
+def sharded_weights(model: nn.Module) -> set[int]:
+    """Return the ids of the parameters of which a process holds a part."""
+    return {id(table.weight) for table in sharded_tables(model).values()}

@@ -3,6 +3,7 @@
 import torch.distributed as dist
 
 from cadc.data.batches import BatchLoader
+from cadc.distributed.ranks import Ranks
 from cadc.embeddings.base.statistics import Statistics
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
@@ -14,9 +15,9 @@ from cadc.training.objective import Objective
 from cadc.training.optimizers import optimizer_of
 
 
-def network_of(log, group=None, initializer=None, factors=None, dim=4, **options):
+def network_of(log, ranks=None, initializer=None, factors=None, dim=4, **options):
     scheme = Full(dim=dim)
-    scheme.group = group
+    scheme.ranks = ranks
     start = RandomInitializer(std=0.1) if initializer is None else initializer
     values = initial_values(start, scheme, log, factors, log.rows("train"), torch_generator(0, "tables"))
     embeddings = EmbeddingCollection(log.schema, scheme, values)
@@ -24,15 +25,20 @@ def network_of(log, group=None, initializer=None, factors=None, dim=4, **options
     return DLRM(embeddings, len(log.schema.dense), torch_generator(0, "network"), schema=log.schema, **options)
 
 
+def own_ranks():
+    """Return the ranks of the default process group, as this process sees them."""
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
 def in_tables(model):
     collections = [module for module in model.modules() if isinstance(module, EmbeddingCollection)]
     return {id(weight) for found in collections for weight in found.parameters()}
 
 
-def train(model, log, n_steps, lazy, group=None, batch_size=64, state=None, optimizer=None):
+def train(model, log, n_steps, lazy, ranks=None, batch_size=64, state=None, optimizer=None):
     """Take steps, and return the mean loss of each batch over all of its rows, and the optimiser."""
-    rank, n_processes = (0, 1) if group is None else (group.rank(), group.size())
-    own = in_tables(model) if group is not None else set()
+    rank, n_processes = (0, 1) if ranks is None else (ranks.rank, ranks.size)
+    own = in_tables(model) if ranks is not None else set()
     optimizer = optimizer or optimizer_of(model, 3e-3, 1e-4, lazy)
     rows = log.rows("train")
     objective = Objective(model, 3e-4, Statistics.of(log, rows).shares(len(rows)))
@@ -47,11 +53,11 @@ def train(model, log, n_steps, lazy, group=None, batch_size=64, state=None, opti
             share = len(own_rows) / len(batch)
             (objective.penalised(loss) * share).backward()
             total = (loss.detach() * share).reshape(1)
-            if group is not None:
+            if ranks is not None:
                 for weight in model.parameters():
                     if id(weight) not in own and weight.grad is not None:
-                        dist.all_reduce(weight.grad, group=group)
-                dist.all_reduce(total, group=group)
+                        dist.all_reduce(weight.grad)
+                dist.all_reduce(total)
             optimizer.set_rate(3e-3)
             optimizer.step()
             losses.append(float(total))

@@ -10,7 +10,7 @@ from cadc.embeddings.base.weights_file import size_of_file, stored_parts, write_
 from cadc.embeddings.initializers.mf import MFInitializer
 from cadc.embeddings.initializers.mf_bias import MFBiasInitializer
 from cadc.embeddings.initializers.random import RandomInitializer
-from tests.embeddings.sharded.steps import network_of
+from tests.embeddings.sharded.steps import network_of, own_ranks
 from tests.support.helpers import random_factors
 from tests.support.ranks import on_ranks
 
@@ -27,9 +27,9 @@ def given_to(name, log):
     return {"initializer": STARTS[name], "factors": None if name == "random" else factors}
 
 
-def network(name, log, group=None):
+def network(name, log, ranks=None):
     given = given_to(name, log)
-    return network_of(log, group, given["initializer"], given["factors"])
+    return network_of(log, ranks, given["initializer"], given["factors"])
 
 
 @pytest.mark.parametrize("name", STARTS)
@@ -39,7 +39,7 @@ def test_starts_as_the_whole_table_and_writes_the_same_file(name, log, tmp_path)
     batch = log.gather(log.rows("train")[:50])
 
     def own():
-        model = network(name, log, dist.group.WORLD).eval()
+        model = network(name, log, own_ranks()).eval()
         path = tmp_path / "model.safetensors" if dist.get_rank() == 0 else None
         parts = stored_parts(model)
         write_weights(parts, path)
@@ -59,7 +59,7 @@ def test_a_process_holds_its_part_of_the_rows(log, tmp_path):
     n_rows = sum(field.vocabulary_size for field in log.schema.fields)
 
     def own():
-        return [len(table.weight) for table in network("random", log, dist.group.WORLD).embeddings.tables]
+        return [len(table.weight) for table in network("random", log, own_ranks()).embeddings.tables]
 
     held = on_ranks(2, tmp_path, own)
     assert [sum(parts) for parts in zip(*held, strict=True)] == [n_rows]
@@ -71,7 +71,7 @@ def test_one_process_may_have_nothing_to_look_up(log, tmp_path):
 
     def own():
         rows = log.rows("train")[: 20 * dist.get_rank()]
-        vectors = network("random", log, dist.group.WORLD).embeddings(log.gather(rows))
+        vectors = network("random", log, own_ranks()).embeddings(log.gather(rows))
         vectors.square().sum().backward()
         return vectors.detach()
 

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-import torch.distributed as dist
 
-from tests.embeddings.sharded.steps import network_of, train
+from tests.embeddings.sharded.steps import network_of, own_ranks, train
 from tests.support.ranks import on_ranks
 
 
@@ -14,8 +13,8 @@ def test_losses_of_100_steps_are_those_of_one_process(log, tmp_path, n_processes
     expected, _ = train(network_of(log), log, 100, lazy)
 
     def own():
-        group = dist.group.WORLD
-        return train(network_of(log, group), log, 100, lazy, group)[0]
+        ranks = own_ranks()
+        return train(network_of(log, ranks), log, 100, lazy, ranks)[0]
 
     for losses in on_ranks(n_processes, tmp_path, own):
         assert torch.tensor(losses).sub(torch.tensor(expected)).abs().max() <= 1e-6
