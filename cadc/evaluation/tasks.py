@@ -14,7 +14,7 @@ from cadc.data.batches import EVALUATION_BATCH, whole_tiles
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
-from cadc.distributed.ranks import current_ranks
+from cadc.distributed.ranks import Portion, current_ranks
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.metrics.metric import Metric
@@ -119,11 +119,15 @@ class HeldOutRows(HeldOutPart):
         """Return logits and probabilities of some rows, float64, shape [n] each."""
         device = device_of(model)
         logits, probabilities = [torch.empty(0, dtype=torch.float64)], [torch.empty(0, dtype=torch.float64)]
-        for part in rows.split(EVALUATION_BATCH) if len(rows) else ():
+        parts = rows.split(EVALUATION_BATCH) if len(rows) else ()
+        for part in parts:
             own = model(self.log.gather(whole_tiles(part)).to(device)).cpu().double()
             logits.append(own[: len(part)])
             # Of whole tiles as well: the exponential of what is left over has other bits.
             probabilities.append(own.sigmoid()[: len(part)])
+        # Ranks that share tables look up together, the first one, whose portion is the largest, most often.
+        for _ in range(len(parts), -(-Portion.of_rank(0, current_ranks().size, len(self)).n // EVALUATION_BATCH)):
+            model(self.log.gather(whole_tiles(self.rows[:1])).to(device))
         return torch.cat(logits), torch.cat(probabilities)
 
     def table(self, model: Scorer) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cadc.distributed.follower import LOST, Join, end_with_standard_input, follow
 from cadc.distributed.placement import Placement, own_placement
+from cadc.distributed.ranks import Ranks
 from cadc.errors import MachineTrouble
 from cadc.execution.failure import as_cadc_error, is_trouble
 from cadc.ledger.identity import run_identity
@@ -44,6 +45,6 @@ def follow_runs(place: Placement) -> int:
                 f"run {job['run']} has the id {found} in process {place.rank}: code, plug-ins or data differ there; "
                 "install the same version everywhere and share CADC_DATA_DIR."
             )
-        take_part(settings, lambda: join(device_of(settings, place.local_rank)))
+        take_part(settings, lambda: join(device_of(settings, place.local_rank)), Ranks(place.rank, place.size))
 
     return follow(place, carry_out, lambda error: (str(as_cadc_error(error)), is_trouble(error)))

@@ -1,6 +1,7 @@
 """The parts of a run, made from its settings: log, sample, factors and model."""
 
 from collections.abc import Collection
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from cadc.data.prepare import prepare
 from cadc.data.schema import SIDES, Side
 from cadc.data.split.split import SPLITS
 from cadc.data.thinning import thinned
+from cadc.distributed.ranks import Ranks
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
 from cadc.evaluation.ranking import rows_before
@@ -121,20 +123,26 @@ def batch_columns(sample: Sample, fitted: Fitted | None) -> dict[str, Tensor]:
 
 
 def make_model(
-    settings: Settings, log: InteractionLog, fitted: Fitted | None, sample: Sample, views: FittedViews | None = None
+    settings: Settings,
+    log: InteractionLog,
+    fitted: Fitted | None,
+    sample: Sample,
+    views: FittedViews | None = None,
+    ranks: Ranks | None = None,
 ) -> Model:
-    """Return the model with its initial weights."""
+    """Return the model with its initial weights; `ranks` share the rows of its tables, None where it has all."""
     factors = fitted.factors if fitted else None
+    tables = partial(_tables, settings, log, factors, sample, ranks)
 
     def embeddings() -> EmbeddingCollection:
-        return _tables(settings, log, factors, sample, SIDES)[0]
+        return tables(SIDES)[0]
 
     def towers() -> dict[str, EmbeddingCollection]:
-        of_users, of_items = _tables(settings, log, factors, sample, ("user", "context"), ("item",))
+        of_users, of_items = tables(("user", "context"), ("item",))
         return {"user": of_users, "item": of_items}
 
     def items() -> EmbeddingCollection:
-        return _tables(settings, log, factors, sample, ("item",), names=("item",))[0]
+        return tables(("item",), names=("item",))[0]
 
     model = settings.model.build(
         embeddings=embeddings,
@@ -158,6 +166,7 @@ def _tables(
     log: InteractionLog,
     factors: Factors | CrossFitted | None,
     sample: Sample,
+    ranks: Ranks | None,
     *sides_of_each: tuple[Side, ...],
     names: Collection[str] | None = None,
 ) -> list[EmbeddingCollection]:
@@ -167,6 +176,7 @@ def _tables(
     """
     assert settings.initializer is not None and settings.scheme is not None
     seed, initializer, scheme = settings.seeds.weights, settings.initializer.build(), settings.scheme.build()
+    scheme.ranks = ranks
     start = initial_values(initializer, scheme, log, factors, sample.rows, torch_generator(seed, "tables"))
     return [
         EmbeddingCollection(log.schema, scheme, start, sides, torch_generator(seed, f"scheme {'+'.join(sides)}"), names)

@@ -10,6 +10,7 @@ from cadc.data.log import InteractionLog
 from cadc.distributed.ranks import current_ranks
 from cadc.embeddings.base.weights_file import stored_parts
 from cadc.embeddings.measured import measure_tables, table_bytes
+from cadc.embeddings.sharded.table import sharded_tables
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.schema_version import SCHEMA_VERSION
@@ -73,7 +74,7 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "code": source_version() | {"hash": code},
         "environment": environment()
         | ({"fleet": fit.fleet} if fit and fit.fleet > 1 else {})
-        | ({} if (ranks := current_ranks()).is_alone else {"ranks": ranks.facts()}),
+        | ({} if (ranks := current_ranks()).is_alone else {"ranks": ranks.facts() | {"tables": _tables(done)}}),
         "task": settings.task,
         "metrics": dict(done.metrics),
         "cost": _costs(done),
@@ -105,6 +106,11 @@ def record_of(settings: Settings, run_id: str, code: str, done: Done, folder: Pa
         "files": {path.name: file_hash(path) for path in sorted(folder.iterdir())},
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _tables(done: Done) -> str:
+    """Return how several ranks held the tables of a model."""
+    return "sharded" if sharded_tables(done.model) else "replicated"
 
 
 def _penalties(fitted: Sequence[Fitted]) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from cadc.data.log import InteractionLog
-from cadc.distributed.ranks import current_ranks
+from cadc.distributed.ranks import Ranks, current_ranks
 from cadc.embeddings.base.weights_file import stored_parts, write_weights
 from cadc.evaluation.tasks import BY_TASK
 from cadc.factorization.fitted_rows import Fitted
@@ -29,6 +29,7 @@ from cadc.pipeline.evaluate import evaluate, require_labels, score
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.pipeline.several import crew_of
+from cadc.pipeline.sharding import require_shared, shares_tables
 from cadc.provenance.costs import Stopwatch, separate_memory
 from cadc.provenance.energy import EnergyMeter, metering
 from cadc.provenance.threads import threads
@@ -72,26 +73,28 @@ def run(
         metering(settings.measures_energy, is_whole) as energy,
         crew_of(settings, run_id) as crew,
     ):
-        begun = begin(settings)
+        begun = begin(settings, crew.shares)
         with crew.together():
             with begun.watch.stage("train_s"):
                 fit = train(settings, begun.model, begun.log, begun.sample, begun.fitted, checkpoints, tell)
             end(settings, run_id, code, folder, begun, fit, energy)
 
 
-def take_part(settings: Settings, join: Callable[[], AbstractContextManager[object]]) -> None:
+def take_part(settings: Settings, join: Callable[[], AbstractContextManager[object]], ranks: Ranks) -> None:
     """Do the part of a run that each rank but the first one has; see `cadc.pipeline.several`.
 
     Parameters
     ----------
     settings : of the run.
     join : joins the ranks once this process is ready to train.
+    ranks : that it will join, seen from this process.
     """
     with threads(settings.threads):
-        begun = begin(settings)
+        begun = begin(settings, ranks if shares_tables(settings) else None)
         with join():
             train(settings, begun.model, begun.log, begun.sample, begun.fitted)
             score(begun.model, begun.log, settings.evaluated, settings.task)
+            write_weights(stored_parts(begun.model), None)
 
 
 @dataclass(frozen=True)
@@ -115,16 +118,22 @@ class Begun:
     watch: Stopwatch
 
 
-def begin(settings: Settings) -> Begun:
-    """Carry out the stages of a run before the training of its model."""
+def begin(settings: Settings, ranks: Ranks | None = None) -> Begun:
+    """Carry out the stages of a run before the training of its model.
+
+    Parameters
+    ----------
+    settings : of the run.
+    ranks : that share the rows of its tables; None where this process has all of them.
+    """
     # Components of cadc draw from generators that they are given; the dropout of a plug-in may not.
     torch.manual_seed(derive_seed(settings.seeds.weights, "global"))
     log = open_log(settings)
     require_labels(log, settings.task)
-    return made_of(settings, log)
+    return made_of(settings, log, ranks)
 
 
-def made_of(settings: Settings, log: InteractionLog) -> Begun:
+def made_of(settings: Settings, log: InteractionLog, ranks: Ranks | None = None) -> Begun:
     """Carry out the stages of a run before the training of its model on a log that is open, or a segment of one."""
     watch = Stopwatch()
     # Checked before a factorisation, which may take minutes, or miss the same field and give other advice.
@@ -136,7 +145,8 @@ def made_of(settings: Settings, log: InteractionLog) -> Begun:
     views = fit_log_views(settings, log, sample)
     log = with_numbers(settings, log, views, sample)
     with watch.stage("initialise_s"):
-        model = make_model(settings, log, fitted, sample, views)
+        model = make_model(settings, log, fitted, sample, views, ranks)
+        require_shared(model, ranks)
     return Begun(log, sample, model, before_sampling, fitted, views, watch)
 
 

@@ -10,6 +10,7 @@ from cadc.distributed.placement import Placement, own_placement
 from cadc.distributed.ranks import ALONE, Ranks
 from cadc.errors import NotTogether, UsageError
 from cadc.pipeline.settings import Settings
+from cadc.pipeline.sharding import require_shareable_tables, shares_tables
 from cadc.training.device import device_of_accelerator
 
 FOLLOWER = "cadc.execution.follower"
@@ -49,6 +50,7 @@ def require_several(settings: Settings, place: Placement | None) -> None:
         raise UsageError(
             f"{given} was given, but the segments of a stream are trained in one process; leave trainer.devices out."
         )
+    require_shareable_tables(settings)
     if int(settings.fit.option("fleet")) > 1:
         raise UsageError(
             f"{given} trains one run in several processes, and trainer.fleet={settings.fit.option('fleet')} several "
@@ -86,6 +88,13 @@ class Crew:
 
     def __init__(self, settings: Settings, run_id: str, leader: Leader | None) -> None:
         self.settings, self.run_id, self.leader = settings, run_id, leader
+
+    @property
+    def shares(self) -> Ranks | None:
+        """The ranks that share the rows of tables, seen from this one, before they join; None where nobody shares."""
+        if self.leader is None or not shares_tables(self.settings):
+            return None
+        return Ranks(0, self.leader.size)
 
     @contextmanager
     def together(self) -> Iterator[Ranks]:

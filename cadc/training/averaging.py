@@ -39,7 +39,14 @@ class WeightAverage:
     @property
     def nbytes(self) -> int:
         """Size of what is kept beside the weights."""
-        return sum(value.nbytes for value in (*self._averages.values(), *self._counted.values()))
+        return sum(self.bytes_of_weights().values())
+
+    def bytes_of_weights(self) -> dict[int, int]:
+        """Return the size of what is kept beside each weight, by the weight's id."""
+        return {
+            id(weight): self._averages[name].nbytes + (self._counted[name].nbytes if name in self._counted else 0)
+            for name, weight in self._weights.items()
+        }
 
     @torch.no_grad()
     def before_step(self) -> None:

@@ -14,6 +14,9 @@ from cadc.storage.lease import Lease
 from cadc.storage.under_lease import fenced, put_empty_folder
 from cadc.terminal.progress import say
 
+BESIDE = "shards-"
+"""How the names of sub-folders begin that belong to a checkpoint."""
+
 
 class CheckpointFolder:
     """The newest checkpoint of a fit; the previous one is deleted once the newer one is complete.
@@ -49,11 +52,33 @@ class CheckpointFolder:
             self._save(write)
             return
         with fenced(self.lease):
-            for folder in reversed([self.folder, *self.folder.parents]):
-                # The folder of the lease itself is not made anew if it was removed.
-                if self.lease.folder in folder.parents:
-                    put_empty_folder(self.lease, folder)
+            self._put_folder(self.folder, self.lease)
             self._save(write)
+
+    def make(self, name: str) -> None:
+        """Make an empty sub-folder for what belongs to the next checkpoint.
+
+        Raises
+        ------
+        Lost : if another process took the run over.
+        """
+        if self.lease is None:
+            (self.folder / name).mkdir(parents=True)
+            return
+        with fenced(self.lease):
+            self._put_folder(self.folder / name, self.lease)
+
+    def keep(self, name: str | None) -> None:
+        """Remove the sub-folders of older checkpoints that `make` made, all but the one of this name."""
+        for path in self.folder.glob(f"{BESIDE}*"):
+            if path.name != name:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _put_folder(self, folder: Path, lease: Lease) -> None:
+        for part in reversed([folder, *folder.parents]):
+            # The folder of the lease itself is not made anew if it was removed.
+            if lease.folder in part.parents:
+                put_empty_folder(lease, part)
 
     def _save(self, write: Callable[[Path], None]) -> None:
         before = self._kept()

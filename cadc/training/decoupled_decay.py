@@ -53,7 +53,7 @@ class DecoupledDecay:
         """Replace the gradients of all ranks that share a batch by their sum."""
         if self._weights:
             gradients = self._gradients or [None] * len(self._weights)
-            self._gradients, _ = replicas.summed(gradients, self._weights, self._weights[0].new_zeros(()))
+            self._gradients = replicas.summed_unless_shared(gradients, self._weights)
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:

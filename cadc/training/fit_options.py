@@ -54,6 +54,8 @@ class FitOptions:
     strategy : how they do so: `ddp` gives each the whole model and a share of every batch. `auto` does so where there
         are several devices, or torchrun started several processes; those that srun started need `ddp` to be spelled
         out, without which they work on the runs of a sweep side by side.
+    tables : `sharded` lets the processes of a run share the rows of uncompressed tables and their state of the
+        optimiser, see `cadc.embeddings.sharded`; `replicated` gives each process all rows. One process has all of them.
     checkpoint_minutes : minutes between checkpoints within an epoch; every epoch ends with one in any case.
     progress : whether to show a progress bar.
     fleet : most runs of a sweep that are trained together as one batched program, see `cadc.training.fleet`; 1 trains
@@ -65,7 +67,7 @@ class FitOptions:
         `cadc.training.callbacks.hooks.Hooks`.
     """
 
-    without_effect = ("accelerator", "devices", "strategy", "checkpoint_minutes", "progress", "fleet")
+    without_effect = ("accelerator", "devices", "strategy", "tables", "checkpoint_minutes", "progress", "fleet")
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class FitOptions:
         accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto",
         devices: int = 1,
         strategy: Literal["auto", "ddp"] = "auto",
+        tables: Literal["replicated", "sharded"] = "replicated",
         checkpoint_minutes: float = 10.0,
         progress: bool = True,
         fleet: int = 1,
@@ -111,7 +114,7 @@ class FitOptions:
         self.max_epochs, self.patience, self.grace_steps = max_epochs, patience, grace_steps
         self.validation_rate, self.max_seconds = validation_rate, max_seconds
         self.accelerator, self.progress = accelerator, progress
-        self.devices, self.strategy = devices, strategy
+        self.devices, self.strategy, self.tables = devices, strategy, tables
         if shuffle not in ("rows", "blocks"):
             raise UsageError(f"trainer.shuffle is {shuffle!r}; it must be rows or blocks.")
         self.lazy_tables = lazy_tables

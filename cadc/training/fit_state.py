@@ -173,8 +173,16 @@ class FitState:
 
     def optimizer_bytes(self) -> int:
         """Return the size of the optimiser's state, and of averaged weights."""
-        kept = sum(value.nbytes for values in self.optimizer.state.values() for value in values.values())
-        return kept + self.average_bytes
+        of_weights = {
+            id(weight): sum(value.nbytes for value in values.values())
+            for weight, values in self.optimizer.state.items()
+        }
+        if self._replicas is None:
+            return sum(of_weights.values()) + self.average_bytes
+        if self._average is not None:
+            for number, n_bytes in self._average.bytes_of_weights().items():
+                of_weights[number] = of_weights.get(number, 0) + n_bytes
+        return self._replicas.bytes_in_all(of_weights)
 
     @property
     def average_bytes(self) -> int:

@@ -28,6 +28,10 @@ class Optimizer(Protocol):
     def state(self) -> Mapping[Any, Any]:
         """What it keeps of each weight, by name."""
 
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The weights in groups, as `params`, with their options."""
+
     def zero_grad(self) -> None:
         """Forget the gradients."""
 

@@ -10,6 +10,7 @@ import torch
 from cadc.data.batches import BatchLoader
 from cadc.errors import DamagedCheckpoint
 from cadc.training.checkpoints import CheckpointFolder
+from cadc.training.ddp.shard_checkpoint import ShardCheckpoint
 from cadc.training.fit_state import FitState
 from cadc.training.random_state import random_state, set_random_state, share_random_state
 
@@ -27,6 +28,7 @@ class Resumption:
     def __init__(self, state: FitState, loader: BatchLoader, folder: CheckpointFolder | None, minutes: float) -> None:
         self.state, self.loader = state, loader
         self.folder, self.minutes = folder, minutes
+        self._shards = ShardCheckpoint(state.model, state.optimizer, folder, loader.ranks)
         self._seconds_before = 0.0
         self._started = self._saved = time.monotonic()
 
@@ -37,19 +39,22 @@ class Resumption:
 
     @property
     def is_due(self) -> bool:
-        """Whether a checkpoint within the epoch is due."""
-        return self.folder is not None and time.monotonic() - self._saved >= 60 * self.minutes
+        """Whether a checkpoint within the epoch is due; ranks that write it together hear of it from the first."""
+        is_due = self.folder is not None and time.monotonic() - self._saved >= 60 * self.minutes
+        return self.loader.ranks.first_says(is_due) if self._shards.is_shared else is_due
 
     def save(self) -> None:
         """Save the fit."""
-        if self.folder is not None:
+        if self.folder is not None or self._shards.is_shared:
             content = {
-                **self.state.state_dict(),
+                **self._shards.saved(self.state.state_dict()),
                 "loader": self.loader.state_dict(),
                 "random": random_state(),
                 "seconds": self.seconds,
             }
-            self.folder.save(lambda path: write_checkpoint(content, path))
+            if self.folder is not None:
+                self.folder.save(lambda path: write_checkpoint(content, path))
+                self._shards.discard_older(content)
         self._saved = time.monotonic()
 
     def resume(self) -> bool:
@@ -66,6 +71,7 @@ class Resumption:
             return False
         try:
             content = torch.load(path or io.BytesIO(saved or b""), weights_only=True, map_location="cpu")
+            content = self._shards.restored(content)
             self.state.load_state_dict(content)
             self.loader.load_state_dict(content["loader"])
             set_random_state(content["random"])

@@ -11,13 +11,14 @@ gradients. Lightning's launchers run the whole program in each process, and so p
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from cadc.distributed.ranks import Ranks
 from cadc.embeddings.schemes.full import UncompressedTable
+from cadc.embeddings.sharded.table import sharded_weights
 from cadc.errors import MachineTrouble
 from cadc.training.ddp.row_dropout import RowDropout
 from cadc.training.random_state import share_random_state
@@ -31,14 +32,16 @@ class Replicas:
 
     Parameters
     ----------
-    model : on its device; the same on all ranks.
+    model : on its device; the same on all ranks, but for tables that they share.
     ranks : that train it.
     """
 
     def __init__(self, model: nn.Module, ranks: Ranks) -> None:
         self.model, self.ranks = model, ranks
         self.dropout = RowDropout(model)
-        self._weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self._shared = sharded_weights(model)
+        """Ids of the weights of which each rank has its own rows, whose gradients are summed in look-ups."""
+        self._weights = [w for w in model.parameters() if w.requires_grad and id(w) not in self._shared]
 
     def begin(self, rows: Tensor) -> None:
         """Give all ranks the weights and the random generators of the first one.
@@ -57,7 +60,7 @@ class Replicas:
                 f"process {self.ranks.rank} of the training drew other rows than the first one; install the same "
                 "versions of all packages everywhere."
             )
-        state = [*self.model.parameters(), *self.model.buffers()]
+        state = [w for w in (*self.model.parameters(), *self.model.buffers()) if id(w) not in self._shared]
         shapes = "\n".join(f"{tuple(value.shape)} {value.dtype}" for value in state).encode()
         if self.ranks.bytes_of_first(shapes) != shapes:
             raise MachineTrouble(
@@ -75,6 +78,25 @@ class Replicas:
             weight.grad = gradient
         return total
 
+    def summed_unless_shared(
+        self, gradients: Sequence[Tensor | None], weights: Sequence[Tensor]
+    ) -> list[Tensor | None]:
+        """Return the sums over ranks of gradients, those of shared weights as they are, which look-ups have summed."""
+        replicated = [n for n, weight in enumerate(weights) if id(weight) not in self._shared]
+        found = list(gradients)
+        if replicated:
+            own = [weights[n] for n in replicated]
+            sums, _ = self.summed([found[n] for n in replicated], own, own[0].new_zeros(()))
+            for n, total in zip(replicated, sums, strict=True):
+                found[n] = total
+        return found
+
+    def bytes_in_all(self, of_weights: Mapping[int, int]) -> int:
+        """Return the sum of bytes by the id of a weight; those of weights that ranks share are added over ranks."""
+        shared = sum(n_bytes for number, n_bytes in of_weights.items() if number in self._shared)
+        in_all = int(self.ranks.sum_(torch.tensor([shared])))
+        return sum(of_weights.values()) - shared + in_all
+
     def summed(
         self, gradients: Sequence[Tensor | None], weights: Sequence[Tensor], beside: Tensor
     ) -> tuple[list[Tensor | None], Tensor]:
@@ -83,7 +105,7 @@ class Replicas:
         Parameters
         ----------
         gradients : of the weights, None for one that the loss does not depend on; its sum is None where all are.
-        weights : of the gradients.
+        weights : of the gradients, none of which is shared.
         beside : the number, shape [].
         """
         # A rank whose rows look nothing up in a table has no gradient, and takes part all the same.

@@ -3,7 +3,6 @@
 import torch.distributed as dist
 
 from cadc.data.batches import BatchLoader
-from cadc.distributed.ranks import Ranks
 from cadc.embeddings.base.statistics import Statistics
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
@@ -23,11 +22,6 @@ def network_of(log, ranks=None, initializer=None, factors=None, dim=4, **options
     embeddings = EmbeddingCollection(log.schema, scheme, values)
     options = {"factors": None, "views": None, "linear": True} | options
     return DLRM(embeddings, len(log.schema.dense), torch_generator(0, "network"), schema=log.schema, **options)
-
-
-def own_ranks():
-    """Return the ranks of the default process group, as this process sees them."""
-    return Ranks(dist.get_rank(), dist.get_world_size())
 
 
 def in_tables(model):

@@ -5,12 +5,13 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save
 
+from cadc.distributed.ranks import current_ranks
 from cadc.embeddings.base.serving_state import stored_state
 from cadc.embeddings.base.weights_file import size_of_file, stored_parts, write_weights
 from cadc.embeddings.initializers.mf import MFInitializer
 from cadc.embeddings.initializers.mf_bias import MFBiasInitializer
 from cadc.embeddings.initializers.random import RandomInitializer
-from tests.embeddings.sharded.steps import network_of, own_ranks
+from tests.embeddings.sharded.steps import network_of
 from tests.support.helpers import random_factors
 from tests.support.ranks import on_ranks
 
@@ -39,7 +40,7 @@ def test_starts_as_the_whole_table_and_writes_the_same_file(name, log, tmp_path)
     batch = log.gather(log.rows("train")[:50])
 
     def own():
-        model = network(name, log, own_ranks()).eval()
+        model = network(name, log, current_ranks()).eval()
         path = tmp_path / "model.safetensors" if dist.get_rank() == 0 else None
         parts = stored_parts(model)
         write_weights(parts, path)
@@ -59,7 +60,7 @@ def test_a_process_holds_its_part_of_the_rows(log, tmp_path):
     n_rows = sum(field.vocabulary_size for field in log.schema.fields)
 
     def own():
-        return [len(table.weight) for table in network("random", log, own_ranks()).embeddings.tables]
+        return [len(table.weight) for table in network("random", log, current_ranks()).embeddings.tables]
 
     held = on_ranks(2, tmp_path, own)
     assert [sum(parts) for parts in zip(*held, strict=True)] == [n_rows]
@@ -71,7 +72,7 @@ def test_one_process_may_have_nothing_to_look_up(log, tmp_path):
 
     def own():
         rows = log.rows("train")[: 20 * dist.get_rank()]
-        vectors = network("random", log, own_ranks()).embeddings(log.gather(rows))
+        vectors = network("random", log, current_ranks()).embeddings(log.gather(rows))
         vectors.square().sum().backward()
         return vectors.detach()
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tests.embeddings.sharded.steps import network_of, own_ranks, train
+from cadc.distributed.ranks import current_ranks
+from tests.embeddings.sharded.steps import network_of, train
 from tests.support.ranks import on_ranks
 
 
@@ -13,7 +14,7 @@ def test_losses_of_100_steps_are_those_of_one_process(log, tmp_path, n_processes
     expected, _ = train(network_of(log), log, 100, lazy)
 
     def own():
-        ranks = own_ranks()
+        ranks = current_ranks()
         return train(network_of(log, ranks), log, 100, lazy, ranks)[0]
 
     for losses in on_ranks(n_processes, tmp_path, own):
