@@ -2,13 +2,12 @@
 
 import argparse
 import glob
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cadc.cli.folders import OUTPUTS, RESULTS
 from cadc.cli.output import show
-from cadc.errors import CadcError, UsageError, shown
+from cadc.errors import CadcError, UsageError
 from cadc.paths import user_path
 from cadc.terminal.progress import say
 
@@ -121,14 +120,9 @@ def _send_experiment(ledger: "Ledger", logger: "WandbLogger", arguments: argpars
 
 def _runs_of(folder: Path) -> list[str]:
     """Return the ids of the runs of a folder of results; empty if there are no results."""
-    path = folder / "provenance.json"
-    if not path.exists():
+    from cadc.reporting.provenance import PROVENANCE, read_provenance, runs_of
+
+    if not (folder / PROVENANCE).exists():
         return []
-    try:
-        arms = json.loads(path.read_text())["runs"]
-        found = list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))
-        if outside := [run_id for run_id in found if Path(run_id).name != run_id]:
-            raise ValueError(f"{shown(outside[0])} is not the id of a run")
-        return found
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CadcError(f"{path} does not list its runs ({error!r}); `cadc report` writes it again.") from error
+    arms = runs_of(folder, read_provenance(folder))
+    return list(dict.fromkeys(run_id for ids in arms.values() for run_id in ids))

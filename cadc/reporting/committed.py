@@ -1,6 +1,5 @@
 """Results as they are: an experiment and its runs, read from a folder of results alone."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from cadc.experiment.references import read_choosing, read_references
 from cadc.ledger.store import Record
 from cadc.paths import regular_file
 from cadc.reporting.lookup import RECORDS, committed_records
-from cadc.reporting.provenance import PROVENANCE
+from cadc.reporting.provenance import PROVENANCE, read_provenance, runs_of
 
 
 def read_results(folder: Path) -> tuple[Experiment, list[tuple[str, Record]]]:
@@ -34,16 +33,16 @@ def read_results(folder: Path) -> tuple[Experiment, list[tuple[str, Record]]]:
     CadcError : if a file is missing or damaged, or a run has no record.
     """
     path = folder / PROVENANCE
+    found = read_provenance(folder)
+    runs = runs_of(folder, found)
     try:
-        found = json.loads(regular_file(path).read_bytes())
-        runs = {str(arm): [str(run_id) for run_id in ids] for arm, ids in found["runs"].items()}
         experiment = _experiment(folder, found, list(runs))
     except UsageError as error:
         raise CadcError(f"{path} cannot be used: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CadcError(
-            f"{path} does not say which runs these results are of ({one_line(repr(error))}); restore it, or name the "
-            "experiment instead of the folder."
+            f"{path} does not say what was asked for ({one_line(repr(error))}); restore it, or name the experiment "
+            "instead of the folder."
         ) from error
     records = {record["id"]: record for record in committed_records(folder)}
     wanted = [(arm, run_id) for arm, ids in runs.items() for run_id in ids]

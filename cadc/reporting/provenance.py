@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cadc.configuration.nested import part
+from cadc.errors import CadcError, one_line, reason
 from cadc.experiment import Experiment
 from cadc.ledger.record_hash import with_seal
+from cadc.paths import regular_file
 from cadc.provenance.environment import source_version
 from cadc.provenance.fingerprint import file_hash
 
@@ -49,6 +51,45 @@ def write_provenance(provenance: Mapping[str, Any], folder: Path) -> None:
 def text_of(provenance: Mapping[str, Any]) -> str:
     """Return the text of `provenance.json`."""
     return json.dumps(provenance, indent=1) + "\n"
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Return the content of the `provenance.json` in a folder of results, whoever wrote it.
+
+    Raises
+    ------
+    CadcError : if the file is missing, or is not a JSON object.
+    """
+    path = folder / PROVENANCE
+    try:
+        found = json.loads(regular_file(path).read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("it is not an object")
+    except (OSError, ValueError, RecursionError) as error:
+        why = reason(error) if isinstance(error, OSError) else one_line(str(error))
+        raise CadcError(f"{path} cannot be read ({why}); restore the file, or report again.") from error
+    return found
+
+
+def runs_of(folder: Path, provenance: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the ids of the runs of results by arm, as their `provenance.json` lists them.
+
+    Raises
+    ------
+    CadcError : if it lists none, or what is no id of a run.
+    """
+    arms = provenance.get("runs")
+    ids = list(arms.values()) if isinstance(arms, dict) else [None]
+    if not all(isinstance(own, list) and all(map(_is_id, own)) for own in ids):
+        raise CadcError(
+            f"{folder / PROVENANCE} does not list the runs that these results are of; restore the file, or report "
+            "again."
+        )
+    return {str(arm): list(own) for arm, own in arms.items()} if isinstance(arms, dict) else {}
+
+
+def _is_id(found: Any) -> bool:
+    return isinstance(found, str) and Path(found).name == found
 
 
 def sealed_hash(path: Path) -> str | None:

@@ -141,7 +141,7 @@ def test_results_that_name_no_runs_are_a_sentence(small, wandb_server):
     Path("results/small/provenance.json").write_text("[]")
     answer = cadc("sync", "--experiment", small)
     assert answer.status == 1
-    assert "provenance.json does not list its runs" in answer.sentence
+    assert "provenance.json cannot be read (it is not an object)" in answer.sentence
 
 
 def test_an_empty_ledger_sends_nothing(wandb_server):

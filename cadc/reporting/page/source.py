@@ -1,6 +1,5 @@
 """What a page shows: an experiment's results as they lie in their folder, or runs of the ledger."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from cadc.reporting.comparisons.kept import FILE as COMPARISON
 from cadc.reporting.comparisons.kept import kept_comparison
 from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.points import Point, points
-from cadc.reporting.provenance import PROVENANCE
+from cadc.reporting.provenance import PROVENANCE, read_provenance, runs_of
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
@@ -82,7 +81,7 @@ def from_results(folder: Path) -> Source:
     ------
     CadcError : if a file cannot be read, or does not belong to the others.
     """
-    known = _provenance(folder)
+    known = read_provenance(folder)
     table = _table(folder / TABLE)
     runs = _runs(folder, known)
     found: dict[str, Any] = {key: str(known.get(key, "")) for key in ("title", "claim", "source", "command")}
@@ -148,17 +147,6 @@ def without_runs(table: pd.DataFrame) -> list[int]:
     return [at for at, row in enumerate(table.to_dict("records")) if row["seeds"] == 0 and not is_empty(row[MISSING])]
 
 
-def _provenance(folder: Path) -> dict[str, Any]:
-    path = folder / PROVENANCE
-    try:
-        found = json.loads(regular_file(path).read_bytes())
-        if not isinstance(found, dict):
-            raise ValueError("it is not an object")
-    except (OSError, ValueError, RecursionError) as error:
-        raise CadcError(f"{path} cannot be read ({one_line(str(error))}); restore the file or report again.") from error
-    return found
-
-
 def _table(path: Path) -> pd.DataFrame:
     try:
         table = as_written(pd.read_csv(regular_file(path), float_precision="round_trip"))
@@ -175,7 +163,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _runs(folder: Path, known: Mapping[str, Any]) -> list[tuple[str, Record]]:
     """Return arm and record of each run, in the order of the table."""
     by_id = {record["id"]: record for record in committed_records(folder)}
-    arms = known.get("runs", {})
+    arms = runs_of(folder, known) if "runs" in known else {}
     if missing := [run for ids in arms.values() for run in ids if run not in by_id]:
         raise CadcError(
             f"{folder / PROVENANCE} names run {shown(missing[0])}, which {folder / RECORDS} does not hold; "
