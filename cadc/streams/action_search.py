@@ -40,7 +40,7 @@ class ActionSearch(Policy):
         best, highest = None, reference
         for number in range(1, self.evaluations):
             action = self.best if number == 1 and self.best is not None else self.propose(number, state)
-            found = sizes_of_action(state, action)
+            found = self.sizes_of(state, action)
             value = state.value_of(found, self.steps)
             self.note(action, found, (value - reference) / max(abs(reference), 1e-12))
             if value > highest:
@@ -48,6 +48,10 @@ class ActionSearch(Policy):
         # An action is kept over a segment in which equal sizes are best.
         self.best = self.best if best is None else best
         return sizes
+
+    def sizes_of(self, state: StreamState, action: Tensor) -> Sizes:
+        """Return the sizes of an action."""
+        return sizes_of_action(state, action)
 
     def begin(self, state: StreamState, sizes: Sizes) -> None:
         """Begin a segment, of which equal sizes were tried."""

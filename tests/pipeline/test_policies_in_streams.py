@@ -17,6 +17,7 @@ from tests.support.commands import TINY, cadc, folders
 
 STREAM = ("data/split=segments", "data.split.n=3", "embedding.dim=16", "stream.mean_size=4")
 SMALL = {
+    "bet": ("policy.evaluations=4", "policy.finalists=1"),
     "scall": ("policy.evaluations=3", "policy.width=8"),
     "search_random": ("policy.evaluations=3",),
     "search_tpe": ("policy.evaluations=3", "policy.startup=1"),

@@ -14,6 +14,7 @@ from cadc.errors import UsageError
 from cadc.testing import check_policy, made_up_state
 
 SMALL = {
+    "bet": ("policy.evaluations=6", "policy.finalists=1", "policy.candidates=4"),
     "scall": ("policy.width=8", "policy.groups=4", "policy.evaluations=3"),
     "search_random": ("policy.evaluations=4",),
     "search_tpe": ("policy.evaluations=4", "policy.startup=1"),
