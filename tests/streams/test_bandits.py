@@ -94,6 +94,21 @@ def test_forgetting_pays_where_rewards_change_and_costs_little_where_they_do_not
     assert mean(1.0, 0, n_steps=1600) < 2.6 * mean(1.0, 0, n_steps=400)
 
 
+@pytest.mark.parametrize("thompson", [False, True])
+def test_regret_against_changes_grows_as_the_theory_says(thompson):
+    n_changes, features = 5, 2
+    variation = n_changes * np.hypot(0.8, 0.8)
+
+    def mean(n_steps, forgets):
+        discount = 1 - (variation / (features * n_steps)) ** (2 / 3) if forgets else 1.0
+        rngs = [np.random.default_rng(seed) for seed in range(3)]
+        return np.mean([regret(Chooser(discount, thompson), n_steps, n_changes, rng) for rng in rngs])
+
+    # At the discount of the theory regret is of order T^(2/3); what never forgets loses a share of all steps.
+    assert mean(1600, forgets=True) / mean(400, forgets=True) < 1.15 * 4 ** (2 / 3)
+    assert mean(1600, forgets=False) / mean(400, forgets=False) > 0.8 * 4
+
+
 def test_what_it_has_learnt_goes_on_elsewhere():
     rng = np.random.default_rng(2)
     one, other = DiscountedLinearBandit(3), DiscountedLinearBandit(3)

@@ -1,7 +1,11 @@
 """Sizes by the rank of frequencies."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cadc.streams.power_law import by_rank, sizes_of_action
 from cadc.testing import made_up_state
@@ -38,3 +42,23 @@ def test_the_second_and_third_number_make_sizes_alike_or_steep():
     most = state.counts["item"].argsort(descending=True)
     assert int(sizes["item"][most[0]]) == 12
     assert int(sizes["item"][most[-1]]) == 1
+
+
+@given(
+    st.lists(st.integers(0, 500), min_size=2, max_size=40),
+    st.lists(st.integers(0, 500), min_size=2, max_size=40),
+    st.lists(st.floats(0, 1), min_size=3, max_size=3),
+    st.data(),
+)
+@settings(deadline=None, max_examples=80)
+def test_any_action_meets_any_budget_exactly(users, items, action, data):
+    n, most = len(users) + len(items), data.draw(st.integers(1, 20))
+    total = data.draw(st.integers(n, (most + 1) * n))
+    counts = {"user": torch.tensor(users), "item": torch.tensor(items)}
+    state = replace(made_up_state(0), counts=counts, total=total, most=most)
+    sizes = sizes_of_action(state, torch.tensor(action))
+    state.require_within(sizes, "test")
+    assert sum(int(own.sum()) for own in sizes.values()) == min(total, most * n)
+    for side, own in sizes.items():
+        by_rank = own[counts[side].argsort(descending=True, stable=True)]
+        assert bool((by_rank.diff() <= 1).all())  # rarer, not longer, but for what is left over

@@ -22,10 +22,10 @@ class Dess(Policy):
 
     The context of a row is 1, the diversity of what it meets in this segment, the logarithm of its frequency, and its
     size. Two arms, to keep its size or to grow, have an estimate each, which forgets earlier segments
-    (`DiscountedLinearBandit`). Rows grow in the order of what growing is expected to bring more than keeping; those of
-    which it is more than nothing come first, and the others follow as long as the budget lasts. The reward of a row's
-    arm is 1 if its mean loss on validation is below the recent mean of its side, else 0. Where new rows leave no room,
-    rows that were not met lately and rarely before are cut down.
+    (`DiscountedLinearBandit`). Rows grow in the order of what growing is expected to bring more than keeping, the more
+    frequent first among equals; those of which it is more than nothing come first, and the others follow as long as the
+    budget lasts. The reward of a row's arm is 1 if its mean loss on validation is below the recent mean of its side,
+    else 0. Where new rows leave no room, rows that were not met lately, and rarely before, are cut down.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ class Dess(Policy):
         base = self._base(state)
         gain = torch.cat([self._gain(side, own, state) for side, own in self._contexts(state, base).items()])
         sizes = torch.cat(list(base.values()))
-        order = gain.argsort(descending=True, stable=True)
+        by_count = torch.cat(list(state.counts.values())).argsort(descending=True, stable=True)
+        order = by_count[gain[by_count].argsort(descending=True, stable=True)]
         sizes = doubled(sizes, state.total, state.most, order, int((gain > 0).sum()))
         return dict(zip(base, sizes.split([len(own) for own in base.values()]), strict=True))
 
