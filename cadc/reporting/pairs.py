@@ -13,6 +13,9 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
     """Return the row of the same data set that this row is compared with; the row itself if it is the reference."""
     found = [other for other in rows if other.arm == reference.arm]
     found = [other for other in found if _data(other) == _data(row)]
+    if row.columns["policy"] is not None:
+        # A policy is held against another of the same model.
+        found = [other for other in found if other.columns["model"] == row.columns["model"]]
     named = {"rate": reference.rate, "embedding": reference.embedding, "mean_size": reference.mean_size}
     for column, value in named.items():
         if value is not None:

@@ -51,7 +51,8 @@ class StreamProgress:
         tensors = {f"model/{name}": value.contiguous() for name, value in (self.weights or {}).items()}
         tensors |= {f"counts/{side}": value for side, value in self.counts.items()}
         tensors |= {f"sizes/{side}": value for side, value in (self.sizes or {}).items()}
-        tensors |= {f"policy/{name}": value for name, value in self.policy.state().items()}
+        # A policy may know one tensor by two names, which a file may not.
+        tensors |= {f"policy/{name}": value.clone() for name, value in self.policy.state().items()}
         tensors |= {"reservoir/rows": torch.from_numpy(self.reservoir.rows)}
         tensors |= {"reservoir/keys": torch.from_numpy(self.reservoir.keys)}
         if self.tables:
