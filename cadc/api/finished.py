@@ -76,7 +76,7 @@ class Run:
 
         Where the run ranks items it has `rank` in place of label and probability: that of each held-out item among all
         that its user has not met, from 1. Columns such as `user_rows_sample` count the training rows of its user and
-        item.
+        item; `user_surprise` and `user_conditional_surprise` say how coherent the user is.
 
         Raises
         ------

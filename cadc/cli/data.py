@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
     from cadc.data.layouts.layout import Layout
-    from cadc.data.log import InteractionLog
-    from cadc.data.schema import EntitySide
     from cadc.data.sources.published import PublishedFiles
     from cadc.data.sources.source import Source
 
@@ -26,8 +23,6 @@ LAYOUTS = {
     "lightgcn": "cadc.data.layouts.lightgcn.LightGCNFiles",
 }
 """Class of each layout that is written."""
-MOST_RATINGS = 11
-"""Different ratings whose shares are shown one by one."""
 DESCRIPTION = "description.txt"
 """File of what describe prints."""
 OF_A_CONFIGURATION = ("describe", "export")
@@ -141,28 +136,27 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _describe(name: str, overrides: list[str], output: str | None) -> None:
-    from cadc.data.schema import entity_sides
+    from cadc.data.schema import ENTITY_FIELDS, entity_sides
+    from cadc.data.split.segments import SegmentSplit
+    from cadc.data.streams import Stream
     from cadc.pipeline.build import open_log
     from cadc.pipeline.settings import Settings
     from cadc.reporting.drawn.activity import write_activity_figure
+    from cadc.reporting.written.description import description
     from cadc.storage.output_files import check_output_folder, put_in_place
 
     # Two tables, or two thresholds of one log, have folders of their own.
     folder = user_path(output or output_folder(f"data/{name}", overrides))
     check_output_folder(folder)
-    log = open_log(Settings.compose([f"data={name}", *overrides]))
+    settings = Settings.compose([f"data={name}", *overrides])
+    log = open_log(settings)
     sides = list(entity_sides(log.schema))
+    split = settings.split.build()
+    stream = None
+    if isinstance(split, SegmentSplit) and len(sides) == len(ENTITY_FIELDS):
+        stream = Stream(log, split, settings.seeds.split, settings.task == "ranking")
     # Printed together, or not at all if a column is damaged.
-    lines = [*_rows(log), *_entities(log, sides)]
-    lines.append(
-        "fields      "
-        + ", ".join(f"{f.name} {f.vocabulary_size}{' (bag)' if f.bag else ''}" for f in log.schema.fields)
-    )
-    if log.schema.dense:
-        columns = zip(log.schema.dense, log.transform.curves, strict=True)
-        said = (f"{name} ({curve.kind})" if curve.kind else name for name, curve in columns)
-        lines.append("dense       " + ", ".join(said))
-    lines += [f"remark      {remark}" for remark in log.meta.get("remarks", [])]
+    lines = list(description(log, stream))
     show(*lines)
 
     def write(aside: Path) -> None:
@@ -173,57 +167,3 @@ def _describe(name: str, overrides: list[str], output: str | None) -> None:
     if sides or output:
         put_in_place(folder, write)
         say(f"written to  {folder}: {DESCRIPTION}{' and activity.png' if sides else ''}")
-
-
-def _rows(log: "InteractionLog") -> Iterator[str]:
-    from cadc.data.split.split import SPLITS
-
-    rows, positives = log.meta["rows"], log.meta["positives"]
-    total = sum(rows.values())
-    yield f"{log.meta['name']} ({log.meta['edition']}), content {log.content_hash[:16]}"
-    yield f"all         {total:>12,} rows, {100 * sum(positives.values()) / total:5.1f} % positive"
-    for split in SPLITS:
-        yield f"{split:11} {rows[split]:>12,} rows, {100 * positives[split] / rows[split]:5.1f} % positive"
-    if log.has_column("rating"):
-        yield f"ratings     {_ratings(log)}"
-    if log.meta.get("split_remark"):
-        yield f"split       {log.meta['split_remark']}"
-
-
-def _ratings(log: "InteractionLog") -> str:
-    """Return the share of rows of each rating, or percentiles of many different ones."""
-    import numpy as np
-
-    from cadc.reporting.drawn.activity import PERCENTILES
-
-    rating = log.column("rating")
-    values, counts = np.unique(rating, return_counts=True)
-    if len(values) <= MOST_RATINGS:
-        return ", ".join(f"{value:g}: {n / len(rating):.1%}" for value, n in zip(values, counts, strict=True))
-    shown = ", ".join(f"{value:g}" for value in np.percentile(rating, PERCENTILES))
-    return f"{len(values):,} different ({', '.join(map(str, PERCENTILES))} %): {shown}"
-
-
-def _entities(log: "InteractionLog", sides: Sequence["EntitySide"]) -> Iterator[str]:
-    import numpy as np
-
-    from cadc.reporting.drawn.activity import PERCENTILES, activity, cold_share
-
-    listed = {side: len(log.entity_keys(side)) for side in sides}
-    for side in sides:
-        rows = activity(log, side)
-        shown = ", ".join(f"{value:,}" for value in np.percentile(rows, PERCENTILES).astype(int))
-        yield f"{side + 's':11} {listed[side]:>12,}, {len(rows):,} with rows"
-        yield f"  activity  rows of each {side} ({', '.join(map(str, PERCENTILES))} %): {shown}"
-        for split in ("validation", "test"):
-            of_rows, of_entities = cold_share(log, side, split)
-            yield (
-                f"  cold      without training rows: {100 * of_entities:.2f} % of the {side}s of the {split} part, "
-                f"in {100 * of_rows:.2f} % of its rows"
-            )
-    if len(sides) == 2:
-        users, items = (log.column(side).astype(np.int64) for side in ("user", "item"))
-        n_pairs = len(np.unique(users * log.n_entities("item") + items))
-        yield f"density     {n_pairs / (listed['user'] * listed['item']):>12.4%}"
-        if len(users) > n_pairs:
-            yield f"repeated    {len(users) - n_pairs:>12,} rows of a user and item that an earlier row has"

@@ -1,4 +1,4 @@
-"""Strata of test rows: by activity of the user, and by whether user and item are new."""
+"""Strata of test rows: by activity or coherence of the user, and by whether user and item are new."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from cadc.errors import DataError, UsageError
 from cadc.evaluation.metrics.lookup import comparable_metric
 
+QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
 ACTIVITY_EDGES = (1, 5, 20, 100)
 """Least number of rows of each activity class; below the first of them is a class of its own."""
 
@@ -68,6 +69,28 @@ def warm_and_cold(n_rows_of_user: NDArray[np.integer], n_rows_of_item: NDArray[n
     """
     code = (np.asarray(n_rows_of_user) == 0) + 2 * (np.asarray(n_rows_of_item) == 0).astype(np.int64)
     return _categorical(code, ["warm", "cold user", "cold item", "cold both"])
+
+
+def by_quarter(value: NDArray[np.floating], user: ArrayLike) -> pd.Categorical:
+    """Return for each test row the quarter of users that its user is in, by a value of users, lowest first.
+
+    Users of equal value are in one quarter, so that some quarters may be larger.
+
+    Parameters
+    ----------
+    value : of each test row's user, shape [n]; rows of users without one (NaN) are in no stratum.
+    user : of each test row, shape [n].
+
+    >>> list(by_quarter(np.array([0.1, 0.1, 0.2, 0.3, 0.4]), ["a", "a", "b", "c", "d"]))
+    ['lowest quarter', 'lowest quarter', 'second quarter', 'third quarter', 'highest quarter']
+    """
+    value = np.asarray(value, np.float64)
+    of_users = value[np.unique(np.asarray(user), return_index=True)[1]]
+    of_users = of_users[~np.isnan(of_users)]
+    edges = np.quantile(of_users, (0.25, 0.5, 0.75)) if len(of_users) else np.zeros(3)
+    code = np.where(np.isnan(value), len(QUARTERS), np.searchsorted(edges, value))
+    found = _categorical(code, [*QUARTERS, "none"])
+    return found.remove_categories("none")
 
 
 def metrics_by_stratum(rows: pd.DataFrame, stratum: pd.Categorical, metrics: Sequence[str]) -> pd.DataFrame:

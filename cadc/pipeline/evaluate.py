@@ -10,6 +10,7 @@ from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.ranking import rows_before
 from cadc.evaluation.saved_tables import Task
 from cadc.evaluation.tasks import BY_TASK, metrics_of
+from cadc.evaluation.user_coherence import COHERENCE, user_coherence
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.sampling.sampler import Sample
@@ -65,6 +66,19 @@ def with_activity(table: pd.DataFrame, log: InteractionLog, sample: Sample, spli
         for name, rows in (("sample", sample.rows), ("train", log.rows("train"))):
             added[f"{side}_rows_{name}"] = entity_counts(log, side, rows).numpy().astype("int32")[own]
     return table.assign(**added)
+
+
+def with_coherence(table: pd.DataFrame, log: InteractionLog, split: str) -> pd.DataFrame:
+    """Add to each row how surprising the training items of its user are, alone and given one another, float32.
+
+    See `cadc.evaluation.coherence`; nothing is added to a log whose users have too many pairs of items.
+    """
+    if (found := user_coherence(log)) is None:
+        return table
+    place = pd.Index(log.column("row", split)).get_indexer(table["row"])
+    user = log.column("user", split)[place]
+    values = zip(COHERENCE, (found.surprise, found.conditional), strict=True)
+    return table.assign(**{name: own[user].astype("float32") for name, own in values})
 
 
 def require_labels(log: InteractionLog, of_task: str) -> None:

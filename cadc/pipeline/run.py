@@ -25,7 +25,7 @@ from cadc.pipeline.build import (
     open_log,
     with_numbers,
 )
-from cadc.pipeline.evaluate import evaluate, require_labels, score
+from cadc.pipeline.evaluate import evaluate, require_labels, score, with_coherence
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.pipeline.several import crew_of
@@ -172,7 +172,8 @@ def end(
         say(f"run {run_id}: {fit.remark}")
     with begun.watch.stage("evaluate_s"):
         table, metrics = evaluate(settings, begun.model, begun.log, begun.sample, fit)
-
+    # For strata alone, so that no cost of the run counts it.
+    table = with_coherence(table, begun.log, settings.evaluated)
     table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
     write_weights(stored_parts(begun.model), folder / MODEL)
     if fit:

@@ -1,4 +1,4 @@
-"""Metrics of a table by stratum: rows of active and new users, of known and new items."""
+"""Metrics of a table by stratum: rows of active, new and coherent users, of known and new items."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -10,7 +10,8 @@ import pandas as pd
 from cadc.errors import UsageError
 from cadc.evaluation.metrics.lookup import comparable_metric
 from cadc.evaluation.statistics.seeds import seed_interval
-from cadc.evaluation.strata import by_activity, metrics_by_stratum, warm_and_cold
+from cadc.evaluation.strata import by_activity, by_quarter, metrics_by_stratum, warm_and_cold
+from cadc.evaluation.user_coherence import COHERENCE
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import digest
 from cadc.reporting.points import Point, names_of
@@ -26,7 +27,7 @@ COUNTS = tuple(f"{side}_rows_{part}" for side in ("user", "item") for part in ("
 def strata(
     rows: Sequence[Point], metrics: Sequence[str], ledger: Ledger | None, committed: Sequence[Path] = ()
 ) -> pd.DataFrame | None:
-    """Return metrics of every row of a table by activity of users and by warm and cold pairs, in sample and training.
+    """Return metrics of every row of a table by activity and coherence of users, and by warm and cold pairs.
 
     They are computed from the saved rows of the runs, or read from strata of the same runs that are kept beside
     results. Values are means over seeds; `_ci` is half the width of the 95 % t interval.
@@ -83,6 +84,11 @@ def _of_run(rows: pd.DataFrame, record: Record, metrics: Sequence[str]) -> Itera
             (f"rows of the user in {name}", by_activity(user)),
             (f"seen in {name}", warm_and_cold(user, item)),
         ):
+            yield metrics_by_stratum(rows, stratum, metrics).assign(by=by)
+    # Runs of before, and of logs whose users have too many pairs of items, have no such columns.
+    for name, by in zip(COHERENCE, ("surprise of the user", "conditional surprise of the user"), strict=True):
+        if name in rows and rows[name].notna().any():
+            stratum = by_quarter(rows[name].to_numpy(), rows["user"])
             yield metrics_by_stratum(rows, stratum, metrics).assign(by=by)
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
+    from cadc.sampling.coherence import CoherenceSampler
     from cadc.sampling.hashed import HashedSampler
     from cadc.sampling.label_balanced import LabelBalancedSampler
     from cadc.sampling.leverage import LeverageSampler
@@ -22,6 +23,7 @@ else:
     __getattr__, __dir__ = lazily(__name__)
 
 __all__ = [
+    "CoherenceSampler",
     "HashedSampler",
     "LabelBalancedSampler",
     "LeverageSampler",

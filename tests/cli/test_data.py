@@ -9,6 +9,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from cadc.configuration.groups import groups
+from cadc.evaluation.coherence import coherence
+from cadc.evaluation.user_coherence import trained_items
 from cadc.pipeline.build import open_log
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import file_hash
@@ -148,6 +150,41 @@ def test_describe_counts_activity_and_cold_starts(inside):
             assert of_rows > 0, "the test can fail"
             said = f"{of_entities:.2f} % of the {side}s of the {split} part, in {of_rows:.2f} % of its rows"
             assert said in block
+
+
+def test_describe_says_how_coherent_users_are(inside):
+    words = ["data.n_rows=3000", "data.n_users=60", "data.n_items=80"]
+    answer = cadc("data", "describe", "synthetic", *words)
+    found = coherence(trained_items(open_log(Settings.compose(["data=synthetic", *words]))))
+    for values, what in zip(found, ("each user's training items", "these given one another"), strict=True):
+        expected = ", ".join(f"{value:.2f}" for value in np.nanpercentile(values, (5, 25, 50, 75, 95, 100)))
+        assert f"coherence mean surprise of {what} (5, 25, 50, 75, 95, 100 %): {expected} nats\n" in answer.out
+
+
+def test_describe_says_what_each_segment_holds(inside):
+    words = ["data.n_rows=2000", "data.n_users=60", "data.n_items=80", "data/split=segments", "data.split.n=3"]
+    answer = cadc("data", "describe", "drifting", *words)
+    log = open_log(Settings.compose(["data=drifting", *words]))
+    rows = pd.DataFrame({name: log.column(name) for name in ("row", "user", "item")}).sort_values("row")
+    known = {"user": set(), "item": set()}
+    lines = answer.out.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("segments"))
+    # Rows of the generated stream are in the order of their times.
+    for number, own in enumerate(np.array_split(np.arange(2000), [667, 1334])):
+        n_train = round(0.8 * len(own))
+        n_validation = (len(own) - n_train) // 2
+        before = {side: len(values) for side, values in known.items()}
+        for side, values in known.items():
+            values |= set(rows[side].iloc[own[:n_train]])
+        test = rows.iloc[own[n_train + n_validation :]]
+        cold = ~(test["user"].isin(known["user"]) & test["item"].isin(known["item"]))
+        expected = [n_train, n_validation, len(test), *(len(known[side]) - before[side] for side in known)]
+        assert lines[first + 1 + number].split() == [
+            str(number + 1),
+            *map(str, expected),
+            f"{100 * cold.mean():.1f}",
+            "%",
+        ]
 
 
 def test_describe_says_who_stays_in_training(inside):

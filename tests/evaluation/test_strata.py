@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cadc.errors import DataError, UsageError
 from cadc.evaluation.metrics.auc import auc
-from cadc.evaluation.strata import by_activity, metrics_by_stratum, n_rows_of, warm_and_cold
+from cadc.evaluation.strata import by_activity, by_quarter, metrics_by_stratum, n_rows_of, warm_and_cold
 
 ENTITY = st.sampled_from("abcdef")
 
@@ -61,3 +61,17 @@ def test_strata_of_other_rows_raise_data_error():
     scores = pd.DataFrame({"label": [0.0], "probability": [0.1]})
     with pytest.raises(DataError, match="1 rows and 2 strata"):
         metrics_by_stratum(scores, by_activity(np.array([0, 1])), ["auc"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.none() | st.integers(0, 3)), min_size=1, max_size=30))
+def test_quarters_count_each_user_once_and_leave_out_those_without_a_value(rows):
+    of_user = dict(rows)
+    user = np.array([own for own, _ in rows])
+    value = np.array([np.nan if of_user[own] is None else of_user[own] for own in user])
+    found = by_quarter(value, user)
+    known = sorted(own for own in of_user.values() if own is not None)
+    for code, own in zip(found.codes, value, strict=True):
+        if np.isnan(own):
+            assert code == -1
+        else:
+            assert code == sum(own > np.quantile(known, share) for share in (0.25, 0.5, 0.75))

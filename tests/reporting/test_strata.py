@@ -77,6 +77,26 @@ def test_warm_and_cold_are_told_apart_for_users_and_items(point):
     assert found.loc["cold user", "seeds"] == 3
 
 
+def test_quarters_of_users_by_coherence_are_those_that_pandas_cuts(point):
+    ledger, row = point
+    assert not strata([row], ["auc"], ledger)["by"].str.contains("surprise").any(), "runs of before have none"
+    values = []
+    for seed, record in enumerate(row.records):
+        path = ledger.path(record["id"]) / "scores.parquet"
+        rows = saved(seed)
+        surprise = np.random.default_rng(seed).random(60).astype("float32")
+        rows["user_surprise"] = rows["user_conditional_surprise"] = surprise[rows["user"]]
+        rows.to_parquet(path)
+        record["files"] = {}
+        quarter = pd.qcut(pd.Series(surprise), 4, labels=False)[rows["user"]].to_numpy()
+        values.append(roc_auc_score(rows["label"][quarter == 0], rows["probability"][quarter == 0]))
+    found = strata([row], ["auc"], ledger)
+    for by in ("surprise of the user", "conditional surprise of the user"):
+        own = found[found["by"] == by].set_index("stratum")
+        assert list(own.index) == ["lowest quarter", "second quarter", "third quarter", "highest quarter"]
+        assert own.loc["lowest quarter", "auc_mean"] == pytest.approx(np.mean(values), abs=1e-6)
+
+
 def test_ranks_have_strata_too(point):
     ledger, row = point
     found = strata([row], ["hr@10", "ndcg@10"], ledger).query("by == 'rows of the user in training'")

@@ -13,6 +13,7 @@ from cadc.data.sources.ml_100k import MovieLens100K
 from cadc.data.split.random import RandomSplit
 from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator
+from cadc.sampling.coherence import CoherenceSampler
 from cadc.sampling.label_balanced import LabelBalancedSampler
 from cadc.sampling.leverage import LeverageSampler
 from cadc.sampling.loss_based import LossBasedSampler
@@ -33,6 +34,8 @@ SAMPLERS = {
     "recent": RecentSampler,
     "popularity": PopularitySampler,
     "popularity by user, weighted": partial(PopularitySampler, by="user", beta=-1, weighting="ipw"),
+    "coherence": CoherenceSampler,
+    "coherence, weighted": partial(CoherenceSampler, measure="surprise", beta=-0.5, weighting="ipw"),
     "leverage": LeverageSampler,
     "leverage, weighted": partial(LeverageSampler, weighting="ipw", clip=None),
     "label_balanced": LabelBalancedSampler,
@@ -46,7 +49,9 @@ SAMPLERS = {
 """By the name of their YAML, followed by what is set beside the rate."""
 
 WEIGHTED = [name for name in SAMPLERS if name.endswith("weighted")]
-IGNORING_LABELS = [name for name in SAMPLERS if name.startswith(("uniform", "users", "stratified", "popularity"))]
+IGNORING_LABELS = [
+    name for name in SAMPLERS if name.startswith(("uniform", "users", "stratified", "popularity", "coherence"))
+]
 
 LOGS = {"synthetic": small_synthetic_log, "ml-100k": lambda: prepare(MovieLens100K(), RandomSplit())}
 

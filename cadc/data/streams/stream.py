@@ -89,7 +89,7 @@ class Stream:
         """
         own = [self.rows(index, part) for part in range(len(SPLITS))]
         train = own[0] if replayed is None else np.concatenate([replayed, own[0]])
-        arrived = {side: self._arrivals[side][: self.n_arrived(index, side)] for side in ENTITY_FIELDS}
+        arrived = {side: self.arrived(index, side) for side in ENTITY_FIELDS}
         before = slice(0, self._bounds[index])
         earlier = [self._order[before][self._place[before] == part] for part in range(len(SPLITS))]
         return SegmentLog(SegmentFiles(self.log._files, [train, *own[1:]], arrived, earlier))
@@ -100,6 +100,10 @@ class Stream:
         Segments that are `skipped` train nothing, so nobody arrives in them.
         """
         return int(np.searchsorted(self._first_segment[side], index, side="right"))
+
+    def arrived(self, index: int, side: EntitySide) -> NDArray[np.int64]:
+        """Return those of `n_arrived`, as rows of the entity table of the whole log, by arrival, int64, shape [n]."""
+        return self._arrivals[side][: self.n_arrived(index, side)]
 
     def skipped(self) -> dict[int, str]:
         """Return the segments that cannot be trained or judged, and why."""
