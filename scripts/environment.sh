@@ -48,7 +48,8 @@ add() {
 }
 if [ "${extras:-no}" = yes ]; then
   add cluster "the extras"
-  # Without what they ask for: LensKit wants an older pandas, and works with ours.
+  # Without what they ask for: LensKit wants an older pandas, and works with ours; TorchRec wants FBGEMM for CUDA, and
+  # works with that for CPUs.
   add frameworks "other frameworks" --no-deps
   add browser "what opens pages in a browser"
 fi

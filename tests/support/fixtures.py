@@ -64,6 +64,7 @@ EXTRAS = {
     "postgresql": "psycopg",
     "dashboard": "optuna_dashboard",
     "bench": "lenskit",
+    "torchrec": "torchrec",
 }
 """A module of each extra by which it is known to be installed."""
 

@@ -29,13 +29,16 @@ def in_tables(model):
     return {id(weight) for found in collections for weight in found.parameters()}
 
 
-def train(model, log, n_steps, lazy, ranks=None, batch_size=64, state=None, optimizer=None):
-    """Take steps, and return the mean loss of each batch over all of its rows, and the optimiser."""
+def train(model, log, n_steps, lazy, ranks=None, batch_size=64, own=None, penalty=3e-4):
+    """Take steps, and return the mean loss of each batch over all of its rows, and the optimiser.
+
+    `own` are the weights of which each rank has its own part, those of its collections by default.
+    """
     rank, n_processes = (0, 1) if ranks is None else (ranks.rank, ranks.size)
-    own = in_tables(model) if ranks is not None else set()
-    optimizer = optimizer or optimizer_of(model, 3e-3, 1e-4, lazy)
+    shared = {id(weight) for weight in own} if own else in_tables(model)
+    optimizer = optimizer_of(model, 3e-3, 0.0, lazy)
     rows = log.rows("train")
-    objective = Objective(model, 3e-4, Statistics.of(log, rows).shares(len(rows)))
+    objective = Objective(model, penalty, Statistics.of(log, rows).shares(len(rows)))
     loader = BatchLoader(log, rows, batch_size, torch_generator(0, "batches"))
     losses = []
     while len(losses) < n_steps:
@@ -49,7 +52,7 @@ def train(model, log, n_steps, lazy, ranks=None, batch_size=64, state=None, opti
             total = (loss.detach() * share).reshape(1)
             if ranks is not None:
                 for weight in model.parameters():
-                    if id(weight) not in own and weight.grad is not None:
+                    if id(weight) not in shared and weight.grad is not None:
                         dist.all_reduce(weight.grad)
                 dist.all_reduce(total)
             optimizer.set_rate(3e-3)
