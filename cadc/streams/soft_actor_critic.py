@@ -134,6 +134,8 @@ def _least(critics: nn.ModuleList, states: Tensor, actions: Tensor) -> Tensor:
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
+    """Take a step down a loss, with gradients of the optimiser's own weights alone."""
+    own = optimizer.param_groups[0]["params"]
+    for weight, gradient in zip(own, torch.autograd.grad(loss, own), strict=True):
+        weight.grad = gradient
     optimizer.step()

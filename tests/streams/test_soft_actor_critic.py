@@ -19,7 +19,7 @@ def agent_of(seed=0, **options):
 
 
 def test_losses_are_those_of_torchrl():
-    pytest.importorskip("torchrl")
+    pytest.importorskip("torchrl", reason="the extra `rl` is not installed")
     from tensordict import TensorDict
     from tensordict.nn import TensorDictModule
     from torchrl.data import Bounded
