@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from cadc.data.schema import EntitySide
+from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.errors import require_at_least, require_positive
 from cadc.streams.bandits import DiscountedLinearBandit
 from cadc.streams.diversity import diversity
@@ -54,7 +54,7 @@ class Dess(Policy):
         self.discount = discount
         self.bandits = {
             (side, arm): DiscountedLinearBandit(N_FEATURES, discount, ridge, width)
-            for side in ("user", "item")
+            for side in ENTITY_FIELDS
             for arm in ARMS
         }
         self.mean_loss: dict[EntitySide, Tensor] = {}
@@ -86,11 +86,10 @@ class Dess(Policy):
 
     def _contexts(self, state: StreamState, base: Sizes) -> dict[EntitySide, Tensor]:
         """Return the contexts of the rows of each side, float64, shape [n + 1, 4]."""
-        users, items = state.pairs
-        found = {}
-        for side, other, ids, others in (("user", "item", users, items), ("item", "user", items, users)):
+        of_side, found = dict(zip(ENTITY_FIELDS, state.pairs, strict=True)), {}
+        for side, other in zip(ENTITY_FIELDS, reversed(ENTITY_FIELDS), strict=True):
             counts, size = state.counts[side], base[side]
-            apart = diversity(ids, others, state.vectors(other), len(counts))
+            apart = diversity(of_side[side], of_side[other], state.vectors(other), len(counts))
             often = counts.double().log1p()
             columns = (
                 torch.ones(len(counts)),
@@ -113,7 +112,7 @@ class Dess(Policy):
         """Learn from the losses of validation rows whether rows did well to grow."""
         losses, base = judged.losses(), self._base(state)
         contexts = self._contexts(state, base)
-        for side, ids in (("user", losses.users), ("item", losses.items)):
+        for side, ids in zip(ENTITY_FIELDS, (losses.users, losses.items), strict=True):
             n = len(state.counts[side])
             count = torch.bincount(ids, minlength=n)
             mean = torch.zeros(n, dtype=torch.float64).index_add(0, ids, losses.values) / count.clamp(min=1)
