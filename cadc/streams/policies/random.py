@@ -11,7 +11,7 @@ class Random(Frequency):
 
     Parameters
     ----------
-    alpha : see `Frequency`.
+    alpha, half_life : see `Frequency`.
     """
 
     def sizes(self, state: StreamState) -> Sizes:
