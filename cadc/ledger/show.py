@@ -8,15 +8,19 @@ import yaml
 
 from cadc.ledger.progress import FIRST_COLUMNS, Progress
 from cadc.ledger.safe_text import dumped, harmless, moment
+from cadc.ledger.segment_lines import segment_lines
 from cadc.ledger.status import Entry
 from cadc.ledger.store import Ledger
-from cadc.terminal.aligned import Column, aligned
+from cadc.terminal.aligned import Column, aligned, terminal_width
 
 SECTIONS = {"config": "configuration", "bytes": "bytes", "uses": "groups used"}
 """Headings of keys whose name does not explain them."""
 
 HEAD = ("id", "schema_version", "status", "seed", "finished_at", "ended_at", "begun_at")
 """Keys that are shown in the first lines, or not at all."""
+
+SEGMENTS = "segments"
+"""Key of what a stream came to in each segment, which is shown as a table."""
 
 LONGEST = 100
 """Most items of a list that are shown."""
@@ -49,6 +53,11 @@ def as_text(ledger: Ledger, entry: Entry) -> Iterator[str]:
     sections = {SECTIONS.get(key, key): value for key, value in known.items() if key not in HEAD}
     for name, value in sections.items():
         yield ""
+        width = terminal_width()
+        if name == SEGMENTS and (lines := segment_lines(known, width and width - 2)):
+            yield name
+            yield from (f"  {line}" for line in lines)
+            continue
         if isinstance(value, Mapping | list) and value:
             yield harmless(name, 80)
             text = yaml.dump(_cut(value), Dumper=_Dumper, sort_keys=False, width=110)
