@@ -28,7 +28,7 @@ class EmbeddingCollection(nn.Module):
     start : what the tables start from, and which of them are trained.
     sides : whose fields are looked up; a batch holds the others too.
     generator : of random starts and of the scheme's own draws; None takes one of seed 0.
-    names : of the fields that are looked up, where these are not all of their sides.
+    names : of the fields that the model reads, where these are not all of the schema; they share its budget.
 
     Raises
     ------
@@ -46,12 +46,9 @@ class EmbeddingCollection(nn.Module):
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0) if generator is None else generator
-        own = [
-            field
-            for field in (*schema.single, *schema.bags)
-            if field.side in sides and (names is None or field.name in names)
-        ]
-        all_compressed = [field for field in schema.fields if scheme.is_compressed(field)]
+        of_model = [field for field in (*schema.single, *schema.bags) if names is None or field.name in names]
+        own = [field for field in of_model if field.side in sides]
+        all_compressed = [field for field in of_model if scheme.is_compressed(field)]
         compressed = [field for field in own if field in all_compressed]
         groups = list(_groups(own, compressed, start))
         self.dim, self.ranks = scheme.dim, scheme.ranks

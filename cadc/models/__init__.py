@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from cadc.models.deepfm import DeepFM
     from cadc.models.distilled.distilled import Distilled
     from cadc.models.dlrm import DLRM
+    from cadc.models.dot_product.lightgcn import LightGCN
+    from cadc.models.dot_product.matrix_factorization import MatrixFactorization
     from cadc.models.ease import EASE
     from cadc.models.factorization import BiasModel, FactorizationModel
     from cadc.models.label_mean import LabelMean
@@ -35,6 +37,8 @@ __all__ = [
     "Distilled",
     "FactorizationModel",
     "LabelMean",
+    "LightGCN",
+    "MatrixFactorization",
     "Model",
     "OracleModel",
     "PlattModel",

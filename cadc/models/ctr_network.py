@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cadc.configuration.components import defaults
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.data.schema import Schema
+from cadc.data.schema import EntitySide, Schema
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.errors import require_probability
 from cadc.evaluation.saved_tables import Task
@@ -71,7 +71,7 @@ class CTRNetwork(Model):
         require_probability("model", embedding_dropout=embedding_dropout)
         self.embeddings = embeddings
         self.embedding_dropout = nn.Dropout(embedding_dropout)
-        self.linear_terms = LinearTerms(schema, embeddings.ranks) if linear else None
+        self.linear_terms = LinearTerms(schema, ranks=embeddings.ranks) if linear else None
         self.starts_at_base = residual or views is not None
         self.view_base = None if views is None else ViewBase(views)
         self.n_numbers = 0 if self.view_base is None else self.view_base.n_numbers
@@ -90,7 +90,7 @@ class CTRNetwork(Model):
         return bool(options.get("residual", False))
 
     @classmethod
-    def numbers_beside(cls, options: Mapping[str, Any]) -> int:
+    def numbers_beside(cls, options: Mapping[str, Any], side: EntitySide, task: Task) -> int:
         """Return 1 with linear terms."""
         return int(bool(options.get("linear", defaults(cls).get("linear", True))))
 

@@ -1,6 +1,6 @@
 """Linear terms of a click model: a weight for each value of every field and for each dense feature."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ class LinearTerms(nn.Module):
     Parameters
     ----------
     schema : of the log.
+    names : of the fields that have weights; None takes all of them, and the dense features.
     ranks : that share the rows of the tables; None where each process holds all of them.
 
     Attributes
@@ -30,13 +31,14 @@ class LinearTerms(nn.Module):
     dense : weights of the dense features, float32, shape [D]; None without any.
     """
 
-    def __init__(self, schema: Schema, ranks: Ranks | None = None) -> None:
+    def __init__(self, schema: Schema, names: Collection[str] | None = None, ranks: Ranks | None = None) -> None:
         super().__init__()
         zeros = {field.name: torch.zeros(field.vocabulary_size, 1) for field in schema.fields}
         scheme = Full(dim=1)
         scheme.ranks = ranks
-        self.values = EmbeddingCollection(schema, scheme, InitialValues(zeros))
-        self.dense = nn.Parameter(torch.zeros(len(schema.dense))) if schema.dense else None
+        self.values = EmbeddingCollection(schema, scheme, InitialValues(zeros), names=names)
+        has_dense = names is None and schema.dense
+        self.dense = nn.Parameter(torch.zeros(len(schema.dense))) if has_dense else None
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the sum of the terms of each row, shape [B]."""

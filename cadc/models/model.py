@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.data.schema import Schema
+from cadc.data.schema import EntitySide, Schema
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
@@ -28,6 +28,7 @@ class Model(nn.Module, ABC):
     - `embeddings`: an `EmbeddingCollection` of all fields;
     - `towers`: a dictionary with one for the sides `user` (context included) and `item`, instead of `embeddings`;
     - `items`: an `EmbeddingCollection` of the field `item` alone, instead of `embeddings`;
+    - `entities`: a dictionary with one of the field `user` alone and one of the field `item` alone;
     - `factors`: `Factors`, `CrossFitted` or None, as `reads_factors` asked;
     - `views`: `Views`, or None where none are chosen, for a model with `takes_views`;
     - `schema`: the log's;
@@ -93,8 +94,15 @@ class Model(nn.Module, ABC):
         return False
 
     @classmethod
-    def numbers_beside(cls, options: Mapping[str, Any]) -> int:
-        """Return how many numbers a model keeps of each value of a field beside its vector."""
+    def numbers_beside(cls, options: Mapping[str, Any], side: EntitySide, task: Task) -> int:
+        """Return how many numbers a model keeps of each user, or of each item, beside its vector.
+
+        Parameters
+        ----------
+        options : of the configuration; those that are absent have their default.
+        side : `user` or `item`.
+        task : of the run.
+        """
         return 0
 
     @classmethod
@@ -122,6 +130,16 @@ class Model(nn.Module, ABC):
         rows : numbers of the training rows in the sample, int32 or int64, shape [n].
         weights : of the rows in the loss, float32, shape [n]; None weighs all alike.
         offset : logit added in the fit alone, see `cadc.sampling.sampler.Sample`.
+        """
+
+    def follow(self, before: Mapping[str, Tensor]) -> None:
+        """Note what must be known of earlier segments of a stream; it is called after `begin`.
+
+        Weights are carried over elsewhere. Users and items keep their ids from segment to segment.
+
+        Parameters
+        ----------
+        before : weights and buffers of the model of the segment before, by name.
         """
 
     def remember(self, log: InteractionLog, rows: Tensor) -> None:
@@ -168,6 +186,13 @@ class Model(nn.Module, ABC):
             if isinstance(module, FactorLogit):
                 return module.factors()
         return ()
+
+    def served_vectors(self) -> dict[str, Tensor]:
+        """Return vectors of users and items that the score is a product of, where they are not those of tables.
+
+        They are float32, shape [vocabulary size, d], by field.
+        """
+        return {}
 
     def calibration(self) -> tuple[float, float]:
         """Return a and b of a·z + b, the part of the model's score that comes from the factorisation's logit z."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from cadc.data.cold_ids import LogWithColdIds
 from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
-from cadc.data.schema import SIDES, Side
+from cadc.data.schema import ENTITY_FIELDS, SIDES, Side
 from cadc.data.split.split import SPLITS
 from cadc.data.thinning import thinned
 from cadc.distributed.ranks import Ranks
@@ -144,10 +144,17 @@ def make_model(
     def items() -> EmbeddingCollection:
         return tables(("item",), names=("item",))[0]
 
+    def entities() -> dict[str, EmbeddingCollection]:
+        sides = [(side,) for side in ENTITY_FIELDS]
+        return dict(
+            zip(ENTITY_FIELDS, _tables(settings, log, factors, sample, *sides, names=ENTITY_FIELDS), strict=True)
+        )
+
     model = settings.model.build(
         embeddings=embeddings,
         towers=towers,
         items=items,
+        entities=entities,
         factors=factors,
         views=None if views is None else views.module,
         schema=log.schema,

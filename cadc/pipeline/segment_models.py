@@ -97,6 +97,8 @@ class SegmentModels:
             own = self._begun
             with own.watch.stage("initialise_s"):
                 self._begun = replace(own, model=make_model(settings, own.log, own.fitted, own.sample))
+        if self.before is not None:
+            self._begun.model.follow(self.before.weights)
         self.seconds += time.perf_counter() - started
         return self._begun
 

@@ -82,14 +82,19 @@ def sizes_and_bytes(
     model : of the segment.
     n_reservoir : rows of the reservoir.
     """
-    n_rows, n_beside = sum(map(len, sizes.values())), settings.model.cls.numbers_beside(settings.model.options)
-    budget = state.total * TORCH_DTYPES[protocol.dtype].itemsize + LINEAR_TERM_BYTES * n_beside * n_rows
+    budget = state.total * TORCH_DTYPES[protocol.dtype].itemsize + LINEAR_TERM_BYTES * linear_terms(settings, sizes)
     return {
         "entities": {side: len(own) - 1 for side, own in sizes.items()},
         "numbers": {side: int(own.sum()) for side, own in sizes.items()},
         "sizes": {side: sizes_by_frequency(state.counts[side], own) for side, own in sizes.items()},
         **bytes_held(model, budget, n_reservoir),
     }
+
+
+def linear_terms(settings: Settings, rows: Mapping[EntitySide, Tensor]) -> int:
+    """Return how many linear terms the model of a run has for the rows of both sides, a number each, shape [n]."""
+    model = settings.model
+    return sum(len(own) * model.cls.numbers_beside(model.options, side, settings.task) for side, own in rows.items())
 
 
 def metrics_of_segment(

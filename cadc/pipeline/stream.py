@@ -17,7 +17,13 @@ from cadc.pipeline.build import open_log
 from cadc.pipeline.evaluate import score, with_activity
 from cadc.pipeline.run import train
 from cadc.pipeline.segment_models import Before, SegmentModels
-from cadc.pipeline.segment_row import metrics_of_segment, rows_and_costs, sizes_and_bytes, with_rows_before
+from cadc.pipeline.segment_row import (
+    linear_terms,
+    metrics_of_segment,
+    rows_and_costs,
+    sizes_and_bytes,
+    with_rows_before,
+)
 from cadc.pipeline.settings import Settings
 from cadc.provenance.costs import Stopwatch
 from cadc.randomness import derive_seed, numpy_generator, torch_generator
@@ -152,7 +158,7 @@ class StreamRun:
     def _state(
         self, index: int, log: SegmentLog, counts: Mapping[EntitySide, Tensor], models: SegmentModels
     ) -> StreamState:
-        n_rows, model = sum(map(len, counts.values())), self.settings.model
+        n_rows = sum(map(len, counts.values()))
         users, items = (log.field_ids(side, log.rows("train")).long() for side in ENTITY_FIELDS)
         return StreamState(
             segment=index,
@@ -160,7 +166,7 @@ class StreamRun:
             recent={side: field_counts(log, side, log.rows("train")) for side in counts},
             before=self.progress.sizes,
             pairs=(users, items),
-            total=self.protocol.numbers(index, n_rows, model.cls.numbers_beside(model.options)),
+            total=self.protocol.numbers(index, n_rows, linear_terms(self.settings, counts)),
             most=self.most,
             vectors=models.vectors,
             value_of=models.value_of,

@@ -39,10 +39,12 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
       `vocabulary_FIELD.parquet` (line 0 is *unknown*). If the model scores by a factorisation, alone or with a
       network's residual, `factors.safetensors` has `vectors.FIELD`, `biases.FIELD`, `dense` (weights of the dense
       features, if any), and `a` and `b`: the logit of the model is a·z + b, plus that of the network. If it has linear
-      terms, `linear.safetensors` has `weights.FIELD` and `dense`.
+      terms, `linear.safetensors` has `weights.FIELD` and `dense`. If its score is a product of vectors
+      that are not those of tables, as LightGCN's is, `vectors.safetensors` has one for each user and item, by field.
     - `parquet`: `FIELD.parquet` has the columns `value` (raw id, missing for *unknown*) and `vector`,
-      `factors_FIELD.parquet` `value`, `bias` and `vector`, `linear_FIELD.parquet` `value` and `weight`, and
-      `factors.json` and `linear.json` the rest. Biases alone have no vectors.
+      `factors_FIELD.parquet` `value`, `bias` and `vector`, `linear_FIELD.parquet` `value` and `weight`,
+      `vectors_FIELD.parquet` `value` and `vector`, and `factors.json` and `linear.json` the rest. Biases alone have no
+      vectors.
 
     If dense features are transformed, `transform.json` has what turns their raw values into inputs of the model: a list
     of objects with the name of the `column` and the numbers of its `cadc.data.transform.Curve`, which says how they are
@@ -68,7 +70,7 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
     check_output_folder(folder)
     record, log, model = load_run(ledger, run_id)
     tables, factors, linear = tables_of(model, log), factors_of(model), linear_of(model, log)
-    numbers = dict(zip("ab", model.calibration(), strict=True))
+    numbers, vectors = dict(zip("ab", model.calibration(), strict=True)), model.served_vectors()
 
     def write(aside: Path) -> None:
         shutil.copyfile(ledger.path(run_id) / MODEL, aside / MODEL)
@@ -78,6 +80,8 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
         if kind == "parquet":
             _write_parquet(aside, log, tables, factors, numbers)
             _write_linear(aside, log, linear)
+            for name, table in vectors.items():
+                write_parquet(aside / f"vectors_{name}.parquet", _ids(log, name), {"vector": table})
             return
         (aside / TABLES).write_bytes(save(tables))
         for field in log.schema.fields:
@@ -87,6 +91,8 @@ def export(ledger: Ledger, run_id: str, folder: Path, kind: Format = "safetensor
             (aside / "factors.safetensors").write_bytes(save(factors | scalars))
         if linear:
             (aside / "linear.safetensors").write_bytes(save(linear))
+        if vectors:
+            (aside / "vectors.safetensors").write_bytes(save(vectors))
 
     put_in_place(folder, write)
     _write_compressed(folder / COMPRESSED, log, model)

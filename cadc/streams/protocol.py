@@ -52,30 +52,30 @@ class Protocol:
         if self.budget is None and self.mean_size is None:
             raise UsageError("stream.mean_size and stream.budget are both null; set one of them.")
 
-    def numbers(self, segment: int, n_rows: int, n_beside: int = 0) -> int:
+    def numbers(self, segment: int, n_rows: int, n_terms: int = 0) -> int:
         """Return how many numbers the rows of a segment may have together, linear terms left out.
 
         Parameters
         ----------
         segment : its number, for messages.
         n_rows : users and items that are known, *unknown* of each side among them.
-        n_beside : linear terms of a row.
+        n_terms : linear terms of all rows together.
 
         Raises
         ------
         UsageError : if that is fewer than one number a row.
         """
-        least = "a number and a linear term" if n_beside else "a number"
+        least = "a number and a linear term" if n_terms else "a number"
         if self.budget is None:
             assert self.mean_size is not None
-            if self.mean_size < 1 + n_beside:
+            if self.mean_size * n_rows < n_rows + n_terms:
                 raise UsageError(
                     f"stream.mean_size is {self.mean_size}; a row has {least} at least, so it must be at least "
-                    f"{1 + n_beside}."
+                    f"{(n_rows + n_terms) / n_rows:g}."
                 )
-            return int(self.mean_size * n_rows) - n_rows * n_beside
+            return int(self.mean_size * n_rows) - n_terms
         each = TORCH_DTYPES[self.dtype].itemsize
-        of_terms = LINEAR_TERM_BYTES * n_beside * n_rows
+        of_terms = LINEAR_TERM_BYTES * n_terms
         if self.budget < n_rows * each + of_terms:
             raise UsageError(
                 f"stream.budget={self.budget} bytes do not hold segment {segment + 1}, which has {n_rows} rows; "

@@ -10,7 +10,7 @@ from torch import Tensor
 from cadc.configuration.components import parameters
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.data.schema import Side
+from cadc.data.schema import ENTITY_FIELDS, Side
 from cadc.embeddings.base.serving_state import load_stored, stored_state
 from cadc.embeddings.collection import EmbeddingCollection
 from cadc.embeddings.initialization import initial_values
@@ -108,6 +108,10 @@ def _built(cls: type[Model], log: InteractionLog, options: Mapping[str, Any], se
         "embeddings": EmbeddingCollection(log.schema, Full(dim=DIM), start),
         "towers": {side: EmbeddingCollection(log.schema, Full(dim=DIM), start, own) for side, own in sides.items()},
         "items": EmbeddingCollection(log.schema, Full(dim=DIM), start, sides["item"], names=("item",)),
+        "entities": {
+            side: EmbeddingCollection(log.schema, Full(dim=DIM), start, (side,), names=(side,))
+            for side in ENTITY_FIELDS
+        },
         "factors": factors,
         "views": made_up_views(log) if cls.needs_views else None,
         "schema": log.schema,

@@ -19,6 +19,8 @@ CHOICES = {
         {"embedding_dropout": 0.1},
     ),
     "deepfm": ({}, {"residual": True, "dropout": 0.1}),
+    "matrix_factorization": ({}, {"run_task": "ranking", "negatives": 3}, {"biases": False}),
+    "lightgcn": ({}, {"run_task": "ranking", "biases": True}, {"layers": 0}),
     "stack": ({}, {"pairs_l2": 10.0}),
     "dcn": ({}, {"residual": True}, {"rank": 4, "structure": "stacked", "linear": True, "embedding_dropout": 0.1}),
     "sasrec": ({}, {"negatives": 5, "history_rows": "sample", "length": 3, "heads": 4}),

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor, nn
 
 from cadc.embeddings.base.table import EmbeddingTable
-from cadc.embeddings.coding.shapes import require_shapes, shapes_of
+from cadc.embeddings.base.varying_buffers import VaryingBuffers
+from cadc.embeddings.coding.shapes import ANY, require_shapes, shapes_of
 
 
 def stored_state(model: nn.Module) -> dict[str, Tensor]:
@@ -38,8 +39,15 @@ def load_stored(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{prefix}{error}") from error
         # Not the keys that the table has by now: what it was given may have changed them.
         state = {key: value for key, value in state.items() if not key.startswith(prefix)}
-    require_shapes(rest, shapes_of(state))
+    require_shapes(rest, shapes_of(state) | {name: (state[name].dtype, (ANY,)) for name in _of_any_length(model)})
     model.load_state_dict(rest, strict=False)
+
+
+def _of_any_length(model: nn.Module) -> Iterator[str]:
+    """Yield the names of the buffers that are loaded in whatever length they have."""
+    for name, module in model.named_modules():
+        if isinstance(module, VaryingBuffers):
+            yield from (f"{name}.{own}" if name else own for own in module.varying)
 
 
 def tables_of(model: nn.Module) -> Iterator[tuple[str, EmbeddingTable]]:

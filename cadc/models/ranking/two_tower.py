@@ -1,7 +1,6 @@
 """Two-tower network for ranking (arXiv 2407.08108; Yi et al., RecSys 2019)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -11,13 +10,13 @@ from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.collection import EmbeddingCollection
-from cadc.embeddings.schemes.folds import FoldTables
 from cadc.errors import CadcError, UsageError, require_at_least, require_positive, require_probability
 from cadc.evaluation.saved_tables import Task
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factor_logit import FactorLogit
 from cadc.factorization.factors import Factors
 from cadc.models.model import Model
+from cadc.models.ranking.by_fold import n_folds_of, scores_by_fold
 from cadc.models.ranking.losses import bce, bpr, margin_ranking, softmax
 from cadc.models.ranking.negatives import Negatives
 from cadc.models.ranking.pair_fields import require_user_and_item
@@ -141,9 +140,7 @@ class TwoTower(Model):
             self.a = nn.Parameter(torch.ones(()))
             self.register_buffer("spread", torch.ones(()))
         self.id_places = {side: towers[side].field_names.index(side) for side in ("user", "item")}
-        self.n_folds = max(
-            (table.n_folds for table in towers["item"].tables if isinstance(table, FoldTables)), default=0
-        )
+        self.n_folds = n_folds_of(towers["item"])
         self.item_column = [field.name for field in schema.single].index("item")
         self.log: InteractionLog | None = None
 
@@ -219,14 +216,7 @@ class TwoTower(Model):
     def _training_scores(self, batch: Batch, items: Batch, columns: Tensor | None) -> Tensor:
         """Return the scores of a batch; with cross-fitted tables, items have the vectors of the row's fold."""
         users = self.users(batch, None if self.histories is None else self.histories.before_rows(batch))
-        if batch.fold is None or not self.n_folds:
-            return pair_scores(self.scorer, users, self.items(items), columns)
-        order, parts = torch.argsort(batch.fold, stable=True), []
-        counts = torch.bincount(batch.fold, minlength=self.n_folds).tolist()
-        for fold, rows in enumerate(order.split(counts)):
-            of_fold = self.items(replace(items, fold=batch.fold.new_full((len(items),), fold)))
-            parts.append(pair_scores(self.scorer, users.at(rows), of_fold, None if columns is None else columns[rows]))
-        return torch.cat(parts)[torch.argsort(order)]
+        return scores_by_fold(self.scorer, users, self.items, items, columns, batch.fold, self.n_folds)
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to their scores of these n items, shape [b, n]."""
