@@ -145,10 +145,8 @@ def make_model(
         return tables(("item",), names=("item",))[0]
 
     def entities() -> dict[str, EmbeddingCollection]:
-        sides = [(side,) for side in ENTITY_FIELDS]
-        return dict(
-            zip(ENTITY_FIELDS, _tables(settings, log, factors, sample, *sides, names=ENTITY_FIELDS), strict=True)
-        )
+        of_users, of_items = tables(("user",), ("item",), names=ENTITY_FIELDS)
+        return {"user": of_users, "item": of_items}
 
     model = settings.model.build(
         embeddings=embeddings,

@@ -79,7 +79,7 @@ def test_training_lowers_the_loss_and_beats_the_popularity_of_items(cls, log):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     popular = torch.bincount(log.field_ids("item", positives).long(), minlength=log.n_entities("item")).float()
     users, items = (log.field_ids(name, positives).long() for name in ("user", "item"))
     with torch.no_grad():
