@@ -32,7 +32,8 @@ def draw(folder: Path, table: pd.DataFrame, extrapolated_rows: int) -> None:
                 panel.plot(measured["rows"], measured[cost], label=str(stage), **style)
                 panel.plot(own["rows"][-2:], own[cost][-2:], linestyle="--", markerfacecolor="none", **style)
             panel.set_xscale("log")
-            panel.set_yscale("log")
+            if (table[cost] > 0).any():
+                panel.set_yscale("log")
             panel.set_xlabel("rows")
             panel.set_title(title)
         handles, names = axes[0].get_legend_handles_labels()

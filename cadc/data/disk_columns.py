@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cadc.data.in_threads import in_threads
+from cadc.data.numbering.numbering import Numbering
 from cadc.data.raw import EntityTable, RawLog
 from cadc.data.times import in_ticks
 from cadc.errors import DataError
@@ -64,14 +65,16 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
     ------
     DataError : if times with fractions of a second are too far apart for 64 bits.
     """
-    numberings = {field.name: raw.numbering(folder, field.name) for field in raw.schema.of("context", bag=False)}
+    fields = [field.name for field in raw.schema.of("context", bag=False)]
+    numberings: dict[str, Numbering] = {name: raw.numbering(folder, name) for name in fields}
     files: dict[str, Any] = {}
     shapes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
     ticks: list[tuple[int, int]] = []
     try:
         for chunk in raw.chunks:
-            for side in chunk.ids.keys() - numberings.keys():
-                numberings[side] = raw.numbering(folder, side)
+            for side in chunk.ids:
+                if side not in numberings:
+                    numberings[side] = raw.numbering(folder, side)
             categories = {**chunk.ids, **chunk.context}
             numbers = in_threads(lambda item: numberings[item[0]].add(item[1]), categories.items())
             parts: dict[str, NDArray[Any] | None] = {
@@ -96,14 +99,16 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
         for file in files.values():
             file.close()
     ticks_per_second = _in_common_ticks(folder / "time", ticks) if "time" in shapes else 1
-    numbered = {name: numbering.finish() for name, numbering in numberings.items()}
-    for name, found in numbered.items():
+    values = {}
+    for name, numbering in numberings.items():
+        found = numbering.finish()
+        values[name] = found.values
         if found.of_places is not None and name in shapes:
             shapes[name] = _with_numbers(folder / name, shapes[name][0], found.of_places)
-    for side in numbered.keys() & raw.entities.keys():
-        raw.entities[side] = EntityTable(numbered[side].values)
-    context = {field.name: numbered[field.name].values for field in raw.schema.of("context", bag=False)}
-    return DiskColumns(folder, shapes, ticks_per_second), context
+    for side in raw.entities:
+        if side in values:
+            raw.entities[side] = EntityTable(values[side])
+    return DiskColumns(folder, shapes, ticks_per_second), {name: values[name] for name in fields}
 
 
 def _with_numbers(

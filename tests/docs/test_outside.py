@@ -54,7 +54,7 @@ def run_own_table(folder: Path, capsys) -> str:
     shim.chmod(0o755)
     shell(script, folder, PATH=f"{shim.parent}:/usr/local/bin:/usr/bin:/bin")
     ran = (folder / "commands").read_text().splitlines()
-    assert [command.split()[0] for command in ran] == ["data", "train", "data", "data"]
+    assert [command.split()[0] for command in ran] == ["data", "train", "data", "data", "data"]
     for command in ran:
         assert main(shlex.split(command)) == 0, command
     assert list((folder / "outputs" / "data").glob("table-*/activity.png"))

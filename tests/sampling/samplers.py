@@ -14,6 +14,7 @@ from cadc.data.split.random import RandomSplit
 from cadc.factorization.factors import Factors
 from cadc.randomness import numpy_generator
 from cadc.sampling.coherence import CoherenceSampler
+from cadc.sampling.hashed import HashedSampler
 from cadc.sampling.label_balanced import LabelBalancedSampler
 from cadc.sampling.leverage import LeverageSampler
 from cadc.sampling.loss_based import LossBasedSampler
@@ -28,6 +29,7 @@ from tests.support.helpers import small_synthetic_log
 svp_cf, loss_based = partial(SVPCFSampler, epochs=4), partial(LossBasedSampler, epochs=2, proxies=2)
 SAMPLERS = {
     "uniform": UniformSampler,
+    "hashed": HashedSampler,
     "stratified": StratifiedSampler,
     "stratified by item": partial(StratifiedSampler, by="item"),
     "users": UsersSampler,
@@ -50,7 +52,9 @@ SAMPLERS = {
 
 WEIGHTED = [name for name in SAMPLERS if name.endswith("weighted")]
 IGNORING_LABELS = [
-    name for name in SAMPLERS if name.startswith(("uniform", "users", "stratified", "popularity", "coherence"))
+    name
+    for name in SAMPLERS
+    if name.startswith(("uniform", "hashed", "users", "stratified", "popularity", "coherence"))
 ]
 
 LOGS = {"synthetic": small_synthetic_log, "ml-100k": lambda: prepare(MovieLens100K(), RandomSplit())}

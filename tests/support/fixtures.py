@@ -58,6 +58,7 @@ def pytest_runtest_logfinish():
 
 
 EXTRAS = {
+    "scale": "duckdb",
     "ray": "hydra_plugins.hydra_ray_launcher",
     "slurm": "hydra_plugins.hydra_submitit_launcher",
     "joblib": "hydra_plugins.hydra_joblib_launcher",

@@ -1,7 +1,6 @@
 """Where the rows of a table are: in one file, or in all files of a folder, on a disk or in a store."""
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +10,12 @@ import pyarrow.parquet
 
 from cadc.data.columns import column_names, require_columns
 from cadc.data.files.formats import Format, Quoting, format_of
-from cadc.data.files.stores import fetched, is_in_store
+from cadc.data.files.stores import fetched, is_in_store, with_numbers
 from cadc.data.text import unreadable
 from cadc.errors import DataError
 from cadc.paths import regular_file, user_path
 from cadc.provenance.fingerprint import file_hash
+from cadc.storage.manifest import MANIFEST
 
 
 class TableFiles:
@@ -51,13 +51,15 @@ class TableFiles:
         found = [
             path
             for path in self.path.rglob("*")
-            if path.is_file() and not any(part[0] in "._" for part in path.relative_to(self.path).parts)
+            if path.is_file()
+            and not any(part[0] in "._" for part in path.relative_to(self.path).parts)
+            and not (is_in_store(self.place) and path.name == MANIFEST)
         ]
         if not found:
             raise DataError(f"{self.path} is a folder without files; expected .csv, .tsv, .txt or .parquet files.")
         for path in found:
             self.format_by_name(path)
-        return sorted(found, key=lambda path: _with_numbers(str(path.relative_to(self.path))))
+        return sorted(found, key=lambda path: with_numbers(str(path.relative_to(self.path))))
 
     @property
     def n_bytes(self) -> int:
@@ -126,8 +128,3 @@ def _difference(kinds: dict[str, str], first: dict[str, str]) -> str:
         return " and ".join(said)
     name = next(name for name in first if kinds[name] != first[name])
     return f"its column {name!r} holds {kinds[name]}, expected {first[name]}"
-
-
-def _with_numbers(name: str) -> list[tuple[int, str, int]]:
-    """Return a key by which names are sorted, numbers in them by size."""
-    return [(1, "", int(part)) if part.isdecimal() else (0, part, 0) for part in re.split(r"(\d+)", name) if part]

@@ -18,7 +18,8 @@ class Numbered:
     ----------
     values : the different raw values in the order of their numbers: a NumPy array, or an Arrow array, which needs no
         object in memory for each text, shape [v].
-    of_places : the number of each place that `Numbering.add` returned, int32, shape [p]; None if it returned numbers.
+    of_places : the number of each place that `Numbering.add` returned, int32, shape [p], p ≥ 1; None if it returned
+        numbers.
     """
 
     values: NDArray[Any] | pa.Array

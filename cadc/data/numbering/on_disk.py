@@ -71,9 +71,11 @@ class OnDisk(Numbering):
         DataError : if there are more than 2^31 different values.
         MachineTrouble : if disk or memory do not suffice.
         """
-        if self._writer is None:
-            return Numbered(pa.array([], pa.string()), np.empty(0, np.int32))
+        if self._n_places == 0:
+            return Numbered(pa.array([], pa.string()), np.full(1, -1, np.int32))  # the place of a missing value
         import duckdb
+
+        assert self._writer is not None
 
         self._writer.close()
         try:
