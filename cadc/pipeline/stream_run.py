@@ -12,6 +12,7 @@ from cadc.embeddings.base.weights_file import stored_parts, write_weights
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import VALIDATION, prefixed
 from cadc.evaluation.tasks import BY_TASK, metrics_of
+from cadc.pipeline.evaluate import with_coherence
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.pipeline.stream import StreamRun
@@ -55,7 +56,8 @@ def run_stream(
                 f"no segment of {stream.log.meta['name']} can be judged; segment {first + 1} is left out, since {why}; "
                 "set data.split.n lower, or choose other labels."
             )
-        table = pd.concat(progress.tables, ignore_index=True)
+        # Of all training rows of the stream, so that a user is in one stratum; no model reads it.
+        table = with_coherence(pd.concat(progress.tables, ignore_index=True), stream.log, settings.evaluated)
         table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
         write_weights(stored_parts(stream.last.model), folder / MODEL)
         pd.DataFrame(progress.history()).to_csv(folder / CURVES, index=False)

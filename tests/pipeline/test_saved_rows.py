@@ -15,6 +15,7 @@ from tests.support.commands import TINY, folders, train
     ("words", "file"),
     [
         (("model=bias",), "scores.parquet"),
+        (("data/split=segments", "data.split.n=2", "policy=equal", "trainer.max_epochs=1"), "scores.parquet"),
         (("data/split=leave_one_out", "model=two_tower", "trainer=ranking", "trainer.max_epochs=1"), "ranks.parquet"),
     ],
 )
