@@ -14,7 +14,7 @@ from cadc.data.seen_ids import seen_ids
 from cadc.errors import Damaged
 from cadc.factorization.examples import reset_absent
 from cadc.factorization.factorization import Factorization
-from cadc.factorization.factors import Factors
+from cadc.factorization.factors import Factors, are_finite
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.storage.stage_cache import cached_folder
 
@@ -104,7 +104,7 @@ def _load(folder: Path, log: InteractionLog) -> tuple[Factors, dict[str, float]]
             n_values, biases = log.schema[field].vocabulary_size, factors.biases[field]
             if vectors.shape != (n_values, factors.dim) or biases.shape != (n_values,):
                 raise ValueError(f"the factors of {field} do not have {n_values} values")
-            if not (vectors.isfinite().all() and biases.isfinite().all()):
+            if not (are_finite(vectors) and are_finite(biases)):
                 raise ValueError(f"the factors of {field} are not all finite")
     except Exception as error:  # safetensors raises error classes of its own for broken files
         raise Damaged(

@@ -136,6 +136,16 @@ class Factors:
         return cls(vectors, biases, dense, facts["kind"])
 
 
+def are_finite(values: Tensor) -> bool:
+    """Tell whether all numbers are finite, part by part: no copy of what lies on the disk comes to lie in memory.
+
+    Parameters
+    ----------
+    values : of a floating type, shape [n, …].
+    """
+    return all(bool(part.isfinite().all()) for part in values.split(EVALUATION_BATCH))
+
+
 def bag_means(table: Tensor, bag: Bag) -> Tensor:
     """Return the mean vector of each bag, shape [B, k]; that of an empty bag is zero.
 

@@ -73,6 +73,13 @@ def check_initializer(
         f"{name} returned different tables for the same generator.",
     )
     _check_not_enriched(initializer, targets, log, dim)
+    if all(target is not None and target.ndim == 2 for target in targets.values()):
+        seen = seen_ids(log, log.rows("train")[::10])
+        blocks = initializer.blocks(log, dim, factors, torch_generator(0, "tables"), seen)
+        expect(
+            blocks.keys() == targets.keys() and all(_same(blocks[own].whole(), targets[own]) for own in targets),
+            f"{name}.blocks has other rows than {name}.targets; change enriched_blocks as enriched, or leave both out.",
+        )
     if factors is not None and before is not None:
         expect(
             all(torch.equal(factors.vectors[field], before.vectors[field]) for field in factors.fields),

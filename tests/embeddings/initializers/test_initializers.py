@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cadc.data.schema import Field, Schema
+from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.initializers.mf import MFInitializer
 from cadc.embeddings.initializers.mf_bias import MFBiasInitializer
 from cadc.embeddings.initializers.random import RandomInitializer
@@ -177,3 +178,16 @@ def test_columns_for_biases_count_where_factors_do_not_fit():
 def test_impossible_options_are_usage_errors(options):
     with pytest.raises(UsageError, match=rf"initializer\.{next(iter(options))} is"):
         MFInitializer(**options)
+
+
+@pytest.mark.parametrize(
+    "initializer", [MFInitializer(), MFBiasInitializer(unseen="random"), MFInitializer(scale_to=1)]
+)
+def test_blocks_of_rows_are_those_of_whole_tables_and_small(initializer):
+    schema = Schema((Field("user", "user", 2 * CHUNK + 5), Field("item", "item", 40)))
+    given, log = random_factors(schema, ("user", "item")), SimpleNamespace(schema=schema)
+    dim = given.dim + initializer.extra_columns
+    whole = initializer.targets(log, dim, given, torch_generator(0, "tables"))
+    blocks = initializer.blocks(log, dim, given, torch_generator(0, "tables"))
+    assert all(torch.equal(blocks[name].whole(), whole[name]) for name in whole)
+    assert max(len(block) for block in blocks["user"]) == CHUNK
