@@ -132,9 +132,9 @@ class _Group:
     is_compressed: bool
 
     @property
-    def folds(self) -> list[Start]:
+    def folds(self) -> list[Tensor]:
         """The targets that are a table for each fold of cross-fitting: those of all fields, or none."""
-        return [target for target in self.targets if target is not None and target.ndim == 3]
+        return [target for target in self.targets if isinstance(target, Tensor) and target.ndim == 3]
 
 
 def _groups(own: Sequence[Field], compressed: Collection[Field], start: InitialValues) -> Iterator[_Group]:

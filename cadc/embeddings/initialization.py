@@ -75,14 +75,16 @@ def initial_values(
     enriched = initializer.enriched_fields(log.schema, factors)
     scheme.require_start([name for name in compressed if name in enriched])
     rowless = () if scheme.table_class.holds_rows else compressed
+    statistics = Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN
     targets: Mapping[str, Start | None]
     if scheme.ranks is None:
-        targets = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
+        whole = initializer.targets(log, scheme.dim, factors, generator, seen, rowless)
+        targets = scheme.arranged(whole, enriched, initializer.extra_columns, statistics)
     else:
+        # Uncompressed tables have nothing to arrange.
         targets = initializer.blocks(log, scheme.dim, factors, generator, seen)
-    statistics = Statistics.of(log) if scheme.needs_statistics else NOTHING_KNOWN
     return InitialValues(
-        targets=scheme.arranged(targets, enriched, initializer.extra_columns, statistics),
+        targets=targets,
         frozen=initializer.frozen_fields(log.schema, factors),
         enriched=enriched,
         unknown_ids=initializer.unknown_ids(log.schema, factors, seen),

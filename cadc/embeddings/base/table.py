@@ -117,7 +117,7 @@ class EmbeddingTable(nn.Module, ABC):
 
     def initialise_from(
         self,
-        targets: Sequence[Tensor | None],
+        targets: Sequence[Tensor | RowBlocks | None],
         weights: Sequence[Tensor] | None = None,
         std: float = 0.05,
         generator: torch.Generator | None = None,
@@ -126,7 +126,7 @@ class EmbeddingTable(nn.Module, ABC):
 
         Parameters
         ----------
-        targets : of each field, float32, shape [vocabulary size, dim]; None for a random start.
+        targets : of each field, float32, [vocabulary size, dim], whole or in blocks of rows; None for a random start.
         weights : of each field's values, such as their number of rows, shape [vocabulary size]; None: all equal.
         std, generator : of the random values.
 
@@ -152,12 +152,14 @@ class EmbeddingTable(nn.Module, ABC):
             for index, (field, given) in enumerate(zip(self.fields, targets, strict=True)):
                 own = of_rows[index].float()
                 if given is None:
-                    given, own = torch.zeros(field.vocabulary_size, self.dim), torch.zeros_like(own)
-                elif self.centre is not None:
-                    mean = (own.unsqueeze(1) * given).sum(0) / own.sum().clamp(min=1e-30)
+                    start, own = torch.zeros(field.vocabulary_size, self.dim), torch.zeros_like(own)
+                else:
+                    start = given.whole() if isinstance(given, RowBlocks) else given
+                if given is not None and self.centre is not None:
+                    mean = (own.unsqueeze(1) * start).sum(0) / own.sum().clamp(min=1e-30)
                     self.centre[index] = mean
-                    given = given - mean
-                parts.append(given)
+                    start = start - mean
+                parts.append(start)
                 masses.append(own)
             target = torch.cat(parts)
             self.project(target, torch.cat(masses))

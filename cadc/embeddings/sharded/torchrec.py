@@ -87,7 +87,7 @@ def _sharded(start: Sequence[Tensor], names: Sequence[str], sharding: Sharding) 
             "what docs/methods/sharded-tables.md says."
         ) from error
 
-    class Sharder(EmbeddingBagCollectionSharder):  # type: ignore[misc]
+    class Sharder(EmbeddingBagCollectionSharder):
         def sharding_types(self, compute_device_type: str) -> list[str]:
             """Return row-wise too on CPUs, where TorchRec leaves it out, although it works."""
             return ["table_wise", "row_wise"]
