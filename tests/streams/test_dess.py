@@ -108,3 +108,17 @@ def test_rows_that_were_not_met_lately_make_room_for_new_ones():
     often = torch.stack([(recent > 0).long(), counts], 1)
     kept_least = min(map(tuple, often[~cut & (old > 1)].tolist()))
     assert max(map(tuple, often[cut].tolist())) <= kept_least
+
+
+def test_a_loss_is_held_against_the_recent_mean_of_its_own_row():
+    policy, state = Dess(width=0.0, discount=1.0), made_up_state(2, mean_size=3.0, most=12)
+    sizes = policy.sizes(state)
+    users, items = torch.tensor([1, 2]), torch.tensor([1, 1])
+    # User 1 does badly and user 2 well, then user 1 better than before and user 2 worse.
+    for values in ([1.0, 0.2], [0.9, 0.3]):
+        before = {arm: policy.bandits["user", arm].b[0].clone() for arm in ("keep", "grow")}
+        losses = Losses(users, items, torch.tensor(values, dtype=torch.float64))
+        policy.learn(state, sizes, Judged(0.0, lambda losses=losses: losses))
+    grew = [bool(sizes["user"][user] > 2) for user in (1, 2)]
+    rewards = {arm: float(policy.bandits["user", arm].b[0] - before[arm]) for arm in before}
+    assert rewards == {"keep": float(not grew[0]), "grow": float(grew[0])}

@@ -24,8 +24,9 @@ class Dess(Policy):
     size. Two arms, to keep its size or to grow, have an estimate each, which forgets earlier segments
     (`DiscountedLinearBandit`). Rows grow in the order of what growing is expected to bring more than keeping, the more
     frequent first among equals; those of which it is more than nothing come first, and the others follow as long as the
-    budget lasts. The reward of a row's arm is 1 if its mean loss on validation is below the recent mean of its side,
-    else 0. Where new rows leave no room, rows that were not met lately, and rarely before, are cut down.
+    budget lasts. The reward of a row's arm is 1 if its mean loss on validation is below its recent mean, or that of its
+    side if it has none, else 0. Where new rows leave no room, rows that were not met lately, and rarely before, are cut
+    down.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ class Dess(Policy):
             for side in ENTITY_FIELDS
             for arm in ARMS
         }
-        self.mean_loss: dict[EntitySide, Tensor] = {}
-        """By side, the recent sum of losses and the number of ids that have one, shape [2]."""
+        self.losses: dict[EntitySide, Tensor] = {}
+        """By side, the sum of recent losses of each id and their number, float64, shape [2, n + 1]."""
 
     def sizes(self, state: StreamState) -> Sizes:
         """Return the sizes of a segment."""
@@ -117,10 +118,14 @@ class Dess(Policy):
             count = torch.bincount(ids, minlength=n)
             mean = torch.zeros(n, dtype=torch.float64).index_add(0, ids, losses.values) / count.clamp(min=1)
             known = (count > 0) & (torch.arange(n) > 0)  # nothing is learnt of *unknown*
-            own = torch.stack([mean[known].sum(), known.sum()]).double()
-            total = self.discount * self.mean_loss.get(side, torch.zeros(2, dtype=torch.float64)) + own
-            reward = (mean < total[0] / total[1].clamp(min=1)).double()
-            self.mean_loss[side] = total
+            seen, before = torch.stack([count * mean, count.double()]), self.losses.get(side)
+            usual = torch.full_like(mean, float(_means(seen[:, known].sum(1))))
+            if before is not None:
+                has_own = before[1] > 0
+                usual[: len(has_own)][has_own] = _means(before)[has_own]
+                seen[:, : len(has_own)] += self.discount * before
+            self.losses[side] = seen
+            reward = (mean < usual).double()
             for arm, chosen in zip(ARMS, (sizes[side] <= base[side], sizes[side] > base[side]), strict=True):
                 self.bandits[side, arm].learn(contexts[side][known & chosen], reward[known & chosen])
 
@@ -130,7 +135,7 @@ class Dess(Policy):
 
     def state(self) -> dict[str, Tensor]:
         """Return what the bandits have learnt, and recent losses."""
-        found = {f"loss/{side}": own for side, own in self.mean_loss.items()}
+        found = {f"losses/{side}": own for side, own in self.losses.items()}
         for (side, arm), bandit in self.bandits.items():
             found |= {f"{side}/{arm}/{name}": value for name, value in bandit.state().items()}
         return found
@@ -139,5 +144,10 @@ class Dess(Policy):
         """Take what `state` returned."""
         for (side, arm), bandit in self.bandits.items():
             bandit.resume({name: state[f"{side}/{arm}/{name}"] for name in bandit.state()})
-            if f"loss/{side}" in state:
-                self.mean_loss[side] = state[f"loss/{side}"]
+            if f"losses/{side}" in state:
+                self.losses[side] = state[f"losses/{side}"]
+
+
+def _means(sums: Tensor) -> Tensor:
+    """Return means, shape [...], of sums and how many there are, shape [2, ...]."""
+    return sums[0] / sums[1].clamp(min=1e-12)
