@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cadc.data.numbering.engine import Engine, numbering_of, require_engine
 from cadc.errors import CadcError, UsageError, require_at_least
 from cadc.experiment.analysis import Analysis
 from cadc.paths import cache_dir
+from cadc.terminal.progress import say
 
 COSTS = ("cpu_s", "memory_mb", "disk_mb")
 """What is extrapolated."""
@@ -73,11 +74,7 @@ class Scale(Analysis):
     def run(self, folder: Path) -> pd.DataFrame:
         """Carry out the stages for each number of rows, extrapolate, and draw."""
         numbering_of(self.engine, 0)  # says before anything starts that DuckDB is missing
-        measured = [
-            {"rows": n_rows, "stage": stage, **costs}
-            for n_rows in self.rows
-            for stage, costs in self._measured(n_rows).items()
-        ]
+        measured = [{"rows": n_rows, **costs} for n_rows in self.rows for costs in self._measured(n_rows)]
         table = extrapolated(pd.DataFrame(measured), self.extrapolated_rows)
         table.attrs["note"] = (
             f"A generated log in Parquet files with ids as texts, a user for 20 rows and an item for 100; engine "
@@ -91,22 +88,29 @@ class Scale(Analysis):
         draw(folder, table, self.extrapolated_rows)
         return table
 
-    def _measured(self, n_rows: int) -> dict[str, dict[str, Any]]:
-        """Return what each stage took, by its name."""
+    def _measured(self, n_rows: int) -> Iterator[dict[str, Any]]:
+        """Yield what each stage took, and say it: the largest log takes minutes."""
         cache_dir().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="scale-") as own:
+        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="scale-") as own, tempfile.TemporaryFile("w+") as said:
             command = [sys.executable, "-m", "cadc.analyses.scale_stages", own]
             command += [str(n_rows), self.engine, str(self.rate), str(self.threads)]
             environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads)}
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    costs = json.loads(line)
+                    say(
+                        f"{n_rows:,} rows, {costs['stage']}: {costs['cpu_s']:.1f} processor seconds, "
+                        f"{costs['memory_mb']:.0f} MB of memory"
+                    )
+                    yield costs
+            said.seek(0)
+            last = (said.read().strip().splitlines() or ["no reason given"])[-1]
+        if process.returncode:
             raise CadcError(
-                f"the run on {n_rows:,} rows ended with status {done.returncode} ({last}); it needs about "
+                f"the run on {n_rows:,} rows ended with status {process.returncode} ({last}); it needs about "
                 f"{max(1, n_rows * BYTES_A_ROW >> 30)} GiB of disk at {cache_dir()}: free some, or lower analysis.rows."
             )
-        found: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-        return found
 
 
 def extrapolated(measured: pd.DataFrame, n_rows: int) -> pd.DataFrame:

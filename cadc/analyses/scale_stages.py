@@ -1,4 +1,4 @@
-"""A process that carries out the stages of a run on a generated log, and says what each took, as JSON.
+"""A process that carries out the stages of a run on a generated log, and says what each took, a line of JSON each.
 
     python -m cadc.analyses.scale_stages FOLDER 1000000 duckdb 0.01 1
 
@@ -40,8 +40,8 @@ RUN = (
 """What the run is: CADC's residual of a factorisation of all rows but the sample."""
 
 
-def carry_out(folder: Path, n_rows: int, engine: str, rate: float, n_threads: int) -> dict[str, Any]:
-    """Return what each stage took: CPU and wall-clock seconds, peak memory and bytes on disk; and the test AUC.
+def carry_out(folder: Path, n_rows: int, engine: str, rate: float, n_threads: int) -> None:
+    """Print what each stage took, once it is over: processor and wall-clock seconds, peak memory, bytes on disk.
 
     Parameters
     ----------
@@ -58,19 +58,22 @@ def carry_out(folder: Path, n_rows: int, engine: str, rate: float, n_threads: in
     from cadc.pipeline.settings import Settings
 
     begin = anonymous_bytes()
-    found: dict[str, Any] = {}
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
         on_disk = bytes_below(folder)
         with Peak() as peak:
             result = work()
-        found[name] = {
+        costs = {
+            "stage": name,
             "cpu_s": peak.seconds,
             "wall_s": peak.wall_s,
             "memory_mb": (peak.bytes - begin) / 1e6,
             "resident_mb": peak.resident_mb * 1.048576,
             "disk_mb": (bytes_below(folder) - on_disk) / 1e6,
         }
+        if name == "evaluate":
+            costs["auc"] = result[1]["test/auc"]
+        print(json.dumps(costs), flush=True)
         return result
 
     rows = folder / "log"
@@ -91,9 +94,7 @@ def carry_out(folder: Path, n_rows: int, engine: str, rate: float, n_threads: in
         fitted = stage("factorise", lambda: build.factorize_log(settings, log, sample))
         model = stage("initialise", lambda: build.make_model(settings, log, fitted, sample))
         fit = stage("train", lambda: train(settings, model, log, sample, fitted))
-        _, metrics = stage("evaluate", lambda: evaluate(settings, model, log, sample, fit))
-    found["evaluate"]["auc"] = metrics["test/auc"]
-    return found
+        stage("evaluate", lambda: evaluate(settings, model, log, sample, fit))
 
 
 def bytes_below(folder: Path) -> int:
@@ -102,10 +103,10 @@ def bytes_below(folder: Path) -> int:
 
 
 def main(arguments: list[str]) -> None:
-    """Carry out the stages and print what they took."""
+    """Carry out the stages."""
     folder, n_rows, engine, rate, n_threads = arguments
     os.environ["CADC_CACHE"] = str(Path(folder) / "cache")
-    print(json.dumps(carry_out(Path(folder), int(n_rows), engine, float(rate), int(n_threads))))
+    carry_out(Path(folder), int(n_rows), engine, float(rate), int(n_threads))
 
 
 if __name__ == "__main__":

@@ -11,18 +11,22 @@ STAGES = ["generate", "prepare", "read", "sample", "factorise", "initialise", "t
 
 
 def test_each_stage_is_measured_in_a_process_of_its_own(empty_cache):
-    found = Scale(rows=[3000, 6000], engine="memory")._measured(3000)
-    assert [*found] == STAGES
-    costs = pd.DataFrame(found).T[["cpu_s", "wall_s", "memory_mb", "resident_mb"]]
+    found = pd.DataFrame(Scale(rows=[3000, 6000], engine="memory")._measured(3000)).set_index("stage")
+    assert [*found.index] == STAGES
+    costs = found[["cpu_s", "wall_s", "memory_mb", "resident_mb"]]
     assert (costs >= 0).all().all()
     assert (costs.loc["prepare", "memory_mb"] > 5) and (costs["resident_mb"] > costs["memory_mb"]).all()
-    assert found["evaluate"]["auc"] > 0.6
+    assert found.loc["evaluate", "auc"] > 0.6
     assert not [path for path in empty_cache.iterdir() if path.name.startswith("scale-")], "nothing is left"
 
 
 def test_the_table_has_each_log_and_the_extrapolated_one(tmp_path, monkeypatch):
     costs = {"cpu_s": 1.0, "wall_s": 1.0, "memory_mb": 1.0, "resident_mb": 1.0, "disk_mb": 0.0}
-    monkeypatch.setattr(Scale, "_measured", lambda self, n_rows: {"prepare": costs, "evaluate": costs | {"auc": 0.7}})
+    monkeypatch.setattr(
+        Scale,
+        "_measured",
+        lambda self, n_rows: [costs | {"stage": "prepare"}, costs | {"stage": "evaluate", "auc": 0.7}],
+    )
     table = Scale(rows=[3000, 6000], engine="memory", extrapolated_rows=10**6).run(tmp_path)
     assert table["rows"].tolist() == [3000, 3000, 6000, 6000, 10**6, 10**6]
     assert "1,000,000 is extrapolated by such exponents, not measured" in table.attrs["note"]
