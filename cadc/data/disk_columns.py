@@ -75,7 +75,8 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
             for side in chunk.ids:
                 if side not in numberings:
                     numberings[side] = raw.numbering(folder, side)
-            categories = {**chunk.ids, **chunk.context}
+            categories: dict[str, NDArray[Any] | pa.Array] = {**chunk.context}
+            categories.update({str(side): ids for side, ids in chunk.ids.items()})
             numbers = in_threads(lambda item: numberings[item[0]].add(item[1]), categories.items())
             parts: dict[str, NDArray[Any] | None] = {
                 "label": chunk.label,
@@ -99,16 +100,16 @@ def write_columns(raw: RawLog, folder: Path) -> tuple[DiskColumns, dict[str, NDA
         for file in files.values():
             file.close()
     ticks_per_second = _in_common_ticks(folder / "time", ticks) if "time" in shapes else 1
-    values = {}
+    raw_values: dict[str, NDArray[Any] | pa.Array] = {}
     for name, numbering in numberings.items():
         found = numbering.finish()
-        values[name] = found.values
+        raw_values[name] = found.values
         if found.of_places is not None and name in shapes:
             shapes[name] = _with_numbers(folder / name, shapes[name][0], found.of_places)
     for side in raw.entities:
-        if side in values:
-            raw.entities[side] = EntityTable(values[side])
-    return DiskColumns(folder, shapes, ticks_per_second), {name: values[name] for name in fields}
+        if side in raw_values:
+            raw.entities[side] = EntityTable(raw_values[side])
+    return DiskColumns(folder, shapes, ticks_per_second), {name: raw_values[name] for name in fields}
 
 
 def _with_numbers(
