@@ -30,7 +30,10 @@ def own_folders(session_cache, tmp_path):
         yield
 
 
-@pytest.mark.parametrize("words", [(), ("model=two_tower", "trainer=ranking", "trainer.max_epochs=2")])
+@pytest.mark.parametrize(
+    "words",
+    [(), ("initializer=mf", "model.residual=true"), ("model=two_tower", "trainer=ranking", "trainer.max_epochs=2")],
+)
 def test_the_value_of_sizes_is_what_their_model_reaches(words):
     class Asks(Policy):
         def __init__(self):
