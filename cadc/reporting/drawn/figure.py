@@ -147,11 +147,12 @@ def _lines(draw: Panel, blocks: list[Block]) -> list[list[_Cell | None]]:
             cells += [None] * (-len(cells) % draw.columns)
         return [cells[place : place + draw.columns] for place in range(0, len(cells), draw.columns)]
     n_beside = max(min(len(block.parts), draw.columns) for block in blocks)
+    several = len({part.title for block in blocks for part in block.parts}) > 1
     lines: list[list[_Cell | None]] = []
     above: list[str] = []
     for block in blocks:
         titles = [part.title for part in block.parts]
-        is_titled = len(titles) > 1 and (titles != above or len(titles) > n_beside)
+        is_titled = several and (titles != above or len(titles) > n_beside)
         above = titles
         of_block: list[_Cell | None] = [
             _Cell(block.metric, part, part.title if is_titled else "") for part in block.parts

@@ -42,7 +42,9 @@ def add_stream_columns(
             cells.append(own[name])
     kinds = {name: "float64" if name.startswith("regret") else "Int64" for name in values}
     new = pd.DataFrame(values, index=table.index).astype(kinds).dropna(axis=1, how="all")
-    return pd.concat([table, new.round(4)], axis=1).__finalize__(table)
+    wide = pd.concat([table, new.round(4)], axis=1)
+    wide.attrs |= table.attrs
+    return wide
 
 
 def _of_segments(point: Point, reduce: Any, *keys: str) -> int | None:

@@ -46,18 +46,18 @@ def compared_by_segment(reference: Reference, both: Sequence[Pair]) -> dict[str,
                     f"by {reference.metric}; compare runs on one split."
                 )
     mine, theirs = (np.array([list(pair[side].values()) for pair in runs]) for side in (0, 1))
-    found = segment_interval(mine - theirs)
+    interval = segment_interval(mine - theirs)
     sign = 1 if metric(name).higher_is_better else -1
     return {
-        "seeds": found.n_seeds,
+        "seeds": interval.n_seeds,
         "unit": "segment",
         "n_units": len(segments),
-        "difference": found.estimate,
-        "standard_error": found.standard_error,
-        "degrees_of_freedom": found.degrees_of_freedom,
-        "low_95": found.low,
-        "high_95": found.high,
+        "difference": interval.estimate,
+        "standard_error": interval.standard_error,
+        "degrees_of_freedom": interval.degrees_of_freedom,
+        "low_95": interval.low,
+        "high_95": interval.high,
         "verdict": EQUAL if np.array_equal(mine, theirs) else None,
-        "p": found.p_two_sided(),
-        "p_margin": found.p_above(-reference.margin, sign),
+        "p": interval.p_two_sided(),
+        "p_margin": interval.p_above(-reference.margin, sign),
     }

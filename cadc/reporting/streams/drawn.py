@@ -1,6 +1,7 @@
 """What the figures of streams draw: quality, bytes and regret by segment, and sizes against frequency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ def _parts(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(part=parts, arm=[_short(row) for row in table.to_dict("records")])
 
 
-def _short(row: dict[str, object]) -> str:
+def _short(row: Mapping[Any, Any]) -> str:
     """Return the name of an arm without the model and the mean size that its panel shares."""
     told = {str(row.get("model")), *([f"mean size {row['mean_size']:g}"] if row.get("mean_size") is not None else [])}
     return ", ".join(part for part in str(row["arm"]).split(", ") if part not in told) or str(row["arm"])
