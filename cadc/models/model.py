@@ -64,6 +64,9 @@ class Model(nn.Module, ABC):
     shuffles_users: ClassVar[bool] = False
     """Whether training shuffles users in place of rows, so that a batch holds most rows of few users."""
 
+    reads_all_rows: ClassVar[bool] = False
+    """Whether every step reads all rows of its tables, so that an optimiser has none to skip."""
+
     needs_columns: ClassVar[tuple[str, ...]] = ()
     """Columns of the log that only some sources have: `oracle`, `rating`."""
 

@@ -79,6 +79,8 @@ def skips_rows(model: Model, lazy_tables: LazyTables) -> bool:
     The choice depends on the vocabulary alone. If it depended on the batch size, too, which is smaller for smaller
     samples, two sampling rates could differ in their optimiser.
     """
+    if model.reads_all_rows:
+        return False
     if lazy_tables != "auto":
         return lazy_tables
     tables = [table for table in model.modules() if isinstance(table, UncompressedTable)]

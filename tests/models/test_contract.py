@@ -31,6 +31,7 @@ CHOICES = {
         {"scorer": "mlp", "loss": "bce", "id_dot": True, "random": 4},
         {"loss": "margin", "in_batch": 3, "layer_norm": True, "dropout": 0.1},
         {"history": (1, 5), "history_rows": "sample"},
+        {"passed_over": 3, "loss": "bpr", "in_batch": 0},
     ),
 }
 CASES = [(option, own) for option in groups()["model"] for own in CHOICES.get(option, ({},))]

@@ -1,6 +1,7 @@
 """LightGCN: vectors that are averaged over the neighbours in the graph of interactions (He et al., SIGIR 2020)."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,7 +30,13 @@ class LightGCN(DotProductModel):
     ----------
     entities, schema, run_task, biases, negatives : see `DotProductModel`.
     layers : K.
+
+    Raises
+    ------
+    UsageError : for options out of range, a log without the field `user` or `item`, or cross-fitted or shared tables.
     """
+
+    reads_all_rows: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from cadc.models.ranking.negatives import Negatives
 from cadc.models.ranking.pair_fields import require_user_and_item
 from cadc.models.ranking.pair_scorers import CosineScorer, DotScorer, MLPScorer
 from cadc.models.ranking.pair_scores import Side, pair_scores
+from cadc.models.ranking.passed_over import PassedOver
 from cadc.models.ranking.tower import DenseVector, start_at_zero, tower
 from cadc.models.sequence.histories import Before, ItemHistories, Source
 
@@ -63,6 +64,9 @@ class TwoTower(Model):
     history : numbers of items, such as (1, 5, 50): for each, the mean vector of a user's latest items, at most so many,
         is one more input of the user's tower. A training row has those before it, what is ranked all that are known.
     history_rows : what comes before a training row: `all` training rows, or those of the `sample` alone.
+    passed_over : number of items, at most, that a user passed over right before a row of the sample and that the row's
+        own is to beat, by BPR added to the loss; 0 for none. With `loss=bpr`, `in_batch=0` and `random=0` there are no
+        other pairs, as in SAROS. See `cadc.models.ranking.passed_over.PassedOver`.
 
     Raises
     ------
@@ -98,6 +102,7 @@ class TwoTower(Model):
         residual: bool = False,
         history: tuple[int, ...] = (),
         history_rows: Source = "all",
+        passed_over: int = 0,
     ) -> None:
         super().__init__()
         self.require_fields(schema)
@@ -106,7 +111,8 @@ class TwoTower(Model):
         require_at_least(1, "model", width=width, compression=compression, **widths)
         require_positive("model", temperature=temperature, margin=margin)
         require_probability("model", dropout=dropout)
-        if loss != "bce" and in_batch == 0 and random == 0:
+        require_at_least(0, "model", passed_over=passed_over)
+        if loss != "bce" and in_batch == random == passed_over == 0:
             raise UsageError(f"model.loss={loss} needs negatives; set model.in_batch or model.random above 0.")
         if residual and factors is None:
             raise UsageError("model.residual=true needs factors, which were not given.")
@@ -114,6 +120,7 @@ class TwoTower(Model):
             raise UsageError("model.id_dot and model.residual are both true; a residual starts at 0, so set only one.")
         self.embeddings = nn.ModuleDict(towers)
         self.negatives = Negatives(in_batch, random)
+        self.passed_over = PassedOver(passed_over) if passed_over else None
         self.loss_name, self.popularity_correction, self.margin = loss, popularity_correction, margin
         self.id_dot = id_dot
         self.starts_at_base = residual
@@ -148,6 +155,8 @@ class TwoTower(Model):
         """Count the items of the training rows (int64, shape [n]), which negatives are drawn from."""
         self.log = log
         self.negatives.begin(log.field_ids("item", rows).long())
+        if self.passed_over is not None:
+            self.passed_over.begin(log, rows)
         if self.histories is not None:
             self.histories.begin(log, rows)
         if self.factor_logit is not None and self.loss_name != "bce":
@@ -198,25 +207,30 @@ class TwoTower(Model):
             raise CadcError(
                 "negatives are drawn from the training rows, which are not known; call begin(log, rows) first."
             )
-        contest = self.negatives.draw(batch.ids[:, self.item_column].long())
-        # The id of an item that occurs in training is its row in the table of entities.
-        items = self.log.items(contest.items.cpu()).to(batch.label.device)
-        scores = self._training_scores(batch, items, contest.columns)
-        if self.loss_name == "bce":
-            return bce(scores, contest.own, contest.weight, batch.label, batch.offset)
-        if self.loss_name == "softmax":
-            log_expected = contest.log_expected if self.popularity_correction else None
-            losses = softmax(scores, contest.own, contest.weight, log_expected)
-        elif self.loss_name == "bpr":
-            losses = bpr(scores, contest.own, contest.weight)
-        else:
-            losses = margin_ranking(scores, contest.own, contest.weight, self.margin)
-        return losses * batch.label
-
-    def _training_scores(self, batch: Batch, items: Batch, columns: Tensor | None) -> Tensor:
-        """Return the scores of a batch; with cross-fitted tables, items have the vectors of the row's fold."""
         users = self.users(batch, None if self.histories is None else self.histories.before_rows(batch))
-        return scores_by_fold(self.scorer, users, self.items, items, columns, batch.fold, self.n_folds)
+        contest = self.negatives.draw(batch.ids[:, self.item_column].long())
+        scores = self._training_scores(users, batch, contest.items, contest.columns)
+        if self.loss_name == "bce":
+            losses = bce(scores, contest.own, contest.weight, batch.label, batch.offset)
+        elif self.loss_name == "softmax":
+            log_expected = contest.log_expected if self.popularity_correction else None
+            losses = softmax(scores, contest.own, contest.weight, log_expected) * batch.label
+        elif self.loss_name == "bpr":
+            losses = bpr(scores, contest.own, contest.weight) * batch.label
+        else:
+            losses = margin_ranking(scores, contest.own, contest.weight, self.margin) * batch.label
+        if self.passed_over is None:
+            return losses
+        contest = self.passed_over.contest(batch, self.item_column)
+        scores = self._training_scores(users, batch, contest.items, contest.columns)
+        return losses + bpr(scores, contest.own, contest.weight) * batch.label
+
+    def _training_scores(self, users: Side, batch: Batch, items: Tensor, columns: Tensor | None) -> Tensor:
+        """Return the scores of a batch; with cross-fitted tables, items have the vectors of the row's fold."""
+        assert self.log is not None
+        # The id of an item that occurs in training is its row in the table of entities.
+        rows = self.log.items(items.cpu()).to(batch.label.device)
+        return scores_by_fold(self.scorer, users, self.items, rows, columns, batch.fold, self.n_folds)
 
     def item_scorer(self, items: Batch) -> Callable[[Batch], Tensor]:
         """Return a function from a batch of b users to their scores of these n items, shape [b, n]."""
