@@ -16,4 +16,4 @@ class VaryingBuffers(nn.Module):
         for name in self.varying:
             if (saved := state_dict.get(f"{prefix}{name}")) is not None and saved.ndim == 1:
                 self.register_buffer(name, self.get_buffer(name).new_zeros(len(saved)))
-        super()._load_from_state_dict(state_dict, prefix, *further)  # type: ignore[arg-type]
+        super()._load_from_state_dict(state_dict, prefix, *further)
