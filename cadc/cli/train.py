@@ -83,6 +83,16 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.package or arguments.resolve:
         raise UsageError("--package and --resolve belong to --cfg; add --cfg job.")
 
+    from cadc.execution.follower import follow_runs, leading_others, place_in_runs
+
+    place = place_in_runs(combinations)
+    if place is not None and place.rank > 0:
+        return follow_runs(place)
+    with leading_others(place):
+        return _train(arguments, combinations, launcher)
+
+
+def _train(arguments: argparse.Namespace, combinations: Sequence[Sequence[str]], launcher: Sequence[str]) -> int:
     from cadc.execution.jobs import plan
     from cadc.execution.sweep import execute
     from cadc.ledger import Ledger

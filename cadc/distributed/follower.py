@@ -88,7 +88,7 @@ def _jobs(store: dist.Store) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     while True:
         try:
-            store.wait([f"job/{number}"], timedelta(seconds=10))
+            store.wait([f"job/{number}"], timedelta(seconds=2))
             job = json.loads(store.get(f"job/{number}"))
         except dist.DistStoreError:
             continue  # the process that leads is still preparing the next job

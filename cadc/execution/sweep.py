@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cadc.errors import CadcError, Lost, NotWritable, Unreachable
+from cadc.errors import CadcError, Lost, NotWritable, Unreachable, UsageError
 from cadc.execution.attempt import final_state, run_job
 from cadc.execution.failure import as_cadc_error, is_of_the_run
 from cadc.execution.jobs import Job, plan
@@ -19,6 +19,7 @@ from cadc.execution.progress import Progress
 from cadc.launchers.launch import launch
 from cadc.ledger.store import Ledger
 from cadc.loggers.after import AfterRun
+from cadc.pipeline.several import asks_for_several
 from cadc.storage.lease import Lease
 from cadc.terminal.interrupts import check_interrupt
 from cadc.terminal.progress import Display, Report
@@ -50,6 +51,11 @@ def execute(
     arms : of an experiment by run id, for who looks at the sweep while it works.
     """
     unique = list({job.run_id: job for job in jobs}.values())
+    if launcher and any(asks_for_several(job.settings, None) for job in unique):
+        raise UsageError(
+            "trainer.devices was given with a launcher, which gives each run one process; leave out hydra/launcher, or "
+            "trainer.devices."
+        )
     with Display(len(unique)) as display:
         progress = Progress(unique, ledger, display, report, after, arms)
         sweep = _Sweep(unique, ledger, retry_failed, progress)

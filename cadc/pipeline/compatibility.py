@@ -3,9 +3,11 @@
 from os import cpu_count
 
 from cadc.configuration.components import Component
+from cadc.distributed.placement import own_placement
 from cadc.errors import UsageError
 from cadc.factorization.factorization import Factorization
 from cadc.pipeline.settings import Settings
+from cadc.pipeline.several import require_several
 
 
 def require_compatible(settings: Settings) -> None:
@@ -13,6 +15,7 @@ def require_compatible(settings: Settings) -> None:
     if not 1 <= settings.threads <= (cpu_count() or 1):
         raise UsageError(f"threads is {settings.threads}; this machine has {cpu_count()} processors.")
     settings.split.build()
+    require_several(settings, own_placement())
     for group, component in settings.used().items():
         if group != "model":  # which is built from the log
             component.build()
