@@ -4,9 +4,9 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from datetime import timedelta
 from typing import Any
 
 import torch
@@ -19,6 +19,9 @@ from cadc.errors import MachineTrouble
 
 LOST = 3
 """Exit status of a process that has lost the one that leads."""
+
+PAUSE_S = 0.05
+"""Seconds between two looks for the next job."""
 
 Join = Callable[[torch.device], AbstractContextManager[Ranks]]
 """Waits for all ranks to be ready for a job, and joins them."""
@@ -88,10 +91,10 @@ def _jobs(store: dist.Store) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     while True:
         try:
-            store.wait([f"job/{number}"], timedelta(seconds=2))
+            # Asked again and again, since a store that is waited for says so in the log of each wait that ends.
+            while not store.check([f"job/{number}"]):
+                time.sleep(PAUSE_S)
             job = json.loads(store.get(f"job/{number}"))
-        except dist.DistStoreError:
-            continue  # the process that leads is still preparing the next job
         except RuntimeError as error:
             raise MachineTrouble("the process that leads the run has ended; its own message says why.") from error
         yield number, job
