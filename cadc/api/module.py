@@ -35,8 +35,8 @@ class RecommenderModule(pl.LightningModule):
 
     It logs `train/loss` once an epoch, and at each validation and test `auc` and `logloss` of all rows, such as
     `val/auc`, for `EarlyStopping("val/logloss")` or `ModelCheckpoint(monitor="val/auc", mode="max")`. With several
-    devices, scores are gathered before a metric is computed. `predict` gives probabilities. Under mixed precision
-    weights, loss and metrics stay in float32.
+    devices, scores are gathered by the numbers of their rows before a metric is computed. `predict` gives
+    probabilities. Under mixed precision weights, loss and metrics stay in float32.
 
     A checkpoint holds the overrides that the model was made of: `RecommenderModule.load_from_checkpoint(path)` makes it
     again, with the data at hand. A model of your own has none, and is given: `load_from_checkpoint(path, model=model)`.
@@ -102,7 +102,7 @@ class RecommenderModule(pl.LightningModule):
         self.weight_decay_mlp, self.lazy_tables = weight_decay_mlp, lazy_tables
         self.ranked, self.schedule = ranked, Schedule(schedule, warm_up, final_rate)
         self._objective = Objective(model, weight_decay_tables, shares)
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._seen: list[tuple[Tensor, Tensor, Tensor | None]] = []
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the model's logit, or score, of each row of a batch, shape [B]."""
@@ -170,7 +170,7 @@ class RecommenderModule(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Score a batch; the metrics are those of all rows."""
         if self.ranked is None:
-            self._seen.append((self(batch).float(), batch.label))
+            self._seen.append((self(batch).float(), batch.label, batch.row))
 
     test_step = validation_step
 
@@ -205,7 +205,7 @@ class RecommenderModule(pl.LightningModule):
             self._remember(split)
             found = HeldOutRanks(self.ranked, split).metrics(self.model)
         else:
-            logits, labels = (self._gathered(torch.cat(part), loaders) for part in zip(*self._seen, strict=True))
+            logits, labels = self._gathered(loaders)
             require_numbers(logits.numpy(), split)
             probability = logits.double().sigmoid().numpy()
             rows = pd.DataFrame({"label": labels.numpy(), "probability": probability})
@@ -219,14 +219,31 @@ class RecommenderModule(pl.LightningModule):
             with torch.inference_mode(False):
                 self.model.remember(self.ranked, rows_before(self.ranked, split))
 
-    def _gathered(self, values: Tensor, loaders: object) -> Tensor:
-        """Return the values of all rows on the CPU, those of other devices included, shape [n]."""
+    def _gathered(self, loaders: object) -> tuple[Tensor, Tensor]:
+        """Return logits and labels of all rows, those of other devices included, each once, on the CPU, shape [n]."""
+        logits, labels = (torch.cat(part) for part in list(zip(*self._seen, strict=True))[:2])
         if self.trainer.world_size == 1:
-            return values.cpu()
-        # Rows are dealt out to devices in turn, and the first ones once more where they do not come out even.
-        dealt = self.all_gather(values)
-        assert isinstance(dealt, Tensor)
-        in_turn = dealt.T.flatten().cpu()
-        if isinstance(loaders, DataLoader) and isinstance(loaders.dataset, Sized):
-            return in_turn[: len(loaders.dataset)]
-        return in_turn
+            return logits.cpu(), labels.cpu()
+        rows = [row for *_, row in self._seen if row is not None]
+        if rows:
+            row, logits, labels = (self._of_all(values) for values in (torch.cat(rows).long(), logits, labels))
+            # Whoever dealt them out may have repeated some, as Lightning does for those that do not come out even.
+            order = torch.argsort(row, stable=True)
+            is_first = torch.cat([torch.ones(1, dtype=torch.bool), row[order].diff() > 0])
+            return logits[order[is_first]], labels[order[is_first]]
+        # Rows without numbers are dealt out in turn, and the first ones once more where they do not come out even.
+        in_turn = [self._stacked(values).T.flatten().cpu() for values in (logits, labels)]
+        n = len(loaders.dataset) if isinstance(loaders, DataLoader) and isinstance(loaders.dataset, Sized) else None
+        return in_turn[0][:n], in_turn[1][:n]
+
+    def _of_all(self, values: Tensor) -> Tensor:
+        """Return the values of all devices one after the other, on the CPU."""
+        n_each = self._stacked(torch.tensor([len(values)], device=values.device)).flatten().tolist()
+        padded = torch.cat([values, values.new_zeros(max(n_each) - len(values))])
+        parts = self._stacked(padded).cpu()
+        return torch.cat([part[:n] for part, n in zip(parts, n_each, strict=True)])
+
+    def _stacked(self, values: Tensor) -> Tensor:
+        found = self.all_gather(values)
+        assert isinstance(found, Tensor)
+        return found

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torch.utils.data import Sampler as TorchSampler
 
 from cadc.data.batch import Batch
@@ -22,6 +22,7 @@ from cadc.errors import UsageError
 from cadc.randomness import numpy_generator, torch_generator
 from cadc.sampling.sampler import Sample, Sampler
 from cadc.sampling.uniform import UniformSampler
+from cadc.training.dealt_rows import DealtRows
 
 
 class LogRows(Dataset[Batch]):
@@ -32,10 +33,15 @@ class LogRows(Dataset[Batch]):
     log : the log.
     rows : row numbers, int32 or int64, shape [n].
     beside : further parts of a `Batch` (weight, offset, fold), a value a row, shape [n] each.
+
+    Attributes
+    ----------
+    dealt : deals the rows out to several processes; None for one.
     """
 
     def __init__(self, log: InteractionLog, rows: Tensor, beside: Mapping[str, Tensor] | None = None) -> None:
         self.log, self.rows, self.beside = log, rows, dict(beside or {})
+        self.dealt: DealtRows | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -45,15 +51,20 @@ class LogRows(Dataset[Batch]):
 
     def __getitems__(self, places: Sequence[int]) -> Batch:
         """Return the batch of the rows at these places."""
-        chosen = torch.as_tensor(places)
+        chosen, weights = (torch.as_tensor(places), None) if self.dealt is None else self.dealt.plain(places)
         batch = self.log.gather(self.rows[chosen])
         for name, values in self.beside.items():
             setattr(batch, name, values[chosen])
+        if weights is not None:
+            batch.weight = weights if batch.weight is None else weights * batch.weight
         return batch
 
 
 class InteractionDataModule(pl.LightningDataModule):
     """A prepared log for any Trainer: the sample trains, validation rows choose, test rows judge.
+
+    With several devices every row is read once: each process gets its portion of each batch, whether the Trainer has
+    `use_distributed_sampler` or not, see `DealtRows`.
 
     Parameters
     ----------
@@ -155,18 +166,30 @@ class InteractionDataModule(pl.LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the test rows in their order."""
-        return self.test_dataloader()
+        return self._loader(LogRows(self.log, self.log.rows("test")), EVALUATION_BATCH, stands_in=False)
 
-    def _loader(self, rows: LogRows, batch_size: int, shuffle: torch.Generator | None = None) -> DataLoader[Batch]:
+    def _loader(
+        self, rows: LogRows, batch_size: int, shuffle: torch.Generator | None = None, stands_in: bool = True
+    ) -> DataLoader[Batch]:
+        rank, size = self._place()
+        sampler: TorchSampler[int] | None = None
+        if shuffle is not None:
+            sampler = UserOrder(rows, shuffle) if self.shuffle_users else RandomSampler(rows, generator=shuffle)
+        if size > 1:
+            sampler = rows.dealt = DealtRows(rows, batch_size, rank, size, sampler, stands_in)
         return DataLoader(
             rows,
             batch_size=batch_size,
-            shuffle=shuffle is not None and not self.shuffle_users,
-            sampler=UserOrder(rows, shuffle) if shuffle is not None and self.shuffle_users else None,
+            sampler=sampler,
             generator=shuffle,
             collate_fn=_as_it_is,
             num_workers=self.num_workers,
         )
+
+    def _place(self) -> tuple[int, int]:
+        """Return the number of this process among those that read different rows, and how many they are."""
+        dealt = None if self.trainer is None else self.trainer.distributed_sampler_kwargs
+        return (0, 1) if dealt is None else (int(dealt["rank"]), int(dealt["num_replicas"]))
 
 
 class UserOrder(TorchSampler[int]):
