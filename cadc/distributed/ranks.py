@@ -138,20 +138,28 @@ class Ranks:
 
     def copy_first_(self, values: Sequence[Tensor]) -> None:
         """Give all ranks the values of the first one, in place; their shapes must be the same."""
-        if not self.is_alone:
-            for value in values:
-                dist.broadcast(value, 0)
+        for value in () if self.is_alone else values:
+            # As bytes, since gloo does not know all types.
+            whole = value.contiguous()
+            dist.broadcast(whole.reshape(-1).view(torch.uint8), 0)
+            value.copy_(whole)
 
-    def all_rows(self, rows: Tensor) -> Tensor:
-        """Return the rows of all ranks, rank by rank; shape [n_rank, …] of each, and [Σ n_rank, …]."""
+    def all_rows(self, *rows: Tensor) -> list[Tensor]:
+        """Return the rows of all ranks, rank by rank: of tensors [n_rank, …] each, tensors [Σ n_rank, …]."""
         if self.is_alone:
-            return rows
-        n_each = self._lengths(len(rows))
-        padded = rows.new_zeros(max(n_each), *rows.shape[1:])
+            return list(rows)
+        return [
+            torch.cat([part[:n] for part, n in zip(self._padded(own, max(n_each)), n_each, strict=True)])
+            for own, n_each in zip(rows, self._lengths([len(own) for own in rows]), strict=True)
+        ]
+
+    def _padded(self, rows: Tensor, n: int) -> list[Tensor]:
+        """Return the rows of each rank, with zeros up to n rows."""
+        padded = rows.new_zeros(n, *rows.shape[1:])
         padded[: len(rows)] = rows
-        parts = [torch.empty_like(padded) for _ in n_each]
+        parts = [torch.empty_like(padded) for _ in range(self.size)]
         dist.all_gather(parts, padded)
-        return torch.cat([part[:n] for part, n in zip(parts, n_each, strict=True)])
+        return parts
 
     def in_place(self, places: Tensor, values: Tensor, n_rows: int) -> Tensor:
         """Return the values of all rows at the first rank, and those of its own rows, NaN elsewhere, at the others.
@@ -187,17 +195,18 @@ class Ranks:
 
     def _at_first(self, rows: Tensor) -> Tensor:
         """Return the rows of all ranks at the first one, shape [Σ n, k]; nothing at the others."""
-        n_each = self._lengths(len(rows))
+        (n_each,) = self._lengths([len(rows)])
         padded = rows.new_zeros(max(n_each), rows.shape[1])
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in n_each] if self.is_first else None
         dist.gather(padded, parts, 0)
         return rows[:0] if parts is None else torch.cat([part[:n] for part, n in zip(parts, n_each, strict=True)])
 
-    def _lengths(self, n: int) -> list[int]:
-        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
-        dist.all_gather(lengths, torch.tensor([n]))
-        return [int(length) for length in lengths]
+    def _lengths(self, own: Sequence[int]) -> list[list[int]]:
+        """Return, for each of some numbers, those of all ranks."""
+        of_ranks = [torch.zeros(len(own), dtype=torch.int64) for _ in range(self.size)]
+        dist.all_gather(of_ranks, torch.tensor(own))
+        return torch.stack(of_ranks, 1).tolist()
 
 
 def is_of_an_exchange(error: BaseException) -> bool:

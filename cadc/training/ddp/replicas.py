@@ -54,7 +54,7 @@ class Replicas:
         ------
         MachineTrouble : if the ranks have different rows, or models.
         """
-        drawn = hashlib.sha256(rows.long().numpy().tobytes()).digest()
+        drawn = hashlib.sha256(rows.contiguous().numpy()).digest()
         if self.ranks.bytes_of_first(drawn) != drawn:
             raise MachineTrouble(
                 f"process {self.ranks.rank} of the training drew other rows than the first one; install the same "
@@ -148,5 +148,5 @@ class Replicas:
             )
         else:
             rows, values = gradient._indices()[0], gradient._values()
-        rows, values = self.ranks.all_rows(rows), self.ranks.all_rows(values)
+        rows, values = self.ranks.all_rows(rows, values)
         return torch.sparse_coo_tensor(rows.unsqueeze(0), values, weight.shape).coalesce()

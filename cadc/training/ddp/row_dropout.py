@@ -46,4 +46,6 @@ def _of_portion(layer: nn.Dropout, portion: Portion, inputs: Tensor) -> Tensor:
         return inputs
     # As `dropout` of the whole batch draws it: ones and zeros, scaled up.
     mask = dropout(torch.ones(portion.of, *inputs.shape[1:], dtype=inputs.dtype, device=inputs.device), layer.p)
-    return inputs * mask[portion.first : portion.first + len(inputs)]
+    # A rank without a row of its own computes with the first one.
+    first = portion.first if portion.n else 0
+    return inputs * mask[first : first + len(inputs)]
