@@ -69,7 +69,7 @@ def main() -> None:
     weights: Tensor = torch.cat([weight.detach().flatten() for weight in module.parameters()])
     found = {
         "rows": watched.rows,
-        "metrics": metrics | tested,
+        "metrics": {**metrics, **tested},
         "weights": weights.tolist(),
         "predicted": [float(score) for part in predicted for score in part],
     }

@@ -54,7 +54,7 @@ class Replicas:
         ------
         MachineTrouble : if the ranks have different rows, or models.
         """
-        drawn = hashlib.sha256(rows.contiguous().numpy()).digest()
+        drawn = hashlib.sha256(rows.contiguous().numpy().data).digest()
         if self.ranks.bytes_of_first(drawn) != drawn:
             raise MachineTrouble(
                 f"process {self.ranks.rank} of the training drew other rows than the first one; install the same "
