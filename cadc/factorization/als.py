@@ -17,6 +17,7 @@ from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
 from cadc.factorization.solvers.conjugate_gradients import SparseRows, conjugate_gradients
 from cadc.factorization.solvers.majorize import PART, cholesky
+from cadc.factorization.warm_start import WarmStart
 from cadc.randomness import torch_generator
 
 CELLS = 1 << 13
@@ -47,6 +48,7 @@ class ALS(Factorization):
     """
 
     kind: ClassVar[Kind] = "score"
+    goes_on: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -82,6 +84,17 @@ class ALS(Factorization):
         DataError : if the log lacks one of the fields, a field is a bag, no row has label 1, or explicit labels
             are all the same.
         """
+        return self._fitted(None, log, rows, dim)
+
+    def fit_from(
+        self, before: WarmStart, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows from earlier factors on, see `Factorization.fit_from`."""
+        return self._fitted(before, log, rows, dim)
+
+    def _fitted(
+        self, before: WarmStart | None, log: InteractionLog, rows: Tensor, dim: int
+    ) -> tuple[Factors, dict[str, float]]:
         started = time.perf_counter()
         fields = require_pair(self.fields, log)
         generator = torch_generator(self.seed or 0, "factorize")
@@ -100,7 +113,11 @@ class ALS(Factorization):
         for place, size in enumerate(sizes):
             ids, others = examples.ids[place], examples.ids[1 - place]
             vectors = self.init_std * torch.randn(size, dim, generator=generator)
+            if before is not None:
+                vectors = before.vectors(fields[place], vectors)
             side = _Side.start(ids, vectors)
+            if before is not None and self.feedback == "explicit":
+                side.biases[:-1] = before.biases(dict(zip(fields, sizes, strict=True)), fields[1])[0][fields[place]]
             if by_steps:
                 shape = (len(side.vectors), sizes[1 - place] + 1)
                 side.rows = SparseRows(ids, others, self.alpha * examples.labels, shape)
@@ -110,7 +127,8 @@ class ALS(Factorization):
         update = self._improve_implicit if by_steps else self._update_implicit
         if self.feedback == "explicit":
             update = self._update_explicit
-        for _ in range(self.iterations):
+        iterations = self.iterations if before is None else before.passes(self.iterations)
+        for _ in range(iterations):
             for place in (0, 1):
                 update(sides[place], sides[1 - place])
         factors = pair_factors(
@@ -121,7 +139,7 @@ class ALS(Factorization):
             mean,
             kind=self.kind,
         )
-        return factors, {"seconds": time.perf_counter() - started, "epochs": self.iterations}
+        return factors, {"seconds": time.perf_counter() - started, "epochs": iterations}
 
     def _update_implicit(self, side: "_Side", other: "_Side") -> None:
         """Solve (YᵀY + Σ alpha r y yᵀ + l2 I) x = Σ (1 + alpha r) y for each value (Hu et al., eq. 4)."""

@@ -16,6 +16,7 @@ from cadc.factorization.examples import is_present, pair_factors, read_examples,
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
 from cadc.factorization.positives import positive_pairs
+from cadc.factorization.warm_start import WarmStart
 from cadc.randomness import torch_generator
 
 REDRAWS = 2
@@ -46,6 +47,7 @@ class BPR(Factorization):
 
     reads_validation: ClassVar[bool] = True
     kind: ClassVar[Kind] = "score"
+    goes_on: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -86,6 +88,17 @@ class BPR(Factorization):
         DataError : if the log lacks one of the fields, a field is a bag, or no row has label 1.
         CadcError : if the loss is not finite.
         """
+        return self._fitted(None, log, rows, dim, validation)
+
+    def fit_from(
+        self, before: WarmStart, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows from earlier factors on, see `Factorization.fit_from`; the steps of Adam start anew."""
+        return self._fitted(before, log, rows, dim, validation)
+
+    def _fitted(
+        self, before: WarmStart | None, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None
+    ) -> tuple[Factors, dict[str, float]]:
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = require_pair(self.fields, log)
@@ -97,10 +110,14 @@ class BPR(Factorization):
         held_out = read_examples(log, fields, stopping).positives()
         others = draw_negatives(held_out.ids[0], taken, sizes[1], torch_generator(self.seed or 0, "held out"))
         tables = [self.init_std * torch.randn(size, dim, generator=generator) for size in sizes]
+        item_biases = torch.zeros(sizes[1])
+        if before is not None:
+            tables = [before.vectors(name, table) for name, table in zip(fields, tables, strict=True)]
+            item_biases = before.biases({fields[1]: sizes[1]}, fields[1])[0][fields[1]]
         for table, ids in zip(tables, (first, second), strict=True):
             # A value without pairs would keep its random start.
             table[torch.bincount(ids, minlength=len(table)) == 0] = 0
-        parameters = [*tables, torch.zeros(sizes[1])]
+        parameters = [*tables, item_biases]
         by_value = 1 / len(first) if self.l2_by == "value" else 0.0
         by_triple = (self.l2, self.l2_bias) if self.l2_by == "triple" else (0.0, 0.0)
         penalties = [self.l2 * by_value, self.l2 * by_value, self.l2_bias * by_value]
@@ -109,7 +126,8 @@ class BPR(Factorization):
             parameter.grad = torch.zeros_like(parameter)
         is_met = is_present(second, sizes[1])
         optimizer = Adam(groups, lr=self.learning_rate)
-        stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
+        most = self.max_epochs if before is None else before.passes(self.max_epochs)
+        stop = EarlyStop(most, self.patience, 0.0, "lower factorization.learning_rate.")
         while not stop.is_over:
             negatives = draw_negatives(first, taken, sizes[1], generator)
             is_met[negatives] = True

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,12 +16,18 @@ from cadc.errors import Damaged
 from cadc.factorization.examples import reset_absent
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, are_finite
+from cadc.factorization.warm_start import WarmStart
 from cadc.provenance.fingerprint import code_hash, describe, digest
 from cadc.storage.stage_cache import cached_folder
 
 
 def factorize(
-    factorization: Factorization, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    factorization: Factorization,
+    log: InteractionLog,
+    rows: Tensor,
+    dim: int,
+    validation: Tensor | None = None,
+    before: WarmStart | None = None,
 ) -> tuple[Factors, dict[str, dict[str, float]]]:
     """Return the factors of some rows, cached or fitted.
 
@@ -33,6 +40,8 @@ def factorize(
     rows : numbers of the training rows to read, int32 or int64, shape [n].
     dim : length of the vectors.
     validation : numbers of the validation rows that a method with `reads_validation` may read, int64; None for all.
+    before : the earlier factors that the fit goes on from; an id of theirs that does not occur in the rows keeps what
+        it had. None fits anew.
 
     Returns
     -------
@@ -47,6 +56,7 @@ def factorize(
     read = {}
     if validation is not None and len(validation) < log.n_rows("validation"):
         read = {"validation": validation}
+    goes_on = {} if before is None else {"before": _described(before)}
     key = digest(
         {name: hashlib.sha256(own.numpy().data).hexdigest() for name, own in read.items()}
         | {
@@ -55,17 +65,35 @@ def factorize(
             "factorization": describe(factorization) | {"dim": dim},
             "code": code_hash([type(factorization).__module__, __name__]),
         }
+        | goes_on
     )
 
     def build(folder: Path) -> None:
-        factors, cost = factorization.fit(log.plain, rows, dim, **read)
-        reset_absent_ids(factors, seen_ids(log.plain, rows, factors.fields))
+        if before is None:
+            factors, cost = factorization.fit(log.plain, rows, dim, **read)
+        else:
+            factors, cost = factorization.fit_from(before, log.plain, rows, dim, **read)
+        seen = seen_ids(log.plain, rows, factors.fields)
+        reset_absent_ids(factors, seen)
+        if before is not None:
+            before.keep(factors, seen)
         factors.save(folder / "factors.safetensors")
         (folder / "cost.json").write_text(json.dumps(cost))
 
     factors, cost = _load(cached_folder("factors", key, build), log.plain)
     _stretch(factors, log.schema)
     return factors, {key: cost}
+
+
+def _described(before: WarmStart) -> dict[str, Any]:
+    """Return what a fit goes on from as a JSON value, with tensors as hashes."""
+    named = {"vectors": before.factors.vectors, "biases": before.factors.biases}
+    hashes = {
+        f"{kind}.{name}": hashlib.sha256(own.contiguous().numpy().data).hexdigest()
+        for kind, tensors in named.items()
+        for name, own in tensors.items()
+    }
+    return hashes | {"penalties": dict(before.penalties), "max_passes": before.max_passes}
 
 
 def reset_absent_ids(factors: Factors, seen: Mapping[str, Tensor]) -> None:

@@ -8,9 +8,14 @@ from torch import Tensor
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
 from cadc.factorization.factors import Factors, Kind
+from cadc.factorization.warm_start import WarmStart
 
 DEFAULT_DIM = 16
 """Length of the vectors if neither the factorisation nor a table sets it."""
+
+
+FIT_ANEW = "set stream.warm=false, so that each segment is factorised anew, or choose factorization=logistic."
+"""What to do about a method that cannot go on."""
 
 
 class Factorization(ABC):
@@ -52,6 +57,9 @@ class Factorization(ABC):
     reads_validation: ClassVar[bool] = False
     """Whether `fit` reads validation rows, for early stopping."""
 
+    goes_on: ClassVar[bool] = False
+    """Whether the method has `fit_from`, and can go on from the factors of an earlier fit."""
+
     dim: int | None
     """Length of the vectors; None takes the length that the initialiser needs."""
 
@@ -83,6 +91,22 @@ class Factorization(ABC):
         DataError : if the log does not fit the method.
         CadcError : if the loss is not finite.
         """
+
+    def fit_from(
+        self, before: WarmStart, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows of a log as `fit` does, from the factors of an earlier fit on.
+
+        Parameters
+        ----------
+        before : what to go on from; its vectors have the length `dim`.
+        log, rows, dim, validation : see `fit`.
+
+        Raises
+        ------
+        UsageError : by default, since a method has to have it.
+        """
+        raise UsageError(f"{type(self).__name__} cannot go on from earlier factors; {FIT_ANEW}")
 
     def dim_for(self, table_dim: int | None, extra_columns: int = 0) -> int:
         """Return the length of the vectors that a table of `table_dim` columns can start from.

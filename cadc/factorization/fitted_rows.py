@@ -15,6 +15,7 @@ from cadc.factorization.cached import factorize
 from cadc.factorization.crossfit import CrossFitted, Unit, assign_folds, complement
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
+from cadc.factorization.warm_start import WarmStart
 from cadc.randomness import numpy_generator
 
 FactorizedRows = Literal["full", "complement", "crossfit"]
@@ -52,6 +53,7 @@ def fit_factors(
     validation_rate: float = 1.0,
     seed: int = 0,
     unit: Unit = "row",
+    before: WarmStart | None = None,
 ) -> Fitted:
     """Factorise the training part of a log, or the rows of it that the network is not trained on.
 
@@ -66,6 +68,7 @@ def fit_factors(
     validation_rate : share of the validation part that the factorisation may read.
     seed : seed of the folds.
     unit : what is left out together, see `Unit`.
+    before : the earlier factors that the fit goes on from; None, as for `crossfit`, fits anew.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def fit_factors(
                 "factorization_rows=complement has no rows to read; lower sampler.rate, or set "
                 "factorization_rows=crossfit."
             )
-    factors, cost = factorize(factorization, log, rows, dim, validation)
+    factors, cost = factorize(factorization, log, rows, dim, validation, before)
     absent = _count_absent(log, sample, rows, factors.fields) if which == "complement" else {}
     return Fitted(factors, len(rows), cost, n_validation, absent)
 

@@ -20,6 +20,7 @@ from cadc.factorization.solvers.fm_rows import Rows, incidence, read_rows
 from cadc.factorization.solvers.fm_state import FieldState, Side
 from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.factorization.solvers.penalties import Penalty, fit_penalised, require_penalties
+from cadc.factorization.warm_start import WarmStart
 from cadc.randomness import torch_generator
 
 START = {"l2": 5.0, "l2_side": 50.0, "l2_bias": 2.0}
@@ -53,6 +54,7 @@ class FactorizationMachine(Factorization):
     """
 
     reads_validation: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -100,6 +102,20 @@ class FactorizationMachine(Factorization):
         DataError : if the log lacks a field, no field is single-valued, or all labels are the same.
         CadcError : if the loss is not finite.
         """
+        return self._fitted(None, log, rows, dim, validation)
+
+    def fit_from(
+        self, before: WarmStart, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows from earlier factors on, see `Factorization.fit_from`.
+
+        Variances are found in a pass that changes nothing else.
+        """
+        return self._fitted(before, log, rows, dim, validation)
+
+    def _fitted(
+        self, before: WarmStart | None, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None
+    ) -> tuple[Factors, dict[str, float]]:
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = [field for field in log.schema.fields if self.fields is None or field.name in self.fields]
@@ -111,14 +127,16 @@ class FactorizationMachine(Factorization):
         require_both_labels(kept.labels, "set factorization=als, or factorization=cooccurrence for all fields")
 
         def make(dim: int, biases: FieldByField | None) -> FieldByField:
-            machine = self._start(log, kept, fields, dim, None if biases is None else biases.machine)
+            machine = self._start(log, kept, fields, dim, None if biases is None else biases.machine, before)
             return FieldByField(machine, kept, held_out, self.variational, self.relaxation)
 
-        stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
+        most = self.max_epochs if before is None else before.passes(self.max_epochs)
+        stop = EarlyStop(most, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
         asked: dict[str, Penalty] = {"l2_side": self.l2_side, "l2": self.l2, "l2_bias": self.l2_bias}
         if all(field.name in ENTITY_FIELDS for field in fields):
             asked["l2_side"] = START["l2_side"]  # no vector has it
-        chosen = fit_penalised(make, dim, asked, START, stop, BESIDE_VECTORS)
+        start = START if before is None else START | {name: before.penalties.get(name, START[name]) for name in START}
+        chosen = fit_penalised(make, dim, asked, start, stop, BESIDE_VECTORS, goes_on=before is not None)
         machine = chosen.fit.machine
         found = {name: field.parameters for name, field in machine.fields.items()}
         factors = Factors(
@@ -126,20 +144,32 @@ class FactorizationMachine(Factorization):
             {field.name: found[field.name][:, dim].clone() for field in fields},
             machine.linear[:-1].clone() if log.schema.dense else None,
         )
-        single = [field.name for field in log.schema.single if field in fields]
-        factors.biases["item" if "item" in single else single[-1]] += machine.linear[-1]
+        factors.biases[_holds_global(log, fields)] += machine.linear[-1]
         reset_absent(factors, _present(log, rows, fields))
         cost = {"seconds": time.perf_counter() - started, "epochs": chosen.passes}
         return factors, cost | chosen.penalties
 
     def _start(
-        self, log: InteractionLog, rows: Rows, fields: list[Field], dim: int, biases: Machine | None = None
+        self,
+        log: InteractionLog,
+        rows: Rows,
+        fields: list[Field],
+        dim: int,
+        biases: Machine | None = None,
+        before: WarmStart | None = None,
     ) -> Machine:
         """Return the machine with its initial parameters; the biases are those of another one, or zero."""
+        earlier: dict[str, Tensor] = {}
+        of_all = 0.0
+        if before is not None:
+            sizes = {field.name: field.vocabulary_size for field in fields}
+            earlier, of_all = before.biases(sizes, _holds_global(log, fields))
         generator = torch_generator(self.seed or 0, "factorize")
 
         def state(field: Field, n_fields: int) -> FieldState:
             vectors = torch.randn(field.vocabulary_size, dim, generator=generator) * self.init_std / n_fields**0.5
+            if before is not None:
+                return FieldState.start(before.vectors(field.name, vectors), earlier[field.name])
             return FieldState.start(vectors, None if biases is None else biases.fields[field.name].parameters[:, -1])
 
         sides = {}
@@ -159,7 +189,17 @@ class FactorizationMachine(Factorization):
         machine.linear[-1] = float(torch.logit(rows.labels.mean().clamp(1e-6, 1 - 1e-6)))
         if biases is not None:
             machine.linear.copy_(biases.linear)
+        if before is not None:
+            machine.linear[-1] = of_all
+            if before.factors.dense is not None:
+                machine.linear[:-1] = before.factors.dense
         return machine
+
+
+def _holds_global(log: InteractionLog, fields: list[Field]) -> str:
+    """Return the field whose biases the bias of all rows is added to."""
+    single = [field.name for field in log.schema.single if field in fields]
+    return "item" if "item" in single else single[-1]
 
 
 def _present(log: InteractionLog, rows: Tensor, fields: list[Field]) -> dict[str, Tensor]:

@@ -21,9 +21,10 @@ from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.log_examples import LogExamples
 from cadc.factorization.solvers.logistic_adam import fit_adam
-from cadc.factorization.solvers.logistic_newton import fit_newton
+from cadc.factorization.solvers.logistic_newton import START, Solution, fit_newton
 from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.factorization.solvers.penalties import AUTO, Penalty, require_penalties
+from cadc.factorization.warm_start import WarmStart
 from cadc.randomness import torch_generator
 
 L2 = {"newton": 4.0, "adam": 8.0}
@@ -64,6 +65,7 @@ class LogisticMF(Factorization):
     """
 
     reads_validation: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -120,6 +122,20 @@ class LogisticMF(Factorization):
             validation row that is read has label 1 under implicit feedback.
         CadcError : if the loss is not finite.
         """
+        return self._fitted(None, log, rows, dim, validation)
+
+    def fit_from(
+        self, before: WarmStart, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None = None
+    ) -> tuple[Factors, dict[str, float]]:
+        """Factorise some rows from earlier factors on, see `Factorization.fit_from`.
+
+        Variances are found in a pass that changes nothing else; the steps of Adam start anew.
+        """
+        return self._fitted(before, log, rows, dim, validation)
+
+    def _fitted(
+        self, before: WarmStart | None, log: InteractionLog, rows: Tensor, dim: int, validation: Tensor | None
+    ) -> tuple[Factors, dict[str, float]]:
         stopping = log.rows("validation") if validation is None else validation
         started = time.perf_counter()
         fields = require_pair(self.fields, log)
@@ -129,6 +145,12 @@ class LogisticMF(Factorization):
         vectors = [std * torch.randn(size, dim, generator=generator) for size in sizes]
         for table in vectors:
             table[UNKNOWN] = 0
+        start, most = Solution.at(vectors), self.max_epochs
+        if before is not None:
+            vectors = [before.vectors(name, table) for name, table in zip(fields, vectors, strict=True)]
+            biases, of_all = before.biases(dict(zip(fields, sizes, strict=True)), fields[1])
+            start = Solution(vectors, [biases[name] for name in fields], of_all, 0, {**START, **before.penalties})
+            most = before.passes(self.max_epochs)
         examples: ExampleParts = LogExamples(log, fields, rows)
         held_out: ExampleParts = LogExamples(log, fields, stopping)
         in_rows, n_positive = survey(examples, sizes)
@@ -156,14 +178,14 @@ class LogisticMF(Factorization):
 
         l2, l2_bias = L2[self.solver] if self.l2 is None else self.l2, self.l2_bias
         if self.solver == "newton":
-            stop = EarlyStop(self.max_epochs, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
-            found = fit_newton(draw(), held_out, vectors, l2, l2_bias, self.variational, self.relaxation, stop)
+            stop = EarlyStop(most, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
+            found = fit_newton(draw(), held_out, start, l2, l2_bias, self.variational, self.relaxation, stop)
         else:
-            stop = EarlyStop(self.max_epochs, self.patience, 0.0, "lower factorization.learning_rate.")
+            stop = EarlyStop(most, self.patience, 0.0, "lower factorization.learning_rate.")
             found = fit_adam(
                 draw,
                 held_out,
-                vectors,
+                start,
                 L2["adam"] if l2 == AUTO else l2,
                 L2_BIAS if l2_bias == AUTO else l2_bias,
                 self.learning_rate,

@@ -19,6 +19,7 @@ from cadc.evaluation.ranking import rows_before
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
 from cadc.factorization.fitted_rows import Fitted, fit_factors
+from cadc.factorization.warm_start import WarmStart
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings
 from cadc.randomness import numpy_generator, torch_generator
@@ -63,8 +64,16 @@ def draw_sample(settings: Settings, log: InteractionLog, fitted: Fitted | None =
     return settings.sampler.build()(log, generator, None if fitted is None else factors)
 
 
-def factorize_log(settings: Settings, log: InteractionLog, sample: Sample) -> Fitted | None:
-    """Return the factors that tables start from or that the model scores by, if the run asks for any."""
+def factorize_log(
+    settings: Settings, log: InteractionLog, sample: Sample, before: WarmStart | None = None
+) -> Fitted | None:
+    """Return the factors that tables start from or that the model scores by, if the run asks for any.
+
+    Parameters
+    ----------
+    settings, log, sample : of the run.
+    before : earlier factors that the fit goes on from; None fits anew.
+    """
     if not settings.scores_with_factors:
         return None
     assert settings.factorization is not None and settings.factor_dim is not None
@@ -78,6 +87,7 @@ def factorize_log(settings: Settings, log: InteractionLog, sample: Sample) -> Fi
         validation_rate=settings.validation_rate,
         seed=settings.seeds.factorization,
         unit=settings.left_out,
+        before=before,
     )
 
 

@@ -57,7 +57,9 @@ def _require_rows(settings: Settings) -> None:
             "factorization_rows=complement needs a sampler that takes rows one by one and without looking at "
             f"their labels, which {settings.sampler.cls.__name__} does not; set factorization_rows=crossfit."
         )
-    if settings.sampler.option("rate") == 1:
+    # A stream has rows beside those that train, unless its factorisation reads these alone.
+    reads_past = settings.protocol is not None and settings.protocol.option("factorize") != "segment"
+    if settings.sampler.option("rate") == 1 and not reads_past:
         raise UsageError(
             "the sample holds all training rows, so factorization_rows=complement has none to read; lower "
             "sampler.rate, or set factorization_rows=crossfit."

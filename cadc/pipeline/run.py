@@ -133,15 +133,27 @@ def begin(settings: Settings, ranks: Ranks | None = None) -> Begun:
     return made_of(settings, log, ranks)
 
 
-def made_of(settings: Settings, log: InteractionLog, ranks: Ranks | None = None) -> Begun:
-    """Carry out the stages of a run before the training of its model on a log that is open, or a segment of one."""
+def made_of(
+    settings: Settings,
+    log: InteractionLog,
+    ranks: Ranks | None = None,
+    factorise: Callable[[Settings, InteractionLog, Sample], Fitted | None] = factorize_log,
+) -> Begun:
+    """Carry out the stages of a run before the training of its model on a log that is open, or a segment of one.
+
+    Parameters
+    ----------
+    settings, log : of the run.
+    ranks : processes that share the run; None for one alone.
+    factorise : factorises the log, given its sample.
+    """
     watch = Stopwatch()
     # Checked before a factorisation, which may take minutes, or miss the same field and give other advice.
     settings.model.cls.require_fields(log.schema)
     before_sampling = factorize_for_sampler(settings, log)
     with watch.stage("sample_s"):
         sample = draw_sample(settings, log, before_sampling)
-    fitted = factorize_log(settings, log, sample)
+    fitted = factorise(settings, log, sample)
     views = fit_log_views(settings, log, sample)
     log = with_numbers(settings, log, views, sample)
     with watch.stage("initialise_s"):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -13,16 +13,17 @@ from cadc.configuration.components import Component
 from cadc.data.batches import BatchLoader
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.data.streams import SegmentLog
-from cadc.embeddings.coding.dtypes import Dtype
 from cadc.embeddings.schemes.sized_rows import SizedRows, SizedTable
 from cadc.evaluation.tasks import BY_TASK, HeldOut, HeldOutRanks
 from cadc.models.model import Model
-from cadc.pipeline.build import batch_columns, make_model
+from cadc.pipeline.build import batch_columns, factorize_log, make_model
 from cadc.pipeline.run import Begun, made_of
+from cadc.pipeline.segment_factors import SegmentFactors
 from cadc.pipeline.settings import Settings
 from cadc.randomness import torch_generator
-from cadc.streams.carried import carry_over
+from cadc.streams.carried import carry_over, starts_of
 from cadc.streams.policy import Judged, Losses, Policy, Sizes
+from cadc.streams.protocol import Protocol
 from cadc.terminal.interrupts import check_interrupt
 from cadc.training.device import device_of_accelerator
 
@@ -35,10 +36,12 @@ class Before:
     ----------
     weights : by name.
     sizes : of its rows.
+    start : numbers that its tables would have started from without an earlier model, see `starts_of`.
     """
 
     weights: Mapping[str, Tensor]
     sizes: Sizes
+    start: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class SegmentModels:
@@ -48,41 +51,45 @@ class SegmentModels:
     ----------
     settings : of the segment: those of the run, with a seed of the weights of its own.
     log : of the segment.
-    dtype : in which rows are stored.
+    protocol : of the run: in which type rows are stored, and what is carried from the segment before.
     most : numbers of a row at most.
     before : the model of the segment before; None in the first.
     policy : says what rows that grow start from; None leaves it to the initializer.
-    carries : whether models start from that of the segment before.
+    factorise : factorises the segment; None reads the rows of its log alone.
 
     Attributes
     ----------
     seconds : that log, sample, factors and initial weights have taken.
+    start : numbers that the tables of the last model would start from without an earlier one; only where rows are
+        shifted.
     """
 
     def __init__(
         self,
         settings: Settings,
         log: SegmentLog,
-        dtype: Dtype,
+        protocol: Protocol,
         most: int,
         before: Before | None = None,
         policy: Policy | None = None,
-        carries: bool = True,
+        factorise: SegmentFactors | None = None,
     ) -> None:
-        self.log, self.before, self.policy, self.carries = log, before, policy, carries
-        self._settings, self._dtype, self._most = settings, dtype, most
+        self.log, self.before, self.policy, self.protocol = log, before, policy, protocol
+        self._settings, self._most, self._factorise = settings, most, factorise or factorize_log
         self._begun: Begun | None = None
         self.seconds = 0.0
+        self.start: dict[str, Tensor] = {}
 
     def settings_of(self, sizes: Sizes) -> Settings:
         """Return the settings of a model of the given sizes."""
-        options = {"dim": self._most, "sizes": sizes, "dtype": self._dtype}
+        options = {"dim": self._most, "sizes": sizes, "dtype": self.protocol.dtype}
         return replace(self._settings, scheme=Component(SizedRows, options))
 
     def __call__(self, sizes: Sizes) -> Begun:
         """Return a model of the given sizes as it starts, and what it is made of."""
         begun = self._made(sizes)
-        if self.carries and self.before is not None:
+        self.start = starts_of(begun.model) if self.protocol.known == "shifted" else {}
+        if self.protocol.carry and self.before is not None:
             self._carry(begun.model)
             if self.policy is not None:
                 self._grow(begun.model, sizes)
@@ -92,7 +99,7 @@ class SegmentModels:
         """Return a model with initial weights."""
         settings, started = self.settings_of(sizes), time.perf_counter()
         if self._begun is None:
-            self._begun = made_of(settings, self.log)
+            self._begun = made_of(settings, self.log, factorise=self._factorise)
         else:
             own = self._begun
             with own.watch.stage("initialise_s"):
@@ -104,7 +111,11 @@ class SegmentModels:
 
     def _carry(self, model: Model) -> None:
         assert self.before is not None
-        carry_over(self.before.weights, {side: len(own) for side, own in self.before.sizes.items()}, model)
+        assert self._begun is not None and self._settings.initializer is not None
+        factors = None if self._begun.fitted is None else self._begun.fitted.factors
+        enriched = self._settings.initializer.build().enriched_fields(self.log.schema, factors)
+        n_before: dict[str, int] = {side: len(own) for side, own in self.before.sizes.items()}
+        carry_over(self.before.weights, n_before, model, self.before.start, enriched, self.protocol.known)
 
     def _grow(self, model: Model, sizes: Sizes) -> None:
         """Let the known rows of a model start where the policy wants them to."""

@@ -1,6 +1,6 @@
 """What the record of a stream says of one segment: rows, sizes, bytes, costs and metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import pandas as pd
@@ -91,7 +91,7 @@ def sizes_and_bytes(
     }
 
 
-def linear_terms(settings: Settings, rows: Mapping[EntitySide, Tensor]) -> int:
+def linear_terms(settings: Settings, rows: Mapping[EntitySide, Sized]) -> int:
     """Return how many linear terms the model of a run has for the rows of both sides, a number each, shape [n]."""
     model = settings.model
     return sum(len(own) * model.cls.numbers_beside(model.options, side, settings.task) for side, own in rows.items())

@@ -22,6 +22,7 @@ from cadc.models.model import Model
 from cadc.pipeline.callbacks import callbacks_of
 from cadc.pipeline.given_parts import choose_split, with_given_parts
 from cadc.pipeline.policy import policy_of
+from cadc.pipeline.protocol import protocol_of
 from cadc.pipeline.seeds import Config, Seeds, seeds_of
 from cadc.pipeline.task import task_of
 from cadc.pipeline.views import views_of
@@ -156,7 +157,7 @@ class Settings:
             n_folds=config.get("factorization_folds", 5),
             factor_dim=None,
             policy=policy,
-            protocol=None if policy is None else Component.read(config["stream"], "stream", Protocol),
+            protocol=None if policy is None else protocol_of(config, sampler, factorization if needs_factors else None),
             evaluated=config.get("evaluate", "test"),
             threads=config["threads"],
         )

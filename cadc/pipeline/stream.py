@@ -15,7 +15,9 @@ from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.build import open_log
 from cadc.pipeline.evaluate import score, with_activity
+from cadc.pipeline.kept_rows import keep_rows, require_room
 from cadc.pipeline.run import train
+from cadc.pipeline.segment_factors import SegmentFactors, to_go_on_from
 from cadc.pipeline.segment_models import Before, SegmentModels
 from cadc.pipeline.segment_row import (
     linear_terms,
@@ -79,13 +81,14 @@ class StreamRun:
         assert isinstance(split, SegmentSplit)
         self.log = open_log(settings) if log is None else log
         self.stream = Stream(self.log, split, settings.seeds.split, settings.task == "ranking")
-        self.progress = StreamProgress(settings.policy.build(), Reservoir(self.protocol.reservoir))
+        self.progress = StreamProgress(settings.policy.build(), Reservoir(self.protocol.most_rows))
         self.last: Carried | None = None
 
     def __call__(self) -> None:
         """Carry out all segments that are left."""
         if self.checkpoints is not None and (newest := self.checkpoints.newest()) is not None:
             self.progress.load(newest)
+        require_room(self.settings, self.protocol, self.stream)
         if (skipped := self.stream.skipped()) and (judged := self.stream.judged()):
             first, why = next(iter(skipped.items()))
             others = f", and {len(skipped) - 1} others alike" if len(skipped) > 1 else ""
@@ -109,8 +112,12 @@ class StreamRun:
         replayed = progress.reservoir.draw(n_replayed, numpy_generator(seeds.sample, f"replay {index}"))
         log = self.stream.segment(index, replayed)
         counts = self._counts(log, len(replayed))
-        models = self._models(index, log)
-        state, of_policy = self._state(index, log, counts, models), Stopwatch()
+        factorise = SegmentFactors(
+            self.protocol, self.stream, progress.reservoir, index, replayed, counts, progress.factors
+        )
+        models = self._models(index, log, factorise)
+        n_kept = progress.reservoir.n_after(len(own))
+        state, of_policy = self._state(index, log, counts, models, n_kept), Stopwatch()
         with of_policy.stage("policy_s"):
             sizes = progress.policy.sizes(state)
         state.require_within(sizes, type(progress.policy).__name__)
@@ -123,7 +130,8 @@ class StreamRun:
         with watch.stage("evaluate_s"):
             table = with_activity(score(model, log, settings.evaluated, settings.task), log, sample, settings.evaluated)
             table = with_rows_before(table, log, settings.evaluated, progress.counts)
-        progress.reservoir.add(own, numpy_generator(seeds.sample, f"reservoir {index}"))
+        with watch.stage("sample_s"):
+            keep_rows(settings, self.protocol, self.stream, index, progress.reservoir, counts)
         progress.tables.append(table.assign(segment=index))
         progress.weights = {name: weight.clone() for name, weight in model.state_dict().items()}
         progress.counts, progress.sizes = counts, sizes
@@ -143,20 +151,18 @@ class StreamRun:
             found[side][: len(before)] += before
         return found
 
-    def _models(self, index: int, log: SegmentLog) -> SegmentModels:
+    def _models(self, index: int, log: SegmentLog, factorise: SegmentFactors | None = None) -> SegmentModels:
         """Return what makes the models of a segment, each from that of the segment before."""
         progress, seeds = self.progress, self.settings.seeds
         own = replace(seeds, weights=derive_seed(seeds.weights, f"segment {index}"))
         before = None
         if progress.weights is not None and progress.sizes is not None:
-            before = Before(progress.weights, progress.sizes)
+            before = Before(progress.weights, progress.sizes, progress.start)
         settings = replace(self.settings, seeds=own)
-        return SegmentModels(
-            settings, log, self.protocol.dtype, self.most, before, progress.policy, self.protocol.carry
-        )
+        return SegmentModels(settings, log, self.protocol, self.most, before, progress.policy, factorise)
 
     def _state(
-        self, index: int, log: SegmentLog, counts: Mapping[EntitySide, Tensor], models: SegmentModels
+        self, index: int, log: SegmentLog, counts: Mapping[EntitySide, Tensor], models: SegmentModels, n_kept: int
     ) -> StreamState:
         n_rows = sum(map(len, counts.values()))
         users, items = (log.field_ids(side, log.rows("train")).long() for side in ENTITY_FIELDS)
@@ -166,7 +172,7 @@ class StreamRun:
             recent={side: field_counts(log, side, log.rows("train")) for side in counts},
             before=self.progress.sizes,
             pairs=(users, items),
-            total=self.protocol.numbers(index, n_rows, linear_terms(self.settings, counts)),
+            total=self.protocol.numbers(index, n_rows, linear_terms(self.settings, counts), n_kept),
             most=self.most,
             vectors=models.vectors,
             value_of=models.value_of,
@@ -177,6 +183,9 @@ class StreamRun:
         """Return a model of the given sizes, fitted to its segment."""
         begun, settings = models(sizes), models.settings_of(sizes)
         model, sample, watch = begun.model, begun.sample, begun.watch
+        self.progress.start = models.start
+        if self.protocol.warm:
+            self.progress.factors = to_go_on_from(begun.fitted)
         with watch.stage("train_s"):
             # Epochs are not told, since what follows a run takes segments for its epochs.
             fit = train(settings, model, models.log, sample, begun.fitted, tell=lambda epochs: check_interrupt())

@@ -1,17 +1,20 @@
 """Label-balanced sampling: the frequent label is thinned more than the rare one, and calibration is corrected."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least
 from cadc.factorization.factors import Factors
 from cadc.sampling.sampler import Sample, Sampler
 from cadc.sampling.smallest import Smallest, parts_of
+from cadc.sampling.stratified import ranks_within
 from cadc.sampling.unequal import Weighting, weighted_sample
 
 
@@ -37,6 +40,8 @@ class LabelBalancedSampler(Sampler):
     UsageError : if one of the labels has too few rows for this rate and balance.
     DataError : if all labels are the same.
     """
+
+    keeps_reservoirs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -86,6 +91,24 @@ class LabelBalancedSampler(Sampler):
         probability = torch.where(torch.from_numpy(labels[rows.numpy()] > 0.5), w_pos, w_neg)
         sample = weighted_sample(rows, probability, self.clip)
         return Sample(rows, sample.weights, facts={**facts, **sample.facts})
+
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return the rank of each row in its label, by its draw, divided by the share that the label shall have.
+
+        Where a label has too few rows, the other one has the rest. See `Sampler.reservoir_keys`.
+        """
+        labels = (log.column("label", "train") > 0.5).astype(np.int64)
+        rarer = int(counts["label"][1] < counts["label"][0])
+        if self.balance is None:
+            return draws - (labels == rarer)
+        share = np.where(labels == rarer, self.balance, 1 - self.balance)
+        return (ranks_within(labels, draws) + 0.5) / share
 
     def _rows_per_label(self, counts: list[int], n_kept: int, name: str) -> list[int]:
         """Return the numbers of rows of label 0 and of label 1 to keep."""

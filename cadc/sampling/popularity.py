@@ -1,10 +1,11 @@
 """Popularity-weighted sampling: the probability of a row grows with a power of its item's or user's count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import UsageError
@@ -27,6 +28,7 @@ class PopularitySampler(UnequalSampler):
     """
 
     allows_complement: ClassVar[bool] = True
+    keeps_reservoirs: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -55,3 +57,14 @@ class PopularitySampler(UnequalSampler):
         for part in parts_of(len(entities)):
             sizes[part] = of_entities[entities[part]]
         return sizes
+
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return random numbers divided by count^β of the stream so far, see `Sampler.reservoir_keys`."""
+        of_rows = counts[self.by].numpy()[entity_column(log, self.by)]
+        return draws / (of_rows / of_rows.max()) ** self.beta

@@ -1,10 +1,12 @@
 """Sampling of the most recent rows of every user."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import DataError, UsageError, require_at_least
@@ -31,6 +33,8 @@ class RecentSampler(Sampler):
     UsageError : if both `rate` and `k` are given, or one is out of its range.
     """
 
+    keeps_reservoirs: ClassVar[bool] = True
+
     def __init__(self, rate: float = 1.0, k: int | None = None) -> None:
         super().__init__(rate)
         if k is not None:
@@ -54,16 +58,31 @@ class RecentSampler(Sampler):
         """Return each row's position from the end of its user's history, as a share of its length, shape [n]."""
         return evenly_spread(*ranks_from_the_end(log, generator), generator)
 
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return the position of each row from the end of its user's history, see `Sampler.reservoir_keys`.
+
+        It is a share of the rows that the user has had so far; with `k` it is the position itself, so that all users
+        keep equally many rows.
+        """
+        user, ranks = ranks_from_the_end(log, draws)
+        return (ranks + draws) / (counts["user"].numpy()[user] if self.k is None else 1)
+
 
 def ranks_from_the_end(
-    log: InteractionLog, generator: np.random.Generator
+    log: InteractionLog, ties: np.random.Generator | NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the user of each training row, and the number of later training rows of this user, int64, shape [n] each.
 
     Parameters
     ----------
     log : the log.
-    generator : orders rows of the same user and time.
+    ties : numbers that order rows of the same user and time, shape [n], or what draws them.
 
     Raises
     ------
@@ -74,5 +93,5 @@ def ranks_from_the_end(
             f"the log {log.meta['name']} has no column time, which sampler=recent needs; choose another sampler."
         )
     user = entities_of_rows(log, "user")
-    ties = generator.random(len(user))
-    return user, ranks_within(user, -log.column("time", "train").astype(np.int64), ties)
+    drawn = ties.random(len(user)) if isinstance(ties, np.random.Generator) else ties
+    return user, ranks_within(user, -log.column("time", "train").astype(np.int64), drawn)

@@ -86,6 +86,9 @@ class Sampler(ABC):
     """Whether `factorization_rows=complement` may be used: whether rows are chosen one by one and regardless of their
     labels, so that a factorisation of the other rows learns nothing about them."""
 
+    keeps_reservoirs: ClassVar[bool] = False
+    """Whether the sampler has `reservoir_keys`, and can choose the rows that a stream keeps."""
+
     def __init__(self, rate: float = 1.0) -> None:
         if not 0 < rate <= 1:
             raise UsageError(f"sampler.rate is {rate}; it must be a share of the training rows in (0, 1].")
@@ -107,6 +110,32 @@ class Sampler(ABC):
         -------
         Numbers of any real type without NaN, shape [n]. They must not depend on the rate.
         """
+
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return a key for each row that a stream keeps or is offered; the rows with the smallest keys are kept.
+
+        What is left out is never offered again. So the key of a row should depend on what the stream has shown so far,
+        and not on which rows happen to be left of it.
+
+        Parameters
+        ----------
+        log : its training rows are those that are kept or offered.
+        draws : a random number in [0, 1) of each that never changes, shape [n].
+        counts : training rows of the stream so far, those that are not kept among them: of each `user` and `item` by
+            id, *unknown* first, and of each `label`, int64.
+        generator : in the same state each time, so that numbers which it draws for users in their order stay theirs.
+
+        Raises
+        ------
+        UsageError : by default, since a sampler has to have it.
+        """
+        raise UsageError(f"{type(self).__name__} cannot choose the rows of a reservoir; set stream.keep=uniform.")
 
     def __call__(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None

@@ -5,10 +5,11 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.errors import Damaged
@@ -26,6 +27,8 @@ class ScoredSampler(Sampler):
 
     A subclass implements `scoring`, `score` and `order`.
     """
+
+    keeps_reservoirs: ClassVar[bool] = True
 
     @abstractmethod
     def scoring(self) -> dict[str, Any]:
@@ -61,6 +64,16 @@ class ScoredSampler(Sampler):
     ) -> NDArray[np.floating]:
         """Return the position of each row in the order, shape [n]."""
         return self._keys(log, self.scores(log, generator)[0], generator)
+
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return the position of each row in the order, after all are scored anew; see `Sampler.reservoir_keys`."""
+        return self.keys(log, generator)
 
     def draw(
         self,

@@ -1,10 +1,11 @@
 """Stratified sampling: every user, or every item, keeps the same share of its rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.factorization.factors import Factors
@@ -28,6 +29,7 @@ class StratifiedSampler(Sampler):
     """
 
     allows_complement: ClassVar[bool] = True
+    keeps_reservoirs: ClassVar[bool] = True
 
     def __init__(self, rate: float = 1.0, by: Literal["user", "item"] = "user") -> None:
         super().__init__(rate)
@@ -42,6 +44,21 @@ class StratifiedSampler(Sampler):
         steps = np.empty(len(place))
         steps[np.argsort(place, kind="stable")] = np.arange(len(place))
         return (steps - generator.integers(len(steps))) % len(steps)
+
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return the rank of each row in its stratum, by its draw, as a share of the rows that this has had so far.
+
+        See `Sampler.reservoir_keys`.
+        """
+        strata, of_strata = entities_of_rows(log, self.by), counts[self.by].numpy()
+        start = generator.random(len(of_strata))
+        return (ranks_within(strata, draws) + start[strata]) / of_strata[strata]
 
 
 def evenly_spread(

@@ -1,10 +1,11 @@
 """Sampling of whole users, as models of sequences need it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cadc.data.log import InteractionLog
 from cadc.factorization.factors import Factors
@@ -28,6 +29,7 @@ class UsersSampler(Sampler):
     """
 
     allows_complement: ClassVar[bool] = True
+    keeps_reservoirs: ClassVar[bool] = True
 
     def keys(
         self, log: InteractionLog, generator: np.random.Generator, factors: Callable[[], Factors] | None = None
@@ -40,3 +42,13 @@ class UsersSampler(Sampler):
         places = np.empty(len(user))
         places[np.lexsort(columns)] = np.arange(len(user))
         return places
+
+    def reservoir_keys(
+        self,
+        log: InteractionLog,
+        draws: NDArray[np.float64],
+        counts: Mapping[str, Tensor],
+        generator: np.random.Generator,
+    ) -> NDArray[np.floating]:
+        """Return a random number of each row's user, see `Sampler.reservoir_keys`."""
+        return generator.random(len(counts["user"]))[entities_of_rows(log, "user")]

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
 from cadc.errors import DamagedCheckpoint
+from cadc.factorization.factors import Factors
+from cadc.factorization.warm_start import WarmStart
 from cadc.streams.policy import Policy, Sizes
 from cadc.streams.reservoir import Reservoir
 
@@ -32,6 +34,8 @@ class StreamProgress:
     weights : of the last model, by name; None before the first.
     counts : training rows of each id so far, by side, *unknown* first.
     sizes : of the rows of the last model, by side; None before the first.
+    start : numbers that its tables would have started from without an earlier model, by name, see `starts_of`.
+    factors : of the last segment, for the next one to go on from; None where none does.
     """
 
     def __init__(self, policy: Policy, reservoir: Reservoir) -> None:
@@ -41,6 +45,8 @@ class StreamProgress:
         self.weights: dict[str, Tensor] | None = None
         self.counts: dict[EntitySide, Tensor] = {side: torch.zeros(1, dtype=torch.int64) for side in ENTITY_FIELDS}
         self.sizes: Sizes | None = None
+        self.start: dict[str, Tensor] = {}
+        self.factors: WarmStart | None = None
 
     def history(self) -> list[dict[str, float]]:
         """Return a row for each segment that was judged, as those of a fit's epochs."""
@@ -48,18 +54,24 @@ class StreamProgress:
 
     def save(self, path: Path) -> None:
         """Write everything into a file."""
+        facts: dict[str, Any] = {"segments": self.segments}
         tensors = {f"model/{name}": value.contiguous() for name, value in (self.weights or {}).items()}
         tensors |= {f"counts/{side}": value for side, value in self.counts.items()}
         tensors |= {f"sizes/{side}": value for side, value in (self.sizes or {}).items()}
         # A policy may know one tensor by two names, which a file may not.
         tensors |= {f"policy/{name}": value.clone() for name, value in self.policy.state().items()}
         tensors |= {"reservoir/rows": torch.from_numpy(self.reservoir.rows)}
-        tensors |= {"reservoir/keys": torch.from_numpy(self.reservoir.keys)}
+        tensors |= {"reservoir/draws": torch.from_numpy(self.reservoir.draws)}
+        tensors |= {f"start/{name}": value for name, value in self.start.items()}
+        if self.factors is not None:
+            tensors |= {f"vectors/{name}": value for name, value in self.factors.factors.vectors.items()}
+            tensors |= {f"biases/{name}": value for name, value in self.factors.factors.biases.items()}
+            facts["factors"] = {"kind": self.factors.factors.kind, "penalties": dict(self.factors.penalties)}
         if self.tables:
             file = BytesIO()
             pd.concat(self.tables).to_parquet(file, index=False)
             tensors["tables"] = torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
-        path.write_bytes(save(tensors, {"segments": json.dumps(self.segments)}))
+        path.write_bytes(save(tensors, {"facts": json.dumps(facts)}))
 
     def load(self, path: Path) -> None:
         """Take everything from a file that `save` wrote.
@@ -70,8 +82,9 @@ class StreamProgress:
         """
         try:
             with safe_open(path, "pt") as file:
-                self.segments = json.loads(file.metadata()["segments"])
+                facts = json.loads(file.metadata()["facts"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self.segments = facts["segments"]
             if "tables" in tensors:
                 self.tables = [pd.read_parquet(BytesIO(tensors["tables"].numpy().tobytes()))]
             self.weights = _below("model/", tensors) or None
@@ -79,9 +92,14 @@ class StreamProgress:
             if self.weights:
                 self.sizes = {side: tensors[f"sizes/{side}"] for side in self.counts}
             self.policy.resume(_below("policy/", tensors))
-            self.reservoir.rows, self.reservoir.keys = (
-                tensors[f"reservoir/{name}"].numpy() for name in ("rows", "keys")
+            self.reservoir.rows, self.reservoir.draws = (
+                tensors[f"reservoir/{name}"].numpy() for name in ("rows", "draws")
             )
+            self.start = _below("start/", tensors)
+            if "factors" in facts:
+                own = facts["factors"]
+                factors = Factors(_below("vectors/", tensors), _below("biases/", tensors), kind=own["kind"])
+                self.factors = WarmStart(factors, own["penalties"])
         except Exception as error:  # safetensors and Arrow raise many kinds of errors
             raise DamagedCheckpoint(f"the checkpoint {path} is damaged; delete it to start this run anew.") from error
 

@@ -33,6 +33,7 @@ OLD_OF_FILE = {
     "model/dlrm.yaml": {"interaction", "linear"},
     "factorization/bpr.yaml": {"max_epochs", "patience"},
     "model/ease.yaml": {"history"},
+    "stream/default.yaml": {"factorize", "warm"},
 }
 """Likewise, where another file of the group has."""
 

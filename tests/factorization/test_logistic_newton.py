@@ -13,7 +13,7 @@ from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import Examples
 from cadc.factorization.logistic import LogisticMF
-from cadc.factorization.solvers.logistic_newton import fit_newton
+from cadc.factorization.solvers.logistic_newton import Solution, fit_newton
 from cadc.factorization.solvers.majorize import curvature, moments, newton
 from tests.support.helpers import ListSource, small_synthetic_log
 
@@ -62,7 +62,7 @@ def fitted(examples, l2, l2_bias, n_passes, relaxation=1.6, variational=False):
     generator = torch.Generator().manual_seed(0)
     vectors = [0.3 * torch.randn(size, DIM, generator=generator) for size in (N_USERS, N_ITEMS)]
     stop = LastPass(n_passes, n_passes)
-    return fit_newton(examples, examples, vectors, l2, l2_bias, variational, relaxation, stop)
+    return fit_newton(examples, examples, Solution.at(vectors), l2, l2_bias, variational, relaxation, stop)
 
 
 def flat(solution):

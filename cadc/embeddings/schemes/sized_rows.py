@@ -1,6 +1,6 @@
 """Rows whose lengths are given one by one, as a policy for a stream gives them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cadc.data.schema import Field
 from cadc.embeddings.base.scheme import Scheme, TableSpec
+from cadc.embeddings.base.statistics import NOTHING_KNOWN, Statistics
 from cadc.embeddings.coding.dtypes import Dtype
 from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.coding.windows import windows_of
@@ -145,3 +146,16 @@ class SizedRows(Scheme):
         table = SizedTable(spec.fields, self.dim, int(lengths.sum()), self.dtype)
         table.set_lengths(lengths)
         return table
+
+    def arranged(
+        self,
+        targets: Mapping[str, Tensor | None],
+        enriched: Collection[str],
+        extra_columns: int = 0,
+        statistics: Statistics = NOTHING_KNOWN,
+    ) -> dict[str, Tensor | None]:
+        """Return the targets with columns that are no vectors, such as biases, first, so that short rows have them."""
+        return {
+            name: target.roll(extra_columns, -1) if name in enriched and target is not None else target
+            for name, target in targets.items()
+        }

@@ -36,6 +36,13 @@ class FieldByField(Descent):
             update_linear(self.machine, self.rows, penalties["l2_bias"])
         self.passes += 1
 
+    def settle(self, penalties: Mapping[str, float]) -> None:
+        """Take the variances that belong to the parameters, which are those that steps of no length find."""
+        self.machine.penalise(**penalties)
+        for side in self._sides:
+            side.update(self.machine, self.rows, relaxation=0.0)
+        update_context(self.machine, self.rows, self._context, self.variational, relaxation=0.0)
+
     def loss(self) -> float:
         """Return the mean logloss of the validation rows."""
         logits = self.machine.logits(self.held_out)

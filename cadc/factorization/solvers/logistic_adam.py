@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from cadc.adam import Adam
@@ -17,7 +17,7 @@ from cadc.factorization.solvers.logistic_newton import Solution, mean_loss, spli
 def fit_adam(
     draw: Callable[[], ExampleParts],
     held_out: ExampleParts,
-    vectors: list[Tensor],
+    start: Solution,
     l2: float,
     l2_bias: float,
     learning_rate: float,
@@ -31,20 +31,20 @@ def fit_adam(
     ----------
     draw : returns the examples of an epoch.
     held_out : validation examples, whose logloss stops the fit and chooses the epoch.
-    vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
+    start : where the fit starts.
     l2, l2_bias : penalties on vectors and biases.
     learning_rate, batch_size : options of Adam.
     stop : tells when to stop.
     generator : draws the order of rows.
     """
-    tables = [nn.Parameter(start) for start in vectors]
-    biases = [nn.Parameter(torch.zeros(len(start))) for start in vectors]
-    global_bias = nn.Parameter(torch.zeros(()))
+    tables = [nn.Parameter(own) for own in start.vectors]
+    biases = [nn.Parameter(own) for own in start.biases]
+    global_bias = nn.Parameter(torch.tensor(start.global_bias))
     parameters = [*tables, *biases, global_bias]
     examples = draw().all()
     # Steps follow the mean loss of a batch, so a penalty relative to the summed loss is divided by the number of rows.
     groups: list[dict[str, Any]] = [
-        {"params": tables if vectors[0].shape[1] else [], "weight_decay": l2 / len(examples)},
+        {"params": tables if tables[0].shape[1] else [], "weight_decay": l2 / len(examples)},
         {"params": biases, "weight_decay": l2_bias / len(examples)},
         {"params": [global_bias]},
     ]

@@ -39,6 +39,11 @@ class Solution:
     epochs: int
     penalties: dict[str, float]
 
+    @classmethod
+    def at(cls, vectors: Sequence[Tensor]) -> "Solution":
+        """Return the point of given vectors with all biases at zero."""
+        return cls(vectors, [torch.zeros(len(own)) for own in vectors], 0.0, 0, {})
+
 
 class Side:
     """The values of one field: vector, bias and mean variance of each, and its examples.
@@ -147,19 +152,29 @@ class Alternation(Descent):
         share = torch.tensor(grouped[0].n_positive / len(grouped[0]))
         self.global_bias = float(torch.logit(share.clamp(1e-6, 1 - 1e-6)))
 
-    def start_from(self, biases: "Alternation") -> None:
+    def start_from(self, biases: Sequence[Tensor], global_bias: float) -> None:
         """Take over the biases of another fit."""
-        for own, other in zip(self.sides, biases.sides, strict=True):
-            own.biases.copy_(other.biases)
-        self.global_bias = biases.global_bias
+        for own, other in zip(self.sides, biases, strict=True):
+            own.biases.copy_(other)
+        self.global_bias = global_bias
 
     def step(self, penalties: Mapping[str, float]) -> None:
         """Take one step with each field, under penalties `l2` and `l2_bias`."""
         first, second = self.sides
-        own = torch.tensor([penalties["l2"]] * first.dim + [penalties["l2_bias"]], dtype=torch.float32)
         for side, other in ((second, first), (first, second)):
+            own = self._of_each(penalties)
             self.global_bias += side.update(other, self.global_bias, own, self.variational, self.relaxation)
         self.passes += 1
+
+    def settle(self, penalties: Mapping[str, float]) -> None:
+        """Take the variances that belong to the parameters, which are those that a step of no length finds."""
+        first, second = self.sides
+        for side, other in ((second, first), (first, second)):
+            side.update(other, self.global_bias, self._of_each(penalties), self.variational, relaxation=0.0)
+
+    def _of_each(self, penalties: Mapping[str, float]) -> Tensor:
+        """Return the penalty on each number of a vector, and on a bias, shape [dim + 1]."""
+        return torch.tensor([penalties["l2"]] * self.sides[0].dim + [penalties["l2_bias"]], dtype=torch.float32)
 
     def loss(self) -> float:
         """Return the mean logloss of the validation examples."""
@@ -185,7 +200,7 @@ class Alternation(Descent):
 def fit_newton(
     examples: ExampleParts,
     held_out: ExampleParts,
-    vectors: list[Tensor],
+    start: Solution,
     l2: Penalty,
     l2_bias: Penalty,
     variational: bool,
@@ -204,19 +219,22 @@ def fit_newton(
     ----------
     examples : examples to fit; they are read twice, and then kept grouped by value.
     held_out : validation examples, whose logloss stops the fit and chooses the pass, and penalties that are `auto`.
-    vectors : initial vectors of both fields, shape [vocabulary size, dim] each.
+    start : where the fit starts; with penalties, it is where an earlier fit ended, which goes on.
     l2, l2_bias, variational, relaxation : see above and `Side.update`.
     stop : tells when to stop.
     """
-    grouped = grouped_by_both(examples, [len(start) for start in vectors])
+    grouped, goes_on = grouped_by_both(examples, [len(own) for own in start.vectors]), bool(start.penalties)
 
     def make(dim: int, biases: Alternation | None) -> Alternation:
-        fit = Alternation(grouped, held_out, [start[:, :dim] for start in vectors], variational, relaxation)
+        fit = Alternation(grouped, held_out, [own[:, :dim] for own in start.vectors], variational, relaxation)
         if biases is not None:
-            fit.start_from(biases)
+            fit.start_from([side.biases for side in biases.sides], biases.global_bias)
+        elif goes_on:
+            fit.start_from(start.biases, start.global_bias)
         return fit
 
-    chosen = fit_penalised(make, vectors[0].shape[1], {"l2": l2, "l2_bias": l2_bias}, START, stop)
+    asked: dict[str, Penalty] = {"l2": l2, "l2_bias": l2_bias}
+    chosen = fit_penalised(make, start.vectors[0].shape[1], asked, START | start.penalties, stop, goes_on=goes_on)
     tables, biases, best_global = split_state(chosen.fit.parameters())
     return Solution(tables, biases, float(best_global), chosen.passes, chosen.penalties)
 

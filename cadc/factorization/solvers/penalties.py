@@ -37,6 +37,9 @@ class Descent(ABC):
     def step(self, penalties: Mapping[str, float]) -> None:
         """Take one pass over all rows, under penalties by their name."""
 
+    def settle(self, penalties: Mapping[str, float]) -> None:  # noqa: B027
+        """Learn how certain the parameters are that the fit goes on from, which stay as they are."""
+
     @abstractmethod
     def loss(self) -> float:
         """Return the mean logloss of the validation rows."""
@@ -76,6 +79,7 @@ def fit_penalised(
     start: Mapping[str, float],
     stop: EarlyStop,
     beside: float = 1.0,
+    goes_on: bool = False,
 ) -> Chosen[D]:
     """Fit under the penalties that are given, and choose the others by the validation loss.
 
@@ -92,11 +96,12 @@ def fit_penalised(
     stop : tells when a fit of fixed penalties ends; the choice adds at most as many passes.
     beside : penalty of biases that the choice starts from beside vectors, which carry a part of them, relative to that
         of biases alone.
+    goes_on : whether the fit starts from vectors and biases of an earlier one, so that there is no fit of biases alone.
     """
     penalties = {name: start[name] if value == AUTO else float(value) for name, value in asked.items()}
     is_open = [name for name, value in asked.items() if value == AUTO]
     biases, passes, gain = None, 0, GAIN_SHARE * stop.tolerance
-    if "l2_bias" in is_open:
+    if "l2_bias" in is_open and not goes_on:
         biases = make(0, None)
         loss = descend(biases, penalties, stop.again())
         loss = search(biases, penalties, ["l2_bias"], loss, 0.01 * gain, stop.max_epochs)
@@ -106,6 +111,8 @@ def fit_penalised(
             return Chosen(biases, penalties, passes)
         penalties["l2_bias"] *= beside
     fit = make(dim, biases)
+    if goes_on:
+        fit.settle(penalties)
     loss = descend(fit, penalties, stop)
     if dim:
         search(fit, penalties, is_open, loss, gain, stop.max_epochs)
