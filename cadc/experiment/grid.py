@@ -14,7 +14,7 @@ from cadc.experiment.tune import Tune
 from cadc.experiment.tuned import Tuned, with_tuned
 
 FigureKind: TypeAlias = Literal[
-    "rate", "time", "dim", "bytes", "bars", "differences", "heat", "segments", "sizes", "held", "regret"
+    "rate", "time", "dim", "bytes", "bars", "differences", "heat", "segments", "sizes", "held", "regret", "split"
 ]
 
 
@@ -43,7 +43,8 @@ class Experiment:
     columns : further columns of the table, see `cadc.experiment.columns`.
     figure : x-axis of the figure: sampling `rate`, total `time`, `dim` or measured `bytes` of the tables; `bars` puts
         arms below one another, `differences` their differences to the references, `heat` shows rates by ratios. Of
-        streams, `segments` draws quality by segment, `regret` and `held` regret and bytes, `sizes` sizes by frequency.
+        streams, `segments` draws quality by segment, `regret` and `held` regret and bytes, `sizes` sizes by frequency,
+        `split` quality over the share of the budget that rows of the log may take.
     figure_against : arms of the references whose differences the figure shows; empty shows all.
     choose : how the smallest pair of rows and bytes is chosen; None chooses none.
     tune : how its arms are tuned; None tunes none.

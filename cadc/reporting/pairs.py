@@ -22,7 +22,7 @@ def counterpart(reference: Reference, row: Point, rows: Sequence[Point]) -> Poin
             found = [other for other in found if other.columns[column] == value]
     if row.arm == reference.arm and not any(named.values()):
         return row
-    for column in ("rate", "model", "dim", "embedding", "ratio", "mean_size"):
+    for column in ("rate", "model", "dim", "embedding", "ratio", "mean_size", "rows_share"):
         # A column in which all agree, such as the rate of full data, does not matter.
         if len({other.columns[column] for other in found}) > 1:
             found = [other for other in found if other.columns[column] == row.columns[column]]

@@ -25,11 +25,12 @@ ARM_COLUMNS = [
     "dim",
     "policy",
     "mean_size",
+    "rows_share",
 ]
-"""A table leaves out `ratio`, the compression that was asked for, if no run was asked for one, and `policy` and
-`mean_size` if no run is a stream."""
+"""A table leaves out `ratio`, the compression that was asked for, if no run was asked for one, and `policy`,
+`mean_size` and `rows_share` if no run is a stream that has one."""
 
-IF_ANY = ("ratio", "policy", "mean_size")
+IF_ANY = ("ratio", "policy", "mean_size", "rows_share")
 """Columns that a table leaves out where no row has a value."""
 
 
@@ -39,7 +40,7 @@ def leading_columns(table: pd.DataFrame) -> list[str]:
     arms = [own for _, own in table.groupby(["dataset", "arm"], sort=False)]
     telling = [
         name
-        for name in ("model", "embedding", "ratio", "dim", "mean_size")
+        for name in ("model", "embedding", "ratio", "dim", "mean_size", "rows_share")
         if name in table and any(len(own[name].dropna().unique()) > 1 for own in arms)
     ]
     return [*(["dataset"] if several else []), "arm", "rate", *telling, "seeds"]
@@ -87,12 +88,13 @@ def arm_columns(arm: str, record: Record) -> dict[str, Any]:
 
 
 def _of_stream(record: Record) -> dict[str, Any]:
-    """Return policy and mean size of a stream; None for other runs, and without a mean size for one with a budget."""
+    """Return policy, mean size and share of kept rows of a stream; None for what a run does not have."""
     if "policy" not in record["uses"]:
-        return {"policy": None, "mean_size": None}
+        return {"policy": None, "mean_size": None, "rows_share": None}
     stream = record["config"]["stream"]
     mean_size = stream.get("mean_size") if stream.get("budget") is None else None
-    return {"policy": record["config"]["choices"]["policy"], "mean_size": mean_size}
+    policy = record["config"]["choices"]["policy"]
+    return {"policy": policy, "mean_size": mean_size, "rows_share": stream.get("rows_share")}
 
 
 def _plain(value: Any) -> Any:
@@ -131,7 +133,14 @@ def points(runs: Sequence[tuple[str, Record]], present: Sequence[Mapping[str, An
     return sorted(found, key=lambda point: datasets.index(point.columns["dataset"]))
 
 
-SHOWN_AS = {"model": "{}", "embedding": "{}", "ratio": "{:g}x", "dim": "d = {}", "mean_size": "mean size {:g}"}
+SHOWN_AS = {
+    "model": "{}",
+    "embedding": "{}",
+    "ratio": "{:g}x",
+    "dim": "d = {}",
+    "mean_size": "mean size {:g}",
+    "rows_share": "rows {:g}",
+}
 """Columns besides the rate in which points of an arm may differ, and how names show them."""
 
 

@@ -82,7 +82,7 @@ def write_results(
         tested = compare_choice(experiment.choose, choice, rows, ledger, committed)
         table = add_choice(table, experiment.choose, choice, rows, tested)
     segments, sizes = segments_table(rows, table.attrs["metrics"]), sizes_table(rows)
-    streams = stream_tables(segments, sizes)
+    streams = stream_tables(segments, sizes, table)
     differences = None if compared is None else drawn_differences(compared, experiment.figure_against)
     kept: list[tuple[str, pd.DataFrame | None, Callable[[pd.DataFrame], str] | None]] = [
         (COMPUTED, values.frame() if values.computed else None, None),

@@ -64,7 +64,8 @@ class CurvePanel(Panel):
         if self.is_log:
             log_axis(axes, [value for value in part.rows[self.column].astype(float) if value > 0], width)
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(max(2, min(8, int(width / 0.35))), integer=True))
+            n_ticks = max(2, min(8, int(width / 0.35)))
+            axes.xaxis.set_major_locator(MaxNLocator(n_ticks, integer=True, steps=[1, 2, 5, 10]))
 
 
 class PlainCurvePanel(CurvePanel):

@@ -18,11 +18,12 @@ PANELS: dict[str, Panel] = {
     "bytes": BytesPanel(),
     "heat": HeatPanel(),
     "segments": CurvePanel("segment", "segment"),
+    "split": CurvePanel("rows_share", "bytes for rows of the log (%)"),
     "regret": CurvePanel("segment", "segment", {"regret": "regret so far", "regret_to_truth": "regret to the truth"}),
     "held": PlainCurvePanel("segment", "segment", {"bytes": "tables (KiB)", "reservoir_bytes": "reservoir (KiB)"}),
     "sizes": PlainCurvePanel("frequency", "training rows of a user or item", {"size": "numbers of a row"}, is_log=True),
 }
 """By the key `figure` of an experiment."""
 
-STREAM_KINDS = ("segments", "sizes", "held", "regret")
+STREAM_KINDS = ("segments", "sizes", "held", "regret", "split")
 """Those that draw what streams came to in their segments."""

@@ -8,7 +8,9 @@ import pandas as pd
 KIB = 1024
 
 
-def stream_tables(segments: pd.DataFrame | None, sizes: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+def stream_tables(
+    segments: pd.DataFrame | None, sizes: pd.DataFrame | None, table: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
     """Return what the figures of streams draw, by their kind; empty without streams.
 
     Arms share a panel if data, model and mean size agree. Of several mean sizes one is drawn, the middle of them; the
@@ -17,6 +19,7 @@ def stream_tables(segments: pd.DataFrame | None, sizes: pd.DataFrame | None) -> 
     Parameters
     ----------
     segments, sizes : as `segments_table` and `sizes_table` return them.
+    table : of all arms; its column `rows_share` is drawn where there are several.
     """
     if segments is None:
         return {}
@@ -37,6 +40,10 @@ def stream_tables(segments: pd.DataFrame | None, sizes: pd.DataFrame | None) -> 
         found["sizes"] = _table(
             parts, ["size"], f"{of_size} At the end of the stream; a mark is a tenth of the users or items.".strip()
         )
+    if table is not None and "rows_share" in table and len(table["rows_share"].dropna().unique()) > 1:
+        shared = _parts(table[table["rows_share"].notna()])
+        shared = shared.assign(rows_share=100 * shared["rows_share"].astype(float))
+        found["split"] = _table(shared, table.attrs["metrics"], "Tables have what rows of the log leave of the budget.")
     return found
 
 

@@ -30,7 +30,7 @@ def streams(rows):
 
 
 def test_there_is_a_figure_of_each_kind(streams):
-    assert set(streams) == set(STREAM_KINDS)
+    assert set(streams) == set(STREAM_KINDS) - {"split"}
 
 
 def test_quality_is_drawn_by_segment_at_one_mean_size(rows, streams):
@@ -56,6 +56,23 @@ def test_sizes_are_drawn_over_frequencies_for_users_and_items(rows, streams):
     assert [axes.get_title().rpartition(", ")[2] for axes in figure.axes] == ["users", "items"]
     assert figure.axes[0].lines[0].get_xdata().tolist() == [1.0, 9.0, 80.0]
     assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
+
+
+def test_quality_is_drawn_over_the_share_of_the_budget_for_rows_of_the_log():
+    shares = {0.0: 0.6, 0.25: 0.7, 0.5: 0.65}
+    runs = [
+        (
+            "frequency",
+            stream("frequency", [value, value + 0.1], words=("stream.budget=4000", f"stream.rows_share={share}")),
+        )
+        for share, value in shares.items()
+    ]
+    rows = points_of(*runs)
+    table = table_of(rows, ["segments/auc"])
+    tables = stream_tables(segments_table(rows, ["segments/auc"]), sizes_table(rows), table)
+    (axes,) = draw_figure("split", "A title", table, streams=tables).axes
+    assert axes.lines[0].get_xdata().tolist() == [0, 25, 50]
+    assert axes.lines[0].get_ydata() == pytest.approx([value + 0.05 for value in shares.values()])
 
 
 @pytest.mark.parametrize("kind", STREAM_KINDS)
