@@ -23,6 +23,7 @@ MAKING = {
     "factors": "factorising",
     "views": "fitting views",
     "scores": "scoring rows",
+    "coherence": "measuring coherence",
 }
 """What a process does while it makes an entry of a stage, or waits for one that does."""
 

@@ -12,6 +12,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.prepare import prepare
 from cadc.data.sources.synthetic import Synthetic
 from cadc.data.split.random import RandomSplit
+from cadc.errors import NotWritable
 from cadc.evaluation import coherence as module
 from cadc.evaluation import user_coherence as of_log
 from cadc.evaluation.coherence import coherence, items_of_users
@@ -94,3 +95,25 @@ def test_another_log_has_a_coherence_of_its_own(log):
 def test_logs_of_too_many_pairs_are_not_measured(log, monkeypatch):
     monkeypatch.setattr(of_log, "MOST_PAIRS", 100)
     assert user_coherence(log) is None
+
+
+def test_a_log_of_many_pairs_is_measured_once_for_all_processes(log, monkeypatch):
+    direct = user_coherence(log)
+    monkeypatch.setattr(of_log, "FEW_PAIRS", 0)
+    of_log._last.clear()
+    first = user_coherence(log)
+    of_log._last.clear()
+    monkeypatch.setattr(of_log, "coherence", lambda entries: pytest.fail("measured again"))
+    for found in (first, user_coherence(log)):
+        np.testing.assert_array_equal(found, direct)
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter(log, monkeypatch):
+    def refuse(*asked):
+        raise NotWritable("the cache is full")
+
+    direct = user_coherence(log)
+    monkeypatch.setattr(of_log, "FEW_PAIRS", 0)
+    monkeypatch.setattr(of_log, "cached_folder", refuse)
+    of_log._last.clear()
+    np.testing.assert_array_equal(user_coherence(log), direct)
