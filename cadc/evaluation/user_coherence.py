@@ -1,6 +1,5 @@
 """Coherence of the users of a log, by their training rows."""
 
-from pathlib import Path
 
 import numpy as np
 
