@@ -1,6 +1,5 @@
 """Coherence of the users of a log, by their training rows."""
 
-
 import numpy as np
 
 from cadc.data.log import InteractionLog
