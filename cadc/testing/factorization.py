@@ -12,6 +12,7 @@ from cadc.data.log import InteractionLog
 from cadc.data.schema import UNKNOWN
 from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors, Kind
+from cadc.factorization.warm_start import WarmStart
 from cadc.provenance.fingerprint import describe, digest
 from cadc.testing.expect import expect, expect_derived, global_generators_untouched
 from cadc.testing.logs import log_with, small_log
@@ -24,7 +25,8 @@ def check_factorization(cls: type[Factorization], log: InteractionLog | None = N
 
     Vectors and biases have the shape of their field's vocabulary and are finite; *unknown* has the zero vector; the
     same rows give the same factors, and no global generator is used; labels of rows that it was not given, and of test
-    rows, do not matter; vectors may have the length 0, which leaves the biases.
+    rows, do not matter; vectors may have the length 0, which leaves the biases; a method with `goes_on` goes on from its
+    own factors, and repeats it.
 
     Parameters
     ----------
@@ -56,6 +58,11 @@ def check_factorization(cls: type[Factorization], log: InteractionLog | None = N
     expect(_are_equal(factors, _fit(factorization, log, rows)), f"{name} returned different factors for the same rows.")
     _check_ignores_other_labels(factorization, factors, log, rows)
     _check_factors(name, _fit(factorization, log, rows, 0), log, 0)
+    if cls.goes_on:
+        before = WarmStart(factors, max_passes=1)
+        one, other = (factorization.fit_from(before, log, log.rows("train"), DIM)[0] for _ in range(2))
+        _check_factors(name, one, log, DIM)
+        expect(_are_equal(one, other), f"{name}.fit_from returned different factors for the same rows.")
 
 
 def _fit(factorization: Factorization, log: InteractionLog, rows: Tensor, dim: int = DIM) -> Factors:

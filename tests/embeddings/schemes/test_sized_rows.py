@@ -65,3 +65,12 @@ def test_training_moves_only_the_numbers_of_rows_that_were_looked_up():
     moved = table.weight.grad != 0
     assert moved[: table.numbers].tolist() == [False] * 2 + [True] * 3 + [False] * 2 + [True] * 2 + [False] * 3
     assert not moved[table.numbers :].any()
+
+
+def test_columns_that_are_no_vectors_come_first():
+    scheme = SizedRows(dim=4, sizes={})
+    targets = {"user": torch.arange(8.0).view(2, 4), "item": torch.arange(4.0).view(1, 4), "other": None}
+    found = scheme.arranged(targets, ["user"], extra_columns=2)
+    assert found["user"].tolist() == [[2, 3, 0, 1], [6, 7, 4, 5]]
+    assert found["item"].tolist() == [[0, 1, 2, 3]]
+    assert found["other"] is None
