@@ -25,8 +25,8 @@ def check_factorization(cls: type[Factorization], log: InteractionLog | None = N
 
     Vectors and biases have the shape of their field's vocabulary and are finite; *unknown* has the zero vector; the
     same rows give the same factors, and no global generator is used; labels of rows that it was not given, and of test
-    rows, do not matter; vectors may have the length 0, which leaves the biases; a method with `goes_on` goes on from its
-    own factors, and repeats it.
+    rows, do not matter; vectors may have the length 0, which leaves the biases; a method with `goes_on` does so from
+    its own factors, and repeats it.
 
     Parameters
     ----------
