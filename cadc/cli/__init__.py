@@ -37,6 +37,7 @@ COMMANDS = (
     "export",
     "data",
     "cache",
+    "doctor",
     "completion",
 )
 OWN_HELP = ("train",)

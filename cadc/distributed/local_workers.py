@@ -59,11 +59,15 @@ class LocalWorkers:
         lines = file.read()[-4096:].decode(errors="replace").split("\n")
         return one_line(next((line.strip() for line in reversed(lines) if line.strip()), ""))
 
-    def end(self) -> None:
-        """End all processes, and wait for it."""
+    def stop(self) -> None:
+        """Tell all processes to end."""
         for own in self._processes.values():
             with suppress(OSError):
                 own.terminate()
+
+    def end(self) -> None:
+        """End all processes, and wait for it."""
+        self.stop()
         for rank, own in self._processes.items():
             try:
                 own.wait(PATIENCE)
