@@ -65,7 +65,7 @@ def exchange(ranks: Ranks) -> float:
     started = time.perf_counter()
     ranks.sum_(own)
     seconds = time.perf_counter() - started
-    rows = ranks.all_rows(torch.full((ranks.rank + 1, 1), float(ranks.rank)))
+    (rows,) = ranks.all_rows(torch.full((ranks.rank + 1, 1), float(ranks.rank)))
     if not torch.equal(own, torch.arange(N_NUMBERS, dtype=torch.float32) * 3) or rows.flatten().tolist() != [0, 1, 1]:
         raise CadcError("other numbers arrived than were sent")
     return seconds
