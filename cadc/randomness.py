@@ -60,4 +60,4 @@ def hashed_uniform(rows: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
     ([0.2818, 0.6172, 0.2415], True)
     """
     start = mixed(np.array([(seed + 0x9E3779B97F4A7C15) % 2**64], np.uint64))
-    return (mixed(start ^ rows.astype(np.uint64)) >> np.uint64(11)) * 2.0**-53
+    return (mixed(start ^ rows.astype(np.uint64)) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -61,5 +61,5 @@ def _measured(log: InteractionLog) -> Coherence | None:
         )
     except NotWritable:  # a full or read-only cache does not fail a run that is nearly done
         return measure()
-    kept = np.load(folder / FILE)
+    kept = np.load(folder / FILE, allow_pickle=False)
     return Coherence(*kept) if len(kept) else None

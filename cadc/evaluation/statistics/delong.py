@@ -73,4 +73,4 @@ def delong(label: NDArray[np.floating], first: NDArray[np.floating], second: NDA
 
 def _mid_ranks(score: NDArray[np.floating]) -> NDArray[np.float64]:
     # scipy.stats would take half a second of every command to import.
-    return pd.Series(score).rank().to_numpy(np.float64)
+    return pd.Series(score).rank().to_numpy().astype(np.float64, copy=False)
