@@ -34,6 +34,8 @@ CAN_CHANGE_RESULTS = (
     "cadc.pipeline.kept_rows",
     "cadc.pipeline.run",
     "cadc.pipeline.segment_factors",
+    "cadc.pipeline.segment_models",
+    "cadc.pipeline.segment_row",
     "cadc.pipeline.settings",
     "cadc.pipeline.stream",
     "cadc.pipeline.stream_run",

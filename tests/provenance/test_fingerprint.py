@@ -1,7 +1,9 @@
+import ast
 import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,8 @@ import cadc as cadc_package
 from cadc.configuration.components import Component
 from cadc.data.split.random import RandomSplit
 from cadc.factorization.logistic import LogisticMF
-from cadc.provenance.fingerprint import code_hash, describe, digest, file_hash
+from cadc.pipeline import stream
+from cadc.provenance.fingerprint import can_change_results, code_hash, describe, digest, file_hash
 from cadc.sampling.uniform import UniformSampler
 from tests.support.commands import TINY, cadc, runs
 
@@ -239,6 +242,14 @@ def test_modules_that_cannot_change_a_result_do_not_count(hash_of):
     without = hash_of(first="X = 1\n")
     assert code_hash(["plugged.first", "cadc.reporting.table", "cadc.paths", "cadc.cli.train"]) == without
     assert code_hash(["plugged.first", "cadc.evaluation.metrics.auc"]) != without
+
+
+def test_every_stage_of_a_stream_can_change_a_result():
+    tree = ast.parse(Path(stream.__file__).read_text())
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    stages = {name for name in imported if name.startswith("cadc.pipeline.")}
+    assert "cadc.pipeline.segment_models" in stages
+    assert not [name for name in sorted(stages) if not can_change_results(name)]
 
 
 def test_two_processes_agree_on_the_hash():
