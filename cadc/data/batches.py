@@ -9,7 +9,8 @@ from torch import Tensor
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
 from cadc.data.orders.row_blocks import RowBlocks
-from cadc.distributed.ranks import ALONE, Portion, Ranks
+from cadc.distributed.portion import Portion
+from cadc.distributed.ranks import ALONE, Ranks
 
 EVALUATION_BATCH = 1 << 13
 """Rows scored at once if no gradient is needed; the arrays of more rows of forty fields do not fit into a cache."""

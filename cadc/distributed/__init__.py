@@ -6,7 +6,8 @@ from cadc.configuration.public_names import lazily
 
 if TYPE_CHECKING:
     from cadc.distributed.placement import Placement, own_placement
-    from cadc.distributed.ranks import Portion, Ranks, current_ranks, joined
+    from cadc.distributed.portion import Portion
+    from cadc.distributed.ranks import Ranks, current_ranks, joined
 else:
     __getattr__, __dir__ = lazily(__name__)
 

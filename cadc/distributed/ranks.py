@@ -1,4 +1,4 @@
-"""Ranks: processes that work on one model together, which part of it each one takes, and what they exchange.
+"""Ranks: processes that work on one model together, and what they exchange.
 
 The process group is torch's default one, so that whatever builds on `torch.distributed`, such as DTensor and
 `torch.distributed.device_mesh.init_device_mesh`, finds it inside a `joined` block. `current_ranks()` returns this
@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,39 +17,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from cadc.distributed.portion import Portion
 from cadc.errors import CadcError
 
 TIMEOUT = timedelta(minutes=30)
 """Time that a rank waits for the others in an exchange, such as for the first one to write a checkpoint."""
-
-
-@dataclass(frozen=True)
-class Portion:
-    """What a rank takes of some rows: `n` of them from the place `first` on, of `of` in all.
-
-    >>> [Portion.of_rank(rank, 3, 5) for rank in range(3)]
-    [Portion(first=0, n=2, of=5), Portion(first=2, n=2, of=5), Portion(first=4, n=1, of=5)]
-    """
-
-    first: int
-    n: int
-    of: int
-
-    @classmethod
-    def of_rank(cls, rank: int, size: int, n_rows: int) -> "Portion":
-        """Return the portion of one of `size` ranks: the portions differ by one row at most, the first are larger."""
-        least, n_larger = divmod(n_rows, size)
-        return cls(rank * least + min(rank, n_larger), least + (rank < n_larger), n_rows)
-
-    @property
-    def share(self) -> float:
-        """The portion's share of all rows."""
-        return self.n / self.of if self.of else 0.0
-
-    @property
-    def end(self) -> int:
-        """Place after its last row."""
-        return self.first + self.n
 
 
 class Ranks:
@@ -155,8 +126,7 @@ class Ranks:
 
     def _padded(self, rows: Tensor, n: int) -> list[Tensor]:
         """Return the rows of each rank, with zeros up to n rows."""
-        padded = rows.new_zeros(n, *rows.shape[1:])
-        padded[: len(rows)] = rows
+        padded = _with_zeros(rows, n)
         parts = [torch.empty_like(padded) for _ in range(self.size)]
         dist.all_gather(parts, padded)
         return parts
@@ -196,8 +166,7 @@ class Ranks:
     def _at_first(self, rows: Tensor) -> Tensor:
         """Return the rows of all ranks at the first one, shape [Σ n, k]; nothing at the others."""
         (n_each,) = self._lengths([len(rows)])
-        padded = rows.new_zeros(max(n_each), rows.shape[1])
-        padded[: len(rows)] = rows
+        padded = _with_zeros(rows, max(n_each))
         parts = [torch.empty_like(padded) for _ in n_each] if self.is_first else None
         dist.gather(padded, parts, 0)
         return rows[:0] if parts is None else torch.cat([part[:n] for part, n in zip(parts, n_each, strict=True)])
@@ -207,6 +176,13 @@ class Ranks:
         of_ranks = [torch.zeros(len(own), dtype=torch.int64) for _ in range(self.size)]
         dist.all_gather(of_ranks, torch.tensor(own))
         return torch.stack(of_ranks, 1).tolist()
+
+
+def _with_zeros(rows: Tensor, n: int) -> Tensor:
+    """Return rows with zeros behind them up to n rows, since all ranks send equally many."""
+    padded = rows.new_zeros(n, *rows.shape[1:])
+    padded[: len(rows)] = rows
+    return padded
 
 
 def is_of_an_exchange(error: BaseException) -> bool:

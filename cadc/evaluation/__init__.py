@@ -10,9 +10,10 @@ from cadc.configuration.public_names import lazily
 if TYPE_CHECKING:
     from cadc.evaluation.metrics.lookup import metric
     from cadc.evaluation.metrics.metric import Metric
+    from cadc.evaluation.saved_metrics import metrics_of
     from cadc.evaluation.statistics.comparison import Comparison, compare
     from cadc.evaluation.statistics.seeds import SeedInterval, seed_interval
-    from cadc.evaluation.tasks import HeldOutRanks, HeldOutRows, metrics_of
+    from cadc.evaluation.tasks import HeldOutRanks, HeldOutRows
 else:
     __getattr__, __dir__ = lazily(__name__)
 

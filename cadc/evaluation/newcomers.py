@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from cadc.data.schema import ENTITY_FIELDS
+from cadc.evaluation.saved_metrics import defined_metrics
 from cadc.evaluation.saved_tables import Task
-from cadc.evaluation.tasks import defined_metrics
 
 OF_STRATA: dict[Task, tuple[str, ...]] = {
     "ctr": ("auc", "logloss"),

@@ -1,6 +1,6 @@
 """A held-out part of a log that a model is evaluated on: rows that are scored, or items that are ranked."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -14,12 +14,13 @@ from cadc.data.batches import EVALUATION_BATCH, whole_tiles
 from cadc.data.log import InteractionLog
 from cadc.data.schema import EntitySide
 from cadc.data.thinning import thinned
-from cadc.distributed.ranks import Portion, current_ranks
-from cadc.errors import CadcError, DataError
+from cadc.distributed.portion import Portion
+from cadc.distributed.ranks import current_ranks
+from cadc.errors import CadcError
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.metrics.metric import Metric
 from cadc.evaluation.ranking import HeldOutRanking
-from cadc.evaluation.saved_tables import SAVED, SavedTable, Task
+from cadc.evaluation.saved_tables import SAVED, SavedTable
 
 
 class Scorer(Protocol):
@@ -220,42 +221,6 @@ class HeldOutRanks(HeldOutPart):
 HeldOut = HeldOutRows | HeldOutRanks
 
 BY_TASK: dict[str, type[HeldOutRows] | type[HeldOutRanks]] = {"ctr": HeldOutRows, "ranking": HeldOutRanks}
-
-
-def metrics_of(rows: pd.DataFrame, task: Task) -> dict[str, float]:
-    """Return the metrics of saved scores or ranks that a record holds.
-
-    Those that are undefined are left out, as GAUC is without users, unless every record has them.
-
-    Parameters
-    ----------
-    rows : as `HeldOutRows.table` or `HeldOutRanks.table` returns them.
-    task : of the run.
-
-    Raises
-    ------
-    DataError : where one of the metrics that every record has is undefined.
-    """
-    return defined_metrics(rows, SAVED[task].recorded, SAVED[task].leading)
-
-
-def defined_metrics(rows: pd.DataFrame, names: Sequence[str], required: Collection[str] = ()) -> dict[str, float]:
-    """Return those of some metrics that are defined on saved rows, by name.
-
-    Raises
-    ------
-    DataError : where a required one is undefined.
-    """
-    found: dict[str, float] = {}
-    for name in names:
-        own = metric(name)
-        if set(own.columns) <= set(rows):
-            try:
-                found[name] = own.value(rows)
-            except DataError:
-                if name in required:
-                    raise
-    return found
 
 
 def keys_of(log: InteractionLog, side: EntitySide, rows: Tensor) -> NDArray[np.generic]:

@@ -8,8 +8,9 @@ from cadc.data.seen_ids import entity_counts
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.ranking import rows_before
+from cadc.evaluation.saved_metrics import metrics_of
 from cadc.evaluation.saved_tables import Task
-from cadc.evaluation.tasks import BY_TASK, metrics_of
+from cadc.evaluation.tasks import BY_TASK
 from cadc.evaluation.user_coherence import COHERENCE, user_coherence
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings

@@ -12,7 +12,7 @@ from cadc.embeddings.coding.dtypes import TORCH_DTYPES
 from cadc.evaluation.newcomers import column_before, metrics_of_newcomers
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.regret import oracle_of_rows, regret
-from cadc.evaluation.tasks import defined_metrics, metrics_of
+from cadc.evaluation.saved_metrics import defined_metrics, metrics_of
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
 from cadc.pipeline.settings import Settings

@@ -11,7 +11,8 @@ import torch
 from cadc.embeddings.base.weights_file import stored_parts, write_weights
 from cadc.errors import DataError
 from cadc.evaluation.prefixes import VALIDATION, prefixed
-from cadc.evaluation.tasks import BY_TASK, metrics_of
+from cadc.evaluation.saved_metrics import metrics_of
+from cadc.evaluation.tasks import BY_TASK
 from cadc.pipeline.evaluate import with_coherence
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings

@@ -24,6 +24,7 @@ from cadc.errors import UsageError
 CAN_CHANGE_RESULTS = (
     "cadc.adam",
     "cadc.data",
+    "cadc.distributed.portion",
     "cadc.distributed.ranks",
     "cadc.embeddings",
     "cadc.evaluation",

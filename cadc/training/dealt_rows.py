@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
-from cadc.distributed.ranks import Portion
+from cadc.distributed.portion import Portion
 
 UNEVEN, STAND_IN = 1, 2
 """Kinds of places: of a batch whose portions differ by a row, and of a row that another process has as well."""

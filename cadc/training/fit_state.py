@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cadc.data.batch import Batch
-from cadc.distributed.ranks import Portion
+from cadc.distributed.portion import Portion
 from cadc.errors import CadcError, DataError
 from cadc.evaluation.prefixes import prefixed
 from cadc.evaluation.tasks import HeldOut

@@ -34,7 +34,7 @@ def measure(n_rows: int, factorization: str = "logistic", split: str = "random")
     from cadc.data.prepare import prepare
     from cadc.data.sources import Synthetic
     from cadc.data.split import ChronologicalSplit, GlobalTimeSplit, LeaveOneOutSplit, RandomSplit
-    from cadc.evaluation.tasks import metrics_of
+    from cadc.evaluation.saved_metrics import metrics_of
     from cadc.factorization import ALS, FactorizationMachine, LogisticMF
     from cadc.factorization.fitted_rows import fit_factors
     from cadc.models.factorization import FactorizationModel

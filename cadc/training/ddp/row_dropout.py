@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from cadc.distributed.ranks import Portion
+from cadc.distributed.portion import Portion
 
 
 class RowDropout:
