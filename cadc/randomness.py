@@ -42,6 +42,13 @@ def torch_generator(seed: int, stage: str) -> "torch.Generator":
     return torch.Generator().manual_seed(derive_seed(seed, stage))
 
 
+def child_generator(generator: "torch.Generator") -> "torch.Generator":
+    """Return a generator that is seeded by one number of another, so that it may draw as many as it likes."""
+    import torch
+
+    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
+
+
 def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Scatter numbers over 64 bits, one to one (splitmix64; Steele, Lea and Flood 2014), uint64, shape [n]."""
     values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)

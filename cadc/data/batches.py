@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cadc.data.batch import Batch
 from cadc.data.log import InteractionLog
-from cadc.data.orders.row_blocks import RowBlocks
+from cadc.data.orders.block_order import BlockOrder
 from cadc.distributed.portion import Portion
 from cadc.distributed.ranks import ALONE, Ranks
 
@@ -70,7 +70,7 @@ class BatchLoader:
     groups : of the rows, which are shuffled as wholes, see `shuffled`.
     ranks : that share each batch: a rank gets its portion of the rows, and the first row of a batch that has none for
         it, so that it can take part in the step. The order, and the place in it, is that of whole batches.
-    in_blocks : whether rows are shuffled in blocks, see `cadc.data.orders.row_blocks.RowBlocks`, rather than singly.
+    in_blocks : whether rows are shuffled in blocks, see `cadc.data.orders.block_order.BlockOrder`, rather than singly.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class BatchLoader:
         """Yield the places of the rows of an epoch from its position on, in parts of some rows."""
         first = self._position * self.batch_size
         if self.in_blocks and self.generator is not None:
-            order = RowBlocks(len(self.rows), self.generator)
+            order = BlockOrder(len(self.rows), self.generator)
             yield from (order.places(at, at + n_rows) for at in range(first, len(order), n_rows))
         else:
             yield from self._order()[first:].split(n_rows)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cadc.data.batch import Bag, Batch
 from cadc.data.schema import SIDES, Field, Schema, Side
-from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of, child
+from cadc.embeddings.base.scheme import Scheme, TableSpec, budget_of
 from cadc.embeddings.base.table import EmbeddingTable
 from cadc.embeddings.budget_split import tables_within
 from cadc.embeddings.initialization import InitialValues, Start
@@ -16,6 +16,7 @@ from cadc.embeddings.schemes.folds import FoldTables
 from cadc.embeddings.schemes.full import Full
 from cadc.embeddings.unknown import UnknownIds
 from cadc.errors import UsageError
+from cadc.randomness import child_generator
 
 
 class EmbeddingCollection(nn.Module):
@@ -176,7 +177,7 @@ def _tables(
         for group in compressed
     ]
     if len(specs) > 1:
-        specs = [replace(spec, generator=child(generator)) for spec in specs]
+        specs = [replace(spec, generator=child_generator(generator)) for spec in specs]
     empty = iter(tables_within(scheme, specs, budget))
     counts = start.statistics.counts
     for group in groups:

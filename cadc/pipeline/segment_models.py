@@ -21,7 +21,7 @@ from cadc.pipeline.run import Begun, made_of
 from cadc.pipeline.segment_factors import SegmentFactors
 from cadc.pipeline.settings import Settings
 from cadc.randomness import torch_generator
-from cadc.streams.carried import carry_over, starts_of
+from cadc.streams.carried import carry_over, sized_weights
 from cadc.streams.policy import Judged, Losses, Policy, Sizes
 from cadc.streams.protocol import Protocol
 from cadc.terminal.interrupts import check_interrupt
@@ -36,7 +36,7 @@ class Before:
     ----------
     weights : by name.
     sizes : of its rows.
-    start : numbers that its tables would have started from without an earlier model, see `starts_of`.
+    start : numbers that its tables would have started from without an earlier model, see `sized_weights`.
     """
 
     weights: Mapping[str, Tensor]
@@ -88,7 +88,7 @@ class SegmentModels:
     def __call__(self, sizes: Sizes) -> Begun:
         """Return a model of the given sizes as it starts, and what it is made of."""
         begun = self._made(sizes)
-        self.start = starts_of(begun.model) if self.protocol.known == "shifted" else {}
+        self.start = sized_weights(begun.model) if self.protocol.known == "shifted" else {}
         if self.protocol.carry and self.before is not None:
             self._carry(begun.model)
             if self.policy is not None:

@@ -30,7 +30,7 @@ ARM_COLUMNS = [
 """A table leaves out `ratio`, the compression that was asked for, if no run was asked for one, and `policy`,
 `mean_size` and `rows_share` if no run is a stream that has one."""
 
-IF_ANY = ("ratio", "policy", "mean_size", "rows_share")
+OPTIONAL_COLUMNS = ("ratio", "policy", "mean_size", "rows_share")
 """Columns that a table leaves out where no row has a value."""
 
 

@@ -12,7 +12,7 @@ from cadc.ledger.store import Record
 from cadc.reporting.columns import MISSING, decimals, is_count, is_empty, metrics_of
 from cadc.reporting.metric_values import MetricValues
 from cadc.reporting.missing import missing_note, states_of
-from cadc.reporting.points import ARM_COLUMNS, IF_ANY, Point, points
+from cadc.reporting.points import ARM_COLUMNS, OPTIONAL_COLUMNS, Point, points
 from cadc.reporting.streams.columns import add_stream_columns
 from cadc.reporting.timing import timing, timing_notes
 from cadc.reporting.written.latex import latex
@@ -64,7 +64,7 @@ def table_of(
     extra = [name for name in dict.fromkeys((*MEASURED, *columns)) if name not in (*metrics, *OF_STREAMS)]
     values = values or MetricValues()
     table = pd.DataFrame([_row(point, metrics, extra, values) for point in rows])
-    table = table.drop(columns=[name for name in IF_ANY if table[name].isna().all()])
+    table = table.drop(columns=[name for name in OPTIONAL_COLUMNS if table[name].isna().all()])
     whole = dict.fromkeys(["dim", *filter(is_count, extra)], "Int64")
     numbers = dict.fromkeys([f"{metric}_{kind}" for metric in metrics for kind in ("mean", "std", "ci")], "float64")
     table = add_stream_columns(table.astype(whole | numbers), rows, metrics, columns)

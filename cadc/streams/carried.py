@@ -56,7 +56,7 @@ def carry_over(
                 value.copy_(before[name])
 
 
-def starts_of(model: nn.Module) -> dict[str, Tensor]:
+def sized_weights(model: nn.Module) -> dict[str, Tensor]:
     """Return a copy of the numbers of a model's tables of sized rows, by name."""
     return {
         f"{name}.weight": table.weight.detach().clone()

@@ -34,7 +34,7 @@ class StreamProgress:
     weights : of the last model, by name; None before the first.
     counts : training rows of each id so far, by side, *unknown* first.
     sizes : of the rows of the last model, by side; None before the first.
-    start : numbers that its tables would have started from without an earlier model, by name, see `starts_of`.
+    start : numbers that its tables would have started from without an earlier model, by name, see `sized_weights`.
     factors : of the last segment, for the next one to go on from; None where none does.
     """
 

@@ -33,7 +33,7 @@ class FitOptions:
     batch_size : rows per step; `auto` is 256 up to 20,000 training rows, 1024 up to 200,000, and 4096 above.
     shuffle : how the rows are ordered in each epoch: `rows` shuffles them singly, which reads a log everywhere at once
         and takes 8 bytes a row; `blocks` reads it in blocks of rows, as suits logs larger than memory, see
-        `cadc.data.orders.row_blocks.RowBlocks`.
+        `cadc.data.orders.block_order.BlockOrder`.
     least_steps : steps of an epoch for whose sake `auto` is halved, down to 256 rows; 0 halves nothing.
     max_epochs : upper bound on the number of epochs.
     patience : number of epochs without an improvement on validation (logloss, or NDCG@10 when items are ranked) after

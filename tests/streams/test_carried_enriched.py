@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cadc.streams.carried import carry_over, starts_of
+from cadc.streams.carried import carry_over, sized_weights
 from tests.streams.test_carried import Net
 
 N_BEFORE = {"user": 3, "item": 2}
@@ -17,7 +17,13 @@ EARLIER = {0: 0, 1: 1, 2: 2, 4: 3, 5: 4}
 def nets():
     """An earlier model, what it started from, a new one, and how that would start."""
     start, before = (Net([2, 4, 1], [3, 2], seed=seed) for seed in (5, 0))
-    return starts_of(start), start, before, Net([2, 1, 3, 4], [3, 4, 1], seed=1), Net([2, 1, 3, 4], [3, 4, 1], seed=1)
+    return (
+        sized_weights(start),
+        start,
+        before,
+        Net([2, 1, 3, 4], [3, 4, 1], seed=1),
+        Net([2, 1, 3, 4], [3, 4, 1], seed=1),
+    )
 
 
 def carried(nets, known, enriched):

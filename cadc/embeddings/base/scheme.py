@@ -168,8 +168,3 @@ def budget_of(scheme: Scheme, fields: Sequence[Field], all_compressed: Sequence[
     if scheme.budget is None:
         return None
     return scheme.budget * own // sum(field.vocabulary_size for field in all_compressed)
-
-
-def child(generator: torch.Generator) -> torch.Generator:
-    """Return a generator that the other one seeds."""
-    return torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))

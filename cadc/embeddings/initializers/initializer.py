@@ -11,10 +11,10 @@ from cadc.configuration.components import require_choices
 from cadc.data.log import InteractionLog
 from cadc.data.schema import Schema
 from cadc.embeddings.base.row_blocks import ComputedRows, DrawnRows, RowBlocks
-from cadc.embeddings.base.scheme import child
 from cadc.errors import UsageError, require_at_least
 from cadc.factorization.crossfit import CrossFitted
 from cadc.factorization.factors import Factors
+from cadc.randomness import child_generator
 
 Unseen = Literal["zero", "random", "unknown"]
 
@@ -180,6 +180,6 @@ class Initializer:
         zeroed = {} if seen is None or self.unseen == "random" else seen
         drawn: dict[str, RowBlocks] = {}
         for field in log.schema.fields:
-            shape, own = (field.vocabulary_size, dim), child(generator)
+            shape, own = (field.vocabulary_size, dim), child_generator(generator)
             drawn[field.name] = DrawnRows(shape, self.std, own, zeroed.get(field.name))
         return drawn

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributed import all_to_all_single
 
 from cadc.embeddings.coding.rows import summed_by_row
-from cadc.embeddings.sharded.placement import Placement
+from cadc.embeddings.sharded.row_placement import RowPlacement
 
 
 class Exchange:
@@ -27,7 +27,7 @@ class Exchange:
     n_bytes : bytes that this process sent to others so far.
     """
 
-    def __init__(self, placement: Placement, rank: int) -> None:
+    def __init__(self, placement: RowPlacement, rank: int) -> None:
         self.placement, self.rank, self.n_bytes = placement, rank, 0
 
     def fetch(self, shard: Tensor, places: Tensor, sparse: bool) -> Tensor:

@@ -10,12 +10,12 @@ from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.distributed.ranks import Ranks
 from cadc.embeddings.base.row_blocks import ComputedRows, DrawnRows, RowBlocks
-from cadc.embeddings.base.scheme import child
 from cadc.embeddings.coding.look_up import looked_up
 from cadc.embeddings.coding.rows import CHUNK, means_of_rows
 from cadc.embeddings.schemes.full import UncompressedTable
 from cadc.embeddings.sharded.exchange import Exchange
-from cadc.embeddings.sharded.placement import Placement
+from cadc.embeddings.sharded.row_placement import RowPlacement
+from cadc.randomness import child_generator
 
 
 class ShardedTable(UncompressedTable):
@@ -32,7 +32,7 @@ class ShardedTable(UncompressedTable):
 
     Attributes
     ----------
-    weight : the vectors at the places that this process holds, see `cadc.embeddings.sharded.placement.Placement`.
+    weight : the vectors at the places that this process holds, see `RowPlacement`.
 
     Raises
     ------
@@ -42,7 +42,7 @@ class ShardedTable(UncompressedTable):
     served_by = UncompressedTable
 
     def __init__(self, fields: Sequence[Field], dim: int, ranks: Ranks) -> None:
-        placement = Placement(sum(field.vocabulary_size for field in fields), ranks.size)
+        placement = RowPlacement(sum(field.vocabulary_size for field in fields), ranks.size)
         super().__init__(fields, dim, n_kept=len(placement.held(ranks.rank)))
         self.placement = placement
         self.exchange = Exchange(placement, ranks.rank)
@@ -72,7 +72,7 @@ class ShardedTable(UncompressedTable):
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         for field, given in zip(self.fields, targets, strict=True):
             shape = (field.vocabulary_size, self.dim)
-            start = DrawnRows(shape, std, child(generator)) if given is None else given
+            start = DrawnRows(shape, std, child_generator(generator)) if given is None else given
             if tuple(start.shape) != shape:
                 raise ValueError(
                     f"the target of {field.name} has the shape {tuple(start.shape)}; expected "

@@ -91,10 +91,10 @@ def crossed_interval(
         between = covariance.sum() - np.trace(covariance)
         by_users = max(0.0, float(between / (n_seeds * (n_seeds - 1))))
         by_seeds = float(observed.var(ddof=1)) / n_seeds
-    return of_parts(estimate, by_users, by_seeds, n_seeds, n_units, level)
+    return interval_of_parts(estimate, by_users, by_seeds, n_seeds, n_units, level)
 
 
-def of_parts(
+def interval_of_parts(
     estimate: float, by_units: float, by_seeds: float, n_seeds: int, n_units: float, level: float
 ) -> CrossedInterval:
     """Return the interval of a mean whose variance has a part of the units and one of the seeds.

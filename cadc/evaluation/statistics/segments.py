@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadc.errors import DataError
-from cadc.evaluation.statistics.crossed import CrossedInterval, of_parts
+from cadc.evaluation.statistics.crossed import CrossedInterval, interval_of_parts
 
 
 def block_length(n_segments: int) -> int:
@@ -63,4 +63,4 @@ def segment_interval(differences: NDArray[np.float64], level: float = 0.95) -> C
         between = covariance.sum() - np.trace(covariance)
         by_segments = max(0.0, float(between / (n_seeds * (n_seeds - 1))))
         by_seeds = float(observed.var(ddof=1)) / n_seeds
-    return of_parts(float(observed.mean()), by_segments, by_seeds, n_seeds, n / length, level)
+    return interval_of_parts(float(observed.mean()), by_segments, by_seeds, n_seeds, n / length, level)

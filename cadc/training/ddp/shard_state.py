@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cadc.distributed.ranks import Ranks
-from cadc.embeddings.sharded.placement import Placement
+from cadc.embeddings.sharded.row_placement import RowPlacement
 from cadc.embeddings.sharded.table import sharded_tables
 from cadc.training.optimizers import Optimizer
 
@@ -74,7 +74,7 @@ def wanted(
     """
     found = {}
     for entry in _entries(content, n_rows, model, optimizer):
-        held = Placement(entry.n_rows, ranks.size).held(ranks.rank)
+        held = RowPlacement(entry.n_rows, ranks.size).held(ranks.rank)
         found[entry.name] = entry.holder[entry.key] = entry.value.new_empty(len(held), *entry.value.shape[1:])
     return found
 
@@ -82,7 +82,7 @@ def wanted(
 def whole_to_shares(content: dict[str, Any], model: nn.Module, optimizer: Optimizer, ranks: Ranks) -> None:
     """Keep of tables that are shared now the rows that this process holds; the state has all rows in their order."""
     for entry in _entries(content, shared_rows(model), model, optimizer):
-        placement = Placement(entry.n_rows, ranks.size)
+        placement = RowPlacement(entry.n_rows, ranks.size)
         held = placement.held(ranks.rank)
         entry.holder[entry.key] = entry.value[placement.rows(torch.arange(held.start, held.stop))]
 
@@ -90,7 +90,7 @@ def whole_to_shares(content: dict[str, Any], model: nn.Module, optimizer: Optimi
 def places_to_rows(content: dict[str, Any], n_rows: Mapping[str, int], model: nn.Module, optimizer: Optimizer) -> None:
     """Put the rows of tables that were shared, and that one process holds now, from their places into their order."""
     for entry in _entries(content, n_rows, model, optimizer):
-        places = Placement(entry.n_rows, 1).places(torch.arange(entry.n_rows))
+        places = RowPlacement(entry.n_rows, 1).places(torch.arange(entry.n_rows))
         entry.holder[entry.key] = entry.value[places]
 
 

@@ -12,7 +12,7 @@ WINDOW_BLOCKS = 64
 WINDOW_ROWS = BLOCK_ROWS * WINDOW_BLOCKS
 
 
-class RowBlocks:
+class BlockOrder:
     """The places of n rows in an order that depends on the generator alone.
 
     The rows are cut into blocks of `BLOCK_ROWS`, the blocks are shuffled, and then the rows of every `WINDOW_BLOCKS`
@@ -27,7 +27,7 @@ class RowBlocks:
 
     Examples
     --------
-    >>> order = RowBlocks(10, torch.Generator().manual_seed(0))
+    >>> order = BlockOrder(10, torch.Generator().manual_seed(0))
     >>> sorted(order.places(0, 10).tolist()) == list(range(10))
     True
     """

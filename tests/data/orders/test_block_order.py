@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadc.data.batches import BatchLoader
-from cadc.data.orders import row_blocks
-from cadc.data.orders.row_blocks import RowBlocks
+from cadc.data.orders import block_order
+from cadc.data.orders.block_order import BlockOrder
 from tests.data.test_batches import Numbers, walk
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 4)
-    monkeypatch.setattr(row_blocks, "WINDOW_BLOCKS", 3)
-    monkeypatch.setattr(row_blocks, "WINDOW_ROWS", 12)
+    monkeypatch.setattr(block_order, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(block_order, "WINDOW_BLOCKS", 3)
+    monkeypatch.setattr(block_order, "WINDOW_ROWS", 12)
 
 
 def order(n_rows, seed=0):
-    return RowBlocks(n_rows, torch.Generator().manual_seed(seed))
+    return BlockOrder(n_rows, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 3, 4, 11, 12, 13, 24, 50, 97])

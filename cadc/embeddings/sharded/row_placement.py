@@ -16,7 +16,7 @@ MOST_ROWS = 3_000_000_000
 
 
 @dataclass(frozen=True)
-class Placement:
+class RowPlacement:
     """Places of the rows of a table, and the ranges of places that processes hold.
 
     Row r has the place (r · c) mod n, c coprime to n, and process p of P holds the places from p · ⌈n ÷ P⌉ on, as
@@ -33,7 +33,7 @@ class Placement:
     ------
     UsageError : for more processes than rows, or more than 3·10⁹ rows.
 
-    >>> placement = Placement(n_rows=7, n_processes=2)
+    >>> placement = RowPlacement(n_rows=7, n_processes=2)
     >>> placement.places(torch.arange(7)).tolist()
     [0, 4, 1, 5, 2, 6, 3]
     >>> placement.held(0), placement.held(1)
