@@ -136,18 +136,7 @@ def extrapolated(measured: pd.DataFrame, n_rows: int) -> pd.DataFrame:
     table["exponent"] = [
         exponents[stage] if rows == n_rows else None for stage, rows in zip(table["stage"], table["rows"], strict=True)
     ]
-    return table.round(
-        {
-            "cpu_s": 2,
-            "wall_s": 1,
-            "memory_mb": 0,
-            "resident_mb": 0,
-            "disk_mb": 0,
-            "us_per_row": 3,
-            "exponent": 2,
-            "auc": 4,
-        }
-    )
+    return table.round(DIGITS)
 
 
 def exponent(before: "pd.Series[Any]", last: "pd.Series[Any]", cost: str) -> float | None:

@@ -145,7 +145,7 @@ def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
 
 
 def _counted(n_runs: int, n_folders: int) -> str:
-    parts = [_runs(n_runs)] if n_runs or not n_folders else []
+    parts = [counted(n_runs, "run")] if n_runs or not n_folders else []
     return " and ".join([*parts, *([f"{counted(n_folders, 'folder')} of results"] if n_folders else [])])
 
 
@@ -168,7 +168,7 @@ def _export(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
     chosen = [entry for entry in entries if entry.status == wanted or (wanted == "all" and not entry.fault)]
     write(chosen, user_path(given[0]) if given else None)
     if given:
-        show(f"{_runs(len(chosen))} written to {given[0]}")
+        show(f"{counted(len(chosen), 'run')} written to {given[0]}")
     _require_readable(entries)
 
 
@@ -178,7 +178,8 @@ def _entries(ledger: "Ledger", given: Sequence[str], n: int, action: str) -> "li
 
     if len(given) != n:
         raise UsageError(
-            f"`cadc ledger {action}` takes {_runs(n)}, but got {len(given)}; `cadc ledger list` shows their ids."
+            f"`cadc ledger {action}` takes {counted(n, 'run')}, but got {len(given)}; `cadc ledger list` shows their "
+            "ids."
         )
     found = []
     for prefix in given:
@@ -194,11 +195,7 @@ def _require_readable(entries: "Sequence[Entry]") -> None:
     """Raise a CadcError if the record of a run is damaged."""
     n_damaged = sum(bool(entry.fault) for entry in entries)
     if n_damaged:
-        raise CadcError(f"{n_damaged} of {_runs(len(entries))} cannot be read; see the lines above.")
-
-
-def _runs(n: int) -> str:
-    return counted(n, "run")
+        raise CadcError(f"{n_damaged} of {counted(len(entries), 'run')} cannot be read; see the lines above.")
 
 
 COMMANDS = {"list": _list, "show": _show, "diff": _diff, "verify": _verify, "export": _export}

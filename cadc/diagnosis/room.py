@@ -16,7 +16,6 @@ from cadc.errors import NoDevice, reason
 from cadc.ledger.store import Ledger
 from cadc.paths import cache_dir, runs_dir
 from cadc.pipeline.settings import Settings
-from cadc.terminal.counted import counted
 from cadc.training.device import device_of_accelerator
 
 FEWER = "set a lower sampler.rate, embedding.dim or trainer.batch_size, or embedding=hashing with embedding.ratio"
@@ -68,7 +67,7 @@ def room_in_memory(need: Need, free: int, n_processes: int = 1) -> Finding:
     free : bytes.
     n_processes : that share the memory.
     """
-    who = "the run" if n_processes == 1 else f"{counted(n_processes, 'process')} of the run"
+    who = "the run" if n_processes == 1 else f"{n_processes} processes of the run"
     text = f"{who} will take about {in_words(need.memory)}, and {in_words(need.pages)} for its files; "
     text += f"{in_words(free)} are free"
     if need.memory > free:

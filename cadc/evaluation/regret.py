@@ -9,7 +9,9 @@ from cadc.evaluation.metrics.logloss import cross_entropy
 from cadc.evaluation.metrics.lookup import metric
 
 GAINS = ("auc", "logloss")
-EXPECTED = "expected_logloss"
+"""Metrics whose gain is measured on the labels."""
+EXPECTED_LOGLOSS = "expected_logloss"
+"""Name of the gain in logloss that is expected over labels."""
 
 
 def oracle_of_rows(table: pd.DataFrame, log: InteractionLog, split: str) -> NDArray[np.float64]:
@@ -53,4 +55,4 @@ def regret(model: pd.DataFrame, oracle: pd.DataFrame) -> dict[str, float]:
     gain_if_one = cross_entropy(ones, said) - cross_entropy(ones, true)
     gain_if_zero = cross_entropy(zeros, said) - cross_entropy(zeros, true)
     # Rounding may leave less than nothing.
-    return found | {EXPECTED: max(float((true * gain_if_one + (1 - true) * gain_if_zero).mean()), 0.0)}
+    return found | {EXPECTED_LOGLOSS: max(float((true * gain_if_one + (1 - true) * gain_if_zero).mean()), 0.0)}

@@ -82,7 +82,7 @@ class Progress:
         parts = [harmless(self.stage, 80)]
         if self.epoch:
             n, _, most = self.epoch.partition("/")
-            parts.append(f"{n} of {most} epochs" if most else f"{counted(n, 'epoch')}")
+            parts.append(f"{n} of {most} epochs" if most else counted(n, "epoch"))
         if self.share is not None and self.stage == "training":
             parts.append(f"{100 * self.share:.0f} % of epoch {self.now['epoch']}")
         return ", ".join([*parts, clock(self.elapsed(is_running))])

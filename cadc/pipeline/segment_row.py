@@ -11,7 +11,7 @@ from cadc.data.schema import EntitySide
 from cadc.embeddings.coding.dtypes import TORCH_DTYPES
 from cadc.evaluation.newcomers import column_before, metrics_of_newcomers
 from cadc.evaluation.prefixes import prefixed
-from cadc.evaluation.regret import oracle_of_rows, regret
+from cadc.evaluation.regret import GAINS, oracle_of_rows, regret
 from cadc.evaluation.saved_metrics import defined_metrics, metrics_of
 from cadc.factorization.fitted_rows import Fitted
 from cadc.models.model import Model
@@ -92,7 +92,13 @@ def sizes_and_bytes(
 
 
 def linear_terms(settings: Settings, rows: Mapping[EntitySide, Sized]) -> int:
-    """Return how many linear terms the model of a run has for the rows of both sides, a number each, shape [n]."""
+    """Return how many linear terms the model of a run has, each of which is a number.
+
+    Parameters
+    ----------
+    settings : of the run.
+    rows : of each side, a collection of as many things as it has rows.
+    """
     model = settings.model
     return sum(len(own) * model.cls.numbers_beside(model.options, side, settings.task) for side, own in rows.items())
 
@@ -117,6 +123,6 @@ def metrics_of_segment(
     }
     if task == "ctr" and log.has_column("oracle"):
         best = table.assign(probability=oracle_of_rows(table, log, part))
-        found["oracle"] = prefixed(part, defined_metrics(best, ("auc", "logloss")))
+        found["oracle"] = prefixed(part, defined_metrics(best, GAINS))
         found["regret"] = prefixed(part, regret(table, best))
     return found

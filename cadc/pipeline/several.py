@@ -40,26 +40,27 @@ def require_several(settings: Settings, place: Placement | None) -> None:
     if not asks_for_several(settings, place):
         return
     assert settings.fit is not None
-    n, given = int(settings.fit.option("devices")), f"trainer.devices={settings.fit.option('devices')}"
+    n = int(settings.fit.option("devices"))
+    given, without = f"trainer.devices={n} was given", "leave trainer.devices out"
+    if place is not None and n == 1:
+        given, without = f"{place.starter} started {place.size} processes", f"start it without {place.starter}"
     if place is not None and n not in (1, place.local_size):
         raise NotTogether(
-            f"{given} was given, but {place.starter} started {place.local_size} processes on this machine; leave "
-            f"trainer.devices out, or start {n}."
+            f"{given}, but {place.starter} started {place.local_size} processes on this machine; {without}, or start "
+            f"{n}."
         )
     if settings.policy is not None:
-        raise UsageError(
-            f"{given} was given, but the segments of a stream are trained in one process; leave trainer.devices out."
-        )
+        raise UsageError(f"{given}, but the segments of a stream are trained in one process; {without}.")
     require_shareable_tables(settings)
     if int(settings.fit.option("fleet")) > 1:
         raise UsageError(
-            f"{given} trains one run in several processes, and trainer.fleet={settings.fit.option('fleet')} several "
-            "runs in one; set one of them to 1."
+            f"{given}, which train one run together, and trainer.fleet={settings.fit.option('fleet')} trains several "
+            f"runs in one process; set trainer.fleet=1, or {without}."
         )
     local = n if place is None else place.local_size
     device = device_of_accelerator(str(settings.fit.option("accelerator")))
     if device.type == "mps":
-        raise NotTogether(f"{given} needs devices that can exchange gradients; set trainer.accelerator=cpu.")
+        raise NotTogether(f"{given}, but mps devices cannot exchange gradients; set trainer.accelerator=cpu.")
     if device.type == "cuda" and local > torch.cuda.device_count():
         raise NotTogether(
             f"{local} processes were asked for, but torch finds {torch.cuda.device_count()} GPUs here; lower "

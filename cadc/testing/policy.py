@@ -69,13 +69,17 @@ def _sizes_of(
         except UsageError as error:
             raise AssertionError(str(error)) from error
         losses = Losses(*state.pairs, torch.rand(len(state.pairs[0]), dtype=torch.float64, generator=_generator(seed)))
-        policy.learn(state, before, Judged(state.value_of(before, 1), lambda losses=losses: losses))  # type: ignore[misc]
+        policy.learn(state, before, _judged(state.value_of(before, 1), losses))
         now = (*state.counts.values(), *state.recent.values(), *state.pairs)
         expect(
             all(torch.equal(one, other) for one, other in zip(held, now, strict=True)),
             f"{name} changed tensors of the state; copy what is changed.",
         )
         yield before
+
+
+def _judged(value: float, losses: Losses) -> Judged:
+    return Judged(value, lambda: losses)
 
 
 def _expect_equal(cls: type, expected: Sequence[Sizes], found: Sequence[Sizes], when: str) -> None:

@@ -34,7 +34,18 @@ def test_runs_are_shared_where_devices_or_torchrun_say_so(overrides, place, is_s
 @pytest.mark.parametrize(
     ("overrides", "place", "sentence"),
     [
-        (("trainer.devices=2", "trainer.fleet=2"), None, "set one of them to 1"),
+        (("trainer.devices=2", "trainer.fleet=2"), None, "set trainer.fleet=1, or leave trainer.devices out"),
+        (("trainer.fleet=2",), OF_TORCHRUN, "torchrun started 4 processes, which train one run together"),
+        (
+            ("data/split=segments", "policy=equal"),
+            OF_TORCHRUN,
+            "torchrun started 4 processes, but the segments .* start it without torchrun",
+        ),
+        (
+            ("data/split=segments", "policy=equal", "trainer.devices=2"),
+            None,
+            "trainer.devices=2 was given",
+        ),
         (("trainer.devices=3",), OF_TORCHRUN, "torchrun started 2 processes on this machine"),
         (("trainer.devices=2", "trainer.accelerator=mps"), None, "trainer.accelerator=mps is not available"),
     ],

@@ -17,6 +17,8 @@ from cadc.paths import regular_file, user_path
 from cadc.provenance.fingerprint import file_hash
 from cadc.storage.manifest import MANIFEST
 
+HINT = "Give all files of a folder the same columns and types, or read them as folders of their own."
+
 
 class TableFiles:
     """One file, or the files of a folder and of the folders below it, which have the same columns.
@@ -114,9 +116,6 @@ class TableFiles:
             return dict.fromkeys(names, "text")
         schema = pa.parquet.read_schema(path)
         return {name: str(schema.field(name).type) for name in names}
-
-
-HINT = "Give all files of a folder the same columns and types, or read them as folders of their own."
 
 
 def _difference(kinds: dict[str, str], first: dict[str, str]) -> str:

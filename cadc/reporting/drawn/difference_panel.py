@@ -49,7 +49,7 @@ class DifferencePanel(Panel):
     def note(self, table: pd.DataFrame) -> str:
         """Return what the marks are."""
         counts = sorted({int(count) for count in table["seeds"].dropna()})
-        seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else f"{counted(counts[0], 'seed')}"
+        seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else counted(counts[0], "seed")
         margins = (table["margin"] > 0).any()
         band = " The grey band is the margin of an arm that is as good." if margins else ""
         of_segments = table["metric"].astype(str).str.startswith(SEGMENTS)

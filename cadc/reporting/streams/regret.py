@@ -7,14 +7,12 @@ import numpy as np
 
 from cadc.evaluation.metrics.lookup import metric
 from cadc.evaluation.prefixes import PREFIX, SEGMENTS, without_prefix
+from cadc.evaluation.regret import EXPECTED_LOGLOSS
 from cadc.evaluation.statistics.seeds import seed_interval
 from cadc.ledger.store import Record
 from cadc.reporting.columns import by_segment, evaluated_on, is_stream, segment_mean
 from cadc.reporting.pairs import pairs
 from cadc.reporting.points import Point
-
-TRUTH = "expected_logloss"
-"""Key of the regret against true probabilities in the record of a segment of a generated log."""
 
 
 def regrets(rows: Sequence[Point], metrics: Sequence[str]) -> dict[tuple[int, int], dict[str, float]]:
@@ -110,6 +108,6 @@ def _mean(point: Point, name: str) -> float:
 
 def _of_truth(record: Record) -> dict[int, float]:
     """Return what each segment lost against the truth, by its number; nothing unless it is known of all."""
-    key, segments = f"{PREFIX[evaluated_on(record)]}{TRUTH}", record.get("segments", ())
+    key, segments = f"{PREFIX[evaluated_on(record)]}{EXPECTED_LOGLOSS}", record.get("segments", ())
     found = {own["segment"]: own["regret"][key] for own in segments if key in own.get("regret", {})}
     return found if len(found) == len(segments) else {}

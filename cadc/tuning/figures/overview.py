@@ -61,7 +61,7 @@ def write_figures(study: SharedStudy, folder: Path) -> None:
     for name, draw in drawn.items():
         with mpl.rc_context(STYLE):
             figure = draw(complete)
-            figure.suptitle(f"{escape.figure(study.name)}: {_trials(len(complete.trials))}")
+            figure.suptitle(f"{escape.figure(study.name)}: {counted(len(complete.trials), 'trial')}")
             save(figure, folder / name, dpi=160, bbox_inches="tight", metadata={"Software": None})
 
 
@@ -96,7 +96,7 @@ def _history(study: SharedStudy, axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
     axes.set_ylabel(_label(metric))
-    axes.set_title(f"{escape.figure(study.name)}: {_trials(len(done))}")
+    axes.set_title(f"{escape.figure(study.name)}: {counted(len(done), 'trial')}")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
@@ -134,12 +134,8 @@ def _pareto(study: SharedStudy, axes: Axes) -> None:
     values = [trial.values[1] for trial in complete]
     if min(values) > 0 and max(values) > 8 * min(values):
         axes.set_xscale("log")
-    axes.set_title(f"{escape.figure(study.name)}: {_trials(len(complete))}")
+    axes.set_title(f"{escape.figure(study.name)}: {counted(len(complete), 'trial')}")
     axes.legend(frameon=False)
-
-
-def _trials(number: int) -> str:
-    return counted(number, "trial")
 
 
 def _label(metric: str) -> str:
