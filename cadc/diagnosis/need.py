@@ -77,13 +77,13 @@ def need_of(settings: Settings, size: Size, n_processes: int = 1) -> Need:
     batch = OF_ACTIVATIONS * _rows_of_step(settings) * size.n_fields * dim * 4 if settings.fit is not None else 0
     rate = 0.0 if settings.sampler is None else float(settings.sampler.options.get("rate", 1.0))
     rows = _bytes_a_row(settings) * size.n_rows + A_SCORED_ROW * (size.rows["validation"] + size.rows["test"])
-    rows += A_TRAINED_ROW * int(rate * size.rows["train"])
+    trained_rows = A_TRAINED_ROW * int(rate * size.rows["train"])
     factors = 0 if settings.factor_dim is None else size.n_values * (settings.factor_dim + 1) * 4
     columns = int(size.bytes_a_row * size.n_rows)
     return Need(
-        memory=rows + 3 * factors + n_processes * (PROCESS + IN_TRAINING * own_weights + start + batch),
+        memory=rows + 3 * factors + n_processes * (PROCESS + IN_TRAINING * own_weights + start + trained_rows) + batch,
         pages=columns,
-        device=ON_DEVICE * own_weights + batch,
+        device=ON_DEVICE * own_weights + batch // n_processes,
         runs=(1 + CHECKPOINT) * weights + OF_SCORES * size.rows["test"],
         cache=factors + (0 if size.is_prepared else WHILE_PREPARED * columns),
     )
