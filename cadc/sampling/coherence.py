@@ -20,7 +20,7 @@ Measure = Literal["conditional", "surprise"]
 class CoherenceSampler(UnequalSampler):
     """Keeps rows with probability proportional to exp(-β·z), z the standardised surprise of their user.
 
-    The mean conditional surprise of a user is low if users who have one of his items often have the others, see
+    The mean conditional surprise of a user is low if users who have one of that user's items often have the others, see
     `cadc.evaluation.coherence`. It is standardised over users; those with fewer than two items count as average.
 
     Parameters
