@@ -21,7 +21,8 @@ from cadc.factorization.factorization import Factorization
 from cadc.factorization.factors import Factors
 from cadc.factorization.log_examples import LogExamples
 from cadc.factorization.solvers.logistic_adam import fit_adam
-from cadc.factorization.solvers.logistic_newton import START, Solution, fit_newton
+from cadc.factorization.solvers.logistic_newton import START, fit_newton
+from cadc.factorization.solvers.logistic_solution import Solution
 from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.factorization.solvers.penalties import AUTO, Penalty, require_penalties
 from cadc.factorization.warm_start import WarmStart

@@ -13,7 +13,8 @@ from cadc.errors import CadcError, DataError, UsageError
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import Examples
 from cadc.factorization.logistic import LogisticMF
-from cadc.factorization.solvers.logistic_newton import Solution, fit_newton
+from cadc.factorization.solvers.logistic_newton import fit_newton
+from cadc.factorization.solvers.logistic_solution import Solution
 from cadc.factorization.solvers.majorize import curvature, moments, newton
 from tests.support.helpers import ListSource, small_synthetic_log
 

@@ -11,7 +11,7 @@ from cadc.adam import Adam
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts
 from cadc.factorization.factors import pairwise_logits
-from cadc.factorization.solvers.logistic_newton import Solution, mean_loss, split_state
+from cadc.factorization.solvers.logistic_solution import Solution, mean_loss, split_state
 
 
 def fit_adam(
