@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cadc.configuration.components import Component
+from cadc.data.files.stores import is_in_store
 from cadc.data.sources.published import PublishedFiles
 from cadc.data.sources.source import Source
 from cadc.diagnosis.finding import Finding
@@ -117,7 +118,7 @@ def check_data(source: Component[Source]) -> Finding:
     if isinstance(made, PublishedFiles):
         return _of_publisher(made, given)
     path = source.options.get("path")
-    if isinstance(path, str) and "://" not in path:
+    if isinstance(path, str) and not is_in_store(path):
         return _readable("data", [user_path(path)], f"{path} can be read", "correct data.path")
     where = path if isinstance(path, str) else made.place()
     return Finding("data", "ok", f"{made.name}: {where}{given}")

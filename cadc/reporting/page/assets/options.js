@@ -29,7 +29,7 @@ cadc.options = (place, view) => {
     const metric = view.experiment.metrics.find((one) => one.name === view.metric);
     const runs = cadc.searched_runs(view, metric);
     const axes = keys.map((one, at) => cadc.axis_of(one.name, at, runs));
-    const colour = cadc.colour_of(metric, runs);
+    const colour = cadc.colour_of(metric);
     const label = (what) => `${metric.label} ${what}; the table of this part has the values.`;
     cadc.panels(
       slices,
