@@ -57,7 +57,7 @@ def own_placement(environ: Mapping[str, str] = os.environ) -> Placement | None:
 
     Raises
     ------
-    UsageError : for variables of torchrun or Slurm that are no numbers.
+    UsageError : for variables of torchrun or Slurm that are not numbers.
     """
     try:
         if {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(environ):

@@ -76,7 +76,7 @@ def runs_of(folder: Path, provenance: Mapping[str, Any]) -> dict[str, list[str]]
 
     Raises
     ------
-    CadcError : if it lists none, or what is no id of a run.
+    CadcError : if it lists none, or something that is not the id of a run.
     """
     arms = provenance.get("runs")
     ids = list(arms.values()) if isinstance(arms, dict) else [None]

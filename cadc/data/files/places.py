@@ -122,8 +122,12 @@ def _difference(kinds: dict[str, str], first: dict[str, str]) -> str:
     """Return in words how the columns of a file differ from those of the first one."""
     lacks, has = sorted(first.keys() - kinds.keys()), sorted(kinds.keys() - first.keys())
     if lacks or has:
-        said = [f"it lacks the column {', '.join(map(repr, lacks))}"] if lacks else []
-        said += [f"it has the column {', '.join(map(repr, has))} besides"] if has else []
+        said = [f"it lacks {_named(lacks)}"] if lacks else []
+        said += [f"it also has {_named(has)}"] if has else []
         return " and ".join(said)
     name = next(name for name in first if kinds[name] != first[name])
     return f"its column {name!r} holds {kinds[name]}, expected {first[name]}"
+
+
+def _named(columns: Sequence[str]) -> str:
+    return f"the column{'s' * (len(columns) > 1)} {', '.join(map(repr, columns))}"

@@ -154,7 +154,7 @@ class SizedRows(Scheme):
         extra_columns: int = 0,
         statistics: Statistics = NOTHING_KNOWN,
     ) -> dict[str, Tensor | None]:
-        """Return the targets with columns that are no vectors, such as biases, first, so that short rows have them."""
+        """Return the targets with their extra columns, such as biases, first, so that short rows have them."""
         return {
             name: target.roll(extra_columns, -1) if name in enriched and target is not None else target
             for name, target in targets.items()

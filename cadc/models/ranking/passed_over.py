@@ -59,8 +59,8 @@ class PassedOver(nn.Module):
         length[is_shown] = 0
         if not length.any():
             raise UsageError(
-                f"model.passed_over={self.most} pairs a row with label 1 with rows with label 0 of its user before it, "
-                f"and the {len(rows)} training rows of {name} have none such; set model.passed_over=0."
+                f"model.passed_over={self.most} pairs a row with label 1 with earlier rows of its user with label 0; "
+                f"found no such pair in the {len(rows)} training rows of {name}. Set model.passed_over=0."
             )
         self.items = log.field_ids("item", ordered[is_shown]).to(self.items)
         at = ordered.long()

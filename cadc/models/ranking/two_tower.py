@@ -113,7 +113,9 @@ class TwoTower(Model):
         require_probability("model", dropout=dropout)
         require_at_least(0, "model", passed_over=passed_over)
         if loss != "bce" and in_batch == random == passed_over == 0:
-            raise UsageError(f"model.loss={loss} needs negatives; set model.in_batch or model.random above 0.")
+            raise UsageError(
+                f"model.loss={loss} needs negatives; set model.in_batch, model.random or model.passed_over above 0."
+            )
         if residual and factors is None:
             raise UsageError("model.residual=true needs factors, which were not given.")
         if residual and id_dot:

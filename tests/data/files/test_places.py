@@ -81,7 +81,8 @@ def test_the_fingerprint_of_a_folder_is_that_of_its_files_wherever_they_lie(fram
     [
         (lambda part: part.drop(columns="day"), "has no column 'day'"),
         (lambda part: part.drop(columns="untold"), "it lacks the column 'untold'. Give all files"),
-        (lambda part: part.assign(more=1), "it has the column 'more' besides. Give all files"),
+        (lambda part: part.assign(more=1), "it also has the column 'more'. Give all files"),
+        (lambda part: part.assign(more=1, most=2), "it also has the columns 'more', 'most'. Give all files"),
         (lambda part: part.assign(price="3"), "its column 'price' holds large_string, expected double. Give all"),
     ],
 )

@@ -127,7 +127,7 @@ def test_training_on_what_was_passed_over_ranks_it_below(timed_log):
 
 @pytest.mark.parametrize(
     ("column", "sentence"),
-    [("time", "has no times; set model.passed_over=0"), ("label", "have none such; set model.passed_over=0")],
+    [("time", "has no times; set model.passed_over=0"), ("label", "Set model.passed_over=0")],
 )
 def test_a_log_in_which_nothing_is_passed_over_is_refused(column, sentence, tmp_path, session_cache):
     rows = pd.DataFrame({"user": np.arange(200) % 20, "item": np.arange(200) % 23, "time": np.arange(200)})
