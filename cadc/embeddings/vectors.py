@@ -1,6 +1,7 @@
 """Vectors in files, keyed by raw ids: a folder of safetensors or Parquet, or one Parquet file."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ TABLES = "tables.safetensors"
 VOCABULARY = "vocabulary_{}.parquet"
 BESIDE = ("vocabulary_", "factors_", "linear_")
 """Prefixes of Parquet files in a folder that do not hold the vectors of a field."""
+PARTS = "part-*.parquet"
+"""Files of a folder that hold some rows each, as Spark writes a table."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,10 @@ def names_of_fields(path: Path) -> tuple[str, ...]:
 
     Raises
     ------
-    UsageError : for a file, which does not say whose vectors it holds.
+    UsageError : for a file, or a folder of parts of one, which does not say whose vectors it holds.
     DataError : for a folder without vectors.
     """
-    if path.is_file():
+    if path.is_file() or any(path.glob(PARTS)):
         raise UsageError(f"{path} holds the vectors of one field; say which with initializer.fields=[item].")
     if (path / TABLES).exists():
         return tuple(sorted(_safetensors(path / TABLES)))
@@ -100,7 +103,8 @@ def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVecto
     Parameters
     ----------
     path : a folder with `tables.safetensors` and `vocabulary_FIELD.parquet`, or with `FIELD.parquet`; or one Parquet
-        file. A Parquet file has a column of raw ids beside one column of lists or several columns of numbers.
+        file, or a folder of its parts as Spark writes them (`part-*.parquet`). A Parquet file has a column of raw ids
+        beside one column of lists or several columns of numbers.
     field : name of the field.
     id_column : name of the column of raw ids.
 
@@ -110,14 +114,25 @@ def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVecto
     """
     if (path / TABLES).exists():
         return _from_safetensors(path, field)
-    file = path / f"{field}.parquet" if path.is_dir() else path
-    table = _parquet(file)
+    parts = sorted(path.glob(PARTS))
+    file = path / f"{field}.parquet" if path.is_dir() and not parts else path
+    table = _joined(path, [_parquet(part) for part in parts]) if parts else _parquet(file)
     if id_column not in table.column_names:
         raise DataError(
             f"{file} has no column {shown(id_column)} of ids; it has {', '.join(table.column_names)}. "
             "Set initializer.id_column."
         )
     return _keyed(file, _ids(file, table.column(id_column)), _numbers(file, table.drop_columns([id_column])))
+
+
+def _joined(folder: Path, tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of all parts of a table."""
+    try:
+        return pa.concat_tables(tables)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"the files {PARTS} in {folder} differ in their columns; expected parts of one table."
+        ) from error
 
 
 def _from_safetensors(folder: Path, field: str) -> KeyedVectors:

@@ -1,5 +1,6 @@
 """Blocks for batched solves: the rows of each value, in blocks of values with similar numbers of rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,27 @@ class Block:
     rows: Tensor
 
 
+def block_cuts(lengths: Tensor, cells: int = CELLS, most_values: int = MOST_VALUES) -> Iterator[tuple[int, int]]:
+    """Yield the first place of each block, and the one after its last.
+
+    Parameters
+    ----------
+    lengths : number of rows of each value, descending, int64, shape [n].
+    cells : largest m·L of a block; a value with more rows is a block of its own.
+    most_values : largest m of a block.
+
+    Examples
+    --------
+    >>> list(block_cuts(torch.tensor([9, 3, 3, 1]), cells=6))
+    [(0, 1), (1, 3), (3, 4)]
+    """
+    start = 0
+    while start < len(lengths):
+        end = min(len(lengths), start + max(1, min(most_values, cells // int(lengths[start]))))
+        yield start, end
+        start = end
+
+
 def blocks_of(ids: Tensor, n_values: int, cells: int = CELLS, most_values: int = MOST_VALUES) -> list[Block]:
     """Return blocks that hold every row once, the values with most rows first; values without rows are left out.
 
@@ -50,14 +72,11 @@ def blocks_of(ids: Tensor, n_values: int, cells: int = CELLS, most_values: int =
     first = counts.cumsum(0) - counts
     values = torch.argsort(counts, descending=True, stable=True)
     values = values[counts[values] > 0]
-    lengths = counts[values].tolist()
-    blocks, start = [], 0
-    while start < len(lengths):
-        length = lengths[start]
-        some = values[start : start + max(1, min(most_values, cells // length))]
-        within = torch.arange(length)
+    blocks = []
+    for start, end in block_cuts(counts[values], cells, most_values):
+        some = values[start:end]
+        within = torch.arange(int(counts[some[0]]))
         places = (first[some][:, None] + within).clamp_(max=len(ids) - 1)
         rows = by_value[places].masked_fill_(within >= counts[some][:, None], len(ids))
         blocks.append(Block(some, rows))
-        start += len(some)
     return blocks

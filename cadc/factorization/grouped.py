@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from cadc.data.grouping import next_places
-from cadc.factorization.blocks import CELLS, MOST_VALUES
+from cadc.factorization.blocks import CELLS, MOST_VALUES, block_cuts
 from cadc.factorization.examples import ExampleParts
+from cadc.factorization.workers.workers import Blockwise, Results, Step
 
 
-class GroupedExamples:
+class GroupedExamples(Blockwise):
     """The examples of each value of one field, in 4 bytes an example.
 
     An example is the id of the other field; that of label 1 is stored as its bitwise complement, which is negative.
@@ -23,19 +24,15 @@ class GroupedExamples:
     """
 
     def __init__(self, counts: Tensor, n_others: int) -> None:
-        self.counts, self.n_others = counts, n_others
-        n_examples = int(counts.sum())
-        by_count = torch.argsort(counts, descending=True, stable=True)
-        self.values = by_count[: int((counts > 0).sum())]
+        super().__init__(counts)
+        self.n_others = n_others
+        self.values = most_frequent_first(counts)
         """Ids of the values that have examples, those with most of them first, int64."""
         lengths = counts[self.values]
         self._ends = lengths.cumsum(0)
         self._free = np.zeros(len(counts), np.int64)
         self._free[self.values.numpy()] = (self._ends - lengths).numpy()
-        self._examples = np.empty(n_examples, np.int32)
-
-    def __len__(self) -> int:
-        return len(self._examples)
+        self._examples = np.empty(len(self), np.int32)
 
     @property
     def n_positive(self) -> int:
@@ -69,19 +66,47 @@ class GroupedExamples:
             with `n_others`.
         labels : float32, shape [m, L]; 0 for padding.
         """
-        start = 0
-        while start < len(self.values):
-            length = int(self.counts[self.values[start]])
-            values = self.values[start : start + max(1, min(most_values, cells // length))]
+        for start, end in block_cuts(self.counts[self.values], cells, most_values):
+            values = self.values[start:end]
+            length = int(self.counts[values[0]])
             begin = int(self._ends[start - 1]) if start else 0
-            start += len(values)
-            here = slice(begin, int(self._ends[start - 1]))
+            here = slice(begin, int(self._ends[end - 1]))
             own = torch.from_numpy(self._examples[here])
             is_example = torch.arange(length) < self.counts[values][:, None]
             others = torch.full(is_example.shape, self.n_others, dtype=torch.int32)
             others.masked_scatter_(is_example, own)
             is_positive = others < 0
             yield values, torch.where(is_positive, ~others, others), is_positive.float()
+
+    def map(self, step: Step, own: Tensor, shared: Sequence[Tensor]) -> Iterator[tuple[Tensor, Results]]:
+        """Yield the values of each block and what a step returns of it, see `Blockwise.map`."""
+        for values, others, labels in self.blocks():
+            yield values, step(values, others, labels, own[values], *shared)
+
+
+def most_frequent_first(counts: Tensor) -> Tensor:
+    """Return the values that have examples, those with most of them first, int64.
+
+    Parameters
+    ----------
+    counts : number of examples of each value, int64, shape [n_values].
+    """
+    return torch.argsort(counts, descending=True, stable=True)[: int((counts > 0).sum())]
+
+
+def counts_of_both(examples: ExampleParts, sizes: Sequence[int]) -> list[Tensor]:
+    """Return the number of examples of each first id, and of each second id, int64, shape [size] each.
+
+    Parameters
+    ----------
+    examples : read once, part by part.
+    sizes : number of values of the first and of the second field.
+    """
+    counts = [torch.zeros(size, dtype=torch.int64) for size in sizes]
+    for part in examples.parts():
+        for own, ids, size in zip(counts, part.ids, sizes, strict=True):
+            own += torch.bincount(ids, minlength=size)
+    return counts
 
 
 def grouped_by_both(examples: ExampleParts, sizes: Sequence[int]) -> tuple[GroupedExamples, GroupedExamples]:
@@ -92,10 +117,7 @@ def grouped_by_both(examples: ExampleParts, sizes: Sequence[int]) -> tuple[Group
     examples : the examples.
     sizes : number of values of the first and of the second field.
     """
-    counts = [torch.zeros(size, dtype=torch.int64) for size in sizes]
-    for part in examples.parts():
-        for own, ids, size in zip(counts, part.ids, sizes, strict=True):
-            own += torch.bincount(ids, minlength=size)
+    counts = counts_of_both(examples, sizes)
     first, second = GroupedExamples(counts[0], sizes[1]), GroupedExamples(counts[1], sizes[0])
     for part in examples.parts():
         first.add(part.ids[0], part.ids[1], part.labels)

@@ -26,6 +26,8 @@ from cadc.factorization.solvers.logistic_solution import Solution
 from cadc.factorization.solvers.majorize import MIN_PASSES
 from cadc.factorization.solvers.penalties import AUTO, Penalty, require_penalties
 from cadc.factorization.warm_start import WarmStart
+from cadc.factorization.workers.here import ThisProcess
+from cadc.factorization.workers.on_ray import RayWorkers
 from cadc.randomness import torch_generator
 
 L2 = {"newton": 4.0, "adam": 8.0}
@@ -63,8 +65,11 @@ class LogisticMF(Factorization):
     init_std : standard deviation of the initial vectors; None takes 0.3 for `newton` and 0.1 for `adam`. Biases start
         at 0.
     seed : seed of initial vectors, order of rows and negatives, see `Factorization`.
+    workers : for `newton`, number of workers of Ray that share the values of each pass (see `RayWorkers`); 0 works in
+        this process.
     """
 
+    without_effect: ClassVar[tuple[str, ...]] = ("workers",)
     reads_validation: ClassVar[bool] = True
     goes_on: ClassVar[bool] = True
 
@@ -86,8 +91,9 @@ class LogisticMF(Factorization):
         fields: tuple[str, ...] | None = None,
         init_std: float | None = None,
         seed: int | None = 0,
+        workers: int = 0,
     ) -> None:
-        require_at_least(0, "factorization", dim=dim or 0, init_std=init_std or 0, tolerance=tolerance)
+        require_at_least(0, "factorization", dim=dim or 0, init_std=init_std or 0, tolerance=tolerance, workers=workers)
         require_penalties(l2=l2 or 0, l2_bias=l2_bias)
         require_at_least(
             1, "factorization", batch_size=batch_size, max_epochs=max_epochs, patience=patience, negatives=negatives
@@ -95,13 +101,18 @@ class LogisticMF(Factorization):
         require_positive("factorization", learning_rate=learning_rate, relaxation=relaxation)
         if relaxation >= 2:
             raise UsageError(f"factorization.relaxation is {relaxation}; it must be below 2, or the loss may grow.")
+        if workers and solver != "newton":
+            raise UsageError(
+                f"factorization.workers is {workers}, but factorization.solver={solver} works in one process; set "
+                "factorization.solver=newton, or factorization.workers=0."
+            )
         require_pair(fields)
         self.dim, self.solver = dim, solver
         self.l2, self.l2_bias, self.variational = l2, l2_bias, variational
         self.relaxation, self.tolerance = relaxation, tolerance
         self.learning_rate, self.batch_size, self.patience = learning_rate, batch_size, patience
         self.max_epochs, self.feedback, self.negatives = max_epochs, feedback, negatives
-        self.fields, self.init_std, self.seed = fields, init_std, seed
+        self.fields, self.init_std, self.seed, self.workers = fields, init_std, seed, workers
 
     def draws(self, dim: int) -> bool:
         """Tell whether the seed matters, see `Factorization.draws`; biases alone start at 0."""
@@ -180,7 +191,8 @@ class LogisticMF(Factorization):
         l2, l2_bias = L2[self.solver] if self.l2 is None else self.l2, self.l2_bias
         if self.solver == "newton":
             stop = EarlyStop(most, 1, self.tolerance, "raise factorization.l2.", MIN_PASSES)
-            found = fit_newton(draw(), held_out, start, l2, l2_bias, self.variational, self.relaxation, stop)
+            workers = RayWorkers(self.workers) if self.workers else ThisProcess()
+            found = fit_newton(draw(), held_out, start, l2, l2_bias, self.variational, self.relaxation, stop, workers)
         else:
             stop = EarlyStop(most, self.patience, 0.0, "lower factorization.learning_rate.")
             found = fit_adam(

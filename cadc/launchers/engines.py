@@ -4,18 +4,17 @@ Each surrounds `launcher.launch`; Ray, submitit and joblib are only imported whe
 """
 
 import logging
-import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from cadc.errors import CadcError, reason
+from cadc.launchers.ray_session import ray_session
+from cadc.launchers.replaced import replaced
 
 Engine = Callable[[Any], Any]
 
@@ -23,43 +22,12 @@ Engine = Callable[[Any], Any]
 @contextmanager
 def ray(launcher: Any) -> Iterator[None]:
     """Start Ray, or connect to a running one, and shut it down afterwards, unless the caller started it."""
-    # Nothing leaves the machine unless asked.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray warns that the default will change.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
     from omegaconf import OmegaConf
-    from ray._private import worker
 
-    if ray.is_initialized():
-        yield
-        return
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False, "include_dashboard": False}
     asked = OmegaConf.to_container(launcher.ray_cfg.init, resolve=True)
     assert isinstance(asked, dict)
-    options = quiet | {str(name): value for name, value in asked.items()}
-    _require_reachable(str(options.get("address") or os.environ.get("RAY_ADDRESS", "")))
-    # Ray reports dead workers, which it restarts, on standard output, where only paths of records belong.
-    silence = (worker, "print_to_stdstream", lambda *arguments, **options: None)
-    with _replaced(*silence) if not options["log_to_driver"] else nullcontext():
-        try:
-            # The launcher uses a Ray that is already started; its own start cannot connect to a cluster.
-            ray.init(**options)
-            yield
-        finally:
-            ray.shutdown()
-
-
-def _require_reachable(address: str) -> None:
-    """Raise a CadcError if nothing answers at HOST:PORT, where Ray would retry for many minutes."""
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError as error:
-        why = reason(error)
-        raise CadcError(f"Ray does not answer at {address} ({why}); start it, or correct the address.") from error
+    with ray_session({str(name): value for name, value in asked.items()}):
+        yield
 
 
 @contextmanager
@@ -81,7 +49,7 @@ def submitit(launcher: Any) -> Iterator[None]:
     map_array = submitit.AutoExecutor.map_array
     # Local jobs are outside the terminal's process group: we end them ourselves, without their stack traces.
     popen = partial(subprocess.Popen, start_new_session=True, stderr=subprocess.DEVNULL)
-    with ExitStack() as replaced:
+    with ExitStack() as stack:
         for owner, name, value in (
             (submitit.AutoExecutor, "map_array", lambda *arguments: [_Job(job) for job in map_array(*arguments)]),
             (PicklingExecutor, "_submit_command", noting(PicklingExecutor._submit_command)),
@@ -90,8 +58,8 @@ def submitit(launcher: Any) -> Iterator[None]:
             # A network file system may show a result late; the file system of this machine does not.
             (local.LocalJob, "_results_timeout_s", 1),
         ):
-            replaced.enter_context(_replaced(owner, name, value))
-        replaced.enter_context(_level("submitit", logging.ERROR))
+            stack.enter_context(replaced(owner, name, value))
+        stack.enter_context(_level("submitit", logging.ERROR))
         try:
             yield
         except BaseException:
@@ -159,7 +127,7 @@ def joblib(launcher: Any) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     try:
-        with _replaced(_posixsubprocess, "fork_exec", start_without_ctrl_c):
+        with replaced(_posixsubprocess, "fork_exec", start_without_ctrl_c):
             yield
     finally:
         module = sys.modules.get("joblib.externals.loky.reusable_executor")
@@ -181,16 +149,6 @@ def why(error: Exception) -> str:
     # The last line of a stack trace is the error.
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
-
-
-@contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 @contextmanager

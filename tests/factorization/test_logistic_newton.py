@@ -16,6 +16,7 @@ from cadc.factorization.logistic import LogisticMF
 from cadc.factorization.solvers.logistic_newton import fit_newton
 from cadc.factorization.solvers.logistic_solution import Solution
 from cadc.factorization.solvers.majorize import curvature, moments, newton
+from cadc.factorization.workers.here import ThisProcess
 from tests.support.helpers import ListSource, small_synthetic_log
 
 N_USERS, N_ITEMS, DIM = 12, 9, 2
@@ -63,7 +64,8 @@ def fitted(examples, l2, l2_bias, n_passes, relaxation=1.6, variational=False):
     generator = torch.Generator().manual_seed(0)
     vectors = [0.3 * torch.randn(size, DIM, generator=generator) for size in (N_USERS, N_ITEMS)]
     stop = LastPass(n_passes, n_passes)
-    return fit_newton(examples, examples, Solution.at(vectors), l2, l2_bias, variational, relaxation, stop)
+    start, here = Solution.at(vectors), ThisProcess()
+    return fit_newton(examples, examples, start, l2, l2_bias, variational, relaxation, stop, here)
 
 
 def flat(solution):

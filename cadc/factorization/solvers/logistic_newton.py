@@ -1,6 +1,7 @@
 """Logistic matrix factorisation by alternating closed-form steps: all users, then all items, and so on."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,10 +9,10 @@ from torch import Tensor
 from cadc.data.schema import UNKNOWN
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.examples import ExampleParts
-from cadc.factorization.grouped import GroupedExamples, grouped_by_both
 from cadc.factorization.solvers.logistic_solution import Solution, mean_loss, split_state
 from cadc.factorization.solvers.majorize import HELD, curvature, moments, newton
 from cadc.factorization.solvers.penalties import Descent, Penalty, fit_penalised
+from cadc.factorization.workers.workers import Blockwise, Workers
 
 START = {"l2": 4.0, "l2_bias": 2.0}
 """Penalties that the choice by validation starts from."""
@@ -28,7 +29,7 @@ class Side:
     vectors : initial vectors, shape [n_values, dim].
     """
 
-    def __init__(self, examples: GroupedExamples, vectors: Tensor) -> None:
+    def __init__(self, examples: Blockwise, vectors: Tensor) -> None:
         n_values, self.dim = vectors.shape
         self.examples = examples
         # Vector, bias, and a one that is multiplied with the other field's bias.
@@ -74,30 +75,69 @@ class Side:
         -------
         shift : step of the global bias to the minimum of the bound, after the steps of the values.
         """
-        table, dim = other.features(), self.dim
+        step = partial(
+            step_of_block,
+            global_bias=global_bias,
+            penalties=penalties,
+            variational=variational,
+            relaxation=relaxation,
+        )
         slope = bend = 0.0
-        for values, others, labels in self.examples.blocks():
-            shape, flat = others.shape, others.flatten()
-            features = table.index_select(0, flat).view(*shape, dim + 2)
-            own = self.parameters[values]
-            z = (features * own[:, None]).sum(2) + global_bias
-            probability = z.sigmoid()
-            weights = curvature(z, probability)
-            hessian, gradient = moments(features, weights, labels - probability)
-            all_penalties = penalties.expand(len(values), -1).clone()
-            if variational:
-                spread = other.variances.index_select(0, flat).view(shape)
-                all_penalties[:, :dim] += (weights * spread).sum(1, keepdim=True)
-            all_penalties[values == UNKNOWN, :dim] = HELD
-            # A shift of all logits is a shift of each bias, whose derivatives are the last ones.
-            of_bias, slopes = hessian[:, dim].clone(), gradient[:, dim].clone()
-            steps, variances = newton(hessian, gradient - own[:, : dim + 1] * all_penalties, all_penalties)
-            steps *= relaxation
-            self.parameters[values, : dim + 1] = own[:, : dim + 1] + steps
+        shared = other.features(), other.variances
+        for values, (parameters, variances, sums) in self.examples.map(step, self.parameters, shared):
+            self.parameters[values, : self.dim + 1] = parameters
             self.variances[values] = variances
-            slope += float((slopes - (of_bias * steps).sum(1)).sum())
-            bend += float(of_bias[:, dim].sum())
+            slope += float(sums[0])
+            bend += float(sums[1])
         return slope / bend
+
+
+def step_of_block(
+    values: Tensor,
+    others: Tensor,
+    labels: Tensor,
+    own: Tensor,
+    table: Tensor,
+    variances: Tensor,
+    *,
+    global_bias: float,
+    penalties: Tensor,
+    variational: bool,
+    relaxation: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take one step with the values of a block, see `Side.update`.
+
+    Parameters
+    ----------
+    values, others, labels : a block, see `GroupedExamples.blocks`.
+    own : parameters of its values, shape [m, dim + 2].
+    table : features of the other field, see `Side.features`.
+    variances : mean variances of its vectors, shape [n_others + 1].
+    global_bias, penalties, variational, relaxation : see `Side.update`.
+
+    Returns
+    -------
+    parameters : vector and bias of each value after the step, shape [m, dim + 1].
+    variances : mean variance of each value's vector, shape [m].
+    sums : slope and curvature of the loss by a bias of all examples, after the step, float64, shape [2].
+    """
+    shape, flat, dim = others.shape, others.flatten(), own.shape[1] - 2
+    features = table.index_select(0, flat).view(*shape, dim + 2)
+    z = (features * own[:, None]).sum(2) + global_bias
+    probability = z.sigmoid()
+    weights = curvature(z, probability)
+    hessian, gradient = moments(features, weights, labels - probability)
+    all_penalties = penalties.expand(len(values), -1).clone()
+    if variational:
+        spread = variances.index_select(0, flat).view(shape)
+        all_penalties[:, :dim] += (weights * spread).sum(1, keepdim=True)
+    all_penalties[values == UNKNOWN, :dim] = HELD
+    # A shift of all logits is a shift of each bias, whose derivatives are the last ones.
+    of_bias, slopes = hessian[:, dim].clone(), gradient[:, dim].clone()
+    steps, own_variances = newton(hessian, gradient - own[:, : dim + 1] * all_penalties, all_penalties)
+    steps *= relaxation
+    sums = [float((slopes - (of_bias * steps).sum(1)).sum()), float(of_bias[:, dim].sum())]
+    return own[:, : dim + 1] + steps, own_variances, torch.tensor(sums, dtype=torch.float64)
 
 
 class Alternation(Descent):
@@ -113,7 +153,7 @@ class Alternation(Descent):
 
     def __init__(
         self,
-        grouped: Sequence[GroupedExamples],
+        grouped: Sequence[Blockwise],
         held_out: ExampleParts,
         vectors: Sequence[Tensor],
         variational: bool,
@@ -178,6 +218,7 @@ def fit_newton(
     variational: bool,
     relaxation: float,
     stop: EarlyStop,
+    workers: Workers,
 ) -> Solution:
     """Minimise Σ loss + l2/2 Σ|v|² + l2_bias/2 Σb², in float32.
 
@@ -194,10 +235,12 @@ def fit_newton(
     start : where the fit starts; with penalties, it is where an earlier fit ended, which goes on.
     l2, l2_bias, variational, relaxation : see above and `Side.update`.
     stop : tells when to stop.
+    workers : who carry out the passes.
     """
-    grouped, goes_on = grouped_by_both(examples, [len(own) for own in start.vectors]), bool(start.penalties)
+    sizes, goes_on = [len(own) for own in start.vectors], bool(start.penalties)
+    asked: dict[str, Penalty] = {"l2": l2, "l2_bias": l2_bias}
 
-    def make(dim: int, biases: Alternation | None) -> Alternation:
+    def make(grouped: Sequence[Blockwise], dim: int, biases: Alternation | None) -> Alternation:
         fit = Alternation(grouped, held_out, [own[:, :dim] for own in start.vectors], variational, relaxation)
         if biases is not None:
             fit.start_from([side.biases for side in biases.sides], biases.global_bias)
@@ -205,7 +248,8 @@ def fit_newton(
             fit.start_from(start.biases, start.global_bias)
         return fit
 
-    asked: dict[str, Penalty] = {"l2": l2, "l2_bias": l2_bias}
-    chosen = fit_penalised(make, start.vectors[0].shape[1], asked, START | start.penalties, stop, goes_on=goes_on)
+    with workers.grouped(examples, sizes) as grouped:
+        dim, first = start.vectors[0].shape[1], START | start.penalties
+        chosen = fit_penalised(partial(make, grouped), dim, asked, first, stop, goes_on=goes_on)
     tables, biases, best_global = split_state(chosen.fit.parameters())
     return Solution(tables, biases, float(best_global), chosen.passes, chosen.penalties)
