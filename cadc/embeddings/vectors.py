@@ -90,11 +90,15 @@ def contents_hash(path: Path) -> str:
     try:
         if not path.is_dir():
             return file_hash(regular_file(path))
-        files = sorted([path / TABLES, *path.glob("*.parquet")])
-        found = {file.name: file_hash(file) for file in files if file.exists()}
+        files = sorted([path / TABLES, *path.glob("*.parquet"), *path.glob(f"*.parquet/{PARTS}")])
+        found = {file.relative_to(path).as_posix(): file_hash(file) for file in files if _is_there(file)}
     except OSError as error:
         raise unreadable(path, error) from error
     return hashlib.sha256("\0".join(f"{name} {value}" for name, value in found.items()).encode()).hexdigest()
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists() and not file.is_dir()
 
 
 def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVectors:
@@ -103,8 +107,8 @@ def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVecto
     Parameters
     ----------
     path : a folder with `tables.safetensors` and `vocabulary_FIELD.parquet`, or with `FIELD.parquet`; or one Parquet
-        file, or a folder of its parts as Spark writes them (`part-*.parquet`). A Parquet file has a column of raw ids
-        beside one column of lists or several columns of numbers.
+        file, which has a column of raw ids beside one column of lists or several columns of numbers. In place of a
+        Parquet file there may be a folder of its parts, as Spark writes them (`part-*.parquet`).
     field : name of the field.
     id_column : name of the column of raw ids.
 
@@ -114,9 +118,9 @@ def read_vectors(path: Path, field: str, id_column: str = "value") -> KeyedVecto
     """
     if (path / TABLES).exists():
         return _from_safetensors(path, field)
-    parts = sorted(path.glob(PARTS))
-    file = path / f"{field}.parquet" if path.is_dir() and not parts else path
-    table = _joined(path, [_parquet(part) for part in parts]) if parts else _parquet(file)
+    file = path / f"{field}.parquet" if path.is_dir() and not any(path.glob(PARTS)) else path
+    parts = sorted(file.glob(PARTS))
+    table = _joined(file, [_parquet(part) for part in parts]) if parts else _parquet(file)
     if id_column not in table.column_names:
         raise DataError(
             f"{file} has no column {shown(id_column)} of ids; it has {', '.join(table.column_names)}. "

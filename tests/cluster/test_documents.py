@@ -14,9 +14,11 @@ def launcher_of(command):
     return command.partition("hydra/launcher=")[2].split()[0]
 
 
+COMMANDS = [command for command in commands(DOCUMENTS["docs/how-to/cluster.md"]) if is_launched(command)]
 LAUNCHED = [
     pytest.param(command, id=launcher_of(command), marks=pytest.mark.cluster(EXTRA[launcher_of(command)]))
-    for command in filter(is_launched, commands(DOCUMENTS["docs/how-to/cluster.md"]))
+    for command in COMMANDS
+    if "hydra/launcher" in command
 ]
 
 
@@ -31,3 +33,13 @@ def test_a_launched_command_of_the_documents_runs(command, tmp_path, monkeypatch
     assert answer.status == 0, answer.err
     assert f"runs go to hydra/launcher={launcher_of(command)}" in answer.err
     assert len(Ledger().ids()) > 1
+
+
+@pytest.mark.cluster("ray")
+def test_the_factorisation_on_workers_of_the_documents_runs(empty_cache):
+    (command,) = (command for command in COMMANDS if "hydra/launcher" not in command)
+    words = on_less_data(shlex.split(command)[1:])
+    answer = cadc(*words)
+    assert answer.status == 0, answer.err
+    alone = [word for word in words if not word.startswith("factorization.workers")]
+    assert cadc(*alone).records == answer.records, "the same run, which is finished"

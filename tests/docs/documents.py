@@ -72,7 +72,7 @@ def is_on_own_table(command: str) -> bool:
 
 def is_launched(command: str) -> bool:
     """Whether it needs an extra; tests/cluster/test_documents.py runs those."""
-    return "hydra/launcher" in command
+    return "hydra/launcher" in command or "factorization.workers" in command
 
 
 def is_sent(command: str) -> bool:
