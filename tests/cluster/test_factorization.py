@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cadc.errors import CadcError, UsageError
+from cadc.errors import MachineTrouble, NotTogether
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.solvers import logistic_newton
 from cadc.factorization.solvers.logistic_newton import Solution, fit_newton, pair_logits, step_of_block
@@ -67,10 +67,10 @@ def test_logits_are_those_of_one_process_though_a_worker_is_killed_amid_a_pass(m
 def test_a_worker_that_is_lost_again_and_again_ends_the_fit_in_a_sentence(monkeypatch, tmp_path):
     step = partial(killing_step, folder=tmp_path, n_kills=9, at=smallest_block_of_users())
     monkeypatch.setattr(logistic_newton, "step_of_block", step)
-    with pytest.raises(CadcError, match=r"a worker of Ray that factorises was lost 4 times"):
+    with pytest.raises(MachineTrouble, match=r"a worker of Ray that factorises was lost 4 times"):
         fitted(RayWorkers(2))
 
 
-def test_more_workers_than_cores_are_refused():
-    with pytest.raises(UsageError, match=r"factorization\.workers=3 needs 3 cores, and Ray has 2"):
+def test_more_workers_than_cores_are_refused_and_nothing_counts_as_failed():
+    with pytest.raises(NotTogether, match=r"factorization\.workers=3 needs 3 cores, and Ray has 2"):
         fitted(RayWorkers(3))

@@ -1,5 +1,6 @@
 """Examples are shared out to workers in whole blocks, and come out of their files as they went in."""
 
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -7,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadc.errors import CadcError, UsageError
+from cadc.errors import MachineTrouble, NotTogether, UsageError
 from cadc.factorization.blocks import block_cuts
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.grouped import counts_of_both, grouped_by_both
 from cadc.factorization.logistic import LogisticMF
 from cadc.factorization.solvers.logistic_newton import Solution, fit_newton
 from cadc.factorization.workers.here import ThisProcess
-from cadc.factorization.workers.on_ray import Holder
+from cadc.factorization.workers.on_ray import Holder, RayWorkers
 from cadc.factorization.workers.partitions import read_partition, share_out, write_partitions
 from cadc.factorization.workers.workers import Blockwise, Workers
 from cadc.provenance.fingerprint import describe
@@ -106,9 +107,20 @@ def test_a_fit_on_several_workers_has_the_bits_of_one_process(tmp_path):
 def test_a_file_that_is_not_there_is_said_with_what_to_do(tmp_path):
     holder = Holder([tmp_path / "0-0.parquet", None], SIZES)
     with pytest.raises(
-        CadcError, match=r"0-0\.parquet cannot be read .*CADC_CACHE to a folder that all machines share"
+        MachineTrouble, match=r"0-0\.parquet cannot be read .*CADC_CACHE to a folder that all machines share"
     ):
         holder.step(0, None, torch.zeros(1, 4).numpy(), [])
+
+
+def test_ray_that_is_not_installed_is_said_and_no_run_counts_as_failed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with (
+        pytest.raises(
+            NotTogether, match=r"workers=2 needs Ray, which is not installed; run `pip install 'cadc\[ray\]'`"
+        ),
+        RayWorkers(2).grouped(many_examples(10), SIZES),
+    ):
+        pass
 
 
 def test_a_fit_has_the_same_key_on_any_number_of_workers():

@@ -5,6 +5,7 @@ import secrets
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadc.errors import CadcError, UsageError, reason
+from cadc.errors import CadcError, MachineTrouble, NotTogether, reason
 from cadc.factorization.examples import ExampleParts
 from cadc.factorization.grouped import GroupedExamples, counts_of_both
 from cadc.factorization.workers.partitions import read_partition, share_out, write_partitions
@@ -53,13 +54,14 @@ class RayWorkers(Workers):
 
         Raises
         ------
-        UsageError : if Ray is not installed, or has fewer cores.
-        CadcError : if Ray does not answer, or has workers with another version of cadc.
+        NotTogether : if Ray is not installed, or has fewer cores.
+        MachineTrouble : if Ray has workers with another version of cadc.
+        CadcError : if Ray does not answer.
         """
         try:
-            import ray
+            import ray  # noqa: F401
         except ImportError as error:
-            raise UsageError(
+            raise NotTogether(
                 f"factorization.workers={self.n} needs Ray, which is not installed; run `pip install 'cadc[ray]'`, or "
                 "set factorization.workers=0."
             ) from error
@@ -68,21 +70,30 @@ class RayWorkers(Workers):
         lease = wait_for(cache_dir() / "factors" / f"{BUILDING}partitions-{secrets.token_hex(8)}")
         try:
             paths, n_positive = write_partitions(examples, lease.folder.resolve(), parts, sizes)
-            with ray_session({}):
-                if (n_cores := int(ray.cluster_resources().get("CPU", 0))) < self.n:
-                    raise UsageError(
-                        f"factorization.workers={self.n} needs {self.n} cores, and Ray has {n_cores}; lower it."
-                    )
-                remote = ray.remote(num_cpus=1, max_restarts=MOST_LOSSES, max_task_retries=MOST_LOSSES)(Holder)
-                holders = [
-                    remote.remote([own[number] if number < len(own) else None for own in paths], list(sizes))
-                    for number in range(max(map(len, parts)))
-                ]
-                _require_same_code(holders)
+            with ray_session({}), self._holders(paths, sizes) as holders:
                 first, second = (OnRay(counts[side], n_positive, side, holders, parts[side]) for side in (0, 1))
                 yield first, second
         finally:
             clear(lease)
+
+    @contextmanager
+    def _holders(self, paths: Sequence[Sequence[Path]], sizes: Sequence[int]) -> Iterator[list[Any]]:
+        """Start the workers, and end them with the `with` block, so that a Ray that goes on has their cores again."""
+        import ray
+
+        if (n_cores := int(ray.cluster_resources().get("CPU", 0))) < self.n:
+            raise NotTogether(
+                f"factorization.workers={self.n} needs {self.n} cores, and Ray has {n_cores}; lower it, or start Ray on "
+                "more machines."
+            )
+        remote = ray.remote(num_cpus=1, max_restarts=MOST_LOSSES, max_task_retries=MOST_LOSSES)(Holder)
+        holders = [remote.remote(own, list(sizes)) for own in zip_longest(*paths)]
+        try:
+            _require_same_code(holders)
+            yield holders
+        finally:
+            for holder in holders:
+                ray.kill(holder)
 
 
 class Holder:
@@ -126,7 +137,7 @@ class Holder:
             try:
                 self._read[side] = read_partition(path, self._sizes[side], self._sizes[1 - side])
             except OSError as error:
-                raise CadcError(
+                raise MachineTrouble(
                     f"{path} cannot be read on {platform.node()} ({reason(error)}); set CADC_CACHE to a folder that "
                     "all machines share."
                 ) from error
@@ -161,7 +172,8 @@ class OnRay(Blockwise):
 
         Raises
         ------
-        CadcError : if a worker is lost again and again, or a step raises it.
+        MachineTrouble : if a worker is lost again and again.
+        CadcError : if a step raises it.
         """
         import ray
 
@@ -178,12 +190,12 @@ class OnRay(Blockwise):
 def _answer(waited_for: Any) -> Any:
     """Return what workers answer; raise what went wrong there in one sentence."""
     import ray
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError
 
     try:
         return ray.get(waited_for)
-    except RayActorError as error:
-        raise CadcError(
+    except (RayActorError, OutOfMemoryError, NodeDiedError) as error:
+        raise MachineTrouble(
             f"a worker of Ray that factorises was lost {MOST_LOSSES + 1} times; if it ran out of memory, raise "
             "factorization.workers. Run the same command again to resume."
         ) from error
@@ -196,7 +208,9 @@ def _answer(waited_for: Any) -> Any:
 def _require_same_code(holders: Sequence[Any]) -> None:
     for code, machine in _answer([holder.code.remote() for holder in holders]):
         if code != _own_code():
-            raise CadcError(f"cadc on {machine} is another version than here; install the same version everywhere.")
+            raise MachineTrouble(
+                f"cadc on {machine} is another version than here; install the same version everywhere."
+            )
 
 
 def _own_code() -> str:
