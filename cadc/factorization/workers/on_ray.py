@@ -83,8 +83,8 @@ class RayWorkers(Workers):
 
         if (n_cores := int(ray.cluster_resources().get("CPU", 0))) < self.n:
             raise NotTogether(
-                f"factorization.workers={self.n} needs {self.n} cores, and Ray has {n_cores}; lower it, or start Ray on "
-                "more machines."
+                f"factorization.workers={self.n} needs {self.n} cores, and Ray has {n_cores}; lower it, or start Ray "
+                "on more machines."
             )
         remote = ray.remote(num_cpus=1, max_restarts=MOST_LOSSES, max_task_retries=MOST_LOSSES)(Holder)
         holders = [remote.remote(own, list(sizes)) for own in zip_longest(*paths)]
