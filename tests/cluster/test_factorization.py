@@ -11,7 +11,8 @@ import torch
 from cadc.errors import MachineTrouble, NotTogether
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.solvers import logistic_newton
-from cadc.factorization.solvers.logistic_newton import Solution, fit_newton, pair_logits, step_of_block
+from cadc.factorization.solvers.logistic_newton import fit_newton, step_of_block
+from cadc.factorization.solvers.logistic_solution import Solution, pair_logits
 from cadc.factorization.workers.here import ThisProcess
 from cadc.factorization.workers.on_ray import RayWorkers
 from cadc.launchers.ray_session import ray_session

@@ -13,7 +13,8 @@ from cadc.factorization.blocks import block_cuts
 from cadc.factorization.early_stop import EarlyStop
 from cadc.factorization.grouped import counts_of_both, grouped_by_both
 from cadc.factorization.logistic import LogisticMF
-from cadc.factorization.solvers.logistic_newton import Solution, fit_newton
+from cadc.factorization.solvers.logistic_newton import fit_newton
+from cadc.factorization.solvers.logistic_solution import Solution
 from cadc.factorization.workers.here import ThisProcess
 from cadc.factorization.workers.on_ray import Holder, RayWorkers
 from cadc.factorization.workers.partitions import read_partition, share_out, write_partitions
