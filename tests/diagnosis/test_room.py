@@ -79,6 +79,8 @@ def test_too_little_memory_is_wrong_and_too_little_for_files_a_note():
     of_run = Need(memory=2 * GB, pages=3 * GB, device=0, runs=0, cache=0)
     assert [room_in_memory(of_run, free * GB).state for free in (1, 4, 6)] == ["wrong", "note", "ok"]
     assert "sampler.rate" in room_in_memory(of_run, GB).advice
+    assert room_in_memory(of_run, GB).text.startswith("the run will take")
+    assert room_in_memory(of_run, GB, n_processes=2).text.startswith("2 processes of the run will take")
 
 
 def test_disk_that_is_too_small_for_both_folders_is_wrong(monkeypatch, tmp_path):

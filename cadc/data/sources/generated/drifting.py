@@ -68,7 +68,7 @@ class Drifting(Source):
     activity_exponent : the activity of a user and the popularity of an item fall with this power of its rank.
     taste_drift : quarter turns of each user's vector from the first row to the last; at 1 the last tastes are
         independent of the first, at 0 they stay.
-    popularity_drift : likewise of the biases of items, and of the order of their popularity.
+    popularity_drift : quarter turns of the biases of items, and of the order of their popularity.
     arrivals : share of users, and of items, that arrive after the first row.
     half_life : days after its arrival in which the activity of a user, or the popularity of an item, falls to half;
         None lets them stay.
