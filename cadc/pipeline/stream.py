@@ -91,7 +91,7 @@ class StreamRun:
         require_room(self.settings, self.protocol, self.stream)
         if (skipped := self.stream.skipped()) and (judged := self.stream.judged()):
             first, why = next(iter(skipped.items()))
-            others = f", and {len(skipped) - 1} others alike" if len(skipped) > 1 else ""
+            others = f", and so are {len(skipped) - 1} more for such reasons" if len(skipped) > 1 else ""
             say(
                 f"segment {first + 1} of {self.log.meta['name']} is left out, since {why}{others}; "
                 f"{len(judged)} of {len(self.stream)} segments are left."

@@ -90,9 +90,16 @@ class SegmentSplit(Split):
 
         Raises
         ------
-        DataError : see `segmented`.
+        DataError : see `segmented`; and if no segment is long enough to have rows of each part.
         """
-        return self.segmented(n_rows, generator, time, user, item).place
+        found = self.segmented(n_rows, generator, time, user, item)
+        if len(empty := np.flatnonzero(np.bincount(found.place, minlength=len(SPLITS)) == 0)):
+            longer = "data.split.n lower" if self.arrivals is None else "data.split.arrivals higher"
+            raise DataError(
+                f"no segment has a {SPLITS[empty[0]]} row: the longest has {np.bincount(found.segment).max()} rows, of "
+                f"which the share {self.train:g} (data.split.train) trains. Set {longer}, so that segments are longer."
+            )
+        return found.place
 
     def segmented(
         self,

@@ -99,6 +99,16 @@ def test_more_segments_than_rows_are_refused():
         SegmentSplit(n=4).assign(3, numpy_generator(0, "split"), np.arange(3))
 
 
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [({"n": 4}, "data.split.n lower"), ({"by": "arrivals", "arrivals": 4}, "data.split.arrivals higher")],
+)
+def test_segments_too_short_to_have_all_parts_are_refused_with_what_makes_them_longer(options, advice):
+    ids = np.arange(8, dtype=np.int32)
+    with pytest.raises(DataError, match=rf"no segment has a validation row: the longest has 2 rows.*{advice}"):
+        SegmentSplit(**options).assign(8, np.random.default_rng(0), ids.astype(np.int64), ids, ids)
+
+
 def test_a_prepared_log_holds_the_parts_of_all_segments(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text(
