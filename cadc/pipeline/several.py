@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import cpu_count
 
 import torch
 
@@ -11,10 +12,14 @@ from cadc.distributed.ranks import ALONE, Ranks
 from cadc.errors import NotTogether, UsageError
 from cadc.pipeline.settings import Settings
 from cadc.pipeline.sharding import require_shareable_tables, shares_tables
+from cadc.terminal.counted import counted
 from cadc.training.device import device_of_accelerator
 
 FOLLOWER = "cadc.execution.follower"
 """Module whose `main` is the program of the ranks that a run starts itself."""
+
+MOST_PROCESSES = 8
+"""Most processes that a run starts for each processor; each loads Python and the data, about 0.4 GB."""
 
 _given: list[Leader] = []
 """The leader of processes that torchrun or srun started, in the first of them."""
@@ -35,7 +40,7 @@ def require_several(settings: Settings, place: Placement | None) -> None:
     Raises
     ------
     UsageError : for options that exclude one another.
-    NotTogether : where the machine has fewer devices.
+    NotTogether : where the machine has fewer devices, or far fewer processors.
     """
     if not asks_for_several(settings, place):
         return
@@ -65,6 +70,12 @@ def require_several(settings: Settings, place: Placement | None) -> None:
         raise NotTogether(
             f"{local} processes were asked for, but torch finds {torch.cuda.device_count()} GPUs here; lower "
             "trainer.devices, or set trainer.accelerator=cpu."
+        )
+    most = MOST_PROCESSES * (cpu_count() or 1)
+    if device.type == "cpu" and place is None and n > most:
+        raise NotTogether(
+            f"{given}, but this machine has {counted(cpu_count() or 1, 'processor')}; expected at most {most} "
+            f"processes, {MOST_PROCESSES} for each. Lower trainer.devices."
         )
 
 

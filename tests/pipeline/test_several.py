@@ -48,6 +48,11 @@ def test_runs_are_shared_where_devices_or_torchrun_say_so(overrides, place, is_s
         ),
         (("trainer.devices=3",), OF_TORCHRUN, "torchrun started 2 processes on this machine"),
         (("trainer.devices=2", "trainer.accelerator=mps"), None, "trainer.accelerator=mps is not available"),
+        (
+            ("trainer.devices=100000", "trainer.accelerator=cpu"),
+            None,
+            "trainer.devices=100000 was given, but this machine has .*; expected at most",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_refused(overrides, place, sentence):

@@ -46,20 +46,26 @@ class TableFiles:
 
         Raises
         ------
-        DataError : if a folder holds no file, or one whose name tells no format.
+        DataError : if a folder holds no file, one whose name tells no format, or a link to another folder.
         """
         if not self.path.is_dir():
             return [self.path]
         found = [
             path
             for path in self.path.rglob("*")
-            if path.is_file()
+            # Links to nowhere are kept, so that reading them fails, and no rows are left out in silence.
+            if (path.is_symlink() or not path.is_dir())
             and not any(part[0] in "._" for part in path.relative_to(self.path).parts)
             and not (is_in_store(self.place) and path.name == MANIFEST)
         ]
         if not found:
             raise DataError(f"{self.path} is a folder without files; expected .csv, .tsv, .txt or .parquet files.")
         for path in found:
+            if path.is_dir():
+                raise DataError(
+                    f"{path} is a link to a folder, which is not followed; expected files and folders. Move the folder "
+                    "there, or begin the name of the link with a dot to leave it out."
+                )
             self.format_by_name(path)
         return sorted(found, key=lambda path: with_numbers(str(path.relative_to(self.path))))
 

@@ -126,3 +126,20 @@ def test_criteo_in_a_folder_is_the_log_of_its_file(tmp_path, monkeypatch, kind):
     found = prepare(Criteo(min_count=2, path=str(folder)), RandomSplit())
     assert found.content_hash == expected.content_hash
     assert found.meta["edition"] == "local"
+
+
+def test_links_of_a_folder_that_lead_nowhere_or_to_folders_are_refused_and_those_to_files_are_read(frame, tmp_path):
+    folder, aside = tmp_path / "log", tmp_path / "aside"
+    folder.mkdir()
+    aside.mkdir()
+    frame.to_csv(folder / "a.csv", index=False)
+    frame.to_csv(aside / "b.csv", index=False)
+    (folder / "b.csv").symlink_to(aside / "b.csv")
+    assert [file.name for file in TableFiles(str(folder)).files] == ["a.csv", "b.csv"]
+    (folder / "c.csv").symlink_to(tmp_path / "nowhere.csv")
+    with pytest.raises(DataError, match=r"c\.csv cannot be read: no such file"):
+        TableFiles(str(folder)).require(list(frame.columns))
+    (folder / "c.csv").unlink()
+    (folder / "more").symlink_to(aside)
+    with pytest.raises(DataError, match=r"log/more is a link to a folder, which is not followed"):
+        TableFiles(str(folder)).require(list(frame.columns))
