@@ -36,7 +36,7 @@ def height_of(n_lines: int, size: float) -> float:
 def wrapped(text: str, width: float, size: float, most: int = 3) -> str:
     r"""Return a text on as many lines as it needs to be no wider than `width` inches; the rest of a long one is `…`.
 
-    Lines are broken at spaces, and within a word that is wider than a line.
+    Lines are broken at spaces, and within a word that is wider than a line: after an underscore, where that is enough.
 
     Parameters
     ----------
@@ -47,11 +47,13 @@ def wrapped(text: str, width: float, size: float, most: int = 3) -> str:
 
     >>> wrapped("residual of the complement", 1.0, 8)
     'residual of the\ncomplement'
+    >>> wrapped("search_random", 0.7, 8)
+    'search_\nrandom'
     """
     if width_of(text, size) <= width:
         return text
     lines = [""]
-    for word in re.split("(?<= )", text):
+    for word in _parts(text, width, size):
         if width_of(lines[-1] + word.rstrip(), size) <= width:
             lines[-1] += word
             continue
@@ -68,3 +70,13 @@ def wrapped(text: str, width: float, size: float, most: int = 3) -> str:
     while last and width_of("".join(last) + "…", size) > width:
         last.pop()
     return "\n".join([*lines[: most - 1], "".join(last) + "…"])
+
+
+def _parts(text: str, width: float, size: float) -> list[str]:
+    """Return the words of a text, each with the space after it, and of those wider than a line what underscores end."""
+    words = re.split("(?<= )", text)
+    return [
+        part
+        for word in words
+        for part in ([word] if width_of(word.rstrip(), size) <= width else re.split("(?<=_)", word))
+    ]
