@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from torch import Tensor, int64, ones
+from torch import Tensor, int64, manual_seed, ones
 
 from cadc.data.log import InteractionLog
 from cadc.data.schema import ENTITY_FIELDS, EntitySide
@@ -107,6 +107,8 @@ class StreamRun:
     def _carry_out(self, index: int) -> None:
         """Size, train and evaluate one segment."""
         settings, progress, seeds = self.settings, self.progress, self.settings.seeds
+        # Dropout draws from the global generator, whose state is not kept: a stream that goes on has to draw the same.
+        manual_seed(derive_seed(seeds.weights, f"global {index}"))
         own = self.stream.rows(index, TRAIN)
         n_replayed = int(self.protocol.replay * len(own))
         replayed = progress.reservoir.draw(n_replayed, numpy_generator(seeds.sample, f"replay {index}"))

@@ -66,6 +66,7 @@ def test_a_residual_is_learnt_on_factors_that_know_all_earlier_rows():
         ("initializer=mf_bias", "stream.known=shifted"),
         ("model.residual=true", "factorization_rows=complement"),
         ("sampler=recent", "stream.keep=sampler", "stream.budget=6000", "stream.rows_share=0.4", "initializer=mf"),
+        ("model.dropout=0.2",),
     ],
 )
 def test_an_interrupted_stream_goes_on_to_the_same_bits(words, tmp_path):
