@@ -53,7 +53,7 @@ def test_a_group_an_option_and_a_key_are_explained():
     [
         (["--help", "embeding"], "did you mean embedding"),
         (["--help", "lr"], "did you mean trainer.learning_rate"),
-        (["--help", "sampler=unifrm"], "choose one of label_balanced"),
+        (["--help", "sampler=unifrm"], "choose one of coherence"),
         (["sampler=unifrm", "--help"], "sampler=unifrm does not exist"),
         (["--cfg", "hydra"], "choose --cfg job"),
         (["--cfg", "job", "-p", "tainer"], "did you mean trainer"),
