@@ -16,7 +16,10 @@ LONGEST = 120
 WITHOUT_EFFECT = (
     "logger",
     "threads",
-    *(f"trainer.{name}" for name in ("accelerator", "checkpoint_minutes", "progress", "fleet")),
+    *(
+        f"trainer.{name}"
+        for name in ("accelerator", "devices", "strategy", "tables", "checkpoint_minutes", "progress", "fleet")
+    ),
 )
 """Keys that change no result. The trainer's class names its own, but takes a second to import."""
 

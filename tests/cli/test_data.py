@@ -86,7 +86,7 @@ def test_generated_data_has_no_files(action):
 def test_a_table_of_ones_own_is_not_fetched(action):
     answer = cadc("data", action, "table")
     assert answer.status == 0
-    assert answer.out == "table is your own file, data.path=FILE; there are no files.\n"
+    assert answer.out == "table is your own file or folder of files, data.path=FILE; there are no files.\n"
 
 
 @pytest.mark.parametrize("name", ["criteo", "avazu", "epinions"])

@@ -65,6 +65,8 @@ def test_a_reference_adds_columns_that_are_computed_from_the_saved_scores(compar
             "rates": [],
             "embedding": None,
             "embeddings": [],
+            "mean_size": None,
+            "mean_sizes": [],
         }
     ]
     assert (Path("outputs/tiny") / "figure.svg").read_bytes() == (compared / "figure.svg").read_bytes()

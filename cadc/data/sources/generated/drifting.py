@@ -11,6 +11,8 @@ from cadc.data.schema import Field, Schema
 from cadc.data.sources.generated.over_time import Arrivals, turned
 from cadc.data.sources.source import Source
 from cadc.data.sources.synthetic import MAX_ENTITIES, MAX_RANK
+from cadc.data.transform.none import NoTransform
+from cadc.data.transform.transform import DenseTransform
 from cadc.errors import UsageError, require_at_least
 from cadc.randomness import numpy_generator
 
@@ -83,6 +85,7 @@ class Drifting(Source):
 
     name: str = "drifting"
     extra_columns: ClassVar[tuple[str, ...]] = ("oracle",)
+    dense_transform: ClassVar[type[DenseTransform]] = NoTransform  # it has no dense columns
 
     def __init__(
         self,
