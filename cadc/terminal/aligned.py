@@ -1,6 +1,5 @@
 """Rows of text in aligned columns that fit a terminal: what matters least is left out, long texts are cut."""
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -31,8 +30,9 @@ class Column:
 
 
 def terminal_width() -> int | None:
-    """Return `$COLUMNS`, or the width of the terminal that standard output goes to; None if it goes elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() or os.environ.get("COLUMNS") else None
+    """Return the width of the terminal that standard output goes to; None if it goes elsewhere."""
+    # `$COLUMNS` does not count elsewhere: programs that load readline hand it down to what they start.
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def aligned(columns: Sequence[Column], width: int | None = None) -> tuple[list[str], bool]:
