@@ -13,7 +13,6 @@ from cadc.errors import DataError
 from cadc.evaluation.prefixes import VALIDATION, prefixed
 from cadc.evaluation.saved_metrics import metrics_of
 from cadc.evaluation.tasks import BY_TASK
-from cadc.pipeline.evaluate import with_coherence
 from cadc.pipeline.record import Done, record_of
 from cadc.pipeline.settings import Settings
 from cadc.pipeline.stream import StreamRun
@@ -57,8 +56,7 @@ def run_stream(
                 f"no segment of {stream.log.meta['name']} can be judged; segment {first + 1} is left out, since {why}; "
                 "set data.split.n lower, or choose other labels."
             )
-        # Of all training rows of the stream, so that a user is in one stratum; no model reads it.
-        table = with_coherence(pd.concat(progress.tables, ignore_index=True), stream.log, settings.evaluated)
+        table = pd.concat(progress.tables, ignore_index=True)
         table.to_parquet(folder / BY_TASK[settings.task].saved.file, index=False)
         write_weights(stored_parts(stream.last.model), folder / MODEL)
         pd.DataFrame(progress.history()).to_csv(folder / CURVES, index=False)

@@ -54,10 +54,10 @@ def test_a_run_that_is_broken_off_ends_bit_equal(network, session_cache, tmp_pat
         plain = train(*asked)
     step, left = FitState.step, iter(range(7))
 
-    def dying(state, batch):
+    def dying(state, batch, portion=None):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        step(state, batch)
+        step(state, batch, portion)
 
     with folders(session_cache, tmp_path / "broken"):
         with monkeypatch.context() as patch:

@@ -80,7 +80,7 @@ def test_options_that_a_control_uses_change_its_id(records):
 def test_a_control_is_run_once_for_all_seeds_and_rates():
     answer = cadc("train", "-m", *TINY, "model=bias", "seed=0,1,2", "sampler.rate=0.1,1")
     assert answer.status == 0
-    assert len(answer.records) == 6 and len(set(answer.records)) == 1
+    assert len(answer.records) == 1  # named once
     assert len(load()) == 1
 
 

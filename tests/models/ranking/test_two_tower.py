@@ -175,7 +175,7 @@ class TestOfBadInput:
             ({"scorer_mlp": ()}, "model.scorer_mlp is 0"),
             ({"dropout": 1.0}, "model.dropout is 1.0"),
             ({"temperature": 0.0}, "model.temperature is 0.0"),
-            ({"in_batch": 0}, "set model.in_batch or model.random above 0"),
+            ({"in_batch": 0}, "set model.in_batch, model.random or model.passed_over above 0"),
             ({"residual": True}, "model.residual=true needs factors"),
         ):
             with pytest.raises(UsageError, match=sentence):
