@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cadc.configuration.nested import part
-from cadc.errors import CadcError, one_line, reason
+from cadc.errors import CadcError, one_line, reason, shown
 from cadc.experiment import Experiment
 from cadc.ledger.record_hash import with_seal
 from cadc.paths import regular_file
@@ -78,18 +78,13 @@ def runs_of(folder: Path, provenance: Mapping[str, Any]) -> dict[str, list[str]]
     ------
     CadcError : if it lists none, or something that is not the id of a run.
     """
-    arms = provenance.get("runs")
-    ids = list(arms.values()) if isinstance(arms, dict) else [None]
-    if not all(isinstance(own, list) and all(map(_is_id, own)) for own in ids):
-        raise CadcError(
-            f"{folder / PROVENANCE} does not list the runs that these results are of; restore the file, or report "
-            "again."
-        )
-    return {str(arm): list(own) for arm, own in arms.items()} if isinstance(arms, dict) else {}
-
-
-def _is_id(found: Any) -> bool:
-    return isinstance(found, str) and Path(found).name == found
+    path, arms = folder / PROVENANCE, provenance.get("runs")
+    if not isinstance(arms, dict) or not all(isinstance(ids, list) for ids in arms.values()):
+        raise CadcError(f"{path} does not list the runs that these results are of; restore the file, or report again.")
+    for run_id in (run_id for ids in arms.values() for run_id in ids):
+        if not isinstance(run_id, str) or Path(run_id).name != run_id:
+            raise CadcError(f"{path}: {shown(run_id)} is not the id of a run; restore the file, or report again.")
+    return {str(arm): list(ids) for arm, ids in arms.items()}
 
 
 def sealed_hash(path: Path) -> str | None:

@@ -103,7 +103,7 @@ def test_results_cannot_be_overridden(results):
         ("provenance.json", None, "cannot be read (no such file or directory)"),
         ("provenance.json", "[]", "cannot be read (it is not an object)"),
         ("provenance.json", '{"experiment": "tiny"}', "does not list the runs that these results are of"),
-        ("provenance.json", '{"experiment": "tiny", "runs": {"a": ["../x"]}}', "does not list the runs"),
+        ("provenance.json", '{"experiment": "tiny", "runs": {"a": ["../x"]}}', "'../x' is not the id of a run"),
         ("provenance.json", '{"experiment": "tiny", "runs": {"a": ["x"]}}', "does not say what was asked for"),
         ("records.jsonl", None, f"lacks {N_RUNS} of {N_RUNS} runs that provenance.json names"),
         ("records.jsonl", "{", "line 1 is not a record"),
