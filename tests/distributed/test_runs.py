@@ -67,6 +67,7 @@ def test_a_run_has_the_id_and_the_numbers_of_one_process_and_names_its_ranks(tmp
         "world_size": 2,
         "machines": 1,
         "devices": ["cpu", "cpu"],
+        "tables": "replicated",
     }
 
 
