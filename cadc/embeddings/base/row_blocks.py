@@ -1,13 +1,13 @@
 """Starting values of a table in blocks of rows, so that nobody needs to hold all of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from cadc.data.schema import UNKNOWN
+from cadc.data.schema import UNKNOWN, Field
 from cadc.embeddings.coding.rows import CHUNK
 
 VECTORISED = 16
@@ -82,3 +82,13 @@ class ComputedRows(RowBlocks):
     def __iter__(self) -> Iterator[Tensor]:
         for first in range(0, self.shape[0], CHUNK):
             yield self.rows(slice(first, min(first + CHUNK, self.shape[0])))
+
+
+def require_targets(fields: Sequence[Field], dim: int, targets: Sequence[Tensor | RowBlocks | None]) -> None:
+    """Raise a ValueError for a target that has not the shape of its field's table, [vocabulary size, dim]."""
+    for field, given in zip(fields, targets, strict=True):
+        if given is not None and tuple(given.shape) != (field.vocabulary_size, dim):
+            raise ValueError(
+                f"the target of {field.name} has the shape {tuple(given.shape)}; expected "
+                f"{(field.vocabulary_size, dim)}, that of its table."
+            )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cadc.data.bags import lengths, spread_to_values
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
-from cadc.embeddings.base.row_blocks import RowBlocks
+from cadc.embeddings.base.row_blocks import RowBlocks, require_targets
 from cadc.embeddings.coding.rows import CHUNK
 from cadc.embeddings.coding.shapes import require_shapes, shapes_of
 from cadc.embeddings.coding.vmapped import is_vmapped
@@ -134,12 +134,7 @@ class EmbeddingTable(nn.Module, ABC):
         ------
         ValueError : for a target of another shape.
         """
-        for field, given in zip(self.fields, targets, strict=True):
-            if given is not None and tuple(given.shape) != (field.vocabulary_size, self.dim):
-                raise ValueError(
-                    f"the target of {field.name} has the shape {tuple(given.shape)}; expected "
-                    f"{(field.vocabulary_size, self.dim)}, that of its table."
-                )
+        require_targets(self.fields, self.dim, targets)
         of_rows = [torch.ones(field.vocabulary_size) for field in self.fields] if weights is None else weights
         with torch.no_grad():
             self.reset(std, torch.Generator().manual_seed(0) if generator is None else generator)

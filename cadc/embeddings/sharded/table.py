@@ -9,7 +9,7 @@ from torch.nn.functional import embedding
 from cadc.data.batch import Bag
 from cadc.data.schema import Field
 from cadc.distributed.ranks import Ranks
-from cadc.embeddings.base.row_blocks import ComputedRows, DrawnRows, RowBlocks
+from cadc.embeddings.base.row_blocks import ComputedRows, DrawnRows, RowBlocks, require_targets
 from cadc.embeddings.coding.look_up import looked_up
 from cadc.embeddings.coding.rows import CHUNK, means_of_rows
 from cadc.embeddings.schemes.full import UncompressedTable
@@ -68,16 +68,16 @@ class ShardedTable(UncompressedTable):
         targets : of each field, float32, [vocabulary size, dim], whole or in blocks of rows; None for a random start.
         weights : have no effect, since every row has its own numbers.
         std, generator : of the random values.
+
+        Raises
+        ------
+        ValueError : for a target of another shape.
         """
+        require_targets(self.fields, self.dim, targets)
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         for field, given in zip(self.fields, targets, strict=True):
             shape = (field.vocabulary_size, self.dim)
             start = DrawnRows(shape, std, child_generator(generator)) if given is None else given
-            if tuple(start.shape) != shape:
-                raise ValueError(
-                    f"the target of {field.name} has the shape {tuple(start.shape)}; expected "
-                    f"{shape}, that of its table."
-                )
             first = self.first_row[field.name]
             for block in start.split(CHUNK) if isinstance(start, Tensor) else start:
                 self._keep_own(first, block)
