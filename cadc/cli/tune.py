@@ -62,9 +62,9 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         work(study, base, ledger)
     lines = write_report(study, base, folder)
+    show(*lines)
     if page := study_page(study, ledger):
         write_output(folder / "page.html", page)
-    show(*lines)
     states = [trial.state.name.lower() for trial in study.done()]
     counts = ", ".join(f"{states.count(name)} {name}" for name in ("complete", "pruned", "fail") if name in states)
     hint = "" if find_spec("optuna_dashboard") else "  # after pip install 'cadc[dashboard]'"
