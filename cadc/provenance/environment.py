@@ -11,6 +11,16 @@ from typing import Any
 
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "pandas", "hydra-core", "pyarrow", "safetensors")
 
+CHOOSE_KERNELS = (
+    "ATEN_CPU_CAPABILITY",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+)
+"""Environment variables that choose which of their kernels the libraries compute with."""
+
 
 @cache
 def _processor() -> str:
@@ -30,8 +40,29 @@ def _version(name: str) -> str | None:
         return None
 
 
+def kernels() -> dict[str, Any]:
+    """Return what decides the last bits of a result on a CPU.
+
+    Returns
+    -------
+    dict
+        `torch`: the instruction set of its kernels, such as `AVX512`; `openblas`: the kind of processor that OpenBLAS,
+        which NumPy and SciPy multiply with, computes for, such as `Haswell`, None without it; `chosen`: the variables
+        of `CHOOSE_KERNELS` that are set.
+    """
+    import torch
+    from threadpoolctl import threadpool_info
+
+    kinds = {str(found["architecture"]) for found in threadpool_info() if found["internal_api"] == "openblas"}
+    return {
+        "torch": torch.backends.cpu.get_cpu_capability(),
+        "openblas": ", ".join(sorted(kinds)) or None,
+        "chosen": {name: os.environ[name] for name in CHOOSE_KERNELS if name in os.environ},
+    }
+
+
 def environment() -> dict[str, Any]:
-    """Return versions, processor, number of threads and how they compute, as every record holds them."""
+    """Return versions, processor, kernels, number of threads and how they compute, as every record holds them."""
     import torch
 
     from cadc.provenance.threads import share_flushed
@@ -42,6 +73,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "cpu": _processor(),
         "cpus": os.cpu_count(),
+        "kernels": kernels(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
         "denormals_flushed": share_flushed() == 1,
