@@ -69,7 +69,7 @@ def look_up(ledger: Ledger, run_id: str, begun: bool = True) -> Entry | None:
     try:
         if (ledger.path(run_id) / RECORD).exists():
             record = ledger.record(run_id)
-            _check(record)
+            require_known_status(record)
         status = ledger.status(run_id) if begun else str(record.get("status", "finished")) if record else None
     except (CadcError, OSError) as error:
         return Entry(run_id, "damaged", {}, harmless(error))
@@ -84,7 +84,8 @@ def look_up(ledger: Ledger, run_id: str, begun: bool = True) -> Entry | None:
     return Entry(run_id, status, known or record or {}, "", state(ledger, run_id), progress)
 
 
-def _check(record: Record) -> None:
+def require_known_status(record: Record) -> None:
+    """Raise a CadcError if a record is nested too deeply, or says that its run ended in no known way."""
     if depth(record) > DEEPEST:
         raise CadcError(f"its record is nested {depth(record)} levels deep; expected at most {DEEPEST}.")
     if (status := record.get("status", "finished")) not in RECORDED:

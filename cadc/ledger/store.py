@@ -57,14 +57,24 @@ class Ledger(RunsOnDisk):
 
         The record of a failed or pruned attempt is replaced.
         """
-        run_id = lease.folder.name
 
         def build_sealed(aside: Path) -> None:
             build(aside)
             seal(aside / RECORD)
 
+        self.bring_in(lease, build_sealed, replace=lease.folder.name not in self)
+
+    def bring_in(self, lease: Lease, build: Callable[[Path], None], replace: bool) -> None:
+        """Let `build` fill the folder of the run of a lease with files whose record was sealed elsewhere.
+
+        Parameters
+        ----------
+        lease : of the run.
+        build : fills the folder, which appears whole or not at all.
+        replace : whether a folder that is there is replaced; else it stays.
+        """
         with self._writing():
-            put_folder(lease, self.path(run_id), build_sealed, replace=run_id not in self)
+            put_folder(lease, self.path(lease.folder.name), build, replace)
 
     def end(self, lease: Lease, record: Mapping[str, Any], epochs: Sequence[Mapping[str, float]] = ()) -> None:
         """Write the record of a run that failed or was pruned, and the curves of its epochs if there are any."""

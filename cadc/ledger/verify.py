@@ -10,14 +10,16 @@ from cadc.configuration.nested import part
 from cadc.errors import CadcError, UsageError, reason
 from cadc.evaluation.saved_tables import SAVED
 from cadc.ledger.identity import recorded_identity, recorded_settings, run_code
+from cadc.ledger.left_out import left_out_of
+from cadc.ledger.reading import read_record
 from cadc.ledger.recompute import cost_faults, model_faults, score_faults
 from cadc.ledger.record_hash import KEY, SEAL, is_intact
 from cadc.ledger.safe_text import harmless
-from cadc.ledger.status import Entry, look_up, state, workplaces
+from cadc.ledger.status import Entry, look_up, require_known_status, state, workplaces
 from cadc.ledger.store import Ledger, Record
 from cadc.pipeline.schema_version import SCHEMA_VERSION
 from cadc.provenance.fingerprint import file_hash
-from cadc.storage.run_files import CURVES, MODEL, RECORD
+from cadc.storage.run_files import CURVES, LEFT_OUT, MODEL, RECORD
 
 ALWAYS_THERE = ("id", "schema_version", "status", "config", "seed", "code", "environment", "metrics")
 OF_FINISHED = ("data", "cost", "bytes", "rows", "uses", "factor_dim", "finished_at")
@@ -45,12 +47,14 @@ class Finding:
     notes : what could not be checked, which is not a fault.
     has_hashes : whether the record has hashes of the files; those of schema version 1 do not.
     has_seal : whether a hash of the record covers its times; before schema version 5 none does.
+    left_out : names of files that the run was unpacked without.
     """
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_hashes: bool = True
     has_seal: bool = True
+    left_out: set[str] = field(default_factory=set)
 
 
 def verify(ledger: Ledger, run_id: str) -> Finding:
@@ -62,9 +66,25 @@ def verify(ledger: Ledger, run_id: str) -> Finding:
         return Finding([f"its folder has no {RECORD}"])
     if entry.fault:
         return Finding([entry.fault])
+    return _of_folder(ledger.path(run_id), entry)
+
+
+def verify_folder(folder: Path, run_id: str) -> Finding:
+    """Verify a run that has ended in a folder of any name.
+
+    Raises
+    ------
+    CadcError : if its record cannot be read, or says that it ended in no known way.
+    """
+    record = read_record(folder / RECORD)
+    require_known_status(record)
+    return _of_folder(folder, Entry(run_id, str(record.get("status", "finished")), record))
+
+
+def _of_folder(folder: Path, entry: Entry) -> Finding:
     finding = Finding()
     try:
-        _check(ledger.path(run_id), entry, finding)
+        _check(folder, entry, finding)
     except OSError as error:
         finding.faults.append(f"{harmless(error.filename)} cannot be read: {reason(error)}")
     return finding
@@ -86,9 +106,10 @@ def _check(folder: Path, entry: Entry, finding: Finding) -> None:
         is_sealed = False
     if record["id"] != entry.run_id:
         faults.append(f"its record has the id {harmless(record['id'], 80)!r}, which is not the name of its folder")
-    present = {path.name: path for path in sorted(folder.iterdir()) if path.name != RECORD}
+    present = {path.name: path for path in sorted(folder.iterdir()) if path.name not in (RECORD, LEFT_OUT)}
     scores = SAVED["ranking" if record.get("task") == "ranking" else "ctr"].file
-    faults += _files(record, entry.status, present, scores)
+    finding.left_out = left_out_of(folder) - set(present)
+    faults += _files(record, entry.status, present, scores, finding.left_out)
     whole = [name for name in (scores, MODEL) if name in present and not any(name in fault for fault in faults)]
     if entry.status == "finished":
         _check_id(record, is_sealed, finding)
@@ -106,7 +127,9 @@ def _keys(status: str, version: int) -> tuple[str, ...]:
     return (*keys, *SINCE_2[status], *([SEAL] if version >= SEALED_SINCE else []))
 
 
-def _files(record: Record, status: str, present: Mapping[str, Path], scores: str) -> Iterator[str]:
+def _files(
+    record: Record, status: str, present: Mapping[str, Path], scores: str, left_out: Collection[str]
+) -> Iterator[str]:
     """Yield faults of the files; only names from the folder are opened, never names from the record."""
     hashes = record.get("files")
     needed = {scores, MODEL} if status == "finished" else set()
@@ -114,7 +137,7 @@ def _files(record: Record, status: str, present: Mapping[str, Path], scores: str
         yield "files in its record is not a table of hashes"
         hashes = None
     expected = set(hashes) if hashes is not None else needed | ({CURVES} & set(present) if needed else set())
-    yield from file_faults(present, expected, needed, hashes, "its record")
+    yield from file_faults(present, expected - set(left_out), needed - set(left_out), hashes, "its record")
 
 
 def file_faults(

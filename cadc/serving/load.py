@@ -11,6 +11,7 @@ from cadc.embeddings.base.serving_state import load_stored
 from cadc.errors import CadcError, UsageError
 from cadc.evaluation.ranking import rows_before
 from cadc.ledger.identity import content_read, run_code
+from cadc.ledger.left_out import left_out_of
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
 from cadc.models.model import Model
@@ -42,6 +43,11 @@ def load_run(ledger: Ledger, run_id: str) -> tuple[Record, InteractionLog, Model
     record = ledger.record(run_id)
     path = ledger.path(run_id) / MODEL
     check_record(record, ledger.path(run_id) / RECORD, run_id)
+    if path.name in left_out_of(path.parent) and not path.exists():
+        raise CadcError(
+            f"run {run_id} was unpacked without {path.name}; pack it with --weights where it was made, or delete its "
+            "folder and train again."
+        )
     try:
         settings = Settings.of(record["config"])
         require_compatible(settings)

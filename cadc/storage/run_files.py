@@ -8,6 +8,8 @@ SCORES = "scores.parquet"
 """Test scores of a click-through run: row, user, label, probability."""
 RANKS = "ranks.parquet"
 """Test ranks of a ranking run."""
+LEFT_OUT = "left_out.json"
+"""Names the files that a run was unpacked without."""
 
 ABOUT = "about.json"
 """What is known about a run while it is unfinished, in its folder under `.unfinished`."""

@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cadc.ledger import Ledger
-from tests.support.commands import folders, train
+from tests.support.commands import TINY, cadc, folders, train
 
 WORDS = {
     "base": (),
@@ -97,3 +98,39 @@ def old_records():
         added = ("files", "record_hash", "seal")
         records = [{k: v for k, v in found.items() if k not in added} | {"schema_version": 1} for found in records]
     return records
+
+
+TWO = {
+    "title": "Two arms",
+    "claim": "they are equal",
+    "source": "made up",
+    "common": [*TINY, "data.split_seed=${seed}"],
+    "seeds": [0, 1],
+    "arms": {"full data": ["initializer=random"], "biases": ["model=bias"]},
+    "references": [{"arm": "full data", "metric": "auc", "margin": 0.01}],
+}
+
+
+@pytest.fixture(scope="session")
+def two_once(session_cache, tmp_path_factory):
+    """Place where the experiment of two arms was run once, and an archive of its runs."""
+    place = tmp_path_factory.mktemp("two")
+    write_two(place / "work")
+    with folders(session_cache, place / "runs"), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place / "work")
+        assert cadc("experiment", "two", "--output", "out").status == 0
+        assert cadc("ledger", "pack", "two", "--output", place / "part.zip").status == 0
+    return place, place / "part.zip"
+
+
+def write_two(work):
+    (work / "two").mkdir(parents=True)
+    (work / "two" / "experiment.yaml").write_text(yaml.safe_dump(TWO, sort_keys=False))
+
+
+@pytest.fixture
+def finished_at_another_place(two_once, tmp_path, monkeypatch):
+    """That place and archive; the working directory has the experiment, but no runs."""
+    write_two(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return two_once

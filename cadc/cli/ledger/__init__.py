@@ -1,9 +1,11 @@
-"""`cadc ledger`: list, show, compare, verify and export runs."""
+"""`cadc ledger`: list, show, compare, verify, export, pack and unpack runs."""
 
 import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cadc.cli.ledger.parts import add_arguments as add_arguments_of_parts
+from cadc.cli.ledger.parts import pack, unpack
 from cadc.cli.output import require_output, show
 from cadc.errors import CadcError, UsageError
 from cadc.paths import user_path
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from cadc.ledger.status import Entry
     from cadc.ledger.store import Ledger
 
-HELP = "list, show, compare, verify or export runs"
+HELP = "list, show, compare, verify, export, pack or unpack runs"
 
 ACTIONS = """\
   list [STATUS ...] [KEY=VALUE ...]  a line a run, such as `list finished data=ml-1m sampler.rate=0.1,1`; also `ls`
@@ -28,6 +30,10 @@ ACTIONS = """\
   verify [RUN | FOLDER ...]          recompute hashes, ids and metrics, and compare them with the records;
                                      of a folder of results, each file and record
   export [FILE] [--status STATUS]    write a table of all finished runs to a .csv, .parquet or .jsonl file
+  pack [EXPERIMENT | RUN ...] --output FILE.zip [--arm ARM] [--fast] [KEY=VALUE ...] [--weights]
+                                     write records, curves and test scores of runs to an archive; without names of all
+                                     finished runs
+  unpack FILE.zip                    add the runs of an archive, each of which is verified
 
 RUN is the id of a run, or its beginning.
 """
@@ -49,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="show at most so many runs (list)")
     parser.add_argument("--wide", action="store_true", help="show all columns (list)")
     parser.add_argument("--status", help="of the runs to export (default finished; `all` for all)")
+    add_arguments_of_parts(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -61,6 +68,10 @@ def main(arguments: argparse.Namespace) -> int:
         for option in ("sort", "reverse", "limit", "wide"):
             if vars(arguments)[option] not in (None, False):
                 raise UsageError(f"`cadc ledger {arguments.action}` does not have --{option}; only list has it.")
+    if arguments.action != "pack":
+        for option in ("output", "arm", "fast", "weights"):
+            if vars(arguments)[option]:
+                raise UsageError(f"`cadc ledger {arguments.action}` does not have --{option}; only pack has it.")
     if arguments.limit is not None and arguments.limit < 1:
         raise UsageError(f"--limit is {arguments.limit}; expected a number of runs, at least 1.")
     if arguments.status and arguments.action != "export":
@@ -141,6 +152,8 @@ def _verify(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespac
     left_open = f"; {n_open} of earlier versions without hashes of their files" if n_open else ""
     n_times = sum(not finding.has_seal for finding in findings.values())
     left_open += f"; {n_times} of earlier versions, whose times are not sealed" if n_times else ""
+    n_without = sum(bool(finding.left_out) for finding in findings.values())
+    left_open += f"; {n_without} unpacked without weights" if n_without else ""
     show(f"{what} verified, no faults{place}{left_open}")
 
 
@@ -198,7 +211,15 @@ def _require_readable(entries: "Sequence[Entry]") -> None:
         raise CadcError(f"{n_damaged} of {counted(len(entries), 'run')} cannot be read; see the lines above.")
 
 
-COMMANDS = {"list": _list, "show": _show, "diff": _diff, "verify": _verify, "export": _export}
+COMMANDS = {
+    "list": _list,
+    "show": _show,
+    "diff": _diff,
+    "verify": _verify,
+    "export": _export,
+    "pack": pack,
+    "unpack": unpack,
+}
 
 ALIASES = {"ls": "list"}
 """Other words for an action."""

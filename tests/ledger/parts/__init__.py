@@ -1,0 +1,1 @@
+"""Parts: runs packed into archives and unpacked from them."""
