@@ -28,6 +28,7 @@ COMMANDS = (
     "experiment",
     "tune",
     "report",
+    "claims",
     "table",
     "page",
     "plot",

@@ -10,6 +10,7 @@ from cadc.configuration.components import TARGET, Component
 from cadc.configuration.override_text import to_values
 from cadc.configuration.overrides import key_of
 from cadc.errors import UsageError, shown
+from cadc.experiment.claims import read_claims
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 KEY = "analysis"
 OLDER = "study."
 """What overrides in older files start with."""
-KEYS = ("title", "claim", "source", "fast", KEY)
+KEYS = ("title", "claim", "source", "claims", "fast", KEY)
 """Keys of the file of such an experiment."""
 
 
@@ -54,9 +55,13 @@ def read_analysis(found: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise UsageError(f"{where}: {KEY} is {shown(found[KEY])}; expected {TARGET}, a class, and its options.")
     if found.get("title") is None:
         raise UsageError(f"{where} has no title; add the key title.")
-    content = {key: cast(found.get(key, ""), str, f"{where}: {key}") for key in ("title", "claim", "source")}
+    content: dict[str, Any] = {
+        key: cast(found.get(key, ""), str, f"{where}: {key}") for key in ("title", "claim", "source")
+    }
     fast = cast(found.get("fast") or (), tuple[str, ...], f"{where}: fast")
     fast = tuple(f"{KEY}.{own.removeprefix(OLDER)}" if own.startswith(OLDER) else own for own in fast)
+    if found.get("claims") is not None:
+        content["claims"] = read_claims(found["claims"], (), (), None, f"{where}: claims")
     return content | {KEY: found[KEY], "fast": fast, "common": (), "seeds": (), "arms": {}}
 
 

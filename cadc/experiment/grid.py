@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 from cadc.configuration.overrides import MAX_COMBINATIONS, expand, key_of, parse_overrides
 from cadc.errors import UsageError, shown
 from cadc.experiment.checks import nearest
+from cadc.experiment.claims import Claim
 from cadc.experiment.inapplicable_options import without_inapplicable_options
 from cadc.experiment.published import Published
 from cadc.experiment.references import Choosing, Reference
@@ -50,6 +51,7 @@ class Experiment:
     tune : how its arms are tuned; None tunes none.
     tuned : the settings that tuning chose.
     published : figures of others that stand beside those of the table.
+    claims : what is claimed, each with what tests it.
     analysis : class and options of what is computed instead of a grid, see `cadc.experiment.analysis`; then there are
         no arms.
     wanted : arms whose cells are run; empty runs all.
@@ -72,6 +74,7 @@ class Experiment:
     tune: Tune | None = None
     tuned: tuple[Tuned, ...] = ()
     published: tuple[Published, ...] = ()
+    claims: tuple[Claim, ...] = ()
     analysis: Mapping[str, Any] | None = None
     wanted: tuple[str, ...] = ()
 

@@ -10,6 +10,7 @@ from cadc.configuration.safe_yaml import load_yaml
 from cadc.errors import UsageError, shown
 from cadc.experiment.analysis import KEY, read_analysis
 from cadc.experiment.checks import nearest
+from cadc.experiment.claims import read_claims
 from cadc.experiment.grid import Experiment, FigureKind
 from cadc.experiment.published import read_published
 from cadc.experiment.references import read_choosing, read_references
@@ -41,6 +42,7 @@ KEYS = (
     "references",
     "choose",
     "published",
+    "claims",
     "tune",
     "settings_of",
     KEY,
@@ -48,9 +50,10 @@ KEYS = (
 """Keys of an experiment.
 
 `reference`, `metric` and `margin` name one reference, `references` several; `choose` is the reference for choosing the
-smallest pair of rows and bytes; `published` lists figures of others. An experiment that is not tuned itself may take
-the settings of another one's arms: `settings_of: {experiment: NAME, arms: {own: their}}`. An experiment without a grid
-of runs has an `analysis`, see `cadc.experiment.analysis`.
+smallest pair of rows and bytes; `published` lists figures of others, `claims` what is claimed and what tests it. An
+experiment that is not tuned itself may take the settings of another one's arms:
+`settings_of: {experiment: NAME, arms: {own: their}}`. An experiment without a grid of runs has an `analysis`, see
+`cadc.experiment.analysis`.
 """
 
 OLDER_KEYS = {"study": KEY}
@@ -121,6 +124,8 @@ def _content(path: Path) -> dict[str, Any]:
         content["choose"] = read_choosing(found["choose"], arms, path)
     if found.get("published") is not None:
         content["published"] = read_published(found["published"], arms, f"{path}: published")
+    if found.get("claims") is not None:
+        content["claims"] = read_claims(found["claims"], arms, references, content.get("choose"), f"{path}: claims")
     if found.get("tune") is not None:
         content["tune"] = Tune.read(found["tune"], arms, f"{path}: tune")
     if found.get("settings_of") is not None:

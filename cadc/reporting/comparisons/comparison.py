@@ -81,9 +81,10 @@ def compare_points(
     missing = [run_id for run_id, file in needed if not saved.has(run_id, file)]
     if missing or (needed and ledger is None):
         kept = _kept(lines, committed, file)
-        if kept is None:
-            files = " and ".join(sorted({file for _, file in needed}))
-            for reference in dict.fromkeys(reference for reference, _, _ in wanted):
+        there = set() if kept is None else set(kept["family"])
+        files = " and ".join(sorted({file for _, file in needed}))
+        for reference in dict.fromkeys(reference for reference, _, _ in wanted):
+            if reference.family not in there:
                 _print_left_out(reference, f"{files} of {len(missing)} of {len(needed)} runs is not in {saved.place}")
         return kept
     memory: Memory = {}
@@ -162,11 +163,20 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
 
 
 def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
-    """Return a comparison of the same runs that is kept beside results."""
+    """Return what is kept beside results of comparisons of the same runs: references that are all there."""
+    runs: dict[str, list[str]] = {}
+    for line in lines:
+        runs.setdefault(line["family"], []).append(line["runs"])
     for folder in committed:
         frame = kept_comparison(folder / file)
-        if frame is not None and list(frame["runs"]) == [line["runs"] for line in lines]:
-            return frame
+        if frame is None:
+            continue
+        families = dict(tuple(frame.groupby("family", sort=False)))
+        same = [
+            families[name] for name, own in runs.items() if name in families and list(families[name]["runs"]) == own
+        ]
+        if same:
+            return typed(pd.concat(same, ignore_index=True))
     return None
 
 

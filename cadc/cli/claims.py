@@ -1,0 +1,52 @@
+"""`cadc claims`: what is claimed, and what the results say of it."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from cadc.cli.folders import RESULTS
+from cadc.cli.output import show
+from cadc.errors import UsageError
+from cadc.paths import user_path
+
+HELP = "list what experiments claim, and what the results say: holds, fails, undecided or not run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="an experiment, or a folder with one (all)")
+    parser.add_argument("--results", type=user_path, default=RESULTS, help="folder of results (results)")
+    parser.add_argument(
+        "--output", type=user_path, help="folder for claims.md and claims.csv; without it, the list is only printed"
+    )
+    parser.add_argument("--commit", action="store_true", help="write them to the folder of results")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from cadc.experiment import load_experiment, names
+    from cadc.reporting.claims.tested import tested
+    from cadc.reporting.claims.written import PAGE, TABLE, lines, summary, write_claims
+    from cadc.storage.output_files import check_output_folder
+    from cadc.terminal.aligned import terminal_width
+
+    if arguments.commit and (arguments.output or arguments.names):
+        raise UsageError("--commit is for the claims of all experiments; leave out names and --output.")
+    folder: Path | None = arguments.results if arguments.commit else arguments.output
+    if folder is not None:
+        check_output_folder(folder)
+    if not arguments.results.is_dir():
+        raise UsageError(
+            f"{arguments.results} is not a folder; name the results with --results, such as those of a clone."
+        )
+    found = tested([load_experiment(name) for name in arguments.names or names()], arguments.results)
+    if not found:
+        raise UsageError(f"{', '.join(arguments.names)} claims nothing; add the key claims to its experiment.yaml.")
+    show(*lines(found, terminal_width()))
+    show(summary(found))
+    if folder is not None:
+        options = [] if arguments.results == RESULTS else ["--results", str(arguments.results)]
+        options += ["--commit"] if arguments.commit else ["--output", str(folder)]
+        write_claims(found, folder, shlex.join(["cadc", "claims", *arguments.names, *options]))
+        show(f"written to {folder / PAGE} and {folder / TABLE}")
+    return 0
