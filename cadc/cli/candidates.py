@@ -8,7 +8,7 @@ import importlib
 import re
 from collections.abc import Iterator, Sequence
 
-from cadc.cli.configuration_help import TARGET, chosen_options_of, listed
+from cadc.cli.configuration.help import TARGET, chosen_options_of, listed
 from cadc.configuration.commented_keys import commented_keys
 from cadc.configuration.groups import files_of, groups
 from cadc.configuration.signatures import choices_of, signature_of

@@ -139,7 +139,7 @@ def record_or_state(job: "Job", ledger: "Ledger", outcome: "Outcome") -> "Record
 
 def _help(arguments: argparse.Namespace) -> int:
     """Print the help of the command and of the configuration, or of one part of it."""
-    from cadc.cli.configuration_help import configuration_help, help_on
+    from cadc.cli.configuration.help import configuration_help, help_on
 
     if arguments.help:
         show(*help_on(arguments.help))
@@ -150,7 +150,7 @@ def _help(arguments: argparse.Namespace) -> int:
 
 def _show_composed(arguments: argparse.Namespace, combinations: Sequence[Sequence[str]]) -> int:
     """Print the composed configuration of each run, or what it is composed of."""
-    from cadc.cli.configuration_shown import configuration_lines, information
+    from cadc.cli.configuration.shown import configuration_lines, information
 
     if arguments.cfg == "hydra":
         raise UsageError("--cfg hydra was given, but Hydra only composes here; choose --cfg job.")
