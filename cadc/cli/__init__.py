@@ -33,6 +33,7 @@ COMMANDS = (
     "page",
     "plot",
     "ledger",
+    "rerun",
     "sync",
     "predict",
     "export",

@@ -1,0 +1,1 @@
+"""Repeats runs from their records, and says to which digit the results agree and why they may not."""
