@@ -52,21 +52,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     _check(arguments)
+    from cadc.execution.forecast import duration
     from cadc.ledger.store import Ledger
     from cadc.rerun.draw import in_drawn_order
     from cadc.rerun.recorded import find, require_some
     from cadc.rerun.scratch import note, scratch
-    from cadc.rerun.several import Several, Wanted
+    from cadc.rerun.several import Several, wanted
 
     ledger = Ledger()
     found = find(arguments.runs, ledger)
     require_some(found, arguments.runs)
-    runs = found if arguments.sample is None else in_drawn_order(found, arguments.seed)
-    several = Several(runs, Wanted(arguments.sample, arguments.seconds, arguments.present_code))
+    kept, left_out = wanted(found, arguments.seconds, arguments.present_code)
+    for why, n_runs in left_out.items():
+        say(f"left out: {counted(n_runs, 'run')} {why}")
+    runs = kept if arguments.sample is None else in_drawn_order(kept, arguments.seed)
+    several = Several(runs, arguments.sample)
     n = len(runs) if arguments.sample is None else min(arguments.sample, len(runs))
-    if len(runs) > 1:
+    if n > 1:
         how = f", drawn with seed {arguments.seed}" if arguments.sample is not None else ""
-        say(f"{n} of {counted(len(runs), 'run')} to repeat{how}")
+        took = duration(sum(own.seconds for own in runs[:n]))
+        say(f"{n} of {counted(len(runs), 'run')} to repeat{how}; by their records they took {took}")
 
     def tell(own: "Repeated", seconds: float) -> None:
         from cadc.rerun.lines import line
@@ -110,8 +115,6 @@ def _show(several: "Several", wide: bool) -> None:
     if several.done:
         table, is_cut = aligned(columns(several.done), None if wide else terminal_width())
         show(*table, *reasons(several.done))
-    for why, n in several.left_out.items():
-        show(f"{counted(n, 'run')} left out that {why}")
     show(summary(several.done))
     if is_cut:
         say("Some columns or texts do not fit this terminal; --wide shows them.")

@@ -78,7 +78,7 @@ def of_the_run(
 
 
 def _modules(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    commit = harmless(before.get("commit") or "no commit", 12)
+    commit = harmless(str(before.get("commit") or "no commit")[:12])
     modules = _changed(*(_key(code) for code in (before, now)))
     if modules is None:
         unclean = [name for name, code in (("the record's", before), ("the present", now)) if code.get("dirty")]

@@ -51,8 +51,8 @@ class Recorded:
 
     @property
     def name(self) -> str:
-        """Experiment and arm."""
-        return harmless(f"{self.place}: {self.arm}" if self.arm else self.place, 200)
+        """Experiment and arm; of a ledger, data set and model."""
+        return harmless(self.arm if self.folder else f"{self.place}: {self.arm}" if self.arm else self.place, 200)
 
 
 def find(names: Sequence[str], ledger: Ledger) -> list[Recorded]:

@@ -11,28 +11,27 @@ from cadc.rerun.repeat import SKIPPED, WRONG, Repeated, is_of_present_code, repe
 from cadc.terminal.interrupts import check_interrupt
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which of the runs that were found are repeated.
+def wanted(
+    runs: Sequence[Recorded], seconds: float | None = None, present_code: bool = False
+) -> tuple[list[Recorded], Counter[str]]:
+    """Return the runs that are wanted, and the number of the others by why they are not.
 
     Parameters
     ----------
-    n : as many as can be repeated; None for all.
-    seconds : only runs that took no longer by their record; None for all.
-    present_code : only runs of the code that would run now.
+    runs : that were found.
+    seconds : most seconds that a run took by its record; None for any.
+    present_code : whether only runs of the code that would run now are wanted.
     """
-
-    n: int | None = None
-    seconds: float | None = None
-    present_code: bool = False
-
-    def leaves_out(self, own: Recorded) -> str:
-        """Return why a run is not among the wanted ones, as a few words; empty for one that is."""
-        if self.seconds is not None and own.seconds > self.seconds:
-            return f"took more than {self.seconds:g} s"
-        if self.present_code and not is_of_present_code(own):
-            return "are of other code than the present"
-        return ""
+    kept: list[Recorded] = []
+    left_out: Counter[str] = Counter()
+    for own in runs:
+        if seconds is not None and own.seconds > seconds:
+            left_out[f"of more than {seconds:g} s"] += 1
+        elif present_code and not is_of_present_code(own):
+            left_out["of other code than the present"] += 1
+        else:
+            kept.append(own)
+    return kept, left_out
 
 
 @dataclass
@@ -42,19 +41,17 @@ class Several:
     Parameters
     ----------
     runs : in the order in which they are taken.
-    wanted : which of them.
+    n : as many as can be repeated; None for all.
     """
 
     runs: Sequence[Recorded]
-    wanted: Wanted
+    n: int | None = None
     done: list[Repeated] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
-    """Number of runs that were not wanted, by why."""
 
     def repeat(
         self, ledger: Ledger, tolerance: float | None, elsewhere: float, tell: Callable[[Repeated, float], None]
     ) -> None:
-        """Repeat the wanted runs; what is done already stays in `done` if an interrupt ends it.
+        """Repeat the runs; what is done already stays in `done` if an interrupt ends it.
 
         Parameters
         ----------
@@ -69,12 +66,9 @@ class Several:
 
     def _next(self) -> Iterator[Recorded]:
         for own in self.runs:
-            if self.wanted.n is not None and len(self.compared) >= self.wanted.n:
+            if self.n is not None and len(self.compared) >= self.n:
                 return
-            if why := self.wanted.leaves_out(own):
-                self.left_out[why] += 1
-            else:
-                yield own
+            yield own
 
     @property
     def compared(self) -> list[Repeated]:
@@ -89,5 +83,7 @@ class Several:
     @property
     def is_short(self) -> bool:
         """Whether runs that were asked for could not be repeated; others may take their place in a sample."""
+        if not self.compared:
+            return True
         n_skipped = len(self.done) - len(self.compared)
-        return n_skipped > 0 if self.wanted.n is None else len(self.compared) < self.wanted.n
+        return n_skipped > 0 if self.n is None else len(self.compared) < self.n
