@@ -106,10 +106,10 @@ def _by_id(prefix: str, ledger: Ledger) -> Recorded:
         if ledger.recorded(run_id) is None:
             raise UsageError(f"run {run_id} is {ledger.status(run_id)}, so there is no result to compare with.")
         return _single(ledger.path(run_id) / RECORD)
-    folders = {
-        path.parent.resolve() for place in (Path("results"), results_dir()) for path in place.glob(f"*/{RECORDS}")
-    }
-    found = [own for folder in sorted(folders) for own in _of_results(folder) if own.run_id.startswith(prefix)]
+    files = {path.resolve() for place in (Path("results"), results_dir()) for path in place.glob(f"*/{RECORDS}")}
+    # Reading all records with their hashes takes seconds.
+    folders = [path.parent for path in sorted(files) if f'"id": "{prefix}' in path.read_text("utf-8", "replace")]
+    found = [own for folder in folders for own in _of_results(folder) if own.run_id.startswith(prefix)]
     ids = sorted({own.run_id for own in found})
     if len(ids) != 1:
         what = f"{len(ids)} ids start with it ({', '.join(ids[:8])})" if ids else "no id starts with it"
