@@ -14,6 +14,7 @@ What a notebook needs is here; nothing heavy is imported before it is used.
 0.7153...
 """
 
+import os as _os
 from typing import TYPE_CHECKING
 
 from cadc.configuration.public_names import lazily
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from cadc.training.data_module import InteractionDataModule
 else:
     __getattr__, __dir__ = lazily(__name__)
+
+if _os.environ.get("CADC_KERNELS"):
+    # Before the libraries that choose their kernels by it are loaded.
+    import cadc.provenance.pinned_kernels as _kernels
+
+    _kernels.pin_kernels()
 
 __version__ = "0.1.0"
 

@@ -20,6 +20,7 @@ from cadc.cli.unknown_words import of_hydra, unknown_words
 from cadc.data.remarks.said import forget_remarks
 from cadc.errors import CadcError, UsageError, one_line, reason, shown
 from cadc.escape import without_passwords
+from cadc.provenance.pinned_kernels import require_kernels
 from cadc.terminal.interrupts import interrupting
 from cadc.terminal.streams import discard_output, standard_streams
 
@@ -55,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    status : 0; 1 for failures, 2 for wrong usage, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
+    status : 0; 1 for failures, 2 for wrong usage, 3 for runs that could not be repeated, 130 for Ctrl-C, 141 for a
+        closed pipe, 143 for SIGTERM.
     """
     words = sys.argv[1:] if argv is None else list(argv)
     if argv is None:
@@ -102,6 +104,7 @@ def _run(words: Sequence[str]) -> int:
         # argparse stops collecting overrides at an option between them.
         arguments.overrides += rest
     require_addresses()
+    require_kernels()
     if getattr(arguments, "overrides", None):
         from cadc.configuration.override_text import expand_files
 

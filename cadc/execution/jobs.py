@@ -13,6 +13,7 @@ from cadc.pipeline.build import open_log
 from cadc.pipeline.compatibility import require_compatible
 from cadc.pipeline.settings import Settings
 from cadc.provenance.energy import require_codecarbon
+from cadc.provenance.pinned_kernels import require_kernels
 from cadc.terminal.progress import Report, display
 
 
@@ -42,6 +43,7 @@ def plan(combinations: Sequence[Sequence[str]]) -> list[Job]:
     ------
     CadcError : for the first wrong override or unreadable data, before anything is run.
     """
+    require_kernels()
     wanted = [Settings.compose(overrides) for overrides in combinations]
     for settings in wanted:
         require_compatible(settings)

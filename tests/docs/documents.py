@@ -98,7 +98,7 @@ def on_less_data(overrides: list[str]) -> list[str]:
             return [*overrides, "trainer.max_epochs=1"]
         own = [word for word in overrides if not word.startswith(("data.n_rows", "trainer.max_epochs"))]
         return [*own, *small_for(overrides)]
-    if overrides[0] in ("ledger", "export", "predict"):
+    if overrides[0] in ("ledger", "export", "predict", "rerun"):
         ids = iter(Ledger().ids())
         return [next(ids) if word == "RUN" else word for word in overrides]
     if overrides[0] == "tune":
