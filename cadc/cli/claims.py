@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from cadc.experiment import load_experiment, names
-    from cadc.reporting.claims.tested import tested
+    from cadc.reporting.claims.tested import examine
     from cadc.reporting.claims.written import PAGE, TABLE, lines, summary, write_claims
     from cadc.storage.output_files import check_output_folder
     from cadc.terminal.aligned import terminal_width
@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{arguments.results} is not a folder; name the results with --results, such as those of a clone."
         )
-    found = tested([load_experiment(name) for name in arguments.names or names()], arguments.results)
+    found = examine([load_experiment(name) for name in arguments.names or names()], arguments.results)
     if not found:
         raise UsageError(f"{', '.join(arguments.names)} claims nothing; add the key claims to its experiment.yaml.")
     show(*lines(found, terminal_width()))

@@ -76,7 +76,7 @@ def is_present(record: Record) -> bool:
         return False  # a component that is no longer there
 
 
-def tested(experiments: Iterable[Experiment], results: Path) -> list[Tested]:
+def examine(experiments: Iterable[Experiment], results: Path) -> list[Tested]:
     """Return the claims of experiments, those of others before own ones.
 
     Parameters
