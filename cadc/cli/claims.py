@@ -7,7 +7,7 @@ from pathlib import Path
 from cadc.cli.folders import RESULTS
 from cadc.cli.output import show
 from cadc.errors import UsageError
-from cadc.paths import user_path
+from cadc.paths import results_dir, user_path
 
 HELP = "list what experiments claim, and what the results say: holds, fails, undecided or not run"
 
@@ -15,7 +15,7 @@ HELP = "list what experiments claim, and what the results say: holds, fails, und
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="an experiment, or a folder with one (all)")
-    parser.add_argument("--results", type=user_path, default=RESULTS, help="folder of results (results)")
+    parser.add_argument("--results", type=user_path, help="folder of results (results, or that of the source tree)")
     parser.add_argument(
         "--output", type=user_path, help="folder for claims.md and claims.csv; without it, the list is only printed"
     )
@@ -32,20 +32,19 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.commit and (arguments.output or arguments.names):
         raise UsageError("--commit is for the claims of all experiments; leave out names and --output.")
-    folder: Path | None = arguments.results if arguments.commit else arguments.output
+    results: Path = arguments.results or (RESULTS if RESULTS.is_dir() or arguments.commit else results_dir())
+    if not results.is_dir():
+        raise UsageError(f"{results} is not a folder; name the results with --results, such as those of a clone.")
+    folder: Path | None = results if arguments.commit else arguments.output
     if folder is not None:
         check_output_folder(folder)
-    if not arguments.results.is_dir():
-        raise UsageError(
-            f"{arguments.results} is not a folder; name the results with --results, such as those of a clone."
-        )
-    found = examine([load_experiment(name) for name in arguments.names or names()], arguments.results)
+    found = examine([load_experiment(name) for name in arguments.names or names()], results)
     if not found:
         raise UsageError(f"{', '.join(arguments.names)} claims nothing; add the key claims to its experiment.yaml.")
     show(*lines(found, terminal_width()))
     show(summary(found))
     if folder is not None:
-        options = [] if arguments.results == RESULTS else ["--results", str(arguments.results)]
+        options = ["--results", str(results)] if arguments.results else []
         options += ["--commit"] if arguments.commit else ["--output", str(folder)]
         write_claims(found, folder, shlex.join(["cadc", "claims", *arguments.names, *options]))
         show(f"written to {folder / PAGE} and {folder / TABLE}")

@@ -86,7 +86,8 @@ def test_runs_of_the_present_code_are_counted(tmp_path, monkeypatch):
 
 def test_the_command_lists_and_writes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "is not a folder; name the results with --results" in cadc("claims").sentence
+    assert "results is not a folder; name the results with --results" in cadc("claims", "--commit").sentence
+    assert cadc("claims", "paper_two_tower").status == 0, "those of the source tree"
     answer = cadc("claims", "paper_two_tower", "--results", RESULTS, "--output", tmp_path / "made")
     assert answer.status == 0, answer.err
     assert answer.out.splitlines()[-1] == f"written to {tmp_path}/made/claims.md and {tmp_path}/made/claims.csv"
