@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cadc.cli.folders import folders_of_results
 from cadc.cli.grid import add_grid_arguments, command, for_each, is_part, own_folder, wanted
 from cadc.cli.output import show
 from cadc.cli.table import require_complete
@@ -12,7 +13,9 @@ from cadc.cli.train import add_retry_failed, record_or_state
 from cadc.errors import CadcError, UsageError, reason
 
 if TYPE_CHECKING:
+    from cadc.execution.outcome import Outcome
     from cadc.experiment import Experiment
+    from cadc.ledger.store import Record
 
 HELP = "run the grid of an experiment, then write its table and figure"
 
@@ -26,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tune every arm on validation data, as the experiment says, and write its tuned.yaml",
     )
     add_retry_failed(parser)
+    parser.add_argument(
+        "--anew", action="store_true", help="carry out every run, also those whose records are in results/NAME"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print how many runs there are, how many are finished, and their time"
     )
@@ -55,6 +61,7 @@ def run(arguments: argparse.Namespace) -> str:
     check_output_folder(folder)
     precheck([cell.overrides for cell in cells])
     # These import PyTorch.
+    from cadc.execution.committed import CommittedRuns
     from cadc.execution.jobs import plan, runnable_cells
     from cadc.execution.sweep import execute
     from cadc.ledger import Ledger
@@ -70,13 +77,27 @@ def run(arguments: argparse.Namespace) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
     after = AfterRun(experiment.name)
+    arms = {job.run_id: cell.arm for cell, job in zip(cells, jobs, strict=True)}
+    places = [] if arguments.anew else folders_of_results(experiment.name)
+    committed = CommittedRuns(experiment, cells, jobs, ledger, places, arguments.retry_failed)
+
+    def work() -> "tuple[Outcome, list[tuple[str, Record]]]":
+        outcome = execute(
+            jobs, ledger, arguments.retry_failed, launcher=launcher, after=after, arms=arms, committed=committed.records
+        )
+        records = [committed.records.get(job.run_id) or record_or_state(job, ledger, outcome) for job in jobs]
+        return outcome, [(cell.arm, record) for cell, record in zip(cells, records, strict=True)]
+
     try:
-        arms = {job.run_id: cell.arm for cell, job in zip(cells, jobs, strict=True)}
-        outcome = execute(jobs, ledger, arguments.retry_failed, launcher=launcher, after=after, arms=arms)
+        outcome, runs = work()
+        # Which point is chosen, and needs its scores, is known when all runs are done.
+        if committed.leave_to_run(runs, not any(MISSING in record for _, record in runs)):
+            before = {run_id: state for run_id, state in outcome.states.items() if state != "committed"}
+            outcome, runs = work()
+            outcome.states |= before
     finally:
         with suppress(OSError):  # it has earlier results
             folder.rmdir()
-    runs = [(cell.arm, record_or_state(job, ledger, outcome)) for cell, job in zip(cells, jobs, strict=True)]
     if not any(record["metrics"] for _, record in runs):
         n_runs = len(arms)
         raise CadcError(
@@ -88,7 +109,7 @@ def run(arguments: argparse.Namespace) -> str:
         folder = own_folder(experiment, arguments)
         check_output_folder(folder)
     present = [job.data for job in jobs]
-    table = write_results(experiment, runs, folder, command(arguments), ledger, present=present)
+    table = write_results(experiment, runs, folder, command(arguments), ledger, committed.folders, present)
     print_table(experiment.title, table, arguments.wide)
     show(*table.attrs["seen"])
     after.table(jobs[0].settings.logger, folder)

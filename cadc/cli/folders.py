@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from cadc.paths import results_dir
 from cadc.provenance.fingerprint import digest
 
 OUTPUTS = Path("outputs")
@@ -25,6 +26,19 @@ WITHOUT_EFFECT = (
 
 OVERRIDE = re.compile(r"[\w.]+=[\w.,+-]*", re.ASCII)
 ARM = re.compile(r"arm=[\w.+-]+", re.ASCII)
+
+
+def folders_of_results(name: str, *others: Path) -> list[Path]:
+    """Return the folders that may hold committed records of an experiment: here, and in the source tree.
+
+    Parameters
+    ----------
+    name : of the experiment.
+    others : folders that come before these.
+    """
+    places = [*others, RESULTS / name, results_dir() / name]
+    # Of several names of one folder the first counts.
+    return list({place.resolve(): place for place in reversed(places)}.values())[::-1]
 
 
 def output_folder(name: str, overrides: Sequence[str] = (), fast: bool = False, arms: Sequence[str] = ()) -> Path:

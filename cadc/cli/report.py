@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cadc.cli.folders import OUTPUTS, RESULTS
+from cadc.cli.folders import OUTPUTS, RESULTS, folders_of_results
 from cadc.cli.grid import add_grid_arguments, command, for_each, is_part, own_folder
 from cadc.cli.output import show
 from cadc.cli.table import require_complete
-from cadc.errors import CadcError, UsageError, shown
-from cadc.paths import results_dir, user_path
+from cadc.errors import UsageError, shown
+from cadc.paths import user_path
 from cadc.terminal.progress import say
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ def _report_experiment(arguments: argparse.Namespace) -> str:
     from cadc.execution.jobs import runnable_cells
     from cadc.experiment import load_experiment
     from cadc.ledger import Ledger
-    from cadc.reporting.columns import MISSING
     from cadc.reporting.lookup import find_runs
     from cadc.reporting.results import write_results
     from cadc.storage.output_files import check_output_folder
@@ -77,16 +76,10 @@ def _report_experiment(arguments: argparse.Namespace) -> str:
     own = RESULTS / experiment.name if arguments.commit else own_folder(experiment, arguments)
     folder = arguments.output or own
     check_output_folder(folder)
-    places = [folder, RESULTS / experiment.name, results_dir() / experiment.name]
-    committed = list({place.resolve(): place for place in reversed(places)}.values())[::-1]
+    committed = folders_of_results(experiment.name, folder)
     ledger = Ledger()
     cells = runnable_cells(experiment.cells(arguments.overrides, arguments.fast))
     runs = find_runs(cells, ledger, committed, command(arguments))
-    if arguments.commit and (n_missing := sum(MISSING in record for _, record in runs)):
-        raise CadcError(
-            f"{n_missing} of {len(runs)} runs have no result, and {folder} is for whole tables; run "
-            f"`{command(arguments)}` first, or leave out --commit."
-        )
     table = write_results(experiment, runs, folder, command(arguments), ledger, committed)
     return _written(experiment, table, folder, arguments.wide)
 

@@ -9,6 +9,7 @@ STATES = {
     "finished": "executed now",
     "resumed": "resumed from a checkpoint, and finished now",
     "skipped": "finished before",
+    "committed": "finished before, by a record in results",
     "elsewhere": "finished meanwhile by another process",
     "pruned": "stopped early",
     "interrupted": "not finished; run the same command again to resume",

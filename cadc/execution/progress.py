@@ -1,6 +1,6 @@
 """Progress of a sweep: a line for each run that ends, the time left, and the bar."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cadc.errors import CadcError
 from cadc.evaluation.prefixes import TEST
@@ -25,6 +25,7 @@ class Progress:
     report : takes a line about each run; the display if None.
     after : logs each run that this sweep finished; None logs nothing.
     arms : of an experiment by run id.
+    committed : ids of the runs that are finished, although the ledger does not have them.
     """
 
     def __init__(
@@ -35,18 +36,23 @@ class Progress:
         report: Report | None,
         after: AfterRun | None,
         arms: Mapping[str, str] | None = None,
+        committed: Collection[str] = (),
     ) -> None:
         self.jobs = jobs
         self.ledger = ledger
         self.display = display
         self.report = report or display.write
         self.after = after
-        self.outcome = Outcome()
+        self.outcome = Outcome({job.run_id: "committed" for job in jobs if job.run_id in committed})
         self.estimate = Estimate(jobs)
         self.shared = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
         self.numbers = {job.run_id: number for number, job in enumerate(jobs, 1)}
         name = (after.group if after else None) or ""
-        runs = [SweepRun(job.run_id, (arms or {}).get(job.run_id, ""), self._own(job)) for job in jobs]
+        runs = [
+            SweepRun(job.run_id, (arms or {}).get(job.run_id, ""), self._own(job))
+            for job in jobs
+            if job.run_id not in committed
+        ]
         self.notes = SweepNotes(ledger, name, runs)
 
     def end(self, job: Job, state: str, seconds: float | None = None) -> None:

@@ -6,7 +6,7 @@ Any number of processes may work on the same sweep in one ledger: a run belongs 
 import platform
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,6 +33,7 @@ def execute(
     launcher: Sequence[str] = (),
     after: AfterRun | None = None,
     arms: Mapping[str, str] | None = None,
+    committed: Collection[str] = (),
 ) -> Outcome:
     """Run all jobs that are not finished yet, one after the other in this process, or through a launcher.
 
@@ -49,6 +50,7 @@ def execute(
     launcher : overrides that choose a launcher, see `cadc.launchers.launch`; none runs the jobs in this process.
     after : logs each finished run; None logs nothing.
     arms : of an experiment by run id, for who looks at the sweep while it works.
+    committed : ids of the runs that are finished, although the ledger does not have them.
     """
     unique = list({job.run_id: job for job in jobs}.values())
     if launcher and any(asks_for_several(job.settings, None) for job in unique):
@@ -57,7 +59,7 @@ def execute(
             "trainer.devices."
         )
     with Display(len(unique)) as display:
-        progress = Progress(unique, ledger, display, report, after, arms)
+        progress = Progress(unique, ledger, display, report, after, arms, committed)
         sweep = _Sweep(unique, ledger, retry_failed, progress)
         try:
             if launcher:
@@ -102,7 +104,8 @@ class _Sweep:
 
     def _run_fleets(self) -> None:
         """Run what can be trained together; a run that does not end here is left to be run alone."""
-        asking = [job for job in self.jobs if job.settings.fit and int(job.settings.fit.option("fleet")) > 1]
+        left = [job for job in self.jobs if job.run_id not in self.outcome.states]
+        asking = [job for job in left if job.settings.fit and int(job.settings.fit.option("fleet")) > 1]
         if not asking:
             return
         # It imports torch.func, which few sweeps need.
@@ -126,6 +129,8 @@ class _Sweep:
         """Run all jobs through a launcher; runs are reported as they appear in the ledger."""
         left = []
         for job in self.jobs:
+            if job.run_id in self.outcome.states:
+                continue
             if state := final_state(job, self.ledger, self.retry_failed):
                 self.progress.end(job, state)
             else:

@@ -1,6 +1,6 @@
 """Metrics of runs: as recorded, else computed from the scores or ranks that the runs saved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -79,6 +79,18 @@ class MetricValues:
         except DataError as error:
             return str(error).rstrip(".")
         return None
+
+    def runs_to_read(self, records: Iterable[Record], names: Iterable[str]) -> set[str]:
+        """Return the ids of the runs whose saved rows are gone, and that lack a metric that is not kept either."""
+        found = set()
+        wanted = [(name, metric(without_prefix(name))) for name in names if is_metric_column(name)]
+        for record in records:
+            for name, own in wanted:
+                is_own = own.task == record.get("task", "ctr") and not name.startswith(VALIDATION)
+                is_gone = not self.saved.has(record["id"], own.table.file) and (record["id"], name) not in self.kept
+                if is_own and is_gone and value_of(record, name) is None:
+                    found.add(record["id"])
+        return found
 
     @property
     def notes(self) -> list[str]:

@@ -25,16 +25,26 @@ def without_result(settings: Settings, state: str, data: Mapping[str, Any] | Non
     state : what became of it, such as `failed` or `not run`.
     data : name of its data set, as a record has it; None takes the name that its source gives.
     """
+    return planned(settings, signature(settings), data) | {MISSING: state}
+
+
+def planned(settings: Settings, run_id: str, data: Mapping[str, Any] | None = None) -> Record:
+    """Return what is known of a run before it is carried out: what was asked for.
+
+    Parameters
+    ----------
+    settings, run_id : of the run.
+    data : its data set, as a record has it; None takes the name that its source gives.
+    """
     return {
-        "id": signature(settings),
+        "id": run_id,
         "config": dict(settings.config),
         "seed": settings.config["seed"],
         "task": settings.task,
-        "data": {"name": data["name"] if data else _name_of_data(settings)},
+        "data": dict(data or {"name": _name_of_data(settings)}),
         "uses": settings.uses,
         "factor_dim": settings.factor_dim,
         **{part: {} for part in ("metrics", "cost", "bytes", "rows")},
-        MISSING: state,
     }
 
 

@@ -95,8 +95,7 @@ def write_results(
     said = verdict_lines(experiment.references, rows, table, compared)
     table.attrs["verdicts"] = said
     table.attrs["seen"] = seen_lines(experiment.references, rows, table, compared)
-    runs = [(arm, record) for arm, record in runs if MISSING not in record]
-    records = {record["id"]: record for _, record in runs}
+    records = {record["id"]: record for _, record in runs if MISSING not in record}
     provenance = provenance_of(experiment, command) | {"runs": _ids_by_arm(runs)}
     if experiment.choose is not None:
         provenance["choose"] = asdict(experiment.choose)
@@ -143,8 +142,9 @@ def write_results(
 
 
 def _ids_by_arm(runs: Sequence[tuple[str, Record]]) -> dict[str, list[str]]:
+    """Return the ids of runs with a result by arm; an arm without any has none."""
     ids: dict[str, list[str]] = {}
     for arm, record in runs:
-        if record["id"] not in ids.setdefault(arm, []):
+        if record["id"] not in ids.setdefault(arm, []) and MISSING not in record:
             ids[arm].append(record["id"])
     return ids

@@ -114,8 +114,17 @@ def compare_choice(
     It is the only comparison of each metric, so p values are not adjusted for other points of the table. None if the
     reference itself was chosen, or nothing can be compared.
     """
-    wanted = [rows[place] for both in choice.chosen.values() if both[0] != both[1] for place in both]
+    wanted = _compared(choice, rows)
     return compare_points(how.references, wanted, ledger, committed, FILE) if wanted else None
+
+
+def chosen_points(how: Choosing, rows: Sequence[Point]) -> list[Point]:
+    """Return the points that `compare_choice` compares: those that are chosen, and their references."""
+    return _compared(choose(how, rows), rows)
+
+
+def _compared(choice: Choice, rows: Sequence[Point]) -> list[Point]:
+    return [rows[place] for both in choice.chosen.values() if both[0] != both[1] for place in both]
 
 
 def add_choice(

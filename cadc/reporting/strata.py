@@ -44,21 +44,88 @@ def strata(
     strata : a line for each row, kind of stratum and stratum; None if no run has users or items.
     """
     metrics = _of_one_file(metrics)
-    columns = [*SHOWN, *(f"{name}_{kind}" for name in metrics for kind in ("mean", "ci")), "runs"]
     if not metrics:
         return None
-    saved = SavedRows(ledger)
-    file = comparable_metric(metrics[0]).table.file
-    runs = digest([metrics, [[record["id"] for record in row.results] for row in rows]])
-    if not all(saved.has(record["id"], file) for row in rows for record in row.results):
-        return _kept(columns, runs, committed)
-    lines = []
+    saved, file = SavedRows(ledger), comparable_metric(metrics[0]).table.file
+    kept = _Kept(metrics, rows, saved, committed)
+    if kept.whole is not None:
+        return _typed(kept.whole)
+    lines: list[dict[Any, Any]] = []
     for row, name in zip(rows, names_of(rows), strict=True):
+        runs = _runs(metrics, row)
+        if not kept.has_rows(row):
+            lines += kept.lines(row)
+            continue
         parts = [part for record in row.results for part in _of_run(saved.read(record, file), record, metrics)]
         if parts:
             means = _means(row, pd.concat(parts, ignore_index=True), metrics)
             lines += [line | {"arm": name, "runs": runs} for line in means]
-    return _typed(pd.DataFrame(lines, columns=columns)) if lines else None
+    return _typed(pd.DataFrame(lines, columns=_columns(metrics))) if lines else None
+
+
+def runs_to_read(
+    rows: Sequence[Point], metrics: Sequence[str], ledger: Ledger | None, committed: Sequence[Path]
+) -> set[str]:
+    """Return the ids of the runs whose saved rows `strata` lacks, of points that no kept strata are of.
+
+    None are needed where no results have strata, as those of logs without users or items.
+    """
+    metrics = _of_one_file(metrics)
+    if not metrics or not any((folder / FILE).exists() for folder in committed):
+        return set()
+    kept = _Kept(metrics, rows, SavedRows(ledger), committed)
+    if kept.whole is not None:
+        return set()
+    left = [row for row in rows if not kept.has_rows(row) and not kept.lines(row)]
+    return {record["id"] for row in left for record in row.results if not kept.has(record)}
+
+
+class _Kept:
+    """Strata that are kept beside results, of the points whose saved rows are gone.
+
+    Parameters
+    ----------
+    metrics, rows : of the table.
+    saved : rows that runs saved.
+    committed : folders of results.
+    """
+
+    def __init__(
+        self, metrics: Sequence[str], rows: Sequence[Point], saved: SavedRows, committed: Sequence[Path]
+    ) -> None:
+        self.metrics, self.saved = metrics, saved
+        self.file = comparable_metric(metrics[0]).table.file
+        paths = [] if all(map(self.has_rows, rows)) else [folder / FILE for folder in committed]
+        frames = [read_kept(path, _columns(metrics), ["runs", "stratum"]) for path in paths]
+        # Strata of earlier versions have one hash of all points of a table.
+        whole = digest([metrics, [[record["id"] for record in row.results] for row in rows]])
+        self.whole = next((frame for frame in frames if frame is not None and set(frame["runs"]) == {whole}), None)
+        """Strata of all points together; None where none are kept."""
+        self._lines: dict[str, list[dict[Any, Any]]] = {}
+        for frame in frames:
+            for runs, own in frame.groupby("runs", sort=False) if frame is not None else ():
+                self._lines.setdefault(str(runs), own.to_dict("records"))
+
+    def has(self, record: Record) -> bool:
+        """Tell whether the rows of a run are in the ledger."""
+        return self.saved.has(record["id"], self.file)
+
+    def has_rows(self, row: Point) -> bool:
+        """Tell whether the rows of all runs of a point are in the ledger."""
+        return all(map(self.has, row.results))
+
+    def lines(self, row: Point) -> list[dict[Any, Any]]:
+        """Return the strata of a point; none where none are kept."""
+        return self._lines.get(_runs(self.metrics, row), [])
+
+
+def _runs(metrics: Sequence[str], row: Point) -> str:
+    """Return a hash of the runs of a point."""
+    return digest([metrics, [record["id"] for record in row.results]])
+
+
+def _columns(metrics: Sequence[str]) -> list[str]:
+    return [*SHOWN, *(f"{name}_{kind}" for name in metrics for kind in ("mean", "ci")), "runs"]
 
 
 def _of_one_file(metrics: Sequence[str]) -> list[str]:
@@ -104,14 +171,6 @@ def _means(row: Point, found: pd.DataFrame, metrics: Sequence[str]) -> Iterator[
                 half = (interval.high - interval.low) / 2
                 line |= {f"{metric}_mean": round(interval.mean, 6), f"{metric}_ci": round(half, 6)}
         yield line
-
-
-def _kept(columns: list[str], runs: str, committed: Sequence[Path]) -> pd.DataFrame | None:
-    for folder in committed:
-        frame = read_kept(folder / FILE, columns, ["runs", "stratum"])
-        if frame is not None and set(frame["runs"]) == {runs}:
-            return _typed(frame)
-    return None
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

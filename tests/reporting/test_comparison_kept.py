@@ -51,15 +51,35 @@ def test_a_kept_comparison_serves_where_scores_are_gone(table):
     assert compare_points([Reference("random", 1.0)], table.points, None, [table.folder]) is not None
 
 
-@pytest.mark.parametrize("change", ["metric", "margin", "reference", "runs"])
+@pytest.mark.parametrize("change", ["metric", "margin", "reference"])
 def test_a_kept_comparison_of_anything_else_does_not_serve(table, capsys, change):
     keep(table, table.compare("random", 1.0))
     without_scores(table)
     other = {"metric": "logloss"} if change == "metric" else {"margin": 0.01} if change == "margin" else {}
-    if change == "runs":
-        table.points[2].records[0]["id"] = "another"
     assert table.compare("random", 0.1 if change == "reference" else 1.0, **other) is None
     assert "scores.parquet of 15 of 15 runs is not in" in capsys.readouterr().err
+
+
+def test_lines_of_the_same_runs_serve_beside_one_of_other_runs(table, capsys):
+    comparison = table.compare("random", 1.0)
+    keep(table, comparison)
+    without_scores(table)
+    table.points[2].records[0]["id"] = "another"
+    found = table.compare("random", 1.0)
+    said = "is left out for 1 of 4 rows: scores.parquet of 6 of 6 runs is not in"
+    assert said in capsys.readouterr().err
+    alone = ["difference", "standard_error", "low_95", "high_95", "p", "p_margin", "delong_se"]
+    others = [0, 1, 3, 4]
+    pd.testing.assert_frame_equal(found.loc[others, alone], comparison.loc[others, alone], check_exact=True)
+    assert found.loc[2, alone].isna().all() and pd.isna(found.loc[2, "verdict"])
+
+
+def test_kept_lines_and_computed_ones_are_judged_as_one_family(table):
+    comparison = table.compare("random", 1.0)
+    keep(table, comparison)
+    for record in table.points[3].records:
+        (table.ledger.path(record["id"]) / "scores.parquet").unlink()
+    pd.testing.assert_frame_equal(table.compare("random", 1.0), comparison, check_exact=True)
 
 
 def test_a_kept_file_that_is_none_is_a_sentence(table):

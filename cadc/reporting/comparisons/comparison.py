@@ -1,6 +1,7 @@
 """Comparison of every point of a table with the references of the experiment, from the rows that runs saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,15 +17,14 @@ from cadc.evaluation.statistics.verdict import EQUAL
 from cadc.experiment import Reference
 from cadc.ledger.store import Ledger, Record
 from cadc.provenance.fingerprint import digest
-from cadc.reporting.comparisons.kept import COLUMNS, FILE, judged, kept_comparison, typed
+from cadc.reporting.comparisons.kept import COLUMNS, FILE, judged, kept_lines, typed
 from cadc.reporting.pairs import counterpart, pairs
 from cadc.reporting.points import Point, names_of
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.streams.comparison import compared_by_segment
-from cadc.terminal.progress import say
+from cadc.terminal.progress import Report, say
 
 Pair: TypeAlias = tuple[Record, Record]
-Wanted: TypeAlias = tuple[Reference, Point, list[Pair]]
 
 
 def compare_points(
@@ -36,10 +36,10 @@ def compare_points(
 ) -> pd.DataFrame | None:
     """Return the comparison of every row of a table with every reference, or None if there is none.
 
-    It is computed from the scores and ranks in the ledger, means over segments from the records. If scores are gone, as
-    on a clone with records only, it is read from a comparison of the same runs that is kept beside results. The reason
-    for leaving a reference out is printed on standard error. Points are compared within their data set; the comparisons
-    with one reference are one family for Holm's correction.
+    It is computed from the scores and ranks in the ledger, means over segments from the records. Where scores are gone,
+    as on a clone with records only, a line is read from a comparison of the same runs that is kept beside results. The
+    reason for leaving a reference or lines of it out is printed on standard error. Points are compared within their
+    data set; the comparisons with one reference are one family for Holm's correction.
 
     Parameters
     ----------
@@ -59,49 +59,106 @@ def compare_points(
     DataError : if paired runs were tested on different rows, or a metric is undefined.
     CadcError : if a file of saved rows is not the one that its record names.
     """
-    saved = SavedRows(ledger)
-    names = names_of(rows)
+    saved, memory = SavedRows(ledger), Memory()
+    wanted = _wanted(references, rows, say)
+    kept = _kept(wanted, saved, committed, file)
     lines: list[dict[str, Any]] = []
-    wanted: list[Wanted] = []
+    for reference, own in wanted.items():
+        missing = [line for line in own if not line.can_be_had(saved, kept)]
+        compared = [line for line in own if line.both and line not in missing]
+        if missing:
+            _print_incomplete(reference, missing, missing + compared, saved)
+        if compared or not missing:
+            lines += [line.known | ({} if line in missing else line.found(saved, kept, memory)) for line in own]
+    return typed(judged(pd.DataFrame(lines, columns=COLUMNS))) if lines else None
+
+
+def runs_to_read(
+    references: Sequence[Reference],
+    rows: Sequence[Point],
+    ledger: Ledger | None,
+    committed: Sequence[Path] = (),
+    file: str = FILE,
+) -> set[str]:
+    """Return the ids of the runs whose saved rows `compare_points` lacks, of lines that no kept comparison has.
+
+    Runs may be stood for by what is known of them before they are carried out.
+    """
+    saved, wanted = SavedRows(ledger), _wanted(references, rows)
+    kept = _kept(wanted, saved, committed, file)
+    lines = (line for own in wanted.values() for line in own)
+    return {run_id for line in lines if not line.can_be_had(saved, kept) for run_id in line.lacking(saved)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A point of a table that meets its reference.
+
+    Parameters
+    ----------
+    reference : that it is compared with.
+    row : the point.
+    both : paired runs of the point and of its counterpart; none where it is not compared.
+    known : columns that need no computation.
+    """
+
+    reference: Reference
+    row: Point
+    both: list[Pair]
+    known: dict[str, Any]
+
+    @property
+    def needed(self) -> list[tuple[str, str]]:
+        """Run and file of all saved rows that it is computed from."""
+        if self.reference.metric.startswith(SEGMENTS):
+            return []  # records hold it
+        file = metric(self.reference.metric).table.file
+        return [(record["id"], file) for pair in self.both for record in pair]
+
+    def lacking(self, saved: SavedRows) -> list[str]:
+        """Return the ids of the runs whose rows are not in the ledger."""
+        return [run_id for run_id, file in self.needed if not saved.has(run_id, file)]
+
+    def can_be_had(self, saved: SavedRows, kept: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Tell whether the ledger has all rows that it is computed from, or results have what came out."""
+        return self.known["runs"] in kept or not self.lacking(saved)
+
+    def found(self, saved: SavedRows, kept: Mapping[str, Mapping[str, Any]], memory: Memory) -> Mapping[str, Any]:
+        """Return the columns that are computed from saved rows, or that were."""
+        if not self.both:
+            return {}
+        if self.lacking(saved):
+            return kept[self.known["runs"]]
+        return _compared(self.reference, self.row, self.both, saved, memory)
+
+
+def _wanted(
+    references: Sequence[Reference], rows: Sequence[Point], report: Report | None = None
+) -> dict[Reference, list[_Line]]:
+    """Return the lines of each reference that has a counterpart among the points of a table, one for each point.
+
+    Parameters
+    ----------
+    references, rows : see `compare_points`.
+    report : takes the reason why a reference is left out; None takes none.
+    """
+    names = names_of(rows)
+    found: dict[Reference, list[_Line]] = {}
     for reference in references:
         others = [counterpart(reference, row, rows) for row in rows]
-        if not any(others):
-            _print_left_out(reference, "it is not in this table")
+        why = "it is not in this table" if not any(others) else None
+        if why is None and all(other is None or other is row for row, other in zip(rows, others, strict=True)):
+            why = "no other row of this table has a counterpart among its points"
+        if why is not None:
+            if report is not None:
+                report(_left_out(reference, why))
             continue
-        if all(other is None or other is row for row, other in zip(rows, others, strict=True)):
-            _print_left_out(reference, "no other row of this table has a counterpart among its points")
-            continue
+        found[reference] = []
         for row, other, name in zip(rows, others, names, strict=True):
             both = pairs(row, other) if other and other is not row else []
-            lines.append(_known(reference, row, other, both) | {"arm": name})
-            wanted.append((reference, row, both))
-    if not lines:
-        return None
-    needed = dict.fromkeys(_needed(wanted))
-    missing = [run_id for run_id, file in needed if not saved.has(run_id, file)]
-    if missing or (needed and ledger is None):
-        kept = _kept(lines, committed, file)
-        there = set() if kept is None else set(kept["family"])
-        files = " and ".join(sorted({file for _, file in needed}))
-        for reference in dict.fromkeys(reference for reference, _, _ in wanted):
-            if reference.family not in there:
-                _print_left_out(reference, f"{files} of {len(missing)} of {len(needed)} runs is not in {saved.place}")
-        return kept
-    memory: Memory = {}
-    for line, (reference, row, both) in zip(lines, wanted, strict=True):
-        if both:
-            line |= _compared(reference, row, both, saved, memory)
-    frame = pd.DataFrame(lines, columns=COLUMNS)
-    return typed(judged(frame))
-
-
-def _needed(wanted: Sequence[Wanted]) -> Iterator[tuple[str, str]]:
-    """Yield run and file of everything that is compared."""
-    for reference, _, both in wanted:
-        if reference.metric.startswith(SEGMENTS):
-            continue  # records hold it
-        file = metric(reference.metric).table.file
-        yield from ((record["id"], file) for pair in both for record in pair)
+            known = _known(reference, row, other, both) | {"arm": name}
+            found[reference].append(_Line(reference, row, both, known))
+    return found
 
 
 def _known(reference: Reference, row: Point, other: Point | None, both: Sequence[Pair]) -> dict[str, Any]:
@@ -162,23 +219,25 @@ def _delong(arms: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> flo
     return float(np.sqrt(np.mean(squares)))
 
 
-def _kept(lines: Sequence[dict[str, Any]], committed: Sequence[Path], file: str) -> pd.DataFrame | None:
-    """Return what is kept beside results of comparisons of the same runs: references that are all there."""
-    runs: dict[str, list[str]] = {}
-    for line in lines:
-        runs.setdefault(line["family"], []).append(line["runs"])
-    for folder in committed:
-        frame = kept_comparison(folder / file)
-        if frame is None:
-            continue
-        families = dict(tuple(frame.groupby("family", sort=False)))
-        same = [
-            families[name] for name, own in runs.items() if name in families and list(families[name]["runs"]) == own
-        ]
-        if same:
-            return typed(pd.concat(same, ignore_index=True))
-    return None
+def _kept(
+    wanted: Mapping[Reference, Sequence[_Line]], saved: SavedRows, committed: Sequence[Path], file: str
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is kept beside results; it is read where saved rows are gone alone."""
+    if any(line.lacking(saved) for own in wanted.values() for line in own):
+        return kept_lines(folder / file for folder in committed)
+    return {}
 
 
-def _print_left_out(reference: Reference, reason: str) -> None:
-    say(f"the comparison with {reference} is left out: {reason}")
+def _print_incomplete(
+    reference: Reference, missing: Sequence[_Line], compared: Sequence[_Line], saved: SavedRows
+) -> None:
+    """Print that lines of a reference are left out, since saved rows are gone."""
+    lacking = {run_id for line in missing for run_id in line.lacking(saved)}
+    needed = {run_id for line in missing for run_id, _ in line.needed}
+    some = f" for {len(missing)} of {len(compared)} rows" if len(missing) < len(compared) else ""
+    why = f"{missing[0].needed[0][1]} of {len(lacking)} of {len(needed)} runs is not in {saved.place}"
+    say(_left_out(reference, why, some))
+
+
+def _left_out(reference: Reference, reason: str, some: str = "") -> str:
+    return f"the comparison with {reference} is left out{some}: {reason}"

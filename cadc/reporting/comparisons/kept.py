@@ -1,6 +1,8 @@
 """The comparison that lies beside a table: its columns, its verdicts by the rules of today, and how it is read."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -78,6 +80,45 @@ def kept_comparison(path: Path) -> pd.DataFrame | None:
         frame = frame.assign(low_95=frame["low"], high_95=frame["high"])
         frame.loc[is_equal, "verdict"] = EQUAL
     return typed(judged(frame))
+
+
+ALONE = (
+    "seeds",
+    "unit",
+    "n_units",
+    "difference",
+    "standard_error",
+    "degrees_of_freedom",
+    "low_95",
+    "high_95",
+    "p",
+    "p_margin",
+    "share",
+    "share_low",
+    "share_high",
+    "delong_se",
+)
+"""Columns of a line that do not depend on other lines of its family."""
+
+
+def kept_lines(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Return, by the hash of the runs that they compare, what comparisons beside results say of each line alone.
+
+    Parameters
+    ----------
+    paths : of the comparisons, which may be missing; the first that has a line counts.
+
+    Raises
+    ------
+    CadcError : if a file is not a comparison, or was changed.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for frame in filter(lambda frame: frame is not None, map(kept_comparison, paths)):
+        compared = frame[frame["p"].notna()]
+        for runs, line in zip(compared["runs"], compared.to_dict("records"), strict=True):
+            is_equal = {"verdict": EQUAL if line["verdict"] == EQUAL else None}
+            found.setdefault(runs, {name: line[name] for name in ALONE} | is_equal)
+    return found
 
 
 def judged(comparison: pd.DataFrame) -> pd.DataFrame:

@@ -115,8 +115,9 @@ def test_a_report_of_a_part_of_the_runs_says_which_cells_are_missing(finished, m
     assert table["auc_mean"][5:].tolist() == whole["auc_mean"][5:].tolist()
     committed = cadc("report", "tiny", "--commit")
     assert committed.status == 1
-    assert "9 of 14 runs have no result, and results/tiny is for whole tables" in committed.err
-    assert sorted(path.name for path in Path("results/tiny").iterdir()) == ["records.jsonl"]
+    assert committed.err.splitlines()[-1] == "cadc: 9 of 14 runs have no result; written to results/tiny."
+    assert sorted(Path("results/tiny/records.jsonl").read_text().splitlines(keepends=True)) == sorted(controls[1:])
+    assert cadc("ledger", "verify", "results/tiny").status == 0
     assert "MF alone, seed 0 (missing)." in Path("outputs/tiny/table.md").read_text()
 
 
