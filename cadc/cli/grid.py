@@ -35,6 +35,25 @@ def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def require_one_or_all(arguments: argparse.Namespace) -> None:
+    """Raise a UsageError unless one experiment was named, or --all given without what belongs to one.
+
+    With --all, the first override stands where the name of an experiment would.
+    """
+    if not arguments.all:
+        if arguments.name is None:
+            raise UsageError("no experiment was given; name one, or give --all.")
+        return
+    if arguments.name is not None:
+        if "=" not in arguments.name:
+            raise UsageError(f"--all and {arguments.name} were both given; give one of the two.")
+        arguments.overrides, arguments.name = [arguments.name, *arguments.overrides], None
+    if arguments.output:
+        raise UsageError("--output and --all were both given; leave --output out: results go to results and outputs.")
+    if arguments.arm:
+        raise UsageError("--arm and --all were both given; leave one of the two out.")
+
+
 def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], str]) -> int:
     """Call a function for the named experiment, or with --all for all, even if some fail; return the exit status.
 
@@ -43,19 +62,10 @@ def for_each(arguments: argparse.Namespace, do: Callable[[argparse.Namespace], s
     arguments : of the command.
     do : takes the arguments with the name of one experiment; returns a line about the result.
     """
-    if arguments.all and arguments.name is not None:
-        if "=" not in arguments.name:
-            raise UsageError(f"--all and {arguments.name} were both given; give one of the two.")
-        arguments.overrides, arguments.name = [arguments.name, *arguments.overrides], None
+    require_one_or_all(arguments)
     if not arguments.all:
-        if arguments.name is None:
-            raise UsageError("no experiment was given; name one, or give --all.")
         show(do(arguments))
         return 0
-    if arguments.output:
-        raise UsageError("--output and --all were both given; leave --output out: results go to results and outputs.")
-    if arguments.arm:
-        raise UsageError("--arm and --all were both given; leave one of the two out.")
     from cadc.experiment import names
 
     results: dict[str, str] = {}

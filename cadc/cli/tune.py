@@ -76,7 +76,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _count(overrides: Sequence[str]) -> int:
     """Print what a study would search and take; nothing is prepared or begun."""
-    from cadc.execution.forecast import duration, forecast_run
+    from cadc.execution.forecast import duration
+    from cadc.execution.forecasts import Forecasts
     from cadc.ledger import Ledger
     from cadc.tuning.compose import check_space, compose_tuning
     from cadc.tuning.space import searched
@@ -87,7 +88,7 @@ def _count(overrides: Sequence[str]) -> int:
     n_runs = tuning.trials * tuning.repeats
     repeats = f" of {tuning.repeats} runs each" if tuning.repeats > 1 else ""
     show(f"at most {tuning.trials} trials{repeats}, those of earlier starts included")
-    one, basis = forecast_run(base, Ledger())
+    one, basis = Forecasts(Ledger()).of_run(base)
     if one is None:
         show("time: unknown, since no record of runs like these was found; the first trial tells")
         return 0

@@ -1,129 +1,137 @@
-"""What a grid would take: which of its runs are finished, and the time of the others, from records. No data is read."""
+"""What a grid would take: its finished runs, and the time of the others."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from cadc.errors import CadcError
-from cadc.execution.recorded_costs import LIKENESS, RecordedCosts, with_settings
-from cadc.experiment import Cell
-from cadc.ledger.identity import run_code, signature
-from cadc.ledger.store import Ledger, Record
-from cadc.paths import results_dir
-from cadc.pipeline.settings import Settings
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.execution.recorded_costs import LIKENESS, Cost, seconds_of_stages
 from cadc.terminal.counted import counted
 
 
-@dataclass(frozen=True)
+@dataclass
+class ArmForecast:
+    """What an arm would take.
+
+    Parameters
+    ----------
+    runs, finished : number of all its runs, and of those that are finished in the ledger or by records in results.
+    seconds : of the runs that are left, without the stages that runs share, as far as records tell.
+    unknown : number of the runs that are left of whose data there is no record.
+    """
+
+    runs: int = 0
+    finished: int = 0
+    seconds: float = 0.0
+    unknown: int = 0
+
+    @property
+    def left(self) -> int:
+        """Number of runs that are not finished."""
+        return self.runs - self.finished
+
+
+@dataclass
 class Forecast:
     """What a grid would take.
 
     Parameters
     ----------
-    arms : number of runs by arm.
-    finished : number of finished runs by arm.
-    seconds : of the runs that are left, by arm, without the stages that they share; None where nothing is known.
-    shared_seconds : of the stages that runs share.
+    arms : by name.
+    costs : of the records that times rest on.
     bases : number of runs that are left by what their time rests on.
-    places : where the records are.
-    machines : processors that the records name.
+    without_record : names of data sets that no record has read.
+    again : number of runs with committed records whose scores are needed, so that they are carried out again.
     """
 
-    arms: Mapping[str, int]
-    finished: Mapping[str, int]
-    seconds: Mapping[str, float | None]
-    shared_seconds: float
-    bases: Mapping[str, int]
-    places: Sequence[str]
-    machines: Sequence[str]
+    arms: dict[str, ArmForecast]
+    costs: set[Cost] = field(default_factory=set)
+    bases: Counter[str] = field(default_factory=Counter)
+    without_record: dict[str, None] = field(default_factory=dict)
+    again: int = 0
 
     @property
-    def n_left(self) -> int:
+    def runs(self) -> int:
+        """Number of runs."""
+        return sum(arm.runs for arm in self.arms.values())
+
+    @property
+    def left(self) -> int:
         """Number of runs that are not finished."""
-        return sum(self.arms.values()) - sum(self.finished.values())
+        return sum(arm.left for arm in self.arms.values())
 
     @property
-    def total_seconds(self) -> float | None:
-        """Seconds of all runs that are left, one after the other; None where nothing is known of some."""
-        if not self.n_left:
-            return 0.0
-        known = [seconds for seconds in self.seconds.values() if seconds is not None]
-        return None if len(known) < len(self.seconds) else sum(known) + self.shared_seconds
+    def unknown(self) -> int:
+        """Number of runs whose time is not known."""
+        return sum(arm.unknown for arm in self.arms.values())
+
+    @property
+    def shared_seconds(self) -> float:
+        """Seconds of the stages that runs share."""
+        return seconds_of_stages(self.costs)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the runs that are left, one after the other, as far as records tell."""
+        return sum(arm.seconds for arm in self.arms.values()) + self.shared_seconds
+
+    def time(self) -> str:
+        """Return the time of the runs that are left, as text."""
+        if not self.left:
+            return "none"
+        if self.unknown == self.left:
+            return "unknown"
+        known = f"about {duration(self.seconds)}"
+        return f"{known} without {counted(self.unknown, 'run')} of unknown time" if self.unknown else known
 
     def summary(self) -> list[str]:
         """Return lines that say how many runs are left, how long they would take, and what that rests on."""
-        n_runs, n_arms = sum(self.arms.values()), len(self.arms)
         lines = [
-            f"{counted(n_runs, 'run')} of {counted(n_arms, 'arm')}: {sum(self.finished.values())} "
-            f"finished, {self.n_left} to run"
+            f"{counted(self.runs, 'run')} of {counted(len(self.arms), 'arm')}: {self.runs - self.left} finished, "
+            f"{self.left} to run"
         ]
-        if self.n_left and self.total_seconds is None:
-            lines.append("time: unknown, since no record of runs like these was found; finished runs tell")
-        elif self.n_left:
-            lines += [f"time: about {duration(self.total_seconds or 0.0)}, one after the other in one process"]
-            lines += self.basis()
+        if self.again:
+            lines.append(
+                f"{self.again} of these have committed records, but comparisons or strata need their scores, which are "
+                "neither in the ledger nor kept as results"
+            )
+        if self.unknown:
+            lines.append(self.lack())
+        if self.left > self.unknown:
+            lines.append(f"time: {self.time()}, one after the other in one process")
+            rest = [f"{self.bases[likeness]} {likeness}" for likeness in LIKENESS if likeness in self.bases]
+            lines.append(f"{sources(self.costs)}: {', '.join(rest)}")
         return lines
 
-    def basis(self) -> list[str]:
-        """Return a line that says what the time rests on; none where nothing is known."""
-        rest = [f"{self.bases[likeness]} {likeness}" for likeness in LIKENESS if likeness in self.bases]
-        return [f"{_sources(self.places, self.machines)}: {', '.join(rest)}"] if rest else []
+    def lack(self) -> str:
+        """Return a line that says for which data there are no records."""
+        how_many = "" if self.unknown == self.left else f" for {counted(self.unknown, 'run')}"
+        data = " or ".join(self.without_record)
+        return f"time: unknown{how_many}, since no record of runs on {data} was found; finished runs tell"
 
 
-def forecast(cells: Sequence[Cell], ledger: Ledger, experiment: str | None = None) -> Forecast:
-    """Say what the runs of a grid would take.
-
-    A run counts as finished if the ledger has one of the same configuration and code; whether the data has changed
-    since is seen when it is asked for. Its time is that of other runs of its arm, or else of those that are most like
-    it: in the ledger and in the results of the experiment, or of all experiments if it has none.
+def merged(forecasts: Mapping[str, Forecast]) -> Forecast:
+    """Return the forecast of several grids together, whose stages in common count once.
 
     Parameters
     ----------
-    cells : the runs.
-    ledger : where they would be looked up.
-    experiment : its name; None for runs of none.
+    forecasts : by experiment.
     """
-    runs = {
-        signature(settings): (cell.arm, settings) for cell in cells for settings in [Settings.compose(cell.overrides)]
-    }
-    records = [(record, str(ledger.folder)) for record in _finished(ledger)]
-    done = {(signature(settings), record["code"]["hash"]) for record, settings in with_settings(records) if settings}
-    costs = RecordedCosts([*records, *_committed(experiment)])
-    arms = Counter(arm for arm, _ in runs.values())
-    finished = dict.fromkeys(arms, 0)
-    seconds: dict[str, float | None] = dict.fromkeys(arms, 0.0)
-    bases: Counter[str] = Counter()
-    for name, (arm, settings) in runs.items():
-        if (name, run_code(settings)) in done:
-            finished[arm] += 1
-            continue
-        own, basis = costs.expected(settings)
-        so_far = seconds[arm]
-        seconds[arm] = None if own is None or so_far is None else so_far + own
-        bases[basis] += 1
-    return Forecast(arms, finished, seconds, costs.shared_seconds, bases, sorted(costs.places), sorted(costs.machines))
+    found = Forecast({})
+    for name, one in forecasts.items():
+        found.arms |= {f"{name} {arm}": own for arm, own in one.arms.items()}
+        found.costs |= one.costs
+        found.bases += one.bases
+        found.without_record |= one.without_record
+        found.again += one.again
+    return found
 
 
-def forecast_run(overrides: Sequence[str], ledger: Ledger) -> tuple[float | None, str]:
-    """Return the seconds that a run would take, and what they rest on; None where nothing is known.
-
-    Parameters
-    ----------
-    overrides : of the run.
-    ledger : whose records count, beside those of all results.
-    """
-    costs = RecordedCosts([*((record, str(ledger.folder)) for record in _finished(ledger)), *_committed(None)])
-    seconds, likeness = costs.expected(Settings.compose(overrides))
-    return seconds, f"{_sources(sorted(costs.places), sorted(costs.machines))}: {likeness}"
-
-
-def _sources(places: Sequence[str], machines: Sequence[str]) -> str:
+def sources(costs: Iterable[Cost]) -> str:
     """Return the words for where records are from: folders, and processors."""
+    costs = list(costs)
+    places = sorted({cost.place for cost in costs})
     listed = " and ".join(places) if len(places) < 4 else f"{len(places)} folders, such as {places[0]}"
-    return f"as records in {listed} took on {', '.join(machines)}"
+    return f"as records in {listed} took on {', '.join(sorted({cost.cpu for cost in costs}))}"
 
 
 def duration(seconds: float) -> str:
@@ -136,24 +144,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def _finished(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the records of finished runs; damaged ones say nothing."""
-    found = []
-    for run_id, status in ledger.statuses().items():
-        if status == "finished":
-            try:
-                found.append(ledger.record(run_id))
-            except CadcError:
-                continue
-    return found
-
-
-def _committed(experiment: str | None) -> list[tuple[Record, str]]:
-    """Return the records of results, those of the experiment if it has some."""
-    folders = {path.parent.name: path.parent for path in results_dir().glob(f"*/{RECORDS}")}
-    local = Path("results")
-    folders |= {path.parent.name: path.parent for path in local.glob(f"*/{RECORDS}")}
-    own = [folders[experiment]] if experiment in folders else list(folders.values())
-    return [(record, f"results/{folder.name}") for folder in own for record in committed_records(folder)]

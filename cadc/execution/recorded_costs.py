@@ -1,7 +1,8 @@
 """Seconds that a run would take, from the records of those that are most like it."""
 
-from collections.abc import Iterable, Sequence
-from statistics import fmean
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from cadc.configuration.nested import part
 from cadc.errors import UsageError
@@ -21,51 +22,57 @@ LIKENESS = (
 )
 """What the time of a run rests on, the closest first."""
 
+Stages: TypeAlias = frozenset[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a recorded run took.
+
+    Parameters
+    ----------
+    place : where its record was found.
+    cpu : processor that it names.
+    seconds : without the stages that runs share.
+    stages : that runs may share, told apart by their seconds.
+    """
+
+    place: str
+    cpu: str
+    seconds: float
+    stages: Stages
+
 
 class RecordedCosts:
-    """Seconds of recorded runs, by how much they are like a run.
+    """Costs of recorded runs, by how much they are like a run.
 
     Parameters
     ----------
     records : each with the place where it was found.
     """
 
-    def __init__(self, records: Sequence[tuple[Record, str]]) -> None:
-        self.seconds: dict[object, list[float]] = {}
-        self.shared: dict[object, set[tuple[str, float]]] = {}
-        self.origins: dict[object, set[tuple[str, str]]] = {}
-        self.used: set[object] = set()
-        for (record, place), (_, settings) in zip(records, with_settings(records), strict=True):
+    def __init__(self, records: Iterable[tuple[Record, str]]) -> None:
+        self._by_key: dict[object, list[Cost]] = {}
+        for (record, place), settings in with_settings(records):
             if settings is None:
                 continue
             cpu = str(part(record, "environment").get("cpu") or "a processor without a name")
+            cost = Cost(place, cpu, own_seconds(record), _stages(record))
             for key in _keys(settings):
-                self.seconds.setdefault(key, []).append(own_seconds(record))
-                self.shared.setdefault(key, set()).update(_stages(record))
-                self.origins.setdefault(key, set()).add((place, cpu))
+                self._by_key.setdefault(key, []).append(cost)
 
-    def expected(self, settings: Settings) -> tuple[float | None, str]:
-        """Return the seconds that a run would take without the stages that it shares, and what they rest on."""
+    def like(self, settings: Settings, first: Collection[str] = ()) -> tuple[list[Cost], str | None]:
+        """Return the costs of the runs that are most like a run, and how much they are; none where nothing is known.
+
+        Parameters
+        ----------
+        settings : of the run.
+        first : places whose records count before those of others that are as much like it.
+        """
         for key, basis in zip(_keys(settings), LIKENESS, strict=True):
-            if key in self.seconds:
-                self.used.add(key)
-                return fmean(self.seconds[key]), basis
-        return None, "unknown"
-
-    @property
-    def shared_seconds(self) -> float:
-        """Seconds of the stages that the runs share."""
-        return sum(seconds for _, seconds in {stage for key in self.used for stage in self.shared[key]})
-
-    @property
-    def places(self) -> set[str]:
-        """Folders of the records that were used."""
-        return {place for key in self.used for place, _ in self.origins[key]}
-
-    @property
-    def machines(self) -> set[str]:
-        """Processors of the records that were used."""
-        return {cpu for key in self.used for _, cpu in self.origins[key]}
+            if costs := self._by_key.get(key):
+                return [cost for cost in costs if cost.place in first] or costs, basis
+        return [], None
 
 
 def _keys(settings: Settings) -> list[object]:
@@ -78,6 +85,11 @@ def _keys(settings: Settings) -> list[object]:
     return [arm_signature(settings), str((data, rate, options, views)), (data, choices.get("model"), rate), data]
 
 
+def seconds_of_stages(costs: Iterable[Cost]) -> float:
+    """Return the seconds of the stages that runs share, each once."""
+    return sum(seconds for _, seconds in {stage for cost in costs for stage in cost.stages})
+
+
 def seconds_of_sweep(records: Iterable[Record]) -> float:
     """Return the seconds of recorded runs one after the other, each stage that they share once."""
     kept = list(records)
@@ -85,17 +97,17 @@ def seconds_of_sweep(records: Iterable[Record]) -> float:
     return sum(map(own_seconds, kept)) + sum(seconds for _, seconds in stages)
 
 
-def _stages(record: Record) -> set[tuple[str, float]]:
+def _stages(record: Record) -> Stages:
     """Return the stages of a run that other runs may share, told apart by their seconds."""
-    return {(stage, float(part(record, "cost").get(stage) or 0.0)) for stage in SHARED}
+    return frozenset((stage, float(part(record, "cost").get(stage) or 0.0)) for stage in SHARED)
 
 
-def with_settings(records: Iterable[tuple[Record, str]]) -> list[tuple[Record, Settings | None]]:
-    """Return each record with its settings; None for a run of components that are no longer installed."""
-    found: list[tuple[Record, Settings | None]] = []
-    for record, _ in records:
+def with_settings(records: Iterable[tuple[Record, str]]) -> list[tuple[tuple[Record, str], Settings | None]]:
+    """Return each record and its place with its settings; None for a run of components that are no longer installed."""
+    found: list[tuple[tuple[Record, str], Settings | None]] = []
+    for record, place in records:
         try:
-            found.append((record, recorded_settings(record)))
+            found.append(((record, place), recorded_settings(record)))
         except UsageError:
-            found.append((record, None))
+            found.append(((record, place), None))
     return found

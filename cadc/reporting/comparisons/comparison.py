@@ -69,7 +69,7 @@ def compare_points(
         if missing:
             _print_incomplete(reference, missing, missing + compared, saved)
         if compared or not missing:
-            lines += [line.known | ({} if line in missing else line.found(saved, kept, memory)) for line in own]
+            lines += [{**line.known, **({} if line in missing else line.found(saved, kept, memory))} for line in own]
     return typed(judged(pd.DataFrame(lines, columns=COLUMNS))) if lines else None
 
 

@@ -113,7 +113,9 @@ def kept_lines(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
     CadcError : if a file is not a comparison, or was changed.
     """
     found: dict[str, dict[str, Any]] = {}
-    for frame in filter(lambda frame: frame is not None, map(kept_comparison, paths)):
+    for frame in map(kept_comparison, paths):
+        if frame is None:
+            continue
         compared = frame[frame["p"].notna()]
         for runs, line in zip(compared["runs"], compared.to_dict("records"), strict=True):
             is_equal = {"verdict": EQUAL if line["verdict"] == EQUAL else None}

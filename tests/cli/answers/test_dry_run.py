@@ -1,14 +1,18 @@
 """`--dry-run` of experiments and studies: runs, what is finished, and time, before anything is prepared."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cadc.execution.forecast import duration
+from cadc.execution.parts import split
 from cadc.ledger import Ledger
-from tests.cli.conftest import N_RUNS
+from tests.cli.conftest import N_RUNS, write_experiment
 from tests.support.commands import TINY, cadc, runs
+
+SMALL = (*TINY, "data.n_rows=2000")
 
 
 def test_a_grid_that_was_never_run_is_counted_and_nothing_is_written(experiments):
@@ -18,8 +22,9 @@ def test_a_grid_that_was_never_run_is_counted_and_nothing_is_written(experiments
     assert answer.status == 0
     assert answer.out.splitlines()[-2:] == [
         f"{N_RUNS} runs of 5 arms: 0 finished, {N_RUNS} to run",
-        "time: unknown, since no record of runs like these was found; finished runs tell",
+        "time: unknown, since no record of runs on synthetic was found; finished runs tell",
     ]
+    assert answer.out.count("unknown") == 1
     assert runs() == []
     assert not Path("results").exists() and not Path("outputs").exists()
     assert sorted(prepared.glob("*")) == before
@@ -60,14 +65,30 @@ def test_time_of_a_grid_is_that_of_other_runs_of_its_arms(finished):
 
 
 def test_all_experiments_are_counted_in_a_line_each(experiments):
-    answer = cadc("experiment", "--all", "--dry-run")
-    assert answer.out.splitlines()[0].startswith(f"tiny  {N_RUNS} runs of 5 arms: 0 finished")
+    write_experiment(experiments, "small", arms={"biases": ["model=bias"]}, common=[*SMALL, "data.split_seed=${seed}"])
+    before = cadc("experiment", "--all", "--dry-run").out.splitlines()
+    assert [line.split() for line in before[:3]] == [
+        ["experiment", "arms", "runs", "finished", "left", "time"],
+        ["small", "1", "2", "0", "2", "unknown"],
+        ["tiny", "5", str(N_RUNS), "0", str(N_RUNS), "unknown"],
+    ]
+    assert before[3:] == [
+        f"{N_RUNS + 2} runs of 6 arms: 0 finished, {N_RUNS + 2} to run",
+        "time: unknown, since no record of runs on synthetic was found; finished runs tell",
+    ]
+    assert cadc("experiment", "small").status == 0
+    after = cadc("experiment", "--all", "--plan").out.splitlines()
+    assert after[1].split() == ["small", "1", "2", "2", "0", "none"]
+    assert after[3] == f"{N_RUNS + 2} runs of 6 arms: 2 finished, {N_RUNS} to run"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["experiment", "tiny", "--dry-run", "--tune"], "give one of the two"),
+        (["experiment", "tiny", "--hours", "2"], "add --plan"),
+        (["experiment", "tiny", "--plan", "--hours", "0"], "expected a number of hours above 0"),
+        (["experiment", "--plan"], "no experiment was given"),
         (["experiment", "tiny", "--dry-run", "sampler.rte=1"], "did you mean sampler.rate"),
         (["tune", "--dry-run", "tune.trails=3"], "tune.trails"),
     ],
@@ -76,6 +97,39 @@ def test_what_is_wrong_is_said(experiments, words, said):
     answer = cadc(*words)
     assert answer.status == 2
     assert said in answer.sentence
+
+
+def test_a_plan_in_parts_names_every_run_that_is_left_once(finished, monkeypatch):
+    found = []
+
+    def keep(forecasts, seconds):
+        found.append(forecasts)
+        return split(forecasts, seconds)
+
+    monkeypatch.setattr("cadc.execution.parts.split", keep)
+    whole = cadc("experiment", "tiny", "seed=7,8", "--plan", "--hours", "9").out.splitlines()
+    assert whole[-2].startswith("part 1: about ")
+    assert whole[-1] == "  cadc experiment tiny seed=7,8"
+    (forecast,) = found[0].values()
+    most = max(arm.seconds for arm in forecast.arms.values()) + forecast.shared_seconds
+    parts = split(found[0], 1.01 * most)
+    assert [arm for part in parts for arm in part.arms["tiny"]] == list(forecast.arms)
+    assert len(parts) > 1 and all(part.seconds <= 1.01 * most for part in parts)
+    lines = cadc("experiment", "tiny", "seed=7,8", "--plan", "--hours", "1e-6").out.splitlines()
+    assert sum(line.endswith(", more than a part is to take") for line in lines) == 5
+    assert "  cadc experiment tiny --arm 'mf frozen' seed=7,8" in lines
+
+
+def test_runs_with_records_in_results_are_counted_as_finished(finished, tmp_path, monkeypatch):
+    shutil.copytree(finished, "results/tiny")
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "no_runs"))
+    assert f"{N_RUNS} finished, 0 to run" in cadc("experiment", "tiny", "--plan").out
+    anew = cadc("experiment", "tiny", "--plan", "--anew").out
+    assert f"0 finished, {N_RUNS} to run" in anew
+    assert "as records in results/tiny took on" in anew
+    # Another seed needs the scores of the seeds before it for its strata.
+    more = cadc("experiment", "tiny", "seed=0,1,2", "--plan").out
+    assert f"{N_RUNS} of these have committed records, but comparisons or strata need their scores" in more
 
 
 def test_a_study_says_its_space_its_trials_and_their_time(experiments):

@@ -5,8 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cadc.cli.experiment.plan import add_arguments as add_arguments_of_plan
+from cadc.cli.experiment.plan import check, plan_all, plan_one
 from cadc.cli.folders import folders_of_results
-from cadc.cli.grid import add_grid_arguments, command, for_each, is_part, own_folder, wanted
+from cadc.cli.grid import add_grid_arguments, command, for_each, is_part, own_folder, require_one_or_all, wanted
 from cadc.cli.output import show
 from cadc.cli.table import require_complete
 from cadc.cli.train import add_retry_failed, record_or_state
@@ -32,16 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anew", action="store_true", help="carry out every run, also those whose records are in results/NAME"
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print how many runs there are, how many are finished, and their time"
-    )
+    add_arguments_of_plan(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    if arguments.dry_run and arguments.tune:
-        raise UsageError("--dry-run counts the runs of a grid, and --tune runs studies; give one of the two.")
-    return for_each(arguments, count if arguments.dry_run else tune if arguments.tune else run)
+    check(arguments)
+    if arguments.plan:
+        require_one_or_all(arguments)
+        return plan_all(arguments) if arguments.all else plan_one(arguments)
+    return for_each(arguments, tune if arguments.tune else run)
 
 
 def run(arguments: argparse.Namespace) -> str:
@@ -116,39 +118,6 @@ def run(arguments: argparse.Namespace) -> str:
     done = f"{', '.join(f'{count} {name}' for name, count in outcome.counts.items())}; written to {folder}"
     require_complete(table, done)
     return done
-
-
-def count(arguments: argparse.Namespace) -> str:
-    """Print what the grid of one experiment would take; return a line about it. Nothing is prepared or written."""
-    from cadc.configuration.precheck import precheck
-    from cadc.experiment import load_experiment
-    from cadc.launchers.launch import split_launcher
-
-    experiment = load_experiment(arguments.name)
-    if experiment.analysis is not None:
-        return "is an analysis, which has no runs to count"
-    if arguments.arm:
-        experiment = experiment.only(arguments.arm)
-    overrides, _ = split_launcher(arguments.overrides)
-    cells = experiment.cells(overrides, arguments.fast)
-    precheck([cell.overrides for cell in cells])
-
-    from cadc.execution.forecast import duration, forecast
-    from cadc.execution.jobs import runnable_cells
-    from cadc.ledger import Ledger
-
-    found = forecast(runnable_cells(cells), Ledger(), experiment.name)
-    if arguments.all:
-        return "; ".join(found.summary()[:2])
-    width = max(map(len, found.arms))
-    show(f"{'arm':{width}}   runs  finished      time")
-    for arm, n_runs in found.arms.items():
-        seconds = found.seconds[arm]
-        time = "unknown" if seconds is None else duration(seconds)
-        show(f"{arm:{width}}  {n_runs:5}  {found.finished[arm]:8}  {time:>8}")
-    *first, last = found.summary()
-    show(*first)
-    return last
 
 
 def _analyse(experiment: "Experiment", arguments: argparse.Namespace) -> str:
