@@ -40,7 +40,7 @@ if _os.environ.get("CADC_KERNELS"):
 
     _kernels.pin_kernels()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CadcError",

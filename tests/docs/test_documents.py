@@ -16,7 +16,7 @@ def test_documents_show_every_command() -> None:
     shown = {command.split()[1] for path in DOCUMENTS.values() for command in commands(path)}
     assert shown == {
         "train", "experiment", "tune", "report", "table", "data", "ledger", "sync", "export", "predict", "cache",
-        "page", "plot", "doctor",
+        "page", "plot", "doctor", "claims", "rerun",
     }  # fmt: skip
 
 

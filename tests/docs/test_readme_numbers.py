@@ -87,7 +87,3 @@ def test_the_quickstart_in_the_readme_has_the_runs_and_rows_of_the_experiment():
     shown = README[README.index("```text") :].split("```")[1].splitlines()
     arms = {re.split(r" {2,}", line)[0] for line in shown[2 : shown.index("")]}
     assert arms == {cell.arm for cell in cells}
-
-
-def test_the_readme_is_short():
-    assert len(README.splitlines()) <= 150

@@ -1,7 +1,8 @@
-"""The wheel: it holds configuration and experiments, and runs from a folder of its own."""
+"""The wheel: it holds configuration and experiments, runs from a folder of its own, and is what the sdist builds."""
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -61,3 +62,17 @@ def test_the_installed_wheel_knows_its_experiments(installed, monkeypatch, tmp_p
     answer = process(["-c", "import cadc.experiment as e; print(e.names(), e.reading.experiments_dir())"], cwd=tmp_path)
     assert "'quickstart'" in answer.out
     assert str(installed / "cadc" / "experiments") in answer.out
+
+
+def test_the_sdist_builds_the_same_wheel(wheel, tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "built")]
+    subprocess.run([*build, "--target", "sdist"], cwd=ROOT, check=True, capture_output=True)
+    (sdist,) = (tmp_path / "built").glob("cadc-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    source = tmp_path / sdist.name.removesuffix(".tar.gz")
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "requirements.lock"} <= {path.name for path in source.iterdir()}
+    subprocess.run([*build, "--target", "wheel"], cwd=source, check=True, capture_output=True)
+    (again,) = (tmp_path / "built").glob("cadc-*.whl")
+    assert again.name == wheel.name
+    assert again.read_bytes() == wheel.read_bytes()
