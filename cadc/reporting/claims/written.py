@@ -134,7 +134,7 @@ def lines(tested: Sequence[Tested], width: int | None) -> list[str]:
 def summary(tested: Sequence[Tested]) -> str:
     """Return how many claims there are of each verdict, and how many runs behind them are of the present code."""
     found = Counter(one.verdict for one in tested)
-    verdicts = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+    verdicts = ", ".join(f"{verdict} {found[verdict]}" for verdict in VERDICTS if found[verdict])
     runs, present = (set().union(*sets) for sets in ((one.runs for one in tested), (one.present for one in tested)))
     of_code = f"; {len(present)} of {len(runs)} runs behind them are of the present code" if runs else ""
     return f"{counted(len(tested), 'claim')}: {verdicts}{of_code}."
