@@ -51,8 +51,11 @@ class CommittedRuns:
         wanted = {job.run_id: job for job in jobs if job.run_id not in ledger}
         try:
             for folder in folders:
-                self.records |= _valid(committed_records(folder), wanted, retry_failed)
+                self.records |= _valid(committed_records(folder), wanted)
             self.leave_to_run([(cell.arm, self.record_of(job)) for cell, job in zip(cells, jobs, strict=True)])
+            if retry_failed:
+                # Whether others need their scores for these is seen once they were carried out.
+                self.records = {name: own for name, own in self.records.items() if not own.get("unreachable")}
         except CadcError as error:
             say(f"committed records do not count: {one_line(str(error))}")
             self.records, self.folders = {}, []
@@ -90,12 +93,12 @@ class CommittedRuns:
         return bool(needed)
 
 
-def _valid(records: Sequence[Record], wanted: Mapping[str, Job], retry_failed: bool) -> dict[str, Record]:
+def _valid(records: Sequence[Record], wanted: Mapping[str, Job]) -> dict[str, Record]:
     """Return the records that are those of runs that are asked for."""
     found = {}
     for record in records:
         job = wanted.get(record["id"])
-        if job is None or record["code"]["hash"] != job.code or (retry_failed and record.get("unreachable")):
+        if job is None or record["code"]["hash"] != job.code:
             continue
         try:
             is_own = recorded_identity(record) == job.run_id

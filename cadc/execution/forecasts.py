@@ -1,10 +1,10 @@
 """Makes forecasts of grids from the records of the ledger and of results. No data is read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cadc.errors import CadcError, DataError
+from cadc.errors import CadcError, DataError, one_line
 from cadc.execution.forecast import ArmForecast, Forecast, sources
 from cadc.execution.recorded_costs import RecordedCosts, with_settings
 from cadc.experiment import Cell, Experiment
@@ -15,6 +15,7 @@ from cadc.pipeline.settings import Settings
 from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.missing import planned
 from cadc.reporting.needed_rows import runs_to_read
+from cadc.terminal.progress import say
 
 
 class Forecasts:
@@ -29,7 +30,7 @@ class Forecasts:
     def __init__(self, ledger: Ledger, use_committed: bool = True) -> None:
         self.ledger, self.use_committed = ledger, use_committed
         self._own = [(record, str(ledger.folder)) for record in _finished(ledger)]
-        self._committed = {folder: committed_records(folder) for folder in _folders_with_records()}
+        self._committed = dict(_committed())
         of_results = [(record, _place(folder)) for folder, own in self._committed.items() for record in own]
         self._costs = RecordedCosts([*self._own, *of_results])
 
@@ -162,6 +163,15 @@ def _folders_with_records() -> list[Path]:
     folders = {path.parent.name: path.parent for path in results_dir().glob(f"*/{RECORDS}")}
     folders |= {path.parent.name: path.parent for path in Path("results").glob(f"*/{RECORDS}")}
     return list(folders.values())
+
+
+def _committed() -> Iterator[tuple[Path, list[Record]]]:
+    """Yield each folder of results with its records; of damaged ones, a word."""
+    for folder in _folders_with_records():
+        try:
+            yield folder, committed_records(folder)
+        except CadcError as error:
+            say(f"committed records do not count: {one_line(str(error))}")
 
 
 def _place(folder: Path) -> str:

@@ -89,7 +89,7 @@ class WandbLogger(RunLogger):
     def send(self, folder: Path, group: str | None) -> str | None:
         """Log a finished run even if it was logged before; return its URL, if it has one."""
         content = run_content(folder, self.group or group) | {"tags": list(self.tags)}
-        if self.model:
+        if self.model and (folder / MODEL).exists():  # a run may have been unpacked without
             files = [str((folder / name).absolute()) for name in (MODEL, RECORD)]
             content["model"] = {"name": safe_name(f"model-{folder.name}"), "files": files}
         url = self._make(content)

@@ -33,6 +33,8 @@ GRID = {
     ],
 }
 N_RUNS = 6
+TOO_SMALL = ["embedding=hashing", "embedding.ratio=500", "embedding.small=10", "embedding.dim=8"]
+"""Overrides of a scheme that cannot meet its budget."""
 
 
 def write(work, **changes):
@@ -137,8 +139,7 @@ def test_a_record_of_other_code_data_or_options_does_not_count(work, edit):
     path.write_text("".join(json.dumps(sealed(record)) + "\n" for record in records))
     answer = cadc("experiment", "parts", "--arm", "few")
     assert answer.status == 0, answer.err
-    # The record of the other seed does not stand for its scores, which the strata of both seeds need.
-    assert closing(answer) == {"finished": 2}
+    assert closing(answer) == {"finished": 1, "committed": 1}
 
 
 def test_damaged_results_do_not_count_and_do_not_stop_the_grid(work):
@@ -179,3 +180,44 @@ def _without_seconds(path):
     head, *rows = [line.split(",") for line in path.read_text().splitlines()]
     kept = [place for place, name in enumerate(head) if not name.endswith("_s_mean")]
     return [[row[place] for place in kept] for row in rows]
+
+
+def test_scores_of_a_point_that_validation_chooses_are_made_again_where_no_test_of_it_is_kept(work):
+    arms = {
+        "full": ["initializer=random", "sampler.rate=1"],
+        "few": ["initializer=random", "sampler.rate=0.3"],
+        "biases": ["model=bias"],
+    }
+    choose = {"arm": "full", "metric": "auc", "margin": 0.5}
+    write(work, arms=arms, choose=choose)
+    first = cadc("experiment", "parts")
+    assert first.status == 0, first.err
+    # Which point it is follows from the records; it and the reference, two seeds each, are carried out.
+    assert closing(first) == {"finished": 4, "committed": 2}
+    choice = Path("results/parts/choice.csv").read_bytes()
+    assert b"few" in choice
+    shutil.rmtree(Ledger().folder)
+    assert closing(cadc("experiment", "parts")) == {"committed": N_RUNS}
+    assert Path("results/parts/choice.csv").read_bytes() == choice
+
+
+def test_a_budget_that_was_not_met_counts_until_it_is_to_be_retried(work):
+    arms = GRID["arms"] | {"too small": TOO_SMALL}
+    write(work, arms=arms)
+    first = cadc("experiment", "parts")
+    assert first.status == 0, first.err
+    assert closing(first)["unreachable"] == 2
+    shutil.rmtree(Ledger().folder)
+    assert closing(cadc("experiment", "parts")) == {"committed": 8}
+    retried = closing(cadc("experiment", "parts", "--retry-failed"))
+    assert (retried["committed"], retried["unreachable"]) == (6, 2)
+
+
+def test_a_failed_run_beside_committed_ones_is_said_and_results_stay(work):
+    write(work, arms=GRID["arms"] | {"wrong": ["initializer=random", "sampler.rate=0.9", "trainer.learning_rate=1e30"]})
+    before = Path("results/parts/table.csv").read_bytes()
+    answer = cadc("experiment", "parts")
+    assert answer.status == 1
+    assert "2 of 8 runs have no result; " in answer.err.splitlines()[-1]
+    assert Path("results/parts/table.csv").read_bytes() == before
+    assert Path("outputs/parts/table.csv").exists()

@@ -10,11 +10,12 @@ import pytest
 from cadc.ledger import Ledger
 from cadc.ledger.parts.pieces import pieces
 from tests.ledger.verifying import change, check
-from tests.support.commands import cadc, closing, folders
+from tests.support.commands import cadc, closing, folders, train
 from tests.support.processes import Command
 from tests.support.sweeps import before_call
 
 N_RUNS = 6
+STREAM = ("data/split=segments", "data.split.n=3", "embedding.dim=16", "stream.mean_size=4", "policy=equal")
 
 
 def content(ledger: Path) -> dict[str, bytes]:
@@ -179,3 +180,12 @@ def test_what_is_asked_for_wrongly_is_said(words, said):
     answer = cadc("ledger", *words)
     assert answer.status in (1, 2)
     assert said in answer.sentence
+
+
+def test_a_stream_is_packed_with_its_segments(tmp_path, monkeypatch):
+    run = train(*STREAM)
+    assert cadc("ledger", "pack", run.name, "--output", tmp_path / "p.zip").status == 0
+    monkeypatch.setenv("CADC_RUNS", str(tmp_path / "other"))
+    assert cadc("ledger", "unpack", tmp_path / "p.zip").out.startswith("1 run unpacked")
+    assert check()[0] == 0
+    assert Ledger().record(run.name)["segments"] == Ledger(run.parent).record(run.name)["segments"]
