@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cadc.ledger.run_columns import unique_length
@@ -18,7 +18,7 @@ def columns(done: Sequence[Repeated]) -> list[Column]:
     length = unique_length([own.recorded.run_id for own in done])
 
     def column(
-        head: str, cells: Sequence[str], is_number: bool = False, weight: int = 0, least: int | None = None
+        head: str, cells: Iterable[str], is_number: bool = False, weight: int = 0, least: int | None = None
     ) -> Column:
         return Column(head, list(cells), is_number, weight, least)
 

@@ -3,10 +3,10 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cadc.errors import NotWritable, UsageError, reason
 from cadc.ledger.store import Ledger
@@ -14,8 +14,6 @@ from cadc.paths import cache_dir
 from cadc.rerun.recorded import Recorded
 from cadc.storage.asides import remove
 from cadc.terminal.interrupts import interrupts_held_back
-
-T = TypeVar("T")
 
 SHARED = ("downloads", "raw")
 """Stages of the cache that hold the publishers' files, which are read and not made."""
@@ -45,11 +43,13 @@ def scratch(keep: Path | None, runs: Sequence[Recorded], ledger: Ledger) -> Iter
     """
     if keep is not None:
         _require_own(keep, runs, ledger)
-    aside = _made(lambda: Path(tempfile.mkdtemp(prefix="cadc-rerun-")), tempfile.gettempdir())
+    with _writing(tempfile.gettempdir()):
+        aside = Path(tempfile.mkdtemp(prefix="cadc-rerun-"))
     before = os.environ.get("CADC_CACHE")
     try:
         if keep is not None:
-            _made(lambda: keep.mkdir(parents=True, exist_ok=True), keep)
+            with _writing(keep):
+                keep.mkdir(parents=True, exist_ok=True)
             note(keep, {"runs": [own.run_id for own in runs]})
         _share(aside / "cache")
         # Processes that train together take it over, too.
@@ -66,12 +66,15 @@ def scratch(keep: Path | None, runs: Sequence[Recorded], ledger: Ledger) -> Iter
 
 def note(folder: Path, said: Mapping[str, Any]) -> None:
     """Write what was repeated, and how it agrees, into a kept ledger."""
-    _made(lambda: (folder / MARK).write_text(json.dumps(said, indent=1) + "\n"), folder)
+    with _writing(folder):
+        (folder / MARK).write_text(json.dumps(said, indent=1) + "\n")
 
 
-def _made(make: Callable[[], T], place: Path | str) -> T:
+@contextmanager
+def _writing(place: Path | str) -> Iterator[None]:
+    """Name the folder that a `with` block could not write to."""
     try:
-        return make()
+        yield
     except OSError as error:
         raise NotWritable(f"{place} cannot be written ({reason(error)}); name another folder.") from error
 
@@ -92,5 +95,6 @@ def _share(cache: Path) -> None:
     cache.mkdir()
     for stage in SHARED:
         own = cache_dir() / stage
-        _made(lambda own=own: own.mkdir(parents=True, exist_ok=True), own)
+        with _writing(own):
+            own.mkdir(parents=True, exist_ok=True)
         (cache / stage).symlink_to(own)
