@@ -45,9 +45,9 @@ class Agreement:
         """Whether nothing that was compared differs in a bit."""
         return self.largest == 0 and {self.scores, self.weights} <= {"equal", ""}
 
-    def is_within(self, tolerance: float) -> bool:
-        """Tell whether metrics and probabilities agree within a tolerance."""
-        return max(self.largest, self.score_difference) <= tolerance
+    def is_within(self, tolerance: float, metrics_alone: bool = False) -> bool:
+        """Tell whether metrics and probabilities, or metrics alone, agree within a tolerance."""
+        return self.largest <= tolerance and (metrics_alone or self.score_difference <= tolerance)
 
 
 def distance(one: float | None, two: float | None) -> float:
