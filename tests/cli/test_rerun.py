@@ -166,7 +166,8 @@ def test_a_sample_takes_others_in_place_of_what_cannot_be_repeated(small_moviele
 
 
 def test_committed_results_are_repeated_by_arm_and_drawn_alike(finished):
-    answers = [cadc("rerun", finished, "--sample", 3, "--seed", 5) for _ in range(2)]
+    words = ("--sample", 3, "--present-code", "--seconds", 60)
+    answers = [cadc("rerun", finished, *words, "--seed", 5) for _ in range(2)]
     assert [answer.status for answer in answers] == [0, 0]
     tables = [rows_of(answer)[:3] for answer in answers]
     assert tables[0] == tables[1]
