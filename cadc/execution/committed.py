@@ -48,7 +48,7 @@ class CommittedRuns:
     ) -> None:
         self.experiment, self.ledger, self.folders = experiment, ledger, list(folders)
         self.records: dict[str, Record] = {}
-        wanted = {job.run_id: job for job in jobs if job.run_id not in ledger}
+        wanted = {job.run_id: job for job in jobs if not (job.run_id in ledger or ledger.is_unreachable(job.run_id))}
         try:
             for folder in folders:
                 self.records |= _valid(committed_records(folder), wanted)
