@@ -1,7 +1,4 @@
-"""The directive `experiment-times`: how long each experiment took, from the records that are committed.
-
-The same sentence is in README.md; a test holds it against the records.
-"""
+"""The directive `experiment-times`: how long each experiment took, from the records that are committed."""
 
 from pathlib import Path
 
@@ -24,14 +21,6 @@ def times() -> dict[str, tuple[int, float, str]]:
             machines = sorted({str(record["environment"].get("cpu")) for record in records})
             found[name] = (len(records), seconds_of_sweep(records), ", ".join(machines))
     return found
-
-
-def sentence() -> str:
-    """Return what README.md says: the time of each experiment, the shortest first."""
-    found = sorted(times().items(), key=lambda item: item[1][1])
-    machines = sorted({machine for _, (_, _, machine) in found})
-    listed = ", ".join(f"`{name}` {duration(seconds)}" for name, (_, seconds, _) in found)
-    return f"Runs one after the other took on {' and '.join(machines)}: {listed}."
 
 
 def markdown() -> str:
