@@ -80,12 +80,14 @@ def summary(done: Sequence[Repeated]) -> str:
     """Return one line about all runs."""
     compared = [own for own in done if own.verdict != SKIPPED]
     n_equal = sum(own.verdict == BIT_EQUAL for own in compared)
-    n_alike = sum(own.verdict in (AGREES, FAILS_ALIKE) for own in compared)
+    n_within = sum(own.verdict == AGREES for own in compared)
+    n_alike = sum(own.verdict == FAILS_ALIKE for own in compared)
     n_wrong = sum(own.verdict in WRONG for own in compared)
     tolerances = sorted({own.tolerance for own in compared})
     parts = [
         f"{n_equal} bit-equal",
-        *([f"{n_alike} within the tolerance"] if n_alike else []),
+        *([f"{n_within} within the tolerance"] if n_within else []),
+        *([f"{n_alike} failed as recorded"] if n_alike else []),
         *([f"{n_wrong} not as recorded"] if n_wrong else []),
         *([f"{len(done) - len(compared)} skipped"] if len(done) > len(compared) else []),
     ]

@@ -81,6 +81,11 @@ def _named(name: str, ledger: Ledger) -> list[Recorded]:
     if path.is_file():
         if path.name == RECORDS:
             return list(_of_results(path.parent))
+        if path.suffix != ".json":
+            raise UsageError(
+                f"{path} is not a record; expected a {RECORD}, a {RECORDS}, or a folder of a run, of results or of a "
+                "ledger. An archive is unpacked by `cadc ledger unpack`."
+            )
         return [_single(path)]
     if (path / RECORD).is_file():
         return [_single(path / RECORD)]

@@ -133,6 +133,7 @@ def test_a_run_that_failed_fails_alike():
     (run,) = [path for path in Path(os.environ["CADC_RUNS"]).iterdir() if not path.name.startswith(".")]
     answer = cadc("rerun", run.name)
     assert answer.status == 0 and "fails alike" in answer.out
+    assert "1 run repeated: 0 bit-equal, 1 failed as recorded (" in answer.out
     edited(run, lambda record: record.update(reason="something else"))
     answer = cadc("rerun", run.name)
     assert answer.status == 1 and "fails otherwise" in answer.out
@@ -205,6 +206,7 @@ def test_kept_runs_are_a_ledger_which_is_gone_on_with(tmp_path):
         (("nothing",), "'nothing' names neither a folder nor one run"),
         (("no/folder",), "there is no file or folder 'no/folder'"),
         ((".",), ". holds no runs"),
+        (("notes.md",), "notes.md is not a record; expected a record.json, a records.jsonl, or a folder"),
         (("x", "--sample", "0"), "--sample is 0; expected a number of runs, at least 1."),
         (("x", "--tolerance", "-1"), "--tolerance is -1; expected a finite number from 0."),
     ],
@@ -212,6 +214,7 @@ def test_kept_runs_are_a_ledger_which_is_gone_on_with(tmp_path):
 def test_what_names_no_run_is_refused(words, said, tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
+    Path("notes.md").write_text("not to be deleted")
     answer = cadc("rerun", *words)
     assert answer.status == 2 and answer.sentence.startswith(f"cadc: {said}")
 
