@@ -90,9 +90,10 @@ class Forecast:
             f"{self.left} to run"
         ]
         if self.again:
+            committed = "has a committed record" if self.again == 1 else "have committed records"
             lines.append(
-                f"{self.again} of these have committed records, but comparisons or strata need their scores, which are "
-                "neither in the ledger nor kept as results"
+                f"{self.again} of these {committed}, but comparisons or strata need their scores, which are neither in "
+                "the ledger nor kept as results"
             )
         if self.unknown:
             lines.append(self.lack())
