@@ -8,10 +8,13 @@ from cadc.execution.jobs import Job
 from cadc.experiment import Cell, Experiment
 from cadc.ledger.identity import recorded_identity
 from cadc.ledger.store import Ledger, Record
+from cadc.paths import regular_file
+from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.columns import MISSING
-from cadc.reporting.lookup import committed_records
+from cadc.reporting.lookup import RECORDS, committed_records
 from cadc.reporting.missing import planned
 from cadc.reporting.needed_rows import runs_to_read
+from cadc.reporting.provenance import PROVENANCE, sealed_hash
 from cadc.terminal.counted import counted
 from cadc.terminal.progress import say
 
@@ -51,7 +54,7 @@ class CommittedRuns:
         wanted = {job.run_id: job for job in jobs if not (job.run_id in ledger or ledger.is_unreachable(job.run_id))}
         try:
             for folder in folders:
-                self.records |= _valid(committed_records(folder), wanted)
+                self.records |= _valid(_sealed_records(folder), wanted)
             self.leave_to_run([(cell.arm, self.record_of(job)) for cell, job in zip(cells, jobs, strict=True)])
             if retry_failed:
                 # Whether others need their scores for these is seen once they were carried out.
@@ -91,6 +94,19 @@ class CommittedRuns:
                 "them where an archive has them"
             )
         return bool(needed)
+
+
+def _sealed_records(folder: Path) -> list[Record]:
+    """Return the records that results hold, whose file is the one that was written with its table.
+
+    Raises
+    ------
+    CadcError : if `provenance.json` names another file, or none: the id of a run does not tell its metrics.
+    """
+    path = folder / RECORDS
+    if path.exists() and sealed_hash(path) != file_hash(regular_file(path)):
+        raise CadcError(f"{path} is not the file that {PROVENANCE} beside it names; restore both")
+    return committed_records(folder)
 
 
 def _valid(records: Sequence[Record], wanted: Mapping[str, Job]) -> dict[str, Record]:

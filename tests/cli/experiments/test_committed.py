@@ -10,6 +10,7 @@ import yaml
 
 from cadc.ledger import Ledger
 from cadc.ledger.record_hash import sealed
+from cadc.reporting.provenance import read_provenance, write_provenance
 from tests.support.commands import TINY, cadc, closing, folders
 
 FILES = (
@@ -137,9 +138,24 @@ def test_a_record_of_other_code_data_or_options_does_not_count(work, edit):
     few = next(record for record in records if record["config"]["sampler"]["rate"] == 0.3)
     edit(few)
     path.write_text("".join(json.dumps(sealed(record)) + "\n" for record in records))
+    write_provenance(read_provenance(path.parent), path.parent)
     answer = cadc("experiment", "parts", "--arm", "few")
     assert answer.status == 0, answer.err
     assert closing(answer) == {"finished": 1, "committed": 1}
+
+
+@pytest.mark.parametrize("keep_provenance", [True, False], ids=["edited", "no provenance"])
+def test_metrics_that_were_edited_do_not_count_although_their_records_are_sealed_anew(work, keep_provenance):
+    path = Path("results/parts/records.jsonl")
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record in records:
+        record["metrics"]["test/auc"] = 0.99
+    path.write_text("".join(json.dumps(sealed(record)) + "\n" for record in records))
+    if not keep_provenance:
+        path.with_name("provenance.json").unlink()
+    answer = cadc("experiment", "parts", "--arm", "biases")
+    assert closing(answer) == {"finished": 2}
+    assert "records.jsonl is not the file that provenance.json beside it names; restore both" in answer.err
 
 
 def test_damaged_results_do_not_count_and_do_not_stop_the_grid(work):
@@ -147,7 +163,7 @@ def test_damaged_results_do_not_count_and_do_not_stop_the_grid(work):
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 5'))
     answer = cadc("experiment", "parts", "--arm", "biases")
     assert answer.status == 0, answer.err
-    assert "committed records do not count: results/parts/records.jsonl, line 1 was changed" in answer.err
+    assert "committed records do not count: results/parts/records.jsonl is not the file that" in answer.err
     assert closing(answer) == {"finished": 2}
 
 
