@@ -12,6 +12,7 @@ from tests.support.commands import train
 OPEN = (
     "config",
     "environment.packages",
+    "environment.kernels.chosen",
     "metrics",
     "tables",
     "sample",
