@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -41,10 +43,26 @@ def ray_session(asked: Mapping[str, Any]) -> Iterator[None]:
     with replaced(*silence) if not options["log_to_driver"] else nullcontext():
         try:
             # The launcher uses a Ray that is already started; its own start cannot connect to a cluster.
-            ray.init(**options)
+            with _handler_kept(signal.SIGTERM):
+                ray.init(**options)
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _handler_kept(number: int) -> Iterator[None]:
+    """Give a signal the caller's handler back, whatever was installed inside the `with` block.
+
+    Ray's own ends the process amid its work, for as long as the process lives.
+    """
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        # Only the main thread can set a handler; Ray sets none in others either.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, before)
 
 
 def _require_reachable(address: str) -> None:

@@ -87,6 +87,11 @@ def ctrl_c(child, worker):
     os.killpg(child.pid, signal.SIGINT)
 
 
+def end_of_the_main_process(child, worker):
+    # As clusters end a job. Ray installs a way of its own with the signal, which must not come first.
+    os.kill(child.pid, signal.SIGTERM)
+
+
 def ctrl_c_of_the_main_process_alone(child, worker):
     os.kill(child.pid, signal.SIGINT)
 
@@ -120,16 +125,17 @@ def test_ray_replaces_a_lost_worker_by_itself():
 
 
 @pytest.mark.parametrize(
-    ("launcher", "stop"),
+    ("launcher", "stop", "status"),
     [
-        pytest.param("joblib", ctrl_c, marks=pytest.mark.cluster("joblib")),
-        pytest.param("submitit_local", ctrl_c_of_the_main_process_alone, marks=pytest.mark.cluster("slurm")),
-        pytest.param("ray", ctrl_c, marks=pytest.mark.cluster("ray")),
+        pytest.param("joblib", ctrl_c, 130, marks=pytest.mark.cluster("joblib")),
+        pytest.param("submitit_local", ctrl_c_of_the_main_process_alone, 130, marks=pytest.mark.cluster("slurm")),
+        pytest.param("ray", ctrl_c, 130, marks=pytest.mark.cluster("ray")),
+        pytest.param("ray", end_of_the_main_process, 143, marks=pytest.mark.cluster("ray")),
     ],
 )
-def test_ctrl_c_ends_all_processes(launcher, stop):
+def test_a_signal_ends_all_processes(launcher, stop, status):
     answer = stop_in_the_middle((*SWEEP, *LAUNCHERS[launcher]), stop)
-    assert answer.status == 130, answer.err
+    assert answer.status == status, answer.err
     assert answer.err.splitlines()[-1].startswith("cadc: interrupted")
     assert until(lambda: not others())
     assert "interrupted" in Ledger().statuses().values()
@@ -138,6 +144,13 @@ def test_ctrl_c_ends_all_processes(launcher, stop):
 
 def held_back():
     return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.cluster("ray")
+def test_after_ray_the_callers_way_with_sigterm_is_kept():
+    before = signal.getsignal(signal.SIGTERM)
+    launch([held_back], LAUNCHERS["ray"])
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.cluster("joblib")
