@@ -6,8 +6,10 @@ from pathlib import Path
 
 from cadc.cli.folders import RESULTS
 from cadc.cli.output import show
+from cadc.cli.train import add_wide
 from cadc.errors import UsageError
 from cadc.paths import results_dir, user_path
+from cadc.terminal.progress import say
 
 HELP = "list what experiments claim, and what the results say: holds, fails, undecided or not run"
 
@@ -20,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=user_path, help="folder for claims.md and claims.csv; without it, the list is only printed"
     )
     parser.add_argument("--commit", action="store_true", help="write them to the folder of results")
+    add_wide(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -41,11 +44,14 @@ def main(arguments: argparse.Namespace) -> int:
     found = examine([load_experiment(name) for name in arguments.names or names()], results)
     if not found:
         raise UsageError(f"{', '.join(arguments.names)} claims nothing; add the key claims to its experiment.yaml.")
-    show(*lines(found, terminal_width()))
+    table, is_cut = lines(found, None if arguments.wide else terminal_width())
+    show(*table)
     show(summary(found))
     if folder is not None:
         options = ["--results", str(results)] if arguments.results else []
         options += ["--commit"] if arguments.commit else ["--output", str(folder)]
         write_claims(found, folder, shlex.join(["cadc", "claims", *arguments.names, *options]))
         show(f"written to {folder / PAGE} and {folder / TABLE}")
+    if is_cut:
+        say("Some columns or texts do not fit this terminal; --wide shows them.")
     return 0

@@ -65,6 +65,8 @@ def main(arguments: argparse.Namespace) -> int:
             "--layout, --positives and --without are only for `cadc data export`; leave them out of "
             f"{arguments.action}."
         )
+    # As it is written in every other command.
+    arguments.name = arguments.name and arguments.name.removeprefix("data=")
     if arguments.action == "list":
         _list()
     elif arguments.name is None:

@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command."""
     _check(arguments)
+    try:
+        return _repeat(arguments)
+    except KeyboardInterrupt as interrupt:
+        raise interrupt if interrupt.args else KeyboardInterrupt("interrupted; no run was repeated.") from interrupt
+
+
+def _repeat(arguments: argparse.Namespace) -> int:
     from cadc.execution.forecast import duration
     from cadc.ledger.store import Ledger
     from cadc.rerun.draw import in_drawn_order

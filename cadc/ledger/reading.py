@@ -14,8 +14,13 @@ REQUIRED = ("id", "config", "metrics")
 """Keys of every record."""
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, advice: str | None = None) -> Record:
     """Return the record in a file.
+
+    Parameters
+    ----------
+    path : of the file.
+    advice : what to do if it is no record; None for that of a run's own file.
 
     Raises
     ------
@@ -29,7 +34,7 @@ def read_record(path: Path) -> Record:
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise CadcError(f"{path} is not a record ({error}); delete its folder and run again.") from error
+        raise CadcError(f"{path} is not a record ({error}); {advice or 'delete its folder and run again'}.") from error
     version = record.get("schema_version", 1)
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise CadcError(

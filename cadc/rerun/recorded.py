@@ -77,6 +77,8 @@ def find(names: Sequence[str], ledger: Ledger) -> list[Recorded]:
 
 
 def _named(name: str, ledger: Ledger) -> list[Recorded]:
+    if not name:
+        raise UsageError("a run's name is empty; name a run by its id, or a folder of results.")
     path = user_path(name)
     if path.is_file():
         if path.name == RECORDS:
@@ -126,7 +128,7 @@ def _by_id(prefix: str, ledger: Ledger) -> Recorded:
 
 
 def _single(path: Path) -> Recorded:
-    record = read_record(path)
+    record = read_record(path, "name another" if path.name != RECORD else None)
     if record.get("status", "finished") == "finished":
         check_record(record, path)
     folder = path.parent if path.name == RECORD else None

@@ -89,6 +89,10 @@ def test_a_table_of_ones_own_is_not_fetched(action):
     assert answer.out == "table is your own file or folder of files, data.path=FILE; there are no files.\n"
 
 
+def test_a_data_set_may_be_named_as_in_other_commands():
+    assert cadc("data", "fetch", "data=table") == cadc("data", "fetch", "table")
+
+
 @pytest.mark.parametrize("name", ["criteo", "avazu", "epinions"])
 @pytest.mark.parametrize("action", ["fetch", "verify", "describe"])
 def test_what_a_person_has_to_fetch_is_a_sentence(name, action):

@@ -12,6 +12,7 @@ import pytest
 
 from cadc.ledger.record_hash import sealed
 from cadc.loggers.none import NoLogger
+from cadc.rerun import recorded
 from cadc.rerun.repeat import job_of
 from tests.support.commands import TINY, cadc, train
 from tests.support.helpers import replace_rows
@@ -203,6 +204,7 @@ def test_kept_runs_are_a_ledger_which_is_gone_on_with(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("",), "a run's name is empty"),
         (("nothing",), "'nothing' names neither a folder nor one run"),
         (("no/folder",), "there is no file or folder 'no/folder'"),
         ((".",), ". holds no runs"),
@@ -219,11 +221,28 @@ def test_what_names_no_run_is_refused(words, said, tmp_path, monkeypatch):
     assert answer.status == 2 and answer.sentence.startswith(f"cadc: {said}")
 
 
+def test_a_file_that_is_no_record_is_not_to_be_deleted(tmp_path):
+    (tmp_path / "settings.json").write_text("{}")
+    answer = cadc("rerun", tmp_path / "settings.json")
+    assert answer.status == 1 and answer.sentence.endswith(
+        "is not a record (it lacks id, config, metrics); name another."
+    )
+
+
 def test_a_repeated_run_is_sent_nowhere():
     record = json.loads((train(*TINY_MODEL) / "record.json").read_text())
     record["config"]["logger"] = {"_target_": "cadc.mirrors.wandb.WandbMirror", "mode": "online"}
     job = job_of(record)
     assert job.settings.logger.cls is NoLogger and job.run_id == record["id"]
+
+
+def test_ctrl_c_before_the_first_run_says_that_there_was_none(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recorded, "find", interrupted)
+    answer = cadc("rerun", "x")
+    assert (answer.status, answer.sentence) == (130, "cadc: interrupted; no run was repeated.")
 
 
 def test_ctrl_c_shows_what_was_compared_and_leaves_nothing(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from cadc.ledger.verify import verify_folder
 from cadc.storage.lease import Lease
 from cadc.storage.run_files import LEFT_OUT, RECORD
 from cadc.terminal.interrupts import check_interrupt
+
+PATIENCE = 5.0
+"""Seconds to wait for a run that another process holds: enough to unpack one, too few to train one."""
 
 
 @dataclass
@@ -101,7 +105,7 @@ class _Arrival:
         if self._is_there(found):
             return
         was_begun = self.ledger.workplace(self.run_id).is_dir()
-        lease = self.ledger.claim(self.run_id)
+        lease = self._lease()
         if lease is None:
             raise CadcError("another process works on it; unpack again when it has ended")
         with lease:
@@ -114,6 +118,14 @@ class _Arrival:
                 self.ledger.tidy(lease)
                 raise
             self.ledger.tidy(lease)
+
+    def _lease(self) -> Lease | None:
+        """Return the lease of the run, for which a process that unpacks it, too, is waited for."""
+        until = time.monotonic() + PATIENCE
+        while (lease := self.ledger.claim(self.run_id)) is None and time.monotonic() < until:
+            check_interrupt()
+            time.sleep(0.05)
+        return lease
 
     def _is_there(self, found: Unpacked) -> bool:
         """Note a run that the ledger has; return False if there is something to add.

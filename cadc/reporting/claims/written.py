@@ -112,8 +112,8 @@ def markdown(tested: Sequence[Tested], folder: Path, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def lines(tested: Sequence[Tested], width: int | None) -> list[str]:
-    """Return a line for each claim, as a terminal shows them.
+def lines(tested: Sequence[Tested], width: int | None) -> tuple[list[str], bool]:
+    """Return a line for each claim, as a terminal shows them, and whether anything was left out or cut.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def lines(tested: Sequence[Tested], width: int | None) -> list[str]:
         Column("present", [str(len(one.present)) if one.runs else "" for one in tested], is_number=True, weight=1),
         Column("experiment", [one.experiment for one in tested], weight=3),
     ]
-    return aligned(columns, width)[0]
+    return aligned(columns, width)
 
 
 def summary(tested: Sequence[Tested]) -> str:

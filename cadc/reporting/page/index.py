@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from cadc import __version__
 from cadc.errors import UsageError
+from cadc.reporting.claims.written import PAGE as CLAIMS
 from cadc.reporting.page.data import as_text, summary
 from cadc.reporting.page.frame import STYLE, asset, policy
 from cadc.reporting.page.source import TABLE, from_results
@@ -69,6 +70,7 @@ def index_html(folders: Sequence[Path], output: Path, command: str = "") -> str:
     return template.render(
         made=data["made"],
         entries=entries,
+        claims=_relative(folders[0].parent / CLAIMS, output),
         json=as_text(data),
         style=asset(STYLE),
         scripts=scripts,
@@ -79,7 +81,7 @@ def index_html(folders: Sequence[Path], output: Path, command: str = "") -> str:
 def _entry(folder: Path, output: Path) -> dict[str, Any]:
     """Return what the index says of one experiment."""
     source = from_results(folder)
-    place = Path(os.path.relpath(folder.absolute(), output.absolute().parent)).as_posix()
+    place = _relative(folder, output)
     here = [name for name in FILES if (folder / name).is_file()]
     table = source.table
     records = [record for point in source.points for record in point.records]
@@ -98,6 +100,11 @@ def _entry(folder: Path, output: Path) -> dict[str, Any]:
         "links": [{"text": FILES[name], "address": f"{place}/{name}"} for name in here],
         "figure": next((f"{place}/{name}" for name in FIGURES if (folder / name).is_file()), None),
     }
+
+
+def _relative(path: Path, output: Path) -> str | None:
+    """Return the address of a file or folder in a page; None if it is not there."""
+    return Path(os.path.relpath(path.absolute(), output.absolute().parent)).as_posix() if path.exists() else None
 
 
 def _table(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

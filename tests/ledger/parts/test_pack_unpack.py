@@ -2,12 +2,14 @@
 
 import json
 import signal
+import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cadc.ledger import Ledger
+from cadc.ledger.parts import unpack
 from cadc.ledger.parts.pieces import pieces
 from tests.ledger.verifying import change, check
 from tests.support.commands import cadc, closing, folders, train
@@ -110,7 +112,18 @@ def test_a_failed_run_gives_way_to_a_finished_one(packed_once, real_once):
     assert check()[0] == 0
 
 
-def test_a_run_that_another_process_works_on_is_left_to_it(packed_once, real_once):
+def test_a_run_that_another_process_unpacks_too_is_waited_for(packed_once, real_once):
+    path, _ = packed_once
+    lease = Ledger().claim(real_once[1]["base"])
+    released = threading.Timer(0.5, lease.release)
+    released.start()
+    answer = cadc("ledger", "unpack", path)
+    released.join()
+    assert (answer.status, answer.out) == (0, f"{N_RUNS} runs unpacked in {Ledger().folder}\n")
+
+
+def test_a_run_that_another_process_works_on_is_left_to_it(packed_once, real_once, monkeypatch):
+    monkeypatch.setattr(unpack, "PATIENCE", 0.1)
     path, _ = packed_once
     ledger, run = Ledger(), real_once[1]["base"]
     with ledger.claim(run):

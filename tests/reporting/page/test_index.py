@@ -35,6 +35,7 @@ def test_every_committed_experiment_is_in_the_index_and_its_links_lead_somewhere
         assert f"/{name}/table.md" in text
     inside = [address for address in found.addresses if not address.startswith("#")]
     assert len(inside) > 2 * len(COMMITTED)
+    assert any(address.endswith("/claims.md") for address in inside)
     for address in inside:
         assert "//" not in address and (indexed.parent / unquote(address)).is_file(), address
 
