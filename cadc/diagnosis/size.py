@@ -15,7 +15,8 @@ from cadc.ledger.store import Ledger, Record
 from cadc.paths import cache_dir, results_dir
 from cadc.pipeline.settings import Settings
 from cadc.provenance.fingerprint import describe
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.lookup import committed_records
+from cadc.reporting.records_file import folders_with_records
 from cadc.storage.cache_entries import META
 
 N_FIELDS = 7
@@ -129,9 +130,9 @@ def _recorded(settings: Settings, ledger: Ledger) -> Size | None:
 
 def _records(ledger: Ledger) -> Iterator[Record | dict[str, Any]]:
     """Yield the records of results, then those of the ledger; damaged ones tell nothing."""
-    for path in results_dir().glob(f"*/{RECORDS}"):
+    for folder in folders_with_records(results_dir()):
         try:
-            yield from committed_records(path.parent)
+            yield from committed_records(folder)
         except CadcError:
             continue
     try:

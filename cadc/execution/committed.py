@@ -11,10 +11,11 @@ from cadc.ledger.store import Ledger, Record
 from cadc.paths import regular_file
 from cadc.provenance.fingerprint import file_hash
 from cadc.reporting.columns import MISSING
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.lookup import committed_records
 from cadc.reporting.missing import planned
 from cadc.reporting.needed_rows import runs_to_read
 from cadc.reporting.provenance import PROVENANCE, sealed_hash
+from cadc.reporting.records_file import records_path
 from cadc.terminal.counted import counted
 from cadc.terminal.progress import say
 
@@ -103,7 +104,7 @@ def _sealed_records(folder: Path) -> list[Record]:
     ------
     CadcError : if `provenance.json` names another file, or none: the id of a run does not tell its metrics.
     """
-    path = folder / RECORDS
+    path = records_path(folder)
     if path.exists() and sealed_hash(path) != file_hash(regular_file(path)):
         raise CadcError(f"{path} is not the file that {PROVENANCE} beside it names; restore both")
     return committed_records(folder)

@@ -12,9 +12,10 @@ from cadc.ledger.identity import data_signature, run_code, signature
 from cadc.ledger.store import Ledger, Record
 from cadc.paths import results_dir
 from cadc.pipeline.settings import Settings
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.lookup import committed_records
 from cadc.reporting.missing import planned
 from cadc.reporting.needed_rows import runs_to_read
+from cadc.reporting.records_file import folders_with_records
 from cadc.terminal.progress import say
 
 
@@ -160,9 +161,8 @@ def _folders_with_records() -> list[Path]:
 
     Of an experiment that has some in both, those of the working directory count.
     """
-    folders = {path.parent.name: path.parent for path in results_dir().glob(f"*/{RECORDS}")}
-    folders |= {path.parent.name: path.parent for path in Path("results").glob(f"*/{RECORDS}")}
-    return list(folders.values())
+    places = (results_dir(), Path("results"))
+    return list({folder.name: folder for place in places for folder in folders_with_records(place)}.values())
 
 
 def _committed() -> Iterator[tuple[Path, list[Record]]]:

@@ -14,8 +14,9 @@ from cadc.experiment.published import read_published
 from cadc.experiment.references import read_choosing, read_references
 from cadc.ledger.store import Record
 from cadc.paths import regular_file
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.lookup import committed_records
 from cadc.reporting.provenance import PROVENANCE, read_provenance, runs_of
+from cadc.reporting.records_file import records_path
 
 
 def read_results(folder: Path) -> tuple[Experiment, list[tuple[str, Record]]]:
@@ -26,7 +27,7 @@ def read_results(folder: Path) -> tuple[Experiment, list[tuple[str, Record]]]:
 
     Parameters
     ----------
-    folder : with `provenance.json` and `records.jsonl`.
+    folder : with `provenance.json` and records.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def read_results(folder: Path) -> tuple[Experiment, list[tuple[str, Record]]]:
     wanted = [(arm, run_id) for arm, ids in runs.items() for run_id in ids]
     if missing := [run_id for _, run_id in wanted if run_id not in records]:
         raise CadcError(
-            f"{folder / RECORDS} lacks {len(missing)} of {len(wanted)} runs that {PROVENANCE} names, the first: "
+            f"{records_path(folder)} lacks {len(missing)} of {len(wanted)} runs that {PROVENANCE} names, the first: "
             f"{shown(missing[0])}; restore the file."
         )
     return experiment, [(arm, records[run_id]) for arm, run_id in wanted]

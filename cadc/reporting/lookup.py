@@ -11,15 +11,13 @@ from cadc.experiment import Cell
 from cadc.ledger.identity import content_signature, data_signature, recorded_settings, run_code
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.store import Ledger, Record
-from cadc.paths import regular_file
 from cadc.pipeline.settings import Settings
 from cadc.reporting.columns import MISSING
 from cadc.reporting.missing import without_result
+from cadc.reporting.records_file import read_records, records_path
 from cadc.storage.run_files import RECORD
 from cadc.terminal.counted import counted
 from cadc.terminal.progress import say
-
-RECORDS = "records.jsonl"
 
 
 def find_runs(cells: Sequence[Cell], ledger: Ledger, committed: Sequence[Path], again: str) -> list[tuple[str, Record]]:
@@ -204,15 +202,11 @@ def committed_records(folder: Path) -> list[Record]:
     ------
     CadcError : if the file cannot be read, or a line is not a record.
     """
-    path = folder / RECORDS
+    path = records_path(folder)
     if not path.exists():
         return []
     records = []
-    try:
-        lines = regular_file(path).read_text("utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise CadcError(f"{path} cannot be read ({error}); restore the file or delete it.") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_records(path).splitlines(), 1):
         where = f"{path}, line {number}"
         try:
             record = json.loads(line)

@@ -1,6 +1,5 @@
 """The results of an experiment: table, figure, the records behind them, and their provenance."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,12 +18,12 @@ from cadc.reporting.comparisons.kept import FILE as COMPARISON
 from cadc.reporting.drawn.difference_panel import drawn_differences
 from cadc.reporting.drawn.figure import ENDINGS, write_figure
 from cadc.reporting.drawn.panels import STREAM_KINDS
-from cadc.reporting.lookup import RECORDS
 from cadc.reporting.metric_values import FILE as COMPUTED
 from cadc.reporting.metric_values import MetricValues, kept_metrics
 from cadc.reporting.points import points
 from cadc.reporting.provenance import provenance_of, write_provenance
 from cadc.reporting.published import add_published
+from cadc.reporting.records_file import PACKED, RECORDS, records_file
 from cadc.reporting.saved import SavedRows
 from cadc.reporting.seen import seen_lines
 from cadc.reporting.selection import FILE as CHOICE
@@ -103,6 +102,7 @@ def write_results(
         provenance["published"] = [asdict(published) for published in experiment.published]
     if experiment.references:
         provenance["references"] = [asdict(reference) for reference in experiment.references]
+    kept_as, kept_records = records_file(records.values())
 
     def write(aside: Path) -> None:
         write_table(table, aside)
@@ -117,11 +117,12 @@ def write_results(
         write_figure(experiment.figure, experiment.title, table, aside, differences, streams)
         for kind in streams:
             write_figure(kind, experiment.title, table, aside, streams=streams, name=f"figure_{kind}")
-        (aside / RECORDS).write_text("".join(json.dumps(record) + "\n" for record in records.values()))
+        (aside / kept_as).write_bytes(kept_records)
         write_provenance(provenance, aside)
 
     try:
         put_in_place(folder, write)
+        remove_output(folder / (RECORDS if kept_as == PACKED else PACKED))
         for file, frame, text in kept:
             if frame is None:
                 # A file left over from other runs would seem to belong to this table.

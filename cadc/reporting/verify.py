@@ -11,8 +11,8 @@ from cadc.ledger.record_hash import KEY, SEAL, with_seal
 from cadc.ledger.record_schema import check_record
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.verify import SEALED_SINCE, Finding, file_faults
-from cadc.reporting.lookup import RECORDS
 from cadc.reporting.provenance import FILES, PROVENANCE, text_of
+from cadc.reporting.records_file import read_records, records_path
 
 PAGE = "page.html"
 """A page of the results, which `cadc page` makes of the other files at any time."""
@@ -20,7 +20,7 @@ PAGE = "page.html"
 
 def is_results(folder: Path) -> bool:
     """Tell whether a folder holds the results of an experiment."""
-    return folder.is_dir() and any((folder / name).exists() for name in (PROVENANCE, RECORDS))
+    return folder.is_dir() and any(path.exists() for path in (folder / PROVENANCE, records_path(folder)))
 
 
 def verify_results(folder: Path) -> Finding:
@@ -28,7 +28,8 @@ def verify_results(folder: Path) -> Finding:
     finding = Finding()
     try:
         provenance = _provenance(folder, finding)
-        records = _records(folder / RECORDS, finding)
+        path = records_path(folder)
+        records = _records(path, finding)
         if provenance is not None and SEAL in provenance:
             finding.faults += _files(folder, provenance)
         else:
@@ -38,7 +39,7 @@ def verify_results(folder: Path) -> Finding:
         return finding
     named = [run_id for ids in part(provenance, "runs").values() for run_id in _texts(ids)]
     if not finding.faults and set(named) != {record.get("id") for record in records}:
-        finding.faults.append(f"{RECORDS} does not hold the runs that {PROVENANCE} names")
+        finding.faults.append(f"{path.name} does not hold the runs that {PROVENANCE} names")
     return finding
 
 
@@ -70,7 +71,11 @@ def _records(path: Path, finding: Finding) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if not path.exists():
         return found
-    lines = path.read_bytes().split(b"\n")
+    try:
+        lines = read_records(path).split(b"\n")
+    except CadcError as error:
+        finding.faults.append(harmless(error))
+        return found
     if lines.pop() != b"":
         finding.faults.append(f"{path.name} does not end with the end of a line")
     for number, line in enumerate(lines, 1):

@@ -11,8 +11,9 @@ from cadc.ledger.record_schema import check_record
 from cadc.ledger.safe_text import harmless
 from cadc.ledger.store import Ledger
 from cadc.paths import results_dir, user_path
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.lookup import committed_records
 from cadc.reporting.provenance import PROVENANCE, read_provenance, runs_of
+from cadc.reporting.records_file import PACKED, RECORDS, folders_with_records, read_records, records_path
 from cadc.reporting.verify import is_results
 from cadc.storage.run_files import RECORD
 
@@ -81,7 +82,7 @@ def _named(name: str, ledger: Ledger) -> list[Recorded]:
         raise UsageError("a run's name is empty; name a run by its id, or a folder of results.")
     path = user_path(name)
     if path.is_file():
-        if path.name == RECORDS:
+        if path.name in (RECORDS, PACKED):
             return list(_of_results(path.parent))
         if path.suffix != ".json":
             raise UsageError(
@@ -113,9 +114,10 @@ def _by_id(prefix: str, ledger: Ledger) -> Recorded:
         if ledger.recorded(run_id) is None:
             raise UsageError(f"run {run_id} is {ledger.status(run_id)}, so there is no result to compare with.")
         return _single(ledger.path(run_id) / RECORD)
-    files = {path.resolve() for place in (Path("results"), results_dir()) for path in place.glob(f"*/{RECORDS}")}
-    # Reading all records with their hashes takes seconds.
-    folders = [path.parent for path in sorted(files) if f'"id": "{prefix}' in path.read_text("utf-8", "replace")]
+    places = (Path("results"), results_dir())
+    folders = sorted({folder.resolve() for place in places for folder in folders_with_records(place)})
+    # Checking all records and their hashes takes seconds.
+    folders = [folder for folder in folders if f'"id": "{prefix}'.encode() in read_records(records_path(folder))]
     found = [own for folder in folders for own in _of_results(folder) if own.run_id.startswith(prefix)]
     ids = sorted({own.run_id for own in found})
     if len(ids) != 1:

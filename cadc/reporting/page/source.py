@@ -15,9 +15,10 @@ from cadc.reporting.columns import MISSING, is_empty
 from cadc.reporting.comparisons.columns import add_comparison
 from cadc.reporting.comparisons.kept import FILE as COMPARISON
 from cadc.reporting.comparisons.kept import kept_comparison
-from cadc.reporting.lookup import RECORDS, committed_records
+from cadc.reporting.lookup import committed_records
 from cadc.reporting.points import Point, points
 from cadc.reporting.provenance import PROVENANCE, read_provenance, runs_of
+from cadc.reporting.records_file import records_path
 from cadc.reporting.selection import FILE as CHOICE
 from cadc.reporting.strata import FILE as STRATA
 from cadc.reporting.strata import strata
@@ -91,7 +92,7 @@ def from_results(folder: Path) -> Source:
     n_missing = len(without_runs(table))
     if len(rows) + n_missing != len(table):
         raise CadcError(
-            f"{folder / TABLE} has {len(table)} rows, but {folder / RECORDS} holds {len(rows)} points; "
+            f"{folder / TABLE} has {len(table)} rows, but {records_path(folder)} holds {len(rows)} points; "
             f"`cadc report {known.get('experiment')}` writes them again."
         )
     references = [Reference(**_tuples(one)) for one in known.get("references", ())]
@@ -166,7 +167,7 @@ def _runs(folder: Path, known: Mapping[str, Any]) -> list[tuple[str, Record]]:
     arms = runs_of(folder, known) if "runs" in known else {}
     if missing := [run for ids in arms.values() for run in ids if run not in by_id]:
         raise CadcError(
-            f"{folder / PROVENANCE} names run {shown(missing[0])}, which {folder / RECORDS} does not hold; "
+            f"{folder / PROVENANCE} names run {shown(missing[0])}, which {records_path(folder)} does not hold; "
             f"`cadc report {known.get('experiment')}` writes both again."
         )
     return [(arm, by_id[run]) for arm, ids in arms.items() for run in ids]

@@ -1,5 +1,6 @@
 """Records in results count as finished runs: a grid goes on elsewhere, and its table is that of one ledger."""
 
+import gzip
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import yaml
 
 from cadc.ledger import Ledger
 from cadc.ledger.record_hash import sealed
+from cadc.reporting import records_file
 from cadc.reporting.provenance import read_provenance, write_provenance
 from tests.support.commands import TINY, cadc, closing, folders
 
@@ -142,6 +144,24 @@ def test_a_record_of_other_code_data_or_options_does_not_count(work, edit):
     answer = cadc("experiment", "parts", "--arm", "few")
     assert answer.status == 0, answer.err
     assert closing(answer) == {"finished": 1, "committed": 1}
+
+
+def test_packed_records_are_read_wherever_plain_ones_are(work, monkeypatch, whole_once):
+    plain, packed = (work / "results" / "parts" / f"records.jsonl{ending}" for ending in ("", ".gz"))
+    before = plain.read_bytes()
+    monkeypatch.setattr(records_file, "MOST_PLAIN", 100)
+    assert closing(cadc("experiment", "parts")) == {"committed": N_RUNS}
+    assert not plain.exists() and gzip.decompress(packed.read_bytes()) == before
+    assert cadc("ledger", "verify", "results/parts").status == 0
+    assert cadc("page", "results/parts", "--output", "page.html").status == 0
+    one = json.loads(before.splitlines()[0])["id"]
+    for name in ("results/parts", packed, one):
+        assert cadc("rerun", name, "--sample", "1").status == 0
+    assert f"{N_RUNS} finished" in cadc("experiment", "parts", "--dry-run").out
+    monkeypatch.setattr(records_file, "MOST_PLAIN", 1_000_000)
+    assert cadc("experiment", "parts").status == 0
+    assert not packed.exists()
+    assert_same(work / "results" / "parts", whole_once / "work" / "results" / "parts")
 
 
 @pytest.mark.parametrize("keep_provenance", [True, False], ids=["edited", "no provenance"])
