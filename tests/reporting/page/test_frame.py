@@ -106,7 +106,7 @@ def test_a_row_of_which_no_run_has_a_result_stands_between_the_others():
 
 
 def test_a_page_of_500_runs_with_curves_of_50_epochs_has_at_most_3_mb():
-    sources = [from_results(ROOT / "results" / name) for name in ("two_axes", "samplers")]
+    sources = [from_results(ROOT / "results" / name) for name in ("two_axes", "views")]
     data = page_data_module.page_data(sources, None)
     assert len(data["runs"]) > 500
     rng = np.random.default_rng(0)
