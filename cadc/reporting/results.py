@@ -102,6 +102,7 @@ def write_results(
         provenance["published"] = [asdict(published) for published in experiment.published]
     if experiment.references:
         provenance["references"] = [asdict(reference) for reference in experiment.references]
+    more_figures = [kind for kind in streams if kind != experiment.figure]
     kept_as, kept_records = records_file(records.values())
 
     def write(aside: Path) -> None:
@@ -115,7 +116,7 @@ def write_results(
             lines = (f"- {escape.markdown(line)}\n" for line in said)
             (aside / VERDICTS).write_text("".join(lines), encoding="utf-8")
         write_figure(experiment.figure, experiment.title, table, aside, differences, streams)
-        for kind in streams:
+        for kind in more_figures:
             write_figure(kind, experiment.title, table, aside, streams=streams, name=f"figure_{kind}")
         (aside / kept_as).write_bytes(kept_records)
         write_provenance(provenance, aside)
@@ -132,7 +133,7 @@ def write_results(
         if not said:
             remove_output(folder / VERDICTS)
         for kind in STREAM_KINDS:
-            for ending in ENDINGS if kind not in streams else ():
+            for ending in ENDINGS if kind not in more_figures else ():
                 remove_output(folder / f"figure_{kind}{ending}")
     except OSError as error:
         raise CadcError(

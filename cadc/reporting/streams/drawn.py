@@ -40,10 +40,14 @@ def stream_tables(
         found["sizes"] = _table(
             parts, ["size"], f"{of_size} At the end of the stream; a mark is a tenth of the users or items.".strip()
         )
-    if table is not None and "rows_share" in table and len(table["rows_share"].dropna().unique()) > 1:
-        shared = _parts(table[table["rows_share"].notna()])
+    # Rows without a run that has a result are in the table alone.
+    finished = table[table["seeds"] > 0] if table is not None else pd.DataFrame()
+    if "rows_share" in finished and len(finished["rows_share"].dropna().unique()) > 1:
+        shared = _parts(finished[finished["rows_share"].notna()])
         shared = shared.assign(rows_share=100 * shared["rows_share"].astype(float))
-        found["split"] = _table(shared, table.attrs["metrics"], "Tables have what rows of the log leave of the budget.")
+        found["split"] = _table(
+            shared, finished.attrs["metrics"], "Tables have what rows of the log leave of the budget."
+        )
     return found
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from cadc.pipeline.settings import Settings
 from cadc.reporting.drawn.figure import draw_figure
 from cadc.reporting.drawn.panels import STREAM_KINDS
+from cadc.reporting.missing import without_result
 from cadc.reporting.streams.by_segment import segments_table, sizes_table
 from cadc.reporting.streams.drawn import stream_tables
 from cadc.reporting.table import table_of
@@ -73,6 +75,16 @@ def test_quality_is_drawn_over_the_share_of_the_budget_for_rows_of_the_log():
     (axes,) = draw_figure("split", "A title", table, streams=tables).axes
     assert axes.lines[0].get_xdata().tolist() == [0, 25, 50]
     assert axes.lines[0].get_ydata() == pytest.approx([value + 0.05 for value in shares.values()])
+
+
+def test_shares_of_the_budget_without_a_result_are_not_drawn():
+    words = ("stream.budget=4000", "stream.rows_share=0.5")
+    rows = points_of(("frequency", stream("frequency", [0.6, 0.7], words=words)))
+    settings = Settings.compose(["data=drifting", "policy=frequency", words[0], "stream.rows_share=0"])
+    missing = points_of(("frequency", without_result(settings, "left")))
+    table = table_of([*rows, *missing], ["segments/auc"])
+    assert set(table["rows_share"].dropna()) == {0.0, 0.5}
+    assert "split" not in stream_tables(segments_table(rows, ["segments/auc"]), sizes_table(rows), table)
 
 
 @pytest.mark.parametrize("kind", STREAM_KINDS)
