@@ -5,11 +5,10 @@ import shlex
 from pathlib import Path
 
 from cadc.cli.folders import RESULTS
-from cadc.cli.output import show
+from cadc.cli.output import remark_cut, show
 from cadc.cli.train import add_wide
 from cadc.errors import UsageError
 from cadc.paths import results_dir, user_path
-from cadc.terminal.progress import say
 
 HELP = "list what experiments claim, and what the results say: holds, fails, undecided or not run"
 
@@ -52,6 +51,5 @@ def main(arguments: argparse.Namespace) -> int:
         options += ["--commit"] if arguments.commit else ["--output", str(folder)]
         write_claims(found, folder, shlex.join(["cadc", "claims", *arguments.names, *options]))
         show(f"written to {folder / PAGE} and {folder / TABLE}")
-    if is_cut:
-        say("Some columns or texts do not fit this terminal; --wide shows them.")
+    remark_cut(is_cut)
     return 0

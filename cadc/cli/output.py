@@ -1,7 +1,8 @@
-"""What commands print on standard output."""
+"""What commands print on standard output, and the remark that not all of it fits."""
 
 from cadc.errors import UsageError
 from cadc.escape import terminal
+from cadc.terminal.progress import say
 from cadc.terminal.streams import is_output_closed
 
 
@@ -14,6 +15,12 @@ def require_output(what: str) -> None:
     """
     if is_output_closed():
         raise UsageError(f"standard output is closed, so {what} would be lost; write them to a file.")
+
+
+def remark_cut(is_cut: bool) -> None:
+    """Say on standard error that `--wide` shows more, if columns or texts were left out or cut."""
+    if is_cut:
+        say("Some columns or texts do not fit this terminal; --wide shows them.")
 
 
 def show(*lines: object) -> None:

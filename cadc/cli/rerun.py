@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from cadc.cli.output import show
+from cadc.cli.output import remark_cut, show
+from cadc.cli.train import add_wide
 from cadc.errors import CadcError, UsageError
 from cadc.paths import user_path
 from cadc.terminal.counted import counted
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, metavar="S", help="only runs that took at most S seconds")
     parser.add_argument("--present-code", action="store_true", help="only runs that were made by the present code")
     parser.add_argument("--keep", type=user_path, metavar="FOLDER", help="keep the repeated runs as a ledger")
-    parser.add_argument("--wide", action="store_true", help="print all columns, however wide the terminal is")
+    add_wide(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -123,8 +124,7 @@ def _show(several: "Several", wide: bool) -> None:
         table, is_cut = aligned(columns(several.done), None if wide else terminal_width())
         show(*table, *reasons(several.done))
     show(summary(several.done))
-    if is_cut:
-        say("Some columns or texts do not fit this terminal; --wide shows them.")
+    remark_cut(is_cut)
 
 
 def _end(several: "Several", arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cadc.cli.ledger.parts import add_arguments as add_arguments_of_parts
 from cadc.cli.ledger.parts import pack, unpack
-from cadc.cli.output import require_output, show
+from cadc.cli.output import remark_cut, require_output, show
 from cadc.errors import CadcError, UsageError
 from cadc.paths import user_path
 from cadc.terminal.counted import counted
@@ -102,8 +102,7 @@ def _list(ledger: "Ledger", given: Sequence[str], arguments: argparse.Namespace)
     statuses = {entry.run_id: entry.status for entry in entries}
     for sweep in sweeps(ledger):
         show(sweep_line(sweep, statuses))
-    if is_cut:
-        say("Some columns or texts do not fit this terminal; --wide shows them.")
+    remark_cut(is_cut)
     _require_readable(listed)
 
 

@@ -63,6 +63,7 @@ def index_html(folders: Sequence[Path], output: Path, command: str = "") -> str:
         "index": _table(entries),
         "names": [entry["name"] for entry in entries],
     }
+    claims = folders[0].parent / CLAIMS
     scripts = [asset(name) for name in SCRIPTS]
     template = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -70,7 +71,7 @@ def index_html(folders: Sequence[Path], output: Path, command: str = "") -> str:
     return template.render(
         made=data["made"],
         entries=entries,
-        claims=_relative(folders[0].parent / CLAIMS, output),
+        claims=_relative(claims, output) if claims.is_file() else None,
         json=as_text(data),
         style=asset(STYLE),
         scripts=scripts,
@@ -102,9 +103,9 @@ def _entry(folder: Path, output: Path) -> dict[str, Any]:
     }
 
 
-def _relative(path: Path, output: Path) -> str | None:
-    """Return the address of a file or folder in a page; None if it is not there."""
-    return Path(os.path.relpath(path.absolute(), output.absolute().parent)).as_posix() if path.exists() else None
+def _relative(path: Path, output: Path) -> str:
+    """Return the address of a file or folder in a page."""
+    return Path(os.path.relpath(path.absolute(), output.absolute().parent)).as_posix()
 
 
 def _table(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
